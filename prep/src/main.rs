@@ -1,0 +1,2 @@
+//! prep.
+fn main() {}
