@@ -1,0 +1,157 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn photo(shape: RecordShape) -> Vec<u8> {
+    let (height, width) = (shape.height as usize, shape.width as usize);
+    let mut rgb = Vec::with_capacity(shape.bytes());
+    for y in 0..height {
+        for x in 0..width {
+            let wave = ((x as f32 / 9.0).sin() * (y as f32 / 13.0).cos() * 60.0) as i32;
+            rgb.extend(
+                [128 + wave, 100 + (y * 100 / height) as i32, 200 - wave]
+                    .map(|v| v.clamp(0, 255) as u8),
+            );
+        }
+    }
+    rgb
+}
+
+fn round_trip(codec: Codec, shape: RecordShape, rgb: &[u8]) -> (usize, Vec<u8>) {
+    let mut stored = vec![99; 7];
+    let mut encoder = Encoder::new(codec, shape, EncodeOptions::default()).unwrap();
+    encoder.encode(rgb, &mut stored).unwrap();
+    let mut back = vec![0; shape.bytes()];
+    Decoder::new(codec, shape)
+        .decode(&stored, &mut back)
+        .unwrap();
+    (stored.len(), back)
+}
+
+#[test]
+fn lossless_codecs_give_back_the_pixels_at_any_size() {
+    for (height, width) in [(1, 1), (1, 9), (5, 7), (32, 32), (256, 256)] {
+        let shape = RecordShape { height, width };
+        let rgb = photo(shape);
+        for codec in Codec::ALL.into_iter().filter(|codec| codec.is_lossless()) {
+            assert_eq!(round_trip(codec, shape, &rgb).1, rgb, "{codec} {shape}");
+        }
+    }
+}
+
+#[test]
+fn jpeg_stays_near_the_pixels_and_is_small() {
+    for (height, width) in [(1, 1), (8, 17), (32, 32), (256, 256)] {
+        let shape = RecordShape { height, width };
+        let rgb = photo(shape);
+        let (_, back) = round_trip(Codec::Jpeg, shape, &rgb);
+        let worst = rgb
+            .iter()
+            .zip(&back)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max()
+            .unwrap();
+        assert!(worst <= 24, "{shape}: off by {worst}");
+    }
+    let shape = RecordShape {
+        height: 256,
+        width: 256,
+    };
+    assert!(round_trip(Codec::Jpeg, shape, &photo(shape)).0 < shape.bytes() / 8);
+    assert!(round_trip(Codec::Zstd, shape, &photo(shape)).0 < shape.bytes() / 2);
+}
+
+#[test]
+fn buffers_and_records_of_another_size_are_refused() {
+    let shape = RecordShape {
+        height: 16,
+        width: 16,
+    };
+    let small = RecordShape {
+        height: 8,
+        width: 16,
+    };
+    for codec in Codec::ALL {
+        let mut stored = Vec::new();
+        let mut encoder = Encoder::new(codec, small, EncodeOptions::default()).unwrap();
+        assert!(encoder.encode(&[0; 5], &mut stored).is_err());
+        encoder.encode(&photo(small), &mut stored).unwrap();
+        let mut rgb = vec![0; shape.bytes()];
+        assert!(
+            Decoder::new(codec, shape)
+                .decode(&stored, &mut rgb)
+                .is_err(),
+            "{codec}"
+        );
+        assert!(
+            Decoder::new(codec, small)
+                .decode(&stored, &mut rgb)
+                .is_err(),
+            "{codec}"
+        );
+    }
+    let quality = EncodeOptions {
+        jpeg_quality: 0,
+        ..EncodeOptions::default()
+    };
+    assert!(matches!(
+        Encoder::new(Codec::Jpeg, shape, quality),
+        Err(CodecError::Quality(0))
+    ));
+}
+
+#[test]
+fn every_truncation_of_a_record_is_refused() {
+    let shape = RecordShape {
+        height: 24,
+        width: 24,
+    };
+    for codec in Codec::ALL {
+        let mut stored = Vec::new();
+        Encoder::new(codec, shape, EncodeOptions::default())
+            .unwrap()
+            .encode(&photo(shape), &mut stored)
+            .unwrap();
+        let mut decoder = Decoder::new(codec, shape);
+        let mut rgb = vec![0; shape.bytes()];
+        for len in 0..stored.len() {
+            assert!(
+                decoder.decode(&stored[..len], &mut rgb).is_err(),
+                "{codec} cut to {len} of {}",
+                stored.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_zstd_bomb_is_refused_without_growing() {
+    let shape = RecordShape {
+        height: 4,
+        width: 4,
+    };
+    let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
+    let mut rgb = vec![0; shape.bytes()];
+    assert!(
+        Decoder::new(Codec::Zstd, shape)
+            .decode(&bomb, &mut rgb)
+            .is_err()
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), damage in any::<(u16, u8)>()) {
+        let shape = RecordShape { height: 16, width: 16 };
+        let mut rgb = vec![0; shape.bytes()];
+        for codec in Codec::ALL {
+            let mut decoder = Decoder::new(codec, shape);
+            let _ = decoder.decode(&bytes, &mut rgb);
+            let mut stored = Vec::new();
+            Encoder::new(codec, shape, EncodeOptions::default()).unwrap().encode(&photo(shape), &mut stored).unwrap();
+            let at = usize::from(damage.0) % stored.len();
+            stored[at] ^= damage.1;
+            let _ = decoder.decode(&stored, &mut rgb);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Writes a shard as a stream; only the index is kept in memory.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use crate::checksum::{crc32c, crc32c_of_parts};
+use crate::codec::Codec;
+use crate::header::TensorInfo;
+use crate::key::{KeyError, check_key};
+use crate::metadata::ShardMetadata;
+use crate::schema::{
+    CHECKSUMS, DATA_ALIGNMENT, IMAGES, KEY_OFFSETS, KEYS, LABELS, OFFSETS, PAD, RECORDS,
+    TENSOR_ALIGNMENT, UNLABELLED,
+};
+use crate::sums::ChannelSums;
+
+/// Why a shard could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The file refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A key that breaks the rules.
+    #[error("bad key {key:?}: {source}")]
+    Key {
+        /// The key.
+        key: String,
+        /// The rule that it breaks.
+        source: KeyError,
+    },
+    /// A label that is no class, or labelled and unlabelled records in one shard.
+    #[error("label {label} of {key:?} is not one of the {classes} classes (or -1 throughout)")]
+    Label {
+        /// The record's key.
+        key: String,
+        /// Its label.
+        label: i64,
+        /// Number of classes.
+        classes: u64,
+    },
+    /// Stored bytes that cannot be a record.
+    #[error("record {key:?} has {found} bytes; expected {expected}")]
+    Record {
+        /// The record's key.
+        key: String,
+        /// Its bytes.
+        found: usize,
+        /// What was wanted.
+        expected: String,
+    },
+    /// A shard without records.
+    #[error("a shard must hold at least one record")]
+    Empty,
+}
+
+/// What a finished shard's manifest entry needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardSummary {
+    /// Number of records.
+    pub records: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// CRC-32C of the header and all index tensors.
+    pub index_crc32c: u32,
+    /// BLAKE3 of the file, in hexadecimal.
+    pub blake3: String,
+}
+
+/// Appends records to a shard; [`finish`](Self::finish) writes the index and patches the header.
+pub struct ShardWriter<W> {
+    out: W,
+    metadata: ShardMetadata,
+    data_start: u64,
+    offsets: Vec<i64>,
+    labels: Vec<i64>,
+    checksums: Vec<u32>,
+    keys: Vec<u8>,
+    key_offsets: Vec<i64>,
+}
+
+impl<W: Read + Write + Seek> ShardWriter<W> {
+    /// Starts a shard at the beginning of `out`, which is empty and open for reading too: the
+    /// file's hash is taken at the end, since its first bytes are written last.
+    ///
+    /// # Errors
+    /// Whatever `out` refuses.
+    pub fn new(mut out: W, metadata: ShardMetadata) -> Result<Self, WriteError> {
+        // Room for the header at its longest: every number at its widest.
+        let widest = ShardMetadata {
+            sums: ChannelSums {
+                pixels: u64::MAX,
+                sum: [u64::MAX; 3],
+                products: [u64::MAX; 6],
+            },
+            ..metadata.clone()
+        };
+        let sizes = Sizes {
+            records: i64::MAX as u64,
+            data: i64::MAX as u64,
+            keys: i64::MAX as u64,
+        };
+        let longest = header_json(&widest, &layout(&widest, &sizes)).len();
+        let data_start = (8 + longest).next_multiple_of(DATA_ALIGNMENT) as u64;
+        out.seek(SeekFrom::Start(data_start))?;
+        Ok(Self {
+            out,
+            metadata,
+            data_start,
+            offsets: vec![0],
+            labels: Vec::new(),
+            checksums: Vec::new(),
+            keys: Vec::new(),
+            key_offsets: vec![0],
+        })
+    }
+
+    /// Number of records so far.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether no record was appended yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Appends a record: its key, its label (-1 without labels) and its encoded bytes.
+    ///
+    /// # Errors
+    /// A bad key or label, bytes that no reader would accept, or whatever the file refuses.
+    pub fn append(&mut self, key: &str, label: i64, stored: &[u8]) -> Result<(), WriteError> {
+        check_key(key.as_bytes()).map_err(|source| WriteError::Key {
+            key: key.to_owned(),
+            source,
+        })?;
+        self.check_label(key, label)?;
+        let raw = self.metadata.codec == Codec::Raw;
+        let bytes = self.metadata.shape.bytes();
+        if stored.is_empty() || (raw && stored.len() != bytes) {
+            let expected = if raw {
+                bytes.to_string()
+            } else {
+                "at least one".to_owned()
+            };
+            return Err(WriteError::Record {
+                key: key.to_owned(),
+                found: stored.len(),
+                expected,
+            });
+        }
+        self.out.write_all(stored)?;
+        self.offsets.push(self.data_len() + stored.len() as i64);
+        self.labels.push(label);
+        self.checksums.push(crc32c(stored));
+        self.keys.extend_from_slice(key.as_bytes());
+        self.key_offsets.push(self.keys.len() as i64);
+        Ok(())
+    }
+
+    /// Writes index and header and gives the file back, not yet synced, with its summary.
+    ///
+    /// # Errors
+    /// A shard without records, or whatever the file refuses.
+    pub fn finish(mut self, sums: &ChannelSums) -> Result<(W, ShardSummary), WriteError> {
+        if self.is_empty() {
+            return Err(WriteError::Empty);
+        }
+        self.metadata.sums = *sums;
+        let sizes = Sizes {
+            records: self.len() as u64,
+            data: self.data_len() as u64,
+            keys: self.keys.len() as u64,
+        };
+        let tensors = layout(&self.metadata, &sizes);
+        let mut header = header_json(&self.metadata, &tensors);
+        header.resize(self.data_start as usize - 8, b' ');
+        let mut front = (header.len() as u64).to_le_bytes().to_vec();
+        front.append(&mut header);
+        let tail = self.tail(&tensors);
+        self.out.write_all(&tail)?;
+        self.out.seek(SeekFrom::Start(0))?;
+        self.out.write_all(&front)?;
+        self.out.flush()?;
+        self.out.seek(SeekFrom::Start(0))?;
+        let mut hash = blake3::Hasher::new();
+        io::copy(&mut self.out, &mut hash)?;
+        let summary = ShardSummary {
+            records: sizes.records,
+            bytes: self.data_start + sizes.data + tail.len() as u64,
+            index_crc32c: crc32c_of_parts(&[&front, &tail]),
+            blake3: hash.finalize().to_hex().to_string(),
+        };
+        Ok((self.out, summary))
+    }
+
+    fn data_len(&self) -> i64 {
+        self.offsets.last().copied().unwrap_or_default()
+    }
+
+    fn check_label(&self, key: &str, label: i64) -> Result<(), WriteError> {
+        let classes = self.metadata.classes;
+        let is_class = u64::try_from(label).is_ok_and(|label| label < classes);
+        let unlabelled = label == UNLABELLED;
+        let mixed = self
+            .labels
+            .first()
+            .is_some_and(|&first| (first == UNLABELLED) != unlabelled);
+        if mixed || !(is_class || unlabelled) {
+            return Err(WriteError::Label {
+                key: key.to_owned(),
+                label,
+                classes,
+            });
+        }
+        Ok(())
+    }
+
+    /// Everything behind the record data, in file order.
+    fn tail(&self, tensors: &[(&'static str, TensorInfo)]) -> Vec<u8> {
+        let mut tail = Vec::new();
+        for (name, info) in tensors {
+            match *name {
+                IMAGES | RECORDS => {}
+                PAD => tail.resize(
+                    tail.len() + (info.data_offsets.1 - info.data_offsets.0) as usize,
+                    0,
+                ),
+                OFFSETS => extend(&mut tail, &self.offsets, i64::to_le_bytes),
+                LABELS => extend(&mut tail, &self.labels, i64::to_le_bytes),
+                KEY_OFFSETS => extend(&mut tail, &self.key_offsets, i64::to_le_bytes),
+                CHECKSUMS => extend(&mut tail, &self.checksums, u32::to_le_bytes),
+                KEYS => tail.extend_from_slice(&self.keys),
+                other => unreachable!("no tensor is called {other:?}"),
+            }
+        }
+        tail
+    }
+}
+
+fn extend<T: Copy, const N: usize>(bytes: &mut Vec<u8>, values: &[T], to_bytes: fn(T) -> [u8; N]) {
+    bytes.extend(values.iter().flat_map(|&value| to_bytes(value)));
+}
+
+struct Sizes {
+    records: u64,
+    data: u64,
+    keys: u64,
+}
+
+/// The tensors in file order: records first, then the 8-byte ones, the 4-byte one, and the keys.
+fn layout(metadata: &ShardMetadata, sizes: &Sizes) -> Vec<(&'static str, TensorInfo)> {
+    let n = sizes.records;
+    let pad = sizes.data.wrapping_neg() % TENSOR_ALIGNMENT as u64;
+    let shape = metadata.shape;
+    let mut parts = vec![match metadata.codec {
+        Codec::Raw => (
+            IMAGES,
+            "U8",
+            vec![n, shape.height.into(), shape.width.into(), 3],
+            sizes.data,
+        ),
+        Codec::Zstd | Codec::Jpeg => (RECORDS, "U8", vec![sizes.data], sizes.data),
+    }];
+    if pad > 0 {
+        parts.push((PAD, "U8", vec![pad], pad));
+    }
+    let bounds = n.saturating_add(1);
+    if metadata.codec != Codec::Raw {
+        parts.push((OFFSETS, "I64", vec![bounds], bounds.saturating_mul(8)));
+    }
+    parts.push((LABELS, "I64", vec![n], n.saturating_mul(8)));
+    parts.push((KEY_OFFSETS, "I64", vec![bounds], bounds.saturating_mul(8)));
+    parts.push((CHECKSUMS, "U32", vec![n], n.saturating_mul(4)));
+    parts.push((KEYS, "U8", vec![sizes.keys], sizes.keys));
+    let mut end: u64 = 0;
+    let place = |(name, dtype, shape, bytes): (&'static str, &str, Vec<u64>, u64)| {
+        let start = end;
+        end = end.saturating_add(bytes);
+        (
+            name,
+            TensorInfo {
+                dtype: dtype.to_owned(),
+                shape,
+                data_offsets: (start, end),
+            },
+        )
+    };
+    parts.into_iter().map(place).collect()
+}
+
+/// The header: metadata first, then the tensors by name, so that equal shards have equal bytes.
+fn header_json(metadata: &ShardMetadata, tensors: &[(&'static str, TensorInfo)]) -> Vec<u8> {
+    let mut object = serde_json::Map::new();
+    let value = |value: serde_json::Result<serde_json::Value>| {
+        value.expect("strings and numbers become JSON")
+    };
+    object.insert(
+        "__metadata__".to_owned(),
+        value(serde_json::to_value(metadata.to_strings())),
+    );
+    for (name, info) in tensors
+        .iter()
+        .map(|(name, info)| (name, info))
+        .collect::<BTreeMap<_, _>>()
+    {
+        object.insert((*name).to_owned(), value(serde_json::to_value(info)));
+    }
+    serde_json::to_vec(&object).expect("a JSON object becomes bytes")
+}
