@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn matches_the_bitwise_twin_whole_and_in_parts() {
-        let bytes: Vec<u8> = (0..5000_u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..5000_u32).map(|i| ((i * i) >> 3) as u8).collect();
         for len in [0, 1, 7, 8, 63, 64, 255, 1024, 4999] {
             assert_eq!(crc32c(&bytes[..len]), naive(&bytes[..len]), "length {len}");
             let (a, b) = bytes[..len].split_at(len / 3);
