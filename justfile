@@ -1,0 +1,22 @@
+# Shortcuts over plain cargo; nothing here is needed.
+
+# Everything that must pass before a change lands.
+ci:
+    .ci/run
+
+# The tests, as the README runs them.
+test:
+    cargo test --workspace --release
+
+# The demo: makes its own images, shards and network.
+demo:
+    cargo run --release --bin train -- demo
+
+# Lints, as CI runs them.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --release -- -D warnings
+
+# Licences, sources and advisories of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check

@@ -1,0 +1,134 @@
+//! Rules about the source itself: which crate may see which, where unsafe code may stand, how long
+//! a file may be, and that docs/format.md says what schema.rs says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest source file, in lines.
+const LONGEST: usize = 400;
+
+/// Crate folders and the Shardmill crates each may depend on.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("formats", &[]),
+    ("prep", &["formats"]),
+    ("loader", &["formats"]),
+    ("trainer", &["formats", "loader", "prep"]),
+    ("tests", &["formats", "loader", "prep", "trainer"]),
+    ("benches", &["formats", "loader", "prep", "tests", "trainer"]),
+];
+
+/// Where unsafe code may stand: the memory map, the pixel kernels and the gemm call.
+const UNSAFE: [&str; 4] =
+    ["loader/src/mmap.rs", "loader/src/augment/kernel/", "trainer/src/ops/gemm.rs", "trainer/src/cuda/"];
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every Rust file of every crate, as (path relative to the root, text).
+fn sources() -> Vec<(String, String)> {
+    let mut folders: Vec<PathBuf> = ARROWS.iter().map(|(name, _)| root().join(name)).collect();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+                found.push((name, read(&path)));
+            }
+        }
+    }
+    assert!(found.len() > 30, "only {} source files were found", found.len());
+    found
+}
+
+#[test]
+fn arrows_point_down_only() {
+    for (name, allowed) in ARROWS {
+        let manifest: toml::Table = read(root().join(name).join("Cargo.toml")).parse().unwrap();
+        let mut seen = BTreeSet::new();
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let table = manifest.get(section).and_then(|value| value.as_table());
+            seen.extend(table.into_iter().flat_map(|table| table.keys().cloned()));
+        }
+        for dependency in seen.iter().filter_map(|key| key.strip_prefix("shardmill-")) {
+            assert!(allowed.contains(&dependency), "{name} must not depend on {dependency}");
+        }
+        let names_candle = seen.iter().any(|key| key.starts_with("candle"));
+        assert!(!names_candle || name == "trainer", "{name} must not name candle");
+    }
+}
+
+#[test]
+fn unsafe_stands_only_where_it_is_allowed_and_is_explained() {
+    let word = ["un", "safe"].concat();
+    for (name, text) in sources() {
+        let code = |line: &&str| !line.trim_start().starts_with("//");
+        let uses = |line: &str| {
+            line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|token| token == word)
+        };
+        if !text.lines().filter(code).any(uses) {
+            continue;
+        }
+        let allowed = UNSAFE.iter().any(|place| name.starts_with(place));
+        assert!(allowed, "{name} holds unsafe code");
+        let contract = text.lines().take(12).any(|line| line.starts_with("//!"));
+        assert!(contract, "{name} must state its contract in its first lines");
+        assert!(text.contains("SAFETY:"), "{name} must note why each use is sound");
+    }
+    for (name, lint) in [("formats", "forbid"), ("prep", "forbid"), ("loader", "deny"), ("trainer", "deny")] {
+        let text = read(root().join(name).join("src/lib.rs"));
+        assert!(text.contains(&format!("#![{lint}({word}_code)]")), "{name} must {lint} it");
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST, "{name} has {lines} lines: one noun per file, at most {LONGEST}");
+    }
+}
+
+#[test]
+fn format_md_says_what_the_schema_says() {
+    let schema = read(root().join("formats/src/schema.rs"));
+    let document = read(root().join("docs/format.md"));
+    let mut names = 0;
+    for line in schema.lines().filter(|line| line.starts_with("pub const ")) {
+        let (name, value) = line.split_once('=').unwrap();
+        let value = value.trim().trim_end_matches(';');
+        if let Some(text) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
+            assert!(document.contains(text), "docs/format.md does not name {text:?} ({name})");
+            names += 1;
+        }
+    }
+    assert!(names >= 20, "only {names} names were found in schema.rs");
+    use shardmill_formats::schema;
+    for (fact, constant) in [
+        ("next multiple of 4096", schema::DATA_ALIGNMENT == 4096),
+        ("multiple of 8", schema::TENSOR_ALIGNMENT == 8),
+        ("longer than 1 MiB", schema::HEADER_LIMIT == 1 << 20),
+        ("1 to 4096 bytes of UTF-8", schema::KEY_LIMIT == 4096),
+        ("decimal, 1 to 8192", schema::SIDE_LIMIT == 8192),
+        ("at most 64 MiB", schema::MANIFEST_LIMIT == 64 << 20),
+        ("-1 throughout", schema::UNLABELLED == -1),
+        ("the major version is not 1", schema::MAJOR == 1),
+    ] {
+        assert!(document.contains(fact) && constant, "docs/format.md and schema.rs differ on {fact:?}");
+    }
+}
+
+#[test]
+fn changes_are_recorded() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(read(root().join("CHANGELOG.md")).contains(version), "CHANGELOG.md lacks {version}");
+}
