@@ -1,1 +1,41 @@
-//! prep.
+//! Turns image trees into Shardmill shards, once.
+//!
+//! The two things to know are [`ingest`], which makes a dataset as [`IngestOptions`] say, and
+//! [`ImageDecoder`], which turns the bytes of any image file into pixels exactly as an ingest does.
+//!
+//! ```no_run
+//! use shardmill_prep::{IngestOptions, ingest, verify};
+//!
+//! let mut options = IngestOptions::new("imagenet/", "shards/");
+//! options.codec = "jpeg".parse()?;
+//! let summary = ingest(&options)?;
+//! println!("{} images, {} rejects", summary.images(), summary.rejects.len());
+//! assert!(verify("shards/".as_ref(), 0, false)?.faults.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod dataset;
+mod decode;
+mod error;
+mod geometry;
+mod ingest;
+mod inspect;
+mod montage;
+mod options;
+mod output;
+mod plan;
+mod progress;
+mod reject;
+mod source;
+mod verify;
+
+pub use decode::ImageDecoder;
+pub use error::PrepError;
+pub use ingest::{IngestSummary, ingest};
+pub use inspect::{Inspection, inspect};
+pub use montage::montage;
+pub use options::IngestOptions;
+pub use reject::{Reject, RejectLine};
+pub use verify::{Fault, Verification, verify};

@@ -1,0 +1,120 @@
+//! Why a whole command stops.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use shardmill_formats::{CodecError, ManifestError, WriteError};
+
+/// An error of `prep`; what is wrong with single images is a [`Reject`](crate::Reject) instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepError {
+    /// A file or folder refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No such folder.
+    #[error("{} is not a folder: give the folder that holds the class folders, or `train/` and `val/`", .0.display())]
+    NotAFolder(PathBuf),
+    /// No class folder.
+    #[error(
+        "{} holds no class folders: expected {}/train/<class>/<image> or {}/<class>/<image>",
+        .0.display(), .0.display(), .0.display()
+    )]
+    NoClasses(PathBuf),
+    /// Class folders without a file.
+    #[error("{}: none of the {classes} class folders holds a file", path.display())]
+    NoImages {
+        /// The source.
+        path: PathBuf,
+        /// Number of class folders.
+        classes: usize,
+    },
+    /// A class of the validation split that training does not know.
+    #[error(
+        "class folder {class:?} is in val/ but not in train/: labels come from train/, so move or remove it"
+    )]
+    UnknownClass {
+        /// The folder.
+        class: String,
+    },
+    /// The output folder holds something.
+    #[error("{} exists and is not empty: choose another --out, or remove it first", .0.display())]
+    OutputInUse(PathBuf),
+    /// Not enough room.
+    #[error(
+        "{} has {available} MB free, but the shards need about {needed} MB: free some space, or use --codec jpeg",
+        path.display()
+    )]
+    DiskFull {
+        /// Where.
+        path: PathBuf,
+        /// Megabytes needed.
+        needed: u64,
+        /// Megabytes free.
+        available: u64,
+    },
+    /// An option without meaning.
+    #[error("--{option} {found}: {expected}")]
+    Option {
+        /// Name of the option.
+        option: &'static str,
+        /// Its value.
+        found: String,
+        /// What was wanted.
+        expected: String,
+    },
+    /// Every image was a reject.
+    #[error("none of the {images} images could be used; the first: {key}: {message}")]
+    AllRejected {
+        /// Number of images.
+        images: u64,
+        /// Key of the first.
+        key: String,
+        /// Why it was rejected.
+        message: String,
+    },
+    /// The manifest is not one.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ManifestError,
+    },
+    /// A record could not be encoded or decoded.
+    #[error("{place}: {source}")]
+    Codec {
+        /// Shard and record, or key.
+        place: String,
+        /// What is wrong.
+        source: CodecError,
+    },
+    /// A shard could not be written.
+    #[error("{}: {source}", path.display())]
+    Write {
+        /// The shard.
+        path: PathBuf,
+        /// What is wrong.
+        source: WriteError,
+    },
+    /// The thread pool could not be started.
+    #[error("cannot start {threads} threads: {message}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system said.
+        message: String,
+    },
+}
+
+impl PrepError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,123 @@
+//! The output folder: files written beside, synced, renamed; removed again if the work fails.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::PrepError;
+
+/// Extension of a file that is not finished.
+const PART: &str = "part";
+
+/// A dataset's folder while it is being made. Dropped without [`keep`](Self::keep), it takes away
+/// what it made, and nothing else.
+pub(crate) struct Output {
+    folder: PathBuf,
+    made_folder: bool,
+    files: Vec<PathBuf>,
+    kept: bool,
+}
+
+impl Output {
+    /// Checks that `folder` is free, and makes it if it is not there.
+    pub(crate) fn create(folder: &Path) -> Result<Self, PrepError> {
+        check_free(folder)?;
+        let made_folder = !folder.exists();
+        fs::create_dir_all(folder).map_err(PrepError::io(folder))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            made_folder,
+            files: Vec::new(),
+            kept: false,
+        })
+    }
+
+    /// Opens `NAME.part` for reading and writing.
+    pub(crate) fn begin(&mut self, name: &str) -> Result<(PathBuf, File), PrepError> {
+        let path = self.folder.join(format!("{name}.{PART}"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path);
+        let file = file.map_err(PrepError::io(&path))?;
+        self.files.push(path.clone());
+        Ok((path, file))
+    }
+
+    /// Syncs a file from [`begin`](Self::begin) and gives it its name.
+    pub(crate) fn finish(&mut self, part: &Path, file: &File, name: &str) -> Result<(), PrepError> {
+        let path = self.folder.join(name);
+        file.sync_all().map_err(PrepError::io(part))?;
+        fs::rename(part, &path).map_err(PrepError::io(&path))?;
+        self.files.retain(|file| file != part);
+        self.files.push(path);
+        Ok(())
+    }
+
+    /// Takes away a file from [`begin`](Self::begin).
+    pub(crate) fn discard(&mut self, part: &Path) -> Result<(), PrepError> {
+        self.files.retain(|file| file != part);
+        fs::remove_file(part).map_err(PrepError::io(part))
+    }
+
+    /// Writes a whole small file.
+    pub(crate) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), PrepError> {
+        let (part, mut file) = self.begin(name)?;
+        file.write_all(bytes).map_err(PrepError::io(&part))?;
+        self.finish(&part, &file, name)
+    }
+
+    /// Everything is there: nothing is taken away any more.
+    pub(crate) fn keep(mut self) -> Result<(), PrepError> {
+        // The names are only as lasting as their folder's entry.
+        #[cfg(unix)]
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(PrepError::io(&self.folder))?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+        if self.made_folder {
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
+}
+
+/// A folder is free if it is not there or holds nothing.
+pub(crate) fn check_free(folder: &Path) -> Result<(), PrepError> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(PrepError::OutputInUse(folder.to_owned())),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(PrepError::io(folder)(error)),
+    }
+}
+
+/// Compares what the shards need with what the disk under `folder` has left.
+pub(crate) fn check_space(folder: &Path, needed: u64) -> Result<(), PrepError> {
+    let mut existing = std::path::absolute(folder).map_err(PrepError::io(folder))?;
+    while !existing.exists() && existing.pop() {}
+    let available = fs4::available_space(&existing).map_err(PrepError::io(&existing))?;
+    if available < needed {
+        let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+        return Err(PrepError::DiskFull {
+            path: existing,
+            needed: megabytes(needed),
+            available: available / 1_000_000,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Why an image cannot become a record. A reject is data: it is counted and named, never skipped.
+
+use serde::Serialize;
+
+/// Reason of a reject; [`code`](Self::code) is what `rejects.jsonl` and the summary name it by.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reject {
+    /// The file has no bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// No known image format begins like this.
+    #[error("the file is not an image of a known format")]
+    NotAnImage,
+    /// The data ends before the picture does.
+    #[error("the image data ends too early")]
+    Truncated,
+    /// More pixels than are decoded, checked before memory is taken.
+    #[error("the image has {width}x{height} pixels, more than the limit of {limit}")]
+    TooLarge {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Most pixels allowed.
+        limit: usize,
+    },
+    /// A JPEG variant that no decoder here reads.
+    #[error("{0} JPEG is not supported")]
+    UnsupportedJpeg(&'static str),
+    /// The decoder refused.
+    #[error("the image cannot be decoded: {0}")]
+    Damaged(String),
+    /// The file's name cannot be a key.
+    #[error("the name cannot be a key: {0}")]
+    Name(String),
+}
+
+impl Reject {
+    /// A short, stable name of the reason.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotAnImage => "not-an-image",
+            Self::Truncated => "truncated",
+            Self::TooLarge { .. } => "too-large",
+            Self::UnsupportedJpeg(_) => "unsupported-jpeg",
+            Self::Damaged(_) => "damaged",
+            Self::Name(_) => "bad-name",
+        }
+    }
+}
+
+/// A line of `rejects.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectLine {
+    /// The image's name, relative to the source.
+    pub key: String,
+    /// [`Reject::code`].
+    pub reason: &'static str,
+    /// The whole reason.
+    pub message: String,
+}
+
+impl RejectLine {
+    pub(crate) fn new(key: &str, reject: &Reject) -> Self {
+        Self {
+            key: key.to_owned(),
+            reason: reject.code(),
+            message: reject.to_string(),
+        }
+    }
+}
