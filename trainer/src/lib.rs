@@ -1,1 +1,49 @@
-//! trainer.
+//! Trains AlexNet on Shardmill shards: the 2012 network, its recipe, and everything around them.
+//!
+//! The two types to know are [`TrainOptions`], whose defaults are the paper, and [`Checkpoint`],
+//! which holds all that a run needs to go on as if it had never stopped. [`train`] runs, or goes on
+//! with, a whole training; [`evaluate`] measures a checkpoint. Below them are [`Model`](model::Model)
+//! with its hand-written backward pass and [`Sgd`](sgd::Sgd), over the kernels in [`ops`].
+//!
+//! ```no_run
+//! use shardmill_trainer::{EvalOptions, Recipe, TrainOptions, evaluate, train};
+//!
+//! let mut options = TrainOptions::new("shards", "runs/first");
+//! options.recipe = Recipe { epochs: 8, batch_size: 64, lr: 0.002, ..Recipe::default() };
+//! let outcome = train(&options)?;
+//!
+//! let evaluation = evaluate(&EvalOptions::new(&outcome.last, "shards"))?;
+//! println!("{}", evaluation.ten.expect("both views are the default").top1_error);
+//! # Ok::<(), shardmill_trainer::TrainError>(())
+//! ```
+
+#![deny(unsafe_code)]
+
+pub mod bench;
+mod checkpoint;
+mod checksum;
+mod config;
+mod data;
+mod error;
+mod eval;
+pub mod model;
+pub mod model_config;
+pub mod ops;
+mod report;
+mod schedule;
+pub mod sgd;
+pub mod summary;
+mod tally;
+mod train;
+
+pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
+pub use config::{InputScale, Recipe};
+pub use error::TrainError;
+pub use eval::{EvalOptions, Evaluation, View, evaluate};
+pub use model_config::{
+    Activation, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Pooling, Variant,
+};
+pub use report::Display;
+pub use schedule::{NET_145_MILESTONES, ScheduleConfig, ScheduleState};
+pub use tally::{Scores, Tally};
+pub use train::{TrainOptions, TrainOutcome, train};

@@ -1,0 +1,134 @@
+//! What a checkpoint says besides its tensors.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shardmill_formats::Class;
+
+use crate::config::Recipe;
+use crate::model_config::ModelConfig;
+use crate::schedule::ScheduleState;
+use crate::tally::Tally;
+
+const FORMAT: &str = "shardmill-checkpoint";
+pub(super) const VERSION: &str = "1";
+pub(super) const META_CHECKSUM: &str = "crc32c";
+const META_FORMAT: &str = "format";
+pub(super) const META_VERSION: &str = "version";
+
+/// A run but for its tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    /// The seed that everything random follows from.
+    pub seed: u64,
+    /// How the network is trained.
+    pub recipe: Recipe,
+    /// What the network is made of.
+    pub model: ModelConfig,
+    /// The classes; a label is an index into them.
+    pub classes: Vec<Class>,
+    /// What is done to pixels before the network sees them.
+    pub pixels: PixelStatistics,
+    /// Where the learning rate's schedule stands.
+    pub schedule: ScheduleState,
+    /// Where the run stands.
+    pub progress: Progress,
+}
+
+/// Colours of the training split on the 0-255 scale, in the order R, G, B.
+///
+/// A network is evaluated with those that it was trained with, whatever it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PixelStatistics {
+    /// Mean of each channel.
+    pub mean: [f64; 3],
+    /// Standard deviation of each channel.
+    pub std: [f64; 3],
+}
+
+/// Where a run stands: with the seed, the first two say which images come next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Finished epochs.
+    pub epoch: u64,
+    /// Images consumed of the epoch after those.
+    pub samples: u64,
+    /// Steps since the run began.
+    pub step: u64,
+    /// Images in the training split.
+    pub records: u64,
+    /// What was seen since the last log line.
+    pub window: Tally,
+    /// What was seen of this epoch.
+    pub whole_epoch: Tally,
+    /// What was seen just before the check that the loss has left its starting point.
+    pub early: Tally,
+    /// The lowest top-1 error so far, in percent.
+    pub best_error: Option<f64>,
+    /// Lines of the metrics file.
+    pub metrics_lines: u64,
+}
+
+impl RunState {
+    /// As strings for `__metadata__`, without the checksum.
+    pub(super) fn to_strings(&self) -> BTreeMap<String, String> {
+        fn json(value: &impl Serialize) -> String {
+            serde_json::to_string(value).expect("plain data becomes JSON")
+        }
+        [
+            (META_FORMAT, FORMAT.to_owned()),
+            (META_VERSION, VERSION.to_owned()),
+            ("seed", self.seed.to_string()),
+            ("recipe", json(&self.recipe)),
+            ("model", json(&self.model)),
+            ("classes", json(&self.classes)),
+            ("pixels", json(&self.pixels)),
+            ("schedule", json(&self.schedule)),
+            ("progress", json(&self.progress)),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+    }
+
+    /// Reads what [`to_strings`](Self::to_strings) gave; the error says what is wrong.
+    pub(super) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
+        fn json<T: DeserializeOwned>(
+            strings: &BTreeMap<String, String>,
+            key: &str,
+        ) -> Result<T, String> {
+            let value = strings
+                .get(key)
+                .ok_or_else(|| format!("it has no {key:?}"))?;
+            serde_json::from_str(value).map_err(|error| format!("its {key:?} is wrong: {error}"))
+        }
+        if strings
+            .get(META_FORMAT)
+            .is_none_or(|format| format != FORMAT)
+        {
+            return Err(format!("its format is not {FORMAT:?}"));
+        }
+        let state = Self {
+            seed: json(strings, "seed")?,
+            recipe: json(strings, "recipe")?,
+            model: json(strings, "model")?,
+            classes: json(strings, "classes")?,
+            pixels: json(strings, "pixels")?,
+            schedule: json(strings, "schedule")?,
+            progress: json(strings, "progress")?,
+        };
+        if let Some(problem) = state.recipe.problem() {
+            return Err(problem);
+        }
+        if state.model.classes != state.classes.len() {
+            return Err(format!(
+                "its network has {} outputs for {} classes",
+                state.model.classes,
+                state.classes.len()
+            ));
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,182 @@
+//! What is written is read back to the last bit, and nothing else is read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use shardmill_formats::Class;
+
+use super::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
+use crate::config::Recipe;
+use crate::model_config::ModelConfig;
+use crate::schedule::ScheduleState;
+use crate::tally::Tally;
+
+fn state() -> RunState {
+    let class = |synset: &str| Class {
+        synset: synset.to_owned(),
+        name: "a \"name\"".to_owned(),
+    };
+    RunState {
+        seed: u64::MAX,
+        recipe: Recipe {
+            lr: 0.1 + 0.2,
+            ..Recipe::default()
+        },
+        model: ModelConfig {
+            classes: 2,
+            ..ModelConfig::alexnet()
+        },
+        classes: vec![class("n01"), class("n02")],
+        pixels: PixelStatistics {
+            mean: [1.0 / 3.0, 2.0, 3.0],
+            std: [1.0; 3],
+        },
+        schedule: ScheduleState {
+            drops: 1,
+            best: Some(66.6),
+            since: 4,
+        },
+        progress: Progress {
+            step: 7,
+            window: Tally {
+                samples: 3,
+                loss: 1e-300,
+                top1: 1,
+                top5: 2,
+            },
+            ..Progress::default()
+        },
+    }
+}
+
+fn tensors() -> BTreeMap<String, Tensor> {
+    let values: Vec<f32> = (0..6).map(|i| i as f32 * 0.1 - f32::EPSILON).collect();
+    let weight = Tensor::from_vec(values, (2, 3), &Device::Cpu).unwrap();
+    let bias = Tensor::from_vec(vec![-0.0f32, f32::MIN_POSITIVE], 2, &Device::Cpu).unwrap();
+    [
+        ("fc8.weight".to_owned(), weight),
+        ("velocity.fc8.bias".to_owned(), bias),
+    ]
+    .into()
+}
+
+fn written(folder: &Path) -> Vec<u8> {
+    let path = folder.join("last.safetensors");
+    Checkpoint::write(&path, &state(), &tensors()).unwrap();
+    fs::read(path).unwrap()
+}
+
+fn read(folder: &Path, bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    let path = folder.join("changed.safetensors");
+    fs::write(&path, bytes).unwrap();
+    Checkpoint::read(&path)
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    values.into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn comes_back_to_the_last_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = written(folder.path());
+    let checkpoint = read(folder.path(), &bytes).unwrap();
+    assert_eq!(checkpoint.state, state());
+    assert_eq!(checkpoint.tensors.len(), 2);
+    for (name, tensor) in tensors() {
+        assert_eq!(checkpoint.tensors[&name].dims(), tensor.dims());
+        assert_eq!(bits(&checkpoint.tensors[&name]), bits(&tensor), "{name}");
+    }
+}
+
+#[test]
+fn equal_states_give_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(written(folder.path()), written(folder.path()));
+}
+
+#[test]
+fn leaves_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path());
+    let path = folder.path().join("last.safetensors");
+    let best = folder.path().join("best.safetensors");
+    Checkpoint::link(&path, &best).unwrap();
+    Checkpoint::link(&path, &best).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), fs::read(&best).unwrap());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_failed_write_keeps_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("last.safetensors");
+    let bytes = written(folder.path());
+    let wrong = Tensor::new(&[1u32], &Device::Cpu).unwrap();
+    let wrong = [("fc8.bias".to_owned(), wrong)].into();
+    let result = Checkpoint::write(&path, &state(), &wrong);
+    assert!(matches!(result, Err(CheckpointError::Tensor { .. })));
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = written(folder.path());
+    for length in 0..bytes.len() {
+        let result = read(folder.path(), &bytes[..length]);
+        assert!(
+            matches!(result, Err(CheckpointError::Malformed { .. })),
+            "{length} bytes"
+        );
+    }
+}
+
+#[test]
+fn every_flipped_bit_in_the_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = written(folder.path());
+    let data = bytes.len() - 8 * size_of::<f32>();
+    for i in data..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[i] ^= 1 << (i % 8);
+        let result = read(folder.path(), &changed);
+        assert!(
+            matches!(result, Err(CheckpointError::Checksum { .. })),
+            "byte {i}"
+        );
+    }
+}
+
+#[test]
+fn a_changed_recipe_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "momentum\\\":0.9";
+    let bytes = written(folder.path());
+    let at = bytes
+        .windows(text.len())
+        .position(|window| window == text.as_bytes())
+        .unwrap();
+    let mut changed = bytes.clone();
+    changed[at + text.len() - 1] = b'8';
+    let result = read(folder.path(), &changed);
+    assert!(matches!(result, Err(CheckpointError::Checksum { .. })));
+}
+
+#[test]
+fn other_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = safetensors::serialize(tensors(), None).unwrap();
+    for bytes in [&b"not a checkpoint at all"[..], &[], &foreign] {
+        assert!(matches!(
+            read(folder.path(), bytes),
+            Err(CheckpointError::Malformed { .. })
+        ));
+    }
+    let missing = Checkpoint::read(&folder.path().join("none"));
+    assert!(matches!(missing, Err(CheckpointError::Missing { .. })));
+}

@@ -1,0 +1,68 @@
+//! `train bench`.
+
+use clap::Args;
+use shardmill_trainer::bench::{self, BenchOptions, StepSeconds};
+
+use super::device::DeviceArg;
+use super::model::ModelArgs;
+
+/// The flags of `train bench`.
+#[derive(Args, Debug)]
+pub(super) struct BenchArgs {
+    /// Images in a step [default: 128]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Timed steps of each kind, after one to warm up [default: 5]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceArg,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl BenchArgs {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        self.device.check()?;
+        let defaults = BenchOptions::default();
+        let report = bench::run(&BenchOptions {
+            batch_size: self.batch_size.unwrap_or(defaults.batch_size),
+            steps: self.steps.unwrap_or(defaults.steps),
+            config: self.model.apply(defaults.config),
+            ..defaults
+        })?;
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+            return Ok(());
+        }
+        println!(
+            "{} threads, batches of {}, {} timed steps of each kind",
+            report.threads, report.batch_size, report.steps
+        );
+        let kinds = [
+            (
+                "training",
+                report.training_images_per_second,
+                report.training_seconds,
+            ),
+            (
+                "inference",
+                report.inference_images_per_second,
+                report.inference_seconds,
+            ),
+        ];
+        for (kind, rate, StepSeconds { median, min, max }) in kinds {
+            println!(
+                "{kind:<10} {rate:.1} images/s  (a step: median {median:.3} s, {min:.3} to {max:.3} s)"
+            );
+        }
+        if let Some(peak) = report.peak_rss_mb {
+            println!("{:<10} {peak:.0} MiB at most", "memory");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! `train eval`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use shardmill_trainer::{Display, EvalOptions, Scores, View, evaluate};
+
+use super::device::DeviceArg;
+
+/// The flags of `train eval`.
+#[derive(Args, Debug)]
+pub(super) struct EvalArgs {
+    /// The checkpoint, such as RUN/best.safetensors
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// Folder of shards
+    #[arg(long, value_name = "DIR")]
+    shards: PathBuf,
+    /// The split
+    #[arg(long, value_name = "NAME", default_value = "val")]
+    split: String,
+    /// The views
+    #[arg(long, value_enum, default_value_t)]
+    views: ViewsArg,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceArg,
+    /// Loader threads
+    #[arg(long, value_name = "T", default_value_t = 1)]
+    threads: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Views to evaluate.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum ViewsArg {
+    /// The centre window
+    Center,
+    /// Corners, centre and their mirror images, softmax outputs averaged
+    Ten,
+    /// Both, one after the other
+    #[default]
+    Both,
+}
+
+impl ViewsArg {
+    pub(super) fn views(self) -> Vec<View> {
+        match self {
+            Self::Center => vec![View::Center],
+            Self::Ten => vec![View::Ten],
+            Self::Both => vec![View::Center, View::Ten],
+        }
+    }
+}
+
+impl EvalArgs {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        self.device.check()?;
+        let mut options = EvalOptions::new(&self.checkpoint, &self.shards);
+        options.split.clone_from(&self.split);
+        options.views = self.views.views();
+        options.threads = self.threads;
+        options.display = if self.json {
+            Display::Json
+        } else {
+            Display::Auto
+        };
+        let evaluation = evaluate(&options)?;
+        if self.json {
+            println!("{}", serde_json::to_string(&evaluation)?);
+            return Ok(());
+        }
+        println!(
+            "{} after {} epochs ({} steps), split {}, chance error {:.1}%",
+            self.checkpoint.display(),
+            evaluation.epoch,
+            evaluation.step,
+            evaluation.split,
+            100.0 - 100.0 / evaluation.classes as f64
+        );
+        let views = [
+            (View::Center, evaluation.center),
+            (View::Ten, evaluation.ten),
+        ];
+        for (view, scores) in views {
+            if let Some(Scores {
+                samples,
+                loss,
+                top1_error,
+                top5_error,
+            }) = scores
+            {
+                println!(
+                    "{:<12} top-1 error {top1_error:.2}%  top-5 error {top5_error:.2}%  \
+                     loss {loss:.4}  ({samples} images)",
+                    view.name()
+                );
+            }
+        }
+        Ok(())
+    }
+}

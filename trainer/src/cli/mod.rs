@@ -1,0 +1,84 @@
+//! The command line.
+
+mod bench;
+mod device;
+mod eval;
+mod model;
+mod summary;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+/// Trains AlexNet on Shardmill shards.
+///
+/// Without a subcommand: trains on split `train` of `--shards DIR`, by the paper's recipe unless
+/// told otherwise.
+#[derive(Debug, Parser)]
+#[command(
+    name = "train",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    train: Option<train::TrainArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evaluate a checkpoint: top-1 and top-5 error from the centre view and from ten views.
+    Eval(eval::EvalArgs),
+    /// Measure training and inference speed on images that are in memory already.
+    Bench(bench::BenchArgs),
+    /// Print the layer table of a network.
+    Summary(summary::SummaryArgs),
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    match (cli.command, cli.train) {
+        (Some(Command::Eval(args)), _) => args.run(),
+        (Some(Command::Bench(args)), _) => args.run(),
+        (Some(Command::Summary(args)), _) => args.run(),
+        (None, Some(args)) => args.run(),
+        (None, None) => {
+            anyhow::bail!("nothing to do; train with `train --shards DIR`, or see `train --help`")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn trains_without_a_subcommand_and_does_not_mix_with_one() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(
+            parse("train --shards d --lr 0.002")
+                .unwrap()
+                .train
+                .is_some()
+        );
+        assert!(
+            parse("train eval --checkpoint f --shards d")
+                .unwrap()
+                .train
+                .is_none()
+        );
+        assert!(parse("train --shards d eval --checkpoint f --shards d").is_err());
+        assert!(parse("train --lr 0.002").is_err());
+        assert!(parse("train").is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The flags that choose a network.
+
+use clap::{Args, ValueEnum};
+use shardmill_trainer::{Activation, ModelConfig, Pooling, Variant};
+
+/// The flags that choose a network.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Network")]
+pub(super) struct ModelArgs {
+    /// The network to start from [default: alexnet]
+    #[arg(long, value_enum, value_name = "NAME")]
+    variant: Option<VariantArg>,
+    /// Multiply the width of every layer [default: 1, the paper's]
+    #[arg(long, value_name = "FACTOR")]
+    width: Option<f64>,
+    /// Side of the square that the network sees [default: 224]
+    #[arg(long, value_name = "PIXELS")]
+    crop: Option<usize>,
+    /// Share of fc6's and fc7's inputs dropped in training [default: 0.5]
+    #[arg(long, value_name = "SHARE")]
+    dropout: Option<f32>,
+    /// Leave out response normalisation
+    #[arg(long)]
+    no_lrn: bool,
+    /// Pool 2x2 windows instead of overlapping 3x3 ones
+    #[arg(long)]
+    non_overlapping_pooling: bool,
+    /// One column of half the width instead of two
+    #[arg(long)]
+    one_column: bool,
+    /// The activation function [default: relu]
+    #[arg(long, value_enum, value_name = "NAME")]
+    activation: Option<ActivationArg>,
+    /// Leave out a convolution, 2 to 5
+    #[arg(long, value_name = "NUMBER")]
+    remove_conv: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VariantArg {
+    /// The 2012 network, in two columns
+    Alexnet,
+    /// The single-column network that torchvision ships
+    AlexnetOwt,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ActivationArg {
+    Relu,
+    Tanh,
+    Sigmoid,
+}
+
+impl ModelArgs {
+    /// `base` with what the flags change.
+    pub(super) fn apply(&self, base: ModelConfig) -> ModelConfig {
+        let mut model = match self.variant {
+            None => base,
+            Some(VariantArg::Alexnet) => of(Variant::Alexnet, base),
+            Some(VariantArg::AlexnetOwt) => of(Variant::AlexnetOwt, base),
+        };
+        model.width = self.width.unwrap_or(model.width);
+        model.input_size = self.crop.unwrap_or(model.input_size);
+        model.dropout = self.dropout.unwrap_or(model.dropout);
+        if self.no_lrn {
+            model.lrn = None;
+        }
+        if self.non_overlapping_pooling {
+            model.pooling = Pooling::NonOverlapping;
+        }
+        if self.one_column {
+            model.columns = 1;
+        }
+        model.activation = match self.activation {
+            None => model.activation,
+            Some(ActivationArg::Relu) => Activation::Relu,
+            Some(ActivationArg::Tanh) => Activation::Tanh,
+            Some(ActivationArg::Sigmoid) => Activation::Sigmoid,
+        };
+        model.removed_conv = self.remove_conv.or(model.removed_conv);
+        model
+    }
+}
+
+/// A variant's own choices; `base`, if it is the same variant already.
+fn of(variant: Variant, base: ModelConfig) -> ModelConfig {
+    if base.variant == variant {
+        base
+    } else {
+        ModelConfig {
+            classes: base.classes,
+            ..ModelConfig::of(variant)
+        }
+    }
+}

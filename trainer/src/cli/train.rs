@@ -1,0 +1,218 @@
+//! `train --shards DIR`: the training flags.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use shardmill_trainer::{
+    Checkpoint, Display, NET_145_MILESTONES, ScheduleConfig, TrainOptions, TrainOutcome, Variant,
+    train,
+};
+
+use super::device::DeviceArg;
+use super::eval::ViewsArg;
+use super::model::ModelArgs;
+
+/// The training flags. What is not given is the paper's, or the resumed run's.
+#[derive(Args, Debug)]
+pub(crate) struct TrainArgs {
+    /// Folder of shards, as `prep ingest` makes it
+    #[arg(long, value_name = "DIR")]
+    shards: PathBuf,
+    /// Folder for checkpoints and metrics [default: runs/SHARDS-VARIANT-seedSEED]
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Go on from the last checkpoint in the run's folder
+    #[arg(long)]
+    resume: bool,
+    /// Seed of weights, order, augmentation and dropout [default: 1]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceArg,
+    /// Loader threads; they do not change the result [default: 1]
+    #[arg(long, value_name = "T")]
+    threads: Option<usize>,
+    /// Print the lines of metrics.jsonl on the standard output
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    pace: PaceArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Recipe")]
+struct RecipeArgs {
+    /// Passes over the training split [default: 90]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    /// Images in a step [default: 128]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// First learning rate [default: 0.01; for a set of a few classes 0.002 with batches of 64]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Momentum [default: 0.9]
+    #[arg(long, value_name = "SHARE")]
+    momentum: Option<f32>,
+    /// Weight decay [default: 0.0005]
+    #[arg(long, value_name = "RATE")]
+    weight_decay: Option<f32>,
+    /// Standard deviation of the colour noise [default: 0.1]
+    #[arg(long, value_name = "STD")]
+    color_std: Option<f32>,
+    /// Do not mirror images
+    #[arg(long)]
+    no_flip: bool,
+    /// When the learning rate falls [default: plateau]
+    #[arg(long, value_enum, value_name = "RULE")]
+    schedule: Option<ScheduleArg>,
+    /// Finished epochs after which the rate falls, for `--schedule steps` [default: 25,51,79]
+    #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
+    milestones: Option<Vec<u64>>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ScheduleArg {
+    /// When the validation error has stopped falling
+    Plateau,
+    /// After given numbers of epochs
+    Steps,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Pace")]
+struct PaceArgs {
+    /// Epochs between evaluations of split `val`; 0: only at the end [default: 1]
+    #[arg(long, value_name = "EPOCHS")]
+    eval_every: Option<u64>,
+    /// Steps between log lines [default: 20]
+    #[arg(long, value_name = "STEPS")]
+    log_every: Option<u64>,
+    /// Steps between checkpoints, besides the one after every epoch
+    #[arg(long, value_name = "STEPS")]
+    checkpoint_every: Option<u64>,
+    /// Stop after this many steps, with a checkpoint
+    #[arg(long, value_name = "STEPS")]
+    max_steps: Option<u64>,
+    /// Views of the evaluation at the end
+    #[arg(long, value_enum, default_value_t)]
+    final_views: ViewsArg,
+}
+
+impl TrainArgs {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        self.device.check()?;
+        let options = self.options()?;
+        let outcome = train(&options)?;
+        if !self.json {
+            conclude(&options, &outcome);
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> anyhow::Result<TrainOptions> {
+        let run = self.run_folder();
+        let mut options = TrainOptions::new(&self.shards, &run);
+        options.resume = self.resume;
+        if self.resume && options.last().is_file() {
+            // What is not given is as it was; what is given is compared when the run is resumed.
+            let stored = Checkpoint::peek(&options.last())?;
+            (options.seed, options.recipe, options.model) =
+                (stored.seed, stored.recipe, stored.model);
+        }
+        options.seed = self.seed.unwrap_or(options.seed);
+        options.model = self.model.apply(options.model);
+        self.recipe.apply(&mut options)?;
+        options.threads = self.threads.unwrap_or(options.threads);
+        options.eval_every = self.pace.eval_every.unwrap_or(options.eval_every);
+        options.log_every = self.pace.log_every.unwrap_or(options.log_every);
+        options.checkpoint_every = self.pace.checkpoint_every;
+        options.max_steps = self.pace.max_steps;
+        options.final_views = self.pace.final_views.views();
+        options.display = if self.json {
+            Display::Json
+        } else {
+            Display::Auto
+        };
+        Ok(options)
+    }
+
+    /// The same command line means the same folder, so that adding `--resume` finds it.
+    fn run_folder(&self) -> PathBuf {
+        if let Some(out) = &self.out {
+            return out.clone();
+        }
+        let defaults = TrainOptions::new("", "");
+        let variant = match self.model.apply(defaults.model).variant {
+            Variant::Alexnet => "alexnet",
+            Variant::AlexnetOwt => "alexnet-owt",
+        };
+        let shards = self
+            .shards
+            .file_name()
+            .unwrap_or("shards".as_ref())
+            .to_string_lossy();
+        let seed = self.seed.unwrap_or(defaults.seed);
+        Path::new("runs").join(format!("{shards}-{variant}-seed{seed}"))
+    }
+}
+
+impl RecipeArgs {
+    fn apply(&self, options: &mut TrainOptions) -> anyhow::Result<()> {
+        let recipe = &mut options.recipe;
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.batch_size = self.batch_size.unwrap_or(recipe.batch_size);
+        recipe.lr = self.lr.unwrap_or(recipe.lr);
+        recipe.sgd.momentum = self.momentum.unwrap_or(recipe.sgd.momentum);
+        recipe.sgd.weight_decay = self.weight_decay.unwrap_or(recipe.sgd.weight_decay);
+        recipe.color_std = self.color_std.unwrap_or(recipe.color_std);
+        recipe.flip &= !self.no_flip;
+        match (self.schedule, &self.milestones) {
+            (Some(ScheduleArg::Steps), None) => {
+                recipe.schedule = ScheduleConfig::steps(NET_145_MILESTONES.to_vec());
+            }
+            (Some(ScheduleArg::Steps), Some(epochs)) => {
+                recipe.schedule = ScheduleConfig::steps(epochs.clone());
+            }
+            (_, Some(_)) => anyhow::bail!("`--milestones` belongs to `--schedule steps`; add it"),
+            (Some(ScheduleArg::Plateau), None) => recipe.schedule = ScheduleConfig::default(),
+            (None, None) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Tells where everything is and what to do next.
+fn conclude(options: &TrainOptions, outcome: &TrainOutcome) {
+    println!();
+    println!(
+        "metrics     {}",
+        outcome.run.join("metrics.jsonl").display()
+    );
+    println!(
+        "last        {} (step {})",
+        outcome.last.display(),
+        outcome.steps
+    );
+    if let (Some(best), Some(error)) = (&outcome.best, outcome.best_error) {
+        println!("best        {} (top-1 error {error:.2}%)", best.display());
+    }
+    let shards = options.shards.display();
+    if !outcome.finished {
+        let run = outcome.run.display();
+        println!("stopped after --max-steps; go on with");
+        println!("  train --shards {shards} --out {run} --resume");
+    } else if outcome.center.is_some() {
+        let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);
+        println!("evaluate any checkpoint with");
+        println!(
+            "  train eval --checkpoint {} --shards {shards}",
+            checkpoint.display()
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Opens datasets for training and evaluation and says kindly what is wrong with them.
+
+use std::fs;
+use std::path::Path;
+
+use shardmill_formats::{Class, MANIFEST_FILE, Manifest};
+use shardmill_loader::{
+    Dataset, LastBatch, Layout, Loader, LoaderBuilder, Normalize, Output, Policy,
+};
+
+use crate::checkpoint::{PixelStatistics, RunState};
+use crate::config::InputScale;
+use crate::error::TrainError;
+
+/// The split that is trained on.
+pub(crate) const TRAIN: &str = "train";
+
+/// The split that is evaluated during training, where the dataset has it.
+pub(crate) const VAL: &str = "val";
+
+/// The manifest of the dataset in `dir`.
+pub(crate) fn manifest(dir: &Path) -> Result<Manifest, TrainError> {
+    let path = dir.join(MANIFEST_FILE);
+    if !path.is_file() {
+        return Err(TrainError::NoDataset { dir: dir.into() });
+    }
+    let json = fs::read(&path).map_err(|source| TrainError::Io {
+        action: "read",
+        path: path.clone(),
+        source,
+    })?;
+    Manifest::parse(&json).map_err(|source| TrainError::Manifest { path, source })
+}
+
+/// Opens a labelled split.
+pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
+    let manifest = manifest(dir)?;
+    let Some(entry) = manifest.splits.get(split) else {
+        let known: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        return Err(TrainError::NoSplit {
+            dir: dir.into(),
+            split: split.into(),
+            known,
+        });
+    };
+    if !entry.labelled {
+        return Err(TrainError::Unlabelled {
+            dir: dir.into(),
+            split: split.into(),
+        });
+    }
+    Ok(Dataset::open(dir, split)?)
+}
+
+/// The validation split; `None` where the dataset has none with labels.
+pub(crate) fn open_validation(dir: &Path) -> Result<Option<Dataset>, TrainError> {
+    let labelled = manifest(dir)?
+        .splits
+        .get(VAL)
+        .is_some_and(|split| split.labelled);
+    labelled.then(|| open(dir, VAL)).transpose()
+}
+
+/// The colours of the training split, from the manifest.
+pub(crate) fn statistics(dir: &Path, dataset: &Dataset) -> Result<PixelStatistics, TrainError> {
+    let statistics = dataset.manifest().statistics.as_ref();
+    let statistics = statistics.ok_or_else(|| TrainError::NoStatistics { dir: dir.into() })?;
+    let (mean, std) = (statistics.statistics.mean, statistics.statistics.std);
+    Ok(PixelStatistics { mean, std })
+}
+
+/// Checks that a window of `crop` pixels fits the records.
+pub(crate) fn check_crop(dir: &Path, dataset: &Dataset, crop: usize) -> Result<(), TrainError> {
+    let shape = dataset.shape();
+    if shape.height.min(shape.width) as usize >= crop {
+        return Ok(());
+    }
+    let (height, width) = (shape.height, shape.width);
+    Err(TrainError::Crop {
+        dir: dir.into(),
+        height,
+        width,
+        crop,
+    })
+}
+
+/// Checks that a dataset's classes are those that a network was trained on.
+pub(crate) fn check_classes(
+    dir: &Path,
+    trained: &[Class],
+    found: &[Class],
+) -> Result<(), TrainError> {
+    let first = trained
+        .iter()
+        .zip(found)
+        .find(|(trained, found)| trained.synset != found.synset);
+    let difference = match first {
+        Some((trained, found)) => {
+            format!(
+                "it has {:?} where the checkpoint has {:?}",
+                found.synset, trained.synset
+            )
+        }
+        None if trained.len() != found.len() => {
+            format!(
+                "it has {} and the checkpoint {}",
+                found.len(),
+                trained.len()
+            )
+        }
+        None => return Ok(()),
+    };
+    Err(TrainError::Classes {
+        dir: dir.into(),
+        difference,
+    })
+}
+
+/// Batches for training, in the order that the seed gives.
+pub(crate) fn training(
+    dataset: &Dataset,
+    state: &RunState,
+    threads: usize,
+) -> Result<Loader, TrainError> {
+    let recipe = &state.recipe;
+    let policy = Policy::Train {
+        crop: state.model.input_size as u32,
+        flip: recipe.flip,
+        color_std: recipe.color_std,
+    };
+    Ok(builder(dataset, state, threads)
+        .batch_size(recipe.batch_size)
+        .seed(state.seed)
+        .policy(policy)
+        .shuffle(true)
+        .build()?)
+}
+
+/// Batches of `samples` images for evaluation, in file order.
+pub(crate) fn evaluation(
+    dataset: &Dataset,
+    state: &RunState,
+    policy: Policy,
+    samples: usize,
+    threads: usize,
+) -> Result<Loader, TrainError> {
+    let builder = builder(dataset, state, threads).batch_size(samples);
+    Ok(builder.policy(policy).shuffle(false).build()?)
+}
+
+fn builder(dataset: &Dataset, state: &RunState, threads: usize) -> LoaderBuilder {
+    let std = match state.recipe.scale {
+        InputScale::MeanOnly => [1.0; 3],
+        InputScale::Standardized => state.pixels.std,
+    };
+    Loader::builder(dataset.clone())
+        .threads(threads)
+        .normalize(Normalize {
+            mean: state.pixels.mean.map(|value| value as f32),
+            std: std.map(|value| value as f32),
+        })
+        .output(Output::F32)
+        .layout(Layout::Nhwc)
+        .last_batch(LastBatch::Keep)
+}

@@ -1,0 +1,162 @@
+//! Why a network could not be trained or evaluated; each message says what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use shardmill_formats::ManifestError;
+use shardmill_loader::LoaderError;
+
+use crate::checkpoint::CheckpointError;
+use crate::model::ModelError;
+
+/// Why a network could not be trained or evaluated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// No dataset where one was expected.
+    #[error(
+        "there is no dataset in {0}; make one from a folder of images with \
+         `prep ingest IMAGES --out {0}`",
+        dir.display()
+    )]
+    NoDataset {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The dataset's manifest cannot be read.
+    #[error("{}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ManifestError,
+    },
+    /// The dataset lacks a split.
+    #[error("the dataset in {} has no split {split:?}; it has {known}", dir.display())]
+    NoSplit {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// The split asked for.
+        split: String,
+        /// The splits that it has.
+        known: String,
+    },
+    /// The split's records have no labels.
+    #[error(
+        "split {split:?} of {} has no labels, so there is nothing to learn or to compare with; \
+         choose a labelled split", dir.display()
+    )]
+    Unlabelled {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// The split.
+        split: String,
+    },
+    /// The manifest has no colour statistics.
+    #[error(
+        "manifest.json in {} holds no colour statistics, which the network's input is shifted by; \
+         make the dataset anew from a source with a training split", dir.display()
+    )]
+    NoStatistics {
+        /// The dataset's folder.
+        dir: PathBuf,
+    },
+    /// The dataset's classes are not those that the network knows.
+    #[error(
+        "the classes of {} are not those of the checkpoint: {difference}; use the dataset that the \
+         network was trained on, or another split of it", dir.display()
+    )]
+    Classes {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// The first difference.
+        difference: String,
+    },
+    /// The records are smaller than the window that is cut from them.
+    #[error(
+        "the records of {} are {height}x{width}, too small for the {crop}x{crop} that the network \
+         sees; ingest with a larger `--size`, or train with a smaller `--crop`", dir.display()
+    )]
+    Crop {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// Rows of a record.
+        height: u32,
+        /// Columns of a record.
+        width: u32,
+        /// Side of the window.
+        crop: usize,
+    },
+    /// A recipe that makes no sense.
+    #[error("{0}")]
+    Recipe(String),
+    /// The run's folder holds something already.
+    #[error(
+        "{} is not empty; go on with the run in it with `--resume`, or choose another folder with \
+         `--out`", run.display()
+    )]
+    RunExists {
+        /// The folder.
+        run: PathBuf,
+    },
+    /// There is no run to go on with.
+    #[error(
+        "there is no run to resume in {}: it has no last.safetensors; leave out `--resume` to \
+         start one", run.display()
+    )]
+    NothingToResume {
+        /// The folder.
+        run: PathBuf,
+    },
+    /// Another process trains in the same folder.
+    #[error("another process is training in {}; wait for it, or choose another `--out`", run.display())]
+    RunBusy {
+        /// The folder.
+        run: PathBuf,
+    },
+    /// A resumed run was asked to be another run.
+    #[error(
+        "the run was started with {what} {stored}, not {given}; a resumed run keeps it, so leave it \
+         out, or start another run"
+    )]
+    Changed {
+        /// What differs.
+        what: String,
+        /// Its value in the checkpoint.
+        stored: String,
+        /// Its value on the command line.
+        given: String,
+    },
+    /// The loss, or a weight, is no number any more.
+    #[error(
+        "step {step}: {what} is not a finite number, so training has stopped; the last good \
+         checkpoint is {}; start another run with a lower `--lr`", checkpoint.display()
+    )]
+    NotFinite {
+        /// The step, counted from 1.
+        step: u64,
+        /// What is not finite.
+        what: String,
+        /// The checkpoint before it.
+        checkpoint: PathBuf,
+    },
+    /// The loader refused.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The network refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The file system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,13 @@
+//! What a run tells: lines for programs, a bar or lines for people.
+
+mod line;
+mod meter;
+mod metrics;
+mod screen;
+
+pub use screen::Display;
+
+pub(crate) use line::{EvaluationLine, Line, StepLine};
+pub(crate) use meter::Meter;
+pub(crate) use metrics::Metrics;
+pub(crate) use screen::Screen;

@@ -1,0 +1,97 @@
+//! What a person sees.
+
+use std::fmt::Display as Text;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// What is shown while a network is trained or evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Display {
+    /// A bar on a terminal, a line now and then elsewhere.
+    #[default]
+    Auto,
+    /// The lines of `metrics.jsonl` on the standard output, text on the standard error.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+/// The terminal, or what stands in for it.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    display: Display,
+    bar: Option<ProgressBar>,
+}
+
+impl Screen {
+    pub(crate) fn new(display: Display) -> Self {
+        Self { display, bar: None }
+    }
+
+    /// Shows a bar of `total` things, `done` of them done, where there is a terminal.
+    pub(crate) fn begin(&mut self, total: u64, done: u64) {
+        if self.display == Display::Auto && stderr().is_terminal() {
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  eta {eta}  {msg}");
+            let bar = ProgressBar::new(total)
+                .with_style(style.expect("the template is well formed"))
+                .with_position(done);
+            bar.reset_eta();
+            self.bar = Some(bar);
+        }
+    }
+
+    /// Moves the bar and changes the text behind it.
+    pub(crate) fn update(&self, done: u64, text: impl Text) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            bar.set_message(text.to_string());
+        }
+    }
+
+    /// Changes the text behind the bar.
+    pub(crate) fn note(&self, text: impl Text) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_string());
+            bar.tick();
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Whether a bar is shown, which makes lines of progress needless.
+    pub(crate) fn has_bar(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    /// Shows text that stays.
+    ///
+    /// That nobody reads any more (a closed pipe) is no reason to stop training.
+    pub(crate) fn say(&self, text: impl Text) {
+        match (&self.bar, self.display) {
+            (_, Display::Quiet) => {}
+            (Some(bar), _) => bar.suspend(|| drop(writeln!(stdout(), "{text}"))),
+            (None, Display::Auto) => drop(writeln!(stdout(), "{text}")),
+            (None, Display::Json) => drop(writeln!(stderr(), "{text}")),
+        }
+    }
+
+    /// Passes a line of metrics on, where that was asked for.
+    pub(crate) fn line(&self, json: &str) {
+        if self.display == Display::Json {
+            drop(writeln!(stdout(), "{json}"));
+        }
+    }
+}
+
+impl Drop for Screen {
+    /// An error message shall not stand behind half a bar.
+    fn drop(&mut self) {
+        self.end();
+    }
+}

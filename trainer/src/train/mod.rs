@@ -1,0 +1,168 @@
+//! The training loop.
+//!
+//! The state of a run is its seed, its epoch, and the images consumed of it: batches, dropout and
+//! schedule follow from these, so that a run goes on from a checkpoint as if it had never stopped.
+
+mod difference;
+mod folder;
+mod options;
+mod outcome;
+mod run;
+mod watch;
+
+pub use options::TrainOptions;
+pub use outcome::TrainOutcome;
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use shardmill_loader::Loader;
+
+use crate::data;
+use crate::error::TrainError;
+use crate::eval::View;
+use crate::model::DropoutKey;
+use crate::report::Meter;
+use run::Run;
+
+/// Trains a network, or goes on training it.
+///
+/// Nothing is written before everything that can be checked is checked.
+///
+/// # Errors
+/// A dataset, recipe or folder that cannot be used, a loss that is no number, or whatever the file
+/// system refuses; then the last checkpoint in the run's folder is whole.
+pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
+    let mut run = if options.resume {
+        Run::resume(options)?
+    } else {
+        Run::start(options)?
+    };
+    let loader = data::training(&run.train, &run.state, options.threads)?;
+    run.screen.begin(run.total_steps(), run.state.progress.step);
+    while run.state.progress.epoch < run.state.recipe.epochs {
+        if train_epoch(&mut run, &loader)?.is_break() {
+            run.save(false)?;
+            return Ok(run.outcome(false));
+        }
+        close_epoch(&mut run)?;
+    }
+    for view in &options.final_views {
+        if run.score(*view).is_none() {
+            run.evaluate(*view)?;
+        }
+    }
+    Ok(run.outcome(true))
+}
+
+/// Trains the rest of an epoch; breaks when the number of steps asked for is reached.
+fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, TrainError> {
+    let lr = run.lr();
+    let batch_size = run.state.recipe.batch_size as u64;
+    let mut batches = loader.epoch(run.state.progress.epoch);
+    batches.seek(run.state.progress.samples.div_ceil(batch_size) as usize);
+    let (mut meter, mut waited) = (Meter::default(), batches.waited());
+    loop {
+        if run.state.progress.samples == run.state.progress.records {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if run
+            .options
+            .max_steps
+            .is_some_and(|steps| run.state.progress.step >= steps)
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+        let clock = Instant::now();
+        let Some(batch) = batches.next() else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let batch = batch?;
+        let key = DropoutKey {
+            seed: run.state.seed,
+            step: run.state.progress.step,
+        };
+        let output = run
+            .model
+            .train_step(batch.images_f32(), batch.labels(), key)?;
+        if !output.loss.is_finite() {
+            return Err(run.not_finite(key.step + 1, "the loss"));
+        }
+        run.sgd.step(&mut run.model, lr as f32)?;
+
+        let progress = &mut run.state.progress;
+        progress.step += 1;
+        progress.samples += batch.len() as u64;
+        for tally in [&mut progress.window, &mut progress.whole_epoch] {
+            tally.add(batch.len(), output.loss, output.top1, output.top5);
+        }
+        let now = batches.waited();
+        meter.add(
+            batch.len(),
+            clock.elapsed(),
+            now - std::mem::replace(&mut waited, now),
+        );
+        if let Some(warning) = watch::observe(&mut run.state, batch.len(), output.loss) {
+            run.warn(&warning)?;
+        }
+        let (step, samples) = (run.state.progress.step, run.state.progress.samples);
+        run.show_step(&output, &meter);
+        if step.is_multiple_of(run.options.log_every.max(1))
+            || samples == run.state.progress.records
+        {
+            run.log_step(lr, &meter)?;
+            meter = Meter::default();
+        }
+        if run
+            .options
+            .checkpoint_every
+            .is_some_and(|every| step.is_multiple_of(every.max(1)))
+        {
+            run.save(false)?;
+        }
+    }
+}
+
+/// Evaluates where it is due, lets the schedule look at the error, and saves.
+fn close_epoch(run: &mut Run<'_>) -> Result<(), TrainError> {
+    let finished = run.state.progress.epoch + 1;
+    let trained = run.log_epoch()?;
+    let every = run.options.eval_every;
+    let due = finished == run.state.recipe.epochs || (every > 0 && finished.is_multiple_of(every));
+    let validated = if due {
+        run.evaluate(View::Center)?
+    } else {
+        None
+    };
+    // Without a validation split the training error has to do.
+    let watched = if run.validation.is_some() {
+        validated
+    } else {
+        trained
+    };
+    let before = run.lr();
+    if let Some(scores) = watched {
+        let schedule = &run.state.recipe.schedule;
+        run.state
+            .schedule
+            .observe(schedule, finished, scores.top1_error);
+    }
+    let best = validated.map(|scores| scores.top1_error).filter(|error| {
+        run.state
+            .progress
+            .best_error
+            .is_none_or(|best| *error < best)
+    });
+    let progress = &mut run.state.progress;
+    progress.best_error = best.or(progress.best_error);
+    progress.epoch = finished;
+    progress.samples = 0;
+    progress.whole_epoch = Default::default();
+    run.save(best.is_some())?;
+    let lr = run.lr();
+    if lr != before && finished < run.state.recipe.epochs {
+        run.screen
+            .say(format_args!("lr {before} -> {lr} after epoch {finished}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What to train, how, and where to.
+
+use std::path::PathBuf;
+
+use crate::config::Recipe;
+use crate::eval::View;
+use crate::model_config::ModelConfig;
+use crate::report::Display;
+
+/// What to train, how, and where to.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// The dataset's folder.
+    pub shards: PathBuf,
+    /// The run's folder; it must be empty or not exist, unless the run in it is resumed.
+    pub run: PathBuf,
+    /// Whether to go on with the run in the folder. Then seed, recipe and network must be those
+    /// that it was started with, but for the number of epochs.
+    pub resume: bool,
+    /// The seed that everything random follows from.
+    pub seed: u64,
+    /// How the network is trained.
+    pub recipe: Recipe,
+    /// What the network is made of; the number of classes is taken from the dataset.
+    pub model: ModelConfig,
+    /// Loader threads; the result does not depend on them.
+    pub threads: usize,
+    /// Epochs between evaluations of split `val`; 0 for none before the end.
+    pub eval_every: u64,
+    /// Steps between log lines.
+    pub log_every: u64,
+    /// Steps between checkpoints within an epoch; there is one after every epoch in any case.
+    pub checkpoint_every: Option<u64>,
+    /// Steps after which to stop, with a checkpoint, counted from the beginning of the run.
+    pub max_steps: Option<u64>,
+    /// The views of the evaluation at the end. The centre view is evaluated in any case.
+    pub final_views: Vec<View>,
+    /// What is shown meanwhile.
+    pub display: Display,
+}
+
+impl TrainOptions {
+    /// The paper's recipe, network and habits.
+    #[must_use]
+    pub fn new(shards: impl Into<PathBuf>, run: impl Into<PathBuf>) -> Self {
+        Self {
+            shards: shards.into(),
+            run: run.into(),
+            resume: false,
+            seed: 1,
+            recipe: Recipe::default(),
+            model: ModelConfig::default(),
+            threads: 1,
+            eval_every: 1,
+            log_every: 20,
+            checkpoint_every: None,
+            max_steps: None,
+            final_views: vec![View::Center, View::Ten],
+            display: Display::Quiet,
+        }
+    }
+
+    /// The checkpoint that a run in this folder goes on from.
+    #[must_use]
+    pub fn last(&self) -> PathBuf {
+        super::folder::last(&self.run)
+    }
+}
