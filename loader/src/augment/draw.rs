@@ -1,0 +1,196 @@
+//! What is drawn for a sample, as a pure function of (seed, epoch, sample).
+
+use shardmill_formats::{Philox, RecordShape, Statistics};
+
+use crate::settings::Policy;
+
+/// One row of a batch: a window of a record, perhaps reflected.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct View {
+    pub(crate) top: usize,
+    pub(crate) left: usize,
+    pub(crate) flip: bool,
+    /// Added to R, G and B, on the 0-255 scale.
+    pub(crate) shift: [f64; 3],
+}
+
+/// The principal colour components, each as long as its spread times the noise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColorNoise([[f64; 3]; 3]);
+
+impl ColorNoise {
+    /// Alexnet's colour noise: alpha_i * sqrt(lambda_i) * p_i with alpha_i ~ N(0, std).
+    pub(crate) fn new(statistics: &Statistics, std: f64) -> Self {
+        let scaled = |k: usize| {
+            statistics.eigenvectors[k].map(|x| x * statistics.eigenvalues[k].sqrt() * std)
+        };
+        Self(std::array::from_fn(scaled))
+    }
+
+    fn shift(&self, alphas: [f64; 3]) -> [f64; 3] {
+        let [p, q, r] = self.0;
+        std::array::from_fn(|c| alphas[0] * p[c] + alphas[1] * q[c] + alphas[2] * r[c])
+    }
+}
+
+/// The rows of a sample, in order. `philox` belongs to the epoch.
+pub(crate) fn views(
+    policy: Policy,
+    shape: RecordShape,
+    noise: Option<&ColorNoise>,
+    philox: &Philox,
+    sample: u64,
+) -> ([View; 10], usize) {
+    let crop = policy.crop();
+    let (bottom, right) = (
+        (shape.height - crop) as usize,
+        (shape.width - crop) as usize,
+    );
+    let mut views = [View::default(); 10];
+    match policy {
+        Policy::Train { flip, .. } => {
+            let [y, x, coin, _] = philox.block(sample, 0);
+            views[0] = View {
+                top: Philox::below(y, bottom as u32 + 1) as usize,
+                left: Philox::below(x, right as u32 + 1) as usize,
+                flip: flip && coin >> 31 == 1,
+                shift: noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, sample))),
+            };
+        }
+        Policy::Center { .. } => {
+            views[0] = View {
+                top: bottom / 2,
+                left: right / 2,
+                ..View::default()
+            }
+        }
+        Policy::TenView { .. } => {
+            let corners = [
+                (0, 0),
+                (0, right),
+                (bottom, 0),
+                (bottom, right),
+                (bottom / 2, right / 2),
+            ];
+            for (i, view) in views.iter_mut().enumerate() {
+                let (top, left) = corners[i % 5];
+                *view = View {
+                    top,
+                    left,
+                    flip: i >= 5,
+                    ..View::default()
+                };
+            }
+        }
+    }
+    (views, policy.rows_per_sample())
+}
+
+/// Three standard normal deviates by Box and Muller's method. The functions come from libm, so every
+/// platform gives the same bits.
+fn normals(philox: &Philox, sample: u64) -> [f64; 3] {
+    let pair = |counter| {
+        let [a, b, c, d] = philox.block(sample, counter);
+        // 1 - u lies in (0, 1], where the logarithm is finite.
+        let radius = libm::sqrt(-2.0 * libm::log(1.0 - Philox::unit_f64(a, b)));
+        let angle = std::f64::consts::TAU * Philox::unit_f64(c, d);
+        [radius * libm::cos(angle), radius * libm::sin(angle)]
+    };
+    let ([first, second], [third, _]) = (pair(1), pair(2));
+    [first, second, third]
+}
+
+#[cfg(test)]
+mod tests {
+    use shardmill_formats::Stream;
+
+    use super::*;
+
+    const SHAPE: RecordShape = RecordShape {
+        height: 256,
+        width: 256,
+    };
+
+    fn train(sample: u64) -> View {
+        let statistics = Statistics {
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            eigenvalues: [100.0, 4.0, 1.0],
+            eigenvectors: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        };
+        let noise = ColorNoise::new(&statistics, 0.1);
+        let policy = Policy::Train {
+            crop: 224,
+            flip: true,
+            color_std: 0.1,
+        };
+        views(
+            policy,
+            SHAPE,
+            Some(&noise),
+            &Philox::new(1, Stream::Augment),
+            sample,
+        )
+        .0[0]
+    }
+
+    #[test]
+    fn every_window_position_comes_up_equally_often() {
+        let mut rows = [0_u32; 33];
+        let mut flips = 0;
+        for sample in 0..33_000 {
+            let view = train(sample);
+            rows[view.top] += 1;
+            assert!(view.left <= 32);
+            flips += u32::from(view.flip);
+        }
+        // Chi-squared with 32 degrees of freedom: 62.5 is passed by chance once in a thousand.
+        let chi: f64 = rows
+            .iter()
+            .map(|&c| (f64::from(c) - 1000.0).powi(2) / 1000.0)
+            .sum();
+        assert!(chi < 62.5, "chi-squared {chi}");
+        assert!(
+            (16_000..17_000).contains(&flips),
+            "{flips} of 33000 reflected"
+        );
+    }
+
+    #[test]
+    fn colour_noise_has_its_spread_along_each_component() {
+        let n = 40_000;
+        let shifts: Vec<_> = (0..n).map(|sample| train(sample).shift).collect();
+        for (c, spread) in [1.0, 0.2, 0.1].into_iter().enumerate() {
+            let mean = shifts.iter().map(|s| s[c]).sum::<f64>() / n as f64;
+            let variance = shifts.iter().map(|s| (s[c] - mean).powi(2)).sum::<f64>() / n as f64;
+            // Five standard errors.
+            assert!(mean.abs() < 5.0 * spread / (n as f64).sqrt(), "mean {mean}");
+            assert!(
+                (variance.sqrt() / spread - 1.0).abs() < 0.02,
+                "spread {}",
+                variance.sqrt()
+            );
+        }
+    }
+
+    #[test]
+    fn ten_views_are_the_corners_the_centre_and_their_reflections() {
+        let philox = Philox::new(0, Stream::Augment);
+        let (views, rows) = views(Policy::TenView { crop: 224 }, SHAPE, None, &philox, 5);
+        assert_eq!(rows, 10);
+        let at = |i: usize| (views[i].top, views[i].left, views[i].flip);
+        assert_eq!(
+            [at(0), at(1), at(2), at(3)],
+            [
+                (0, 0, false),
+                (0, 32, false),
+                (32, 0, false),
+                (32, 32, false)
+            ]
+        );
+        assert_eq!(
+            (at(4), at(5), at(9)),
+            ((16, 16, false), (0, 0, true), (16, 16, true))
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! Windows, reflections and colour noise.
+
+mod draw;
+pub(crate) mod kernel;
+
+pub(crate) use draw::{ColorNoise, views};

@@ -1,0 +1,156 @@
+//! A batch and the buffers that it lends out.
+
+use crossbeam_channel::Sender;
+
+use crate::settings::{Layout, Output};
+
+/// The memory of a batch, used again by a later one.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    pub(crate) f32s: Vec<f32>,
+    pub(crate) u8s: Vec<u8>,
+    pub(crate) shifts: Vec<[f32; 3]>,
+    pub(crate) labels: Vec<i64>,
+    pub(crate) samples: Vec<u64>,
+}
+
+impl Buffers {
+    /// Sets the lengths for `samples` samples of `rows` rows of `values` values; memory is taken
+    /// only the first time.
+    pub(crate) fn resize(&mut self, samples: usize, rows: usize, values: usize, output: Output) {
+        match output {
+            Output::F32 => self.f32s.resize(rows * values, 0.0),
+            Output::U8 => {
+                self.u8s.resize(rows * values, 0);
+                self.shifts.resize(rows, [0.0; 3]);
+            }
+        }
+        self.labels.resize(samples, 0);
+        self.samples.resize(samples, 0);
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.f32s.len() * 4
+            + self.u8s.len()
+            + self.shifts.len() * 12
+            + (self.labels.len() + self.samples.len()) * 8
+    }
+}
+
+/// Samples ready for a device. It owns its memory and goes to any thread; when it is dropped, its
+/// buffers serve a later batch.
+pub struct Batch {
+    pub(crate) buffers: Buffers,
+    pub(crate) home: Sender<Buffers>,
+    pub(crate) step: u64,
+    pub(crate) valid: usize,
+    pub(crate) rows: usize,
+    pub(crate) crop: usize,
+    pub(crate) layout: Layout,
+    pub(crate) output: Output,
+}
+
+impl Batch {
+    /// Number of samples.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.buffers.labels.len()
+    }
+
+    /// Whether the batch holds no sample.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.buffers.labels.is_empty()
+    }
+
+    /// Samples that are not padding; they come first.
+    #[must_use]
+    pub const fn valid(&self) -> usize {
+        self.valid
+    }
+
+    /// Number of rows: as many as samples, or ten times as many with ten views.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of the batch in its epoch.
+    #[must_use]
+    pub const fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The four axes: `[rows, height, width, 3]` or `[rows, 3, height, width]`.
+    #[must_use]
+    pub const fn shape(&self) -> [usize; 4] {
+        match self.layout {
+            Layout::Nhwc => [self.rows, self.crop, self.crop, 3],
+            Layout::Nchw => [self.rows, 3, self.crop, self.crop],
+        }
+    }
+
+    /// The values, normalised, of a loader with [`Output::F32`].
+    ///
+    /// # Panics
+    /// If the loader gives bytes.
+    #[must_use]
+    pub fn images_f32(&self) -> &[f32] {
+        assert_eq!(
+            self.output,
+            Output::F32,
+            "this loader gives bytes: use images_u8"
+        );
+        &self.buffers.f32s
+    }
+
+    /// The bytes of a loader with [`Output::U8`]. A value of channel `c` in row `r` is finished by
+    /// `(value - mean[c]) / std[c] + color_shift()[r][c]`.
+    ///
+    /// # Panics
+    /// If the loader gives floats.
+    #[must_use]
+    pub fn images_u8(&self) -> &[u8] {
+        assert_eq!(
+            self.output,
+            Output::U8,
+            "this loader gives floats: use images_f32"
+        );
+        &self.buffers.u8s
+    }
+
+    /// Colour noise of each row, already divided by the standard deviation, of a loader with
+    /// [`Output::U8`]; empty for floats, which have it in them.
+    #[must_use]
+    pub fn color_shift(&self) -> &[[f32; 3]] {
+        &self.buffers.shifts
+    }
+
+    /// The label of each sample; -1 in a split without labels.
+    #[must_use]
+    pub fn labels(&self) -> &[i64] {
+        &self.buffers.labels
+    }
+
+    /// The index in the dataset of each sample.
+    #[must_use]
+    pub fn indices(&self) -> &[u64] {
+        &self.buffers.samples
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // A full pool or a loader that is gone lets the memory go.
+        let _ = self.home.try_send(std::mem::take(&mut self.buffers));
+    }
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch")
+            .field("step", &self.step)
+            .field("shape", &self.shape())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a dataset cannot be opened or a batch cannot be made.
+
+use std::io;
+use std::path::PathBuf;
+
+use shardmill_formats::{CodecError, ManifestError, ShardError};
+
+/// An error of the loader.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoaderError {
+    /// No manifest in the folder.
+    #[error("{} holds no manifest.json: make shards with `prep ingest SRC --out DIR` and give that DIR", .0.display())]
+    NotADataset(PathBuf),
+    /// A file refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The manifest is not one.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ManifestError,
+    },
+    /// The dataset has no such split.
+    #[error("there is no split {split:?}; the dataset has {known}")]
+    UnknownSplit {
+        /// The split asked for.
+        split: String,
+        /// The splits there are.
+        known: String,
+    },
+    /// A shard is damaged or is not this dataset's.
+    #[error("shard {shard}: {source}")]
+    Shard {
+        /// File name.
+        shard: String,
+        /// What is wrong; it names the record where there is one.
+        source: ShardError,
+    },
+    /// A shard contradicts the manifest.
+    #[error("shard {shard}: {what} is {found}; the manifest says {expected}")]
+    Mismatch {
+        /// File name.
+        shard: String,
+        /// Which property.
+        what: &'static str,
+        /// The shard's value.
+        found: String,
+        /// The manifest's value.
+        expected: String,
+    },
+    /// A record does not decode.
+    #[error("shard {shard}, record {record} (key {key:?}): {source}")]
+    Record {
+        /// File name of the shard.
+        shard: String,
+        /// Record in the shard.
+        record: usize,
+        /// Its key.
+        key: String,
+        /// What is wrong.
+        source: CodecError,
+    },
+    /// A setting without meaning.
+    #[error("{what} is {found}; {advice}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// Its value.
+        found: String,
+        /// What would work.
+        advice: String,
+    },
+    /// A worker thread could not be started.
+    #[error("cannot start a loader thread: {0}")]
+    Thread(io::Error),
+    /// A worker thread panicked; the epoch is over.
+    #[error("a loader thread panicked at step {step}: {message}")]
+    Panic {
+        /// The batch that it worked on.
+        step: u64,
+        /// What it said.
+        message: String,
+    },
+}

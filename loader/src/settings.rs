@@ -1,0 +1,106 @@
+//! What a batch looks like.
+
+/// How samples become rows of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Policy {
+    /// For training: a random window, perhaps a reflection, and colour noise, drawn for each sample
+    /// from (seed, epoch, sample).
+    Train {
+        /// Side of the window, in pixels.
+        crop: u32,
+        /// Whether half of the samples are reflected left to right.
+        flip: bool,
+        /// Standard deviation of the colour noise along each principal component, in units of that
+        /// component's spread; the paper has 0.1. 0 switches it off.
+        color_std: f64,
+    },
+    /// For evaluation: the centre window.
+    Center {
+        /// Side of the window, in pixels.
+        crop: u32,
+    },
+    /// The paper's test: ten rows for each sample, the windows at top left, top right, bottom left,
+    /// bottom right and centre, then their reflections in the same order.
+    TenView {
+        /// Side of the window, in pixels.
+        crop: u32,
+    },
+}
+
+impl Policy {
+    /// Side of the window, in pixels.
+    #[must_use]
+    pub const fn crop(self) -> u32 {
+        match self {
+            Self::Train { crop, .. } | Self::Center { crop } | Self::TenView { crop } => crop,
+        }
+    }
+
+    /// Rows of a batch for each sample.
+    #[must_use]
+    pub const fn rows_per_sample(self) -> usize {
+        if let Self::TenView { .. } = self {
+            10
+        } else {
+            1
+        }
+    }
+}
+
+/// A value `v` of channel `c` becomes `(v - mean[c]) / std[c]`, on the 0-255 scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalize {
+    /// Subtracted from R, G, B.
+    pub mean: [f32; 3],
+    /// Divides what is left.
+    pub std: [f32; 3],
+}
+
+impl Normalize {
+    /// Leaves values as they are.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            mean: [0.0; 3],
+            std: [1.0; 3],
+        }
+    }
+
+    /// Subtracts a mean and divides by nothing, as AlexNet wants it.
+    #[must_use]
+    pub const fn mean(mean: [f32; 3]) -> Self {
+        Self {
+            mean,
+            std: [1.0; 3],
+        }
+    }
+}
+
+/// Type of a batch's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Normalised values with colour noise.
+    F32,
+    /// The window's bytes; the colour noise travels beside them.
+    U8,
+}
+
+/// Order of a batch's axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Rows, height, width, channels.
+    Nhwc,
+    /// Rows, channels, height, width.
+    Nchw,
+}
+
+/// What becomes of the samples that do not fill the last batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastBatch {
+    /// A smaller batch.
+    Keep,
+    /// None.
+    Drop,
+    /// A full batch, filled up from the beginning of the epoch's order.
+    Pad,
+}
