@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-
 use crate::batch::{Batch, Buffers};
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
@@ -20,7 +18,6 @@ pub struct Epoch {
     epoch_plan: Arc<EpochPlan>,
     next: u64,
     end: u64,
-    pool: (Sender<Buffers>, Receiver<Buffers>),
     source: Source,
     waited: Duration,
 }
@@ -39,14 +36,11 @@ impl Epoch {
             philox: plan.augment_philox(epoch),
         };
         let end = plan.sampler.steps();
-        // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
-        let pool = bounded(plan.threads + plan.prefetch + 1);
         Self {
             plan,
             epoch_plan: Arc::new(epoch_plan),
             next: 0,
             end,
-            pool,
             source: Source::Unstarted,
             waited: Duration::ZERO,
         }
@@ -94,25 +88,18 @@ impl Epoch {
                 Source::Inline(Box::new(self.plan.worker_memory()))
             } else {
                 let (plan, epoch_plan) = (Arc::clone(&self.plan), Arc::clone(&self.epoch_plan));
-                Source::Threads(Prefetch::start(
-                    plan,
-                    epoch_plan,
-                    self.next,
-                    self.end,
-                    self.pool.clone(),
-                )?)
+                Source::Threads(Prefetch::start(plan, epoch_plan, self.next, self.end)?)
             };
         }
         match &mut self.source {
             Source::Inline(memory) => {
-                let buffers = self.pool.1.try_recv().unwrap_or_default();
+                let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
                 let never = AtomicBool::new(false);
                 fill(
                     &self.plan,
                     &self.epoch_plan,
                     self.next,
                     buffers,
-                    &self.pool.0,
                     memory,
                     &never,
                 )

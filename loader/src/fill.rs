@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::Sender;
 use shardmill_formats::{Codec, Philox};
 
 use crate::augment::kernel::{Window, to_f32, to_u8};
@@ -25,7 +24,6 @@ pub(crate) fn fill(
     epoch: &EpochPlan,
     step: u64,
     mut buffers: Buffers,
-    home: &Sender<Buffers>,
     memory: &mut WorkerMemory,
     cancelled: &AtomicBool,
 ) -> Option<Result<Batch, LoaderError>> {
@@ -49,7 +47,7 @@ pub(crate) fn fill(
     }
     Some(Ok(Batch {
         buffers,
-        home: home.clone(),
+        home: plan.pool.0.clone(),
         step,
         valid: valid as usize,
         rows: samples * rows_each,

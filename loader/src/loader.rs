@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use shardmill_formats::{Decoder, Philox, Stream};
 
 use crate::augment::ColorNoise;
 use crate::augment::kernel::Scratch;
+use crate::batch::Buffers;
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
 use crate::error::LoaderError;
@@ -31,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) output: Output,
     pub(crate) layout: Layout,
     pub(crate) noise: Option<ColorNoise>,
+    /// Buffers that no batch uses, kept from one epoch to the next.
+    pub(crate) pool: (Sender<Buffers>, Receiver<Buffers>),
     /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
     pub(crate) scale: [f64; 3],
     pub(crate) offset: [f64; 3],
@@ -268,6 +272,8 @@ impl LoaderBuilder {
             output: self.output,
             layout: self.layout,
             noise,
+            // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
+            pool: bounded(self.threads + self.prefetch + 1),
             scale,
             offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
         };

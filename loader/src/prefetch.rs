@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::batch::{Batch, Buffers};
+use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::Plan;
@@ -39,7 +39,6 @@ impl Prefetch {
         epoch: Arc<EpochPlan>,
         first: u64,
         end: u64,
-        pool: (Sender<Buffers>, Receiver<Buffers>),
     ) -> Result<Self, LoaderError> {
         let window = plan.threads + plan.prefetch;
         let (ticket_sender, ticket_receiver) = bounded(window);
@@ -59,7 +58,6 @@ impl Prefetch {
                 epoch: Arc::clone(&epoch),
                 tickets: ticket_receiver.clone(),
                 made: made_sender.clone(),
-                pool: pool.clone(),
                 cancelled: Arc::clone(&prefetch.cancelled),
             };
             let builder = std::thread::Builder::new().name(format!("loader-{i}"));
@@ -119,7 +117,6 @@ struct Worker {
     epoch: Arc<EpochPlan>,
     tickets: Receiver<u64>,
     made: Sender<Made>,
-    pool: (Sender<Buffers>, Receiver<Buffers>),
     cancelled: Arc<AtomicBool>,
 }
 
@@ -127,14 +124,13 @@ impl Worker {
     fn run(self) {
         let mut memory = self.plan.worker_memory();
         for step in &self.tickets {
-            let buffers = self.pool.1.try_recv().unwrap_or_default();
+            let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
             let work = || {
                 fill(
                     &self.plan,
                     &self.epoch,
                     step,
                     buffers,
-                    &self.pool.0,
                     &mut memory,
                     &self.cancelled,
                 )

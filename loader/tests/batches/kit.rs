@@ -1,0 +1,124 @@
+//! Small datasets for the tests of this crate, written with `formats` alone.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+
+use shardmill_formats::{
+    ChannelSums, Class, Codec, EncodeOptions, Encoder, MANIFEST_FILE, Manifest, Preprocessing,
+    RecordShape, Rejects, ShardEntry, ShardMetadata, ShardWriter, Source, Split, SplitStatistics,
+    shard_file_name,
+};
+
+pub(crate) const SHAPE: RecordShape = RecordShape {
+    height: 20,
+    width: 24,
+};
+pub(crate) const SAMPLES: usize = 23;
+pub(crate) const CLASSES: usize = 5;
+/// Records of each shard: uneven, as rejects leave them.
+const SHARDS: [usize; 3] = [9, 1, 13];
+
+/// The pixels of sample `i` before encoding.
+pub(crate) fn pixels(i: usize) -> Vec<u8> {
+    let (height, width) = (SHAPE.height as usize, SHAPE.width as usize);
+    let value =
+        |y: usize, x: usize, c: usize| (i * 37 + y * 5 + x * 3 + c * 71 + (x * y) / 7) as u8;
+    (0..height * width * 3)
+        .map(|k| value(k / 3 / width, k / 3 % width, k % 3))
+        .collect()
+}
+
+/// Writes a dataset with a split `train` into `folder`.
+pub(crate) fn write(folder: &Path, codec: Codec) {
+    let mut shards = Vec::new();
+    let mut total = ChannelSums::default();
+    let mut sample = 0;
+    for (shard, records) in SHARDS.into_iter().enumerate() {
+        let file = shard_file_name("train", shard, SHARDS.len());
+        let mut options = OpenOptions::new();
+        let out: File = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(folder.join(&file))
+            .unwrap();
+        let metadata = ShardMetadata {
+            codec,
+            shape: SHAPE,
+            split: "train".to_owned(),
+            shard: shard as u64,
+            shards: SHARDS.len() as u64,
+            classes: CLASSES as u64,
+            fingerprint: "kit".to_owned(),
+            sums: ChannelSums::default(),
+        };
+        let mut writer = ShardWriter::new(out, metadata).unwrap();
+        let mut encoder = Encoder::new(codec, SHAPE, EncodeOptions::default()).unwrap();
+        let (mut sums, mut stored) = (ChannelSums::default(), Vec::new());
+        for _ in 0..records {
+            let rgb = pixels(sample);
+            sums.add_image(&rgb);
+            encoder.encode(&rgb, &mut stored).unwrap();
+            writer
+                .append(
+                    &format!("train/c{}/{sample}.JPEG", sample % CLASSES),
+                    (sample % CLASSES) as i64,
+                    &stored,
+                )
+                .unwrap();
+            sample += 1;
+        }
+        let (_, summary) = writer.finish(&sums).unwrap();
+        total.merge(&sums);
+        shards.push(ShardEntry {
+            file,
+            records: summary.records,
+            bytes: summary.bytes,
+            index_crc32c: format!("{:08x}", summary.index_crc32c),
+            blake3: summary.blake3,
+        });
+    }
+    assert_eq!(sample, SAMPLES);
+    let split = Split {
+        records: SAMPLES as u64,
+        labelled: true,
+        shards,
+    };
+    let statistics = total.statistics().unwrap();
+    let named = |what: &str| what.to_owned();
+    let manifest = Manifest {
+        format: Manifest::format_name(),
+        version: Manifest::format_version(),
+        codec,
+        jpeg_quality: (codec == Codec::Jpeg).then_some(90),
+        height: SHAPE.height,
+        width: SHAPE.width,
+        preprocessing: Preprocessing {
+            geometry: named("none"),
+            filter: named("none"),
+            decoder: named("none"),
+            resizer: named("none"),
+        },
+        classes: (0..CLASSES)
+            .map(|c| Class {
+                synset: format!("c{c}"),
+                name: format!("class {c}"),
+            })
+            .collect(),
+        splits: BTreeMap::from([(named("train"), split)]),
+        statistics: Some(SplitStatistics {
+            split: named("train"),
+            pixels: total.pixels,
+            statistics,
+        }),
+        source: Source {
+            layout: named("kit"),
+            images: SAMPLES as u64,
+        },
+        rejects: Rejects::default(),
+        seed: 0,
+        prep_version: named("kit"),
+    };
+    fs::write(folder.join(MANIFEST_FILE), manifest.to_json()).unwrap();
+}

@@ -1,0 +1,153 @@
+//! What a loader promises, on small datasets of every codec.
+
+mod damage;
+mod kit;
+mod purity;
+
+use shardmill_formats::Codec;
+use shardmill_loader::{Dataset, Layout, Loader, LoaderBuilder, Normalize, Output, Policy};
+use tempfile::TempDir;
+
+fn dataset(codec: Codec) -> (TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    kit::write(folder.path(), codec);
+    let dataset = Dataset::open(folder.path(), "train").unwrap();
+    (folder, dataset)
+}
+
+fn builder(dataset: &Dataset) -> LoaderBuilder {
+    Loader::builder(dataset.clone())
+        .batch_size(4)
+        .seed(7)
+        .policy(Policy::Train {
+            crop: 16,
+            flip: true,
+            color_std: 0.1,
+        })
+        .normalize(Normalize {
+            mean: [120.0, 110.0, 100.0],
+            std: [60.0, 58.0, 57.0],
+        })
+}
+
+#[test]
+fn samples_come_back_as_they_were_written() {
+    for codec in [Codec::Raw, Codec::Zstd] {
+        let (_folder, dataset) = dataset(codec);
+        assert_eq!(dataset.len(), kit::SAMPLES as u64);
+        let mut rgb = vec![0; kit::SHAPE.bytes()];
+        for i in 0..kit::SAMPLES {
+            dataset.read(i as u64, &mut rgb).unwrap();
+            assert_eq!(rgb, kit::pixels(i), "{codec}, sample {i}");
+            assert_eq!(dataset.label(i as u64), (i % kit::CLASSES) as i64);
+            assert_eq!(
+                dataset.key(i as u64),
+                format!("train/c{}/{i}.JPEG", i % kit::CLASSES)
+            );
+        }
+    }
+}
+
+#[test]
+fn ten_views_are_windows_of_the_record() {
+    let (_folder, dataset) = dataset(Codec::Raw);
+    let loader = builder(&dataset)
+        .policy(Policy::TenView { crop: 16 })
+        .output(Output::U8)
+        .shuffle(false)
+        .build()
+        .unwrap();
+    let batch = loader.epoch(0).next().unwrap().unwrap();
+    assert_eq!(
+        (batch.len(), batch.rows(), batch.shape()),
+        (4, 40, [40, 16, 16, 3])
+    );
+    let (width, down, right) = (24, 4, 8);
+    let corners = [
+        (0, 0),
+        (0, right),
+        (down, 0),
+        (down, right),
+        (down / 2, right / 2),
+    ];
+    for row in 0..40 {
+        let (sample, view) = (row / 10, row % 10);
+        let (top, left) = corners[view % 5];
+        let rgb = kit::pixels(sample);
+        let found = &batch.images_u8()[row * 768..(row + 1) * 768];
+        for (i, value) in found.iter().enumerate() {
+            let (y, x, c) = (i / 48, i / 3 % 16, i % 3);
+            let x = if view >= 5 { 15 - x } else { x };
+            assert_eq!(
+                *value,
+                rgb[((top + y) * width + left + x) * 3 + c],
+                "view {view} at {y},{x},{c}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_with_their_shift_agree_with_floats() {
+    for layout in [Layout::Nhwc, Layout::Nchw] {
+        let (_folder, dataset) = dataset(Codec::Zstd);
+        let floats = builder(&dataset).layout(layout).build().unwrap();
+        let bytes = builder(&dataset)
+            .layout(layout)
+            .output(Output::U8)
+            .build()
+            .unwrap();
+        let (mean, std) = ([120.0, 110.0, 100.0], [60.0, 58.0, 57.0_f32]);
+        for (f, b) in floats.epoch(3).zip(bytes.epoch(3)) {
+            let (f, b) = (f.unwrap(), b.unwrap());
+            assert_eq!(f.indices(), b.indices());
+            for (i, (wanted, byte)) in f.images_f32().iter().zip(b.images_u8()).enumerate() {
+                let c = if layout == Layout::Nhwc {
+                    i % 3
+                } else {
+                    i / 256 % 3
+                };
+                let found = (f32::from(*byte) - mean[c]) / std[c] + b.color_shift()[i / 768][c];
+                assert!((found - wanted).abs() < 1e-5, "{found} for {wanted}");
+            }
+            assert!(
+                b.color_shift().iter().flatten().any(|s| *s != 0.0),
+                "no colour noise was drawn"
+            );
+        }
+    }
+}
+
+#[test]
+fn settings_without_meaning_are_answered_with_advice() {
+    let (folder, dataset) = dataset(Codec::Raw);
+    let says = |builder: LoaderBuilder, word: &str| {
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    };
+    says(
+        builder(&dataset).policy(Policy::Center { crop: 21 }),
+        "choose 1 to 20",
+    );
+    says(builder(&dataset).batch_size(0), "at least 1");
+    says(builder(&dataset).rank(0, 3), "multiple");
+    says(builder(&dataset).rank(2, 2), "ranks count from 0");
+    says(builder(&dataset).rank(0, 2), "drop or pad");
+    says(
+        builder(&dataset).normalize(Normalize {
+            mean: [0.0; 3],
+            std: [0.0; 3],
+        }),
+        "divides",
+    );
+    let split = Dataset::open(folder.path(), "val")
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(split.contains("\"train\""), "{split}");
+    let missing = Dataset::open(folder.path().join("nowhere"), "train")
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(missing.contains("prep ingest"), "{missing}");
+}
