@@ -31,7 +31,7 @@ pub struct Recipe {
     pub flip: bool,
     /// Standard deviation of the colour noise along each principal component of the pixels'
     /// colours, in units of that component's own. Paper, section 4.1: 0.1.
-    pub color_std: f32,
+    pub color_std: f64,
     /// Scale of the pixels that the network sees. Paper, section 2: minus the mean, nothing else.
     pub scale: InputScale,
 }
@@ -82,7 +82,7 @@ impl Recipe {
             .or_else(|| positive("the biases' rate factor", self.sgd.bias_lr_factor.into()))
             .or_else(|| share("the momentum", self.sgd.momentum.into()))
             .or_else(|| share("the weight decay", self.sgd.weight_decay.into()))
-            .or_else(|| share("the colour noise", f64::from(self.color_std)))
+            .or_else(|| share("the colour noise", self.color_std))
             .or_else(|| self.schedule.problem())
     }
 }

@@ -119,7 +119,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         seconds: 0.0,
     };
     for &view in &options.views {
-        screen.begin(dataset.len() as u64, 0);
+        screen.begin(dataset.len(), 0);
         let scores = score(&mut model, state, &dataset, view, options.threads, |done| {
             screen.update(done, view.name());
         })?;

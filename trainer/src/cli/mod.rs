@@ -25,7 +25,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    train: Option<train::TrainArgs>,
+    train: train::TrainArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,14 +40,11 @@ enum Command {
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
-    match (cli.command, cli.train) {
-        (Some(Command::Eval(args)), _) => args.run(),
-        (Some(Command::Bench(args)), _) => args.run(),
-        (Some(Command::Summary(args)), _) => args.run(),
-        (None, Some(args)) => args.run(),
-        (None, None) => {
-            anyhow::bail!("nothing to do; train with `train --shards DIR`, or see `train --help`")
-        }
+    match cli.command {
+        None => cli.train.run(),
+        Some(Command::Eval(args)) => args.run(),
+        Some(Command::Bench(args)) => args.run(),
+        Some(Command::Summary(args)) => args.run(),
     }
 }
 
@@ -68,14 +65,14 @@ mod tests {
         assert!(
             parse("train --shards d --lr 0.002")
                 .unwrap()
-                .train
-                .is_some()
+                .command
+                .is_none()
         );
         assert!(
             parse("train eval --checkpoint f --shards d")
                 .unwrap()
-                .train
-                .is_none()
+                .command
+                .is_some()
         );
         assert!(parse("train --shards d eval --checkpoint f --shards d").is_err());
         assert!(parse("train --lr 0.002").is_err());

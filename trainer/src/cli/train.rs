@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_trainer::{
     Checkpoint, Display, NET_145_MILESTONES, ScheduleConfig, TrainOptions, TrainOutcome, Variant,
@@ -16,8 +17,9 @@ use super::model::ModelArgs;
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
     /// Folder of shards, as `prep ingest` makes it
-    #[arg(long, value_name = "DIR")]
-    shards: PathBuf,
+    // Optional only beside a subcommand, which has its own.
+    #[arg(long, value_name = "DIR", required = true)]
+    shards: Option<PathBuf>,
     /// Folder for checkpoints and metrics [default: runs/SHARDS-VARIANT-seedSEED]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
@@ -64,7 +66,7 @@ struct RecipeArgs {
     weight_decay: Option<f32>,
     /// Standard deviation of the colour noise [default: 0.1]
     #[arg(long, value_name = "STD")]
-    color_std: Option<f32>,
+    color_std: Option<f64>,
     /// Do not mirror images
     #[arg(long)]
     no_flip: bool,
@@ -116,8 +118,8 @@ impl TrainArgs {
     }
 
     fn options(&self) -> anyhow::Result<TrainOptions> {
-        let run = self.run_folder();
-        let mut options = TrainOptions::new(&self.shards, &run);
+        let shards = self.shards.as_ref().context("`--shards DIR` is missing")?;
+        let mut options = TrainOptions::new(shards, self.run_folder(shards));
         options.resume = self.resume;
         if self.resume && options.last().is_file() {
             // What is not given is as it was; what is given is compared when the run is resumed.
@@ -143,7 +145,7 @@ impl TrainArgs {
     }
 
     /// The same command line means the same folder, so that adding `--resume` finds it.
-    fn run_folder(&self) -> PathBuf {
+    fn run_folder(&self, shards: &Path) -> PathBuf {
         if let Some(out) = &self.out {
             return out.clone();
         }
@@ -152,8 +154,7 @@ impl TrainArgs {
             Variant::Alexnet => "alexnet",
             Variant::AlexnetOwt => "alexnet-owt",
         };
-        let shards = self
-            .shards
+        let shards = shards
             .file_name()
             .unwrap_or("shards".as_ref())
             .to_string_lossy();

@@ -59,8 +59,9 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
 fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, TrainError> {
     let lr = run.lr();
     let batch_size = run.state.recipe.batch_size as u64;
-    let mut batches = loader.epoch(run.state.progress.epoch);
-    batches.seek(run.state.progress.samples.div_ceil(batch_size) as usize);
+    let progress = run.state.progress;
+    let done = progress.samples.div_ceil(batch_size);
+    let mut batches = loader.epoch(progress.epoch).seek(done);
     let (mut meter, mut waited) = (Meter::default(), batches.waited());
     loop {
         if run.state.progress.samples == run.state.progress.records {

@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
             pixels: data::statistics(&options.shards, &train)?,
             schedule: ScheduleState::default(),
             progress: Progress {
-                records: train.len() as u64,
+                records: train.len(),
                 ..Progress::default()
             },
         };
@@ -68,10 +68,7 @@ impl<'a> Run<'a> {
             seed: run.state.seed,
             classes: run.state.classes.len(),
             train_images: run.state.progress.records,
-            val_images: run
-                .validation
-                .as_ref()
-                .map_or(0, |split| split.len() as u64),
+            val_images: run.validation.as_ref().map_or(0, |split| split.len()),
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
         })?;
@@ -167,7 +164,7 @@ impl<'a> Run<'a> {
     /// Steps of the whole run.
     pub(super) fn total_steps(&self) -> u64 {
         let recipe = &self.state.recipe;
-        let steps = recipe.epochs * (self.train.len() as u64).div_ceil(recipe.batch_size as u64);
+        let steps = recipe.epochs * self.train.len().div_ceil(recipe.batch_size as u64);
         self.options.max_steps.map_or(steps, |most| most.min(steps))
     }
 
@@ -384,7 +381,7 @@ fn check_same(
     };
     let seed = difference(&stored.seed, &options.seed)
         .map(|(_, stored, given)| ("seed".to_owned(), stored, given));
-    let records = difference(&stored.progress.records, &(train.len() as u64))
+    let records = difference(&stored.progress.records, &train.len())
         .map(|(_, stored, given)| ("a number of training images of".to_owned(), stored, given));
     let changed = seed
         .or_else(|| difference(&stored.recipe, &recipe))

@@ -1,0 +1,10 @@
+//! Runs on a tiny dataset.
+//!
+//! - `resume`: a run that was stopped gives the same bits as one that was not
+//! - `refuse`: what is refused, and that nothing is written then
+//! - `evaluate`: a checkpoint alone gives the errors that training reported
+
+mod dataset;
+mod evaluate;
+mod refuse;
+mod resume;

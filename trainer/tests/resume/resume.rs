@@ -1,0 +1,114 @@
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use shardmill_trainer::{TrainOptions, train};
+
+use crate::dataset::{CLASSES, options, write};
+
+/// Trains up to `steps` steps, or to the end, going on with what is there.
+fn go_on(options: &TrainOptions, steps: Option<u64>) {
+    let mut options = options.clone();
+    options.resume = options.last().is_file();
+    options.max_steps = steps;
+    let outcome = train(&options).unwrap();
+    assert_eq!(outcome.finished, steps.is_none());
+    assert_eq!(outcome.steps, steps.unwrap_or(18));
+}
+
+/// The lines of a run without what a clock says.
+fn lines(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let mut lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in lines.iter_mut().filter_map(Value::as_object_mut) {
+        for clock in ["images_per_second", "data_wait", "seconds"] {
+            line.remove(clock);
+        }
+    }
+    lines
+}
+
+/// Parameters, velocities, position, schedule, losses, rates and errors are the same bits.
+fn assert_same(a: &Path, b: &Path) {
+    assert_eq!(lines(a), lines(b));
+    for file in ["last.safetensors", "best.safetensors"] {
+        assert!(
+            fs::read(a.join(file)).unwrap() == fs::read(b.join(file)).unwrap(),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn a_run_stopped_and_resumed_gives_the_bits_of_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, whole, parts] = ["shards", "whole", "parts"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    let mut straight = options(&shards, &whole);
+    straight.threads = 0;
+    go_on(&straight, None);
+    // Within an epoch and a window of log lines, at an epoch's end, just after it, and twice.
+    for steps in [Some(3), Some(6), Some(7), Some(7), Some(17), None] {
+        go_on(&options(&shards, &parts), steps);
+    }
+    assert_same(&whole, &parts);
+
+    let lines = lines(&whole);
+    let count = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!((count("start"), count("step"), count("epoch")), (1, 6, 3));
+    assert_eq!(count("evaluation"), 4);
+    let rates: Vec<f64> = lines
+        .iter()
+        .filter(|line| line["event"] == "epoch")
+        .map(|line| line["lr"].as_f64().unwrap())
+        .collect();
+    assert_eq!(rates, [0.001, 0.001, 0.0001]);
+}
+
+#[test]
+fn a_killed_run_goes_on_from_its_last_checkpoint_and_repeats_no_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, whole, killed] =
+        ["shards", "whole", "killed"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    go_on(&options(&shards, &whole), None);
+
+    let options = options(&shards, &killed);
+    go_on(&options, Some(5));
+    let checkpoint = fs::read(options.last()).unwrap();
+    go_on(&options, Some(14));
+    // Killed while it wrote step 14's checkpoint: the one of step 5 is the last, metrics go on.
+    fs::write(options.last(), checkpoint).unwrap();
+    fs::write(killed.join("last.safetensors.partial"), "half").unwrap();
+    go_on(&options, None);
+    assert_same(&whole, &killed);
+    assert!(!killed.join("last.safetensors.partial").exists());
+}
+
+#[test]
+fn checkpoints_on_the_way_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, plain, often] = ["shards", "plain", "often"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    go_on(&options(&shards, &plain), None);
+    let mut options = options(&shards, &often);
+    options.checkpoint_every = Some(1);
+    go_on(&options, None);
+    assert_same(&plain, &often);
+}
+
+#[test]
+fn another_seed_gives_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, a, b] = ["shards", "a", "b"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    go_on(&options(&shards, &a), Some(2));
+    let mut other = options(&shards, &b);
+    other.seed = 2;
+    go_on(&other, Some(2));
+    let read = |run: &Path| fs::read(run.join("last.safetensors")).unwrap();
+    assert!(read(&a) != read(&b));
+}
