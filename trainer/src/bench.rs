@@ -1,0 +1,187 @@
+//! The speed of training steps and of inference on images that are already in memory.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use shardmill_formats::{Philox, Stream};
+
+use crate::model::{DropoutKey, Model, ModelError};
+use crate::model_config::ModelConfig;
+use crate::sgd::{Sgd, SgdConfig};
+
+/// Steps run before the clock starts: the first makes the buffers.
+const WARM_UP: u64 = 1;
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct BenchOptions {
+    /// Images of a batch.
+    pub batch_size: usize,
+    /// Timed steps of each kind.
+    pub steps: usize,
+    /// Seed of weights and images.
+    pub seed: u64,
+    /// The network.
+    pub config: ModelConfig,
+}
+
+impl Default for BenchOptions {
+    /// The paper's network and batch.
+    fn default() -> Self {
+        Self {
+            batch_size: 128,
+            steps: 5,
+            seed: 1,
+            config: ModelConfig::alexnet(),
+        }
+    }
+}
+
+/// Seconds of the timed steps of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StepSeconds {
+    /// The middle one.
+    pub median: f64,
+    /// The shortest.
+    pub min: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// What was measured; serialises to one JSON object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BenchReport {
+    /// Batch size over the median seconds of a training step: forward, backward and update.
+    pub training_images_per_second: f64,
+    /// Batch size over the median seconds of a forward pass without dropout.
+    pub inference_images_per_second: f64,
+    /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
+    pub peak_rss_mb: Option<f64>,
+    /// Where the network ran.
+    pub device: &'static str,
+    /// Threads of the pool.
+    pub threads: usize,
+    /// Images of a batch.
+    pub batch_size: usize,
+    /// Timed steps of each kind.
+    pub steps: usize,
+    /// Training steps.
+    pub training_seconds: StepSeconds,
+    /// Forward passes.
+    pub inference_seconds: StepSeconds,
+}
+
+/// Measures training steps, then inference, on random images.
+///
+/// # Errors
+/// A configuration that describes no network.
+pub fn run(options: &BenchOptions) -> Result<BenchReport, ModelError> {
+    let (batch, config) = (options.batch_size.max(1), &options.config);
+    let mut model = Model::new(config, options.seed)?;
+    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let images = random_images(
+        options.seed,
+        batch * config.input_size * config.input_size * 3,
+    );
+    let labels: Vec<i64> = (0..batch)
+        .map(|row| (row % config.classes) as i64)
+        .collect();
+
+    let training = time(options.steps, |step| {
+        let key = DropoutKey {
+            seed: options.seed,
+            step,
+        };
+        model.train_step(&images, &labels, key)?;
+        // A rate of 0 does all of the work and leaves the loss where it is.
+        sgd.step(&mut model, 0.0)
+    })?;
+    let inference = time(options.steps, |_| model.logits(&images).map(drop))?;
+    Ok(BenchReport {
+        training_images_per_second: batch as f64 / training.median,
+        inference_images_per_second: batch as f64 / inference.median,
+        peak_rss_mb: peak_rss_mb(),
+        device: "cpu",
+        threads: rayon::current_num_threads(),
+        batch_size: batch,
+        steps: options.steps.max(1),
+        training_seconds: training,
+        inference_seconds: inference,
+    })
+}
+
+/// Runs `step` a number of times and sorts out its seconds.
+fn time(
+    steps: usize,
+    mut step: impl FnMut(u64) -> Result<(), ModelError>,
+) -> Result<StepSeconds, ModelError> {
+    for number in 0..WARM_UP {
+        step(number)?;
+    }
+    let mut seconds = Vec::new();
+    for number in 0..steps.max(1) as u64 {
+        let start = Instant::now();
+        step(WARM_UP + number)?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    let median = if seconds.len() % 2 == 1 {
+        seconds[middle]
+    } else {
+        (seconds[middle - 1] + seconds[middle]) / 2.0
+    };
+    Ok(StepSeconds {
+        median,
+        min: seconds[0],
+        max: seconds[seconds.len() - 1],
+    })
+}
+
+/// Pixels of mean 0 on the 0-255 scale.
+fn random_images(seed: u64, len: usize) -> Vec<f32> {
+    let philox = Philox::new(seed, Stream::Augment);
+    let blocks = (0..len.div_ceil(4)).flat_map(|i| philox.block(i as u64, 0));
+    blocks
+        .take(len)
+        .map(|word| Philox::unit_f32(word) * 255.0 - 127.5)
+        .collect()
+}
+
+/// Highest resident memory of this process so far, in MiB, where the system tells.
+#[must_use]
+pub fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_has_its_figures_at_the_top_level() {
+        let options = BenchOptions {
+            batch_size: 2,
+            steps: 2,
+            seed: 1,
+            config: ModelConfig {
+                width: 0.05,
+                input_size: 64,
+                classes: 5,
+                ..ModelConfig::alexnet()
+            },
+        };
+        let report = run(&options).unwrap();
+        let json = serde_json::to_value(&report).unwrap();
+        for figure in ["training_images_per_second", "inference_images_per_second"] {
+            assert!(json[figure].as_f64().unwrap() > 0.0, "{json}");
+        }
+        assert!(report.training_seconds.min <= report.training_seconds.median);
+        assert!(report.training_seconds.median <= report.training_seconds.max);
+    }
+}

@@ -1,0 +1,316 @@
+//! The choices that make up a network, from which everything else about it follows.
+
+use serde::{Deserialize, Serialize};
+
+/// Which network the other choices start from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    /// The 2012 network: convolutions of 96, 256, 384, 384 and 256 kernels in two columns.
+    #[default]
+    Alexnet,
+    /// The single-column 64-192-384-256-256 network that torchvision ships.
+    AlexnetOwt,
+}
+
+/// The function applied after every convolution and after fc6 and fc7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(x, 0)`; the gradient at 0 is 0.
+    #[default]
+    Relu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}
+
+/// The window of every max pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// 3x3 windows every 2 pixels.
+    #[default]
+    Overlapping,
+    /// 2x2 windows every 2 pixels.
+    NonOverlapping,
+}
+
+impl Pooling {
+    /// Side of the window, in pixels.
+    #[must_use]
+    pub const fn kernel(self) -> usize {
+        match self {
+            Self::Overlapping => 3,
+            Self::NonOverlapping => 2,
+        }
+    }
+}
+
+/// Where conv1's zeros go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conv1Padding {
+    /// On the right and bottom only, as many as the last window lacks (3 at 224), as in the
+    /// authors' source.
+    #[default]
+    RightBottom,
+    /// Two on each side, as torchvision does.
+    Symmetric,
+}
+
+/// Response normalisation across channels:
+/// `b = a / (k + alpha / size * sum of a^2 over size neighbouring channels)^beta`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LrnConfig {
+    /// Channels in the sum; odd.
+    pub size: usize,
+    /// The additive constant.
+    pub k: f32,
+    /// The scale of the sum; divided by `size`, as in the authors' source, PyTorch and Caffe.
+    pub alpha: f32,
+    /// The power.
+    pub beta: f32,
+}
+
+impl Default for LrnConfig {
+    /// The paper's section 3.3.
+    fn default() -> Self {
+        Self {
+            size: 5,
+            k: 2.0,
+            alpha: 1e-4,
+            beta: 0.75,
+        }
+    }
+}
+
+/// One network: a variant and the switches of the paper's ablations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The network to start from.
+    pub variant: Variant,
+    /// Classes of fc8.
+    pub classes: usize,
+    /// Side of the square input image, in pixels.
+    pub input_size: usize,
+    /// Multiplies every layer's width; channels are rounded to multiples of 8. 1 is the paper's.
+    pub width: f64,
+    /// 2: grouped convolutions in conv2, conv4 and conv5. 1: one column of half the width, with
+    /// conv5 and the fully connected layers left as they are (the paper's footnote to section 3.2).
+    pub columns: usize,
+    /// Response normalisation after conv1 and conv2; `None` leaves it out.
+    pub lrn: Option<LrnConfig>,
+    /// The window of the max pools.
+    pub pooling: Pooling,
+    /// The activation function.
+    pub activation: Activation,
+    /// The share of values dropped around fc6 and fc7 while training; 0 for none.
+    pub dropout: f32,
+    /// A convolution to leave out, 2 to 5 (its pool stays).
+    pub removed_conv: Option<usize>,
+    /// Where conv1's zeros go.
+    pub conv1_padding: Conv1Padding,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self::alexnet()
+    }
+}
+
+/// Why a [`ModelConfig`] describes no network.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ModelConfigError {
+    /// A field has a value out of its range.
+    #[error("model.{field} is {found}; expected {expected}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What it holds.
+        found: String,
+        /// What it may hold.
+        expected: &'static str,
+    },
+    /// The image is too small for a layer's window.
+    #[error(
+        "an input of {input_size}x{input_size} pixels leaves {found}x{found} for {layer}, whose \
+         window is {window}x{window}; use a larger input_size"
+    )]
+    TooSmall {
+        /// The configured side of the input.
+        input_size: usize,
+        /// The layer that does not fit.
+        layer: String,
+        /// The side that reaches the layer.
+        found: usize,
+        /// The side that it needs.
+        window: usize,
+    },
+}
+
+impl ModelConfig {
+    /// The network of the 2012 paper: 60,965,224 parameters with 1,000 classes.
+    #[must_use]
+    pub fn alexnet() -> Self {
+        Self {
+            variant: Variant::Alexnet,
+            classes: 1000,
+            input_size: 224,
+            width: 1.0,
+            columns: 2,
+            lrn: Some(LrnConfig::default()),
+            pooling: Pooling::Overlapping,
+            activation: Activation::Relu,
+            dropout: 0.5,
+            removed_conv: None,
+            conv1_padding: Conv1Padding::RightBottom,
+        }
+    }
+
+    /// The network that torchvision calls `alexnet`: 61,100,840 parameters with 1,000 classes.
+    #[must_use]
+    pub fn alexnet_owt() -> Self {
+        Self {
+            variant: Variant::AlexnetOwt,
+            columns: 1,
+            lrn: None,
+            conv1_padding: Conv1Padding::Symmetric,
+            ..Self::alexnet()
+        }
+    }
+
+    /// The variant's own choices with everything else at its default.
+    #[must_use]
+    pub fn of(variant: Variant) -> Self {
+        match variant {
+            Variant::Alexnet => Self::alexnet(),
+            Variant::AlexnetOwt => Self::alexnet_owt(),
+        }
+    }
+
+    /// Checks every field's range; shapes are checked where the layers are laid out.
+    ///
+    /// # Errors
+    /// The first field out of its range.
+    pub fn validate(&self) -> Result<(), ModelConfigError> {
+        let check = |ok: bool, field, found: &dyn ToString, expected| {
+            if ok {
+                Ok(())
+            } else {
+                Err(ModelConfigError::Field {
+                    field,
+                    found: found.to_string(),
+                    expected,
+                })
+            }
+        };
+        check(
+            (1..=1_000_000).contains(&self.classes),
+            "classes",
+            &self.classes,
+            "1 to 1000000",
+        )?;
+        check(
+            self.input_size <= 4096,
+            "input_size",
+            &self.input_size,
+            "at most 4096",
+        )?;
+        check(
+            self.width > 0.0 && self.width <= 8.0,
+            "width",
+            &self.width,
+            "above 0, at most 8",
+        )?;
+        check(
+            matches!(self.columns, 1 | 2),
+            "columns",
+            &self.columns,
+            "1 or 2",
+        )?;
+        check(
+            self.columns == 1 || self.variant == Variant::Alexnet,
+            "columns",
+            &self.columns,
+            "1 for alexnet-owt",
+        )?;
+        check(
+            (0.0..1.0).contains(&self.dropout),
+            "dropout",
+            &self.dropout,
+            "0 or more, below 1",
+        )?;
+        let removed = self.removed_conv.unwrap_or(3);
+        check(
+            (2..=5).contains(&removed),
+            "removed_conv",
+            &removed,
+            "2 to 5",
+        )?;
+        let Some(lrn) = self.lrn else { return Ok(()) };
+        check(
+            lrn.size % 2 == 1 && lrn.size <= 15,
+            "lrn.size",
+            &lrn.size,
+            "odd, at most 15",
+        )?;
+        check(lrn.k > 0.0, "lrn.k", &lrn.k, "above 0")?;
+        check(lrn.alpha >= 0.0, "lrn.alpha", &lrn.alpha, "0 or more")?;
+        check(lrn.beta >= 0.0, "lrn.beta", &lrn.beta, "0 or more")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serialises_and_reads_back() {
+        let config = ModelConfig {
+            removed_conv: Some(4),
+            ..ModelConfig::alexnet_owt()
+        };
+        let json = serde_json::to_string(&config).unwrap();
+        assert!(json.contains(r#""variant":"alexnet-owt""#), "{json}");
+        assert_eq!(serde_json::from_str::<ModelConfig>(&json).unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        assert!(serde_json::from_str::<ModelConfig>(r#"{"lrm": null}"#).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let config = ModelConfig {
+            dropout: 1.0,
+            ..ModelConfig::alexnet()
+        };
+        let message = config.validate().unwrap_err().to_string();
+        assert_eq!(message, "model.dropout is 1; expected 0 or more, below 1");
+        for config in [
+            ModelConfig {
+                classes: 0,
+                ..ModelConfig::alexnet()
+            },
+            ModelConfig {
+                columns: 2,
+                ..ModelConfig::alexnet_owt()
+            },
+            ModelConfig {
+                removed_conv: Some(1),
+                ..ModelConfig::alexnet()
+            },
+            ModelConfig {
+                width: f64::NAN,
+                ..ModelConfig::alexnet()
+            },
+        ] {
+            assert!(config.validate().is_err(), "{config:?}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The trainer's arithmetic against independent implementations of it:
+//!
+//! - `oracle`: the operations written again from their definitions, in f64, and finite differences
+//! - `convolution`, `pooling`, `normalisation`, `linear`: each kernel against its twin
+//! - `network`: whole training steps: finite differences, repeatability, memory reuse, learning
+//! - `pytorch`: values and gradients that PyTorch computed (`tests/reference/`)
+
+mod convolution;
+mod linear;
+mod network;
+mod normalisation;
+mod oracle;
+mod pooling;
+mod pytorch;

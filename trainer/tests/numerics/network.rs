@@ -1,0 +1,313 @@
+use shardmill_trainer::ModelConfig;
+use shardmill_trainer::model::{DropoutKey, Masks, Model, StepOutput};
+use shardmill_trainer::sgd::{Sgd, SgdConfig};
+use shardmill_trainer::{Activation, Pooling};
+
+use crate::oracle::numbers;
+
+const KEY: DropoutKey = DropoutKey { seed: 3, step: 1 };
+
+fn small(base: ModelConfig) -> ModelConfig {
+    ModelConfig {
+        width: 0.05,
+        input_size: 64,
+        classes: 7,
+        ..base
+    }
+}
+
+/// Images of the historic scale, so that the initial weights give gradients of a useful size.
+fn images(rows: usize, seed: u64) -> Vec<f32> {
+    numbers(rows * 64 * 64 * 3, seed)
+        .iter()
+        .map(|v| v * 100.0)
+        .collect()
+}
+
+fn labels(rows: usize) -> Vec<i64> {
+    (0..rows).map(|row| (row * 3 % 7) as i64).collect()
+}
+
+/// Moves a network along its gradient and back: the loss must change as the gradient says.
+fn check_directional(config: &ModelConfig) {
+    let mut model = Model::new(config, 1).unwrap();
+    let (mut images, labels) = (images(3, 1), labels(3));
+    images.iter_mut().for_each(|v| *v *= 0.05);
+    model.train_step(&images, &labels, KEY).unwrap();
+    let gradients = model.gradients().to_vec();
+    let starts: Vec<Vec<f32>> = model
+        .parameters()
+        .iter()
+        .map(|p| p.values().to_vec())
+        .collect();
+    let names: Vec<String> = model
+        .parameters()
+        .iter()
+        .map(|p| p.name().to_owned())
+        .collect();
+    for (i, name) in names.iter().enumerate() {
+        let norm: f64 = gradients[i]
+            .iter()
+            .map(|&g| f64::from(g).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        assert!(norm > 0.0, "{name} has no gradient");
+        // A change that is small, so that few activations cross their corner, and yet far above the
+        // rounding of the loss.
+        let farthest = if name == "conv1.weight" { 4e-4 } else { 0.005 };
+        let step = (1e-4 / (norm * norm)).min(farthest / norm);
+        let mut at = |step: f64| -> f64 {
+            let moved: Vec<f32> = starts[i]
+                .iter()
+                .zip(&gradients[i])
+                .map(|(&w, &g)| (f64::from(w) + step * f64::from(g)) as f32)
+                .collect();
+            let shape = model.parameters()[i].tensor().dims().to_vec();
+            let tensor = candle_core::Tensor::from_vec(moved, shape, &candle_core::Device::Cpu);
+            model.set_parameter(name, &tensor.unwrap()).unwrap();
+            model.train_step(&images, &labels, KEY).unwrap().loss
+        };
+        let (change, expected) = (at(step) - at(-step), 2.0 * step * norm * norm);
+        at(0.0);
+        // A tenth for the pools that change their winner on the way, and the rounding of f32 logits.
+        let allowed = 0.1 * expected + 5e-7;
+        assert!((change - expected).abs() < allowed, "{name}: {change:e}, not {expected:e}: {config:?}");
+    }
+}
+
+#[test]
+fn gradients_match_the_change_of_the_loss() {
+    check_directional(&small(ModelConfig::alexnet()));
+    check_directional(&small(ModelConfig::alexnet_owt()));
+}
+
+#[test]
+fn gradients_of_every_ablation_match_the_change_of_the_loss() {
+    let base = small(ModelConfig::alexnet());
+    for config in [
+        ModelConfig {
+            lrn: None,
+            ..base.clone()
+        },
+        ModelConfig {
+            pooling: Pooling::NonOverlapping,
+            ..base.clone()
+        },
+        ModelConfig {
+            columns: 1,
+            ..base.clone()
+        },
+        ModelConfig {
+            activation: Activation::Tanh,
+            ..base.clone()
+        },
+        ModelConfig {
+            activation: Activation::Sigmoid,
+            ..base.clone()
+        },
+        ModelConfig {
+            dropout: 0.0,
+            ..base.clone()
+        },
+        ModelConfig {
+            removed_conv: Some(2),
+            ..base.clone()
+        },
+        ModelConfig {
+            removed_conv: Some(4),
+            ..base.clone()
+        },
+    ] {
+        check_directional(&config);
+    }
+}
+
+fn step_bits(model: &mut Model, rows: usize) -> (StepOutput, Vec<Vec<u32>>) {
+    let output = model
+        .train_step(&images(rows, 5), &labels(rows), KEY)
+        .unwrap();
+    let bits = |values: &Vec<f32>| values.iter().map(|v| v.to_bits()).collect();
+    (output, model.gradients().iter().map(bits).collect())
+}
+
+#[test]
+fn a_step_repeats_to_the_bit() {
+    let config = small(ModelConfig::alexnet());
+    let first = step_bits(&mut Model::new(&config, 1).unwrap(), 21);
+    let mut model = Model::new(&config, 1).unwrap();
+    for _ in 0..5 {
+        assert_eq!(step_bits(&mut model, 21), first);
+    }
+}
+
+#[test]
+fn used_buffers_change_nothing() {
+    let config = small(ModelConfig::alexnet());
+    let mut model = Model::new(&config, 1).unwrap();
+    let fresh = step_bits(&mut Model::new(&config, 1).unwrap(), 5);
+    step_bits(&mut model, 19);
+    model.logits(&images(9, 8)).unwrap();
+    assert_eq!(step_bits(&mut model, 5), fresh);
+}
+
+#[test]
+fn logits_do_not_depend_on_the_batch() {
+    let mut model = Model::new(&small(ModelConfig::alexnet()), 1).unwrap();
+    let images = images(20, 1);
+    let together = model.logits(&images).unwrap().to_vec2::<f32>().unwrap();
+    for (row, image) in images.chunks(64 * 64 * 3).enumerate() {
+        let alone = model.logits(image).unwrap().to_vec2::<f32>().unwrap();
+        for (a, b) in alone[0].iter().zip(&together[row]) {
+            assert!((a - b).abs() < 1e-5 * (1.0 + b.abs()), "row {row}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn without_dropout_the_loss_is_that_of_the_logits() {
+    let config = ModelConfig {
+        dropout: 0.0,
+        ..small(ModelConfig::alexnet())
+    };
+    let mut model = Model::new(&config, 1).unwrap();
+    let (images, labels) = (images(4, 1), labels(4));
+    let output = model.train_step(&images, &labels, KEY).unwrap();
+    let logits = model.logits(&images).unwrap().to_vec2::<f32>().unwrap();
+    let loss = |(row, &label): (&Vec<f32>, &i64)| {
+        let sum: f64 = row.iter().map(|&v| f64::from(v).exp()).sum();
+        sum.ln() - f64::from(row[label as usize])
+    };
+    let expected = logits.iter().zip(&labels).map(loss).sum::<f64>() / 4.0;
+    assert!(
+        (output.loss - expected).abs() < 1e-6,
+        "{} {expected}",
+        output.loss
+    );
+}
+
+#[test]
+fn dropout_depends_on_the_step_and_masks_can_be_given() {
+    let mut model = Model::new(&small(ModelConfig::alexnet()), 1).unwrap();
+    let (images, labels) = (images(4, 1), labels(4));
+    let first = model.train_step(&images, &labels, KEY).unwrap();
+    let other = DropoutKey { step: 2, ..KEY };
+    assert_ne!(
+        model.train_step(&images, &labels, other).unwrap().loss,
+        first.loss
+    );
+    let hidden = model
+        .parameters()
+        .iter()
+        .find(|p| p.name() == "fc6.bias")
+        .unwrap()
+        .len();
+    let zeros = vec![vec![0.0; 4 * hidden]; 2];
+    let masked = model
+        .train_step_with(&images, &labels, Masks::Given(&zeros))
+        .unwrap();
+    assert!(
+        (masked.loss - 7_f64.ln()).abs() < 1e-6,
+        "fc8 sees nothing: {}",
+        masked.loss
+    );
+}
+
+#[test]
+fn learns_a_batch_by_heart() {
+    for base in [ModelConfig::alexnet(), ModelConfig::alexnet_owt()] {
+        let config = ModelConfig {
+            dropout: 0.0,
+            ..small(base)
+        };
+        let mut model = Model::new(&config, 1).unwrap();
+        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let (images, labels) = (images(16, 1), labels(16));
+        let mut last = None;
+        for step in 0..150 {
+            last = Some(
+                model
+                    .train_step(&images, &labels, DropoutKey { seed: 1, step })
+                    .unwrap(),
+            );
+            sgd.step(&mut model, 0.005).unwrap();
+        }
+        let last = last.unwrap();
+        assert!(
+            last.loss < 0.5 * 7_f64.ln(),
+            "{last:?} of {:?}",
+            config.variant
+        );
+    }
+}
+
+#[test]
+fn the_update_is_the_rule_of_the_source() {
+    let config = small(ModelConfig::alexnet());
+    let mut model = Model::new(&config, 1).unwrap();
+    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let before: Vec<Vec<f32>> = model
+        .parameters()
+        .iter()
+        .map(|p| p.values().to_vec())
+        .collect();
+    let lr = 0.01;
+    let mut velocities: Vec<Vec<f32>> = before.iter().map(|w| vec![0.0; w.len()]).collect();
+    let mut weights = before;
+    for step in 0..3 {
+        model
+            .train_step(&images(2, step), &labels(2), DropoutKey { seed: 1, step })
+            .unwrap();
+        sgd.step(&mut model, lr).unwrap();
+        for (i, gradient) in model.gradients().iter().enumerate() {
+            let bias = i % 2 == 1;
+            let (rate, decay) = if bias { (2.0 * lr, 0.0) } else { (lr, 5e-4) };
+            for ((w, v), g) in weights[i].iter_mut().zip(&mut velocities[i]).zip(gradient) {
+                *v = 0.9 * *v - decay * rate * *w - rate * g;
+                *w += *v;
+            }
+            assert_eq!(
+                *model.parameters()[i].values(),
+                weights[i][..],
+                "parameter {i}"
+            );
+        }
+    }
+    for ((name, tensor), velocity) in sgd.state().unwrap().iter().zip(&velocities) {
+        assert!(name.starts_with("velocity."));
+        assert_eq!(
+            &tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            velocity
+        );
+    }
+}
+
+#[test]
+fn wrong_batches_are_named() {
+    let mut model = Model::new(&small(ModelConfig::alexnet()), 1).unwrap();
+    let message = model
+        .train_step(&images(2, 1), &[0, 7], KEY)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        message,
+        "label 7 in row 1 of the batch; the network has 7 classes"
+    );
+    let message = model
+        .train_step(&images(2, 1), &[0], KEY)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("expected 12288"), "{message}");
+    assert!(model.train_step(&[], &[], KEY).is_err());
+    assert!(model.logits(&[1.0]).is_err());
+}
+
+#[test]
+fn parameters_have_the_papers_names_and_counts() {
+    let model = Model::new(&ModelConfig::alexnet(), 1).unwrap();
+    let names: Vec<&str> = model.parameters().iter().map(|p| p.name()).collect();
+    assert_eq!(names[..3], ["conv1.weight", "conv1.bias", "conv2.weight"]);
+    assert_eq!(names[14..], ["fc8.weight", "fc8.bias"]);
+    let total: usize = model.parameters().iter().map(|p| p.len()).sum();
+    assert_eq!(total, 60_965_224);
+    assert_eq!(model.parameters()[2].tensor().dims(), [256, 5, 5, 48]);
+}

@@ -1,0 +1,224 @@
+//! Fixtures of `tests/reference/alexnet_step.py`.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use shardmill_trainer::model::{DropoutKey, Masks, Model};
+use shardmill_trainer::ops::{ConvShape, PoolShape, conv2d, cross_entropy, lrn, max_pool2d};
+use shardmill_trainer::{Activation, LrnConfig, ModelConfig};
+
+use crate::oracle::{distance, wide};
+
+/// Of the norm of every tensor: the bound for gradients in f32.
+const TOLERANCE: f64 = 1e-4;
+
+struct Fixture(std::collections::HashMap<String, Tensor>);
+
+impl Fixture {
+    fn open(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/fixtures");
+        let path = folder.join(format!("{name}.safetensors"));
+        Self(candle_core::safetensors::load(path, &Device::Cpu).unwrap())
+    }
+
+    fn tensor(&self, name: &str) -> &Tensor {
+        self.0
+            .get(name)
+            .unwrap_or_else(|| panic!("the fixture has no {name}"))
+    }
+
+    fn values(&self, name: &str) -> Vec<f32> {
+        let flat = self.tensor(name).flatten_all().unwrap();
+        flat.to_dtype(DType::F32).unwrap().to_vec1().unwrap()
+    }
+
+    fn integers(&self, name: &str) -> Vec<i64> {
+        self.tensor(name).to_vec1().unwrap()
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        self.tensor(name).to_vec1::<f64>().unwrap()[0]
+    }
+
+    fn check(&self, name: &str, found: &[f32], tolerance: f64) {
+        let distance = distance(found, &wide(&self.values(name)));
+        assert!(
+            distance <= tolerance,
+            "{name} differs by {distance:e} of its norm"
+        );
+    }
+}
+
+#[test]
+fn conv2d_agrees() {
+    let fixture = Fixture::open("operations");
+    let shape = ConvShape {
+        height: 9,
+        width: 8,
+        inputs: 4,
+        outputs: 6,
+        kernel: 5,
+        stride: 2,
+        before: 0,
+        after: 3,
+        groups: 2,
+    };
+    let [image, weight, bias] =
+        ["image", "weight", "bias"].map(|n| fixture.values(&format!("conv2d.{n}")));
+    let mut scratch = vec![0.0; conv2d::scratch_len(&shape)];
+    let mut output = vec![0.0; shape.output_len()];
+    let relu = Some(Activation::Relu);
+    conv2d::forward(
+        &shape,
+        &image,
+        &weight,
+        &bias,
+        relu,
+        &mut scratch,
+        &mut output,
+    );
+    fixture.check("conv2d.output", &output, 1e-6);
+
+    let mut gradient = fixture.values("conv2d.gradient");
+    shardmill_trainer::ops::activation::backward(Activation::Relu, &output, &mut gradient);
+    let mut image_gradient = vec![0.0; image.len()];
+    conv2d::backward_input(
+        &shape,
+        &weight,
+        &gradient,
+        &mut scratch,
+        &mut image_gradient,
+    );
+    fixture.check("conv2d.image_gradient", &image_gradient, 1e-6);
+    let (mut weight_gradient, mut bias_gradient) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
+    conv2d::backward_weight(
+        &shape,
+        &image,
+        &gradient,
+        &mut scratch,
+        &mut weight_gradient,
+        &mut bias_gradient,
+    );
+    fixture.check("conv2d.weight_gradient", &weight_gradient, 1e-6);
+    fixture.check("conv2d.bias_gradient", &bias_gradient, 1e-6);
+}
+
+#[test]
+fn max_pool2d_agrees_where_values_are_equal_too() {
+    let fixture = Fixture::open("operations");
+    let shape = PoolShape {
+        height: 9,
+        width: 7,
+        channels: 19,
+        kernel: 3,
+        stride: 2,
+    };
+    let image = fixture.values("max_pool2d.image");
+    let mut output = vec![0.0; shape.output_len()];
+    let mut winners = vec![0; shape.output_len()];
+    max_pool2d::forward(&shape, &image, &mut output, &mut winners);
+    fixture.check("max_pool2d.output", &output, 0.0);
+    let mut image_gradient = vec![0.0; image.len()];
+    let gradient = fixture.values("max_pool2d.gradient");
+    max_pool2d::backward(&shape, &winners, &gradient, &mut image_gradient);
+    fixture.check("max_pool2d.image_gradient", &image_gradient, 1e-6);
+}
+
+#[test]
+fn lrn_agrees() {
+    let fixture = Fixture::open("operations");
+    let config = LrnConfig {
+        alpha: 1e-2,
+        ..LrnConfig::default()
+    };
+    let image = fixture.values("lrn.image");
+    let mut scratch = vec![0.0; lrn::scratch_len(24, &config)];
+    let mut output = vec![0.0; image.len()];
+    lrn::forward(&config, 24, &image, &mut scratch, &mut output);
+    fixture.check("lrn.output", &output, 1e-6);
+    let gradient = fixture.values("lrn.gradient");
+    lrn::backward(&config, 24, &image, &gradient, &mut scratch, &mut output);
+    fixture.check("lrn.image_gradient", &output, 1e-6);
+}
+
+#[test]
+fn cross_entropy_agrees() {
+    let fixture = Fixture::open("operations");
+    let logits = fixture.values("cross_entropy.logits");
+    let labels = fixture.integers("cross_entropy.labels");
+    let mut gradient = vec![0.0; logits.len()];
+    let scores = cross_entropy::score(&logits, 11, &labels, &mut gradient);
+    let loss = fixture.number("cross_entropy.loss");
+    assert!(
+        (scores.loss / 7.0 / loss - 1.0).abs() < 1e-6,
+        "{} {loss}",
+        scores.loss / 7.0
+    );
+    assert_eq!(
+        [scores.top1 as i64, scores.top5 as i64],
+        fixture.integers("cross_entropy.hits")[..]
+    );
+    fixture.check("cross_entropy.logits_gradient", &gradient, 1e-6);
+}
+
+/// Loads the fixture's weights, runs its batch with the given masks, and compares everything.
+fn step_agrees(config: ModelConfig, name: &str, case: &str) {
+    let fixture = Fixture::open(name);
+    let config = ModelConfig {
+        width: 0.02,
+        input_size: 64,
+        classes: 5,
+        ..config
+    };
+    let mut model = Model::new(&config, 1).unwrap();
+    let names: Vec<String> = model
+        .parameters()
+        .iter()
+        .map(|p| p.name().to_owned())
+        .collect();
+    for name in &names {
+        model.set_parameter(name, fixture.tensor(name)).unwrap();
+    }
+    let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
+    let output = if case == "masked" {
+        let masks = [fixture.values("mask0"), fixture.values("mask1")];
+        model
+            .train_step_with(&images, &labels, Masks::Given(&masks))
+            .unwrap()
+    } else {
+        let logits = model.logits(&images).unwrap().flatten_all().unwrap();
+        fixture.check("plain.logits", &logits.to_vec1::<f32>().unwrap(), TOLERANCE);
+        model
+            .train_step(&images, &labels, DropoutKey { seed: 1, step: 1 })
+            .unwrap()
+    };
+    let loss = fixture.number(&format!("{case}.loss"));
+    assert!(
+        (output.loss / loss - 1.0).abs() < 1e-5,
+        "loss {}, PyTorch's {loss}",
+        output.loss
+    );
+    for (name, gradient) in names.iter().zip(model.gradients()) {
+        fixture.check(&format!("{case}.{name}"), gradient, TOLERANCE);
+    }
+}
+
+#[test]
+fn a_step_of_the_papers_network_agrees() {
+    let plain = ModelConfig {
+        dropout: 0.0,
+        ..ModelConfig::alexnet()
+    };
+    step_agrees(plain, "alexnet", "plain");
+    step_agrees(ModelConfig::alexnet(), "alexnet", "masked");
+}
+
+#[test]
+fn a_step_of_torchvisions_network_agrees() {
+    let plain = ModelConfig {
+        dropout: 0.0,
+        ..ModelConfig::alexnet_owt()
+    };
+    step_agrees(plain, "alexnet-owt", "plain");
+    step_agrees(ModelConfig::alexnet_owt(), "alexnet-owt", "masked");
+}
