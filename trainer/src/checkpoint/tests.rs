@@ -85,6 +85,8 @@ fn comes_back_to_the_last_bit() {
     let bytes = written(folder.path());
     let checkpoint = read(folder.path(), &bytes).unwrap();
     assert_eq!(checkpoint.state, state());
+    let peeked = Checkpoint::peek(&folder.path().join("last.safetensors")).unwrap();
+    assert_eq!(peeked, state());
     assert_eq!(checkpoint.tensors.len(), 2);
     for (name, tensor) in tensors() {
         assert_eq!(checkpoint.tensors[&name].dims(), tensor.dims());

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_trainer::{
-    Checkpoint, Display, NET_145_MILESTONES, ScheduleConfig, TrainOptions, TrainOutcome, Variant,
-    train,
+    Checkpoint, Display, NET_145_MILESTONES, ScheduleConfig, TrainOptions, TrainOutcome, train,
 };
 
 use super::device::DeviceArg;
@@ -150,16 +149,8 @@ impl TrainArgs {
             return out.clone();
         }
         let defaults = TrainOptions::new("", "");
-        let variant = match self.model.apply(defaults.model).variant {
-            Variant::Alexnet => "alexnet",
-            Variant::AlexnetOwt => "alexnet-owt",
-        };
-        let shards = shards
-            .file_name()
-            .unwrap_or("shards".as_ref())
-            .to_string_lossy();
-        let seed = self.seed.unwrap_or(defaults.seed);
-        Path::new("runs").join(format!("{shards}-{variant}-seed{seed}"))
+        let variant = self.model.apply(defaults.model).variant;
+        TrainOptions::default_run(shards, variant, self.seed.unwrap_or(defaults.seed))
     }
 }
 

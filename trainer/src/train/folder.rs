@@ -86,3 +86,26 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RunFolder, TrainError, last};
+
+    #[test]
+    fn two_processes_do_not_share_a_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("new/run");
+        let folder = RunFolder::create(&dir).unwrap();
+        std::fs::write(last(&dir), "").unwrap();
+        assert!(matches!(
+            RunFolder::open(&dir),
+            Err(TrainError::RunBusy { .. })
+        ));
+        drop(folder);
+        assert!(RunFolder::open(&dir).is_ok());
+        assert!(matches!(
+            RunFolder::create(&dir),
+            Err(TrainError::RunExists { .. })
+        ));
+    }
+}

@@ -3,11 +3,13 @@
 //! The state of a run is its seed, its epoch, and the images consumed of it: batches, dropout and
 //! schedule follow from these, so that a run goes on from a checkpoint as if it had never stopped.
 
+mod begin;
 mod difference;
 mod folder;
 mod options;
 mod outcome;
 mod run;
+mod tell;
 mod watch;
 
 pub use options::TrainOptions;

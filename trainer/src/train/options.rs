@@ -1,10 +1,10 @@
 //! What to train, how, and where to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Recipe;
 use crate::eval::View;
-use crate::model_config::ModelConfig;
+use crate::model_config::{ModelConfig, Variant};
 use crate::report::Display;
 
 /// What to train, how, and where to.
@@ -60,9 +60,26 @@ impl TrainOptions {
         }
     }
 
+    /// The folder of a run that is given none: `runs/SHARDS-VARIANT-seedSEED`, so that the same
+    /// command line with `--resume` finds it again.
+    #[must_use]
+    pub fn default_run(shards: &Path, variant: Variant, seed: u64) -> PathBuf {
+        let shards = shards.file_name().unwrap_or("shards".as_ref());
+        let (shards, variant) = (shards.to_string_lossy(), variant_name(variant));
+        Path::new("runs").join(format!("{shards}-{variant}-seed{seed}"))
+    }
+
     /// The checkpoint that a run in this folder goes on from.
     #[must_use]
     pub fn last(&self) -> PathBuf {
         super::folder::last(&self.run)
+    }
+}
+
+/// A variant as it is called on the command line.
+pub(super) const fn variant_name(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Alexnet => "alexnet",
+        Variant::AlexnetOwt => "alexnet-owt",
     }
 }

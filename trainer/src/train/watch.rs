@@ -50,3 +50,69 @@ pub(super) fn observe(state: &mut RunState, samples: usize, loss: f64) -> Option
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{advice, observe};
+    use crate::checkpoint::{PixelStatistics, Progress, RunState};
+    use crate::config::Recipe;
+    use crate::model_config::ModelConfig;
+    use crate::schedule::ScheduleState;
+    use shardmill_formats::Class;
+
+    fn state(classes: usize) -> RunState {
+        let class = |i: usize| Class {
+            synset: format!("n{i:04}"),
+            name: String::new(),
+        };
+        RunState {
+            seed: 1,
+            recipe: Recipe::default(),
+            model: ModelConfig {
+                classes,
+                ..ModelConfig::alexnet()
+            },
+            classes: (0..classes).map(class).collect(),
+            pixels: PixelStatistics {
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            schedule: ScheduleState::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// The warnings of 400 steps whose loss is `loss(step)`.
+    fn warnings(classes: usize, loss: impl Fn(u64) -> f64) -> Vec<(u64, String)> {
+        let mut state = state(classes);
+        (1..=400)
+            .filter_map(|step| {
+                state.progress.step = step;
+                observe(&mut state, 64, loss(step)).map(|text| (step, text))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_loss_that_stays_at_its_start_is_told_once() {
+        let found = warnings(10, |step| 10f64.ln() + 0.01 * (step as f64).sin());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, 300);
+        assert!(found[0].1.contains("--lr 0.002 --batch-size 64"));
+        assert!(!warnings(1000, |_| 1000f64.ln())[0].1.contains("0.002"));
+    }
+
+    #[test]
+    fn a_loss_that_falls_late_is_not_told() {
+        assert_eq!(warnings(10, |step| if step < 150 { 2.31 } else { 2.1 }), []);
+    }
+
+    #[test]
+    fn advice_is_for_few_classes_at_the_papers_rate() {
+        assert!(advice(&state(10)).unwrap().contains("--lr 0.002"));
+        assert_eq!(advice(&state(1000)), None);
+        let mut slow = state(10);
+        slow.recipe.lr = 0.002;
+        assert_eq!(advice(&slow), None);
+    }
+}

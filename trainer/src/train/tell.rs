@@ -1,0 +1,131 @@
+//! What a run says about itself on the way.
+
+use std::time::Duration;
+
+use indicatif::FormattedDuration;
+
+use super::options::variant_name;
+use super::run::Run;
+use super::watch;
+use crate::error::TrainError;
+use crate::model::StepOutput;
+use crate::report::{Line, Meter, StepLine};
+use crate::tally::Scores;
+
+impl Run<'_> {
+    /// Tells what is about to be done.
+    pub(super) fn introduce(&self) {
+        let parameters: usize = self.model.parameters().iter().map(|p| p.len()).sum();
+        let model = &self.state.model;
+        let size = model.input_size;
+        let images = self.validation.as_ref().map_or_else(
+            || "no labelled split `val`: the schedule follows the training error".to_owned(),
+            |split| format!("{} for validation", split.len()),
+        );
+        self.screen.say(format_args!(
+            "network   {} of width {}, {parameters} parameters, input {size}x{size}, seed {}",
+            variant_name(model.variant),
+            model.width,
+            self.state.seed
+        ));
+        self.screen.say(&self.state.recipe);
+        self.screen.say(format_args!(
+            "data      {} images of {} classes; {images}",
+            self.train.len(),
+            self.state.classes.len()
+        ));
+        self.screen
+            .say(format_args!("run       {}", self.folder.path().display()));
+        if let Some(advice) = watch::advice(&self.state) {
+            self.screen.say(advice);
+        }
+    }
+
+    /// Moves the bar.
+    pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
+        self.screen.update(
+            self.state.progress.step,
+            format_args!(
+                "epoch {}/{}  loss {:.4}  {:.1} images/s  wait {:.1}%",
+                self.state.progress.epoch + 1,
+                self.state.recipe.epochs,
+                output.loss,
+                meter.images_per_second(),
+                100.0 * meter.data_wait()
+            ),
+        );
+    }
+
+    /// Writes what was seen since the last such line.
+    pub(super) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
+        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
+            return Ok(());
+        };
+        let progress = self.state.progress;
+        let line = StepLine {
+            epoch: progress.epoch + 1,
+            step: progress.step,
+            samples: progress.samples,
+            loss: scores.loss,
+            lr,
+            top1_error: scores.top1_error,
+            top5_error: scores.top5_error,
+            images_per_second: meter.images_per_second(),
+            data_wait: meter.data_wait(),
+            seconds: self.clock.elapsed().as_secs_f64(),
+        };
+        self.write(&Line::Step(line))?;
+        if !self.screen.has_bar() {
+            let (step, total) = (progress.step, self.total_steps());
+            let recipe = &self.state.recipe;
+            let images = (total - step) as f64 * recipe.batch_size as f64;
+            // Without evaluations, and a little too much for the last batch of each epoch.
+            let left = Duration::try_from_secs_f64(images / line.images_per_second);
+            let left = FormattedDuration(left.unwrap_or_default());
+            self.screen.say(format_args!(
+                "epoch {}/{}  step {step}/{total}  {line}  eta {left}",
+                line.epoch, recipe.epochs
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes what was seen of the epoch that has ended.
+    pub(super) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
+        let scores = self.state.progress.whole_epoch.scores();
+        if let Some(scores) = scores {
+            let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
+            let Scores {
+                loss,
+                top1_error,
+                top5_error,
+                ..
+            } = scores;
+            let lr = self.lr();
+            self.write(&Line::Epoch {
+                epoch,
+                step,
+                lr,
+                loss,
+                top1_error,
+                top5_error,
+            })?;
+            self.screen.say(format_args!(
+                "epoch {epoch}  training: top-1 error {top1_error:.2}%, top-5 error \
+                 {top5_error:.2}%, loss {loss:.4}"
+            ));
+        }
+        Ok(scores)
+    }
+
+    /// Shows and writes a warning.
+    pub(super) fn warn(&mut self, message: &str) -> Result<(), TrainError> {
+        let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
+        self.screen.say(message);
+        self.write(&Line::Warning {
+            epoch,
+            step,
+            message,
+        })
+    }
+}
