@@ -5,6 +5,7 @@
 //! fully connected layers take the batch.
 
 pub mod activation;
+pub mod autograd;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;

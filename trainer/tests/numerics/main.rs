@@ -2,9 +2,11 @@
 //!
 //! - `oracle`: the operations written again from their definitions, in f64, and finite differences
 //! - `convolution`, `pooling`, `normalisation`, `linear`: each kernel against its twin
+//! - `autograd`: the same kernels through candle's backward pass
 //! - `network`: whole training steps: finite differences, repeatability, memory reuse, learning
 //! - `pytorch`: values and gradients that PyTorch computed (`tests/reference/`)
 
+mod autograd;
 mod convolution;
 mod linear;
 mod network;

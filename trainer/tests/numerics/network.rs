@@ -71,7 +71,10 @@ fn check_directional(config: &ModelConfig) {
         at(0.0);
         // A tenth for the pools that change their winner on the way, and the rounding of f32 logits.
         let allowed = 0.1 * expected + 5e-7;
-        assert!((change - expected).abs() < allowed, "{name}: {change:e}, not {expected:e}: {config:?}");
+        assert!(
+            (change - expected).abs() < allowed,
+            "{name}: {change:e}, not {expected:e}: {config:?}"
+        );
     }
 }
 

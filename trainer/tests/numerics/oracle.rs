@@ -64,9 +64,9 @@ pub(crate) fn conv2d(s: &ConvShape, image: &[f64], weight: &[f64], bias: &[f64])
     let mut output = Vec::with_capacity(s.output_len());
     for y in 0..s.output_height() {
         for x in 0..s.output_width() {
-            for out in 0..s.outputs {
+            for (out, bias) in bias.iter().enumerate() {
                 let group = out / s.group_outputs();
-                let mut sum = bias[out];
+                let mut sum = *bias;
                 for row in 0..s.kernel {
                     for column in 0..s.kernel {
                         let (iy, ix) = (y * s.stride + row, x * s.stride + column);
