@@ -9,7 +9,7 @@ use shardmill_formats::Class;
 use crate::config::Recipe;
 use crate::model_config::ModelConfig;
 use crate::schedule::ScheduleState;
-use crate::tally::Tally;
+use crate::tally::{Scores, Tally};
 
 const FORMAT: &str = "shardmill-checkpoint";
 pub(super) const VERSION: &str = "1";
@@ -66,6 +66,8 @@ pub struct Progress {
     pub whole_epoch: Tally,
     /// What was seen just before the check that the loss has left its starting point.
     pub early: Tally,
+    /// Scores of the last evaluation of the validation split from the centre view.
+    pub center: Option<Scores>,
     /// The lowest top-1 error so far, in percent.
     pub best_error: Option<f64>,
     /// Lines of the metrics file.

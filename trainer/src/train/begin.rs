@@ -78,10 +78,8 @@ impl<'a> Run<'a> {
         run.introduce();
         let progress = &run.state.progress;
         run.screen.say(format_args!(
-            "resumed   at step {}, {} images into epoch {}",
-            progress.step,
-            progress.samples,
-            progress.epoch + 1
+            "resumed   after step {}: {} of {} epochs and {} images",
+            progress.step, progress.epoch, run.state.recipe.epochs, progress.samples
         ));
         Ok(run)
     }
@@ -106,7 +104,6 @@ impl<'a> Run<'a> {
             screen: Screen::new(options.display),
             folder,
             metrics,
-            center: None,
             ten: None,
             clock: Instant::now(),
         }

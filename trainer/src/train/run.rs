@@ -26,7 +26,6 @@ pub(super) struct Run<'a> {
     pub(super) screen: Screen,
     pub(super) folder: RunFolder,
     pub(super) metrics: Metrics,
-    pub(super) center: Option<Scores>,
     pub(super) ten: Option<Scores>,
     pub(super) clock: Instant,
 }
@@ -81,16 +80,16 @@ impl Run<'_> {
         self.write(&Line::Evaluation(line.clone()))?;
         self.screen.say(&line);
         match view {
-            View::Center => self.center = Some(scores),
+            View::Center => self.state.progress.center = Some(scores),
             View::Ten => self.ten = Some(scores),
         }
         Ok(Some(scores))
     }
 
-    /// The last scores from `view` in this process.
+    /// The last scores from `view`; those from ten views are of this process.
     pub(super) fn score(&self, view: View) -> Option<Scores> {
         match view {
-            View::Center => self.center,
+            View::Center => self.state.progress.center,
             View::Ten => self.ten,
         }
     }
@@ -139,7 +138,7 @@ impl Run<'_> {
             epochs: progress.epoch,
             steps: progress.step,
             classes: self.state.classes.len(),
-            center: self.center,
+            center: progress.center,
             ten: self.ten,
             seconds: self.clock.elapsed().as_secs_f64(),
         }

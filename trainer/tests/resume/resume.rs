@@ -50,8 +50,9 @@ fn a_run_stopped_and_resumed_gives_the_bits_of_one_that_was_not() {
     let mut straight = options(&shards, &whole);
     straight.threads = 0;
     go_on(&straight, None);
-    // Within an epoch and a window of log lines, at an epoch's end, just after it, and twice.
-    for steps in [Some(3), Some(6), Some(7), Some(7), Some(17), None] {
+    // Within an epoch and a window of log lines, at an epoch's end, just after it, there again,
+    // and when there is nothing left to do.
+    for steps in [Some(3), Some(6), Some(7), Some(7), Some(17), None, None] {
         go_on(&options(&shards, &parts), steps);
     }
     assert_same(&whole, &parts);
