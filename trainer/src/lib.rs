@@ -24,6 +24,7 @@ mod checkpoint;
 mod checksum;
 mod config;
 mod data;
+pub mod demo;
 mod error;
 mod eval;
 pub mod model;

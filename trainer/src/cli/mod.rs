@@ -8,6 +8,7 @@ mod summary;
 mod train;
 
 use clap::{Parser, Subcommand};
+use shardmill_trainer::demo::{self, DemoOptions};
 
 /// Trains AlexNet on Shardmill shards.
 ///
@@ -34,6 +35,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Measure training and inference speed on images that are in memory already.
     Bench(bench::BenchArgs),
+    /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
+    Demo(DemoOptions),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
 }
@@ -44,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         None => cli.train.run(),
         Some(Command::Eval(args)) => args.run(),
         Some(Command::Bench(args)) => args.run(),
+        Some(Command::Demo(options)) => demo::run(&options).map(|_| ()),
         Some(Command::Summary(args)) => args.run(),
     }
 }

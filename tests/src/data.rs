@@ -1,0 +1,45 @@
+//! Real images for development, where they are at hand.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Unpacks an archive of real images for the test called `test`; `None` where there is none, as in a
+/// user's clone.
+///
+/// The folder of archives is named by `SHARDMILL_DATA`, or is `../shared/data` beside the project. A
+/// line `ran TEST` or `skipped TEST` is added to the file that `SHARDMILL_DATA_LOG` names, since the
+/// test runner hides what a passing test prints.
+///
+/// # Panics
+/// If an archive that is there cannot be unpacked.
+#[must_use]
+pub fn real_images(test: &str, archive: &str) -> Option<TempDir> {
+    let path = folder().join(archive);
+    let found = path.is_file();
+    if let Some(log) = std::env::var_os("SHARDMILL_DATA_LOG") {
+        let mut log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(log)
+            .expect("the log can be written");
+        writeln!(log, "{} {test}", if found { "ran" } else { "skipped" })
+            .expect("the log can be written");
+    }
+    if !found {
+        return None;
+    }
+    let target = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    tar::Archive::new(file)
+        .unpack(target.path())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Some(target)
+}
+
+fn folder() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    std::env::var_os("SHARDMILL_DATA").map_or_else(beside, PathBuf::from)
+}

@@ -1,0 +1,10 @@
+//! The one integration binary: what holds across crates, with real files and real processes.
+
+mod damage; // every kind of damage to a dataset is found and named by the programs
+mod demo; // the demo's pictures cannot be told apart by colour
+mod golden; // datasets of earlier versions still open
+mod ingest; // from image trees to shards: the same bytes on any number of threads
+mod interrupted; // a killed ingest leaves no half shard under a final name
+mod stock; // the stock safetensors reader sees what ours sees
+mod tidy; // rules about the source itself
+mod wrong_use; // one clear message, a non-zero exit, nothing left behind
