@@ -1,1 +1,7 @@
-//! Benches.
+//! Benches of Shardmill's stages: `cargo bench -p shardmill-benches`.
+//!
+//! `codecs` encodes and decodes one record with each codec; `stages` prepares images and loads
+//! epochs. Both use pictures of the test kit, so they run anywhere; figures for real images come from
+//! `prep ingest`, `loader bench` and `train bench`, and stand in docs/benchmarks.md.
+
+#![forbid(unsafe_code)]
