@@ -39,8 +39,8 @@ pub struct DemoOptions {
     /// Seed of pictures, weights, order, augmentation and dropout
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
-    /// Your own class folders, instead of pictures that the demo draws: DIR/<class>/* or
-    /// DIR/train/<class>/* with DIR/val/<class>/*
+    /// Your own class folders, instead of pictures that the demo draws: `DIR/<class>/*` or
+    /// `DIR/train/<class>/*` with `DIR/val/<class>/*`
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
     /// Passes over the training images

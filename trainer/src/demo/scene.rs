@@ -95,9 +95,9 @@ pub fn draw(seed: u64, class: usize, picture: u64) -> Picture {
                 + light[0] * (px / f64::from(width) - 0.5)
                 + light[1] * (py / f64::from(height) - 0.5);
             let words = philox.block(picture, 1 << 20 | u32::from(y) << 10 | u32::from(x));
-            for c in 0..3 {
-                let grain = (f64::from(Philox::unit_f32(words[c])) - 0.5) * 2.0 * noise;
-                let value = (ground[c] + (figure[c] - ground[c]) * cover) * shade + grain;
+            for ((ground, figure), word) in ground.iter().zip(figure).zip(words) {
+                let grain = (f64::from(Philox::unit_f32(word)) - 0.5) * 2.0 * noise;
+                let value = (ground + (figure - ground) * cover) * shade + grain;
                 rgb.push(value.clamp(0.0, 255.0) as u8);
             }
         }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_texture_shows_figure_and_ground() {
-        for class in 0..CLASSES.len() {
+        for (class, name) in CLASSES.iter().enumerate() {
             let inside = (0..10_000)
                 .filter(|i| {
                     texture(
@@ -177,11 +177,7 @@ mod tests {
                     ) > 0.0
                 })
                 .count();
-            assert!(
-                (2500..7500).contains(&inside),
-                "{}: {inside} of 10000",
-                CLASSES[class]
-            );
+            assert!((2500..7500).contains(&inside), "{name}: {inside} of 10000");
         }
     }
 }
