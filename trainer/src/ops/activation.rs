@@ -1,10 +1,11 @@
 //! Activation functions in place, and their gradients from their outputs.
 
+use super::vectorise::vectorised;
 use crate::model_config::Activation;
 
 /// Adds `bias` to every row of `values` and applies the activation, if there is one.
 pub fn add_bias(values: &mut [f32], bias: &[f32], activation: Option<Activation>) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             for row in values.chunks_exact_mut(bias.len()) {
@@ -22,7 +23,7 @@ pub fn add_bias(values: &mut [f32], bias: &[f32], activation: Option<Activation>
 
 /// Turns the gradient of the activation's output into that of its input, given the output.
 pub fn backward(activation: Activation, output: &[f32], gradient: &mut [f32]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let pairs = gradient.iter_mut().zip(output);

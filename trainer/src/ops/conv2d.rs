@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use super::im2col::{col2im, im2col};
+use super::vectorise::vectorised;
 use super::{ConvShape, activation};
 use crate::model_config::Activation;
 
@@ -127,7 +128,7 @@ pub fn backward_input(
 
 /// Adds every row of `rows` to `sums`, in order.
 pub(super) fn add_rows(rows: &[f32], sums: &mut [f32]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             for row in rows.chunks_exact(sums.len()) {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::ConvShape;
+use super::vectorise::vectorised;
 
 /// The kernel positions `first..last` along one axis that fall inside an image of `size`, for a
 /// window that starts at `origin - before`.
@@ -75,7 +76,7 @@ pub fn col2im(
     pixels: Range<usize>,
     image: &mut [f32],
 ) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let rows = patches.chunks_exact(shape.patch_len());

@@ -4,6 +4,7 @@
 //! `y = x s^-beta`, and the gradient
 //! `dx = dy s^-beta - 2 alpha / size * beta * x * sum of dy y / s over the same neighbours`.
 
+use super::vectorise::vectorised;
 use crate::model_config::LrnConfig;
 
 /// Values of scratch that the functions here need for `channels` channels.
@@ -20,7 +21,7 @@ pub fn forward(
     scratch: &mut [f32],
     output: &mut [f32],
 ) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let (squares, _) = padded(config, channels, scratch);
@@ -39,7 +40,7 @@ pub fn forward(
                 if config.beta == 0.75 {
                     y.iter_mut()
                         .zip(x)
-                        .for_each(|(y, x)| *y = x * inverse_three_quarters(*y));
+                        .for_each(|(y, x)| *y = x * power_and_inverse(*y).0);
                 } else {
                     y.iter_mut()
                         .zip(x)
@@ -59,7 +60,7 @@ pub fn backward(
     scratch: &mut [f32],
     image_gradient: &mut [f32],
 ) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let half = config.size / 2;
@@ -75,15 +76,18 @@ pub fn backward(
                 sums(config, squares, dx, config.k, scale);
                 // From here `squares` holds dy s^-beta, and `ratios` dy y / s.
                 let powers = squares[half..].iter_mut().zip(ratios[half..].iter_mut());
-                let values = x.iter().zip(dy).zip(dx.iter());
-                for ((power, ratio), ((x, dy), &s)) in powers.zip(values) {
-                    *power = dy
-                        * if config.beta == 0.75 {
-                            inverse_three_quarters(s)
-                        } else {
-                            libm::powf(s, -config.beta)
-                        };
-                    *ratio = *power * x / s;
+                let values = powers.zip(x.iter().zip(dy).zip(dx.iter()));
+                if config.beta == 0.75 {
+                    values.for_each(|((power, ratio), ((x, dy), &s))| {
+                        let (scaled, inverse) = power_and_inverse(s);
+                        *power = dy * scaled;
+                        *ratio = *power * x * inverse;
+                    });
+                } else {
+                    values.for_each(|((power, ratio), ((x, dy), &s))| {
+                        *power = dy * libm::powf(s, -config.beta);
+                        *ratio = *power * x / s;
+                    });
                 }
                 sums(config, ratios, dx, 0.0, factor);
                 for ((dx, x), power) in dx.iter_mut().zip(x).zip(&squares[half..]) {
@@ -94,11 +98,11 @@ pub fn backward(
     );
 }
 
-/// `s^-3/4` from square roots, which vectorise and round the same everywhere.
+/// `s^-3/4` and `1 / s` from square roots, which vectorise and round the same everywhere.
 #[inline(always)]
-fn inverse_three_quarters(s: f32) -> f32 {
-    let root = s.sqrt();
-    1.0 / (root * root.sqrt())
+fn power_and_inverse(s: f32) -> (f32, f32) {
+    let root = 1.0 / s.sqrt();
+    (root * root.sqrt(), root * root)
 }
 
 /// Two rows of `channels` values, each with zeros for the neighbours beyond both ends.

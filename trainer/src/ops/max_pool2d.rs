@@ -1,38 +1,29 @@
 //! Max pooling of one NHWC image, with windows that may overlap.
 
 use super::PoolShape;
+use super::vectorise::vectorised;
 
-/// Channels handled side by side, so that the compiler keeps them in registers.
-const LANES: usize = 16;
+/// Channels handled side by side: their best values and places stay in the first-level cache.
+const BLOCK: usize = 64;
 
 /// Writes the largest value of every window, and where in the window it stood
 /// (`row * kernel + column`; the first of equals, and NaN before all, as PyTorch does), unless
 /// `winners` is empty.
 pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &mut [u8]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let channels = shape.channels;
-            let whole = channels / LANES * LANES;
-            for pixel in 0..output.len() / channels {
+            for (pixel, output) in output.chunks_exact_mut(channels).enumerate() {
                 let corner = corner(shape, pixel);
-                let at = pixel * channels;
-                for channel in (0..whole).step_by(LANES) {
-                    let (best, place) = window::<LANES>(shape, &image[corner + channel..]);
-                    output[at + channel..at + channel + LANES].copy_from_slice(&best);
+                for first in (0..channels).step_by(BLOCK) {
+                    let len = BLOCK.min(channels - first);
+                    let (best, places) = window(shape, &image[corner + first..], len);
+                    output[first..first + len].copy_from_slice(&best[..len]);
                     if !winners.is_empty() {
-                        let winners = &mut winners[at + channel..at + channel + LANES];
-                        winners
-                            .iter_mut()
-                            .zip(place)
-                            .for_each(|(w, p)| *w = p as u8);
-                    }
-                }
-                for channel in whole..channels {
-                    let (best, place) = window::<1>(shape, &image[corner + channel..]);
-                    output[at + channel] = best[0];
-                    if !winners.is_empty() {
-                        winners[at + channel] = place[0] as u8;
+                        let at = pixel * channels + first;
+                        let winners = winners[at..at + len].iter_mut();
+                        winners.zip(places).for_each(|(w, p)| *w = p as u8);
                     }
                 }
             }
@@ -40,31 +31,34 @@ pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &m
     );
 }
 
+/// The best values of the `len` windows at the start of `image`, and the places they came from.
+///
+/// Places are as wide as values, so that one mask chooses both; and both are local arrays, which can
+/// be written whether or not they change.
+#[inline(always)]
+fn window(shape: &PoolShape, image: &[f32], len: usize) -> ([f32; BLOCK], [u32; BLOCK]) {
+    let mut best = [f32::NEG_INFINITY; BLOCK];
+    let mut places = [0_u32; BLOCK];
+    for row in 0..shape.kernel {
+        for column in 0..shape.kernel {
+            let from = (row * shape.width + column) * shape.channels;
+            let here = (row * shape.kernel + column) as u32;
+            let values = &image[from..from + len];
+            for ((best, place), &value) in best.iter_mut().zip(&mut places).zip(values) {
+                let better = (value > *best) | value.is_nan();
+                *best = if better { value } else { *best };
+                *place = if better { here } else { *place };
+            }
+        }
+    }
+    (best, places)
+}
+
 /// Offset in the image of an output pixel's window.
 #[inline(always)]
 fn corner(shape: &PoolShape, pixel: usize) -> usize {
     let (y, x) = (pixel / shape.output_width(), pixel % shape.output_width());
     (y * shape.width + x) * shape.stride * shape.channels
-}
-
-#[inline(always)]
-fn window<const N: usize>(shape: &PoolShape, image: &[f32]) -> ([f32; N], [u32; N]) {
-    let mut best = [f32::NEG_INFINITY; N];
-    let mut place = [0_u32; N];
-    for row in 0..shape.kernel {
-        for column in 0..shape.kernel {
-            let from = (row * shape.width + column) * shape.channels;
-            let here = (row * shape.kernel + column) as u32;
-            let values = &image[from..from + N];
-            for lane in 0..N {
-                let value = values[lane];
-                let better = value > best[lane] || value.is_nan();
-                best[lane] = if better { value } else { best[lane] };
-                place[lane] = if better { here } else { place[lane] };
-            }
-        }
-    }
-    (best, place)
 }
 
 /// Writes the gradient of the image: every window's gradient goes to its winner.

@@ -15,5 +15,6 @@ pub mod linear;
 pub mod lrn;
 pub mod max_pool2d;
 mod shape;
+mod vectorise;
 
 pub use shape::{ConvShape, PoolShape};
