@@ -118,20 +118,14 @@ fn the_stock_reader_opens_what_we_write_and_sees_the_same() {
 }
 
 #[test]
-fn truncation_anywhere() {
+fn truncation_anywhere_and_a_byte_too_many() {
     for codec in Codec::ALL {
         let (file, _) = shard(codec);
         for len in 0..file.len() {
             refused(&file[..len]);
         }
+        refused(&[&file[..], &[0]].concat());
     }
-}
-
-#[test]
-fn bytes_behind_the_end() {
-    let (mut file, _) = shard(Codec::Raw);
-    file.push(0);
-    refused(&file);
 }
 
 #[test]

@@ -104,8 +104,7 @@ fn loader_and_train_refuse_kindly_and_leave_nothing_behind() {
     let path = |name: &str| work.path().join(name).to_str().unwrap().to_owned();
     write_tree(&work.path().join("tree"));
     let shards = path("shards");
-    let mut options = IngestOptions::new(path("tree"), &shards);
-    options.size = 64;
+    let options = IngestOptions::new(path("tree"), &shards);
     ingest(&options).unwrap();
     let run_folder = path("run");
     says(
@@ -125,8 +124,8 @@ fn loader_and_train_refuse_kindly_and_leave_nothing_behind() {
     );
     says(
         Program::Loader,
-        &["bench", "--shards", &shards, "--crop", "65"],
-        "choose 1 to 64",
+        &["bench", "--shards", &shards, "--crop", "257"],
+        "choose 1 to 256",
     );
     says(
         Program::Train,
@@ -135,7 +134,7 @@ fn loader_and_train_refuse_kindly_and_leave_nothing_behind() {
     );
     says(
         Program::Train,
-        &["--shards", &shards, "--out", &run_folder],
+        &["--shards", &shards, "--out", &run_folder, "--crop", "300"],
         "crop",
     );
     says(

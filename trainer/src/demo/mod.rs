@@ -148,6 +148,13 @@ pub fn run(options: &DemoOptions) -> Result<DemoOutcome> {
         outcome.run.join("metrics.jsonl").display()
     );
     println!("all of it took {:.0} s", start.elapsed().as_secs_f64());
+    // Its own pictures can be learnt, so a failure here is a fault; a person's may be too few.
+    if options.images.is_none() && center.top1_error > chance / 2.0 {
+        bail!(
+            "the network did not learn: its error is above half of chance; please report the seed, {}",
+            options.seed
+        );
+    }
     Ok(DemoOutcome {
         chance,
         color,
