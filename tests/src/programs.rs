@@ -1,6 +1,7 @@
 //! The programs, run as a user runs them.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
@@ -24,7 +25,7 @@ impl Program {
         }
     }
 
-    /// Where the program is; it is built if it is not there yet.
+    /// Where the program is; it is built if it is not there yet, or older than its source.
     ///
     /// # Panics
     /// If it cannot be built.
@@ -41,7 +42,7 @@ impl Program {
             .nth(2)
             .expect("a test lies in target/PROFILE/deps");
         let path = profile.join(format!("{}{}", self.name(), std::env::consts::EXE_SUFFIX));
-        if !path.is_file() {
+        if is_stale(&path) {
             let mut build =
                 Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
             build
@@ -69,6 +70,26 @@ impl Program {
     pub fn command(self) -> Command {
         Command::new(self.path())
     }
+}
+
+/// Whether a program is missing, of another checkout, or older than a file that it was built from, as
+/// the list that cargo leaves beside it says. Testing one package does not build another's programs.
+fn is_stale(program: &Path) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let (Some(built), Ok(list)) = (
+        modified(program),
+        fs::read_to_string(program.with_extension("d")),
+    ) else {
+        return true;
+    };
+    // A space in a path is escaped; such a path is not found here, and cargo itself then decides.
+    let list = list.split_once(": ").map_or("", |(_, sources)| sources);
+    let sources: Vec<&Path> = list.split_whitespace().map(Path::new).collect();
+    let newer = |source: &&Path| modified(source).is_none_or(|time| time > built);
+    !sources.iter().any(|source| source.starts_with(root)) || sources.iter().any(newer)
 }
 
 /// Runs a program to its end and gives its exit code, standard output and standard error.

@@ -1,5 +1,6 @@
 use shardmill_loader::Dataset;
 use shardmill_prep::{IngestOptions, ingest};
+use shardmill_tests::{Program, run};
 use shardmill_trainer::demo::{CLASSES, TreeSize, color_error, write_tree};
 
 #[test]
@@ -19,4 +20,43 @@ fn mean_colour_explains_nothing() {
             "seed {seed}: {error}% where guessing gives {chance}%"
         );
     }
+}
+
+#[test]
+fn a_persons_own_folders_are_trained_on_and_left_as_they_are() {
+    let work = tempfile::tempdir().unwrap();
+    let images = work.path().join("images");
+    write_tree(&images, 1, TreeSize { train: 4, val: 2 }).unwrap();
+    let out = work.path().join("demo");
+    let [folder, target] = [&images, &out].map(|path| path.to_str().unwrap());
+    let arguments = ["demo", "--images", folder, "--out", target, "--epochs", "1"];
+    let (code, stdout, stderr) = run(Program::Train, &arguments);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    for words in [
+        "48 images",
+        "chance",
+        "87.5%",
+        "nearest mean colour",
+        "ten views",
+        "AlexNet of width",
+    ] {
+        assert!(stdout.contains(words), "{words} is not in {stdout}");
+    }
+    for file in [
+        "shards/manifest.json",
+        "run/last.safetensors",
+        "run/metrics.jsonl",
+    ] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    assert!(
+        !out.join("images").exists(),
+        "a person's images are not copied"
+    );
+    assert_eq!(
+        std::fs::read_dir(images.join("train/rings"))
+            .unwrap()
+            .count(),
+        4
+    );
 }
