@@ -35,6 +35,10 @@ mod dataset;
 mod epoch;
 mod error;
 mod fill;
+#[cfg(test)]
+#[path = "../tests/batches/kit.rs"]
+#[allow(dead_code)]
+mod kit;
 mod loader;
 mod mmap;
 mod prefetch;

@@ -158,3 +158,36 @@ fn words(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use shardmill_formats::Codec;
+
+    use super::*;
+    use crate::{Dataset, Loader, Policy, kit};
+
+    /// A window that the builder would refuse makes the kernel's slices panic.
+    #[test]
+    fn a_workers_panic_is_an_error_and_ends_the_epoch() {
+        let folder = tempfile::tempdir().unwrap();
+        kit::write(folder.path(), Codec::Raw);
+        let dataset = Dataset::open(folder.path(), "train").unwrap();
+        for threads in [1, 3] {
+            let builder = Loader::builder(dataset.clone()).batch_size(4);
+            let policy = Policy::Center { crop: 16 };
+            let mut loader = builder.policy(policy).threads(threads).build().unwrap();
+            let plan = Arc::get_mut(&mut loader.plan).unwrap();
+            plan.policy = Policy::Center {
+                crop: kit::SHAPE.height + 1,
+            };
+            let mut epoch = loader.epoch(0);
+            let error = epoch.next().unwrap().unwrap_err();
+            assert!(
+                matches!(error, LoaderError::Panic { step: 0, .. }),
+                "{error}"
+            );
+            assert!(error.to_string().contains("range"), "{error}");
+            assert!(epoch.next().is_none());
+        }
+    }
+}
