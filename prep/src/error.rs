@@ -18,7 +18,7 @@ pub enum PrepError {
         source: io::Error,
     },
     /// No such folder.
-    #[error("{} is not a folder: give the folder that holds the class folders, or `train/` and `val/`", .0.display())]
+    #[error("{} is not a folder of images: give the folder that holds the class folders, or `train/` and `val/`, or the official tars, or Kaggle's ILSVRC; or a .csv or .tsv list", .0.display())]
     NotAFolder(PathBuf),
     /// No class folder.
     #[error(
@@ -45,6 +45,33 @@ pub enum PrepError {
     /// The output folder holds something.
     #[error("{} exists and is not empty: choose another --out, or remove it first", .0.display())]
     OutputInUse(PathBuf),
+    /// The output folder holds an unfinished ingest that is not this one.
+    #[error(
+        "{} holds an ingest that did not end, and it is not this one ({what}): go on with the arguments it was begun with, choose another --out, or remove the folder",
+        folder.display()
+    )]
+    OtherIngest {
+        /// The output folder.
+        folder: PathBuf,
+        /// How it differs.
+        what: String,
+    },
+    /// Parts of an ingest are missing or unfinished.
+    #[error("{}: {message}", folder.display())]
+    Parts {
+        /// The output folder.
+        folder: PathBuf,
+        /// Which, and what to do.
+        message: String,
+    },
+    /// A file of the source makes no sense.
+    #[error("{}: {message}", path.display())]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
     /// Not enough room.
     #[error(
         "{} has {available} MB free, but the shards need about {needed} MB: free some space, or use --codec jpeg",

@@ -33,9 +33,10 @@ mod verify;
 
 pub use decode::ImageDecoder;
 pub use error::PrepError;
-pub use ingest::{IngestSummary, ingest};
+pub use ingest::{IngestSummary, Ingested, ingest, ingest_part, merge};
 pub use inspect::{Inspection, inspect};
 pub use montage::montage;
-pub use options::IngestOptions;
+pub use options::{IngestOptions, Part};
 pub use reject::{Reject, RejectLine};
+pub use source::Layout;
 pub use verify::{Fault, Verification, verify};

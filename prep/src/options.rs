@@ -2,14 +2,53 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use shardmill_formats::{Codec, EncodeOptions};
+
+use crate::source::Layout;
+
+/// One of several equal shares of an ingest's shards, each made by a machine of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which share, from 0.
+    pub index: usize,
+    /// Number of shares.
+    pub parts: usize,
+}
+
+impl Part {
+    /// The whole.
+    pub const WHOLE: Self = Self { index: 0, parts: 1 };
+
+    /// Whether the shard with this number, counted over all splits, belongs to the share.
+    #[must_use]
+    pub const fn takes(self, shard: usize) -> bool {
+        shard % self.parts == self.index
+    }
+}
+
+impl std::str::FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(index, parts)| {
+            let (index, parts) = (index.parse().ok()?, parts.parse().ok()?);
+            (index < parts).then_some(Self { index, parts })
+        });
+        parsed.ok_or_else(|| "give i/n with i from 0 to n - 1, such as 0/4".to_owned())
+    }
+}
 
 /// Settings of an ingest; [`IngestOptions::new`] gives the defaults.
 #[derive(Clone, Debug)]
 pub struct IngestOptions {
-    /// Folder of images.
+    /// Folder or file of images.
     pub source: PathBuf,
-    /// Folder of the dataset; must not exist, or be empty.
+    /// The source's form; recognised by looking at it if `None`.
+    pub layout: Option<Layout>,
+    /// Share of the shards to make; `prep merge` completes the dataset when every share is there.
+    pub part: Part,
+    /// Folder of the dataset; must not exist, be empty, or hold the same ingest unfinished.
     pub out: PathBuf,
     /// Encoding of the records.
     pub codec: Codec,
@@ -34,6 +73,8 @@ impl IngestOptions {
     pub fn new(source: impl Into<PathBuf>, out: impl Into<PathBuf>) -> Self {
         Self {
             source: source.into(),
+            layout: None,
+            part: Part::WHOLE,
             out: out.into(),
             codec: Codec::Raw,
             quality: EncodeOptions::default().jpeg_quality,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::PrepError;
 
 /// Extension of a file that is not finished.
-const PART: &str = "part";
+pub(crate) const PART: &str = "part";
 
 /// A dataset's folder while it is being made. Dropped without [`keep`](Self::keep), it takes away
 /// what it made, and nothing else.
@@ -70,14 +70,34 @@ impl Output {
 
     /// Everything is there: nothing is taken away any more.
     pub(crate) fn keep(mut self) -> Result<(), PrepError> {
-        // The names are only as lasting as their folder's entry.
-        #[cfg(unix)]
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(PrepError::io(&self.folder))?;
+        sync_folder(&self.folder)?;
         self.kept = true;
         Ok(())
     }
+}
+
+/// Makes the names in a folder as lasting as their files.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), PrepError> {
+    #[cfg(unix)]
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(PrepError::io(folder))?;
+    let _ = folder;
+    Ok(())
+}
+
+/// Writes a whole small file beside, and renames it over what may be there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PrepError> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{PART}"));
+    let part = PathBuf::from(part);
+    let write = || {
+        let mut file = File::create(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().map_err(PrepError::io(path))
 }
 
 impl Drop for Output {

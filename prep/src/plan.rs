@@ -1,6 +1,6 @@
 //! Fixes, before anything is decoded, which image goes to which place of which shard.
 
-use shardmill_formats::{Permutation, Philox, Stream, schema};
+use shardmill_formats::{Permutation, Philox, Stream, schema, shard_file_name};
 
 use crate::decode::{DECODER, RESIZER};
 use crate::options::IngestOptions;
@@ -68,11 +68,14 @@ impl Plan {
         }
     }
 
-    pub(crate) fn images(&self) -> u64 {
-        self.splits
-            .iter()
-            .map(|split| split.entries.len() as u64)
-            .sum()
+    /// File names of every planned shard, splits one after another; a shard's place here is its number
+    /// among the parts.
+    pub(crate) fn shard_names(&self) -> Vec<String> {
+        let names = self.splits.iter().flat_map(|split| {
+            let count = split.shards().len();
+            (0..count).map(move |shard| shard_file_name(split.name, shard, count))
+        });
+        names.collect()
     }
 }
 
@@ -102,7 +105,7 @@ fn fingerprint(options: &IngestOptions, listing: &Listing) -> String {
         options.size, options.shard_records, options.seed
     ));
     for class in &listing.classes {
-        add(class);
+        add(&class.synset);
     }
     for (split, entries) in &listing.splits {
         add(split);
@@ -118,20 +121,28 @@ fn fingerprint(options: &IngestOptions, listing: &Listing) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use shardmill_formats::Class;
+
     use super::*;
+    use crate::source::{Layout, Place};
 
     fn listing(count: usize) -> Listing {
         let entries = (0..count)
             .map(|i| Entry {
-                key: format!("{i:03}"),
-                path: format!("{i}").into(),
                 label: (i / 10) as i64,
+                key: format!("{i:03}").into(),
+                place: Place::Key,
             })
             .collect();
         Listing {
-            classes: vec!["a".to_owned()],
+            layout: Layout::ClassFolders,
+            classes: vec![Class {
+                synset: "a".to_owned(),
+                name: "a".to_owned(),
+            }],
             splits: BTreeMap::from([("train", entries)]),
             ignored: 0,
+            containers: Vec::new(),
         }
     }
 
@@ -151,7 +162,9 @@ mod tests {
         keys.sort();
         assert_eq!(
             keys,
-            (0..100).map(|i| format!("{i:03}")).collect::<Vec<_>>()
+            (0..100)
+                .map(|i| format!("{i:03}").into())
+                .collect::<Vec<Box<str>>>()
         );
         assert!(!in_order, "a shard must mix classes");
     }

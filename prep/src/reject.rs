@@ -1,6 +1,8 @@
 //! Why an image cannot become a record. A reject is data: it is counted and named, never skipped.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// Reason of a reject; [`code`](Self::code) is what `rejects.jsonl` and the summary name it by.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,12 @@ pub enum Reject {
         /// Most pixels allowed.
         limit: usize,
     },
+    /// More bytes than are read as one image.
+    #[error("the file has more than {limit} bytes")]
+    TooLong {
+        /// Most bytes allowed.
+        limit: u64,
+    },
     /// A JPEG variant that no decoder here reads.
     #[error("{0} JPEG is not supported")]
     UnsupportedJpeg(&'static str),
@@ -45,6 +53,7 @@ impl Reject {
             Self::NotAnImage => "not-an-image",
             Self::Truncated => "truncated",
             Self::TooLarge { .. } => "too-large",
+            Self::TooLong { .. } => "too-long",
             Self::UnsupportedJpeg(_) => "unsupported-jpeg",
             Self::Damaged(_) => "damaged",
             Self::Name(_) => "bad-name",
@@ -53,12 +62,12 @@ impl Reject {
 }
 
 /// A line of `rejects.jsonl`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectLine {
     /// The image's name, relative to the source.
     pub key: String,
     /// [`Reject::code`].
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// The whole reason.
     pub message: String,
 }
@@ -67,7 +76,7 @@ impl RejectLine {
     pub(crate) fn new(key: &str, reject: &Reject) -> Self {
         Self {
             key: key.to_owned(),
-            reason: reject.code(),
+            reason: reject.code().into(),
             message: reject.to_string(),
         }
     }

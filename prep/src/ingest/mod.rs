@@ -1,33 +1,36 @@
 //! From a source to a dataset.
 
+mod folder;
+mod journal;
+mod merge;
+mod todo;
 mod worker;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
-use shardmill_formats::{Codec, Encoder, MANIFEST_FILE, Manifest, RecordShape};
+use shardmill_formats::{Codec, Encoder, Manifest, RecordShape};
+
+pub use merge::merge;
 
 use crate::error::PrepError;
-use crate::options::IngestOptions;
-use crate::output::{Output, check_free, check_space};
+use crate::options::{IngestOptions, Part};
+use crate::output::check_space;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::reject::RejectLine;
-use crate::source::{Entry, list};
-use worker::Worker;
-use writer::{Job, Message};
+use crate::source::{Reader, list};
+use folder::Folder;
+use journal::Head;
+use todo::{Todo, decode};
+use writer::Job;
 
 /// Name of the file that lists rejects.
 const REJECTS_FILE: &str = "rejects.jsonl";
-/// Images decoded for each thread between two hand-overs to the writer: with two hand-overs under
-/// way this bounds memory at some tens of megabytes, whatever the size of the data.
-const CHUNK_PER_THREAD: usize = 16;
-
 /// What an ingest did.
 #[derive(Clone, Debug)]
 pub struct IngestSummary {
@@ -56,31 +59,83 @@ impl IngestSummary {
 
     /// Number of rejects for each reason.
     #[must_use]
-    pub fn rejects_by_reason(&self) -> BTreeMap<&'static str, u64> {
+    pub fn rejects_by_reason(&self) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();
         for line in &self.rejects {
-            *counts.entry(line.reason).or_default() += 1;
+            *counts.entry(&*line.reason).or_default() += 1;
         }
         counts
     }
 }
 
+/// What became of an ingest.
+#[derive(Clone, Debug)]
+pub enum Ingested {
+    /// The dataset is complete.
+    Dataset(Box<IngestSummary>),
+    /// A part is; [`merge`] completes the dataset when all are.
+    Part {
+        /// Shards of this part.
+        shards: usize,
+        /// Wall-clock time, in seconds.
+        seconds: f64,
+    },
+}
+
 /// Turns the images of a source into a dataset.
 ///
 /// The plan is fixed from the listing before anything is decoded; a reject shortens its shard and
-/// nothing moves. The bytes of the dataset do not depend on the number of threads.
+/// nothing moves. The bytes of the dataset do not depend on the number of threads. An output folder
+/// that an earlier run of the same plan left unfinished keeps its finished shards.
 ///
 /// # Errors
-/// A source without class folders or images, an output folder that holds something, too little
-/// space, or a file that cannot be read or written. Nothing is left behind then.
+/// A source without images, an output folder that holds something else, too little space, or a file
+/// that cannot be read or written. Shards that were finished until then are kept, and nothing else.
+/// So is `options.part` if it is not the whole: see [`ingest_part`].
 pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
+    match ingest_part(options)? {
+        Ingested::Dataset(summary) => Ok(*summary),
+        Ingested::Part { .. } => Err(PrepError::Option {
+            option: "part",
+            found: format!("{}/{}", options.part.index, options.part.parts),
+            expected: "the part is made; merge completes the dataset when every part is".to_owned(),
+        }),
+    }
+}
+
+/// Makes the share of the shards that `options.part` names. If that is the whole, the dataset is
+/// complete then.
+///
+/// # Errors
+/// As [`ingest`].
+pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let start = Instant::now();
     check_options(options)?;
-    check_free(&options.out)?;
+    folder::look(&options.out)?;
     let mut listing = list(options)?;
     let images = listing.images();
-    check_space(&options.out, images * bytes_per_record(options))?;
     let plan = Plan::new(options, &mut listing);
+    let names = plan.shard_names();
+    let classes = std::mem::take(&mut listing.classes);
+    let head = Head {
+        fingerprint: plan.fingerprint.clone(),
+        part: options.part,
+        shards: plan
+            .splits
+            .iter()
+            .map(|split| (split.name.to_owned(), split.shards().len()))
+            .collect(),
+        unlabelled: plan
+            .splits
+            .iter()
+            .filter(|split| split.entries.iter().all(|entry| entry.label < 0))
+            .map(|split| split.name.to_owned())
+            .collect(),
+        manifest: writer::manifest_head(options, listing.layout, classes, images),
+    };
+    let mut folder = Folder::take(&options.out, head, &names)?;
+    let todo = Todo::new(&plan, &folder.journal);
+    check_space(&options.out, todo.images * bytes_per_record(options))?;
     let pool = ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
@@ -88,45 +143,47 @@ pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
             threads: options.threads,
             message: error.to_string(),
         })?;
-    let progress = Progress::new("ingest", plan.images(), options.progress);
-    let mut job = Job {
-        options,
-        plan: &plan,
-        classes: listing.classes.len(),
-        output: Output::create(&options.out)?,
-    };
-    let written = std::thread::scope(|scope| {
+    let progress = Progress::new("ingest", todo.images, options.progress);
+    let reader = Reader::new(reader_root(&options.source), listing.containers);
+    std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(1);
-        let job = &mut job;
+        let mut job = Job {
+            options,
+            plan: &plan,
+            folder: &mut folder,
+        };
         let writer = scope.spawn(move || job.write(&receiver));
-        let decoded = pool.install(|| decode(options, &plan, &sender, &progress));
+        let decoded = pool.install(|| decode(options, &todo, &reader, &sender, &progress));
         drop(sender);
         let written = writer
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // When the writer fails, decoding stops for want of a listener: its error is the cause.
-        written.and_then(|written| decoded.map(|()| written))
+        written.and(decoded)
     })?;
     progress.finish();
-    let manifest = job.manifest(&listing.classes, images, &written)?;
-    if !written.rejects.is_empty() {
-        let lines = written
-            .rejects
-            .iter()
-            .map(|line| serde_json::to_string(line).expect("a line becomes JSON") + "\n");
-        job.output
-            .write(REJECTS_FILE, lines.collect::<String>().as_bytes())?;
+    if options.part != Part::WHOLE {
+        return Ok(Ingested::Part {
+            shards: folder.journal.lines.len(),
+            seconds: start.elapsed().as_secs_f64(),
+        });
     }
-    job.output
-        .write(MANIFEST_FILE, manifest.to_json().as_bytes())?;
-    job.output.keep()?;
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(IngestSummary {
+    let (manifest, rejects) = merge::complete(&mut folder)?;
+    Ok(Ingested::Dataset(Box::new(IngestSummary {
         manifest,
-        rejects: written.rejects,
+        rejects,
         ignored: listing.ignored,
-        seconds,
-    })
+        seconds: start.elapsed().as_secs_f64(),
+    })))
+}
+
+/// Keys of a list are relative to the list's folder, all others to the source.
+fn reader_root(source: &Path) -> &Path {
+    if source.is_file() {
+        source.parent().unwrap_or(Path::new(""))
+    } else {
+        source
+    }
 }
 
 fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
@@ -176,54 +233,6 @@ fn bytes_per_record(options: &IngestOptions) -> u64 {
         Codec::Zstd => pixels * 9 / 4,
         Codec::Jpeg => pixels / 2,
     }
-}
-
-fn decode(
-    options: &IngestOptions,
-    plan: &Plan,
-    sender: &SyncSender<Message>,
-    progress: &Progress,
-) -> Result<(), PrepError> {
-    let workers = Mutex::new(Vec::<Worker>::new());
-    let lock = || {
-        workers
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    };
-    let one = |entry: &Entry| {
-        let idle = lock().pop();
-        let mut worker = idle.map_or_else(|| Worker::new(options), Ok)?;
-        let outcome = worker.run(entry)?;
-        lock().push(worker);
-        progress.add(1);
-        Ok(outcome)
-    };
-    for (split, split_plan) in plan.splits.iter().enumerate() {
-        let shards = split_plan.shards();
-        let count = shards.len();
-        for (shard, entries) in shards.enumerate() {
-            if sender
-                .send(Message::Shard {
-                    split,
-                    shard,
-                    shards: count,
-                })
-                .is_err()
-            {
-                return Ok(());
-            }
-            for chunk in entries.chunks(CHUNK_PER_THREAD * rayon::current_num_threads()) {
-                let outcomes = chunk
-                    .par_iter()
-                    .map(one)
-                    .collect::<Result<Vec<_>, PrepError>>()?;
-                if sender.send(Message::Records(outcomes)).is_err() {
-                    return Ok(());
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 fn shape(options: &IngestOptions) -> RecordShape {

@@ -1,8 +1,5 @@
 //! One image: read, decode, resize, sum, encode.
 
-use std::fs::File;
-use std::io::Read;
-
 use shardmill_formats::{ChannelSums, Encoder, check_key};
 
 use super::encoder;
@@ -10,7 +7,7 @@ use crate::decode::ImageDecoder;
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::reject::{Reject, RejectLine};
-use crate::source::Entry;
+use crate::source::{Entry, LONGEST_IMAGE, Reader};
 
 /// A record ready to be written.
 pub(super) struct Record {
@@ -30,32 +27,33 @@ pub(super) enum Outcome {
 pub(super) struct Worker {
     decoder: ImageDecoder,
     encoder: Encoder,
+    reader: Reader,
     bytes: Vec<u8>,
 }
 
 impl Worker {
-    pub(super) fn new(options: &IngestOptions) -> Result<Self, PrepError> {
+    pub(super) fn new(options: &IngestOptions, reader: Reader) -> Result<Self, PrepError> {
         Ok(Self {
             decoder: ImageDecoder::new(options.size),
             encoder: encoder(options)?,
+            reader,
             bytes: Vec::new(),
         })
     }
 
     pub(super) fn run(&mut self, entry: &Entry) -> Result<Outcome, PrepError> {
+        let rejected = |reject| Ok(Outcome::Reject(RejectLine::new(&entry.key, &reject)));
         if let Err(error) = check_key(entry.key.as_bytes()) {
-            return Ok(Outcome::Reject(RejectLine::new(
-                &entry.key,
-                &Reject::Name(error.to_string()),
-            )));
+            return rejected(Reject::Name(error.to_string()));
         }
-        self.bytes.clear();
-        File::open(&entry.path)
-            .and_then(|mut file| file.read_to_end(&mut self.bytes))
-            .map_err(PrepError::io(&entry.path))?;
+        if !self.reader.read(entry, &mut self.bytes)? {
+            return rejected(Reject::TooLong {
+                limit: LONGEST_IMAGE,
+            });
+        }
         let rgb = match self.decoder.decode(&self.bytes) {
             Ok(rgb) => rgb,
-            Err(reject) => return Ok(Outcome::Reject(RejectLine::new(&entry.key, &reject))),
+            Err(reject) => return rejected(reject),
         };
         let mut sums = ChannelSums::default();
         sums.add_image(rgb);
@@ -63,11 +61,11 @@ impl Worker {
         self.encoder
             .encode(rgb, &mut stored)
             .map_err(|source| PrepError::Codec {
-                place: entry.key.clone(),
+                place: entry.key.to_string(),
                 source,
             })?;
         Ok(Outcome::Record(Record {
-            key: entry.key.clone(),
+            key: entry.key.to_string(),
             label: entry.label,
             stored,
             sums,

@@ -1,71 +1,68 @@
-//! The writing side of an ingest: shards in plan order, then the manifest.
+//! The writing side of an ingest: shards in plan order, each named in the journal when it is done.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
 use shardmill_formats::{
     ChannelSums, Class, Codec, Manifest, Preprocessing, Rejects, ShardEntry, ShardMetadata,
-    ShardWriter, Source, Split, SplitStatistics, shard_file_name,
+    ShardWriter, Source, shard_file_name,
 };
 
+use super::folder::Folder;
+use super::journal::ShardLine;
+use super::shape;
 use super::worker::{Outcome, Record};
-use super::{REJECTS_FILE, shape};
 use crate::decode::{DECODER, RESIZER};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
-use crate::output::Output;
+use crate::output::{PART, sync_folder};
 use crate::plan::{FILTER, GEOMETRY, Plan};
 use crate::reject::RejectLine;
+use crate::source::Layout;
+
+/// A shard's place in the plan.
+#[derive(Clone, Copy)]
+pub(super) struct ShardPlace {
+    /// Index of its split.
+    pub(super) split: usize,
+    pub(super) shard: usize,
+    /// Number of shards of the split.
+    pub(super) shards: usize,
+}
 
 /// What the decoding side tells the writing side.
 pub(super) enum Message {
-    Shard {
-        split: usize,
-        shard: usize,
-        shards: usize,
-    },
+    Shard(ShardPlace),
     Records(Vec<Outcome>),
-}
-
-/// What the writing side made.
-#[derive(Default)]
-pub(super) struct Written {
-    pub(super) splits: BTreeMap<&'static str, (Split, ChannelSums)>,
-    pub(super) rejects: Vec<RejectLine>,
+    /// The shard has all its records.
+    End,
 }
 
 pub(super) struct Job<'a> {
     pub(super) options: &'a IngestOptions,
     pub(super) plan: &'a Plan,
-    pub(super) classes: usize,
-    pub(super) output: Output,
+    pub(super) folder: &'a mut Folder,
 }
 
-/// A shard that is being written.
+/// A shard that is being written. Dropped unfinished, it takes its file away.
 struct OpenShard {
-    split: &'static str,
+    place: ShardPlace,
     name: String,
     part: PathBuf,
-    writer: ShardWriter<File>,
+    /// `None` once it is finished.
+    writer: Option<ShardWriter<File>>,
     sums: ChannelSums,
+    rejects: Vec<RejectLine>,
 }
 
 impl Job<'_> {
-    pub(super) fn write(&mut self, receiver: &Receiver<Message>) -> Result<Written, PrepError> {
-        let mut written = Written::default();
+    /// Writes what is sent. A shard that ends before its [`Message::End`] came is taken away.
+    pub(super) fn write(&mut self, receiver: &Receiver<Message>) -> Result<(), PrepError> {
         let mut open: Option<OpenShard> = None;
         for message in receiver {
             match message {
-                Message::Shard {
-                    split,
-                    shard,
-                    shards,
-                } => {
-                    self.close(open.take(), &mut written)?;
-                    open = Some(self.open(split, shard, shards)?);
-                }
+                Message::Shard(place) => open = Some(self.open(place)?),
                 Message::Records(outcomes) => {
                     let shard = open
                         .as_mut()
@@ -73,160 +70,149 @@ impl Job<'_> {
                     for outcome in outcomes {
                         match outcome {
                             Outcome::Record(record) => shard.append(&record)?,
-                            Outcome::Reject(line) => written.rejects.push(line),
+                            Outcome::Reject(line) => shard.rejects.push(line),
                         }
                     }
                 }
+                Message::End => {
+                    let shard = open.take().expect("a shard is opened before it ends");
+                    let line = self.close(shard)?;
+                    self.folder.journal.append(line)?;
+                    self.folder.keep();
+                }
             }
         }
-        self.close(open, &mut written)?;
-        Ok(written)
+        Ok(())
     }
 
-    fn open(&mut self, split: usize, shard: usize, shards: usize) -> Result<OpenShard, PrepError> {
-        let split = self.plan.splits[split].name;
-        let name = shard_file_name(split, shard, shards);
-        let (part, file) = self.output.begin(&name)?;
+    fn open(&self, place: ShardPlace) -> Result<OpenShard, PrepError> {
+        let split = self.plan.splits[place.split].name;
+        let name = shard_file_name(split, place.shard, place.shards);
+        let part = self.folder.path().join(format!("{name}.{PART}"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&part);
+        let file = file.map_err(PrepError::io(&part))?;
+        let mut shard = OpenShard {
+            place,
+            name,
+            part,
+            writer: None,
+            sums: ChannelSums::default(),
+            rejects: Vec::new(),
+        };
         let metadata = ShardMetadata {
             codec: self.options.codec,
             shape: shape(self.options),
             split: split.to_owned(),
-            shard: shard as u64,
-            shards: shards as u64,
-            classes: self.classes as u64,
+            shard: place.shard as u64,
+            shards: place.shards as u64,
+            classes: self.folder.journal.head.manifest.classes.len() as u64,
             fingerprint: self.plan.fingerprint.clone(),
             sums: ChannelSums::default(),
         };
-        let writer = ShardWriter::new(file, metadata).map_err(|source| PrepError::Write {
-            path: part.clone(),
-            source,
-        })?;
-        Ok(OpenShard {
-            split,
-            name,
-            part,
-            writer,
-            sums: ChannelSums::default(),
-        })
+        let writer = ShardWriter::new(file, metadata);
+        shard.writer = Some(writer.map_err(write_error(&shard.part))?);
+        Ok(shard)
     }
 
-    /// Finishes a shard; one whose images were all rejected is not written.
-    fn close(&mut self, open: Option<OpenShard>, written: &mut Written) -> Result<(), PrepError> {
-        let Some(OpenShard {
-            split,
-            name,
-            part,
-            writer,
-            sums,
-        }) = open
-        else {
-            return Ok(());
+    /// Finishes a shard; one whose images were all rejected leaves no file.
+    fn close(&self, mut shard: OpenShard) -> Result<ShardLine, PrepError> {
+        let mut line = ShardLine {
+            split: self.plan.splits[shard.place.split].name.to_owned(),
+            shard: shard.place.shard,
+            entry: None,
+            sums: shard.sums.to_string(),
+            rejects: std::mem::take(&mut shard.rejects),
+        };
+        let Some(writer) = shard.writer.take() else {
+            return Ok(line);
         };
         if writer.is_empty() {
             drop(writer);
-            return self.output.discard(&part);
+            fs::remove_file(&shard.part).map_err(PrepError::io(&shard.part))?;
+            return Ok(line);
         }
-        let (file, summary) = writer.finish(&sums).map_err(|source| PrepError::Write {
-            path: part.clone(),
-            source,
+        let finish = || {
+            let (file, summary) = writer
+                .finish(&shard.sums)
+                .map_err(write_error(&shard.part))?;
+            file.sync_all().map_err(PrepError::io(&shard.part))?;
+            let path = self.folder.path().join(&shard.name);
+            fs::rename(&shard.part, &path).map_err(PrepError::io(&path))?;
+            sync_folder(self.folder.path())?;
+            Ok(summary)
+        };
+        let summary = finish().inspect_err(|_| {
+            let _ = fs::remove_file(&shard.part);
         })?;
-        self.output.finish(&part, &file, &name)?;
-        let (split, total) = written.splits.entry(split).or_insert_with(|| {
-            (
-                Split {
-                    records: 0,
-                    labelled: true,
-                    shards: Vec::new(),
-                },
-                ChannelSums::default(),
-            )
-        });
-        split.records += summary.records;
-        split.shards.push(ShardEntry {
-            file: name,
+        line.entry = Some(ShardEntry {
+            file: shard.name.clone(),
             records: summary.records,
             bytes: summary.bytes,
             index_crc32c: format!("{:08x}", summary.index_crc32c),
             blake3: summary.blake3,
         });
-        total.merge(&sums);
-        Ok(())
-    }
-
-    pub(super) fn manifest(
-        &self,
-        classes: &[String],
-        images: u64,
-        written: &Written,
-    ) -> Result<Manifest, PrepError> {
-        if written.splits.is_empty() {
-            let first = written.rejects.first().cloned();
-            let (key, message) = first
-                .map(|line| (line.key, line.message))
-                .unwrap_or_default();
-            return Err(PrepError::AllRejected {
-                images,
-                key,
-                message,
-            });
-        }
-        let statistics = written.splits.get("train").and_then(|(_, sums)| {
-            let statistics = sums.statistics()?;
-            Some(SplitStatistics {
-                split: "train".to_owned(),
-                pixels: sums.pixels,
-                statistics,
-            })
-        });
-        let rejects = written.rejects.len() as u64;
-        Ok(Manifest {
-            format: Manifest::format_name(),
-            version: Manifest::format_version(),
-            codec: self.options.codec,
-            jpeg_quality: (self.options.codec == Codec::Jpeg).then_some(self.options.quality),
-            height: self.options.size,
-            width: self.options.size,
-            preprocessing: Preprocessing {
-                geometry: GEOMETRY.to_owned(),
-                filter: FILTER.to_owned(),
-                decoder: DECODER.to_owned(),
-                resizer: RESIZER.to_owned(),
-            },
-            classes: classes
-                .iter()
-                .map(|name| Class {
-                    synset: name.clone(),
-                    name: name.clone(),
-                })
-                .collect(),
-            splits: written
-                .splits
-                .iter()
-                .map(|(name, (split, _))| ((*name).to_owned(), split.clone()))
-                .collect(),
-            statistics,
-            source: Source {
-                layout: "class-folders".to_owned(),
-                images,
-            },
-            rejects: Rejects {
-                count: rejects,
-                file: (rejects > 0).then(|| REJECTS_FILE.to_owned()),
-            },
-            seed: self.options.seed,
-            prep_version: env!("CARGO_PKG_VERSION").to_owned(),
-        })
+        Ok(line)
     }
 }
 
 impl OpenShard {
     fn append(&mut self, record: &Record) -> Result<(), PrepError> {
         self.sums.merge(&record.sums);
-        self.writer
+        let writer = self.writer.as_mut().expect("the shard is not finished");
+        writer
             .append(&record.key, record.label, &record.stored)
-            .map_err(|source| PrepError::Write {
-                path: self.part.clone(),
-                source,
-            })
+            .map_err(write_error(&self.part))
+    }
+}
+
+impl Drop for OpenShard {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+fn write_error(path: &Path) -> impl Fn(shardmill_formats::WriteError) -> PrepError + '_ {
+    |source| PrepError::Write {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The manifest as far as the plan knows it.
+pub(super) fn manifest_head(
+    options: &IngestOptions,
+    layout: Layout,
+    classes: Vec<Class>,
+    images: u64,
+) -> Manifest {
+    Manifest {
+        format: Manifest::format_name(),
+        version: Manifest::format_version(),
+        codec: options.codec,
+        jpeg_quality: (options.codec == Codec::Jpeg).then_some(options.quality),
+        height: options.size,
+        width: options.size,
+        preprocessing: Preprocessing {
+            geometry: GEOMETRY.to_owned(),
+            filter: FILTER.to_owned(),
+            decoder: DECODER.to_owned(),
+            resizer: RESIZER.to_owned(),
+        },
+        classes,
+        splits: Default::default(),
+        statistics: None,
+        source: Source {
+            layout: layout.to_string(),
+            images,
+        },
+        rejects: Rejects::default(),
+        seed: options.seed,
+        prep_version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use shardmill_prep::{IngestOptions, ingest, verify};
 use shardmill_tests::{TREE_IMAGES, photo, real_images, write_tree};
 
 /// Every file of a folder with its bytes.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());

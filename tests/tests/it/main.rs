@@ -5,7 +5,8 @@ mod demo; // the demo's pictures cannot be told apart by colour
 mod epochs; // batches of shards that prep made are the same on any number of threads
 mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads
-mod interrupted; // a killed ingest leaves no half shard under a final name
+mod interrupted; // a killed or divided ingest ends in the bytes of an undisturbed one
+mod layouts; // the same images in every layout become the same records
 mod resumed; // a stopped and resumed run ends as one that never was
 mod stock; // the stock safetensors reader sees what ours sees
 mod tidy; // rules about the source itself

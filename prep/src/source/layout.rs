@@ -1,0 +1,105 @@
+//! What form a source has.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::folders::subfolders;
+use super::{kaggle, official};
+use crate::error::PrepError;
+
+/// A form that image sets come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// `train/<class>/*` with an optional `val/<class>/*` and `test/*`, or `<class>/*`.
+    ClassFolders,
+    /// The tars that the ILSVRC 2012 is distributed as, and its development kit.
+    Official,
+    /// The ILSVRC 2012 as Kaggle packs it.
+    Kaggle,
+    /// A CSV or TSV file of paths and labels.
+    List,
+    /// A folder of images without classes: one split `test` without labels.
+    Unlabelled,
+}
+
+impl Layout {
+    /// Every layout, in the order of the help text.
+    pub const ALL: [Self; 5] = [
+        Self::ClassFolders,
+        Self::Official,
+        Self::Kaggle,
+        Self::List,
+        Self::Unlabelled,
+    ];
+
+    /// The name that `--layout` and the manifest know it by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClassFolders => "class-folders",
+            Self::Official => "official-tars",
+            Self::Kaggle => "kaggle",
+            Self::List => "list",
+            Self::Unlabelled => "unlabelled",
+        }
+    }
+
+    /// One sentence for a person.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::ClassFolders => "folders named by class",
+            Self::Official => "the official ILSVRC2012 tars, read in place",
+            Self::Kaggle => "Kaggle's ILSVRC folder with its CSV files",
+            Self::List => "a list of paths and labels",
+            Self::Unlabelled => "a folder of images without classes",
+        }
+    }
+
+    /// Recognises a source by looking at it.
+    ///
+    /// # Errors
+    /// A path that is not there, a file or folder of no known form; the error says what was expected.
+    pub fn recognise(source: &Path) -> Result<Self, PrepError> {
+        let data = fs::metadata(source).map_err(|_| PrepError::NotAFolder(source.to_owned()))?;
+        if data.is_file() {
+            let extension = source.extension().unwrap_or_default().to_string_lossy();
+            return match extension.to_ascii_lowercase().as_str() {
+                "csv" | "tsv" => Ok(Self::List),
+                _ => Err(PrepError::NotAFolder(source.to_owned())),
+            };
+        }
+        if official::is_here(source) {
+            Ok(Self::Official)
+        } else if kaggle::root(source).is_some() {
+            Ok(Self::Kaggle)
+        } else if !subfolders(source, &mut 0)?.is_empty() {
+            Ok(Self::ClassFolders)
+        } else if super::folders::holds_images(source)? {
+            Ok(Self::Unlabelled)
+        } else {
+            Err(PrepError::NoClasses(source.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Layout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(Self::name);
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.name() == text)
+            .ok_or_else(|| format!("not a layout; there are {}", known.join(", ")))
+    }
+}

@@ -1,0 +1,171 @@
+//! Finds the images of a source, their classes and their splits, whatever form the source has.
+
+mod devkit;
+mod folders;
+mod kaggle;
+mod layout;
+mod list_file;
+mod mat;
+mod names;
+mod official;
+mod read;
+mod tar_index;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use shardmill_formats::{Class, Permutation, Philox, Stream};
+
+pub use layout::Layout;
+use names::ilsvrc_words;
+pub(crate) use read::{Container, LONGEST_IMAGE, Place, Reader};
+
+use crate::error::PrepError;
+use crate::options::IngestOptions;
+
+/// Label of an image without one.
+pub(crate) const NO_LABEL: i64 = -1;
+
+/// An image that was found. A million of them take about a hundred megabytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    /// Index of its class, or [`NO_LABEL`].
+    pub(crate) label: i64,
+    /// Name relative to the source, components separated by `/`. The same image has the same key in
+    /// every layout: `train/<synset>/<name>`, `val/<synset>/<name>`, `test/<name>`.
+    pub(crate) key: Box<str>,
+    /// Where its bytes are.
+    pub(crate) place: Place,
+}
+
+/// What a source holds. Everything is sorted, so the system's order of listing does not matter.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// What the source was recognised as.
+    pub(crate) layout: Layout,
+    /// Classes, by synset; a label is an index into them.
+    pub(crate) classes: Vec<Class>,
+    /// Entries of each split, by label and key.
+    pub(crate) splits: BTreeMap<&'static str, Vec<Entry>>,
+    /// Files that systems and archivers leave behind, passed over.
+    pub(crate) ignored: u64,
+    /// Files that hold more than one image; [`Place::Range`] counts in them.
+    pub(crate) containers: Vec<Container>,
+}
+
+impl Listing {
+    fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            classes: Vec::new(),
+            splits: BTreeMap::new(),
+            ignored: 0,
+            containers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn images(&self) -> u64 {
+        self.splits
+            .values()
+            .map(|entries| entries.len() as u64)
+            .sum()
+    }
+
+    /// Sorts, divides if asked for, and drops splits without an image.
+    fn finish(mut self, options: &IngestOptions) -> Result<Self, PrepError> {
+        self.splits.retain(|_, entries| !entries.is_empty());
+        self.splits
+            .values_mut()
+            .for_each(|entries| entries.sort_unstable());
+        if self.splits.is_empty() {
+            return Err(PrepError::NoImages {
+                path: options.source.clone(),
+                classes: self.classes.len(),
+            });
+        }
+        if options.val_fraction > 0.0 {
+            if self.splits.contains_key("val") {
+                return Err(PrepError::Option {
+                    option: "val-fraction",
+                    found: options.val_fraction.to_string(),
+                    expected: "the source has a validation split of its own; leave the option out"
+                        .to_owned(),
+                });
+            }
+            if let Some(entries) = self.splits.remove("train") {
+                let (train, val) = divide(entries, options);
+                self.splits.insert("train", train);
+                self.splits.insert("val", val);
+                self.splits.retain(|_, entries| !entries.is_empty());
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Lists a source as its layout demands.
+pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
+    let source = &options.source;
+    let layout = match options.layout {
+        Some(layout) => layout,
+        None => Layout::recognise(source)?,
+    };
+    let listing = match layout {
+        Layout::ClassFolders => folders::list(source)?,
+        Layout::Official => official::list(source)?,
+        Layout::Kaggle => kaggle::list(source)?,
+        Layout::List => list_file::list(source)?,
+        Layout::Unlabelled => folders::list_unlabelled(source)?,
+    };
+    listing.finish(options)
+}
+
+/// Names of the classes with these synsets, from the table of the ILSVRC's thousand where `words` has
+/// none.
+fn classes(synsets: Vec<String>, words: &BTreeMap<String, String>) -> Vec<Class> {
+    let named = |synset: String| {
+        let known = words.get(&synset).map(String::as_str);
+        let name = known.or_else(|| ilsvrc_words(&synset)).unwrap_or(&synset);
+        Class {
+            name: name.to_owned(),
+            synset,
+        }
+    };
+    synsets.into_iter().map(named).collect()
+}
+
+/// Moves a share of each class, chosen by the seed, to the validation split.
+fn divide(entries: Vec<Entry>, options: &IngestOptions) -> (Vec<Entry>, Vec<Entry>) {
+    let philox = Philox::new(options.seed, Stream::Split);
+    let (mut train, mut val) = (Vec::new(), Vec::new());
+    let mut entries = entries.into_iter().peekable();
+    while let Some(label) = entries.peek().map(|entry| entry.label) {
+        let class: Vec<Entry> =
+            std::iter::from_fn(|| entries.next_if(|entry| entry.label == label)).collect();
+        let count = class.len();
+        let moved = (count as f64 * options.val_fraction).round() as u64;
+        let permutation = Permutation::new(count as u64, &philox, label as u64);
+        for (i, entry) in class.into_iter().enumerate() {
+            let side = if permutation.at(i as u64) < moved {
+                &mut val
+            } else {
+                &mut train
+            };
+            side.push(entry);
+        }
+    }
+    (train, val)
+}
+
+/// Whether a file is called like an image. Other files of a folder without classes are passed over.
+fn is_image_name(path: &Path) -> bool {
+    let known = ["jpg", "jpeg", "png", "webp", "bmp", "gif"];
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| known.iter().any(|k| extension.eq_ignore_ascii_case(k)))
+}
+
+/// What file managers and archivers leave behind, and hidden files.
+fn is_clutter(name: &str) -> bool {
+    name.starts_with('.') || matches!(name, "Thumbs.db" | "desktop.ini" | "__MACOSX")
+}

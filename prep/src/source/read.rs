@@ -1,0 +1,105 @@
+//! Where the bytes of an image are, and how they are read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Entry;
+use crate::error::PrepError;
+
+/// Longest file that is read as an image, in bytes: far more than any photograph, and little enough
+/// for every thread to hold one.
+pub(crate) const LONGEST_IMAGE: u64 = 256 << 20;
+
+/// Where the bytes of an image are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// In the file that the key names, under the source's folder.
+    Key,
+    /// In a file of another name.
+    File(Box<Path>),
+    /// In a part of a container.
+    Range {
+        /// Index among the listing's containers.
+        container: u32,
+        /// First byte.
+        offset: u64,
+        /// Number of bytes.
+        len: u64,
+    },
+}
+
+/// A file that holds many images.
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) path: PathBuf,
+}
+
+/// Reads images; shared by all threads.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    root: Arc<Path>,
+    containers: Arc<[Container]>,
+}
+
+impl Reader {
+    pub(crate) fn new(root: &Path, containers: Vec<Container>) -> Self {
+        Self {
+            root: root.into(),
+            containers: containers.into(),
+        }
+    }
+
+    /// Reads the bytes of an image into `bytes`, whose memory is used again; false if there are more
+    /// than [`LONGEST_IMAGE`].
+    pub(crate) fn read(&self, entry: &Entry, bytes: &mut Vec<u8>) -> Result<bool, PrepError> {
+        bytes.clear();
+        match &entry.place {
+            Place::Key => whole(&self.root.join(&*entry.key), bytes),
+            Place::File(path) => whole(path, bytes),
+            &Place::Range {
+                container,
+                offset,
+                len,
+            } => {
+                if len > LONGEST_IMAGE {
+                    return Ok(false);
+                }
+                bytes.resize(len as usize, 0);
+                let path = &self.containers[container as usize].path;
+                File::open(path)
+                    .and_then(|file| read_exact_at(&file, bytes, offset))
+                    .map_err(PrepError::io(path))?;
+                Ok(true)
+            }
+        }
+    }
+}
+
+fn whole(path: &Path, bytes: &mut Vec<u8>) -> Result<bool, PrepError> {
+    let count = File::open(path)
+        .and_then(|file| file.take(LONGEST_IMAGE + 1).read_to_end(bytes))
+        .map_err(PrepError::io(path))?;
+    Ok(count as u64 <= LONGEST_IMAGE)
+}
+
+/// Reads a part of a file without moving its position, so that threads can share it.
+pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+    }
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as u64;
+            match std::os::windows::fs::FileExt::seek_read(file, &mut bytes[done..], at)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => done += count,
+            }
+        }
+        Ok(())
+    }
+}
