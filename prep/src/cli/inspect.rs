@@ -1,0 +1,37 @@
+//! `prep inspect`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use shardmill_prep::{inspect, montage};
+
+use super::{check_dataset, print};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the dataset.
+    dir: PathBuf,
+    /// Write a contact sheet of some records with their classes.
+    #[arg(long, value_name = "FILE.png")]
+    montage: Option<PathBuf>,
+    /// Print manifest and class counts as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    check_dataset(&args.dir)?;
+    let inspection = inspect(&args.dir)?;
+    if let Some(target) = &args.montage {
+        montage(&args.dir, target)?;
+    }
+    print(&if args.json {
+        serde_json::to_string(&inspection)? + "\n"
+    } else {
+        inspection.to_string()
+    })?;
+    if let Some(target) = &args.montage {
+        eprintln!("contact sheet: {}", target.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `prep verify`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use shardmill_prep::verify;
+
+use super::{check_dataset, print};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the dataset.
+    dir: PathBuf,
+    /// Threads; 0 means one for each core. Each holds one shard in memory.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    check_dataset(&args.dir)?;
+    let result = verify(&args.dir, args.threads, true)?;
+    if args.json {
+        print(&(serde_json::to_string(&result)? + "\n"))?;
+    } else {
+        for fault in &result.faults {
+            let record = fault
+                .record
+                .map(|record| format!(", record {record}"))
+                .unwrap_or_default();
+            eprintln!("{}{record}: {}", fault.shard, fault.message);
+        }
+        print(&format!(
+            "{} records in {} shards, {:.1} MB: {} faults\n",
+            result.records,
+            result.shards,
+            result.bytes as f64 / 1e6,
+            result.faults.len()
+        ))?;
+    }
+    if result.faults.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{} is damaged: restore the shards named above from a copy, or ingest again",
+        args.dir.display()
+    )
+}
