@@ -19,6 +19,7 @@
 mod dataset;
 mod decode;
 mod error;
+mod estimate;
 mod geometry;
 mod ingest;
 mod inspect;
@@ -33,6 +34,7 @@ mod verify;
 
 pub use decode::ImageDecoder;
 pub use error::PrepError;
+pub use estimate::{CodecEstimate, Estimate, estimate};
 pub use ingest::{IngestSummary, Ingested, ingest, ingest_part, merge};
 pub use inspect::{Inspection, inspect};
 pub use montage::montage;

@@ -20,6 +20,10 @@ struct Cli {
 enum Command {
     /// Decode, resize and pack the images of SRC into shards.
     Ingest(cli::ingest::Args),
+    /// List what an ingest would read, and estimate its size and time with each codec.
+    Plan(cli::plan::Args),
+    /// Complete a dataset whose parts were made apart.
+    Merge(cli::merge::Args),
     /// Reread every record of a dataset against its checksum.
     Verify(cli::verify::Args),
     /// Print what a dataset consists of.
@@ -29,6 +33,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Ingest(args) => cli::ingest::run(&args),
+        Command::Plan(args) => cli::plan::run(&args),
+        Command::Merge(args) => cli::merge::run(&args),
         Command::Verify(args) => cli::verify::run(&args),
         Command::Inspect(args) => cli::inspect::run(&args),
     };

@@ -1,6 +1,6 @@
 //! What `prep ingest` is asked to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shardmill_formats::{Codec, EncodeOptions};
@@ -24,6 +24,19 @@ impl Part {
     #[must_use]
     pub const fn takes(self, shard: usize) -> bool {
         shard % self.parts == self.index
+    }
+
+    /// The file in the output folder `out` that names the finished shards of this share, as long as
+    /// the ingest is under way.
+    #[must_use]
+    pub fn journal_in(self, out: &Path) -> PathBuf {
+        out.join(format!("ingest-{}-of-{}.journal", self.index, self.parts))
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.parts)
     }
 }
 

@@ -1,21 +1,28 @@
 //! `prep ingest`.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use shardmill_formats::Codec;
-use shardmill_prep::{IngestOptions, IngestSummary, ingest};
+use shardmill_prep::{IngestOptions, IngestSummary, Ingested, Layout, Part, ingest_part};
 
 use super::print;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder with `train/<class>/` and perhaps `val/<class>/`, or with `<class>/` folders.
+    /// Folder with `train/<class>/` and perhaps `val/<class>/` and `test/`, or with `<class>/` folders;
+    /// with the official ILSVRC2012 tars; Kaggle's download; a .csv or .tsv list of paths and labels.
     src: PathBuf,
-    /// Folder for the shards; must not exist, or be empty.
+    /// Folder for the shards; must not exist, be empty, or hold the same ingest unfinished, which then
+    /// goes on.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Form of SRC; recognised by looking at it unless given.
+    #[arg(long)]
+    layout: Option<Layout>,
+    /// Make only share I of N of the shards, on this machine; `prep merge` completes the dataset.
+    #[arg(long, value_name = "I/N", default_value = "0/1")]
+    part: Part,
     /// raw: fastest to load, largest; zstd: lossless, about 1.5 times smaller; jpeg: about 9 times smaller.
     #[arg(long, default_value = "raw")]
     codec: Codec,
@@ -43,7 +50,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let layout = match args.layout {
+        Some(layout) => layout,
+        None => Layout::recognise(&args.src)?,
+    };
+    eprintln!("{}: {}", args.src.display(), layout.description());
     let options = IngestOptions {
+        layout: Some(layout),
+        part: args.part,
         codec: args.codec,
         quality: args.quality,
         size: args.size,
@@ -54,19 +68,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         progress: true,
         ..IngestOptions::new(&args.src, &args.out)
     };
-    if !args.json && std::io::stderr().is_terminal() {
-        eprintln!("reading class folders of {}", args.src.display());
-    }
-    let summary = ingest(&options)?;
-    let text = if args.json {
-        summary_json(&summary)
-    } else {
-        summary_text(args, &summary)
-    };
-    print(&text)
+    let done = ingest_part(&options).map_err(|error| {
+        let resumable = args.part.journal_in(&args.out).is_file();
+        let error = anyhow::Error::from(error);
+        match resumable {
+            true => error.context(
+                "the ingest stopped; finished shards are kept, and the same command goes on from them",
+            ),
+            false => error,
+        }
+    })?;
+    print(&match (&done, args.json) {
+        (Ingested::Dataset(summary), true) => summary_json(summary),
+        (Ingested::Dataset(summary), false) => summary_text(&args.out, summary),
+        (Ingested::Part { shards, seconds }, true) => {
+            let part = args.part;
+            let object = serde_json::json!({
+                "part": part.index, "parts": part.parts, "shards": shards, "seconds": seconds,
+            });
+            format!("{object}\n")
+        }
+        (Ingested::Part { shards, seconds }, false) => format!(
+            "part {}: {shards} shards in {seconds:.1} s; when every part is there: prep merge {}\n",
+            args.part,
+            args.out.display()
+        ),
+    })
 }
 
-fn summary_text(args: &Args, summary: &IngestSummary) -> String {
+fn summary_text(out: &Path, summary: &IngestSummary) -> String {
     let manifest = &summary.manifest;
     let mut text = String::new();
     for (name, split) in &manifest.splits {
@@ -84,7 +114,7 @@ fn summary_text(args: &Args, summary: &IngestSummary) -> String {
         summary.seconds,
         summary.images_per_second(),
         manifest.codec,
-        args.out.display()
+        out.display()
     );
     if summary.ignored > 0 {
         text += &format!(
@@ -97,7 +127,7 @@ fn summary_text(args: &Args, summary: &IngestSummary) -> String {
             .rejects_by_reason()
             .into_iter()
             .map(|(reason, count)| format!("{count} {reason}"));
-        let file = args.out.join("rejects.jsonl");
+        let file = out.join("rejects.jsonl");
         text += &format!(
             "{} images rejected ({}); each is named in {}\n",
             summary.rejects.len(),

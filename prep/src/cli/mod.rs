@@ -2,6 +2,8 @@
 
 pub(crate) mod ingest;
 pub(crate) mod inspect;
+pub(crate) mod merge;
+pub(crate) mod plan;
 pub(crate) mod verify;
 
 use std::io::Write;

@@ -58,7 +58,7 @@ impl Folder {
                 journals
             }
         };
-        let own = path.join(journal::file_name(head.part));
+        let own = head.part.journal_in(path);
         for other in journals.iter().filter(|other| **other != own) {
             if let Some(theirs) = Journal::read_head(other)? {
                 check_same(path, &head, &theirs)?;

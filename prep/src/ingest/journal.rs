@@ -50,11 +50,6 @@ pub(super) struct Journal {
     file: File,
 }
 
-/// Name of a part's journal.
-pub(super) fn file_name(part: Part) -> String {
-    format!("ingest-{}-of-{}{SUFFIX}", part.index, part.parts)
-}
-
 /// The journals in a folder, by name.
 pub(super) fn find(folder: &Path) -> Result<Vec<PathBuf>, PrepError> {
     let mut paths = Vec::new();
@@ -72,7 +67,7 @@ pub(super) fn find(folder: &Path) -> Result<Vec<PathBuf>, PrepError> {
 impl Journal {
     /// Begins a journal.
     pub(super) fn create(folder: &Path, head: Head) -> Result<Self, PrepError> {
-        let path = folder.join(file_name(head.part));
+        let path = head.part.journal_in(folder);
         let file = OpenOptions::new()
             .read(true)
             .append(true)

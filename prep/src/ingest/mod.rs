@@ -16,6 +16,7 @@ use rayon::ThreadPoolBuilder;
 use shardmill_formats::{Codec, Encoder, Manifest, RecordShape};
 
 pub use merge::merge;
+pub(crate) use worker::{Outcome, Worker};
 
 use crate::error::PrepError;
 use crate::options::{IngestOptions, Part};
@@ -97,7 +98,7 @@ pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
         Ingested::Dataset(summary) => Ok(*summary),
         Ingested::Part { .. } => Err(PrepError::Option {
             option: "part",
-            found: format!("{}/{}", options.part.index, options.part.parts),
+            found: options.part.to_string(),
             expected: "the part is made; merge completes the dataset when every part is".to_owned(),
         }),
     }
@@ -178,7 +179,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
 }
 
 /// Keys of a list are relative to the list's folder, all others to the source.
-fn reader_root(source: &Path) -> &Path {
+pub(crate) fn reader_root(source: &Path) -> &Path {
     if source.is_file() {
         source.parent().unwrap_or(Path::new(""))
     } else {
@@ -186,7 +187,7 @@ fn reader_root(source: &Path) -> &Path {
     }
 }
 
-fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
+pub(crate) fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
     let wrong = |option, found: String, expected: &str| {
         Err(PrepError::Option {
             option,

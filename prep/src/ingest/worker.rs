@@ -10,21 +10,21 @@ use crate::reject::{Reject, RejectLine};
 use crate::source::{Entry, LONGEST_IMAGE, Reader};
 
 /// A record ready to be written.
-pub(super) struct Record {
+pub(crate) struct Record {
     pub(super) key: String,
     pub(super) label: i64,
-    pub(super) stored: Vec<u8>,
+    pub(crate) stored: Vec<u8>,
     pub(super) sums: ChannelSums,
 }
 
 /// What became of an image.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Record(Record),
     Reject(RejectLine),
 }
 
 /// The memory that one image after another is worked on in.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     decoder: ImageDecoder,
     encoder: Encoder,
     reader: Reader,
@@ -32,7 +32,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(options: &IngestOptions, reader: Reader) -> Result<Self, PrepError> {
+    pub(crate) fn new(options: &IngestOptions, reader: Reader) -> Result<Self, PrepError> {
         Ok(Self {
             decoder: ImageDecoder::new(options.size),
             encoder: encoder(options)?,
@@ -41,7 +41,7 @@ impl Worker {
         })
     }
 
-    pub(super) fn run(&mut self, entry: &Entry) -> Result<Outcome, PrepError> {
+    pub(crate) fn run(&mut self, entry: &Entry) -> Result<Outcome, PrepError> {
         let rejected = |reject| Ok(Outcome::Reject(RejectLine::new(&entry.key, &reject)));
         if let Err(error) = check_key(entry.key.as_bytes()) {
             return rejected(Reject::Name(error.to_string()));

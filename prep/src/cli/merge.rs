@@ -1,0 +1,45 @@
+//! `prep merge`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use shardmill_prep::merge;
+
+use super::print;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder that every `prep ingest --part I/N` wrote into.
+    dir: PathBuf,
+    /// Print the number of records of each split as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let manifest = merge(&args.dir)?;
+    let splits = manifest.splits.iter();
+    if args.json {
+        let records = splits.map(|(name, split)| (name.clone(), split.records.into()));
+        let records: serde_json::Map<_, _> = records.collect();
+        let rejects = manifest.rejects.count;
+        return print(&format!(
+            "{}\n",
+            serde_json::json!({"records": records, "rejects": rejects})
+        ));
+    }
+    let lines = splits.map(|(name, split)| {
+        format!(
+            "{name}: {} records in {} shards\n",
+            split.records,
+            split.shards.len()
+        )
+    });
+    print(&lines.collect::<String>())?;
+    match manifest.rejects.count {
+        0 => Ok(()),
+        count => print(&format!(
+            "{count} images rejected; each is named in rejects.jsonl\n"
+        )),
+    }
+}

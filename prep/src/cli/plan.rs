@@ -1,0 +1,44 @@
+//! `prep plan`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use shardmill_prep::{IngestOptions, Layout, estimate};
+
+use super::print;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What `prep ingest` would be given.
+    src: PathBuf,
+    /// Form of SRC; recognised by looking at it unless given.
+    #[arg(long)]
+    layout: Option<Layout>,
+    /// Side of the square records, in pixels.
+    #[arg(long, default_value_t = 256)]
+    size: u32,
+    /// Threads; 0 means one for each core.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Images to decode and encode for the estimate.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    sample: usize,
+    /// Print the estimate as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let options = IngestOptions {
+        layout: args.layout,
+        size: args.size,
+        threads: args.threads,
+        // Nothing is written there.
+        ..IngestOptions::new(&args.src, "")
+    };
+    let estimate = estimate(&options, args.sample)?;
+    print(&match args.json {
+        true => serde_json::to_string(&estimate)? + "\n",
+        false => estimate.to_string(),
+    })
+}
