@@ -22,6 +22,8 @@ pub enum Stream {
     Split = 6,
     /// The pictures of the demo.
     Demo = 7,
+    /// The records that a subset keeps.
+    Subset = 8,
 }
 
 /// The generator: a key made of the seed, and a stream.

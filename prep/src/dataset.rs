@@ -1,19 +1,204 @@
 //! A finished dataset, read with plain file reads.
 
-use std::fs;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use shardmill_formats::{MANIFEST_FILE, Manifest};
+use serde::Deserialize;
+use shardmill_formats::{
+    MANIFEST_FILE, Manifest, ShardEntry, ShardError, ShardIndex, crc32c, schema,
+};
 
 use crate::error::PrepError;
 
 /// Reads the manifest of the dataset in `folder`.
 pub(crate) fn read_manifest(folder: &Path) -> Result<(PathBuf, Manifest), PrepError> {
     let path = folder.join(MANIFEST_FILE);
-    let bytes = fs::read(&path).map_err(PrepError::io(&path))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough for the parser to refuse it.
+    File::open(&path)
+        .and_then(|file| {
+            let limit = schema::MANIFEST_LIMIT as u64 + 1;
+            file.take(limit).read_to_end(&mut bytes)
+        })
+        .map_err(PrepError::io(&path))?;
     let manifest = Manifest::parse(&bytes).map_err(|source| PrepError::Manifest {
         path: path.clone(),
         source,
     })?;
     Ok((path, manifest))
+}
+
+/// A shard that agrees with its manifest, with its index in memory and its records on disk.
+pub(crate) struct Shard {
+    pub(crate) path: PathBuf,
+    file: Mutex<File>,
+    /// As long as the file, but only what lies outside the record data was read; the rest are
+    /// zeros that the system gives without taking memory.
+    bytes: Vec<u8>,
+    index: ShardIndex,
+}
+
+impl Shard {
+    /// Reads the index of a shard of `split` and compares it with the manifest.
+    pub(crate) fn open(
+        folder: &Path,
+        manifest: &Manifest,
+        split: &str,
+        entry: &ShardEntry,
+    ) -> Result<Self, PrepError> {
+        let path = folder.join(&entry.file);
+        let mut file = File::open(&path).map_err(PrepError::io(&path))?;
+        let bytes = read_around_records(&mut file, entry.bytes).map_err(PrepError::io(&path))?;
+        let refused = |source| PrepError::Shard {
+            path: path.clone(),
+            source,
+        };
+        let index = ShardIndex::parse(&bytes).map_err(refused)?;
+        index
+            .verify_index(&bytes, entry.index_checksum())
+            .map_err(refused)?;
+        let pairs = [
+            (
+                "number of records",
+                index.len().to_string(),
+                entry.records.to_string(),
+            ),
+            (
+                "codec",
+                index.codec().to_string(),
+                manifest.codec.to_string(),
+            ),
+            (
+                "record size",
+                index.shape().to_string(),
+                manifest.shape().to_string(),
+            ),
+            ("split", index.metadata().split.clone(), split.to_owned()),
+            (
+                "number of classes",
+                index.metadata().classes.to_string(),
+                manifest.classes.len().to_string(),
+            ),
+        ];
+        for (what, found, expected) in pairs {
+            if found != expected {
+                return Err(PrepError::Contradiction {
+                    path,
+                    what,
+                    found,
+                    expected,
+                });
+            }
+        }
+        Ok(Self {
+            path,
+            file: Mutex::new(file),
+            bytes,
+            index,
+        })
+    }
+
+    /// Number of records.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The key of record `i`.
+    pub(crate) fn key(&self, i: usize) -> &str {
+        self.index.key(&self.bytes, i)
+    }
+
+    /// The label of record `i`, -1 without one.
+    pub(crate) fn label(&self, i: usize) -> i64 {
+        self.index.label(&self.bytes, i)
+    }
+
+    /// Size of the stored record `i`, in bytes.
+    pub(crate) fn record_bytes(&self, i: usize) -> usize {
+        self.index.record_range(&self.bytes, i).len()
+    }
+
+    /// Shard and record, for a message.
+    pub(crate) fn place(&self, i: usize) -> String {
+        format!("{}: record {i}, {:?}", self.path.display(), self.key(i))
+    }
+
+    /// Reads the stored bytes of record `i` into `stored` and compares them with their checksum.
+    pub(crate) fn read(&self, i: usize, stored: &mut Vec<u8>) -> Result<(), PrepError> {
+        let range = self.index.record_range(&self.bytes, i);
+        stored.resize(range.len(), 0);
+        {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(range.start as u64))
+                .and_then(|_| file.read_exact(stored))
+                .map_err(PrepError::io(&self.path))?;
+        }
+        let (expected, found) = (self.index.checksum(&self.bytes, i), crc32c(stored));
+        if expected == found {
+            return Ok(());
+        }
+        Err(PrepError::Shard {
+            path: self.path.clone(),
+            source: ShardError::Checksum {
+                record: i,
+                key: self.key(i).to_owned(),
+                expected,
+                found,
+            },
+        })
+    }
+}
+
+/// The bytes of a shard with zeros in place of its record data. A file that is no shard comes out
+/// in some form that the parser refuses.
+fn read_around_records(file: &mut File, expected: u64) -> std::io::Result<Vec<u8>> {
+    let invalid = |message| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
+    let len = file.metadata()?.len();
+    if len != expected {
+        return Err(invalid(format!(
+            "it has {len} bytes; the manifest says {expected}"
+        )));
+    }
+    let len = usize::try_from(len).map_err(|_| invalid(format!("{len} bytes are too many")))?;
+    // Asked for first, since a zeroed vector that does not fit ends the process.
+    Vec::<u8>::new()
+        .try_reserve_exact(len)
+        .map_err(|error| invalid(error.to_string()))?;
+    let mut bytes = vec![0; len];
+    let Some(front) = bytes.get_mut(..8) else {
+        return Ok(bytes);
+    };
+    file.read_exact(front)?;
+    let header = front
+        .iter()
+        .rev()
+        .fold(0, |n, &byte| n << 8 | usize::from(byte));
+    let start = header.saturating_add(8);
+    if header > schema::HEADER_LIMIT || start > len {
+        return Ok(bytes);
+    }
+    file.read_exact(&mut bytes[8..start])?;
+    let end = serde_json::from_slice::<Front>(&bytes[8..start])
+        .ok()
+        .and_then(|front| front.records.or(front.images))
+        .map_or(start, |tensor| start.saturating_add(tensor.data_offsets.1));
+    if end <= len {
+        file.seek(SeekFrom::Start(end as u64))?;
+        file.read_exact(&mut bytes[end..])?;
+    }
+    Ok(bytes)
+}
+
+/// What a header says of the record data.
+#[derive(Deserialize)]
+struct Front {
+    images: Option<Extent>,
+    records: Option<Extent>,
+}
+
+#[derive(Deserialize)]
+struct Extent {
+    data_offsets: (usize, usize),
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shardmill_formats::{CodecError, ManifestError, WriteError};
+use shardmill_formats::{CodecError, ManifestError, ShardError, WriteError};
 
 /// An error of `prep`; what is wrong with single images is a [`Reject`](crate::Reject) instead.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,58 @@ pub enum PrepError {
         /// What is wrong.
         source: ManifestError,
     },
+    /// A shard is not what it should be.
+    #[error("{}: {source}; run `prep verify` on the folder to see all that is wrong", path.display())]
+    Shard {
+        /// The shard.
+        path: PathBuf,
+        /// What is wrong.
+        source: ShardError,
+    },
+    /// A shard contradicts its manifest.
+    #[error(
+        "{}: its {what} is {found}; the manifest says {expected}: was a shard of another dataset copied here?",
+        path.display()
+    )]
+    Contradiction {
+        /// The shard.
+        path: PathBuf,
+        /// Which property.
+        what: &'static str,
+        /// The shard's value.
+        found: String,
+        /// The manifest's value.
+        expected: String,
+    },
+    /// A name that the dataset does not hold.
+    #[error("there is no {what} {found:?}; {hint}")]
+    Unknown {
+        /// What was looked for: a key, a class, a split.
+        what: &'static str,
+        /// The name.
+        found: String,
+        /// Names that come near it, or all there are.
+        hint: String,
+    },
+    /// A record number past the end.
+    #[error("--index {index}: split {split:?} holds {records} records, so give 0 to {}", records.saturating_sub(1))]
+    Index {
+        /// The number.
+        index: u64,
+        /// The split.
+        split: String,
+        /// Number of its records.
+        records: u64,
+    },
+    /// A file is there already.
+    #[error("{} exists: choose another --out, or replace it with --force", .0.display())]
+    Exists(PathBuf),
+    /// Something below the output folder is a link or a file where a folder should be.
+    #[error("{} is not a folder of its own (a link, perhaps), so nothing is written into it: choose another --out", .0.display())]
+    NotInside(PathBuf),
+    /// Nothing would be written.
+    #[error("no record is left: {0}")]
+    NothingLeft(String),
     /// A record could not be encoded or decoded.
     #[error("{place}: {source}")]
     Codec {

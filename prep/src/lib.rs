@@ -16,29 +16,41 @@
 
 #![forbid(unsafe_code)]
 
+mod convert;
+mod crew;
 mod dataset;
 mod decode;
 mod error;
 mod estimate;
+mod export;
+mod extract;
 mod geometry;
 mod ingest;
 mod inspect;
 mod montage;
+mod nearest;
 mod options;
 mod output;
 mod plan;
 mod progress;
 mod reject;
+mod rewrite;
+mod safe_path;
 mod source;
+mod subset;
 mod verify;
 
+pub use convert::{ConvertOptions, convert};
 pub use decode::ImageDecoder;
 pub use error::PrepError;
 pub use estimate::{CodecEstimate, Estimate, estimate};
+pub use export::{ExportFormat, ExportOptions, ExportSummary, export};
+pub use extract::{Extracted, Selector, extract};
 pub use ingest::{IngestSummary, Ingested, ingest, ingest_part, merge};
 pub use inspect::{Inspection, inspect};
 pub use montage::montage;
 pub use options::{IngestOptions, Part};
 pub use reject::{Reject, RejectLine};
 pub use source::Layout;
+pub use subset::{SubsetOptions, subset};
 pub use verify::{Fault, Verification, verify};

@@ -28,6 +28,14 @@ enum Command {
     Verify(cli::verify::Args),
     /// Print what a dataset consists of.
     Inspect(cli::inspect::Args),
+    /// Write one image of a dataset to a file.
+    Extract(cli::extract::Args),
+    /// Write a dataset as tar files, class folders or Parquet, for other tools.
+    Export(cli::export::Args),
+    /// Copy some classes or a share of a dataset into new shards, pixels unchanged.
+    Subset(cli::subset::Args),
+    /// Encode a dataset with another codec, without the originals.
+    Convert(cli::convert::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +45,10 @@ fn main() -> ExitCode {
         Command::Merge(args) => cli::merge::run(&args),
         Command::Verify(args) => cli::verify::run(&args),
         Command::Inspect(args) => cli::inspect::run(&args),
+        Command::Extract(args) => cli::extract::run(&args),
+        Command::Export(args) => cli::export::run(&args),
+        Command::Subset(args) => cli::subset::run(&args),
+        Command::Convert(args) => cli::convert::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

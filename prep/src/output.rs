@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use shardmill_formats::{Codec, RecordShape};
+
 use crate::error::PrepError;
 
 /// Extension of a file that is not finished.
@@ -53,12 +55,6 @@ impl Output {
         self.files.retain(|file| file != part);
         self.files.push(path);
         Ok(())
-    }
-
-    /// Takes away a file from [`begin`](Self::begin).
-    pub(crate) fn discard(&mut self, part: &Path) -> Result<(), PrepError> {
-        self.files.retain(|file| file != part);
-        fs::remove_file(part).map_err(PrepError::io(part))
     }
 
     /// Writes a whole small file.
@@ -140,4 +136,14 @@ pub(crate) fn check_space(folder: &Path, needed: u64) -> Result<(), PrepError> {
         });
     }
     Ok(())
+}
+
+/// Bytes that a record takes, generously, with its index entry.
+pub(crate) fn bytes_per_record(codec: Codec, shape: RecordShape) -> u64 {
+    let pixels = shape.pixels() as u64;
+    100 + match codec {
+        Codec::Raw => pixels * 3,
+        Codec::Zstd => pixels * 9 / 4,
+        Codec::Jpeg => pixels / 2,
+    }
 }

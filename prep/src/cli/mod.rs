@@ -1,15 +1,20 @@
 //! The commands: each with its arguments and what it prints.
 
+pub(crate) mod convert;
+pub(crate) mod export;
+pub(crate) mod extract;
 pub(crate) mod ingest;
 pub(crate) mod inspect;
 pub(crate) mod merge;
 pub(crate) mod plan;
+pub(crate) mod subset;
 pub(crate) mod verify;
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use shardmill_formats::{Manifest, Split};
 
 fn check_dataset(dir: &Path) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
@@ -27,4 +32,39 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("standard output"),
     }
+}
+
+/// What a new dataset consists of, for a person.
+fn splits_text(manifest: &Manifest, out: &Path) -> String {
+    let mut text = String::new();
+    for (name, split) in &manifest.splits {
+        text += &format!(
+            "{name}: {} records in {} shards, {:.1} MB\n",
+            split.records,
+            split.shards.len(),
+            bytes(split) as f64 / 1e6
+        );
+    }
+    let (classes, codec) = (manifest.classes.len(), manifest.codec);
+    text + &format!("{classes} classes, codec {codec}, {}\n", out.display())
+}
+
+/// What a new dataset consists of, as one JSON object.
+fn splits_json(manifest: &Manifest) -> String {
+    let splits = manifest.splits.iter();
+    let records: serde_json::Map<_, _> = splits
+        .clone()
+        .map(|(name, split)| (name.clone(), split.records.into()))
+        .collect();
+    let object = serde_json::json!({
+        "records": records,
+        "classes": manifest.classes.len(),
+        "codec": manifest.codec,
+        "bytes": splits.map(|(_, split)| bytes(split)).sum::<u64>(),
+    });
+    format!("{object}\n")
+}
+
+fn bytes(split: &Split) -> u64 {
+    split.shards.iter().map(|shard| shard.bytes).sum()
 }

@@ -13,14 +13,14 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
-use shardmill_formats::{Codec, Encoder, Manifest, RecordShape};
+use shardmill_formats::{Encoder, Manifest, RecordShape};
 
 pub use merge::merge;
 pub(crate) use worker::{Outcome, Worker};
 
 use crate::error::PrepError;
 use crate::options::{IngestOptions, Part};
-use crate::output::check_space;
+use crate::output::{bytes_per_record, check_space};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::reject::RejectLine;
@@ -31,7 +31,8 @@ use todo::{Todo, decode};
 use writer::Job;
 
 /// Name of the file that lists rejects.
-const REJECTS_FILE: &str = "rejects.jsonl";
+pub(crate) const REJECTS_FILE: &str = "rejects.jsonl";
+
 /// What an ingest did.
 #[derive(Clone, Debug)]
 pub struct IngestSummary {
@@ -136,7 +137,8 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     };
     let mut folder = Folder::take(&options.out, head, &names)?;
     let todo = Todo::new(&plan, &folder.journal);
-    check_space(&options.out, todo.images * bytes_per_record(options))?;
+    let needed = todo.images * bytes_per_record(options.codec, shape(options));
+    check_space(&options.out, needed)?;
     let pool = ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
@@ -224,16 +226,6 @@ pub(crate) fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
         );
     }
     Ok(())
-}
-
-/// Bytes that a record takes, generously, with its index entry.
-fn bytes_per_record(options: &IngestOptions) -> u64 {
-    let pixels = u64::from(options.size) * u64::from(options.size);
-    100 + match options.codec {
-        Codec::Raw => pixels * 3,
-        Codec::Zstd => pixels * 9 / 4,
-        Codec::Jpeg => pixels / 2,
-    }
 }
 
 fn shape(options: &IngestOptions) -> RecordShape {

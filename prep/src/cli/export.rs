@@ -1,0 +1,65 @@
+//! `prep export`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use shardmill_prep::{ExportFormat, ExportOptions, export};
+
+use super::{check_dataset, print};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the dataset.
+    dir: PathBuf,
+    /// webdataset: tar files; folder: SPLIT/SYNSET/NAME.jpg; parquet: as Hugging Face datasets has it.
+    #[arg(long, value_name = "webdataset|folder|parquet")]
+    to: ExportFormat,
+    /// Folder for the files; must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Splits, separated by commas; all without it.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    splits: Vec<String>,
+    /// JPEG of this quality, 1 to 100, from raw and zstd records; PNG without it. Records of codec
+    /// jpeg are exported as stored.
+    #[arg(long, value_name = "Q")]
+    quality: Option<u8>,
+    /// Images in each tar or Parquet file.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    shard_records: usize,
+    /// Threads; 0 means one for each core.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    check_dataset(&args.dir)?;
+    let start = Instant::now();
+    let summary = export(&ExportOptions {
+        splits: args.splits.clone(),
+        quality: args.quality,
+        shard_records: args.shard_records,
+        threads: args.threads,
+        progress: true,
+        ..ExportOptions::new(&args.dir, &args.out, args.to)
+    })?;
+    if args.json {
+        return print(&(serde_json::to_string(&summary)? + "\n"));
+    }
+    let mut text = String::new();
+    for (split, records) in &summary.records {
+        text += &format!("{split}: {records} images\n");
+    }
+    text += &format!(
+        "{} files, {:.1} MB of images in {:.1} s, {}\n",
+        summary.files,
+        summary.image_bytes as f64 / 1e6,
+        start.elapsed().as_secs_f64(),
+        args.out.display()
+    );
+    print(&text)
+}

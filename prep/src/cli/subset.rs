@@ -1,0 +1,67 @@
+//! `prep subset`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use shardmill_prep::{SubsetOptions, subset};
+
+use super::{check_dataset, print, splits_json, splits_text};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the dataset.
+    dir: PathBuf,
+    /// Folder for the new shards; must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Classes to keep, by synset or name: a file with one a line, or a list separated by commas.
+    /// They are numbered anew in the order of their synsets.
+    #[arg(long, value_name = "FILE|A,B,C")]
+    classes: Option<String>,
+    /// Share of each class of each split to keep, above 0 and at most 1; at least one record stays.
+    #[arg(long, value_name = "F", default_value_t = 1.0)]
+    fraction: f64,
+    /// Seed of the choice of records.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Most records to keep of each class of each split.
+    #[arg(long, value_name = "N")]
+    per_class: Option<u64>,
+    /// Threads; 0 means one for each core.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    check_dataset(&args.dir)?;
+    let manifest = subset(&SubsetOptions {
+        classes: args.classes.as_deref().map(classes).transpose()?,
+        fraction: args.fraction,
+        per_class: args.per_class,
+        seed: args.seed,
+        threads: args.threads,
+        progress: true,
+        ..SubsetOptions::new(&args.dir, &args.out)
+    })?;
+    print(&if args.json {
+        splits_json(&manifest)
+    } else {
+        splits_text(&manifest, &args.out)
+    })
+}
+
+/// Lines of a file, if there is one of that name; a list otherwise.
+fn classes(text: &str) -> Result<Vec<String>> {
+    let path = Path::new(text);
+    let words: Vec<String> = if path.is_file() {
+        let lines = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        lines.lines().map(str::to_owned).collect()
+    } else {
+        text.split(',').map(str::to_owned).collect()
+    };
+    let words = words.iter().map(|word| word.trim().to_owned());
+    Ok(words.filter(|word| !word.is_empty()).collect())
+}

@@ -1,0 +1,368 @@
+//! Part of a dataset, copied record by record.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use shardmill_formats::{
+    ChannelSums, Codec, MANIFEST_FILE, Manifest, Permutation, Philox, Rejects, ShardMetadata,
+    Source, Stream,
+};
+
+use crate::crew::Crew;
+use crate::dataset::{Shard, read_manifest};
+use crate::error::PrepError;
+use crate::nearest::Nearest;
+use crate::output::{Output, check_free, check_space};
+use crate::progress::Progress;
+use crate::rewrite::{Reader, Record, SplitWriter, TRAIN, fingerprint, statistics};
+
+/// Settings of a subset; [`SubsetOptions::new`] gives the defaults.
+#[derive(Clone, Debug)]
+pub struct SubsetOptions {
+    /// Folder of the dataset that is read.
+    pub source: PathBuf,
+    /// Folder of the new dataset; must not exist, or be empty.
+    pub out: PathBuf,
+    /// Classes kept, by synset or name; all if `None`.
+    pub classes: Option<Vec<String>>,
+    /// Share of each class of each split that is kept, above 0 and at most 1; rounded, but at
+    /// least one record.
+    pub fraction: f64,
+    /// Most records kept of each class of each split.
+    pub per_class: Option<u64>,
+    /// Seed of the choice of records.
+    pub seed: u64,
+    /// Threads; 0 means one for each core.
+    pub threads: usize,
+    /// Whether progress is shown on standard error.
+    pub progress: bool,
+}
+
+impl SubsetOptions {
+    /// A subset of `source` in `out` that keeps everything: seed 0, all cores, quiet.
+    pub fn new(source: impl Into<PathBuf>, out: impl Into<PathBuf>) -> Self {
+        Self {
+            source: source.into(),
+            out: out.into(),
+            classes: None,
+            fraction: 1.0,
+            per_class: None,
+            seed: 0,
+            threads: 0,
+            progress: false,
+        }
+    }
+}
+
+/// Copies the stored bytes of part of a dataset into new shards, so that every pixel stays as it
+/// is. Kept classes keep their order by synset and are numbered anew from 0. Records keep their
+/// order, and shards of a split differ in size by at most one record, none being larger than the
+/// largest before. Which records stay depends on seed, split, class and their order in the dataset.
+///
+/// Sums are taken over the copied records: over all with codec `raw`, over the training split
+/// alone with the others, since they must be decoded for it. Shards without sums hold ten zeros.
+///
+/// Memory is bounded by the index of one shard, four bytes a record and some records for each
+/// thread. The bytes of the new dataset do not depend on the number of threads. Returns the new
+/// manifest.
+///
+/// # Errors
+/// A class that the dataset does not have, options that keep nothing, a dataset that cannot be read
+/// or differs from its checksums, an output folder that holds something, or too little space.
+/// Nothing is left behind then.
+pub fn subset(options: &SubsetOptions) -> Result<Manifest, PrepError> {
+    check_options(options)?;
+    check_free(&options.out)?;
+    let (_, manifest) = read_manifest(&options.source)?;
+    let labels = new_labels(&manifest, options.classes.as_deref())?;
+    let choice = choose(options, &manifest, &labels)?;
+    check_space(&options.out, choice.bytes)?;
+    let kept: Vec<_> = labels.keys().collect();
+    let work = format!(
+        "subset {kept:?} {:016x} {:?} {}",
+        options.fraction.to_bits(),
+        options.per_class,
+        options.seed
+    );
+    let fingerprint = fingerprint(&manifest, &work);
+    let crew = Crew::new(options.threads)?;
+    let progress = Progress::new("subset", choice.records, options.progress);
+    let mut output = Output::create(&options.out)?;
+    let mut part = Manifest {
+        classes: labels
+            .keys()
+            .map(|&label| manifest.classes[label].clone())
+            .collect(),
+        splits: BTreeMap::new(),
+        statistics: None,
+        source: Source {
+            layout: "shards".to_owned(),
+            images: choice.records,
+        },
+        rejects: Rejects::default(),
+        prep_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..manifest.clone()
+    };
+    for (name, shards) in &choice.splits {
+        let split = &manifest.splits[*name];
+        let metadata = ShardMetadata {
+            codec: manifest.codec,
+            shape: manifest.shape(),
+            split: (*name).to_owned(),
+            shard: 0,
+            shards: 0,
+            classes: labels.len() as u64,
+            fingerprint: fingerprint.clone(),
+            sums: ChannelSums::default(),
+        };
+        let largest = split.shards.iter().map(|shard| shard.records).max();
+        let sizes = even_sizes(shards.iter().map(|kept| kept.len() as u64).sum(), largest);
+        let mut writer = SplitWriter::new(&mut output, metadata, split.labelled, sizes);
+        for (entry, kept) in split.shards.iter().zip(shards) {
+            if kept.is_empty() {
+                continue;
+            }
+            let shard = Shard::open(&options.source, &manifest, name, entry)?;
+            crew.in_order(
+                kept,
+                || Ok(Reader::new(&manifest)),
+                |reader, &i| {
+                    let record = copy(reader, &shard, i as usize, &manifest, *name == TRAIN)?;
+                    progress.add(1);
+                    Ok(Record {
+                        label: new_label(&labels, record.label),
+                        ..record
+                    })
+                },
+                |record| writer.append(&record),
+            )?;
+        }
+        let (split, sums) = writer.finish()?;
+        if *name == TRAIN {
+            part.statistics = statistics(&sums);
+        }
+        part.splits.insert((*name).to_owned(), split);
+    }
+    progress.finish();
+    output.write(MANIFEST_FILE, part.to_json().as_bytes())?;
+    output.keep()?;
+    Ok(part)
+}
+
+fn check_options(options: &SubsetOptions) -> Result<(), PrepError> {
+    let wrong = |option, found: String, expected: &str| {
+        Err(PrepError::Option {
+            option,
+            found,
+            expected: expected.to_owned(),
+        })
+    };
+    if !(options.fraction > 0.0 && options.fraction <= 1.0) {
+        return wrong(
+            "fraction",
+            options.fraction.to_string(),
+            "give a share above 0 and at most 1",
+        );
+    }
+    if options.per_class == Some(0) {
+        return wrong(
+            "per-class",
+            "0".to_owned(),
+            "give at least one record a class",
+        );
+    }
+    Ok(())
+}
+
+/// The kept labels, rising, with their new numbers.
+fn new_labels(
+    manifest: &Manifest,
+    wanted: Option<&[String]>,
+) -> Result<BTreeMap<usize, i64>, PrepError> {
+    let mut kept = vec![wanted.is_none(); manifest.classes.len()];
+    for word in wanted.unwrap_or_default() {
+        let mut found = false;
+        let classes = || manifest.classes.iter().zip(0..);
+        // A synset is one class; a name may be that of several.
+        let exact = classes().find(|(class, _)| class.synset == *word);
+        let named = classes().filter(|(class, _)| exact.is_none() && class.name == *word);
+        for (_, label) in exact.into_iter().chain(named) {
+            kept[label] = true;
+            found = true;
+        }
+        if !found {
+            let mut nearest = Nearest::new(word);
+            for (class, _) in classes() {
+                nearest.see(&class.synset);
+                if class.name != class.synset {
+                    nearest.see(&class.name);
+                }
+            }
+            return Err(PrepError::Unknown {
+                what: "class",
+                found: word.clone(),
+                hint: nearest.hint(),
+            });
+        }
+    }
+    let labels = kept.iter().enumerate().filter(|(_, kept)| **kept);
+    let labels: BTreeMap<usize, i64> = labels.map(|(label, _)| label).zip(0..).collect();
+    if labels.is_empty() && wanted.is_some() {
+        return Err(PrepError::NothingLeft(
+            "--classes names no class".to_owned(),
+        ));
+    }
+    Ok(labels)
+}
+
+/// -1 stays -1.
+fn new_label(labels: &BTreeMap<usize, i64>, old: i64) -> i64 {
+    let label = usize::try_from(old).ok();
+    label
+        .and_then(|label| labels.get(&label).copied())
+        .unwrap_or(old)
+}
+
+/// Bytes that a record takes in the index, about.
+const INDEX_BYTES: u64 = 100;
+
+/// Which records stay: for each split, for each of its shards, their numbers in the shard.
+struct Choice<'a> {
+    splits: Vec<(&'a str, Vec<Vec<u32>>)>,
+    records: u64,
+    bytes: u64,
+}
+
+fn choose<'a>(
+    options: &SubsetOptions,
+    manifest: &'a Manifest,
+    labels: &BTreeMap<usize, i64>,
+) -> Result<Choice<'a>, PrepError> {
+    let mut choice = Choice {
+        splits: Vec::new(),
+        records: 0,
+        bytes: 0,
+    };
+    for (name, split) in &manifest.splits {
+        // Places of each kept class, in the order of the split: shard and record; and their bytes.
+        let mut places: BTreeMap<i64, (Vec<(u32, u32)>, u64)> = BTreeMap::new();
+        for (number, entry) in (0..).zip(&split.shards) {
+            let shard = Shard::open(&options.source, manifest, name, entry)?;
+            for i in 0..shard.len() {
+                let label = shard.label(i);
+                let kept = usize::try_from(label).map_or(options.classes.is_none(), |label| {
+                    labels.contains_key(&label)
+                });
+                if kept {
+                    let (places, bytes) = places.entry(label).or_default();
+                    places.push((number, i as u32));
+                    *bytes += shard.record_bytes(i) as u64 + INDEX_BYTES;
+                }
+            }
+        }
+        let mut shards = vec![Vec::new(); split.shards.len()];
+        for (label, (places, bytes)) in places {
+            let count = places.len() as u64;
+            let mut kept = 0;
+            for place in thin(options, name, label, count) {
+                let (shard, record) = places[place as usize];
+                shards[shard as usize].push(record);
+                kept += 1;
+            }
+            choice.records += kept;
+            choice.bytes += bytes / count * kept;
+        }
+        if shards.iter().any(|records| !records.is_empty()) {
+            shards
+                .iter_mut()
+                .for_each(|records| records.sort_unstable());
+            choice.splits.push((name, shards));
+        }
+    }
+    if choice.records == 0 {
+        let reason =
+            "no split holds records of the classes kept; `prep inspect` shows what there is";
+        return Err(PrepError::NothingLeft(reason.to_owned()));
+    }
+    Ok(choice)
+}
+
+/// Which of the `count` records of a class stay, by their number among them.
+fn thin(
+    options: &SubsetOptions,
+    split: &str,
+    label: i64,
+    count: u64,
+) -> impl Iterator<Item = u64> + use<> {
+    let share = (options.fraction * count as f64).round() as u64;
+    let keep = share
+        .clamp(1, count)
+        .min(options.per_class.unwrap_or(u64::MAX));
+    // The name and not the number of the split, so that another split changes nothing.
+    let hash = blake3::hash(split.as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    let tweak = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    let philox = Philox::new(options.seed, Stream::Subset).derive(tweak);
+    let permutation = Permutation::new(count, &philox, label as u64);
+    (0..keep).map(move |i| permutation.at(i))
+}
+
+/// Sizes of the fewest shards of at most `largest` records, which differ by at most one.
+fn even_sizes(records: u64, largest: Option<u64>) -> Vec<u64> {
+    let count = records.div_ceil(largest.unwrap_or(records).max(1));
+    let bound = |i| (u128::from(i) * u128::from(records) / u128::from(count)) as u64;
+    (0..count).map(|i: u64| bound(i + 1) - bound(i)).collect()
+}
+
+fn copy(
+    reader: &mut Reader,
+    shard: &Shard,
+    i: usize,
+    manifest: &Manifest,
+    decode: bool,
+) -> Result<Record, PrepError> {
+    let mut sums = ChannelSums::default();
+    if manifest.codec == Codec::Raw {
+        reader.read(shard, i)?;
+        sums.add_image(&reader.stored);
+    } else if decode {
+        reader.decode(shard, i)?;
+        sums.add_image(&reader.rgb);
+    } else {
+        reader.read(shard, i)?;
+    }
+    Ok(Record {
+        key: shard.key(i).to_owned(),
+        label: shard.label(i),
+        stored: reader.stored.clone(),
+        sums,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_even_and_complete() {
+        assert_eq!(even_sizes(10, Some(4)), [3, 3, 4]);
+        assert_eq!(even_sizes(4, Some(4)), [4]);
+        assert_eq!(even_sizes(1, Some(400)), [1]);
+        assert!(even_sizes(0, None).is_empty());
+    }
+
+    #[test]
+    fn a_larger_share_keeps_what_a_smaller_one_kept() {
+        let mut options = SubsetOptions::new("a", "b");
+        options.fraction = 0.1;
+        let few: Vec<u64> = thin(&options, "train", 3, 100).collect();
+        options.fraction = 0.5;
+        let more: Vec<u64> = thin(&options, "train", 3, 100).collect();
+        assert_eq!((few.len(), more.len()), (10, 50));
+        assert!(more.starts_with(&few));
+        options.per_class = Some(7);
+        assert!(few.starts_with(&thin(&options, "train", 3, 100).collect::<Vec<_>>()));
+        options.fraction = 1e-9;
+        assert_eq!(thin(&options, "train", 3, 100).count(), 1);
+    }
+}

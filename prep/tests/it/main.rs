@@ -1,0 +1,8 @@
+//! What `prep` does with finished datasets, through the library and the binary.
+
+mod convert;
+mod export;
+mod extract;
+mod hostile;
+mod kit;
+mod subset;
