@@ -74,7 +74,7 @@ pub enum PrepError {
     },
     /// Not enough room.
     #[error(
-        "{} has {available} MB free, but the shards need about {needed} MB: free some space, or use --codec jpeg",
+        "{} has {available} MB free, but the shards need about {needed} MB: free some space, or store JPEG (--codec jpeg; --quality with export)",
         path.display()
     )]
     DiskFull {

@@ -59,10 +59,11 @@ pub fn extract(
     }
     let (split, first, shard, i) = find(folder, &manifest, selector, split)?;
     let mut reader = Reader::new(&manifest);
-    reader.decode(&shard, i)?;
     let bytes = if stored {
+        reader.read(&shard, i)?;
         reader.stored
     } else {
+        reader.decode(&shard, i)?;
         png(&reader.rgb, manifest.shape(), || shard.place(i))?
     };
     write(target, &bytes, force)?;

@@ -139,6 +139,36 @@ fn a_zstd_bomb_is_refused_without_growing() {
     );
 }
 
+#[test]
+fn a_jpeg_that_claims_to_be_larger_is_refused_by_its_header() {
+    let shape = RecordShape {
+        height: 16,
+        width: 16,
+    };
+    let mut stored = Vec::new();
+    let mut encoder = Encoder::new(Codec::Jpeg, shape, EncodeOptions::default()).unwrap();
+    encoder.encode(&photo(shape), &mut stored).unwrap();
+    // Start of frame: marker, length, precision, then rows and columns of two bytes each.
+    let frame = stored
+        .windows(2)
+        .position(|marker| marker == [0xFF, 0xC0])
+        .unwrap();
+    let mut rgb = vec![7; shape.bytes()];
+    for (rows, columns) in [
+        (65_500_u16, 65_500_u16),
+        (16, 65_500),
+        (65_500, 16),
+        (17, 16),
+        (0, 16),
+    ] {
+        stored[frame + 5..frame + 7].copy_from_slice(&rows.to_be_bytes());
+        stored[frame + 7..frame + 9].copy_from_slice(&columns.to_be_bytes());
+        let error = Decoder::new(Codec::Jpeg, shape).decode(&stored, &mut rgb);
+        assert!(error.is_err(), "{rows}x{columns}");
+        assert!(rgb.iter().all(|&value| value == 7), "nothing was decoded");
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), damage in any::<(u16, u8)>()) {
