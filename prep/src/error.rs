@@ -18,7 +18,7 @@ pub enum PrepError {
         source: io::Error,
     },
     /// No such folder.
-    #[error("{} is not a folder of images: give the folder that holds the class folders, or `train/` and `val/`, or the official tars, or Kaggle's ILSVRC; or a .csv or .tsv list", .0.display())]
+    #[error("{} is not a folder of images: give the folder that holds the class folders, or `train/` and `val/`, or the official tars, or Kaggle's ILSVRC, or WebDataset's tars, or Parquet files; or a .csv or .tsv list", .0.display())]
     NotAFolder(PathBuf),
     /// No class folder.
     #[error(

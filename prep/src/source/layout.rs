@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::archive::Packing;
 use super::folders::subfolders;
-use super::{kaggle, official};
+use super::{kaggle, official, parquet, webdataset};
 use crate::error::PrepError;
 
 /// A form that image sets come in.
@@ -21,17 +22,23 @@ pub enum Layout {
     Kaggle,
     /// A CSV or TSV file of paths and labels.
     List,
+    /// WebDataset's tars of images beside `.cls` or `.json`, plain or compressed.
+    WebDataset,
+    /// Parquet files as Hugging Face writes them.
+    Parquet,
     /// A folder of images without classes: one split `test` without labels.
     Unlabelled,
 }
 
 impl Layout {
     /// Every layout, in the order of the help text.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::ClassFolders,
         Self::Official,
         Self::Kaggle,
         Self::List,
+        Self::WebDataset,
+        Self::Parquet,
         Self::Unlabelled,
     ];
 
@@ -43,6 +50,8 @@ impl Layout {
             Self::Official => "official-tars",
             Self::Kaggle => "kaggle",
             Self::List => "list",
+            Self::WebDataset => "webdataset",
+            Self::Parquet => "parquet",
             Self::Unlabelled => "unlabelled",
         }
     }
@@ -55,6 +64,8 @@ impl Layout {
             Self::Official => "the official ILSVRC2012 tars, read in place",
             Self::Kaggle => "Kaggle's ILSVRC folder with its CSV files",
             Self::List => "a list of paths and labels",
+            Self::WebDataset => "WebDataset's tars, plain, gzip or zstd",
+            Self::Parquet => "Hugging Face's Parquet files",
             Self::Unlabelled => "a folder of images without classes",
         }
     }
@@ -66,9 +77,12 @@ impl Layout {
     pub fn recognise(source: &Path) -> Result<Self, PrepError> {
         let data = fs::metadata(source).map_err(|_| PrepError::NotAFolder(source.to_owned()))?;
         if data.is_file() {
+            let name = source.file_name().unwrap_or_default().to_string_lossy();
             let extension = source.extension().unwrap_or_default().to_string_lossy();
             return match extension.to_ascii_lowercase().as_str() {
                 "csv" | "tsv" => Ok(Self::List),
+                "parquet" => Ok(Self::Parquet),
+                _ if Packing::of(&name).is_some() => Ok(Self::WebDataset),
                 _ => Err(PrepError::NotAFolder(source.to_owned())),
             };
         }
@@ -76,8 +90,12 @@ impl Layout {
             Ok(Self::Official)
         } else if kaggle::root(source).is_some() {
             Ok(Self::Kaggle)
+        } else if !source.join("train").is_dir() && parquet::is_here(source) {
+            Ok(Self::Parquet)
         } else if !subfolders(source, &mut 0)?.is_empty() {
             Ok(Self::ClassFolders)
+        } else if webdataset::is_here(source) {
+            Ok(Self::WebDataset)
         } else if super::folders::holds_images(source)? {
             Ok(Self::Unlabelled)
         } else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
+use super::samples::LARGEST_LABEL;
 use super::{Entry, Layout, Listing, NO_LABEL, Place, classes, names};
 use crate::error::PrepError;
 
@@ -12,8 +13,6 @@ const COLUMNS: [&[&str]; 3] = [
     &["label", "class", "synset", "wnid", "target"],
     &["split", "set", "subset"],
 ];
-/// Largest number that is taken for a label.
-const LARGEST_LABEL: i64 = 1_000_000;
 
 struct Row {
     line: u64,

@@ -1,5 +1,7 @@
 //! Finds the images of a source, their classes and their splits, whatever form the source has.
 
+mod archive;
+mod columns;
 mod devkit;
 mod folders;
 mod kaggle;
@@ -8,8 +10,13 @@ mod list_file;
 mod mat;
 mod names;
 mod official;
+mod parquet;
 mod read;
+mod samples;
+mod spool;
+mod synsets;
 mod tar_index;
+mod webdataset;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -115,6 +122,8 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::Official => official::list(source)?,
         Layout::Kaggle => kaggle::list(source)?,
         Layout::List => list_file::list(source)?,
+        Layout::WebDataset => webdataset::list(source, &options.out)?,
+        Layout::Parquet => parquet::list(source, &options.out)?,
         Layout::Unlabelled => folders::list_unlabelled(source)?,
     };
     listing.finish(options)

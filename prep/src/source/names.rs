@@ -18,6 +18,14 @@ pub(crate) fn ilsvrc_words(synset: &str) -> Option<&'static str> {
     Some(&lines[found.ok()?][10..])
 }
 
+/// The thousand synsets in the order of their labels, with their words.
+pub(super) fn ilsvrc() -> Vec<(&'static str, &'static str)> {
+    TABLE
+        .lines()
+        .map(|line| (&line[..9], &line[10..]))
+        .collect()
+}
+
 /// Files that sources keep the words of their synsets in, a line each: synset, blank, words.
 const WORD_FILES: [&str; 3] = ["LOC_synset_mapping.txt", "synset_words.txt", "words.txt"];
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::devkit::{self, image_number};
-use super::tar_index::{Member, scan};
+use super::tar_index::{Member, ScanError, each, scan};
 use super::{Container, Entry, Layout, Listing, NO_LABEL, Place, classes, is_clutter, names};
 use crate::error::PrepError;
 
@@ -84,9 +84,7 @@ fn open(listing: &mut Listing, path: &Path) -> Option<(PathBuf, u32)> {
     if !path.is_file() {
         return None;
     }
-    listing.containers.push(Container {
-        path: path.to_owned(),
-    });
+    listing.containers.push(Container::Path(path.to_owned()));
     Some((path.to_owned(), listing.containers.len() as u32 - 1))
 }
 
@@ -105,7 +103,7 @@ fn train(
             listing.ignored += 1;
             return Ok(());
         };
-        let result: Result<(), PrepErrorOrIo> = scan(&file, inner.offset, inner.len, |member| {
+        let result: Result<(), ScanError> = scan(&file, inner.offset, inner.len, |member| {
             if let Some(name) = file_name(listing, &member) {
                 let entry = entry("train", synset, &name, container, &member);
                 found.push(("train", synset.to_owned(), entry));
@@ -114,40 +112,6 @@ fn train(
         });
         result.map_err(|error| error.at(&path.join(&name)))
     })
-}
-
-/// Calls `member` for each plain file of a tar.
-fn each(
-    path: &Path,
-    mut member: impl FnMut(Member) -> Result<(), PrepError>,
-) -> Result<(), PrepError> {
-    let file = File::open(path).map_err(PrepError::io(path))?;
-    let len = file.metadata().map_err(PrepError::io(path))?.len();
-    let result: Result<(), PrepErrorOrIo> = scan(&file, 0, len, |found| {
-        member(found).map_err(PrepErrorOrIo::Prep)
-    });
-    result.map_err(|error| error.at(path))
-}
-
-/// What scanning can fail with: the tar itself, which does not know its path, or the work on a member.
-enum PrepErrorOrIo {
-    Prep(PrepError),
-    Io(std::io::Error),
-}
-
-impl From<std::io::Error> for PrepErrorOrIo {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl PrepErrorOrIo {
-    fn at(self, path: &Path) -> PrepError {
-        match self {
-            Self::Prep(error) => error,
-            Self::Io(error) => PrepError::io(path)(error),
-        }
-    }
 }
 
 /// The member's name without its folders; `None`, counted, if it is clutter.

@@ -32,8 +32,29 @@ pub(crate) enum Place {
 
 /// A file that holds many images.
 #[derive(Debug)]
-pub(crate) struct Container {
-    pub(crate) path: PathBuf,
+pub(crate) enum Container {
+    /// Opened for each image: a source may have more of them than a process may hold open.
+    Path(PathBuf),
+    /// The one file without a name that unpacked images are kept in.
+    Spool {
+        /// Open for reading.
+        file: File,
+        /// The folder that it lies in.
+        folder: PathBuf,
+    },
+}
+
+impl Container {
+    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), PrepError> {
+        match self {
+            Self::Path(path) => File::open(path)
+                .and_then(|file| read_exact_at(&file, bytes, offset))
+                .map_err(PrepError::io(path)),
+            Self::Spool { file, folder } => {
+                read_exact_at(file, bytes, offset).map_err(PrepError::io(folder))
+            }
+        }
+    }
 }
 
 /// Reads images; shared by all threads.
@@ -67,10 +88,7 @@ impl Reader {
                     return Ok(false);
                 }
                 bytes.resize(len as usize, 0);
-                let path = &self.containers[container as usize].path;
-                File::open(path)
-                    .and_then(|file| read_exact_at(&file, bytes, offset))
-                    .map_err(PrepError::io(path))?;
+                self.containers[container as usize].read(bytes, offset)?;
                 Ok(true)
             }
         }

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use tar::{Archive, EntryType};
 
 use super::read::read_exact_at;
+use crate::error::PrepError;
 
 /// A member that is a plain file.
 pub(super) struct Member {
@@ -52,6 +54,40 @@ pub(super) fn scan<E: From<io::Error>>(
         })?;
     }
     Ok(())
+}
+
+/// Calls `member` for each plain file of a tar.
+pub(super) fn each(
+    path: &Path,
+    mut member: impl FnMut(Member) -> Result<(), PrepError>,
+) -> Result<(), PrepError> {
+    let file = File::open(path).map_err(PrepError::io(path))?;
+    let len = file.metadata().map_err(PrepError::io(path))?.len();
+    let result: Result<(), ScanError> = scan(&file, 0, len, |found| {
+        member(found).map_err(ScanError::Prep)
+    });
+    result.map_err(|error| error.at(path))
+}
+
+/// What scanning can fail with: the tar itself, which does not know its path, or the work on a member.
+pub(super) enum ScanError {
+    Prep(PrepError),
+    Io(io::Error),
+}
+
+impl From<io::Error> for ScanError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl ScanError {
+    pub(super) fn at(self, path: &Path) -> PrepError {
+        match self {
+            Self::Prep(error) => error,
+            Self::Io(error) => PrepError::io(path)(error),
+        }
+    }
 }
 
 /// A part of a file as a file of its own.
