@@ -8,6 +8,10 @@ ci:
 test:
     cargo test --workspace --release
 
+# Time and memory that planning a million files takes.
+million:
+    cargo test --release -p shardmill-tests --test it -- --ignored --nocapture million
+
 # The demo: makes its own images, shards and network.
 demo:
     cargo run --release --bin train -- demo

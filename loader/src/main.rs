@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", message(&error));
             ExitCode::FAILURE
         }
     }
@@ -169,4 +169,16 @@ fn table(line: &Line) -> String {
         report.buffer_bytes as f64 / 1e6,
         line.checksums,
     )
+}
+
+/// The error with its causes, without those that it quotes itself.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match text.as_str() {
+            "" => cause,
+            text if text.ends_with(&cause) => text.to_owned(),
+            text => format!("{text}: {cause}"),
+        }
+    })
 }

@@ -19,15 +19,7 @@ use tempfile::TempDir;
 pub fn real_images(test: &str, archive: &str) -> Option<TempDir> {
     let path = folder().join(archive);
     let found = path.is_file();
-    if let Some(log) = std::env::var_os("SHARDMILL_DATA_LOG") {
-        let mut log = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .expect("the log can be written");
-        writeln!(log, "{} {test}", if found { "ran" } else { "skipped" })
-            .expect("the log can be written");
-    }
+    note(test, found);
     if !found {
         return None;
     }
@@ -37,6 +29,20 @@ pub fn real_images(test: &str, archive: &str) -> Option<TempDir> {
         .unpack(target.path())
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Some(target)
+}
+
+/// Adds to the log whether a test that not every machine can run was run here.
+///
+/// # Panics
+/// If the log cannot be written.
+pub fn note(test: &str, ran: bool) {
+    let Some(log) = std::env::var_os("SHARDMILL_DATA_LOG") else {
+        return;
+    };
+    let log = OpenOptions::new().append(true).create(true).open(log);
+    let word = if ran { "ran" } else { "skipped" };
+    log.and_then(|mut log| writeln!(log, "{word} {test}"))
+        .expect("the log can be written");
 }
 
 fn folder() -> PathBuf {

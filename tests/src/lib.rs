@@ -8,7 +8,7 @@ mod layouts;
 mod programs;
 mod tree;
 
-pub use data::real_images;
+pub use data::{note, real_images};
 pub use layouts::{val_name, write_kaggle, write_list, write_official};
 pub use programs::{Program, run};
 pub use tree::{TREE_CLASSES, TREE_IMAGES, photo, write_tree};

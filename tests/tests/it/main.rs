@@ -7,7 +7,9 @@ mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads
 mod interrupted; // a killed or divided ingest ends in the bytes of an undisturbed one
 mod layouts; // the same images in every layout become the same records
+mod million; // a source of ImageNet's size; run by name
 mod resumed; // a stopped and resumed run ends as one that never was
+mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees
 mod tidy; // rules about the source itself
 mod wrong_use; // one clear message, a non-zero exit, nothing left behind
