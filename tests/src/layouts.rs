@@ -8,11 +8,14 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use tar::{Builder, Header};
 
-/// A class-folder tree, read: (split, synset, file name, bytes), sorted.
-struct Images(Vec<(String, String, String, Vec<u8>)>);
+/// A class-folder tree, read and sorted.
+pub(crate) struct Images(Vec<Image>);
+
+/// Split, synset, file name, bytes.
+pub(crate) type Image = (String, String, String, Vec<u8>);
 
 impl Images {
-    fn read(tree: &Path) -> Self {
+    pub(crate) fn read(tree: &Path) -> Self {
         let mut images = Vec::new();
         for split in ["train", "val"] {
             for synset in names(&tree.join(split)) {
@@ -29,14 +32,11 @@ impl Images {
         Self(images)
     }
 
-    fn of<'a>(
-        &'a self,
-        split: &'a str,
-    ) -> impl Iterator<Item = &'a (String, String, String, Vec<u8>)> {
+    pub(crate) fn of<'a>(&'a self, split: &'a str) -> impl Iterator<Item = &'a Image> {
         self.0.iter().filter(move |image| image.0 == split)
     }
 
-    fn synsets(&self) -> Vec<&str> {
+    pub(crate) fn synsets(&self) -> Vec<&str> {
         let mut synsets: Vec<&str> = self.0.iter().map(|image| image.1.as_str()).collect();
         synsets.sort_unstable();
         synsets.dedup();
@@ -44,7 +44,7 @@ impl Images {
     }
 
     /// The validation images in the order of their numbers.
-    fn validation(&self) -> Vec<&(String, String, String, Vec<u8>)> {
+    fn validation(&self) -> Vec<&Image> {
         let mut images: Vec<_> = self.of("val").collect();
         images.sort_by_key(|image| &image.2);
         images
@@ -168,11 +168,11 @@ pub fn write_list(tree: &Path) -> PathBuf {
     path
 }
 
-fn create(path: &Path) -> File {
+pub(crate) fn create(path: &Path) -> File {
     File::create(path).expect("a file can be made")
 }
 
-fn append<W: Write>(tar: &mut Builder<W>, name: &str, bytes: &[u8]) {
+pub(crate) fn append<W: Write>(tar: &mut Builder<W>, name: &str, bytes: &[u8]) {
     let mut header = Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);

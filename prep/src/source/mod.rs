@@ -16,6 +16,8 @@ mod samples;
 mod spool;
 mod synsets;
 mod tar_index;
+#[cfg(test)]
+mod tests;
 mod webdataset;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use shardmill_prep::{IngestOptions, Layout, ingest};
 use shardmill_tests::{
-    photo, real_images, val_name, write_kaggle, write_list, write_official, write_tree,
+    Packing, photo, real_images, val_name, write_kaggle, write_list, write_official, write_parquet,
+    write_tree, write_webdataset,
 };
 
 use crate::ingest::samples;
@@ -49,6 +50,14 @@ fn check(tree: &Path) {
     let [official, kaggle] = ["official", "kaggle"].map(|name| work.path().join(name));
     write_official(tree, &official);
     write_kaggle(tree, &kaggle);
+    let packed = [Packing::None, Packing::Gzip, Packing::Zstd];
+    let [tars, gzip, zstd] = packed.map(|packing| {
+        let folder = work.path().join(format!("{packing:?}"));
+        write_webdataset(tree, &folder, packing);
+        folder
+    });
+    let parquet = work.path().join("parquet");
+    write_parquet(tree, &parquet);
     let list = write_list(tree);
     let synsets = |classes: &[(String, String)]| -> Vec<String> {
         classes.iter().map(|class| class.0.clone()).collect()
@@ -58,6 +67,10 @@ fn check(tree: &Path) {
         (&kaggle, Layout::Kaggle),
         (&kaggle.join("ILSVRC"), Layout::Kaggle),
         (&list, Layout::List),
+        (&tars, Layout::WebDataset),
+        (&gzip, Layout::WebDataset),
+        (&zstd, Layout::WebDataset),
+        (&parquet, Layout::Parquet),
     ] {
         let (found, known) = records(source, layout);
         assert!(found == expected, "{layout}: other records");
