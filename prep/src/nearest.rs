@@ -20,6 +20,9 @@ impl Nearest {
 
     /// Looks at a name that is not the wanted one.
     pub(crate) fn see(&mut self, name: &str) {
+        if self.best.iter().any(|(_, best)| best == name) {
+            return;
+        }
         let wanted: String = self.wanted.iter().collect();
         // A name that only lacks its folders is what is meant most often.
         let distance = if name.ends_with(&wanted) {
@@ -93,6 +96,7 @@ mod tests {
             "zzzzzzzzzzzzz",
             "b/11.jpg",
             "train/b/10.png",
+            "b/1.png",
             "b/1.png",
         ] {
             nearest.see(name);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use shardmill_formats::{
-    ChannelSums, Codec, MANIFEST_FILE, Manifest, Permutation, Philox, Rejects, ShardMetadata,
-    Source, Stream,
+    ChannelSums, Class, Codec, MANIFEST_FILE, Manifest, Permutation, Philox, Rejects,
+    ShardMetadata, Source, Stream,
 };
 
 use crate::crew::Crew;
@@ -23,7 +23,8 @@ pub struct SubsetOptions {
     pub source: PathBuf,
     /// Folder of the new dataset; must not exist, or be empty.
     pub out: PathBuf,
-    /// Classes kept, by synset or name; all if `None`.
+    /// Classes kept, by synset, name or one of the synonyms in a name (`tench, Tinca tinca`); every
+    /// class of that name is kept. All if `None`.
     pub classes: Option<Vec<String>>,
     /// Share of each class of each split that is kept, above 0 and at most 1; rounded, but at
     /// least one record.
@@ -183,9 +184,12 @@ fn new_labels(
     for word in wanted.unwrap_or_default() {
         let mut found = false;
         let classes = || manifest.classes.iter().zip(0..);
-        // A synset is one class; a name may be that of several.
+        // A synset is one class; a name, or one of its synonyms, may be that of several.
         let exact = classes().find(|(class, _)| class.synset == *word);
-        let named = classes().filter(|(class, _)| exact.is_none() && class.name == *word);
+        let is_called = |class: &Class| {
+            class.name == *word || class.name.split(',').any(|synonym| synonym.trim() == word)
+        };
+        let named = classes().filter(|(class, _)| exact.is_none() && is_called(class));
         for (_, label) in exact.into_iter().chain(named) {
             kept[label] = true;
             found = true;

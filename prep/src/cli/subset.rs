@@ -14,8 +14,8 @@ pub(crate) struct Args {
     /// Folder for the new shards; must not exist, or be empty.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Classes to keep, by synset or name: a file with one a line, or a list separated by commas.
-    /// They are numbered anew in the order of their synsets.
+    /// Classes to keep, by synset, name or synonym: a file with one a line, or a list separated by
+    /// commas. Every class of a name is kept. They are numbered anew in the order of their synsets.
     #[arg(long, value_name = "FILE|A,B,C")]
     classes: Option<String>,
     /// Share of each class of each split to keep, above 0 and at most 1; at least one record stays.

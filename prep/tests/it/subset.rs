@@ -96,6 +96,37 @@ fn shares_and_limits_hold_for_each_class_of_each_split() {
 }
 
 #[test]
+fn a_name_keeps_every_class_that_it_is_a_synonym_of() {
+    let fixture = Fixture::new(Codec::Raw);
+    let mut renamed = manifest(&fixture.shards());
+    for (class, name) in
+        renamed
+            .classes
+            .iter_mut()
+            .zip(["tench, Tinca tinca", "crane", "lifter, crane"])
+    {
+        class.name = name.to_owned();
+    }
+    fs::write(fixture.shards().join("manifest.json"), renamed.to_json()).unwrap();
+    for (word, kept) in [
+        ("crane", &["n02", "n03"][..]),
+        ("Tinca tinca", &["n01"]),
+        ("lifter, crane", &["n03"]),
+    ] {
+        let mut options = SubsetOptions::new(fixture.shards(), fixture.path(word));
+        options.classes = Some(vec![word.to_owned()]);
+        let classes = subset(&options).unwrap().classes;
+        assert_eq!(
+            classes
+                .iter()
+                .map(|class| class.synset.as_str())
+                .collect::<Vec<_>>(),
+            kept
+        );
+    }
+}
+
+#[test]
 fn threads_change_no_byte() {
     let fixture = Fixture::new(Codec::Jpeg);
     let outs = [1, 4].map(|threads| {
