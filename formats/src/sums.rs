@@ -21,6 +21,45 @@ pub struct ChannelSums {
 /// Pixels that fit into 32-bit sums of products: `255 * 255 * BLOCK < 2^32`.
 const BLOCK: usize = 65_536;
 
+/// Bytes added at once: a multiple of 3, so that a lane is always of the same channel, and of the
+/// width of vectors.
+const LANES: usize = 48;
+
+/// Sums over bytes that are `LANES` apart, in loops that the compiler turns into vector instructions.
+struct Lanes {
+    sum: [u32; LANES],
+    /// Products of each byte with itself, the next one and the one after.
+    same: [u32; LANES],
+    next: [u32; LANES],
+    after: [u32; LANES],
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            sum: [0; LANES],
+            same: [0; LANES],
+            next: [0; LANES],
+            after: [0; LANES],
+        }
+    }
+}
+
+impl Lanes {
+    /// Adds `LANES` bytes; two more must follow.
+    fn add(&mut self, bytes: &[u8]) {
+        let (first, next, after) = (&bytes[..LANES], &bytes[1..=LANES], &bytes[2..LANES + 2]);
+        for i in 0..LANES {
+            let [a, b, c] = [first[i], next[i], after[i]].map(u16::from);
+            self.sum[i] += u32::from(a);
+            // 255 * 255 is below 2^16.
+            self.same[i] += u32::from(a * a);
+            self.next[i] += u32::from(a * b);
+            self.after[i] += u32::from(a * c);
+        }
+    }
+}
+
 impl ChannelSums {
     /// Adds the pixels of an image, `rgb` being interleaved R, G, B bytes.
     ///
@@ -33,27 +72,51 @@ impl ChannelSums {
             rgb.len()
         );
         for block in rgb.chunks(3 * BLOCK) {
-            let mut sum = [0_u32; 3];
-            let mut products = [0_u32; 6];
-            for pixel in block.chunks_exact(3) {
-                let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-                for (total, value) in sum.iter_mut().zip([r, g, b]) {
-                    *total += value;
-                }
-                for (total, value) in
-                    products
-                        .iter_mut()
-                        .zip([r * r, r * g, r * b, g * g, g * b, b * b])
-                {
-                    *total += value;
-                }
+            let mut lanes = Lanes::default();
+            // Two bytes behind a chunk are needed, so the last one is left to the plain loop.
+            let whole = (block.len() / LANES).saturating_sub(1) * LANES;
+            for at in (0..whole).step_by(LANES) {
+                lanes.add(&block[at..at + LANES + 2]);
             }
+            self.add_lanes(&lanes);
+            self.add_pixels(&block[whole..]);
             self.pixels += (block.len() / 3) as u64;
-            for (total, part) in self.sum.iter_mut().zip(sum) {
-                *total += u64::from(part);
+        }
+    }
+
+    /// Adds up what the lanes hold: lane i belongs to the channel i modulo 3.
+    fn add_lanes(&mut self, lanes: &Lanes) {
+        for (i, ((&sum, &same), (&next, &after))) in lanes
+            .sum
+            .iter()
+            .zip(&lanes.same)
+            .zip(lanes.next.iter().zip(&lanes.after))
+            .enumerate()
+        {
+            let channel = i % 3;
+            self.sum[channel] += u64::from(sum);
+            self.products[[0, 3, 5][channel]] += u64::from(same);
+            match channel {
+                0 => {
+                    self.products[1] += u64::from(next);
+                    self.products[2] += u64::from(after);
+                }
+                1 => self.products[4] += u64::from(next),
+                _ => {}
             }
-            for (total, part) in self.products.iter_mut().zip(products) {
-                *total += u64::from(part);
+        }
+    }
+
+    /// Adds pixels one by one, their number apart.
+    fn add_pixels(&mut self, rgb: &[u8]) {
+        for pixel in rgb.chunks_exact(3) {
+            let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u64::from);
+            for (total, value) in self.sum.iter_mut().zip([r, g, b]) {
+                *total += value;
+            }
+            let products = [r * r, r * g, r * b, g * g, g * b, b * b];
+            for (total, value) in self.products.iter_mut().zip(products) {
+                *total += value;
             }
         }
     }
@@ -130,6 +193,20 @@ mod tests {
             .sum();
         assert_eq!(whole.products[2], red_blue);
         assert_eq!(whole.to_string().parse(), Ok(whole));
+    }
+
+    #[test]
+    fn lanes_match_naive_at_every_length() {
+        let rgb: Vec<u8> = (0..3 * 100_u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        for pixels in 0..100 {
+            let (mut found, mut naive) = (ChannelSums::default(), ChannelSums::default());
+            found.add_image(&rgb[..3 * pixels]);
+            naive.add_pixels(&rgb[..3 * pixels]);
+            naive.pixels = pixels as u64;
+            assert_eq!(found, naive, "{pixels}");
+        }
     }
 
     #[test]
