@@ -57,6 +57,12 @@ pub struct Preprocessing {
     pub decoder: String,
     /// Resizer and its version.
     pub resizer: String,
+    /// `apply` where EXIF orientation was followed; absent where it was ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exif: Option<String>,
+    /// `pad` where truncated JPEGs were kept; absent where they were rejects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<String>,
 }
 
 /// A class.

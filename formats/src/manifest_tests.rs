@@ -13,6 +13,8 @@ fn example() -> Manifest {
             filter: "bilinear-antialiased".to_owned(),
             decoder: "d 1".to_owned(),
             resizer: "r 1".to_owned(),
+            exif: None,
+            truncated: None,
         },
         classes: ["a", "b"]
             .map(|s| Class {

@@ -105,6 +105,28 @@ pub enum PrepError {
         /// Why it was rejected.
         message: String,
     },
+    /// A reject, where none is wanted.
+    #[error("{key}: {message} ({reason}): repair or remove it, or leave out --on-error stop")]
+    Rejected {
+        /// Key of the image.
+        key: String,
+        /// Short name of the reason.
+        reason: String,
+        /// The whole reason.
+        message: String,
+    },
+    /// More rejects than are put up with.
+    #[error(
+        "more than {limit} images could not be used ({reasons}), the last {key}: look at the source, or raise --max-rejects"
+    )]
+    TooManyRejects {
+        /// Most allowed.
+        limit: u64,
+        /// Counts by reason, in words.
+        reasons: String,
+        /// Key of the one that was too many.
+        key: String,
+    },
     /// The manifest is not one.
     #[error("{}: {source}", path.display())]
     Manifest {

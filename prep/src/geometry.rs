@@ -11,6 +11,18 @@ pub(crate) struct CropBox {
     pub(crate) height: f64,
 }
 
+impl CropBox {
+    /// All of an image.
+    pub(crate) fn whole(width: u32, height: u32) -> Self {
+        Self {
+            left: 0.0,
+            top: 0.0,
+            width: f64::from(width),
+            height: f64::from(height),
+        }
+    }
+}
+
 /// The region of an image of `width` x `height` pixels that becomes `size` x `size`.
 ///
 /// The shorter side becomes `size`, the longer one `floor(size * long / short)`
@@ -35,7 +47,12 @@ fn side(length: u32, other: u32, size: u32) -> (f64, f64) {
     let resized = u64::from(size) * u64::from(length) / u64::from(other);
     let start = (((resized - u64::from(size)) as f64) / 2.0).round_ties_even();
     let scale = f64::from(length) / resized as f64;
-    (start * scale, f64::from(size) * scale)
+    let start = start * scale;
+    // The last bit of a product must not lead out of the image.
+    (
+        start,
+        (f64::from(size) * scale).min(f64::from(length) - start),
+    )
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ mod subset;
 mod verify;
 
 pub use convert::{ConvertOptions, convert};
-pub use decode::ImageDecoder;
+pub use decode::{DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, UnknownChoice};
 pub use error::PrepError;
 pub use estimate::{CodecEstimate, Estimate, estimate};
 pub use export::{ExportFormat, ExportOptions, ExportSummary, export};
@@ -49,7 +49,7 @@ pub use extract::{Extracted, Selector, extract};
 pub use ingest::{IngestSummary, Ingested, ingest, ingest_part, merge};
 pub use inspect::{Inspection, inspect};
 pub use montage::montage;
-pub use options::{IngestOptions, Part};
+pub use options::{IngestOptions, MaxRejects, OnError, Part};
 pub use reject::{Reject, RejectLine};
 pub use source::Layout;
 pub use subset::{SubsetOptions, subset};

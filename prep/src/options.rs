@@ -1,11 +1,64 @@
 //! What `prep ingest` is asked to do.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use shardmill_formats::{Codec, EncodeOptions};
 
+use crate::decode::{DecodeOptions, UnknownChoice, choice};
 use crate::source::Layout;
+
+choice! {
+    /// What an image that cannot become a record does to the whole.
+    OnError, "on-error" {
+        /// It is named in `rejects.jsonl`, and the ingest goes on.
+        #[default]
+        Reject = "reject",
+        /// The ingest stops.
+        Stop = "stop",
+    }
+}
+
+/// Most rejects that an ingest puts up with: `20`, or `0.5%` of the images listed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaxRejects {
+    /// A number of images.
+    Count(u64),
+    /// A share of the images listed, 0 to 100.
+    Percent(f64),
+}
+
+impl MaxRejects {
+    /// Most rejects among `images`; a fraction of an image is none.
+    #[must_use]
+    pub fn of(self, images: u64) -> u64 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (images as f64 * percent / 100.0) as u64,
+        }
+    }
+}
+
+impl FromStr for MaxRejects {
+    type Err = UnknownChoice;
+
+    fn from_str(text: &str) -> Result<Self, UnknownChoice> {
+        let parsed = match text.strip_suffix('%') {
+            Some(share) => share.parse().ok().map(Self::Percent),
+            None => text.parse().ok().map(Self::Count),
+        };
+        let sound = |limit: &Self| match limit {
+            Self::Count(_) => true,
+            Self::Percent(percent) => (0.0..=100.0).contains(percent),
+        };
+        parsed.filter(sound).ok_or_else(|| UnknownChoice {
+            option: "max-rejects",
+            found: text.to_owned(),
+            expected: "a number, or a percentage of 0% to 100%".to_owned(),
+        })
+    }
+}
 
 /// One of several equal shares of an ingest's shards, each made by a machine of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +93,7 @@ impl std::fmt::Display for Part {
     }
 }
 
-impl std::str::FromStr for Part {
+impl FromStr for Part {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -69,6 +122,12 @@ pub struct IngestOptions {
     pub quality: u8,
     /// Side of the square records, in pixels.
     pub size: u32,
+    /// How images are decoded and resized.
+    pub decode: DecodeOptions,
+    /// What a reject does.
+    pub on_error: OnError,
+    /// Most rejects; `None` for any number.
+    pub max_rejects: Option<MaxRejects>,
     /// Images planned for each shard.
     pub shard_records: usize,
     /// Seed of the shuffle, and of the split by `val_fraction`.
@@ -92,6 +151,9 @@ impl IngestOptions {
             codec: Codec::Raw,
             quality: EncodeOptions::default().jpeg_quality,
             size: 256,
+            decode: DecodeOptions::default(),
+            on_error: OnError::default(),
+            max_rejects: None,
             shard_records: 4096,
             seed: 0,
             threads: 0,
@@ -105,5 +167,21 @@ impl IngestOptions {
             jpeg_quality: self.quality,
             ..EncodeOptions::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_rejects_is_a_number_or_a_percentage() {
+        assert_eq!("12".parse(), Ok(MaxRejects::Count(12)));
+        assert_eq!("0.5%".parse(), Ok(MaxRejects::Percent(0.5)));
+        for text in ["", "-1", "1.5", "101%", "NaN%", "%", "many"] {
+            assert!(text.parse::<MaxRejects>().is_err(), "{text:?}");
+        }
+        assert_eq!(MaxRejects::Percent(0.5).of(1_281_167), 6405);
+        assert_eq!(MaxRejects::Percent(1.0).of(99), 0);
     }
 }

@@ -6,11 +6,6 @@ use crate::decode::{DECODER, RESIZER};
 use crate::options::IngestOptions;
 use crate::source::{Entry, Listing};
 
-/// How images become records, as the manifest says it.
-pub(crate) const GEOMETRY: &str = "short-side-center-crop";
-/// See [`GEOMETRY`].
-pub(crate) const FILTER: &str = "bilinear-antialiased";
-
 /// The places of a split.
 #[derive(Debug)]
 pub(crate) struct SplitPlan {
@@ -90,8 +85,10 @@ fn fingerprint(options: &IngestOptions, listing: &Listing) -> String {
         env!("CARGO_PKG_VERSION"),
         DECODER,
         RESIZER,
-        GEOMETRY,
-        FILTER,
+        options.decode.geometry(),
+        options.decode.filter(),
+        options.decode.exif.name(),
+        options.decode.truncated.name(),
     ] {
         add(part);
     }
@@ -124,6 +121,7 @@ mod tests {
     use shardmill_formats::Class;
 
     use super::*;
+    use crate::decode::{Exif, Filter, Resize, Truncated};
     use crate::source::{Layout, Place};
 
     fn listing(count: usize) -> Listing {
@@ -192,6 +190,16 @@ mod tests {
             50,
         );
         assert_ne!(first.splits[0].entries, seeded.splits[0].entries);
+        for change in [
+            |options: &mut IngestOptions| options.decode.resize = Resize::Squash,
+            |options: &mut IngestOptions| options.decode.filter = Filter::Box,
+            |options: &mut IngestOptions| options.decode.exif = Exif::Apply,
+            |options: &mut IngestOptions| options.decode.truncated = Truncated::Pad,
+        ] {
+            let mut changed = options.clone();
+            change(&mut changed);
+            assert_ne!(first.fingerprint, plan(&changed, 50).fingerprint);
+        }
         for other in [
             seeded,
             plan(&options, 51),

@@ -1,6 +1,7 @@
 //! Why an image cannot become a record. A reject is data: it is counted and named, never skipped.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +81,13 @@ impl RejectLine {
             message: reject.to_string(),
         }
     }
+}
+
+/// Number of rejects for each reason.
+pub(crate) fn count_by_reason(lines: &[RejectLine]) -> BTreeMap<&str, u64> {
+    let mut counts = BTreeMap::new();
+    for line in lines {
+        *counts.entry(&*line.reason).or_default() += 1;
+    }
+    counts
 }

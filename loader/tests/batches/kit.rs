@@ -99,6 +99,8 @@ pub(crate) fn write(folder: &Path, codec: Codec) {
             filter: named("none"),
             decoder: named("none"),
             resizer: named("none"),
+            exif: None,
+            truncated: None,
         },
         classes: (0..CLASSES)
             .map(|c| Class {

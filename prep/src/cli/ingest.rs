@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use shardmill_formats::Codec;
-use shardmill_prep::{IngestOptions, IngestSummary, Ingested, Layout, Part, ingest_part};
+use shardmill_prep::{
+    DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout, MaxRejects,
+    OnError, Part, Resize, Truncated, ingest_part,
+};
 
 use super::print;
 
@@ -32,6 +35,24 @@ pub(crate) struct Args {
     /// Side of the square records, in pixels.
     #[arg(long, default_value_t = 256)]
     size: u32,
+    /// short-side: scale the shorter side, keep the centre square; squash: scale both sides on their own.
+    #[arg(long, default_value = "short-side")]
+    resize: Resize,
+    /// bilinear, bicubic, lanczos3 or box, each antialiased.
+    #[arg(long, default_value = "bilinear")]
+    filter: Filter,
+    /// EXIF orientation: ignore it, or apply it.
+    #[arg(long, default_value = "ignore")]
+    exif: Exif,
+    /// JPEGs whose data ends early: reject them, or pad them with grey.
+    #[arg(long, default_value = "reject")]
+    truncated: Truncated,
+    /// Images that cannot be used: reject and name them, or stop at the first.
+    #[arg(long, default_value = "reject")]
+    on_error: OnError,
+    /// Stop when more images than this are rejects: a number, or a share such as 0.5%.
+    #[arg(long, value_name = "N|P%")]
+    max_rejects: Option<MaxRejects>,
     /// Images planned for each shard.
     #[arg(long, value_name = "N", default_value_t = 4096)]
     shard_records: usize,
@@ -61,6 +82,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         codec: args.codec,
         quality: args.quality,
         size: args.size,
+        decode: DecodeOptions {
+            resize: args.resize,
+            filter: args.filter,
+            exif: args.exif,
+            truncated: args.truncated,
+        },
+        on_error: args.on_error,
+        max_rejects: args.max_rejects,
         shard_records: args.shard_records,
         seed: args.seed,
         threads: args.threads,

@@ -1,20 +1,40 @@
 //! JPEG, by zune-jpeg.
 
+use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Rgb, check_pixels};
+use super::options::{DecodeOptions, Exif, Truncated};
+use super::segments::Segments;
+use super::{Rgb, check_pixels, upright};
 use crate::reject::Reject;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, Reject> {
-    if let Some(name) = unsupported_frame(bytes) {
+/// Level of the pixels that a truncated image does not reach.
+const GREY: u8 = 128;
+
+pub(super) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Rgb, Reject> {
+    let segments = Segments::walk(bytes);
+    if let Some(name) = segments.unsupported() {
         return Err(Reject::UnsupportedJpeg(name));
     }
-    if is_truncated(bytes) {
+    let truncated = segments.truncated(bytes);
+    if truncated && (options.truncated == Truncated::Reject || segments.scan.is_none()) {
         return Err(Reject::Truncated);
     }
+    let image = pixels(bytes, truncated)?;
+    let orientation = match options.exif {
+        Exif::Ignore => None,
+        Exif::Apply => segments.exif.and_then(Orientation::from_exif_chunk),
+    };
+    Ok(match orientation {
+        Some(orientation) => upright(image, orientation),
+        None => image,
+    })
+}
+
+fn pixels(bytes: &[u8], truncated: bool) -> Result<Rgb, Reject> {
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::from(u16::MAX))
@@ -25,43 +45,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, Reject> {
     decoder.decode_headers().map_err(refused)?;
     let info = decoder.info().ok_or(Reject::NotAnImage)?;
     check_pixels(info.width.into(), info.height.into())?;
-    let mut pixels = vec![0; usize::from(info.width) * usize::from(info.height) * 3];
+    let mut pixels = vec![GREY; usize::from(info.width) * usize::from(info.height) * 3];
     if decoder.output_buffer_size() != Some(pixels.len()) {
         return Err(Reject::Damaged(
             "its colours cannot be turned into RGB".to_owned(),
         ));
     }
-    decoder.decode_into(&mut pixels).map_err(refused)?;
+    match decoder.decode_into(&mut pixels) {
+        Err(error) if !truncated => return Err(refused(error)),
+        // What a truncated image lacks stays grey.
+        _ => {}
+    }
     Ok(Rgb {
         width: info.width.into(),
         height: info.height.into(),
         pixels,
     })
-}
-
-/// Names the coding process of a frame header that the decoder does not know (ITU-T T.81, table
-/// B.1), by walking the segments up to it.
-fn unsupported_frame(bytes: &[u8]) -> Option<&'static str> {
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
-        match marker {
-            0xC0..=0xC2 | 0xDA => return None,
-            0xC3 => return Some("lossless"),
-            0xC5..=0xC7 => return Some("hierarchical"),
-            0xC9..=0xCB | 0xCD..=0xCF => return Some("arithmetic-coded"),
-            0xFF => at += 1,
-            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
-        }
-    }
-    None
-}
-
-/// Whether the end-of-image marker is missing behind the last scan. Inside of entropy-coded data
-/// neither marker can occur, since 0xFF is followed by a zero or a restart marker there.
-fn is_truncated(bytes: &[u8]) -> bool {
-    let last = |marker| bytes.windows(2).rposition(|pair| pair == [0xFF, marker]);
-    match (last(0xDA), last(0xD9)) {
-        (Some(scan), Some(end)) => end < scan,
-        _ => true,
-    }
 }

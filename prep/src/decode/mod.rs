@@ -1,20 +1,46 @@
 //! From the bytes of a file to RGB pixels at the size of a record.
 
+#[cfg(not(feature = "turbojpeg"))]
+mod baseline;
 mod jpeg;
+mod options;
 mod other;
+#[cfg(not(feature = "turbojpeg"))]
+mod planar;
+mod segments;
+#[cfg(feature = "turbojpeg")]
+mod turbo;
+#[cfg(not(feature = "turbojpeg"))]
+mod vectorise;
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::geometry::center_square;
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage};
+
+use crate::geometry::{CropBox, center_square};
 use crate::reject::Reject;
+#[cfg(not(feature = "turbojpeg"))]
+use baseline::{Baseline, Ordinary};
+#[cfg(not(feature = "turbojpeg"))]
+use planar::Planar;
+#[cfg(feature = "turbojpeg")]
+use turbo::Turbo;
+
+pub(crate) use options::choice;
+pub use options::{DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);
 /// beyond this an image is a decompression bomb for our purposes.
 pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
-pub(crate) const DECODER: &str = "zune-jpeg 0.5.15, image 0.25.10";
+#[cfg(not(feature = "turbojpeg"))]
+pub(crate) const DECODER: &str = "shardmill-jpeg 1, zune-jpeg 0.5.15, image 0.25.10";
+/// See above; the feature gives other pixels, so it has another name.
+#[cfg(feature = "turbojpeg")]
+pub(crate) const DECODER: &str = "turbojpeg 1.5.1, zune-jpeg 0.5.15, image 0.25.10";
 /// See [`DECODER`].
 pub(crate) const RESIZER: &str = "fast_image_resize 6.1.0";
 
@@ -30,46 +56,113 @@ pub(crate) struct Rgb {
 ///
 /// JPEG in every colour space that ImageNet holds (grayscale, YCbCr, RGB, CMYK and YCCK with Adobe's
 /// inversion), PNG, GIF, BMP and WebP whatever the file is called; 16-bit values are brought to 8,
-/// transparency is laid over white, and EXIF orientation is ignored.
+/// transparency is laid over white. The rest is as [`DecodeOptions`] say.
 pub struct ImageDecoder {
     size: u32,
+    options: DecodeOptions,
+    #[cfg(not(feature = "turbojpeg"))]
+    baseline: Baseline,
+    #[cfg(not(feature = "turbojpeg"))]
+    planar: Planar,
+    #[cfg(feature = "turbojpeg")]
+    turbo: Turbo,
     resizer: Resizer,
     record: Vec<u8>,
 }
 
 impl ImageDecoder {
-    /// A decoder that makes squares of `size` pixels a side.
+    /// A decoder that makes squares of `size` pixels a side, by the default options.
     #[must_use]
     pub fn new(size: u32) -> Self {
+        Self::with_options(size, DecodeOptions::default())
+    }
+
+    /// A decoder that makes squares of `size` pixels a side as `options` say.
+    #[must_use]
+    pub fn with_options(size: u32, options: DecodeOptions) -> Self {
         let bytes = size as usize * size as usize * 3;
         Self {
             size,
+            options,
+            #[cfg(not(feature = "turbojpeg"))]
+            baseline: Baseline::default(),
+            #[cfg(not(feature = "turbojpeg"))]
+            planar: Planar::default(),
+            #[cfg(feature = "turbojpeg")]
+            turbo: Turbo::default(),
             resizer: Resizer::new(),
             record: vec![0; bytes],
         }
     }
 
-    /// Decodes `bytes`, brings the shorter side to the decoder's size with an antialiased bilinear
-    /// filter and keeps the centre square: `size * size * 3` bytes of RGB, valid until the next call.
+    /// Decodes `bytes` and brings them to the decoder's size, by default the centre square of the
+    /// image: `size * size * 3` bytes of RGB, valid until the next call.
     ///
     /// # Errors
     /// The reason why the bytes cannot become a record.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<&[u8], Reject> {
-        let image = decode_rgb(bytes)?;
+        if self.decode_ordinary(bytes)?.is_some() {
+            return Ok(&self.record);
+        }
+        let image = decode_rgb(bytes, &self.options)?;
         self.resize(&image)?;
         Ok(&self.record)
     }
 
+    /// `None`, and nothing done, for what libjpeg-turbo is not given or refuses.
+    #[cfg(feature = "turbojpeg")]
+    fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
+        let jpeg = bytes.starts_with(&[0xFF, 0xD8, 0xFF]);
+        if !jpeg || self.options.exif != Exif::Ignore {
+            return Ok(None);
+        }
+        let Some(image) = self.turbo.decode(bytes)? else {
+            return Ok(None);
+        };
+        let resized = self.resize(&image);
+        self.turbo.recycle(image);
+        resized.map(Some)
+    }
+
+    /// `None`, and nothing done, for all but undamaged JPEGs of the common kind.
+    #[cfg(not(feature = "turbojpeg"))]
+    fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
+        let jpeg = bytes.starts_with(&[0xFF, 0xD8, 0xFF]);
+        let plain = jpeg && self.options.exif == Exif::Ignore;
+        let Some(image) = plain.then(|| Ordinary::new(bytes)).flatten() else {
+            return Ok(None);
+        };
+        let (width, height) = image.size();
+        check_pixels(width, height)?;
+        let crop = self.crop(width as u32, height as u32);
+        let region = planar::region(crop, self.size, &self.options, (width, height));
+        let Some(planes) = self.baseline.decode(&image, region) else {
+            return Ok(None);
+        };
+        let (resizer, record) = (&mut self.resizer, &mut self.record);
+        Ok(self
+            .planar
+            .resize(resizer, planes, crop, &self.options, record))
+    }
+
+    /// The region that becomes the record.
+    fn crop(&self, width: u32, height: u32) -> CropBox {
+        match self.options.resize {
+            Resize::ShortSide => center_square(width, height, self.size),
+            Resize::Squash => CropBox::whole(width, height),
+        }
+    }
+
     fn resize(&mut self, image: &Rgb) -> Result<(), Reject> {
         let refused = |error: &dyn std::fmt::Display| Reject::Damaged(error.to_string());
-        let crop = center_square(image.width, image.height, self.size);
+        let crop = self.crop(image.width, image.height);
         let source = ImageRef::new(image.width, image.height, &image.pixels, PixelType::U8x3)
             .map_err(|error| refused(&error))?;
         let mut target =
             Image::from_slice_u8(self.size, self.size, &mut self.record, PixelType::U8x3)
                 .map_err(|error| refused(&error))?;
         let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+            .resize_alg(ResizeAlg::Convolution(self.options.filter_type()))
             .crop(crop.left, crop.top, crop.width, crop.height);
         self.resizer
             .resize(&source, &mut target, &options)
@@ -77,11 +170,26 @@ impl ImageDecoder {
     }
 }
 
-fn decode_rgb(bytes: &[u8]) -> Result<Rgb, Reject> {
+fn decode_rgb(bytes: &[u8], options: &DecodeOptions) -> Result<Rgb, Reject> {
     match bytes {
         [] => Err(Reject::Empty),
-        [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes),
-        _ => other::decode(bytes),
+        [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes, options),
+        _ => other::decode(bytes, options),
+    }
+}
+
+/// Turns and mirrors an image.
+fn upright(image: Rgb, orientation: Orientation) -> Rgb {
+    if orientation == Orientation::NoTransforms {
+        return image;
+    }
+    let pixels = RgbImage::from_raw(image.width, image.height, image.pixels);
+    let mut turned = DynamicImage::ImageRgb8(pixels.expect("an image holds all of its pixels"));
+    turned.apply_orientation(orientation);
+    Rgb {
+        width: turned.width(),
+        height: turned.height(),
+        pixels: turned.into_rgb8().into_raw(),
     }
 }
 
@@ -98,5 +206,7 @@ fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
     }
 }
 
+#[cfg(test)]
+mod odd_tests;
 #[cfg(test)]
 mod tests;

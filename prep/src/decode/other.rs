@@ -1,13 +1,14 @@
 //! PNG, GIF, BMP and WebP, recognised by their first bytes and decoded by the image crate.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
-use image::{DynamicImage, ImageError, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits};
 
-use super::{PIXEL_LIMIT, Rgb, check_pixels};
+use super::options::{DecodeOptions, Exif};
+use super::{PIXEL_LIMIT, Rgb, check_pixels, upright};
 use crate::reject::Reject;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, Reject> {
+pub(super) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Rgb, Reject> {
     let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut decoding = reader().map_err(|error| Reject::Damaged(error.to_string()))?;
     if decoding.format().is_none() {
@@ -20,16 +21,26 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, Reject> {
     // Eight bytes a pixel hold 16-bit RGBA; as much again is room for the decoder itself.
     limits.max_alloc = Some(PIXEL_LIMIT as u64 * 16);
     decoding.limits(limits);
-    let image = decoding.decode().map_err(refused)?;
+    let mut decoder = decoding.into_decoder().map_err(refused)?;
+    // A broken EXIF block is no reason to refuse the picture.
+    let orientation = match options.exif {
+        Exif::Ignore => None,
+        Exif::Apply => decoder.orientation().ok(),
+    };
+    let image = DynamicImage::from_decoder(decoder).map_err(refused)?;
     let pixels = if image.color().has_alpha() {
         over_white(image)
     } else {
         image.into_rgb8().into_raw()
     };
-    Ok(Rgb {
+    let image = Rgb {
         width,
         height,
         pixels,
+    };
+    Ok(match orientation {
+        Some(orientation) => upright(image, orientation),
+        None => image,
     })
 }
 
@@ -46,10 +57,18 @@ fn over_white(image: DynamicImage) -> Vec<u8> {
 }
 
 fn refused(error: ImageError) -> Reject {
-    match error {
-        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Reject::Truncated
-        }
-        error => Reject::Damaged(error.to_string()),
+    // Some decoders keep the cause and some only its words.
+    let words = ["unexpected end of file", "failed to fill whole buffer"];
+    let text = error.to_string();
+    let early =
+        matches!(&error, ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof);
+    if early
+        || words
+            .iter()
+            .any(|words| text.to_lowercase().ends_with(words))
+    {
+        Reject::Truncated
+    } else {
+        Reject::Damaged(text)
     }
 }

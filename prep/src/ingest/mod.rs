@@ -2,6 +2,7 @@
 
 mod folder;
 mod journal;
+mod limit;
 mod merge;
 mod todo;
 mod worker;
@@ -23,7 +24,7 @@ use crate::options::{IngestOptions, Part};
 use crate::output::{bytes_per_record, check_space};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::reject::RejectLine;
+use crate::reject::{RejectLine, count_by_reason};
 use crate::source::{Reader, list};
 use folder::Folder;
 use journal::Head;
@@ -62,11 +63,7 @@ impl IngestSummary {
     /// Number of rejects for each reason.
     #[must_use]
     pub fn rejects_by_reason(&self) -> BTreeMap<&str, u64> {
-        let mut counts = BTreeMap::new();
-        for line in &self.rejects {
-            *counts.entry(&*line.reason).or_default() += 1;
-        }
-        counts
+        count_by_reason(&self.rejects)
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(options: &IngestOptions, reader: Reader) -> Result<Self, PrepError> {
         Ok(Self {
-            decoder: ImageDecoder::new(options.size),
+            decoder: ImageDecoder::with_options(options.size, options.decode),
             encoder: encoder(options)?,
             reader,
             bytes: Vec::new(),

@@ -11,13 +11,13 @@ use shardmill_formats::{
 
 use super::folder::Folder;
 use super::journal::ShardLine;
-use super::shape;
 use super::worker::{Outcome, Record};
+use super::{limit, shape};
 use crate::decode::{DECODER, RESIZER};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::output::{PART, sync_folder};
-use crate::plan::{FILTER, GEOMETRY, Plan};
+use crate::plan::Plan;
 use crate::reject::RejectLine;
 use crate::source::Layout;
 
@@ -59,6 +59,10 @@ struct OpenShard {
 impl Job<'_> {
     /// Writes what is sent. A shard that ends before its [`Message::End`] came is taken away.
     pub(super) fn write(&mut self, receiver: &Receiver<Message>) -> Result<(), PrepError> {
+        let images = self.folder.journal.head.manifest.source.images;
+        // Those of earlier runs count too.
+        let earlier = self.folder.journal.lines.iter();
+        let mut rejects: Vec<RejectLine> = earlier.flat_map(|line| line.rejects.clone()).collect();
         let mut open: Option<OpenShard> = None;
         for message in receiver {
             match message {
@@ -70,7 +74,11 @@ impl Job<'_> {
                     for outcome in outcomes {
                         match outcome {
                             Outcome::Record(record) => shard.append(&record)?,
-                            Outcome::Reject(line) => shard.rejects.push(line),
+                            Outcome::Reject(line) => {
+                                shard.rejects.push(line.clone());
+                                rejects.push(line);
+                                limit::check(self.options, images, &rejects)?;
+                            }
                         }
                     }
                 }
@@ -199,10 +207,12 @@ pub(super) fn manifest_head(
         height: options.size,
         width: options.size,
         preprocessing: Preprocessing {
-            geometry: GEOMETRY.to_owned(),
-            filter: FILTER.to_owned(),
+            geometry: options.decode.geometry().to_owned(),
+            filter: options.decode.filter().to_owned(),
             decoder: DECODER.to_owned(),
             resizer: RESIZER.to_owned(),
+            exif: options.decode.exif_noted(),
+            truncated: options.decode.truncated_noted(),
         },
         classes,
         splits: Default::default(),

@@ -212,6 +212,8 @@ pub(crate) fn handmade(folder: &Path, classes: &[&str], keys: &[&str]) {
             filter: text(),
             decoder: text(),
             resizer: text(),
+            exif: None,
+            truncated: None,
         },
         classes: classes
             .iter()

@@ -30,6 +30,8 @@ pub(crate) fn write(dir: &Path, classes: &[&str]) {
             filter: "none".to_owned(),
             decoder: "none".to_owned(),
             resizer: "none".to_owned(),
+            exif: None,
+            truncated: None,
         },
         classes: classes
             .iter()

@@ -1,0 +1,152 @@
+//! What an ordinary JPEG says before its data: one baseline frame (ITU-T T.81, annex B), one scan.
+
+use super::huffman::Table;
+
+/// Place of each coefficient within a block, in the order of the data (figure A.6); behind the last
+/// one any place will do, for runs that lead too far.
+pub(super) const ZIGZAG: [u8; 80] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
+    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
+    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
+    63, 63, 63, 63, 63, 63,
+];
+
+/// A colour component of the frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Component {
+    id: u8,
+    /// Blocks across and down in each unit of the scan.
+    pub(super) across: usize,
+    pub(super) down: usize,
+    pub(super) quantiser: usize,
+    pub(super) dc: usize,
+    pub(super) ac: usize,
+}
+
+/// Everything in front of the entropy-coded data.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// One, grey, or three: luminance and two colour differences.
+    pub(super) components: Vec<Component>,
+    /// Step sizes in row order.
+    pub(super) quantisers: [Option<[u16; 64]>; 4],
+    pub(super) dc: [Option<Box<Table>>; 4],
+    pub(super) ac: [Option<Box<Table>>; 4],
+    /// Units between restart markers; 0 for none.
+    pub(super) restart: usize,
+    /// Where the data begins.
+    pub(super) data: usize,
+}
+
+impl Header {
+    /// Reads the segments; `None` for anything out of the ordinary, which is left to others.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut header = Self::default();
+        let mut at = 2;
+        loop {
+            let &[0xFF, marker, high, low] = bytes.get(at..at + 4)? else {
+                return None;
+            };
+            let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
+            let body = bytes.get(at + 4..end)?;
+            match marker {
+                0xC0 => header.frame(body)?,
+                0xC4 => header.tables(body)?,
+                0xDB => header.steps(body)?,
+                0xDD => {
+                    header.restart = usize::from(u16::from_be_bytes(*body.first_chunk()?));
+                }
+                0xDA => {
+                    header.scan(body)?;
+                    header.data = end;
+                    return Some(header);
+                }
+                // Adobe's mark: only its YCbCr is ordinary.
+                0xEE if body.starts_with(b"Adobe") && body.get(11) != Some(&1) => return None,
+                0xE0..=0xEF | 0xFE => {}
+                _ => return None,
+            }
+            at = end;
+        }
+    }
+
+    fn frame(&mut self, body: &[u8]) -> Option<()> {
+        let &[8, h1, h0, w1, w0, count] = body.first_chunk()? else {
+            return None;
+        };
+        self.height = usize::from(u16::from_be_bytes([h1, h0]));
+        self.width = usize::from(u16::from_be_bytes([w1, w0]));
+        let listed = body.get(6..6 + 3 * usize::from(count))?;
+        if !self.components.is_empty() || self.width == 0 || self.height == 0 {
+            return None;
+        }
+        for part in listed.chunks_exact(3) {
+            self.components.push(Component {
+                id: part[0],
+                across: usize::from(part[1] >> 4),
+                down: usize::from(part[1] & 15),
+                quantiser: usize::from(part[2]),
+                ..Component::default()
+            });
+        }
+        match self.components.as_mut_slice() {
+            // The only component of a scan comes block by block, whatever its sampling says.
+            [grey] => (grey.across, grey.down) = (1, 1),
+            [luma, chroma @ ..] if chroma.len() == 2 => {
+                let once = chroma.iter().all(|part| (part.across, part.down) == (1, 1));
+                let even = matches!((luma.across, luma.down), (1 | 2 | 4, 1 | 2 | 4));
+                if !once || !even || luma.id == b'R' {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn steps(&mut self, mut body: &[u8]) -> Option<()> {
+        while let [which, rest @ ..] = body {
+            let (values, rest) = rest.split_first_chunk::<64>()?;
+            let mut steps = [0; 64];
+            for (&value, &place) in values.iter().zip(&ZIGZAG) {
+                steps[usize::from(place)] = u16::from(value);
+            }
+            *self.quantisers.get_mut(usize::from(*which))? = Some(steps);
+            body = rest;
+        }
+        Some(())
+    }
+
+    fn tables(&mut self, mut body: &[u8]) -> Option<()> {
+        while let [which, rest @ ..] = body {
+            let (counts, rest) = rest.split_first_chunk::<16>()?;
+            let symbols: usize = counts.iter().map(|&count| usize::from(count)).sum();
+            let (symbols, rest) = rest.split_at_checked(symbols)?;
+            let (kind, place) = (which >> 4, usize::from(which & 15));
+            let table = Some(Box::new(Table::new(counts, symbols, kind == 0)?));
+            match kind {
+                0 => *self.dc.get_mut(place)? = table,
+                1 => *self.ac.get_mut(place)? = table,
+                _ => return None,
+            }
+            body = rest;
+        }
+        Some(())
+    }
+
+    fn scan(&mut self, body: &[u8]) -> Option<()> {
+        let count = self.components.len();
+        if count == 0 || body.len() != 1 + 2 * count + 3 || usize::from(body[0]) != count {
+            return None;
+        }
+        for (component, part) in self.components.iter_mut().zip(body[1..].chunks_exact(2)) {
+            if part[0] != component.id {
+                return None;
+            }
+            (component.dc, component.ac) = (usize::from(part[1] >> 4), usize::from(part[1] & 15));
+        }
+        (body[1 + 2 * count..] == [0, 63, 0]).then_some(())
+    }
+}

@@ -1,0 +1,195 @@
+//! How the pixels of an image become a record.
+
+use fast_image_resize::FilterType;
+
+/// A value of an option that has no meaning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {option} {found:?}: use {expected}")]
+pub struct UnknownChoice {
+    /// Name of the option.
+    pub option: &'static str,
+    /// What was given.
+    pub found: String,
+    /// The names that have a meaning.
+    pub expected: String,
+}
+
+/// An enum whose values have names on the command line and in the manifest.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident, $option:literal {
+        $($(#[$value_doc:meta])* $value:ident = $text:literal,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum $name { $($(#[$value_doc])* $value,)+ }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$value),+];
+
+            /// The name on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$value => $text,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::decode::UnknownChoice;
+
+            fn from_str(name: &str) -> Result<Self, $crate::decode::UnknownChoice> {
+                let found = Self::ALL.iter().copied().find(|value| value.name() == name);
+                found.ok_or_else(|| $crate::decode::UnknownChoice {
+                    option: $option,
+                    found: name.to_owned(),
+                    expected: [$($text),+].join(", "),
+                })
+            }
+        }
+    };
+}
+pub(crate) use choice;
+
+choice! {
+    /// Which part of an image is kept, and in which shape.
+    Resize, "resize" {
+        /// The shorter side becomes the record's, the centre square is kept.
+        #[default]
+        ShortSide = "short-side",
+        /// The whole image, its two sides scaled on their own.
+        Squash = "squash",
+    }
+}
+
+choice! {
+    /// Filter of the resize, widened by the scale when shrinking, as Pillow does.
+    Filter, "filter" {
+        /// Triangle.
+        #[default]
+        Bilinear = "bilinear",
+        /// Catmull-Rom, a = -0.5.
+        Bicubic = "bicubic",
+        /// Windowed sinc of three lobes.
+        Lanczos3 = "lanczos3",
+        /// Mean over the pixel's area.
+        Box = "box",
+    }
+}
+
+choice! {
+    /// What is done with the orientation that a camera noted.
+    Exif, "exif" {
+        /// Nothing, as ImageNet's common readers do.
+        #[default]
+        Ignore = "ignore",
+        /// The picture is turned and mirrored upright before it is cropped.
+        Apply = "apply",
+    }
+}
+
+choice! {
+    /// What is done with a JPEG whose data ends before the picture does.
+    Truncated, "truncated" {
+        /// It is a reject.
+        #[default]
+        Reject = "reject",
+        /// It is kept: what the data does not reach is grey, or as the decoder left it.
+        Pad = "pad",
+    }
+}
+
+/// Settings of the decoder; the default is what torchvision does with `Resize` and `CenterCrop`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Which part is kept.
+    pub resize: Resize,
+    /// Filter of the resize.
+    pub filter: Filter,
+    /// Orientation.
+    pub exif: Exif,
+    /// Data that ends early.
+    pub truncated: Truncated,
+}
+
+impl DecodeOptions {
+    /// The geometry as the manifest says it.
+    pub(crate) const fn geometry(&self) -> &'static str {
+        match self.resize {
+            Resize::ShortSide => "short-side-center-crop",
+            Resize::Squash => "squash",
+        }
+    }
+
+    /// The filter as the manifest says it.
+    pub(crate) const fn filter(&self) -> &'static str {
+        match self.filter {
+            Filter::Bilinear => "bilinear-antialiased",
+            Filter::Bicubic => "bicubic-antialiased",
+            Filter::Lanczos3 => "lanczos3-antialiased",
+            Filter::Box => "box-antialiased",
+        }
+    }
+
+    /// The manifest's `exif`, which is left out where orientation is ignored.
+    pub(crate) fn exif_noted(&self) -> Option<String> {
+        (self.exif != Exif::default()).then(|| self.exif.name().to_owned())
+    }
+
+    /// The manifest's `truncated`, which is left out where such images are rejects.
+    pub(crate) fn truncated_noted(&self) -> Option<String> {
+        (self.truncated != Truncated::default()).then(|| self.truncated.name().to_owned())
+    }
+
+    /// How far the filter reaches, in pixels of the larger scale.
+    pub(super) const fn filter_reach(&self) -> f64 {
+        match self.filter {
+            Filter::Box => 0.5,
+            Filter::Bilinear => 1.0,
+            Filter::Bicubic => 2.0,
+            Filter::Lanczos3 => 3.0,
+        }
+    }
+
+    pub(super) const fn filter_type(&self) -> FilterType {
+        match self.filter {
+            Filter::Bilinear => FilterType::Bilinear,
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Lanczos3 => FilterType::Lanczos3,
+            Filter::Box => FilterType::Box,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for &filter in Filter::ALL {
+            assert_eq!(filter.name().parse(), Ok(filter));
+        }
+        let error = "nearest".parse::<Filter>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown filter \"nearest\": use bilinear, bicubic, lanczos3, box"
+        );
+    }
+
+    #[test]
+    fn the_default_is_noted_as_it_always_was() {
+        let options = DecodeOptions::default();
+        assert_eq!(options.geometry(), "short-side-center-crop");
+        assert_eq!(options.filter(), "bilinear-antialiased");
+        assert_eq!(
+            (options.exif_noted(), options.truncated_noted()),
+            (None, None)
+        );
+    }
+}
