@@ -209,4 +209,6 @@ fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
 #[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
+mod refused_tests;
+#[cfg(test)]
 mod tests;
