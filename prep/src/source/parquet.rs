@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::data_type::ByteArray;
@@ -31,7 +32,7 @@ pub(super) fn is_here(folder: &Path) -> bool {
 pub(super) fn list(source: &Path, out: &Path) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::Parquet);
     let files = files(source)?;
-    let tables = files.iter().map(|path| Table::open(path));
+    let tables = files.iter().map(|path| guarded(path, || Table::open(path)));
     let tables: Vec<Table<'_>> = tables.collect::<Result<_, _>>()?;
     let mut classes: Option<&Vec<String>> = None;
     for table in &tables {
@@ -52,7 +53,9 @@ pub(super) fn list(source: &Path, out: &Path) -> Result<Listing, PrepError> {
     }
     for (number, table) in tables.iter().enumerate() {
         let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
-        table.read(number as u32, labels, first_row, &mut spool, &mut samples)?;
+        guarded(table.path, || {
+            table.read(number as u32, labels, first_row, &mut spool, &mut samples)
+        })?;
     }
     let largest = samples.iter().map(|sample: &Sample| sample.label).max();
     let largest = largest.unwrap_or(NO_LABEL);
@@ -233,6 +236,12 @@ fn reader(path: &Path) -> Result<SerializedFileReader<File>, PrepError> {
     SerializedFileReader::new(file).map_err(|error| wrong(path, error.to_string()))
 }
 
+/// Makes an error of a panic: the crate that reads Parquet checks most of a damaged file, not all of it.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, PrepError>) -> Result<T, PrepError> {
+    let message = "it is damaged: the Parquet reader gave up on it";
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(wrong(path, message.to_owned())))
+}
+
 fn wrong(path: &Path, message: String) -> PrepError {
     PrepError::Source {
         path: path.to_owned(),
@@ -275,5 +284,34 @@ enum ReadError {
 impl From<ParquetError> for ReadError {
     fn from(error: ParquetError) -> Self {
         Self::Parquet(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_ilsvrc_become_its_synsets_and_others_their_own() {
+        let table = names::ilsvrc();
+        let mut names: Vec<String> = table.iter().map(|(_, words)| (*words).to_owned()).collect();
+        names[1] = "Goldfish".to_owned();
+        names[517] = "crane2".to_owned();
+        let mut words = BTreeMap::new();
+        let found = synsets(&names, &mut words);
+        assert!(
+            found
+                .values()
+                .map(String::as_str)
+                .eq(table.iter().map(|(synset, _)| *synset))
+        );
+        assert!(words.is_empty());
+        names.swap(0, 999);
+        names.rotate_left(1);
+        let found = synsets(&names, &mut words);
+        assert_eq!(found[&0], "Goldfish");
+        let found = synsets(&["a/b".to_owned(), "..".to_owned()], &mut words);
+        assert_eq!(found.into_values().collect::<Vec<_>>(), ["a_b", "0001"]);
+        assert_eq!(words["a_b"], "a/b");
     }
 }
