@@ -47,6 +47,7 @@ impl Default for Lanes {
 
 impl Lanes {
     /// Adds `LANES` bytes; two more must follow.
+    #[inline(always)]
     fn add(&mut self, bytes: &[u8]) {
         let (first, next, after) = (&bytes[..LANES], &bytes[1..=LANES], &bytes[2..LANES + 2]);
         for i in 0..LANES {
@@ -65,6 +66,7 @@ impl ChannelSums {
     ///
     /// # Panics
     /// If the length is not a multiple of three.
+    #[inline]
     pub fn add_image(&mut self, rgb: &[u8]) {
         assert!(
             rgb.len().is_multiple_of(3),

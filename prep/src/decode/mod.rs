@@ -10,7 +10,6 @@ mod planar;
 mod segments;
 #[cfg(feature = "turbojpeg")]
 mod turbo;
-#[cfg(not(feature = "turbojpeg"))]
 mod vectorise;
 
 use fast_image_resize::images::{Image, ImageRef};
@@ -30,6 +29,7 @@ use turbo::Turbo;
 
 pub(crate) use options::choice;
 pub use options::{DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
+pub(crate) use vectorise::vectorised;
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);
 /// beyond this an image is a decompression bomb for our purposes.

@@ -5,7 +5,7 @@ use pulp::{Arch, NullaryFnOnce};
 /// Runs `work`, which must be an `#[inline(always)]` closure to be compiled anew for each
 /// instruction set. No set contracts a multiplication and an addition, so all give the same bytes.
 #[inline(always)]
-pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(Work(work))
 }
 

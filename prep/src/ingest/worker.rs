@@ -3,7 +3,7 @@
 use shardmill_formats::{ChannelSums, Encoder, check_key};
 
 use super::encoder;
-use crate::decode::ImageDecoder;
+use crate::decode::{ImageDecoder, vectorised};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::reject::{Reject, RejectLine};
@@ -56,7 +56,10 @@ impl Worker {
             Err(reject) => return rejected(reject),
         };
         let mut sums = ChannelSums::default();
-        sums.add_image(rgb);
+        vectorised(
+            #[inline(always)]
+            || sums.add_image(rgb),
+        );
         let mut stored = Vec::new();
         self.encoder
             .encode(rgb, &mut stored)
