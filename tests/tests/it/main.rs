@@ -6,7 +6,6 @@ mod epochs; // batches of shards that prep made are the same on any number of th
 mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads
 mod interrupted; // a killed or divided ingest ends in the bytes of an undisturbed one
-mod interrupted; // a killed ingest leaves no half shard under a final name
 mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
 mod pillow; // records are what Pillow makes of the same images
