@@ -207,8 +207,12 @@ fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
-mod refused_tests;
+mod reject_tests;
+#[cfg(test)]
+mod test_kit;
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,24 @@
 
 use super::huffman::Table;
 
-/// Place of each coefficient within a block, in the order of the data (figure A.6); behind the last
-/// one any place will do, for runs that lead too far.
-pub(super) const ZIGZAG: [u8; 80] = [
+/// Place of each coefficient within a block, in the order of the data (figure A.6) but column by
+/// column, as the transform wants it; behind the last one any place will do, for runs that lead too
+/// far.
+pub(super) const ZIGZAG: [u8; 80] = turned([
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
     63, 63, 63, 63, 63, 63,
-];
+]);
+
+const fn turned(mut places: [u8; 80]) -> [u8; 80] {
+    let mut k = 0;
+    while k < places.len() {
+        places[k] = places[k] % 8 * 8 + places[k] / 8;
+        k += 1;
+    }
+    places
+}
 
 /// A colour component of the frame.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +40,7 @@ pub(super) struct Header {
     pub(super) height: usize,
     /// One, grey, or three: luminance and two colour differences.
     pub(super) components: Vec<Component>,
-    /// Step sizes in row order.
+    /// Step sizes, column by column.
     pub(super) quantisers: [Option<[u16; 64]>; 4],
     pub(super) dc: [Option<Box<Table>>; 4],
     pub(super) ac: [Option<Box<Table>>; 4],

@@ -133,7 +133,7 @@ impl<'a> Bits<'a> {
         self.at * 8 - self.count as usize
     }
 
-    /// Reads a block into `block`, all zeros before, in row order; gives the place behind the last
+    /// Reads a block into `block`, all zeros before, column by column; gives the place behind the last
     /// coefficient in the order of the data. `None` for data that is no block.
     #[inline(always)]
     pub(super) fn block(

@@ -253,3 +253,6 @@ fn unit(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

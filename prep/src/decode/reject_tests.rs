@@ -1,13 +1,9 @@
-//! What is refused, with the exact reason; and that damage of any kind is no more than that.
+//! Images that are refused, each with its exact reason, and what is made of truncated ones.
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb as Pixel, RgbImage};
-use jpeg_encoder::{ColorType, Encoder};
-use proptest::prelude::*;
 
-use super::odd_tests::{
-    SIZE, assert_near, decode_with, encoded, jpeg, middles, quarters, reject, rgb_jpeg,
-};
-use super::*;
+use super::test_kit::{decode_with, encoded, middles, quarters, reject, rgb_jpeg};
+use super::{DecodeOptions, Truncated};
 
 #[test]
 fn a_truncated_jpeg_is_a_reject_or_padded() {
@@ -115,34 +111,6 @@ fn coding_processes_that_no_decoder_knows_are_named() {
 }
 
 #[test]
-fn one_pixel_and_a_panorama() {
-    for format in [ImageFormat::Png, ImageFormat::Jpeg] {
-        let image = DynamicImage::ImageRgb8(RgbImage::from_pixel(1, 1, Pixel([120; 3])));
-        assert_near(&encoded(&image, format), [[120; 3]; 4], 1);
-        // The centre square of 20000 x 20 is 20 columns from 9990 on, the only blue ones.
-        let pixel = |x, _| {
-            Pixel(if (9_984..10_016).contains(&x) {
-                [20, 20, 220]
-            } else {
-                [200, 20, 20]
-            })
-        };
-        let wide = ImageBuffer::from_fn(20_000, 20, pixel);
-        let tall = image::imageops::rotate90(&wide);
-        assert_near(
-            &encoded(&DynamicImage::ImageRgb8(wide), format),
-            [[20, 20, 220]; 4],
-            8,
-        );
-        assert_near(
-            &encoded(&DynamicImage::ImageRgb8(tall), format),
-            [[20, 20, 220]; 4],
-            8,
-        );
-    }
-}
-
-#[test]
 fn bombs_are_refused_by_their_header() {
     let image = DynamicImage::ImageRgb8(quarters(16, 16));
     let patched = |format, at: usize, with: &[u8]| {
@@ -179,43 +147,5 @@ fn bombs_are_refused_by_their_header() {
                 "too-large: the image has {side}x{side} pixels, more than the limit of 100000000"
             )
         );
-    }
-}
-
-proptest! {
-    /// Whatever a stranger makes of a JPEG, it is a record or a reject, never a panic.
-    #[test]
-    fn a_damaged_jpeg_never_panics(
-        which in 0_usize..4,
-        at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        cut in prop::option::of(any::<prop::sample::Index>()),
-        pad in any::<bool>(),
-    ) {
-        let picture = quarters(61, 47);
-        let mut bytes = match which {
-            0 => rgb_jpeg(&picture),
-            1 => jpeg(picture.as_raw(), 61, 47, ColorType::Rgb, true),
-            2 => jpeg(DynamicImage::ImageRgb8(picture).into_luma8().as_raw(), 61, 47, ColorType::Luma, false),
-            _ => {
-                let mut out = Vec::new();
-                let mut encoder = Encoder::new(&mut out, 90);
-                encoder.set_restart_interval(3);
-                encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-                encoder.encode(picture.as_raw(), 61, 47, ColorType::Rgb).unwrap();
-                out
-            }
-        };
-        for (index, value) in at {
-            let place = index.index(bytes.len());
-            bytes[place] = value;
-        }
-        if let Some(cut) = cut {
-            bytes.truncate(cut.index(bytes.len()));
-        }
-        let truncated = if pad { Truncated::Pad } else { Truncated::Reject };
-        let options = DecodeOptions { truncated, ..DecodeOptions::default() };
-        if let Ok(record) = decode_with(&bytes, options) {
-            prop_assert_eq!(record.len(), (SIZE * SIZE * 3) as usize);
-        }
     }
 }
