@@ -53,6 +53,7 @@ fn every_chroma_subsampling_and_progressive_coding() {
     use jpeg_encoder::SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     for sampling in [F_1_1, F_2_1, F_1_2, F_2_2, F_4_1] {
         for (progressive, restart) in [(false, 0), (false, 3), (true, 0)] {
+            // The encoder and the general decoder, which 4:1:1 is left to, disagree about restarts.
             if sampling == F_4_1 && restart > 0 {
                 continue;
             }

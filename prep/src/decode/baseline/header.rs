@@ -106,7 +106,8 @@ impl Header {
             [grey] => (grey.across, grey.down) = (1, 1),
             [luma, chroma @ ..] if chroma.len() == 2 => {
                 let once = chroma.iter().all(|part| (part.across, part.down) == (1, 1));
-                let even = matches!((luma.across, luma.down), (1 | 2 | 4, 1 | 2 | 4));
+                // The samplings that cameras and libjpeg write; rarer ones are the general decoder's.
+                let even = matches!((luma.across, luma.down), (1 | 2, 1 | 2));
                 if !once || !even || luma.id == b'R' {
                     return None;
                 }
