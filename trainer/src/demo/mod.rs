@@ -20,6 +20,7 @@ use shardmill_prep::{IngestOptions, ingest};
 use crate::config::Recipe;
 use crate::model_config::ModelConfig;
 use crate::report::Display;
+use crate::schedule::ScheduleConfig;
 use crate::tally::Scores;
 use crate::train::{TrainOptions, train};
 
@@ -113,7 +114,7 @@ pub fn run(options: &DemoOptions) -> Result<DemoOutcome> {
     training.seed = options.seed;
     training.recipe = Recipe {
         epochs: options.epochs,
-        ..demo_recipe()
+        ..demo_recipe(options.epochs)
     };
     training.model = ModelConfig {
         width: DEMO_WIDTH,
@@ -165,11 +166,15 @@ pub fn run(options: &DemoOptions) -> Result<DemoOutcome> {
 
 /// The paper's recipe but for what a thousand images of a few classes want: smaller batches, so that
 /// there are enough steps, and a rate at which the loss leaves ln(classes); at the paper's 0.01 it
-/// stays there.
-fn demo_recipe() -> Recipe {
+/// stays there. The rate falls for the last third, since so short a run must not end on a spike.
+fn demo_recipe(epochs: u64) -> Recipe {
     Recipe {
         batch_size: 32,
         lr: 0.003,
+        schedule: ScheduleConfig::Steps {
+            factor: 10.0,
+            milestones: vec![(epochs * 2 / 3).max(1)],
+        },
         ..Recipe::default()
     }
 }
