@@ -57,6 +57,7 @@ mod philox;
 pub mod schema;
 mod shape;
 mod statistics;
+mod stream_hash;
 mod sums;
 mod writer;
 

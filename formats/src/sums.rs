@@ -18,55 +18,50 @@ pub struct ChannelSums {
     pub products: [u64; 6],
 }
 
-/// Pixels that fit into 32-bit sums of products: `255 * 255 * BLOCK < 2^32`.
-const BLOCK: usize = 65_536;
+/// Pixels whose products add up in 32 bits: `255 * 255 * BLOCK < 2^31`. Three planes of 16-bit values
+/// stay in the first cache.
+const BLOCK: usize = 1024;
 
-/// Bytes added at once: a multiple of 3, so that a lane is always of the same channel, and of the
-/// width of vectors.
-const LANES: usize = 48;
+/// A block of pixels, channel by channel, so that the compiler makes each sum of products of
+/// instructions that multiply and add pairs of 16-bit values.
+struct Planes([[i16; BLOCK]; 3]);
 
-/// Sums over bytes that are `LANES` apart, in loops that the compiler turns into vector instructions.
-struct Lanes {
-    sum: [u32; LANES],
-    /// Products of each byte with itself, the next one and the one after.
-    same: [u32; LANES],
-    next: [u32; LANES],
-    after: [u32; LANES],
-}
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self {
-            sum: [0; LANES],
-            same: [0; LANES],
-            next: [0; LANES],
-            after: [0; LANES],
-        }
-    }
-}
-
-impl Lanes {
-    /// Adds `LANES` bytes; two more must follow.
+impl Planes {
+    /// Zeros stand for the pixels that are missing from a short block.
     #[inline(always)]
-    fn add(&mut self, bytes: &[u8]) {
-        let (first, next, after) = (&bytes[..LANES], &bytes[1..=LANES], &bytes[2..LANES + 2]);
-        for i in 0..LANES {
-            let [a, b, c] = [first[i], next[i], after[i]].map(u16::from);
-            self.sum[i] += u32::from(a);
-            // 255 * 255 is below 2^16.
-            self.same[i] += u32::from(a * a);
-            self.next[i] += u32::from(a * b);
-            self.after[i] += u32::from(a * c);
+    fn of(rgb: &[u8]) -> Self {
+        let mut planes = [[0; BLOCK]; 3];
+        let [red, green, blue] = &mut planes;
+        let (pixels, _) = rgb.as_chunks::<3>();
+        for (((pixel, red), green), blue) in pixels.iter().zip(red).zip(green).zip(blue) {
+            *red = i16::from(pixel[0]);
+            *green = i16::from(pixel[1]);
+            *blue = i16::from(pixel[2]);
         }
+        Self(planes)
+    }
+
+    #[inline(always)]
+    fn sum(&self, channel: usize) -> u64 {
+        let sum: i32 = self.0[channel].iter().map(|&value| i32::from(value)).sum();
+        sum as u64
+    }
+
+    #[inline(always)]
+    fn product(&self, a: usize, b: usize) -> u64 {
+        let pairs = self.0[a].iter().zip(&self.0[b]);
+        let sum: i32 = pairs.map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
+        sum as u64
     }
 }
 
 impl ChannelSums {
-    /// Adds the pixels of an image, `rgb` being interleaved R, G, B bytes.
+    /// Adds the pixels of an image, `rgb` being interleaved R, G, B bytes. It is compiled into its
+    /// caller, and so for the vectors that the caller is compiled for.
     ///
     /// # Panics
     /// If the length is not a multiple of three.
-    #[inline]
+    #[inline(always)]
     pub fn add_image(&mut self, rgb: &[u8]) {
         assert!(
             rgb.len().is_multiple_of(3),
@@ -74,53 +69,16 @@ impl ChannelSums {
             rgb.len()
         );
         for block in rgb.chunks(3 * BLOCK) {
-            let mut lanes = Lanes::default();
-            // Two bytes behind a chunk are needed, so the last one is left to the plain loop.
-            let whole = (block.len() / LANES).saturating_sub(1) * LANES;
-            for at in (0..whole).step_by(LANES) {
-                lanes.add(&block[at..at + LANES + 2]);
+            let planes = Planes::of(block);
+            for channel in 0..3 {
+                self.sum[channel] += planes.sum(channel);
             }
-            self.add_lanes(&lanes);
-            self.add_pixels(&block[whole..]);
-            self.pixels += (block.len() / 3) as u64;
-        }
-    }
-
-    /// Adds up what the lanes hold: lane i belongs to the channel i modulo 3.
-    fn add_lanes(&mut self, lanes: &Lanes) {
-        for (i, ((&sum, &same), (&next, &after))) in lanes
-            .sum
-            .iter()
-            .zip(&lanes.same)
-            .zip(lanes.next.iter().zip(&lanes.after))
-            .enumerate()
-        {
-            let channel = i % 3;
-            self.sum[channel] += u64::from(sum);
-            self.products[[0, 3, 5][channel]] += u64::from(same);
-            match channel {
-                0 => {
-                    self.products[1] += u64::from(next);
-                    self.products[2] += u64::from(after);
-                }
-                1 => self.products[4] += u64::from(next),
-                _ => {}
+            let pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
+            for (total, (a, b)) in self.products.iter_mut().zip(pairs) {
+                *total += planes.product(a, b);
             }
         }
-    }
-
-    /// Adds pixels one by one, their number apart.
-    fn add_pixels(&mut self, rgb: &[u8]) {
-        for pixel in rgb.chunks_exact(3) {
-            let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u64::from);
-            for (total, value) in self.sum.iter_mut().zip([r, g, b]) {
-                *total += value;
-            }
-            let products = [r * r, r * g, r * b, g * g, g * b, b * b];
-            for (total, value) in self.products.iter_mut().zip(products) {
-                *total += value;
-            }
-        }
+        self.pixels += (rgb.len() / 3) as u64;
     }
 
     /// Adds what another has summed.
@@ -197,17 +155,33 @@ mod tests {
         assert_eq!(whole.to_string().parse(), Ok(whole));
     }
 
+    /// Adds pixels one by one.
+    fn naive(rgb: &[u8]) -> ChannelSums {
+        let mut sums = ChannelSums::default();
+        for pixel in rgb.chunks_exact(3) {
+            let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u64::from);
+            sums.pixels += 1;
+            for (total, value) in sums.sum.iter_mut().zip([r, g, b]) {
+                *total += value;
+            }
+            let products = [r * r, r * g, r * b, g * g, g * b, b * b];
+            for (total, value) in sums.products.iter_mut().zip(products) {
+                *total += value;
+            }
+        }
+        sums
+    }
+
     #[test]
-    fn lanes_match_naive_at_every_length() {
-        let rgb: Vec<u8> = (0..3 * 100_u32)
+    fn blocks_match_naive_at_every_length() {
+        let rgb: Vec<u8> = (0..3 * (2 * BLOCK as u32 + 2))
             .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
             .collect();
-        for pixels in 0..100 {
-            let (mut found, mut naive) = (ChannelSums::default(), ChannelSums::default());
+        let edges = [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1];
+        for pixels in (0..100).chain(edges) {
+            let mut found = ChannelSums::default();
             found.add_image(&rgb[..3 * pixels]);
-            naive.add_pixels(&rgb[..3 * pixels]);
-            naive.pixels = pixels as u64;
-            assert_eq!(found, naive, "{pixels}");
+            assert_eq!(found, naive(&rgb[..3 * pixels]), "{pixels}");
         }
     }
 

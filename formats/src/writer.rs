@@ -1,7 +1,7 @@
 //! Writes a shard as a stream; only the index is kept in memory.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 use crate::checksum::{crc32c, crc32c_of_parts};
 use crate::codec::Codec;
@@ -12,6 +12,7 @@ use crate::schema::{
     CHECKSUMS, DATA_ALIGNMENT, IMAGES, KEY_OFFSETS, KEYS, LABELS, OFFSETS, PAD, RECORDS,
     TENSOR_ALIGNMENT, UNLABELLED,
 };
+use crate::stream_hash::StreamHash;
 use crate::sums::ChannelSums;
 
 /// Why a shard could not be written.
@@ -70,6 +71,7 @@ pub struct ShardSummary {
 /// Appends records to a shard; [`finish`](Self::finish) writes the index and patches the header.
 pub struct ShardWriter<W> {
     out: W,
+    hash: StreamHash,
     metadata: ShardMetadata,
     data_start: u64,
     offsets: Vec<i64>,
@@ -79,7 +81,7 @@ pub struct ShardWriter<W> {
     key_offsets: Vec<i64>,
 }
 
-impl<W: Read + Write + Seek> ShardWriter<W> {
+impl<W: Write + Seek> ShardWriter<W> {
     /// Starts a shard at the beginning of `out`, which is empty and open for reading too: the
     /// file's hash is taken at the end, since its first bytes are written last.
     ///
@@ -105,6 +107,7 @@ impl<W: Read + Write + Seek> ShardWriter<W> {
         out.seek(SeekFrom::Start(data_start))?;
         Ok(Self {
             out,
+            hash: StreamHash::new(data_start as usize),
             metadata,
             data_start,
             offsets: vec![0],
@@ -152,6 +155,7 @@ impl<W: Read + Write + Seek> ShardWriter<W> {
             });
         }
         self.out.write_all(stored)?;
+        self.hash.update(stored);
         self.offsets.push(self.data_len() + stored.len() as i64);
         self.labels.push(label);
         self.checksums.push(crc32c(stored));
@@ -181,17 +185,15 @@ impl<W: Read + Write + Seek> ShardWriter<W> {
         front.append(&mut header);
         let tail = self.tail(&tensors);
         self.out.write_all(&tail)?;
+        self.hash.update(&tail);
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&front)?;
         self.out.flush()?;
-        self.out.seek(SeekFrom::Start(0))?;
-        let mut hash = blake3::Hasher::new();
-        io::copy(&mut self.out, &mut hash)?;
         let summary = ShardSummary {
             records: sizes.records,
             bytes: self.data_start + sizes.data + tail.len() as u64,
             index_crc32c: crc32c_of_parts(&[&front, &tail]),
-            blake3: hash.finalize().to_hex().to_string(),
+            blake3: self.hash.finish(&front).to_hex().to_string(),
         };
         Ok((self.out, summary))
     }

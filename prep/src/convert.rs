@@ -80,7 +80,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Manifest, PrepError> {
         options.codec, encode.jpeg_quality, encode.zstd_level
     );
     let fingerprint = fingerprint(&manifest, &work);
-    let crew = Crew::new(options.threads)?;
+    let crew = Crew::new(options.threads);
     let progress = Progress::new("convert", records, options.progress);
     let mut output = Output::create(&options.out)?;
     let mut converted = Manifest {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 use serde::Serialize;
 use shardmill_formats::Codec;
 
+use crate::crew::Crew;
 use crate::error::PrepError;
 use crate::ingest::{Outcome, Worker, check_options, reader_root};
 use crate::options::IngestOptions;
@@ -69,35 +68,30 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
         .flat_map(|split| &split.entries)
         .step_by(every);
     let chosen: Vec<&Entry> = chosen.collect();
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build();
-    let pool = pool.map_err(|error| PrepError::Threads {
-        threads: options.threads,
-        message: error.to_string(),
-    })?;
     let (mut codecs, mut rejects) = (Vec::new(), 0);
     for codec in Codec::ALL {
         let options = IngestOptions {
             codec,
             ..options.clone()
         };
-        // An error of making a worker shows here, once.
-        Worker::new(&options, reader.clone())?;
-        let init = || Worker::new(&options, reader.clone()).ok();
-        // `None` stands for a reject.
-        let one = |worker: &mut Option<Worker>, entry: &&Entry| match worker {
-            Some(worker) => worker.run(entry).map(|outcome| match outcome {
-                Outcome::Record(record) => Some(record.stored.len() as u64),
-                Outcome::Reject(_) => None,
-            }),
-            None => Ok(None),
-        };
+        let crew = Crew::new(options.threads);
         let start = Instant::now();
-        let sizes: Vec<Option<u64>> = pool.install(|| {
-            let outcomes = chosen.par_iter().map_init(init, one);
-            outcomes.collect::<Result<_, PrepError>>()
-        })?;
+        // `None` stands for a reject.
+        let mut sizes = Vec::new();
+        crew.in_order(
+            &chosen,
+            || Worker::new(&options, reader.clone()),
+            |worker, entry| {
+                Ok(match worker.run(entry)? {
+                    Outcome::Record(record) => Some(record.stored.len() as u64),
+                    Outcome::Reject(_) => None,
+                })
+            },
+            |size| {
+                sizes.push(size);
+                Ok(())
+            },
+        )?;
         let share = total as f64 / chosen.len() as f64;
         rejects = sizes.iter().filter(|size| size.is_none()).count();
         let bytes: u64 = sizes.iter().flatten().sum();
@@ -114,7 +108,7 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
         ignored: listing.ignored,
         sample: chosen.len(),
         sample_rejects: rejects,
-        threads: pool.current_num_threads(),
+        threads: Crew::<()>::new(options.threads).threads(),
         codecs,
     })
 }

@@ -24,6 +24,7 @@ mod error;
 mod estimate;
 mod export;
 mod extract;
+mod flusher;
 mod geometry;
 mod ingest;
 mod inspect;

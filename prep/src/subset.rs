@@ -86,7 +86,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Manifest, PrepError> {
         options.seed
     );
     let fingerprint = fingerprint(&manifest, &work);
-    let crew = Crew::new(options.threads)?;
+    let crew = Crew::new(options.threads);
     let progress = Progress::new("subset", choice.records, options.progress);
     let mut output = Output::create(&options.out)?;
     let mut part = Manifest {

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 use serde::Serialize;
 use shardmill_formats::{Decoder, Manifest, ShardEntry, ShardIndex};
 
+use crate::crew::Crew;
 use crate::dataset::read_manifest;
 use crate::error::PrepError;
 use crate::progress::Progress;
@@ -46,33 +45,30 @@ pub struct Verification {
 /// A folder without a readable manifest. Faults in shards are part of the result.
 pub fn verify(folder: &Path, threads: usize, show: bool) -> Result<Verification, PrepError> {
     let (_, manifest) = read_manifest(folder)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| PrepError::Threads {
-            threads,
-            message: error.to_string(),
-        })?;
     let splits = manifest.splits.iter();
     let shards: Vec<(&str, &ShardEntry)> = splits
         .flat_map(|(name, split)| split.shards.iter().map(move |shard| (name.as_str(), shard)))
         .collect();
     let records = shards.iter().map(|(_, shard)| shard.records).sum();
     let progress = Progress::new("verify", records, show);
-    let check = |(split, entry): &(&str, &ShardEntry)| {
-        let part = check_shard(folder, &manifest, split, entry);
-        progress.add(entry.records);
-        part
-    };
-    let parts: Vec<Verification> = pool.install(|| shards.par_iter().map(check).collect());
-    progress.finish();
     let mut total = Verification::default();
-    for part in parts {
-        total.shards += part.shards;
-        total.records += part.records;
-        total.bytes += part.bytes;
-        total.faults.extend(part.faults);
-    }
+    Crew::new(threads).in_order(
+        &shards,
+        || Ok(()),
+        |(), (split, entry)| {
+            let part = check_shard(folder, &manifest, split, entry);
+            progress.add(entry.records);
+            Ok(part)
+        },
+        |part| {
+            total.shards += part.shards;
+            total.records += part.records;
+            total.bytes += part.bytes;
+            total.faults.extend(part.faults);
+            Ok(())
+        },
+    )?;
+    progress.finish();
     Ok(total)
 }
 

@@ -1,15 +1,12 @@
 //! From the bytes of a file to RGB pixels at the size of a record.
 
-#[cfg(not(feature = "turbojpeg"))]
 mod baseline;
 mod jpeg;
 mod options;
 mod other;
-#[cfg(not(feature = "turbojpeg"))]
 mod planar;
 mod segments;
-#[cfg(feature = "turbojpeg")]
-mod turbo;
+mod upsample;
 mod vectorise;
 
 use fast_image_resize::images::{Image, ImageRef};
@@ -20,12 +17,8 @@ use image::{DynamicImage, RgbImage};
 
 use crate::geometry::{CropBox, center_square};
 use crate::reject::Reject;
-#[cfg(not(feature = "turbojpeg"))]
 use baseline::{Baseline, Ordinary};
-#[cfg(not(feature = "turbojpeg"))]
 use planar::Planar;
-#[cfg(feature = "turbojpeg")]
-use turbo::Turbo;
 
 pub(crate) use options::choice;
 pub use options::{DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
@@ -36,11 +29,7 @@ pub(crate) use vectorise::vectorised;
 pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
-#[cfg(not(feature = "turbojpeg"))]
-pub(crate) const DECODER: &str = "shardmill-jpeg 1, zune-jpeg 0.5.15, image 0.25.10";
-/// See above; the feature gives other pixels, so it has another name.
-#[cfg(feature = "turbojpeg")]
-pub(crate) const DECODER: &str = "turbojpeg 1.5.1, zune-jpeg 0.5.15, image 0.25.10";
+pub(crate) const DECODER: &str = "shardmill-jpeg 2, zune-jpeg 0.5.15, image 0.25.10";
 /// See [`DECODER`].
 pub(crate) const RESIZER: &str = "fast_image_resize 6.1.0";
 
@@ -60,12 +49,8 @@ pub(crate) struct Rgb {
 pub struct ImageDecoder {
     size: u32,
     options: DecodeOptions,
-    #[cfg(not(feature = "turbojpeg"))]
     baseline: Baseline,
-    #[cfg(not(feature = "turbojpeg"))]
     planar: Planar,
-    #[cfg(feature = "turbojpeg")]
-    turbo: Turbo,
     resizer: Resizer,
     record: Vec<u8>,
 }
@@ -84,12 +69,8 @@ impl ImageDecoder {
         Self {
             size,
             options,
-            #[cfg(not(feature = "turbojpeg"))]
             baseline: Baseline::default(),
-            #[cfg(not(feature = "turbojpeg"))]
             planar: Planar::default(),
-            #[cfg(feature = "turbojpeg")]
-            turbo: Turbo::default(),
             resizer: Resizer::new(),
             record: vec![0; bytes],
         }
@@ -109,23 +90,7 @@ impl ImageDecoder {
         Ok(&self.record)
     }
 
-    /// `None`, and nothing done, for what libjpeg-turbo is not given or refuses.
-    #[cfg(feature = "turbojpeg")]
-    fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
-        let jpeg = bytes.starts_with(&[0xFF, 0xD8, 0xFF]);
-        if !jpeg || self.options.exif != Exif::Ignore {
-            return Ok(None);
-        }
-        let Some(image) = self.turbo.decode(bytes)? else {
-            return Ok(None);
-        };
-        let resized = self.resize(&image);
-        self.turbo.recycle(image);
-        resized.map(Some)
-    }
-
     /// `None`, and nothing done, for all but undamaged JPEGs of the common kind.
-    #[cfg(not(feature = "turbojpeg"))]
     fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
         let jpeg = bytes.starts_with(&[0xFF, 0xD8, 0xFF]);
         let plain = jpeg && self.options.exif == Exif::Ignore;

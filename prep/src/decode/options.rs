@@ -147,7 +147,6 @@ impl DecodeOptions {
     }
 
     /// How far the filter reaches, in pixels of the larger scale.
-    #[cfg(not(feature = "turbojpeg"))]
     pub(super) const fn filter_reach(&self) -> f64 {
         match self.filter {
             Filter::Box => 0.5,

@@ -193,7 +193,7 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     let make = || Worker::new(options, &manifest);
     // Bad options are found before anything is made.
     drop(make()?);
-    let crew = Crew::new(options.threads)?;
+    let crew = Crew::new(options.threads);
     let progress = Progress::new("export", records, options.progress);
     let tree = Tree::create(&options.out)?;
     let mut sink = match options.format {

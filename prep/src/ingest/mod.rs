@@ -10,15 +10,14 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use rayon::ThreadPoolBuilder;
 use shardmill_formats::{Encoder, Manifest, RecordShape};
 
 pub use merge::merge;
 pub(crate) use worker::{Outcome, Worker};
 
+use crate::crew::Crew;
 use crate::error::PrepError;
 use crate::options::{IngestOptions, Part};
 use crate::output::{bytes_per_record, check_space};
@@ -28,7 +27,7 @@ use crate::reject::{RejectLine, count_by_reason};
 use crate::source::{Reader, list};
 use folder::Folder;
 use journal::Head;
-use todo::{Todo, decode};
+use todo::Todo;
 use writer::Job;
 
 /// Name of the file that lists rejects.
@@ -134,33 +133,24 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     };
     let mut folder = Folder::take(&options.out, head, &names)?;
     let todo = Todo::new(&plan, &folder.journal);
-    let needed = todo.images * bytes_per_record(options.codec, shape(options));
+    let images = todo.images.len() as u64;
+    let needed = images * bytes_per_record(options.codec, shape(options));
     check_space(&options.out, needed)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|error| PrepError::Threads {
-            threads: options.threads,
-            message: error.to_string(),
-        })?;
-    let progress = Progress::new("ingest", todo.images, options.progress);
+    let progress = Progress::new("ingest", images, options.progress);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
-    std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(1);
-        let mut job = Job {
-            options,
-            plan: &plan,
-            folder: &mut folder,
-        };
-        let writer = scope.spawn(move || job.write(&receiver));
-        let decoded = pool.install(|| decode(options, &todo, &reader, &sender, &progress));
-        drop(sender);
-        let written = writer
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // When the writer fails, decoding stops for want of a listener: its error is the cause.
-        written.and(decoded)
-    })?;
+    let crew = Crew::new(options.threads);
+    let mut job = Job::new(options, &plan, &todo.shards, &mut folder);
+    crew.in_order(
+        &todo.images,
+        || Worker::new(options, reader.clone()),
+        |worker, entry| {
+            let outcome = worker.run(entry)?;
+            progress.add(1);
+            Ok(outcome)
+        },
+        |outcome| job.take(outcome),
+    )?;
+    drop(job);
     progress.finish();
     if options.part != Part::WHOLE {
         return Ok(Ingested::Part {

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
 
 use shardmill_formats::{
     ChannelSums, Class, Codec, Manifest, Preprocessing, Rejects, ShardEntry, ShardMetadata,
@@ -15,11 +14,15 @@ use super::worker::{Outcome, Record};
 use super::{limit, shape};
 use crate::decode::{DECODER, RESIZER};
 use crate::error::PrepError;
+use crate::flusher::Flusher;
 use crate::options::IngestOptions;
 use crate::output::{PART, sync_folder};
 use crate::plan::Plan;
 use crate::reject::RejectLine;
 use crate::source::Layout;
+
+/// Bytes written between two flushes.
+const FLUSH_EVERY: usize = 32 << 20;
 
 /// A shard's place in the plan.
 #[derive(Clone, Copy)]
@@ -31,18 +34,17 @@ pub(super) struct ShardPlace {
     pub(super) shards: usize,
 }
 
-/// What the decoding side tells the writing side.
-pub(super) enum Message {
-    Shard(ShardPlace),
-    Records(Vec<Outcome>),
-    /// The shard has all its records.
-    End,
-}
-
+/// Takes what became of the images, in plan order, and makes shards of it.
 pub(super) struct Job<'a> {
-    pub(super) options: &'a IngestOptions,
-    pub(super) plan: &'a Plan,
-    pub(super) folder: &'a mut Folder,
+    options: &'a IngestOptions,
+    plan: &'a Plan,
+    folder: &'a mut Folder,
+    /// The shards to make, with the number of images of each.
+    shards: std::slice::Iter<'a, (ShardPlace, usize)>,
+    open: Option<OpenShard>,
+    /// All of this ingest, those of earlier runs too.
+    rejects: Vec<RejectLine>,
+    flusher: Flusher,
 }
 
 /// A shard that is being written. Dropped unfinished, it takes its file away.
@@ -54,46 +56,64 @@ struct OpenShard {
     writer: Option<ShardWriter<File>>,
     sums: ChannelSums,
     rejects: Vec<RejectLine>,
+    /// Images that are still to come.
+    left: usize,
+    /// Bytes since the last flush was asked for.
+    unflushed: usize,
 }
 
-impl Job<'_> {
-    /// Writes what is sent. A shard that ends before its [`Message::End`] came is taken away.
-    pub(super) fn write(&mut self, receiver: &Receiver<Message>) -> Result<(), PrepError> {
-        let images = self.folder.journal.head.manifest.source.images;
-        // Those of earlier runs count too.
-        let earlier = self.folder.journal.lines.iter();
-        let mut rejects: Vec<RejectLine> = earlier.flat_map(|line| line.rejects.clone()).collect();
-        let mut open: Option<OpenShard> = None;
-        for message in receiver {
-            match message {
-                Message::Shard(place) => open = Some(self.open(place)?),
-                Message::Records(outcomes) => {
-                    let shard = open
-                        .as_mut()
-                        .expect("a shard is opened before its records come");
-                    for outcome in outcomes {
-                        match outcome {
-                            Outcome::Record(record) => shard.append(&record)?,
-                            Outcome::Reject(line) => {
-                                shard.rejects.push(line.clone());
-                                rejects.push(line);
-                                limit::check(self.options, images, &rejects)?;
-                            }
-                        }
-                    }
-                }
-                Message::End => {
-                    let shard = open.take().expect("a shard is opened before it ends");
-                    let line = self.close(shard)?;
-                    self.folder.journal.append(line)?;
-                    self.folder.keep();
-                }
+impl<'a> Job<'a> {
+    pub(super) fn new(
+        options: &'a IngestOptions,
+        plan: &'a Plan,
+        shards: &'a [(ShardPlace, usize)],
+        folder: &'a mut Folder,
+    ) -> Self {
+        let earlier = folder.journal.lines.iter();
+        let rejects = earlier.flat_map(|line| line.rejects.clone()).collect();
+        Self {
+            options,
+            plan,
+            folder,
+            shards: shards.iter(),
+            open: None,
+            rejects,
+            flusher: Flusher::new(),
+        }
+    }
+
+    /// Takes the next image. The first one of a shard opens it, and the last one finishes it and names
+    /// it in the journal; a shard that is never finished is taken away.
+    pub(super) fn take(&mut self, outcome: Outcome) -> Result<(), PrepError> {
+        let mut shard = match self.open.take() {
+            Some(shard) => shard,
+            None => {
+                let next = self.shards.next();
+                let &(place, images) = next.expect("the shards have room for every image");
+                self.begin(place, images)?
+            }
+        };
+        match outcome {
+            Outcome::Record(record) => shard.append(&record, &self.flusher)?,
+            Outcome::Reject(line) => {
+                shard.rejects.push(line.clone());
+                self.rejects.push(line);
+                let images = self.folder.journal.head.manifest.source.images;
+                limit::check(self.options, images, &self.rejects)?;
             }
         }
+        shard.left -= 1;
+        if shard.left > 0 {
+            self.open = Some(shard);
+            return Ok(());
+        }
+        let line = self.close(shard)?;
+        self.folder.journal.append(line)?;
+        self.folder.keep();
         Ok(())
     }
 
-    fn open(&self, place: ShardPlace) -> Result<OpenShard, PrepError> {
+    fn begin(&self, place: ShardPlace, images: usize) -> Result<OpenShard, PrepError> {
         let split = self.plan.splits[place.split].name;
         let name = shard_file_name(split, place.shard, place.shards);
         let part = self.folder.path().join(format!("{name}.{PART}"));
@@ -110,6 +130,8 @@ impl Job<'_> {
             writer: None,
             sums: ChannelSums::default(),
             rejects: Vec::new(),
+            left: images,
+            unflushed: 0,
         };
         let metadata = ShardMetadata {
             codec: self.options.codec,
@@ -168,8 +190,13 @@ impl Job<'_> {
 }
 
 impl OpenShard {
-    fn append(&mut self, record: &Record) -> Result<(), PrepError> {
+    fn append(&mut self, record: &Record, flusher: &Flusher) -> Result<(), PrepError> {
         self.sums.merge(&record.sums);
+        self.unflushed += record.stored.len();
+        if self.unflushed > FLUSH_EVERY {
+            flusher.flush(&self.part);
+            self.unflushed = 0;
+        }
         let writer = self.writer.as_mut().expect("the shard is not finished");
         writer
             .append(&record.key, record.label, &record.stored)

@@ -7,13 +7,19 @@ const FAST: u32 = 10;
 /// Mark of an entry that holds a whole value.
 const WHOLE: u32 = 0x80;
 
+/// Mark of a pair behind which the block ends.
+const END: u64 = 0x40;
+
 /// A code.
 ///
 /// An entry of `fast` is, from its lowest bit: the bits to drop (7), [`WHOLE`] (1), then either the
 /// run of zeros (8) and the value (16), or the symbol (8). An entry of 0 is a longer code.
+///
+/// An entry of `pairs` is [`Pair`], packed; without [`WHOLE`] it is the one of `fast`.
 #[derive(Debug)]
 pub(super) struct Table {
     fast: [u32; 1 << FAST],
+    pairs: [u64; 1 << FAST],
     /// For each length: the first 16 bits that are no code of this length or a shorter one.
     limit: [u32; 17],
     /// For each length: what to add to a code for its place in `symbols`.
@@ -26,6 +32,7 @@ impl Table {
     pub(super) fn new(counts: &[u8; 16], symbols: &[u8], dc: bool) -> Option<Self> {
         let mut table = Self {
             fast: [0; 1 << FAST],
+            pairs: [0; 1 << FAST],
             limit: [0; 17],
             offset: [0; 17],
             symbols: [0; 256],
@@ -53,7 +60,43 @@ impl Table {
             table.limit[length as usize] = code << (16 - length);
             code <<= 1;
         }
+        if !dc {
+            for bits in 0..1 << FAST {
+                table.pairs[bits] = table.pair(bits as u32);
+            }
+        }
         Some(table)
+    }
+
+    /// As much as `bits`, the next ones, hold: one or two whole values, and the end of the block.
+    fn pair(&self, bits: u32) -> u64 {
+        let entry_of = |used: u32| self.fast[(bits << used) as usize & ((1 << FAST) - 1)];
+        let first = entry_of(0);
+        let ends = |entry: u32, used: u32| {
+            // The symbol 0 of a code that lies within the bits that are known.
+            entry != 0 && entry & WHOLE == 0 && entry >> 8 == 0 && used + (entry & 0x7F) <= FAST
+        };
+        let mut pair = Pair::default();
+        if ends(first, 0) {
+            pair.bits = first & 0x7F;
+            pair.end = true;
+            return pair.packed();
+        }
+        if first & WHOLE == 0 {
+            return u64::from(first);
+        }
+        pair.first_bits = first & 0x7F;
+        pair.bits = pair.first_bits;
+        pair.first = Some((first >> 8 & 15, (first >> 16) as u16));
+        let second = entry_of(pair.bits);
+        if ends(second, pair.bits) {
+            pair.bits += second & 0x7F;
+            pair.end = true;
+        } else if second & WHOLE != 0 && pair.bits + (second & 0x7F) <= FAST {
+            pair.bits += second & 0x7F;
+            pair.second = Some((second >> 8 & 15, (second >> 16) as u16));
+        }
+        pair.packed()
     }
 
     fn fill(&mut self, code: u32, length: u32, symbol: u8, dc: bool) {
@@ -80,6 +123,32 @@ impl Table {
         let length = (FAST + 1..=16).find(|&length| bits < self.limit[length as usize])?;
         let place = (bits >> (16 - length)) as i32 + self.offset[length as usize];
         Some((length, *self.symbols.get(place as usize)?))
+    }
+}
+
+/// What some bits hold, as [`Bits::block`] takes it apart.
+#[derive(Default)]
+struct Pair {
+    /// Bits of it all, and of the first value alone.
+    bits: u32,
+    first_bits: u32,
+    /// Zeros before a value, and the value.
+    first: Option<(u32, u16)>,
+    second: Option<(u32, u16)>,
+    /// Whether the block ends here.
+    end: bool,
+}
+
+impl Pair {
+    fn packed(&self) -> u64 {
+        let (run, value) = self.first.unwrap_or_default();
+        let (second_run, second_value) = self.second.unwrap_or_default();
+        let whole = u64::from(self.bits) | u64::from(WHOLE) | if self.end { END } else { 0 };
+        let first = u64::from(run) << 8 | u64::from(self.first_bits) << 12;
+        // What is added for the place of the second value, and for that behind it.
+        let gap = second_run + u32::from(self.first.is_some());
+        let counts = u64::from(gap) << 32 | u64::from(self.second.is_some()) << 37;
+        whole | first | counts | u64::from(value) << 16 | u64::from(second_value) << 48
     }
 }
 
@@ -157,12 +226,12 @@ impl<'a> Bits<'a> {
         let mut k = 1;
         'refills: loop {
             self.refill();
-            // Five whole entries take at most 50 of the 56 bits.
+            // Five pairs take at most 50 of the 56 bits.
             for _ in 0..5 {
-                let entry = ac.fast[(self.buffer >> (64 - FAST)) as usize];
-                if entry & WHOLE == 0 {
+                let entry = ac.pairs[(self.buffer >> (64 - FAST)) as usize];
+                if entry & u64::from(WHOLE) == 0 {
                     self.refill();
-                    let (length, symbol) = ac.symbol(entry, (self.buffer >> 48) as u32)?;
+                    let (length, symbol) = ac.symbol(entry as u32, (self.buffer >> 48) as u32)?;
                     self.drop(length);
                     let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
                     match (run, size) {
@@ -180,13 +249,32 @@ impl<'a> Bits<'a> {
                     }
                     continue 'refills;
                 }
+                let first = k + (entry >> 8 & 15) as usize;
+                let second = first + (entry >> 32 & 31) as usize;
+                let behind = second + (entry >> 37 & 1) as usize;
+                let end = entry & END != 0;
+                if behind + usize::from(end) > 64 {
+                    // The block is full after the first value; what follows is another's.
+                    block[usize::from(*ZIGZAG[..64].get(first)?)] = (entry >> 16) as i16;
+                    self.drop((entry >> 12 & 15) as u32);
+                    k = first + 1;
+                    if k == 64 {
+                        break 'refills;
+                    }
+                    continue;
+                }
                 // Only the low six bits of an amount count, so the shift need not wait for a mask.
-                self.buffer = self.buffer.wrapping_shl(entry);
-                self.count -= entry & 0x3F;
-                k += ((entry >> 8) & 15) as usize;
-                block[usize::from(ZIGZAG[k.min(79)])] = (entry >> 16) as i16;
-                k += 1;
-                if k >= 64 {
+                self.buffer = self.buffer.wrapping_shl(entry as u32);
+                self.count -= entry as u32 & 0x3F;
+                // Zeros where there is no value, on a place that holds none yet; the place behind the
+                // last one is the last one itself, so the first value is written after the second.
+                block[usize::from(ZIGZAG[second])] = (entry >> 48) as i16;
+                block[usize::from(ZIGZAG[first])] = (entry >> 16) as i16;
+                k = behind;
+                if end {
+                    return Some(k);
+                }
+                if k == 64 {
                     break 'refills;
                 }
             }

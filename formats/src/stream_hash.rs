@@ -1,0 +1,174 @@
+//! BLAKE3 of a file whose first bytes are known last.
+
+use blake3::Hasher;
+use blake3::hazmat::{
+    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
+};
+
+/// Bytes hashed at once, a power of two of BLAKE3's chunks of 1 KiB: as many as AVX-512 takes side
+/// by side.
+const GROUP: usize = 16 * 1024;
+
+/// Hashes a file from an offset on while it is written, so that it need not be read again when the
+/// bytes before that offset are there.
+///
+/// BLAKE3 is a tree over the file's chunks: each whole group is reduced to the value of its subtree,
+/// 32 bytes, and [`finish`](Self::finish) joins them.
+#[derive(Debug)]
+pub(crate) struct StreamHash {
+    /// Offset of the first byte that is given here.
+    start: usize,
+    /// What belongs to the group that `start` is in, if it is not that group's beginning.
+    early: Vec<u8>,
+    /// Values of the whole groups behind it.
+    groups: Vec<ChainingValue>,
+    /// The beginning of the next group.
+    pending: Vec<u8>,
+}
+
+impl StreamHash {
+    /// For a file whose first `start` bytes, at least one, come last.
+    pub(crate) fn new(start: usize) -> Self {
+        // The only group of a small file is hashed otherwise than one of several.
+        assert!(start > 0, "a file that is whole needs no such hash");
+        Self {
+            start,
+            early: Vec::new(),
+            groups: Vec::new(),
+            pending: Vec::with_capacity(GROUP),
+        }
+    }
+
+    /// Adds the next bytes of the file.
+    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
+        let early = self.whole_groups_from() - self.start - self.early.len();
+        let (first, rest) = bytes.split_at(early.min(bytes.len()));
+        self.early.extend_from_slice(first);
+        bytes = rest;
+        if !self.pending.is_empty() {
+            let missing = GROUP - self.pending.len();
+            let (first, rest) = bytes.split_at(missing.min(bytes.len()));
+            self.pending.extend_from_slice(first);
+            bytes = rest;
+            if self.pending.len() == GROUP {
+                self.groups.push(group(&self.pending, self.next_group()));
+                self.pending.clear();
+            }
+        }
+        let (groups, rest) = bytes.as_chunks::<GROUP>();
+        for bytes in groups {
+            self.groups.push(group(bytes, self.next_group()));
+        }
+        self.pending.extend_from_slice(rest);
+    }
+
+    /// The hash of the file that begins with `front`, as many bytes as were left out.
+    ///
+    /// # Panics
+    /// If it has another length.
+    pub(crate) fn finish(self, front: &[u8]) -> blake3::Hash {
+        assert_eq!(
+            front.len(),
+            self.start,
+            "the front ends where the rest began"
+        );
+        let front = [front, &self.early].concat();
+        if self.groups.is_empty() && front.len() + self.pending.len() <= GROUP {
+            return Hasher::new()
+                .update(&front)
+                .update(&self.pending)
+                .finalize();
+        }
+        let mut values: Vec<ChainingValue> = Vec::new();
+        let mut add = |bytes: &[u8]| {
+            for bytes in bytes.chunks(GROUP) {
+                values.push(group(bytes, values.len()));
+            }
+        };
+        add(&front);
+        values.extend(self.groups);
+        if !self.pending.is_empty() {
+            values.push(group(&self.pending, values.len()));
+        }
+        let (left, right) = values.split_at(left_len(values.len()));
+        merge_subtrees_root(&joined(left), &joined(right), Mode::Hash)
+    }
+
+    /// Offset of the first group that holds nothing of the front.
+    const fn whole_groups_from(&self) -> usize {
+        self.start.next_multiple_of(GROUP)
+    }
+
+    /// Number in the file of the group that comes next.
+    const fn next_group(&self) -> usize {
+        self.whole_groups_from() / GROUP + self.groups.len()
+    }
+}
+
+/// The value of one group, the last one of the file perhaps shorter.
+fn group(bytes: &[u8], number: usize) -> ChainingValue {
+    let mut hasher = Hasher::new();
+    hasher.set_input_offset((number * GROUP) as u64);
+    hasher.update(bytes).finalize_non_root()
+}
+
+/// Subtrees of the left branch: the largest power of two that leaves something to the right one.
+const fn left_len(len: usize) -> usize {
+    len.next_power_of_two() / 2
+}
+
+/// The value of a subtree that is no root.
+fn joined(values: &[ChainingValue]) -> ChainingValue {
+    match values {
+        [value] => *value,
+        _ => {
+            let (left, right) = values.split_at(left_len(values.len()));
+            merge_subtrees_non_root(&joined(left), &joined(right), Mode::Hash)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(len: usize, start: usize, step: usize) {
+        let file: Vec<u8> = (0..len as u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        let mut hash = StreamHash::new(start);
+        for part in file[start..].chunks(step) {
+            hash.update(part);
+        }
+        assert_eq!(
+            hash.finish(&file[..start]),
+            blake3::hash(&file),
+            "{len} bytes from {start} on, {step} at once"
+        );
+    }
+
+    #[test]
+    fn matches_blake3_at_the_edges_of_groups() {
+        for groups in [0, 1, 2, 3, 4, 5, 8, 9] {
+            for len in [-1, 0, 1_isize].map(|d| (groups * GROUP).checked_add_signed(d)) {
+                let Some(len) = len else { continue };
+                for start in [1, 4096, GROUP - 1, GROUP, GROUP + 1, 3 * GROUP] {
+                    if start <= len {
+                        check(len, start, 196_608);
+                        check(len, start, 5_000);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn matches_blake3(len in 1_usize..200_000, share in 0.0..1.0_f64, step in 1_usize..60_000) {
+            check(len, 1 + ((len - 1) as f64 * share) as usize, step);
+        }
+    }
+}
