@@ -24,3 +24,7 @@ lint:
 # Licences, sources and advisories of the dependencies (needs cargo-deny).
 deny:
     cargo deny check
+
+# The loader's slots in every interleaving of two workers and a consumer, with early drop.
+loom:
+    RUSTFLAGS="--cfg loom" cargo test --release -p shardmill-loader --test loom --target-dir target/loom -- --nocapture

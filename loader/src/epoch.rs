@@ -1,7 +1,6 @@
 //! One pass over a dataset: an iterator of batches.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Buffers};
@@ -87,21 +86,20 @@ impl Epoch {
             self.source = if self.plan.threads == 0 {
                 Source::Inline(Box::new(self.plan.worker_memory()))
             } else {
-                let (plan, epoch_plan) = (Arc::clone(&self.plan), Arc::clone(&self.epoch_plan));
+                let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
                 Source::Threads(Prefetch::start(plan, epoch_plan, self.next, self.end)?)
             };
         }
         match &mut self.source {
             Source::Inline(memory) => {
                 let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
-                let never = AtomicBool::new(false);
                 fill(
                     &self.plan,
                     &self.epoch_plan,
                     self.next,
                     buffers,
                     memory,
-                    &never,
+                    &|| false,
                 )
                 .expect("nobody cancels inline work")
             }

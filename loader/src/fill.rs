@@ -1,7 +1,5 @@
 //! Makes one batch: the same function inline and in every worker.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use shardmill_formats::{Codec, Philox};
 
 use crate::augment::kernel::{Window, to_f32, to_u8};
@@ -25,7 +23,7 @@ pub(crate) fn fill(
     step: u64,
     mut buffers: Buffers,
     memory: &mut WorkerMemory,
-    cancelled: &AtomicBool,
+    cancelled: &dyn Fn() -> bool,
 ) -> Option<Result<Batch, LoaderError>> {
     let places = plan.sampler.places(step);
     let samples = (places.end - places.start) as usize;
@@ -35,7 +33,7 @@ pub(crate) fn fill(
     let values = crop * crop * 3;
     buffers.resize(samples, samples * rows_each, values, plan.output);
     for (i, place) in places.enumerate() {
-        if cancelled.load(Ordering::Relaxed) {
+        if cancelled() {
             return None;
         }
         let sample = epoch.order.sample(place);

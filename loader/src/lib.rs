@@ -31,6 +31,7 @@
 mod augment;
 mod batch;
 mod bench;
+mod carry;
 mod dataset;
 mod epoch;
 mod error;
@@ -44,6 +45,7 @@ mod mmap;
 mod prefetch;
 mod sampler;
 mod settings;
+mod slots;
 mod usage;
 
 pub use batch::Batch;

@@ -99,7 +99,7 @@ impl LoaderBuilder {
             batch_size: 128,
             seed: 0,
             threads: 1,
-            prefetch: 2,
+            prefetch: 1,
             policy: Policy::Train {
                 crop: 224,
                 flip: true,
@@ -134,7 +134,8 @@ impl LoaderBuilder {
         self
     }
 
-    /// Batches that may be ready and waiting, beyond those that threads work on. 2 unless set.
+    /// Batches that may be ready and waiting, beyond those that threads work on. 1
+    /// unless set; a loader of two threads then holds four batches at most, the consumer's included.
     pub const fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = batches;
         self
