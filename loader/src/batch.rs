@@ -2,6 +2,8 @@
 
 use crossbeam_channel::Sender;
 
+use crate::mix::Mix;
+use crate::reading::Replaced;
 use crate::settings::{Layout, Output};
 
 /// The memory of a batch, used again by a later one.
@@ -12,6 +14,7 @@ pub(crate) struct Buffers {
     pub(crate) shifts: Vec<[f32; 3]>,
     pub(crate) labels: Vec<i64>,
     pub(crate) samples: Vec<u64>,
+    pub(crate) replaced: Vec<Replaced>,
 }
 
 impl Buffers {
@@ -27,6 +30,7 @@ impl Buffers {
         }
         self.labels.resize(samples, 0);
         self.samples.resize(samples, 0);
+        self.replaced.clear();
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -42,6 +46,7 @@ impl Buffers {
 pub struct Batch {
     pub(crate) buffers: Buffers,
     pub(crate) home: Sender<Buffers>,
+    pub(crate) mix: Mix,
     pub(crate) step: u64,
     pub(crate) valid: usize,
     pub(crate) rows: usize,
@@ -132,10 +137,26 @@ impl Batch {
         &self.buffers.labels
     }
 
-    /// The index in the dataset of each sample.
+    /// The index in the dataset of each sample; of a mix, see [`Mix::locate`].
     #[must_use]
     pub fn indices(&self) -> &[u64] {
         &self.buffers.samples
+    }
+
+    /// The key of sample `i` of the batch: the name of its source.
+    ///
+    /// # Panics
+    /// If `i` is not below [`len`](Self::len).
+    #[must_use]
+    pub fn key(&self, i: usize) -> &str {
+        self.mix.key(self.buffers.samples[i])
+    }
+
+    /// The samples that took a damaged one's place; empty unless the loader was asked for
+    /// [`BadRecord::Replace`](crate::BadRecord::Replace).
+    #[must_use]
+    pub fn replaced(&self) -> &[Replaced] {
+        &self.buffers.replaced
     }
 }
 

@@ -1,18 +1,22 @@
 //! Makes one batch: the same function inline and in every worker.
 
-use shardmill_formats::{Codec, Philox};
+use shardmill_formats::{Codec, Philox, Stream};
 
 use crate::augment::kernel::{Window, to_f32, to_u8};
 use crate::augment::views;
 use crate::batch::{Batch, Buffers};
 use crate::error::LoaderError;
 use crate::loader::{Plan, WorkerMemory};
-use crate::sampler::Order;
+use crate::meter::Stage;
+use crate::reading::{BadRecord, Replaced};
+use crate::sampler::{Draw, EpochOrder};
 use crate::settings::Output;
+use crate::transform::{Random, Sample};
 
 /// One epoch's randomness.
 pub(crate) struct EpochPlan {
-    pub(crate) order: Order,
+    pub(crate) number: u64,
+    pub(crate) order: EpochOrder,
     pub(crate) philox: Philox,
 }
 
@@ -32,20 +36,25 @@ pub(crate) fn fill(
     let rows_each = plan.policy.rows_per_sample();
     let values = crop * crop * 3;
     buffers.resize(samples, samples * rows_each, values, plan.output);
+    memory.clock.lap(Stage::Buffer);
+    for part in plan.mix.datasets() {
+        if let Err(error) = part.check_lengths(false) {
+            return Some(Err(error));
+        }
+    }
     for (i, place) in places.enumerate() {
         if cancelled() {
             return None;
         }
-        let sample = epoch.order.sample(place);
-        if let Err(error) = fill_sample(plan, epoch, sample, i, &mut buffers, memory) {
+        let draw = epoch.order.draw(place);
+        if let Err(error) = fill_or_replace(plan, epoch, draw, i, &mut buffers, memory) {
             return Some(Err(error));
         }
-        buffers.labels[i] = plan.dataset.label(sample);
-        buffers.samples[i] = sample;
     }
     Some(Ok(Batch {
         buffers,
         home: plan.pool.0.clone(),
+        mix: plan.mix.clone(),
         step,
         valid: valid as usize,
         rows: samples * rows_each,
@@ -55,20 +64,86 @@ pub(crate) fn fill(
     }))
 }
 
-fn fill_sample(
+/// Samples that are tried in the place of a damaged one. That all of them are damaged too means that
+/// much of the dataset is.
+const TRIES: u32 = 32;
+
+fn fill_or_replace(
     plan: &Plan,
     epoch: &EpochPlan,
-    sample: u64,
+    draw: Draw,
     i: usize,
     buffers: &mut Buffers,
     memory: &mut WorkerMemory,
 ) -> Result<(), LoaderError> {
-    let dataset = &plan.dataset;
-    // Raw records are used where they lie in the map.
-    let rgb = if dataset.codec() == Codec::Raw {
-        dataset.stored(sample)?
+    let error = match fill_sample(plan, epoch, draw, i, buffers, memory) {
+        Err(error) if plan.on_bad_record == BadRecord::Replace && error.is_bad_record() => error,
+        outcome => return outcome,
+    };
+    let philox = Philox::new(plan.sampler.seed, Stream::Replace).derive(epoch.number);
+    let samples = plan.mix.datasets()[draw.part].len();
+    for attempt in 0..TRIES {
+        let [low, high, ..] = philox.block(draw.stream, attempt);
+        let word = u128::from(u64::from(high) << 32 | u64::from(low));
+        let other = Draw {
+            sample: ((word * u128::from(samples)) >> 64) as u64,
+            ..draw
+        };
+        match fill_sample(plan, epoch, other, i, buffers, memory) {
+            Err(error) if error.is_bad_record() => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                buffers.replaced.push(Replaced {
+                    place: i,
+                    bad: plan.mix.index(draw.part, draw.sample),
+                    by: plan.mix.index(draw.part, other.sample),
+                });
+                return Ok(());
+            }
+        }
+    }
+    Err(error)
+}
+
+fn fill_sample(
+    plan: &Plan,
+    epoch: &EpochPlan,
+    draw: Draw,
+    i: usize,
+    buffers: &mut Buffers,
+    memory: &mut WorkerMemory,
+) -> Result<(), LoaderError> {
+    let (dataset, sample) = (&plan.mix.datasets()[draw.part], draw.sample);
+    let index = plan.mix.index(draw.part, sample);
+    let stored = dataset.stored_with(sample, plan.verify)?;
+    memory.clock.lap(Stage::Read);
+    buffers.samples[i] = index;
+    buffers.labels[i] = dataset.label(sample);
+    // Raw records are used where they lie in the map, unless the transform changes them.
+    let rgb = if dataset.codec() == Codec::Raw && plan.transform.is_none() {
+        stored
     } else {
-        dataset.decode(sample, &mut memory.decoder, &mut memory.record)?;
+        dataset.decode(sample, stored, &mut memory.decoder, &mut memory.record)?;
+        memory.clock.lap(Stage::Decode);
+        if let Some(transform) = &plan.transform {
+            let philox = Philox::new(plan.sampler.seed, Stream::Transform).derive(epoch.number);
+            let mut sample = Sample {
+                rgb: &mut memory.record,
+                shape: dataset.shape(),
+                label: buffers.labels[i],
+                key: dataset.key(sample),
+                index,
+                epoch: epoch.number,
+                random: Random::new(philox, draw.stream),
+            };
+            transform(&mut sample).map_err(|source| LoaderError::Transform {
+                index,
+                key: sample.key.to_owned(),
+                source,
+            })?;
+            buffers.labels[i] = sample.label;
+            memory.clock.lap(Stage::Transform);
+        }
         &memory.record
     };
     let (views, rows) = views(
@@ -76,7 +151,7 @@ fn fill_sample(
         dataset.shape(),
         plan.noise.as_ref(),
         &epoch.philox,
-        sample,
+        draw.stream,
     );
     let crop = plan.policy.crop() as usize;
     let values = crop * crop * 3;
@@ -108,6 +183,10 @@ fn fill_sample(
                 );
             }
         }
+    }
+    memory.clock.lap(Stage::Augment);
+    if plan.beyond_memory {
+        dataset.done_with(sample);
     }
     Ok(())
 }

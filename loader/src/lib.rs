@@ -28,10 +28,13 @@
 
 #![deny(unsafe_code)]
 
+mod ahead;
 mod augment;
 mod batch;
 mod bench;
+mod builder;
 mod carry;
+mod classes;
 mod dataset;
 mod epoch;
 mod error;
@@ -41,18 +44,30 @@ mod fill;
 #[allow(dead_code)]
 mod kit;
 mod loader;
+mod meter;
+mod mix;
 mod mmap;
+mod order;
 mod prefetch;
+mod reading;
 mod sampler;
 mod settings;
+mod shard;
 mod slots;
+mod transform;
 mod usage;
 
 pub use batch::Batch;
 pub use bench::{BenchReport, bench};
+pub use builder::LoaderBuilder;
 pub use dataset::Dataset;
 pub use epoch::Epoch;
 pub use error::LoaderError;
-pub use loader::{Loader, LoaderBuilder};
+pub use loader::Loader;
+pub use meter::{Bottleneck, Meter, Verdict};
+pub use mix::Mix;
+pub use order::Order;
+pub use reading::{Advice, BadRecord, Replaced, Verify};
 pub use settings::{LastBatch, Layout, Normalize, Output, Policy};
-pub use usage::{cpu_time, peak_rss};
+pub use transform::{Random, Sample};
+pub use usage::{anonymous_rss, cpu_time, peak_rss};

@@ -8,18 +8,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use crate::ahead::Ahead;
 use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::Plan;
+use crate::meter::{Meter, Spent, Stage};
 use crate::slots::{Consumer, Producer, slots};
 
-type Made = Result<Batch, LoaderError>;
+type Made = (Result<Batch, LoaderError>, Spent);
 
 pub(crate) struct Prefetch {
     /// `None` only while it is dropped.
     consumer: Option<Consumer<Made>>,
     threads: Vec<JoinHandle<()>>,
+    ahead: Option<Ahead>,
 }
 
 impl Prefetch {
@@ -34,6 +37,7 @@ impl Prefetch {
         let mut prefetch = Self {
             consumer: Some(consumer),
             threads: Vec::new(),
+            ahead: Ahead::start(plan, epoch, first)?,
         };
         for i in 0..plan.threads {
             let worker = Worker {
@@ -52,14 +56,19 @@ impl Prefetch {
     }
 
     /// Waits for the next batch, which has the number `step`.
-    pub(crate) fn next(&mut self, step: u64) -> Result<Batch, LoaderError> {
+    pub(crate) fn next(&mut self, step: u64, meter: &mut Meter) -> Result<Batch, LoaderError> {
         let made = self.consumer.as_mut().and_then(Consumer::take);
-        made.unwrap_or_else(|| {
-            Err(LoaderError::Panic {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.taken(step);
+        }
+        let Some((batch, spent)) = made else {
+            return Err(LoaderError::Panic {
                 step,
                 message: "every loader thread is gone".to_owned(),
-            })
-        })
+            });
+        };
+        meter.add(&spent);
+        batch
     }
 }
 
@@ -84,6 +93,7 @@ impl Worker {
         let mut memory = self.plan.worker_memory();
         let cancelled = || self.producer.cancelled();
         while let Some(step) = self.producer.ticket() {
+            memory.clock.lap(Stage::Idle);
             let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
             let work = || {
                 fill(
@@ -106,7 +116,8 @@ impl Worker {
                     message: words(panic.as_ref()),
                 }),
             };
-            if !self.producer.give(step, batch) || panicked {
+            let spent = memory.clock.take();
+            if !self.producer.give(step, (batch, spent)) || panicked {
                 return;
             }
         }

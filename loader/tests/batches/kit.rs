@@ -17,7 +17,7 @@ pub(crate) const SHAPE: RecordShape = RecordShape {
 pub(crate) const SAMPLES: usize = 23;
 pub(crate) const CLASSES: usize = 5;
 /// Records of each shard: uneven, as rejects leave them.
-const SHARDS: [usize; 3] = [9, 1, 13];
+pub(crate) const SHARDS: [usize; 3] = [9, 1, 13];
 
 /// The pixels of sample `i` before encoding.
 pub(crate) fn pixels(i: usize) -> Vec<u8> {

@@ -2,7 +2,10 @@
 
 mod damage;
 mod kit;
+mod meters;
+mod orders;
 mod purity;
+mod trust;
 
 use shardmill_formats::Codec;
 use shardmill_loader::{Dataset, Layout, Loader, LoaderBuilder, Normalize, Output, Policy};
