@@ -41,6 +41,7 @@ mod fill;
 mod kit;
 mod loader;
 mod mmap;
+mod pixels;
 mod prefetch;
 mod sampler;
 mod settings;

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use shardmill_formats::{Decoder, Philox, Stream};
 
 use crate::augment::ColorNoise;
-use crate::augment::kernel::Scratch;
+use crate::augment::kernel::Kernel;
 use crate::batch::Buffers;
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
@@ -293,7 +293,7 @@ impl Plan {
         WorkerMemory {
             decoder: Decoder::new(self.dataset.codec(), shape),
             record: vec![0; shape.bytes()],
-            scratch: Scratch::default(),
+            kernel: Kernel::new(true),
         }
     }
 }
@@ -302,5 +302,5 @@ impl Plan {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
-    pub(crate) scratch: Scratch,
+    pub(crate) kernel: Kernel,
 }
