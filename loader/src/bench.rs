@@ -45,7 +45,7 @@ pub fn bench(loader: &Loader, duration: Duration) -> Result<BenchReport, LoaderE
         for batch in &mut batches {
             let batch = batch?;
             images += batch.len() as u64;
-            total += batch.buffers.f32s.first().copied().map_or(0.0, f64::from);
+            total += batch.image_bytes().first().copied().map_or(0.0, f64::from);
         }
         Ok((
             images,

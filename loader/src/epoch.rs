@@ -91,14 +91,9 @@ impl Epoch {
         let places = self.plan.sampler.places(0);
         let samples = (places.end - places.start) as usize;
         let crop = self.plan.policy.crop() as usize;
-        let mut one = Buffers::default();
-        one.resize(
-            samples,
-            samples * self.plan.policy.rows_per_sample(),
-            crop * crop * 3,
-            self.plan.output,
-        );
-        one.bytes() * (self.plan.threads + self.plan.prefetch + 1)
+        let rows = samples * self.plan.policy.rows_per_sample();
+        Buffers::bytes(samples, rows, crop * crop * 3, self.plan.output)
+            * (self.plan.threads + self.plan.prefetch + 1)
     }
 
     fn produce(&mut self) -> Result<Batch, LoaderError> {

@@ -98,6 +98,16 @@ pub enum LoaderError {
         /// What would work.
         advice: String,
     },
+    /// The system gives no memory for a batch.
+    #[error(
+        "no memory for a batch of {bytes} bytes: {source}; choose a smaller batch, fewer threads or less prefetch"
+    )]
+    Memory {
+        /// Its size.
+        bytes: usize,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A worker thread could not be started.
     #[error("cannot start a loader thread: {0}")]
     Thread(io::Error),

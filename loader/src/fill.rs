@@ -1,8 +1,9 @@
 //! Makes one batch: the same function inline and in every worker.
 
+use half::{bf16, f16};
 use shardmill_formats::{Codec, Philox, Stream};
 
-use crate::augment::kernel::{Window, to_f32, to_u8};
+use crate::augment::kernel::{Affine, Window};
 use crate::augment::views;
 use crate::batch::{Batch, Buffers};
 use crate::error::LoaderError;
@@ -35,7 +36,10 @@ pub(crate) fn fill(
     let crop = plan.policy.crop() as usize;
     let rows_each = plan.policy.rows_per_sample();
     let values = crop * crop * 3;
-    buffers.resize(samples, samples * rows_each, values, plan.output);
+    if let Err(source) = buffers.resize(samples, samples * rows_each, values, plan.output) {
+        let bytes = Buffers::bytes(samples, samples * rows_each, values, plan.output);
+        return Some(Err(LoaderError::Memory { bytes, source }));
+    }
     memory.clock.lap(Stage::Buffer);
     for part in plan.mix.datasets() {
         if let Err(error) = part.check_lengths(false) {
@@ -166,21 +170,25 @@ fn fill_sample(
         };
         let slot = row * values..(row + 1) * values;
         let shift: [f64; 3] = std::array::from_fn(|c| view.shift[c] * plan.scale[c]);
+        let affine = Affine {
+            scale: plan.scale.map(|s| s as f32),
+            offset: std::array::from_fn(|c| (plan.offset[c] + shift[c]) as f32),
+        };
+        let (kernel, pixels) = (&mut memory.kernel, &mut buffers.pixels);
+        let layout = plan.layout;
         match plan.output {
             Output::F32 => {
-                let scale = plan.scale.map(|s| s as f32);
-                let offset = std::array::from_fn(|c| (plan.offset[c] + shift[c]) as f32);
-                let out = &mut buffers.f32s[slot];
-                to_f32(window, scale, offset, plan.layout, &mut memory.scratch, out);
+                kernel.floats::<f32>(window, affine, layout, &mut pixels.values_mut()[slot]);
+            }
+            Output::F16 => {
+                kernel.floats::<f16>(window, affine, layout, &mut pixels.values_mut()[slot]);
+            }
+            Output::Bf16 => {
+                kernel.floats::<bf16>(window, affine, layout, &mut pixels.values_mut()[slot]);
             }
             Output::U8 => {
                 buffers.shifts[row] = shift.map(|s| s as f32);
-                to_u8(
-                    window,
-                    plan.layout,
-                    &mut memory.scratch,
-                    &mut buffers.u8s[slot],
-                );
+                kernel.bytes(window, layout, &mut pixels.values_mut()[slot]);
             }
         }
     }

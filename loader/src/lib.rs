@@ -48,6 +48,7 @@ mod meter;
 mod mix;
 mod mmap;
 mod order;
+mod pixels;
 mod prefetch;
 mod reading;
 mod sampler;

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 use shardmill_formats::{Decoder, Philox, Stream};
 
 use crate::augment::ColorNoise;
-use crate::augment::kernel::Scratch;
+use crate::augment::kernel::Kernel;
 use crate::batch::Buffers;
 use crate::builder::LoaderBuilder;
 use crate::classes;
@@ -121,7 +121,7 @@ impl Plan {
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
             record: vec![0; shape.bytes()],
-            scratch: Scratch::default(),
+            kernel: Kernel::new(true),
             clock: Clock::start(),
         }
     }
@@ -131,6 +131,6 @@ impl Plan {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
-    pub(crate) scratch: Scratch,
+    pub(crate) kernel: Kernel,
     pub(crate) clock: Clock,
 }

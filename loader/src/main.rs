@@ -61,6 +61,8 @@ struct BenchArgs {
 #[serde(rename_all = "lowercase")]
 enum OutputArg {
     F32,
+    F16,
+    Bf16,
     U8,
 }
 
@@ -119,6 +121,8 @@ fn run(args: &BenchArgs) -> Result<()> {
         })
         .output(match args.output {
             OutputArg::F32 => Output::F32,
+            OutputArg::F16 => Output::F16,
+            OutputArg::Bf16 => Output::Bf16,
             OutputArg::U8 => Output::U8,
         })
         .layout(match args.layout {
