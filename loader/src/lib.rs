@@ -31,7 +31,6 @@
 mod ahead;
 mod augment;
 mod batch;
-mod bench;
 mod builder;
 mod carry;
 mod classes;
@@ -59,7 +58,6 @@ mod transform;
 mod usage;
 
 pub use batch::Batch;
-pub use bench::{BenchReport, bench};
 pub use builder::LoaderBuilder;
 pub use dataset::Dataset;
 pub use epoch::Epoch;

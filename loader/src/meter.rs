@@ -128,6 +128,22 @@ impl Meter {
         self.idle += spent.of(Stage::Idle);
     }
 
+    /// Adds the times and counts of another epoch.
+    pub fn merge(&mut self, other: &Self) {
+        self.read += other.read;
+        self.decode += other.decode;
+        self.transform += other.transform;
+        self.augment += other.augment;
+        self.buffer += other.buffer;
+        self.idle += other.idle;
+        self.wait += other.wait;
+        self.wall += other.wall;
+        self.threads = self.threads.max(other.threads);
+        self.batches += other.batches;
+        self.samples += other.samples;
+        self.replaced += other.replaced;
+    }
+
     /// Share of the time that the consumer waited, in 0 to 1.
     #[must_use]
     pub fn data_wait(&self) -> f64 {
