@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::augment::MemoryLimits;
 use crate::error::LoaderError;
 use crate::loader::Loader;
 use crate::usage::{cpu_time, peak_rss};
@@ -13,6 +14,13 @@ use crate::usage::{cpu_time, peak_rss};
 pub struct BenchReport {
     /// Images a second: the median over the passes.
     pub images_per_second: f64,
+    /// Bytes of pixels a second, written to batches.
+    pub bytes_per_second: f64,
+    /// Bytes a second that memory takes from as many threads (from one, if there is none), measured
+    /// in the same run: the limit of what a loader can write.
+    pub store_limit: f64,
+    /// Bytes a second that as many threads copy.
+    pub copy_limit: f64,
     /// Slowest pass.
     pub min: f64,
     /// Fastest pass.
@@ -37,7 +45,13 @@ pub struct BenchReport {
 /// # Errors
 /// Whatever a batch's error is.
 pub fn bench(loader: &Loader, duration: Duration) -> Result<BenchReport, LoaderError> {
+    let io = |source| LoaderError::Memory {
+        bytes: loader.plan.batch_bytes(),
+        source,
+    };
+    let limits = MemoryLimits::measure(loader.plan.threads.max(1)).map_err(io)?;
     let mut total = 0.0;
+    let mut bytes = 0;
     let mut pass = |epoch| -> Result<(u64, f64, f64), LoaderError> {
         let start = Instant::now();
         let mut images = 0;
@@ -45,6 +59,7 @@ pub fn bench(loader: &Loader, duration: Duration) -> Result<BenchReport, LoaderE
         for batch in &mut batches {
             let batch = batch?;
             images += batch.len() as u64;
+            bytes = batch.image_bytes().len() / batch.len();
             total += batch.image_bytes().first().copied().map_or(0.0, f64::from);
         }
         Ok((
@@ -65,8 +80,12 @@ pub fn bench(loader: &Loader, duration: Duration) -> Result<BenchReport, LoaderE
     std::hint::black_box(total);
     let used = cpu.and_then(|before| Some(cpu_time()?.saturating_sub(before)));
     rates.sort_by(f64::total_cmp);
+    let rate = rates[rates.len() / 2];
     Ok(BenchReport {
-        images_per_second: rates[rates.len() / 2],
+        images_per_second: rate,
+        bytes_per_second: rate * bytes as f64,
+        store_limit: limits.store,
+        copy_limit: limits.copy,
         min: rates[0],
         max: rates[rates.len() - 1],
         passes: rates.len(),

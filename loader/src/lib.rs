@@ -47,6 +47,7 @@ mod sampler;
 mod settings;
 mod usage;
 
+pub use augment::MemoryLimits;
 pub use batch::Batch;
 pub use bench::{BenchReport, bench};
 pub use dataset::Dataset;

@@ -14,6 +14,10 @@ use crate::error::LoaderError;
 use crate::sampler::Sampler;
 use crate::settings::{LastBatch, Layout, Normalize, Output, Policy};
 
+/// Batches from this size on, in bytes, are written around the caches: they would not stay in them
+/// until the consumer comes.
+const STREAMED: usize = 16 << 20;
+
 /// Streams a dataset as batches, epoch after epoch.
 ///
 /// The global batch at a step is a pure function of (dataset, settings, seed, epoch, step): the
@@ -288,12 +292,21 @@ impl Plan {
         Philox::new(self.sampler.seed, Stream::Augment).derive(epoch)
     }
 
+    /// Bytes of a full batch.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        let places = self.sampler.places(0);
+        let samples = (places.end - places.start) as usize;
+        let rows = samples * self.policy.rows_per_sample();
+        let crop = self.policy.crop() as usize;
+        Buffers::bytes(samples, rows, crop * crop * 3, self.output)
+    }
+
     pub(crate) fn worker_memory(&self) -> WorkerMemory {
         let shape = self.dataset.shape();
         WorkerMemory {
             decoder: Decoder::new(self.dataset.codec(), shape),
             record: vec![0; shape.bytes()],
-            kernel: Kernel::new(true),
+            kernel: Kernel::new(self.batch_bytes() >= STREAMED),
         }
     }
 }

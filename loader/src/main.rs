@@ -164,6 +164,7 @@ fn table(line: &Line) -> String {
          CPU time an image  {cpu}\n\
          peak memory        {rss}\n\
          batches under way  {:.0} MB\n\
+         pixels written     {:.1} GB/s, {:.0}% of what memory takes ({:.1}; copying {:.1})\n\
          checksums          compared {}\n",
         report.images_per_second,
         report.passes,
@@ -171,6 +172,10 @@ fn table(line: &Line) -> String {
         report.min,
         report.max,
         report.buffer_bytes as f64 / 1e6,
+        report.bytes_per_second / 1e9,
+        report.bytes_per_second / report.store_limit * 1e2,
+        report.store_limit / 1e9,
+        report.copy_limit / 1e9,
         line.checksums,
     )
 }
