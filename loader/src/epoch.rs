@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, Buffers};
+use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::{Plan, WorkerMemory};
@@ -88,12 +88,7 @@ impl Epoch {
     /// Bytes of all batches that are under way at once, at most, for batches of full size.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
-        let places = self.plan.sampler.places(0);
-        let samples = (places.end - places.start) as usize;
-        let crop = self.plan.policy.crop() as usize;
-        let rows = samples * self.plan.policy.rows_per_sample();
-        Buffers::bytes(samples, rows, crop * crop * 3, self.plan.output)
-            * (self.plan.threads + self.plan.prefetch + 1)
+        self.plan.batch_bytes() * (self.plan.threads + self.plan.prefetch + 1)
     }
 
     fn produce(&mut self) -> Result<Batch, LoaderError> {

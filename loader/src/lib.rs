@@ -57,6 +57,7 @@ mod slots;
 mod transform;
 mod usage;
 
+pub use augment::MemoryLimits;
 pub use batch::Batch;
 pub use builder::LoaderBuilder;
 pub use dataset::Dataset;

@@ -20,6 +20,10 @@ use crate::sampler::Sampler;
 use crate::settings::{Layout, Output, Policy};
 use crate::transform::Transform;
 
+/// Batches from this size on, in bytes, are written around the caches: they would not stay in them
+/// until the consumer comes.
+const STREAMED: usize = 16 << 20;
+
 /// Streams a dataset as batches, epoch after epoch.
 ///
 /// The global batch at a step is a pure function of (dataset, settings, seed, epoch, step): the
@@ -116,12 +120,21 @@ impl Plan {
         }
     }
 
+    /// Bytes of a full batch.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        let places = self.sampler.places(0);
+        let samples = (places.end - places.start) as usize;
+        let rows = samples * self.policy.rows_per_sample();
+        let crop = self.policy.crop() as usize;
+        Buffers::bytes(samples, rows, crop * crop * 3, self.output)
+    }
+
     pub(crate) fn worker_memory(&self) -> WorkerMemory {
         let shape = self.mix.shape();
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
             record: vec![0; shape.bytes()],
-            kernel: Kernel::new(true),
+            kernel: Kernel::new(self.batch_bytes() >= STREAMED),
             clock: Clock::start(),
         }
     }

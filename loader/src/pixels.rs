@@ -19,7 +19,7 @@ impl Pixels {
     pub(crate) fn resize(&mut self, bytes: usize) -> io::Result<()> {
         if self.map.as_ref().map_or(0, |map| map.len()) < bytes {
             let map = MmapMut::map_anon(bytes)?;
-            // Without huge pages the loader is slower and nothing else.
+            // Fewer pages to look up; a system that gives none is slower and nothing else.
             #[cfg(target_os = "linux")]
             let _ = map.advise(memmap2::Advice::HugePage);
             self.map = Some(map);

@@ -10,11 +10,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod limits;
 #[cfg(test)]
 mod naive;
 mod portable;
 mod value;
 
+pub use limits::MemoryLimits;
 pub(crate) use value::Value;
 
 use crate::settings::Layout;

@@ -165,6 +165,29 @@ unsafe fn planar<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
     }
 }
 
+/// Writes threes, around the caches wherever a whole register is aligned.
+///
+/// # Safety
+/// The processor has AVX2.
+#[target_feature(enable = "avx2")]
+pub(in super::super) unsafe fn fill(out: &mut [u8]) {
+    // SAFETY: every pattern of bits is a register and 32 bytes.
+    let (head, registers, tail) = unsafe { out.align_to_mut::<x86::__m256i>() };
+    head.fill(3);
+    tail.fill(3);
+    for register in registers {
+        // SAFETY: a register is aligned.
+        unsafe {
+            store::<true>(
+                std::ptr::from_mut(register).cast(),
+                x86::_mm256_set1_epi8(3),
+            )
+        }
+    }
+    // Stores around the caches are finished when the caller goes on.
+    x86::_mm_sfence();
+}
+
 #[inline(always)]
 unsafe fn store<const STREAM: bool>(out: *mut u8, bytes: x86::__m256i) {
     // SAFETY: the caller may write 32 bytes from `out`, which is aligned if they are streamed.

@@ -10,7 +10,7 @@ mod floats;
 
 use std::arch::x86_64 as x86;
 
-pub(super) use bytes::bytes;
+pub(super) use bytes::{bytes, fill};
 pub(super) use floats::floats;
 
 use crate::settings::Layout;
