@@ -33,7 +33,7 @@ impl Prefetch {
         first: u64,
         end: u64,
     ) -> Result<Self, LoaderError> {
-        let (consumer, producer) = slots(first, end, plan.threads + plan.prefetch);
+        let (consumer, producer) = slots(first, end, plan.threads + plan.prefetch + 1);
         let mut prefetch = Self {
             consumer: Some(consumer),
             threads: Vec::new(),

@@ -1,12 +1,17 @@
 //! How batches get from the workers to the consumer: slot states, order and early drop, and nothing
 //! else.
 //!
-//! There are as many slots as batches that may be under way. The batch with number `step` has the
-//! slot `step % slots`, and a slot goes round through three states:
+//! There are as many slots as batches that may exist, the one that the consumer works on included.
+//! The batch with number `step` has the slot `step % slots`, and a slot goes round through three
+//! states:
 //!
 //! ```text
 //! Free --hand_out: a ticket leaves--> Out --the batch arrives--> Ready --take--> Free
 //! ```
+//!
+//! The slot of the batch that was taken is handed out again when the consumer comes back for the
+//! next, before it waits: so while it waits, every slot is at the workers' disposal, and while it
+//! works, its batch is one of those that may exist.
 //!
 //! Only the consumer changes them, so they need neither lock nor atomic. Tickets and batches travel
 //! in two channels with room for one message for each slot, so no send ever waits; workers wait for
@@ -39,6 +44,8 @@ pub(crate) struct Consumer<T> {
     /// The ticket that leaves next.
     ticket: u64,
     end: u64,
+    /// Whether the slot of the last that was taken is still to be handed out.
+    held: bool,
     tickets: Sender<u64>,
     made: Receiver<(u64, T)>,
     cancelled: Arc<Flag>,
@@ -51,7 +58,8 @@ pub(crate) struct Producer<T> {
     cancelled: Arc<Flag>,
 }
 
-/// The two sides, for the numbers `first..end`, with at most `slots` of them under way.
+/// The two sides, for the numbers `first..end`; at most `slots` of them exist at once, as long as the
+/// consumer drops each before it takes the next.
 pub(crate) fn slots<T>(first: u64, end: u64, slots: usize) -> (Consumer<T>, Producer<T>) {
     let (ticket_sender, tickets) = bounded(slots);
     let (made_sender, made) = bounded(slots);
@@ -61,6 +69,7 @@ pub(crate) fn slots<T>(first: u64, end: u64, slots: usize) -> (Consumer<T>, Prod
         next: first,
         ticket: first,
         end,
+        held: false,
         tickets: ticket_sender,
         made,
         cancelled: Arc::clone(&cancelled),
@@ -82,6 +91,9 @@ impl<T> Consumer<T> {
         if self.next == self.end {
             return None;
         }
+        if std::mem::replace(&mut self.held, true) {
+            self.hand_out();
+        }
         let slot = self.slot(self.next);
         let taken = loop {
             if let Slot::Ready(_) = self.slots[slot] {
@@ -93,7 +105,6 @@ impl<T> Consumer<T> {
             assert!(matches!(before, Slot::Out), "step {step} came unasked");
         };
         self.next += 1;
-        self.hand_out();
         let Slot::Ready(made) = taken else {
             unreachable!("the loop ends on a slot that is ready")
         };

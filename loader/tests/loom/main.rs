@@ -101,17 +101,31 @@ fn run(play: Play) {
     assert_eq!(alive.load(Ordering::SeqCst), 0, "a batch was lost");
 }
 
+/// Every interleaving of two batches of which `taken` are taken; minutes, one test for each so that
+/// they run beside each other.
+fn every_interleaving(taken: u64) {
+    let play = Play {
+        steps: 2,
+        slots: 2,
+        taken,
+        ends_at: None,
+    };
+    println!("{taken} of 2 taken: {} interleavings", explore(play, None));
+}
+
 #[test]
-fn every_interleaving_with_every_early_drop() {
-    for taken in 0..=2 {
-        let play = Play {
-            steps: 2,
-            slots: 2,
-            taken,
-            ends_at: None,
-        };
-        println!("{taken} of 2 taken: {} interleavings", explore(play, None));
-    }
+fn every_interleaving_of_an_epoch_that_is_dropped_at_once() {
+    every_interleaving(0);
+}
+
+#[test]
+fn every_interleaving_of_an_epoch_that_is_dropped_half_way() {
+    every_interleaving(1);
+}
+
+#[test]
+fn every_interleaving_of_a_whole_epoch() {
+    every_interleaving(2);
 }
 
 #[test]
