@@ -12,7 +12,7 @@ use shardmill_formats::{
 
 use crate::error::LoaderError;
 use crate::reading::Verify;
-use crate::shard::Shard;
+use crate::shard::{self, Shard};
 
 /// A split of a dataset, or a part of one. Cloning is cheap: clones share the maps.
 ///
@@ -84,12 +84,10 @@ impl Dataset {
             });
         };
         let labelled = described.labelled;
-        let mut shards = Vec::with_capacity(described.shards.len());
+        let shards = shard::open_all(folder, &manifest, split, &described.shards)?;
         let mut starts = vec![0];
-        for entry in &described.shards {
-            let shard = Shard::open(folder, &manifest, split, entry)?;
+        for shard in &shards {
             starts.push(starts[starts.len() - 1] + shard.index.len() as u64);
-            shards.push(shard);
         }
         let words = starts[starts.len() - 1].div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();

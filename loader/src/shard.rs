@@ -49,6 +49,36 @@ impl Identity {
     }
 }
 
+/// Opens all shards, on as many threads as there are processors: every key of the split is looked at.
+pub(crate) fn open_all(
+    folder: &Path,
+    manifest: &Manifest,
+    split: &str,
+    entries: &[ShardEntry],
+) -> Result<Vec<Shard>, LoaderError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let each = entries.len().div_ceil(threads).max(1);
+    let open = |part: &[ShardEntry]| -> Result<Vec<Shard>, LoaderError> {
+        let shards = part.iter();
+        shards
+            .map(|entry| Shard::open(folder, manifest, split, entry))
+            .collect()
+    };
+    std::thread::scope(|scope| {
+        let mut parts = entries.chunks(each);
+        let mine = parts.next().unwrap_or_default();
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || open(part))).collect();
+        let mut shards = open(mine)?;
+        for other in others {
+            match other.join() {
+                Ok(part) => shards.extend(part?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(shards)
+    })
+}
+
 impl Shard {
     /// Maps and validates the shard that `entry` describes.
     pub(crate) fn open(
