@@ -15,16 +15,50 @@
 //!     .normalize(Normalize::mean([123.7, 116.3, 103.5]))
 //!     .build()?;
 //! for epoch in 0..90 {
-//!     for batch in loader.epoch(epoch) {
+//!     let mut batches = loader.epoch(epoch);
+//!     for batch in &mut batches {
 //!         let batch = batch?;
-//!         println!("{:?} {:?}", batch.shape(), batch.labels());
+//!         println!("{:?} {:?} {}", batch.shape(), batch.labels(), batch.key(0));
 //!     }
+//!     println!("{}", batches.meter().verdict());
 //! }
 //! # Ok::<(), shardmill_loader::LoaderError>(())
 //! ```
 //!
-//! Batches are `Send` and `'static`; dropping one gives its memory to a later batch. Dropping an
-//! epoch half way joins its threads.
+//! Batches are `Send` and `'static`; dropping one gives its memory to a later batch, and a loader
+//! that is not asked for more holds `threads + prefetch + 1` of them at most. Dropping an epoch half
+//! way joins its threads. To resume, keep (seed, epoch, step) and [`seek`](Epoch::seek).
+//!
+//! Parts of a dataset, several datasets at once, and a function of your own in the loader's threads:
+//!
+//! ```no_run
+//! use shardmill_loader::{BadRecord, Dataset, Loader, Mix, Order};
+//!
+//! let photos = Dataset::open("photos", "train")?.filter_classes(&[3, 7]);
+//! let drawings = Dataset::open("drawings", "train")?;
+//! let few = drawings.select(0..1000)?;
+//! let loader = Loader::builder(Mix::new([(photos, 3), (few, 1)])?)
+//!     .order(Order::blocks())
+//!     .on_bad_record(BadRecord::Replace)
+//!     .transform(|sample| {
+//!         if sample.random().below(10) == 0 {
+//!             sample.pixels().fill(128);
+//!         }
+//!         Ok(())
+//!     })
+//!     .build()?;
+//! for batch in loader.epoch(0) {
+//!     let batch = batch?;
+//!     let (dataset, sample) = loader.mix().locate(batch.indices()[0]);
+//!     println!("dataset {dataset}, sample {sample}, {} replaced", batch.replaced().len());
+//! }
+//! # Ok::<(), shardmill_loader::LoaderError>(())
+//! ```
+//!
+//! Records are compared with their checksums when they are first read ([`Verify`]); a damaged one is
+//! an error, or is replaced ([`BadRecord`]). A shard must not change while it is open; one that is
+//! cut short ends the epoch with [`LoaderError::Truncated`] if that is seen in time, and the process
+//! with SIGBUS if its missing bytes are read first.
 
 #![deny(unsafe_code)]
 
