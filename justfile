@@ -29,9 +29,10 @@ deny:
 loom:
     RUSTFLAGS="--cfg loom" cargo test --release -p shardmill-loader --test loom --target-dir target/loom -- --nocapture
 
-# The loader's tests under AddressSanitizer, with a nightly toolchain.
+# The loader's tests under AddressSanitizer, with a nightly toolchain; all but the one that counts the
+# process's memory, which the sanitizer enlarges.
 asan:
-    RUSTFLAGS="-Zsanitizer=address" RUSTDOCFLAGS="-Zsanitizer=address" PROPTEST_CASES=32 cargo +nightly test --release -p shardmill-loader --target x86_64-unknown-linux-gnu --target-dir target/asan
+    RUSTFLAGS="-Zsanitizer=address" RUSTDOCFLAGS="-Zsanitizer=address" PROPTEST_CASES=32 cargo +nightly test --release -p shardmill-loader --target x86_64-unknown-linux-gnu --target-dir target/asan -- --skip memory_is_four_batches
 
 # The loader's tests under valgrind, which must be installed; minutes.
 valgrind:
