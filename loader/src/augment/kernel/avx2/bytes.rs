@@ -2,7 +2,7 @@
 
 use std::arch::x86_64 as x86;
 
-use super::{BYTE_BLOCK, REGISTER, blocks, pair, place_in_pair, register, source};
+use super::{BYTE_BLOCK, REGISTER, blocks, pair, place_in_pair, prefetch, register, source};
 use crate::augment::kernel::Window;
 use crate::settings::Layout;
 
@@ -70,6 +70,7 @@ static REFLECTED: [u8; REGISTER] = reflected_mask();
 unsafe fn copied<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
     let bytes = window.crop * 3;
     for (y, out) in out.chunks_exact_mut(bytes).enumerate() {
+        prefetch(&window, y);
         let row = window.row(y);
         if !STREAM {
             out.copy_from_slice(row);
@@ -101,6 +102,7 @@ unsafe fn reflected<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
             x86::_mm256_setr_epi32(3, 3, 0, 1, 2, 4, 5, 6),
         ];
         for y in 0..crop {
+            prefetch(&window, y);
             let row = window.row(y).as_ptr();
             let out = out.as_mut_ptr().add(y * crop * 3);
             for x in blocks(crop, BYTE_BLOCK) {
@@ -135,6 +137,7 @@ unsafe fn planar<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
         // The halves hold every other word.
         let order = x86::_mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
         for y in 0..crop {
+            prefetch(&window, y);
             let row = window.row(y).as_ptr();
             let out = out.as_mut_ptr().add(y * crop);
             for x in blocks(crop, BYTE_BLOCK) {

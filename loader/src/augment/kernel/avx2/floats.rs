@@ -2,7 +2,7 @@
 
 use std::arch::x86_64 as x86;
 
-use super::{FLOAT_BLOCK, REGISTER, blocks, pair, place_in_pair, register, source};
+use super::{FLOAT_BLOCK, REGISTER, blocks, pair, place_in_pair, prefetch, register, source};
 use crate::augment::kernel::{Affine, Value, Window};
 use crate::settings::Layout;
 
@@ -110,6 +110,7 @@ unsafe fn interleaved<T: Value, const STREAM: bool>(
         let scales: [_; 3] = std::array::from_fn(|k| pattern(affine.scale, k));
         let offsets: [_; 3] = std::array::from_fn(|k| pattern(affine.offset, k));
         for y in 0..crop {
+            prefetch(&window, y);
             let row = window.row(y).as_ptr();
             let out = out.as_mut_ptr().add(y * crop * 3);
             for x in blocks(crop, FLOAT_BLOCK) {
@@ -136,6 +137,7 @@ unsafe fn planar<T: Value, const STREAM: bool>(window: Window<'_>, affine: Affin
         let scales: [_; 3] = std::array::from_fn(|c| x86::_mm256_set1_ps(affine.scale[c]));
         let offsets: [_; 3] = std::array::from_fn(|c| x86::_mm256_set1_ps(affine.offset[c]));
         for y in 0..crop {
+            prefetch(&window, y);
             let row = window.row(y).as_ptr();
             let out = out.as_mut_ptr().add(y * crop);
             for x in blocks(crop, FLOAT_BLOCK) {

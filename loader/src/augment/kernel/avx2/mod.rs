@@ -13,6 +13,7 @@ use std::arch::x86_64 as x86;
 pub(super) use bytes::{bytes, fill};
 pub(super) use floats::floats;
 
+use super::Window;
 use crate::settings::Layout;
 
 /// Pixels of a block that becomes floats: 24 values, three registers of f32.
@@ -30,6 +31,21 @@ pub(super) fn aligned<T>(crop: usize, layout: Layout, out: &[T]) -> bool {
         Layout::Nchw => crop,
     };
     out.as_ptr().addr().is_multiple_of(REGISTER) && (run * size_of::<T>()).is_multiple_of(REGISTER)
+}
+
+/// Rows that are asked for ahead of the one that is read: a record in the page cache lies in small
+/// pages, where the processor's own guesses end at every page's bound.
+const AHEAD: usize = 4;
+
+/// Asks for the bytes of a row that is read soon.
+#[inline(always)]
+fn prefetch(window: &Window<'_>, y: usize) {
+    if y + AHEAD < window.crop {
+        for line in window.row(y + AHEAD).chunks(64) {
+            // SAFETY: a prefetch has no effect on what a program sees, and needs only SSE.
+            unsafe { x86::_mm_prefetch::<{ x86::_MM_HINT_T0 }>(line.as_ptr().cast()) };
+        }
+    }
 }
 
 /// Where a block that begins at pixel `x` of the output row lies in the record's row, in bytes.
