@@ -24,3 +24,28 @@ lint:
 # Licences, sources and advisories of the dependencies (needs cargo-deny).
 deny:
     cargo deny check
+
+# The loader's slots in every interleaving of two workers and a consumer, with early drop; minutes.
+loom:
+    RUSTFLAGS="--cfg loom" cargo test --release -p shardmill-loader --test loom --target-dir target/loom -- --nocapture
+
+# The loader's tests under AddressSanitizer, with a nightly toolchain; all but the one that counts the
+# process's memory, which the sanitizer enlarges.
+asan:
+    RUSTFLAGS="-Zsanitizer=address" RUSTDOCFLAGS="-Zsanitizer=address" PROPTEST_CASES=32 cargo +nightly test --release -p shardmill-loader --target x86_64-unknown-linux-gnu --target-dir target/asan -- --skip memory_is_four_batches
+
+# The loader's tests under valgrind, which must be installed; minutes.
+valgrind:
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-exitcode=9 --trace-children=no" PROPTEST_CASES=4 cargo test --release -p shardmill-loader --target x86_64-unknown-linux-gnu --lib --test batches --test threads
+
+# Time and memory of opening a dataset with the metadata of ImageNet's training set.
+imagenet-metadata:
+    cargo run --release -p shardmill-loader --example imagenet_metadata
+
+# Whether a consumer of 15 ms a batch ever waits for the shards in DIR.
+data-wait DIR:
+    cargo run --release --bin loader -- bench --shards {{DIR}} --threads 2 --consumer-ms 15
+
+# The orders, with and without advice, on the shards in DIR outside the page cache.
+cold DIR:
+    cargo run --release --bin loader -- bench --shards {{DIR}} --cold --order blocks,global --advice auto,never

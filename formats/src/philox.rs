@@ -24,6 +24,12 @@ pub enum Stream {
     Demo = 7,
     /// The records that a subset keeps.
     Subset = 8,
+    /// The sample that takes a bad record's place.
+    Replace = 9,
+    /// A user's own function of a sample.
+    Transform = 10,
+    /// The mixing of several datasets.
+    Mix = 11,
 }
 
 /// The generator: a key made of the seed, and a stream.

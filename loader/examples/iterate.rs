@@ -1,4 +1,4 @@
-//! Reads one epoch of a dataset and prints what comes.
+//! Reads one epoch of a dataset, prints what comes, and says what limits it.
 //!
 //! `cargo run --release -p shardmill-loader --example iterate -- SHARDS`
 
@@ -15,27 +15,27 @@ fn main() -> Result<(), LoaderError> {
         dataset.classes().len()
     );
     let crop = dataset.shape().height.min(dataset.shape().width) * 7 / 8;
-    let policy = Policy::Train {
-        crop,
-        flip: true,
-        color_std: 0.1,
-    };
     let loader = Loader::builder(dataset)
         .batch_size(64)
         .threads(2)
-        .policy(policy)
+        .policy(Policy::Train {
+            crop,
+            flip: true,
+            color_std: 0.1,
+        })
         .build()?;
     let mut epoch = loader.epoch(0);
     for batch in &mut epoch {
         let batch = batch?;
-        let first = loader.dataset().key(batch.indices()[0]);
         println!(
-            "batch {}: {:?}, label {} first, from {first}",
+            "batch {}: {:?}; first comes sample {}, {}, label {}",
             batch.step(),
             batch.shape(),
+            batch.indices()[0],
+            batch.key(0),
             batch.labels()[0]
         );
     }
-    println!("waited {:?} for data", epoch.waited());
+    println!("{}", epoch.meter());
     Ok(())
 }

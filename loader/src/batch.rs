@@ -1,39 +1,50 @@
 //! A batch and the buffers that it lends out.
 
-use crossbeam_channel::Sender;
+use std::io;
 
+use bytemuck::Pod;
+use crossbeam_channel::Sender;
+use half::{bf16, f16};
+
+use crate::mix::Mix;
+use crate::pixels::Pixels;
+use crate::reading::Replaced;
 use crate::settings::{Layout, Output};
 
 /// The memory of a batch, used again by a later one.
 #[derive(Default)]
 pub(crate) struct Buffers {
-    pub(crate) f32s: Vec<f32>,
-    pub(crate) u8s: Vec<u8>,
+    pub(crate) pixels: Pixels,
     pub(crate) shifts: Vec<[f32; 3]>,
     pub(crate) labels: Vec<i64>,
     pub(crate) samples: Vec<u64>,
+    pub(crate) replaced: Vec<Replaced>,
 }
 
 impl Buffers {
     /// Sets the lengths for `samples` samples of `rows` rows of `values` values; memory is taken
     /// only the first time.
-    pub(crate) fn resize(&mut self, samples: usize, rows: usize, values: usize, output: Output) {
-        match output {
-            Output::F32 => self.f32s.resize(rows * values, 0.0),
-            Output::U8 => {
-                self.u8s.resize(rows * values, 0);
-                self.shifts.resize(rows, [0.0; 3]);
-            }
+    pub(crate) fn resize(
+        &mut self,
+        samples: usize,
+        rows: usize,
+        values: usize,
+        output: Output,
+    ) -> io::Result<()> {
+        self.pixels.resize(rows * values * output.bytes())?;
+        if output == Output::U8 {
+            self.shifts.resize(rows, [0.0; 3]);
         }
         self.labels.resize(samples, 0);
         self.samples.resize(samples, 0);
+        self.replaced.clear();
+        Ok(())
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.f32s.len() * 4
-            + self.u8s.len()
-            + self.shifts.len() * 12
-            + (self.labels.len() + self.samples.len()) * 8
+    /// Bytes after such a [`resize`](Self::resize).
+    pub(crate) const fn bytes(samples: usize, rows: usize, values: usize, output: Output) -> usize {
+        let shift = if matches!(output, Output::U8) { 12 } else { 0 };
+        rows * (values * output.bytes() + shift) + samples * 16
     }
 }
 
@@ -42,6 +53,7 @@ impl Buffers {
 pub struct Batch {
     pub(crate) buffers: Buffers,
     pub(crate) home: Sender<Buffers>,
+    pub(crate) mix: Mix,
     pub(crate) step: u64,
     pub(crate) valid: usize,
     pub(crate) rows: usize,
@@ -93,30 +105,54 @@ impl Batch {
     /// The values, normalised, of a loader with [`Output::F32`].
     ///
     /// # Panics
-    /// If the loader gives bytes.
+    /// If the loader gives another type.
     #[must_use]
     pub fn images_f32(&self) -> &[f32] {
-        assert_eq!(
-            self.output,
-            Output::F32,
-            "this loader gives bytes: use images_u8"
-        );
-        &self.buffers.f32s
+        self.images(Output::F32)
+    }
+
+    /// The values, normalised, of a loader with [`Output::F16`].
+    ///
+    /// # Panics
+    /// If the loader gives another type.
+    #[must_use]
+    pub fn images_f16(&self) -> &[f16] {
+        self.images(Output::F16)
+    }
+
+    /// The values, normalised, of a loader with [`Output::Bf16`].
+    ///
+    /// # Panics
+    /// If the loader gives another type.
+    #[must_use]
+    pub fn images_bf16(&self) -> &[bf16] {
+        self.images(Output::Bf16)
     }
 
     /// The bytes of a loader with [`Output::U8`]. A value of channel `c` in row `r` is finished by
     /// `(value - mean[c]) / std[c] + color_shift()[r][c]`.
     ///
     /// # Panics
-    /// If the loader gives floats.
+    /// If the loader gives another type.
     #[must_use]
     pub fn images_u8(&self) -> &[u8] {
-        assert_eq!(
-            self.output,
-            Output::U8,
-            "this loader gives floats: use images_f32"
+        self.images(Output::U8)
+    }
+
+    /// The values in memory, whatever their type is: native byte order, `Output::bytes` each.
+    #[must_use]
+    pub fn image_bytes(&self) -> &[u8] {
+        self.buffers.pixels.values()
+    }
+
+    fn images<T: Pod>(&self, output: Output) -> &[T] {
+        let given = self.output;
+        assert!(
+            output == given,
+            "this loader gives {given:?}: use {}",
+            given.accessor()
         );
-        &self.buffers.u8s
+        self.buffers.pixels.values()
     }
 
     /// Colour noise of each row, already divided by the standard deviation, of a loader with
@@ -132,10 +168,26 @@ impl Batch {
         &self.buffers.labels
     }
 
-    /// The index in the dataset of each sample.
+    /// The index in the dataset of each sample; of a mix, see [`Mix::locate`].
     #[must_use]
     pub fn indices(&self) -> &[u64] {
         &self.buffers.samples
+    }
+
+    /// The key of sample `i` of the batch: the name of its source.
+    ///
+    /// # Panics
+    /// If `i` is not below [`len`](Self::len).
+    #[must_use]
+    pub fn key(&self, i: usize) -> &str {
+        self.mix.key(self.buffers.samples[i])
+    }
+
+    /// The samples that took a damaged one's place; empty unless the loader was asked for
+    /// [`BadRecord::Replace`](crate::BadRecord::Replace).
+    #[must_use]
+    pub fn replaced(&self) -> &[Replaced] {
+        &self.buffers.replaced
     }
 }
 

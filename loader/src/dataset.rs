@@ -4,20 +4,25 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use memmap2::Mmap;
 use shardmill_formats::{
-    Class, Codec, Decoder, MANIFEST_FILE, Manifest, ManifestError, RecordShape, ShardEntry,
-    ShardIndex,
+    Class, Codec, Decoder, MANIFEST_FILE, Manifest, ManifestError, RecordShape,
 };
 
 use crate::error::LoaderError;
-use crate::mmap;
+use crate::reading::Verify;
+use crate::shard::{self, Shard};
 
-/// A split of a dataset. Cloning is cheap: clones share the maps.
+/// A split of a dataset, or a part of one. Cloning is cheap: clones share the maps.
+///
+/// Samples are counted from 0; the indices of a [`select`](Self::select)ed part are its own, and
+/// [`origin`](Self::origin) leads back to the whole split.
 #[derive(Clone)]
 pub struct Dataset {
     inner: Arc<Inner>,
+    /// The samples of the split that this part consists of; `None` for the whole split.
+    selection: Option<Arc<[u64]>>,
 }
 
 struct Inner {
@@ -29,19 +34,24 @@ struct Inner {
     starts: Vec<u64>,
     /// One bit a sample: its checksum was compared.
     verified: Vec<AtomicU64>,
-}
-
-struct Shard {
-    name: String,
-    map: Mmap,
-    index: ShardIndex,
+    opened: Instant,
+    /// When the shards' lengths were last looked at, in milliseconds after `opened`, plus one.
+    measured: AtomicU64,
 }
 
 /// A sample's place: its shard, and its record there.
-struct Place<'a> {
-    shard: &'a Shard,
-    record: usize,
+pub(crate) struct Place<'a> {
+    pub(crate) shard: &'a Shard,
+    pub(crate) record: usize,
+    /// The sample in the whole split.
+    origin: u64,
 }
+
+/// Looking at the length of a shard takes about a microsecond; at this distance for each of them it
+/// takes a third of a percent of one thread.
+const LENGTH_CHECK_EACH: Duration = Duration::from_micros(300);
+/// Shortest time between two looks.
+const LENGTH_CHECK: Duration = Duration::from_millis(50);
 
 impl Dataset {
     /// Opens a split of the dataset in `folder` and validates every shard of it. The records' own
@@ -74,12 +84,10 @@ impl Dataset {
             });
         };
         let labelled = described.labelled;
-        let mut shards = Vec::with_capacity(described.shards.len());
+        let shards = shard::open_all(folder, &manifest, split, &described.shards)?;
         let mut starts = vec![0];
-        for entry in &described.shards {
-            let shard = Shard::open(folder, &manifest, split, entry)?;
+        for shard in &shards {
             starts.push(starts[starts.len() - 1] + shard.index.len() as u64);
-            shards.push(shard);
         }
         let words = starts[starts.len() - 1].div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
@@ -90,19 +98,57 @@ impl Dataset {
             shards,
             starts,
             verified,
+            opened: Instant::now(),
+            measured: AtomicU64::new(0),
         };
         Ok(Self {
             inner: Arc::new(inner),
+            selection: None,
         })
+    }
+
+    /// The part that consists of these samples, in this order; a sample may come more than once.
+    /// Nothing is copied: a part keeps eight bytes for each of its samples and shares the maps.
+    ///
+    /// # Errors
+    /// An index that is not below [`len`](Self::len).
+    pub fn select(&self, indices: impl IntoIterator<Item = u64>) -> Result<Self, LoaderError> {
+        let origins = indices.into_iter().map(|i| {
+            if i < self.len() {
+                return Ok(self.origin(i));
+            }
+            Err(LoaderError::Setting {
+                what: "a selected index",
+                found: i.to_string(),
+                advice: format!("indices count from 0 to below {}", self.len()),
+            })
+        });
+        Ok(Self {
+            inner: Arc::clone(&self.inner),
+            selection: Some(origins.collect::<Result<_, _>>()?),
+        })
+    }
+
+    /// The samples whose label is one of `classes`, in the dataset's order. Labels and
+    /// [`classes`](Self::classes) stay as they are.
+    #[must_use]
+    pub fn filter_classes(&self, classes: &[i64]) -> Self {
+        let wanted: std::collections::BTreeSet<_> = classes.iter().collect();
+        let kept = (0..self.len()).filter(|&i| wanted.contains(&self.label(i)));
+        Self {
+            inner: Arc::clone(&self.inner),
+            selection: Some(kept.map(|i| self.origin(i)).collect()),
+        }
     }
 
     /// Number of samples.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.inner.starts[self.inner.shards.len()]
+        let selected = self.selection.as_ref().map(|list| list.len() as u64);
+        selected.unwrap_or(self.inner.starts[self.inner.shards.len()])
     }
 
-    /// Whether the split holds no sample.
+    /// Whether there is no sample.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -144,10 +190,17 @@ impl Dataset {
         self.inner.manifest.codec
     }
 
-    /// The label of sample `i`.
+    /// The number of sample `i` in the whole split.
     ///
     /// # Panics
     /// If `i` is not below [`len`](Self::len); so does every accessor of a sample.
+    #[must_use]
+    pub fn origin(&self, i: u64) -> u64 {
+        assert!(i < self.len(), "sample {i} of {}", self.len());
+        self.selection.as_ref().map_or(i, |list| list[i as usize])
+    }
+
+    /// The label of sample `i`.
     #[must_use]
     pub fn label(&self, i: u64) -> i64 {
         let place = self.place(i);
@@ -166,10 +219,17 @@ impl Dataset {
     /// # Errors
     /// A checksum that differs; the error names shard, record and key.
     pub fn stored(&self, i: u64) -> Result<&[u8], LoaderError> {
+        self.stored_with(i, Verify::FirstRead)
+    }
+
+    pub(crate) fn stored_with(&self, i: u64, verify: Verify) -> Result<&[u8], LoaderError> {
         let place = self.place(i);
-        let (word, bit) = (&self.inner.verified[(i / 64) as usize], 1 << (i % 64));
+        let (word, bit) = (
+            &self.inner.verified[(place.origin / 64) as usize],
+            1 << (place.origin % 64),
+        );
         // Two threads may both compare a record, which costs time but changes nothing.
-        if word.load(Ordering::Relaxed) & bit == 0 {
+        if verify == Verify::FirstRead && word.load(Ordering::Relaxed) & bit == 0 {
             place
                 .shard
                 .index
@@ -188,101 +248,115 @@ impl Dataset {
     /// # Errors
     /// A record that is damaged; the error names shard, record and key.
     pub fn read(&self, i: u64, rgb: &mut [u8]) -> Result<(), LoaderError> {
-        self.decode(i, &mut Decoder::new(self.codec(), self.shape()), rgb)
+        let stored = self.stored(i)?;
+        self.decode(
+            i,
+            stored,
+            &mut Decoder::new(self.codec(), self.shape()),
+            rgb,
+        )
     }
 
+    /// Decodes the stored bytes of sample `i`.
     pub(crate) fn decode(
         &self,
         i: u64,
+        stored: &[u8],
         decoder: &mut Decoder,
         rgb: &mut [u8],
     ) -> Result<(), LoaderError> {
-        let stored = self.stored(i)?;
         decoder.decode(stored, rgb).map_err(|source| {
             let place = self.place(i);
-            let key = place
-                .shard
-                .index
-                .key(&place.shard.map, place.record)
-                .to_owned();
             LoaderError::Record {
                 shard: place.shard.name.clone(),
                 record: place.record,
-                key,
+                key: self.key(i).to_owned(),
                 source,
             }
         })
     }
 
-    fn place(&self, i: u64) -> Place<'_> {
-        assert!(i < self.len(), "sample {i} of {}", self.len());
-        let shard = self.inner.starts.partition_point(|&start| start <= i) - 1;
+    pub(crate) fn place(&self, i: u64) -> Place<'_> {
+        let origin = self.origin(i);
+        let shard = self.inner.starts.partition_point(|&start| start <= origin) - 1;
         Place {
             shard: &self.inner.shards[shard],
-            record: (i - self.inner.starts[shard]) as usize,
+            record: (origin - self.inner.starts[shard]) as usize,
+            origin,
         }
+    }
+
+    /// Asks the system to read `len` samples from `first` on, in one piece where they lie together.
+    pub(crate) fn will_need(&self, first: u64, len: u64) {
+        let mut pending: Option<(&Shard, std::ops::Range<usize>)> = None;
+        for i in first..first + len {
+            let place = self.place(i);
+            let range = place.shard.range(place.record);
+            match &mut pending {
+                Some((shard, run))
+                    if std::ptr::eq(*shard, place.shard) && run.end == range.start =>
+                {
+                    run.end = range.end;
+                }
+                _ => {
+                    if let Some((shard, run)) = pending.replace((place.shard, range)) {
+                        let _ = shard.will_need(run);
+                    }
+                }
+            }
+        }
+        if let Some((shard, run)) = pending {
+            // Advice that the system does not take is no error.
+            let _ = shard.will_need(run);
+        }
+    }
+
+    /// Gives the memory of a record back: in an epoch, what was read is needed again later than
+    /// everything that was not.
+    pub(crate) fn done_with(&self, i: u64) {
+        let place = self.place(i);
+        let _ = place.shard.done_with(place.shard.range(place.record));
+    }
+
+    /// Samples of the whole split.
+    pub(crate) fn whole_len(&self) -> u64 {
+        self.inner.starts[self.inner.shards.len()]
+    }
+
+    /// Bytes of all shards of the split.
+    pub(crate) fn bytes(&self) -> u64 {
+        let shards = self.inner.shards.iter();
+        shards.map(|shard| shard.map.len() as u64).sum()
+    }
+
+    /// Looks whether a shard was cut short under its map; at most one thread does, every now and
+    /// then, or always where `now` is set.
+    pub(crate) fn check_lengths(&self, always: bool) -> Result<(), LoaderError> {
+        let inner = &self.inner;
+        let now = inner.opened.elapsed().as_millis() as u64 + 1;
+        let pause = LENGTH_CHECK.max(LENGTH_CHECK_EACH * inner.shards.len() as u32);
+        let last = inner.measured.load(Ordering::Relaxed);
+        let due = last == 0 || now.saturating_sub(last) >= pause.as_millis() as u64;
+        let mine = always
+            || (due && {
+                let swap = Ordering::Relaxed;
+                let measured = &inner.measured;
+                measured.compare_exchange(last, now, swap, swap).is_ok()
+            });
+        if mine {
+            for shard in &inner.shards {
+                shard.check_length()?;
+            }
+        }
+        Ok(())
     }
 }
 
-impl Shard {
-    fn open(
-        folder: &Path,
-        manifest: &Manifest,
-        split: &str,
-        entry: &ShardEntry,
-    ) -> Result<Self, LoaderError> {
-        let path = folder.join(&entry.file);
-        let map = mmap::map(&path).map_err(|source| LoaderError::Io { path, source })?;
-        let in_shard = |source| LoaderError::Shard {
-            shard: entry.file.clone(),
-            source,
-        };
-        let index = ShardIndex::parse(&map).map_err(in_shard)?;
-        index
-            .verify_index(&map, entry.index_checksum())
-            .map_err(in_shard)?;
-        let metadata = index.metadata();
-        for (what, found, expected) in [
-            (
-                "size in bytes",
-                map.len().to_string(),
-                entry.bytes.to_string(),
-            ),
-            (
-                "number of records",
-                index.len().to_string(),
-                entry.records.to_string(),
-            ),
-            (
-                "codec",
-                index.codec().to_string(),
-                manifest.codec.to_string(),
-            ),
-            (
-                "record size",
-                index.shape().to_string(),
-                manifest.shape().to_string(),
-            ),
-            ("split", metadata.split.clone(), split.to_owned()),
-            (
-                "number of classes",
-                metadata.classes.to_string(),
-                manifest.classes.len().to_string(),
-            ),
-        ] {
-            if found != expected {
-                return Err(LoaderError::Mismatch {
-                    shard: entry.file.clone(),
-                    what,
-                    found,
-                    expected,
-                });
-            }
-        }
-        Ok(Self {
-            name: entry.file.clone(),
-            map,
-            index,
-        })
+impl std::fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dataset")
+            .field("split", &self.split())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }

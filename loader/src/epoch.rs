@@ -1,13 +1,14 @@
 //! One pass over a dataset: an iterator of batches.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, Buffers};
+use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::{Plan, WorkerMemory};
+use crate::meter::Meter;
 use crate::prefetch::Prefetch;
 
 /// The batches of one epoch, in order. Dropping it stops and joins its threads.
@@ -19,7 +20,11 @@ pub struct Epoch {
     next: u64,
     end: u64,
     source: Source,
-    waited: Duration,
+    meter: Meter,
+    /// When the first batch was asked for.
+    began: Option<Instant>,
+    /// Whether every batch from the first on was taken.
+    whole: bool,
 }
 
 /// Who makes the batches. Threads start with the first batch, so seeking before costs nothing.
@@ -32,17 +37,24 @@ enum Source {
 impl Epoch {
     pub(crate) fn new(plan: Arc<Plan>, epoch: u64) -> Self {
         let epoch_plan = EpochPlan {
-            order: plan.sampler.order(epoch),
+            number: epoch,
+            order: plan.sampler.epoch(epoch, &plan.mix),
             philox: plan.augment_philox(epoch),
         };
         let end = plan.sampler.steps();
+        let meter = Meter {
+            threads: plan.threads,
+            ..Meter::default()
+        };
         Self {
             plan,
             epoch_plan: Arc::new(epoch_plan),
             next: 0,
             end,
             source: Source::Unstarted,
-            waited: Duration::ZERO,
+            meter,
+            began: None,
+            whole: true,
         }
     }
 
@@ -51,13 +63,20 @@ impl Epoch {
     pub fn seek(mut self, step: u64) -> Self {
         self.source = Source::Unstarted;
         self.next = step.min(self.end);
+        self.whole = false;
         self
     }
 
     /// Time that [`next`](Iterator::next) kept its caller waiting so far.
     #[must_use]
     pub const fn waited(&self) -> Duration {
-        self.waited
+        self.meter.wait
+    }
+
+    /// Where the time went so far, and what limits the epoch.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Number of the next batch.
@@ -69,17 +88,7 @@ impl Epoch {
     /// Bytes of all batches that are under way at once, at most, for batches of full size.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
-        let places = self.plan.sampler.places(0);
-        let samples = (places.end - places.start) as usize;
-        let crop = self.plan.policy.crop() as usize;
-        let mut one = Buffers::default();
-        one.resize(
-            samples,
-            samples * self.plan.policy.rows_per_sample(),
-            crop * crop * 3,
-            self.plan.output,
-        );
-        one.bytes() * (self.plan.threads + self.plan.prefetch + 1)
+        self.plan.batch_bytes() * (self.plan.threads + self.plan.prefetch + 1)
     }
 
     fn produce(&mut self) -> Result<Batch, LoaderError> {
@@ -87,27 +96,40 @@ impl Epoch {
             self.source = if self.plan.threads == 0 {
                 Source::Inline(Box::new(self.plan.worker_memory()))
             } else {
-                let (plan, epoch_plan) = (Arc::clone(&self.plan), Arc::clone(&self.epoch_plan));
+                let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
                 Source::Threads(Prefetch::start(plan, epoch_plan, self.next, self.end)?)
             };
         }
         match &mut self.source {
             Source::Inline(memory) => {
+                memory.clock.skip();
                 let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
-                let never = AtomicBool::new(false);
-                fill(
+                let batch = fill(
                     &self.plan,
                     &self.epoch_plan,
                     self.next,
                     buffers,
                     memory,
-                    &never,
+                    &|| false,
                 )
-                .expect("nobody cancels inline work")
+                .expect("nobody cancels inline work");
+                self.meter.add(&memory.clock.take());
+                batch
             }
-            Source::Threads(prefetch) => prefetch.next(self.next),
+            Source::Threads(prefetch) => prefetch.next(self.next, &mut self.meter),
             Source::Unstarted => unreachable!("the source was started above"),
         }
+    }
+
+    /// With the last batch: no shard may have been cut short since the last look.
+    fn finish(&self, batch: Result<Batch, LoaderError>) -> Result<Batch, LoaderError> {
+        for part in self.plan.mix.datasets() {
+            part.check_lengths(true)?;
+        }
+        if self.whole {
+            self.plan.warm.store(true, Ordering::Relaxed);
+        }
+        batch
     }
 }
 
@@ -119,10 +141,19 @@ impl Iterator for Epoch {
             return None;
         }
         let start = Instant::now();
-        let batch = self.produce();
-        self.waited += start.elapsed();
-        if batch.is_ok() {
+        let began = *self.began.get_or_insert(start);
+        let mut batch = self.produce();
+        if batch.is_ok() && self.next + 1 == self.end {
+            batch = self.finish(batch);
+        }
+        let now = Instant::now();
+        self.meter.wait += now - start;
+        self.meter.wall = now - began;
+        if let Ok(batch) = &batch {
             self.next += 1;
+            self.meter.batches += 1;
+            self.meter.samples += batch.len() as u64;
+            self.meter.replaced += batch.replaced().len() as u64;
         } else {
             self.next = self.end;
             self.source = Source::Unstarted;

@@ -68,6 +68,26 @@ pub enum LoaderError {
         /// What is wrong.
         source: CodecError,
     },
+    /// A shard was cut short under a running loader.
+    #[error("{} has {found} bytes; it had {expected} when it was opened: something truncates shards while they are read; restore the file, and replace shards by renaming", path.display())]
+    Truncated {
+        /// The shard.
+        path: PathBuf,
+        /// Bytes it has.
+        found: u64,
+        /// Bytes it had.
+        expected: u64,
+    },
+    /// The user's own transform refused a sample.
+    #[error("the transform of sample {index} (key {key:?}): {source}")]
+    Transform {
+        /// Index of the sample.
+        index: u64,
+        /// Its key.
+        key: String,
+        /// What the transform said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A setting without meaning.
     #[error("{what} is {found}; {advice}")]
     Setting {
@@ -77,6 +97,16 @@ pub enum LoaderError {
         found: String,
         /// What would work.
         advice: String,
+    },
+    /// The system gives no memory for a batch.
+    #[error(
+        "no memory for a batch of {bytes} bytes: {source}; choose a smaller batch, fewer threads or less prefetch"
+    )]
+    Memory {
+        /// Its size.
+        bytes: usize,
+        /// What the system said.
+        source: io::Error,
     },
     /// A worker thread could not be started.
     #[error("cannot start a loader thread: {0}")]
@@ -89,4 +119,19 @@ pub enum LoaderError {
         /// What it said.
         message: String,
     },
+}
+
+impl LoaderError {
+    /// Whether one record is damaged while the rest of the dataset may be well.
+    #[must_use]
+    pub const fn is_bad_record(&self) -> bool {
+        matches!(
+            self,
+            Self::Record { .. }
+                | Self::Shard {
+                    source: ShardError::Checksum { .. },
+                    ..
+                }
+        )
+    }
 }

@@ -1,20 +1,23 @@
 //! Makes one batch: the same function inline and in every worker.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use half::{bf16, f16};
+use shardmill_formats::{Codec, Philox, Stream};
 
-use shardmill_formats::{Codec, Philox};
-
-use crate::augment::kernel::{Window, to_f32, to_u8};
+use crate::augment::kernel::{Affine, Window};
 use crate::augment::views;
 use crate::batch::{Batch, Buffers};
 use crate::error::LoaderError;
 use crate::loader::{Plan, WorkerMemory};
-use crate::sampler::Order;
+use crate::meter::Stage;
+use crate::reading::{BadRecord, Replaced};
+use crate::sampler::{Draw, EpochOrder};
 use crate::settings::Output;
+use crate::transform::{Random, Sample};
 
 /// One epoch's randomness.
 pub(crate) struct EpochPlan {
-    pub(crate) order: Order,
+    pub(crate) number: u64,
+    pub(crate) order: EpochOrder,
     pub(crate) philox: Philox,
 }
 
@@ -25,7 +28,7 @@ pub(crate) fn fill(
     step: u64,
     mut buffers: Buffers,
     memory: &mut WorkerMemory,
-    cancelled: &AtomicBool,
+    cancelled: &dyn Fn() -> bool,
 ) -> Option<Result<Batch, LoaderError>> {
     let places = plan.sampler.places(step);
     let samples = (places.end - places.start) as usize;
@@ -33,21 +36,29 @@ pub(crate) fn fill(
     let crop = plan.policy.crop() as usize;
     let rows_each = plan.policy.rows_per_sample();
     let values = crop * crop * 3;
-    buffers.resize(samples, samples * rows_each, values, plan.output);
-    for (i, place) in places.enumerate() {
-        if cancelled.load(Ordering::Relaxed) {
-            return None;
-        }
-        let sample = epoch.order.sample(place);
-        if let Err(error) = fill_sample(plan, epoch, sample, i, &mut buffers, memory) {
+    if let Err(source) = buffers.resize(samples, samples * rows_each, values, plan.output) {
+        let bytes = Buffers::bytes(samples, samples * rows_each, values, plan.output);
+        return Some(Err(LoaderError::Memory { bytes, source }));
+    }
+    memory.clock.lap(Stage::Buffer);
+    for part in plan.mix.datasets() {
+        if let Err(error) = part.check_lengths(false) {
             return Some(Err(error));
         }
-        buffers.labels[i] = plan.dataset.label(sample);
-        buffers.samples[i] = sample;
+    }
+    for (i, place) in places.enumerate() {
+        if cancelled() {
+            return None;
+        }
+        let draw = epoch.order.draw(place);
+        if let Err(error) = fill_or_replace(plan, epoch, draw, i, &mut buffers, memory) {
+            return Some(Err(error));
+        }
     }
     Some(Ok(Batch {
         buffers,
         home: plan.pool.0.clone(),
+        mix: plan.mix.clone(),
         step,
         valid: valid as usize,
         rows: samples * rows_each,
@@ -57,20 +68,86 @@ pub(crate) fn fill(
     }))
 }
 
-fn fill_sample(
+/// Samples that are tried in the place of a damaged one. That all of them are damaged too means that
+/// much of the dataset is.
+const TRIES: u32 = 32;
+
+fn fill_or_replace(
     plan: &Plan,
     epoch: &EpochPlan,
-    sample: u64,
+    draw: Draw,
     i: usize,
     buffers: &mut Buffers,
     memory: &mut WorkerMemory,
 ) -> Result<(), LoaderError> {
-    let dataset = &plan.dataset;
-    // Raw records are used where they lie in the map.
-    let rgb = if dataset.codec() == Codec::Raw {
-        dataset.stored(sample)?
+    let error = match fill_sample(plan, epoch, draw, i, buffers, memory) {
+        Err(error) if plan.on_bad_record == BadRecord::Replace && error.is_bad_record() => error,
+        outcome => return outcome,
+    };
+    let philox = Philox::new(plan.sampler.seed, Stream::Replace).derive(epoch.number);
+    let samples = plan.mix.datasets()[draw.part].len();
+    for attempt in 0..TRIES {
+        let [low, high, ..] = philox.block(draw.stream, attempt);
+        let word = u128::from(u64::from(high) << 32 | u64::from(low));
+        let other = Draw {
+            sample: ((word * u128::from(samples)) >> 64) as u64,
+            ..draw
+        };
+        match fill_sample(plan, epoch, other, i, buffers, memory) {
+            Err(error) if error.is_bad_record() => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                buffers.replaced.push(Replaced {
+                    place: i,
+                    bad: plan.mix.index(draw.part, draw.sample),
+                    by: plan.mix.index(draw.part, other.sample),
+                });
+                return Ok(());
+            }
+        }
+    }
+    Err(error)
+}
+
+fn fill_sample(
+    plan: &Plan,
+    epoch: &EpochPlan,
+    draw: Draw,
+    i: usize,
+    buffers: &mut Buffers,
+    memory: &mut WorkerMemory,
+) -> Result<(), LoaderError> {
+    let (dataset, sample) = (&plan.mix.datasets()[draw.part], draw.sample);
+    let index = plan.mix.index(draw.part, sample);
+    let stored = dataset.stored_with(sample, plan.verify)?;
+    memory.clock.lap(Stage::Read);
+    buffers.samples[i] = index;
+    buffers.labels[i] = dataset.label(sample);
+    // Raw records are used where they lie in the map, unless the transform changes them.
+    let rgb = if dataset.codec() == Codec::Raw && plan.transform.is_none() {
+        stored
     } else {
-        dataset.decode(sample, &mut memory.decoder, &mut memory.record)?;
+        dataset.decode(sample, stored, &mut memory.decoder, &mut memory.record)?;
+        memory.clock.lap(Stage::Decode);
+        if let Some(transform) = &plan.transform {
+            let philox = Philox::new(plan.sampler.seed, Stream::Transform).derive(epoch.number);
+            let mut sample = Sample {
+                rgb: &mut memory.record,
+                shape: dataset.shape(),
+                label: buffers.labels[i],
+                key: dataset.key(sample),
+                index,
+                epoch: epoch.number,
+                random: Random::new(philox, draw.stream),
+            };
+            transform(&mut sample).map_err(|source| LoaderError::Transform {
+                index,
+                key: sample.key.to_owned(),
+                source,
+            })?;
+            buffers.labels[i] = sample.label;
+            memory.clock.lap(Stage::Transform);
+        }
         &memory.record
     };
     let (views, rows) = views(
@@ -78,7 +155,7 @@ fn fill_sample(
         dataset.shape(),
         plan.noise.as_ref(),
         &epoch.philox,
-        sample,
+        draw.stream,
     );
     let crop = plan.policy.crop() as usize;
     let values = crop * crop * 3;
@@ -93,23 +170,31 @@ fn fill_sample(
         };
         let slot = row * values..(row + 1) * values;
         let shift: [f64; 3] = std::array::from_fn(|c| view.shift[c] * plan.scale[c]);
+        let affine = Affine {
+            scale: plan.scale.map(|s| s as f32),
+            offset: std::array::from_fn(|c| (plan.offset[c] + shift[c]) as f32),
+        };
+        let (kernel, pixels) = (&mut memory.kernel, &mut buffers.pixels);
+        let layout = plan.layout;
         match plan.output {
             Output::F32 => {
-                let scale = plan.scale.map(|s| s as f32);
-                let offset = std::array::from_fn(|c| (plan.offset[c] + shift[c]) as f32);
-                let out = &mut buffers.f32s[slot];
-                to_f32(window, scale, offset, plan.layout, &mut memory.scratch, out);
+                kernel.floats::<f32>(window, affine, layout, &mut pixels.values_mut()[slot]);
+            }
+            Output::F16 => {
+                kernel.floats::<f16>(window, affine, layout, &mut pixels.values_mut()[slot]);
+            }
+            Output::Bf16 => {
+                kernel.floats::<bf16>(window, affine, layout, &mut pixels.values_mut()[slot]);
             }
             Output::U8 => {
                 buffers.shifts[row] = shift.map(|s| s as f32);
-                to_u8(
-                    window,
-                    plan.layout,
-                    &mut memory.scratch,
-                    &mut buffers.u8s[slot],
-                );
+                kernel.bytes(window, layout, &mut pixels.values_mut()[slot]);
             }
         }
+    }
+    memory.clock.lap(Stage::Augment);
+    if plan.beyond_memory {
+        dataset.done_with(sample);
     }
     Ok(())
 }

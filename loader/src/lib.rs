@@ -15,22 +15,59 @@
 //!     .normalize(Normalize::mean([123.7, 116.3, 103.5]))
 //!     .build()?;
 //! for epoch in 0..90 {
-//!     for batch in loader.epoch(epoch) {
+//!     let mut batches = loader.epoch(epoch);
+//!     for batch in &mut batches {
 //!         let batch = batch?;
-//!         println!("{:?} {:?}", batch.shape(), batch.labels());
+//!         println!("{:?} {:?} {}", batch.shape(), batch.labels(), batch.key(0));
 //!     }
+//!     println!("{}", batches.meter().verdict());
 //! }
 //! # Ok::<(), shardmill_loader::LoaderError>(())
 //! ```
 //!
-//! Batches are `Send` and `'static`; dropping one gives its memory to a later batch. Dropping an
-//! epoch half way joins its threads.
+//! Batches are `Send` and `'static`; dropping one gives its memory to a later batch, and a loader
+//! that is not asked for more holds `threads + prefetch + 1` of them at most. Dropping an epoch half
+//! way joins its threads. To resume, keep (seed, epoch, step) and [`seek`](Epoch::seek).
+//!
+//! Parts of a dataset, several datasets at once, and a function of your own in the loader's threads:
+//!
+//! ```no_run
+//! use shardmill_loader::{BadRecord, Dataset, Loader, Mix, Order};
+//!
+//! let photos = Dataset::open("photos", "train")?.filter_classes(&[3, 7]);
+//! let drawings = Dataset::open("drawings", "train")?;
+//! let few = drawings.select(0..1000)?;
+//! let loader = Loader::builder(Mix::new([(photos, 3), (few, 1)])?)
+//!     .order(Order::blocks())
+//!     .on_bad_record(BadRecord::Replace)
+//!     .transform(|sample| {
+//!         if sample.random().below(10) == 0 {
+//!             sample.pixels().fill(128);
+//!         }
+//!         Ok(())
+//!     })
+//!     .build()?;
+//! for batch in loader.epoch(0) {
+//!     let batch = batch?;
+//!     let (dataset, sample) = loader.mix().locate(batch.indices()[0]);
+//!     println!("dataset {dataset}, sample {sample}, {} replaced", batch.replaced().len());
+//! }
+//! # Ok::<(), shardmill_loader::LoaderError>(())
+//! ```
+//!
+//! Records are compared with their checksums when they are first read ([`Verify`]); a damaged one is
+//! an error, or is replaced ([`BadRecord`]). A shard must not change while it is open; one that is
+//! cut short ends the epoch with [`LoaderError::Truncated`] if that is seen in time, and the process
+//! with SIGBUS if its missing bytes are read first.
 
 #![deny(unsafe_code)]
 
+mod ahead;
 mod augment;
 mod batch;
-mod bench;
+mod builder;
+mod carry;
+mod classes;
 mod dataset;
 mod epoch;
 mod error;
@@ -40,17 +77,31 @@ mod fill;
 #[allow(dead_code)]
 mod kit;
 mod loader;
+mod meter;
+mod mix;
 mod mmap;
+mod order;
+mod pixels;
 mod prefetch;
+mod reading;
 mod sampler;
 mod settings;
+mod shard;
+mod slots;
+mod transform;
 mod usage;
 
+pub use augment::MemoryLimits;
 pub use batch::Batch;
-pub use bench::{BenchReport, bench};
+pub use builder::LoaderBuilder;
 pub use dataset::Dataset;
 pub use epoch::Epoch;
 pub use error::LoaderError;
-pub use loader::{Loader, LoaderBuilder};
+pub use loader::Loader;
+pub use meter::{Bottleneck, Meter, Verdict};
+pub use mix::Mix;
+pub use order::Order;
+pub use reading::{Advice, BadRecord, Replaced, Verify};
 pub use settings::{LastBatch, Layout, Normalize, Output, Policy};
-pub use usage::{cpu_time, peak_rss};
+pub use transform::{Random, Sample};
+pub use usage::{anonymous_rss, cpu_time, peak_rss};

@@ -1,18 +1,28 @@
 //! A dataset, and what its batches look like.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender};
 use shardmill_formats::{Decoder, Philox, Stream};
 
 use crate::augment::ColorNoise;
-use crate::augment::kernel::Scratch;
+use crate::augment::kernel::Kernel;
 use crate::batch::Buffers;
+use crate::builder::LoaderBuilder;
+use crate::classes;
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
-use crate::error::LoaderError;
+use crate::meter::Clock;
+use crate::mix::Mix;
+use crate::reading::{Advice, BadRecord, Verify};
 use crate::sampler::Sampler;
-use crate::settings::{LastBatch, Layout, Normalize, Output, Policy};
+use crate::settings::{Layout, Output, Policy};
+use crate::transform::Transform;
+
+/// Batches from this size on, in bytes, are written around the caches: they would not stay in them
+/// until the consumer comes.
+const STREAMED: usize = 16 << 20;
 
 /// Streams a dataset as batches, epoch after epoch.
 ///
@@ -25,7 +35,7 @@ pub struct Loader {
 
 /// Everything that a batch depends on, and how to make it.
 pub(crate) struct Plan {
-    pub(crate) dataset: Dataset,
+    pub(crate) mix: Mix,
     pub(crate) sampler: Sampler,
     pub(crate) threads: usize,
     pub(crate) prefetch: usize,
@@ -38,12 +48,20 @@ pub(crate) struct Plan {
     /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
     pub(crate) scale: [f64; 3],
     pub(crate) offset: [f64; 3],
+    pub(crate) verify: Verify,
+    pub(crate) on_bad_record: BadRecord,
+    pub(crate) advice: Advice,
+    /// Whether the shards are larger than the memory that is available.
+    pub(crate) beyond_memory: bool,
+    /// Whether an epoch was read from its first batch to its last.
+    pub(crate) warm: AtomicBool,
+    pub(crate) transform: Option<Transform>,
 }
 
 impl Loader {
-    /// Begins a loader of `dataset`; [`LoaderBuilder::build`] ends it.
-    pub fn builder(dataset: Dataset) -> LoaderBuilder {
-        LoaderBuilder::new(dataset)
+    /// Begins a loader of a dataset or a mix of several; [`LoaderBuilder::build`] ends it.
+    pub fn builder(data: impl Into<Mix>) -> LoaderBuilder {
+        LoaderBuilder::new(data.into())
     }
 
     /// The batches of an epoch, from the first.
@@ -58,10 +76,25 @@ impl Loader {
         self.plan.sampler.steps()
     }
 
-    /// The dataset.
+    /// The dataset; of a mix, the first.
     #[must_use]
     pub fn dataset(&self) -> &Dataset {
-        &self.plan.dataset
+        self.plan.mix.first()
+    }
+
+    /// The datasets as they are mixed; it says what an index in a batch stands for.
+    #[must_use]
+    pub fn mix(&self) -> &Mix {
+        &self.plan.mix
+    }
+
+    /// The number of distinct classes that a batch of this epoch is expected to hold, over all
+    /// ranks: what an order of blocks costs, beside the same loader's global order. `None` for a mix
+    /// of several datasets. It reads the label of every sample.
+    #[must_use]
+    pub fn expected_classes(&self, epoch: u64) -> Option<f64> {
+        let order = self.plan.sampler.epoch(epoch, &self.plan.mix);
+        classes::expected(&self.plan.sampler, &order, |i| self.dataset().label(i))
     }
 }
 
@@ -73,227 +106,36 @@ impl std::fmt::Debug for Loader {
     }
 }
 
-/// Settings of a [`Loader`].
-#[derive(Clone)]
-#[must_use]
-pub struct LoaderBuilder {
-    dataset: Dataset,
-    batch_size: usize,
-    seed: u64,
-    threads: usize,
-    prefetch: usize,
-    policy: Policy,
-    normalize: Normalize,
-    output: Output,
-    layout: Layout,
-    last: LastBatch,
-    shuffle: bool,
-    rank: usize,
-    ranks: usize,
-}
-
-impl LoaderBuilder {
-    fn new(dataset: Dataset) -> Self {
-        Self {
-            dataset,
-            batch_size: 128,
-            seed: 0,
-            threads: 1,
-            prefetch: 2,
-            policy: Policy::Train {
-                crop: 224,
-                flip: true,
-                color_std: 0.1,
-            },
-            normalize: Normalize::none(),
-            output: Output::F32,
-            layout: Layout::Nhwc,
-            last: LastBatch::Keep,
-            shuffle: true,
-            rank: 0,
-            ranks: 1,
-        }
-    }
-
-    /// Samples of the *global* batch, over all ranks. 128 unless set.
-    pub const fn batch_size(mut self, samples: usize) -> Self {
-        self.batch_size = samples;
-        self
-    }
-
-    /// Seed of order and augmentation. 0 unless set.
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Worker threads. With 0 a batch is made when it is asked for, by the thread that asks. 1
-    /// unless set.
-    pub const fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads;
-        self
-    }
-
-    /// Batches that may be ready and waiting, beyond those that threads work on. 2 unless set.
-    pub const fn prefetch(mut self, batches: usize) -> Self {
-        self.prefetch = batches;
-        self
-    }
-
-    /// How samples become rows: the paper's training augmentation with a window of 224 unless set.
-    pub const fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Mean and deviation; neither unless set.
-    pub const fn normalize(mut self, normalize: Normalize) -> Self {
-        self.normalize = normalize;
-        self
-    }
-
-    /// Type of the values: f32 unless set.
-    pub const fn output(mut self, output: Output) -> Self {
-        self.output = output;
-        self
-    }
-
-    /// Order of the axes: NHWC unless set.
-    pub const fn layout(mut self, layout: Layout) -> Self {
-        self.layout = layout;
-        self
-    }
-
-    /// What becomes of the last batch: kept, smaller, unless set.
-    pub const fn last_batch(mut self, last: LastBatch) -> Self {
-        self.last = last;
-        self
-    }
-
-    /// Whether an epoch's order is drawn by the seed, or is the dataset's. Drawn unless set.
-    pub const fn shuffle(mut self, shuffle: bool) -> Self {
-        self.shuffle = shuffle;
-        self
-    }
-
-    /// Gives slice `rank` of `ranks` of every global batch.
-    pub const fn rank(mut self, rank: usize, ranks: usize) -> Self {
-        self.rank = rank;
-        self.ranks = ranks;
-        self
-    }
-
-    /// Checks the settings against the dataset.
-    ///
-    /// # Errors
-    /// An empty split, a window larger than the records, a batch size of zero or one that the ranks
-    /// cannot share, colour noise without statistics.
-    pub fn build(self) -> Result<Loader, LoaderError> {
-        let wrong = |what, found: String, advice: &str| {
-            Err(LoaderError::Setting {
-                what,
-                found,
-                advice: advice.to_owned(),
-            })
-        };
-        let shape = self.dataset.shape();
-        let (crop, smallest) = (self.policy.crop(), shape.height.min(shape.width));
-        if self.dataset.is_empty() {
-            return wrong(
-                "the number of samples",
-                "0".to_owned(),
-                "nothing can be loaded from an empty split",
-            );
-        }
-        if crop == 0 || crop > smallest {
-            let advice = format!("records are {shape}, so choose 1 to {smallest}");
-            return wrong("the window's side", crop.to_string(), &advice);
-        }
-        if self.batch_size == 0 {
-            return wrong("the batch size", "0".to_owned(), "choose at least 1");
-        }
-        if self.ranks == 0 || self.rank >= self.ranks {
-            return wrong(
-                "the rank",
-                format!("{} of {}", self.rank, self.ranks),
-                "ranks count from 0 and end below their number",
-            );
-        }
-        if !self.batch_size.is_multiple_of(self.ranks) {
-            let advice = format!(
-                "the global batch is shared by {} ranks, so choose a multiple of that",
-                self.ranks
-            );
-            return wrong("the batch size", self.batch_size.to_string(), &advice);
-        }
-        if self.ranks > 1 && self.last == LastBatch::Keep {
-            return wrong(
-                "the last batch",
-                "kept".to_owned(),
-                "ranks need equal batches: drop or pad it",
-            );
-        }
-        let noise = match self.policy {
-            Policy::Train { color_std, .. } if color_std > 0.0 => {
-                match &self.dataset.manifest().statistics {
-                    Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
-                    None => {
-                        let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
-                        return wrong("the colour noise", color_std.to_string(), advice);
-                    }
-                }
-            }
-            _ => None,
-        };
-        let Normalize { mean, std } = self.normalize;
-        if std.iter().any(|s| !s.is_finite() || *s == 0.0) {
-            return wrong(
-                "the standard deviation",
-                format!("{std:?}"),
-                "it divides, so it must be finite and not 0",
-            );
-        }
-        let scale = std.map(|s| 1.0 / f64::from(s));
-        let sampler = Sampler {
-            samples: self.dataset.len(),
-            batch_size: self.batch_size as u64,
-            last: self.last,
-            shuffle: self.shuffle,
-            seed: self.seed,
-            rank: self.rank as u64,
-            ranks: self.ranks as u64,
-        };
-        let plan = Plan {
-            dataset: self.dataset,
-            sampler,
-            threads: self.threads,
-            prefetch: self.prefetch,
-            policy: self.policy,
-            output: self.output,
-            layout: self.layout,
-            noise,
-            // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
-            pool: bounded(self.threads + self.prefetch + 1),
-            scale,
-            offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
-        };
-        Ok(Loader {
-            plan: Arc::new(plan),
-        })
-    }
-}
-
 impl Plan {
     pub(crate) fn augment_philox(&self, epoch: u64) -> Philox {
         Philox::new(self.sampler.seed, Stream::Augment).derive(epoch)
     }
 
+    /// Whether the system is told what comes next.
+    pub(crate) fn wants_advice(&self) -> bool {
+        match self.advice {
+            Advice::Never => false,
+            Advice::Always => true,
+            Advice::Auto => self.beyond_memory || !self.warm.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes of a full batch.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        let places = self.sampler.places(0);
+        let samples = (places.end - places.start) as usize;
+        let rows = samples * self.policy.rows_per_sample();
+        let crop = self.policy.crop() as usize;
+        Buffers::bytes(samples, rows, crop * crop * 3, self.output)
+    }
+
     pub(crate) fn worker_memory(&self) -> WorkerMemory {
-        let shape = self.dataset.shape();
+        let shape = self.mix.shape();
         WorkerMemory {
-            decoder: Decoder::new(self.dataset.codec(), shape),
+            decoder: Decoder::new(self.mix.codec(), shape),
             record: vec![0; shape.bytes()],
-            scratch: Scratch::default(),
+            kernel: Kernel::new(self.batch_bytes() >= STREAMED),
+            clock: Clock::start(),
         }
     }
 }
@@ -302,5 +144,6 @@ impl Plan {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
-    pub(crate) scratch: Scratch,
+    pub(crate) kernel: Kernel,
+    pub(crate) clock: Clock,
 }

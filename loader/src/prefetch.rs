@@ -1,64 +1,49 @@
 //! Worker threads that make the next batches while the consumer works on this one.
 //!
-//! The consumer hands out *tickets*, each the number of a batch; never more than `threads +
-//! prefetch` are out, which bounds memory. A worker takes a ticket, makes the batch and sends it
-//! back; the few that come early wait in the consumer's window. No thread can wait for another one
-//! that waits for it: workers wait for tickets only, and there is room for every result.
+//! Who works on what, and in which order batches come out, is decided in [`slots`](crate::slots);
+//! here are the threads, and what becomes of a panic.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-
+use crate::ahead::Ahead;
 use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::Plan;
+use crate::meter::{Meter, Spent, Stage};
+use crate::slots::{Consumer, Producer, slots};
 
-type Made = (u64, Result<Batch, LoaderError>);
+type Made = (Result<Batch, LoaderError>, Spent);
 
 pub(crate) struct Prefetch {
-    tickets: Option<Sender<u64>>,
-    made: Receiver<Made>,
-    /// Batches that came before their turn.
-    early: BTreeMap<u64, Result<Batch, LoaderError>>,
-    next_ticket: u64,
-    end: u64,
-    cancelled: Arc<AtomicBool>,
+    /// `None` only while it is dropped.
+    consumer: Option<Consumer<Made>>,
     threads: Vec<JoinHandle<()>>,
+    ahead: Option<Ahead>,
 }
 
 impl Prefetch {
     /// Starts the plan's threads on the batches `first..end`.
     pub(crate) fn start(
-        plan: Arc<Plan>,
-        epoch: Arc<EpochPlan>,
+        plan: &Arc<Plan>,
+        epoch: &Arc<EpochPlan>,
         first: u64,
         end: u64,
     ) -> Result<Self, LoaderError> {
-        let window = plan.threads + plan.prefetch;
-        let (ticket_sender, ticket_receiver) = bounded(window);
-        let (made_sender, made) = bounded(window);
+        let (consumer, producer) = slots(first, end, plan.threads + plan.prefetch + 1);
         let mut prefetch = Self {
-            tickets: Some(ticket_sender),
-            made,
-            early: BTreeMap::new(),
-            next_ticket: first,
-            end,
-            cancelled: Arc::new(AtomicBool::new(false)),
+            consumer: Some(consumer),
             threads: Vec::new(),
+            ahead: Ahead::start(plan, epoch, first)?,
         };
         for i in 0..plan.threads {
             let worker = Worker {
-                plan: Arc::clone(&plan),
-                epoch: Arc::clone(&epoch),
-                tickets: ticket_receiver.clone(),
-                made: made_sender.clone(),
-                cancelled: Arc::clone(&prefetch.cancelled),
+                plan: Arc::clone(plan),
+                epoch: Arc::clone(epoch),
+                producer: producer.clone(),
             };
             let builder = std::thread::Builder::new().name(format!("loader-{i}"));
             prefetch.threads.push(
@@ -67,44 +52,29 @@ impl Prefetch {
                     .map_err(LoaderError::Thread)?,
             );
         }
-        for _ in 0..window {
-            prefetch.hand_out();
-        }
         Ok(prefetch)
     }
 
-    /// Waits for the batch with number `step`.
-    pub(crate) fn next(&mut self, step: u64) -> Result<Batch, LoaderError> {
-        let batch = loop {
-            if let Some(batch) = self.early.remove(&step) {
-                break batch;
-            }
-            let lost = || LoaderError::Panic {
+    /// Waits for the next batch, which has the number `step`.
+    pub(crate) fn next(&mut self, step: u64, meter: &mut Meter) -> Result<Batch, LoaderError> {
+        let made = self.consumer.as_mut().and_then(Consumer::take);
+        if let Some(ahead) = &mut self.ahead {
+            ahead.taken(step);
+        }
+        let Some((batch, spent)) = made else {
+            return Err(LoaderError::Panic {
                 step,
                 message: "every loader thread is gone".to_owned(),
-            };
-            let (made, batch) = self.made.recv().map_err(|_| lost())?;
-            self.early.insert(made, batch);
+            });
         };
-        self.hand_out();
+        meter.add(&spent);
         batch
-    }
-
-    /// Lets the workers begin one batch more. The channel has room for every ticket that is out.
-    fn hand_out(&mut self) {
-        if self.next_ticket < self.end {
-            if let Some(tickets) = &self.tickets {
-                let _ = tickets.send(self.next_ticket);
-            }
-            self.next_ticket += 1;
-        }
     }
 }
 
 impl Drop for Prefetch {
     fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-        self.tickets = None;
+        self.consumer = None;
         for thread in self.threads.drain(..) {
             // A worker's panic was already given to the consumer as an error.
             let _ = thread.join();
@@ -115,15 +85,15 @@ impl Drop for Prefetch {
 struct Worker {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
-    tickets: Receiver<u64>,
-    made: Sender<Made>,
-    cancelled: Arc<AtomicBool>,
+    producer: Producer<Made>,
 }
 
 impl Worker {
     fn run(self) {
         let mut memory = self.plan.worker_memory();
-        for step in &self.tickets {
+        let cancelled = || self.producer.cancelled();
+        while let Some(step) = self.producer.ticket() {
+            memory.clock.lap(Stage::Idle);
             let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
             let work = || {
                 fill(
@@ -132,7 +102,7 @@ impl Worker {
                     step,
                     buffers,
                     &mut memory,
-                    &self.cancelled,
+                    &cancelled,
                 )
             };
             // What a panic leaves behind is not used again: the thread ends after it.
@@ -146,7 +116,8 @@ impl Worker {
                     message: words(panic.as_ref()),
                 }),
             };
-            if self.made.send((step, batch)).is_err() || panicked {
+            let spent = memory.clock.take();
+            if !self.producer.give(step, (batch, spent)) || panicked {
                 return;
             }
         }

@@ -1,9 +1,12 @@
 //! Which samples a batch consists of.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use shardmill_formats::{Permutation, Philox, Stream};
+use shardmill_formats::{Philox, Stream};
 
+use crate::mix::{Mix, Pattern};
+use crate::order::{Drawn, Order};
 use crate::settings::LastBatch;
 
 /// The cut of an epoch into batches, and of batches into ranks.
@@ -12,10 +15,11 @@ pub(crate) struct Sampler {
     pub(crate) samples: u64,
     pub(crate) batch_size: u64,
     pub(crate) last: LastBatch,
-    pub(crate) shuffle: bool,
+    pub(crate) order: Order,
     pub(crate) seed: u64,
     pub(crate) rank: u64,
     pub(crate) ranks: u64,
+    pub(crate) pattern: Option<Arc<Pattern>>,
 }
 
 impl Sampler {
@@ -38,29 +42,99 @@ impl Sampler {
         start + self.rank * share..start + (self.rank + 1) * share
     }
 
-    pub(crate) fn order(&self, epoch: u64) -> Order {
-        let philox = Philox::new(self.seed, Stream::Order);
-        Order {
+    pub(crate) fn epoch(&self, epoch: u64, mix: &Mix) -> EpochOrder {
+        let turns = match &self.pattern {
+            Some(pattern) => Turns::Mixed {
+                pattern: Arc::clone(pattern),
+                order: self.order,
+                epoch,
+                parts: (0_u64..)
+                    .zip(mix.datasets())
+                    .map(|(i, part)| (part.len(), Philox::new(self.seed, Stream::Mix).derive(i)))
+                    .collect(),
+            },
+            None => {
+                let philox = Philox::new(self.seed, Stream::Order);
+                Turns::Single(self.order.draw(self.samples, &philox, epoch))
+            }
+        };
+        EpochOrder {
             samples: self.samples,
-            permutation: self
-                .shuffle
-                .then(|| Permutation::new(self.samples, &philox, epoch)),
+            turns,
         }
     }
 }
 
-/// The order of one epoch; it holds nothing for each sample.
-pub(crate) struct Order {
-    samples: u64,
-    permutation: Option<Permutation>,
+/// What stands at a place of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Draw {
+    /// The dataset, among those of the mix.
+    pub(crate) part: usize,
+    /// The sample in it.
+    pub(crate) sample: u64,
+    /// What augmentation is drawn by, different for everything in an epoch: the sample, or its place
+    /// in a mix, where a sample may come more than once.
+    pub(crate) stream: u64,
 }
 
-impl Order {
-    /// The sample at a place; places beyond the last begin again.
-    pub(crate) fn sample(&self, place: u64) -> u64 {
+/// The order of one epoch; it holds nothing for each sample.
+pub(crate) struct EpochOrder {
+    samples: u64,
+    turns: Turns,
+}
+
+enum Turns {
+    Single(Drawn),
+    Mixed {
+        pattern: Arc<Pattern>,
+        order: Order,
+        epoch: u64,
+        /// Samples and generator of each dataset.
+        parts: Vec<(u64, Philox)>,
+    },
+}
+
+impl EpochOrder {
+    /// What stands at a place; places beyond the last begin again.
+    pub(crate) fn draw(&self, place: u64) -> Draw {
         let place = place % self.samples;
-        self.permutation
-            .as_ref()
-            .map_or(place, |permutation| permutation.at(place))
+        match &self.turns {
+            Turns::Single(order) => {
+                let sample = order.at(place);
+                Draw {
+                    part: 0,
+                    sample,
+                    stream: sample,
+                }
+            }
+            Turns::Mixed {
+                pattern,
+                order,
+                epoch,
+                parts,
+            } => {
+                let (part, before) = pattern.turn(*epoch, place);
+                let (samples, philox) = &parts[part];
+                let samples_wide = u128::from(*samples);
+                let (cycle, at) = (before / samples_wide, before % samples_wide);
+                Draw {
+                    part,
+                    sample: order.draw(*samples, philox, cycle as u64).at(at as u64),
+                    stream: place,
+                }
+            }
+        }
+    }
+
+    /// The order of a single dataset.
+    pub(crate) fn single(&self) -> Option<&Drawn> {
+        match &self.turns {
+            Turns::Single(order) => Some(order),
+            Turns::Mixed { .. } => None,
+        }
+    }
+
+    pub(crate) const fn samples(&self) -> u64 {
+        self.samples
     }
 }

@@ -81,8 +81,34 @@ impl Normalize {
 pub enum Output {
     /// Normalised values with colour noise.
     F32,
+    /// The same, rounded to IEEE half precision: to nearest, ties to even.
+    F16,
+    /// The same, rounded to bfloat16: to nearest, ties to even.
+    Bf16,
     /// The window's bytes; the colour noise travels beside them.
     U8,
+}
+
+impl Output {
+    /// Bytes of a value.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::U8 => 1,
+        }
+    }
+
+    /// The accessor of [`Batch`](crate::Batch) for values of this type.
+    pub(crate) const fn accessor(self) -> &'static str {
+        match self {
+            Self::F32 => "images_f32",
+            Self::F16 => "images_f16",
+            Self::Bf16 => "images_bf16",
+            Self::U8 => "images_u8",
+        }
+    }
 }
 
 /// Order of a batch's axes.

@@ -22,14 +22,32 @@ pub fn cpu_time() -> Option<Duration> {
 /// where the system does not tell.
 #[must_use]
 pub fn peak_rss() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|kilobytes| kilobytes * 1024)
+    status("VmHWM:")
+}
+
+/// Memory of this process that is resident now and is no file's: what it takes beyond the page
+/// cache, in bytes; `None` where the system does not tell.
+#[must_use]
+pub fn anonymous_rss() -> Option<u64> {
+    status("RssAnon:")
+}
+
+/// Memory that programs may take before the system swaps, page cache that can be given back
+/// included: the machine's, or less where a control group says so.
+pub(crate) fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let machine = kilobytes(&text, "MemAvailable:")?;
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse().ok());
+    Some(group.unwrap_or(u64::MAX).min(machine))
+}
+
+fn status(field: &str) -> Option<u64> {
+    kilobytes(&std::fs::read_to_string("/proc/self/status").ok()?, field)
+}
+
+fn kilobytes(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let number = line.trim().strip_suffix("kB")?.trim();
+    number.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }

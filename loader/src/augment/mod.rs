@@ -3,4 +3,6 @@
 mod draw;
 pub(crate) mod kernel;
 
+pub use kernel::MemoryLimits;
+
 pub(crate) use draw::{ColorNoise, views};

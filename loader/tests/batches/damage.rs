@@ -9,7 +9,7 @@ use shardmill_loader::Dataset;
 
 use crate::{builder, kit};
 
-fn flip(path: &Path, at: u64) {
+pub(crate) fn flip(path: &Path, at: u64) {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -65,8 +65,7 @@ fn a_damaged_index_is_refused_when_the_dataset_is_opened() {
     ] {
         flip(&path, at as u64);
         let error = Dataset::open(folder.path(), "train")
-            .err()
-            .expect("the damage went unnoticed")
+            .expect_err("the damage went unnoticed")
             .to_string();
         assert!(error.contains(name), "{error}");
         fs::write(&path, &whole).unwrap();
@@ -74,8 +73,7 @@ fn a_damaged_index_is_refused_when_the_dataset_is_opened() {
     for len in [0, 7, 100, whole.len() - 1] {
         fs::write(&path, &whole[..len]).unwrap();
         let error = Dataset::open(folder.path(), "train")
-            .err()
-            .expect("the cut went unnoticed")
+            .expect_err("the cut went unnoticed")
             .to_string();
         assert!(error.contains(name), "{error}");
     }

@@ -17,7 +17,7 @@ pub(crate) const SHAPE: RecordShape = RecordShape {
 pub(crate) const SAMPLES: usize = 23;
 pub(crate) const CLASSES: usize = 5;
 /// Records of each shard: uneven, as rejects leave them.
-const SHARDS: [usize; 3] = [9, 1, 13];
+pub(crate) const SHARDS: [usize; 3] = [9, 1, 13];
 
 /// The pixels of sample `i` before encoding.
 pub(crate) fn pixels(i: usize) -> Vec<u8> {
@@ -29,13 +29,40 @@ pub(crate) fn pixels(i: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Writes a dataset with a split `train` into `folder`.
+/// What a dataset consists of.
+pub(crate) struct Plan<'a> {
+    pub(crate) codec: Codec,
+    pub(crate) shape: RecordShape,
+    /// Records of each shard.
+    pub(crate) shards: &'a [usize],
+    pub(crate) classes: usize,
+    pub(crate) key: fn(sample: usize, class: usize) -> String,
+    pub(crate) pixels: fn(sample: usize) -> Vec<u8>,
+}
+
+/// Writes the small dataset with a split `train` into `folder`.
 pub(crate) fn write(folder: &Path, codec: Codec) {
+    write_plan(
+        folder,
+        &Plan {
+            codec,
+            shape: SHAPE,
+            shards: &SHARDS,
+            classes: CLASSES,
+            key: |sample, class| format!("train/c{class}/{sample}.JPEG"),
+            pixels,
+        },
+    );
+}
+
+/// Writes a dataset with a split `train` into `folder`.
+pub(crate) fn write_plan(folder: &Path, plan: &Plan<'_>) {
+    let (codec, shape, classes) = (plan.codec, plan.shape, plan.classes);
     let mut shards = Vec::new();
     let mut total = ChannelSums::default();
     let mut sample = 0;
-    for (shard, records) in SHARDS.into_iter().enumerate() {
-        let file = shard_file_name("train", shard, SHARDS.len());
+    for (shard, records) in plan.shards.iter().enumerate() {
+        let file = shard_file_name("train", shard, plan.shards.len());
         let mut options = OpenOptions::new();
         let out: File = options
             .read(true)
@@ -45,25 +72,25 @@ pub(crate) fn write(folder: &Path, codec: Codec) {
             .unwrap();
         let metadata = ShardMetadata {
             codec,
-            shape: SHAPE,
+            shape,
             split: "train".to_owned(),
             shard: shard as u64,
-            shards: SHARDS.len() as u64,
-            classes: CLASSES as u64,
+            shards: plan.shards.len() as u64,
+            classes: classes as u64,
             fingerprint: "kit".to_owned(),
             sums: ChannelSums::default(),
         };
         let mut writer = ShardWriter::new(out, metadata).unwrap();
-        let mut encoder = Encoder::new(codec, SHAPE, EncodeOptions::default()).unwrap();
+        let mut encoder = Encoder::new(codec, shape, EncodeOptions::default()).unwrap();
         let (mut sums, mut stored) = (ChannelSums::default(), Vec::new());
-        for _ in 0..records {
-            let rgb = pixels(sample);
+        for _ in 0..*records {
+            let rgb = (plan.pixels)(sample);
             sums.add_image(&rgb);
             encoder.encode(&rgb, &mut stored).unwrap();
             writer
                 .append(
-                    &format!("train/c{}/{sample}.JPEG", sample % CLASSES),
-                    (sample % CLASSES) as i64,
+                    &(plan.key)(sample, sample % classes),
+                    (sample % classes) as i64,
                     &stored,
                 )
                 .unwrap();
@@ -79,9 +106,8 @@ pub(crate) fn write(folder: &Path, codec: Codec) {
             blake3: summary.blake3,
         });
     }
-    assert_eq!(sample, SAMPLES);
     let split = Split {
-        records: SAMPLES as u64,
+        records: sample as u64,
         labelled: true,
         shards,
     };
@@ -92,8 +118,8 @@ pub(crate) fn write(folder: &Path, codec: Codec) {
         version: Manifest::format_version(),
         codec,
         jpeg_quality: (codec == Codec::Jpeg).then_some(90),
-        height: SHAPE.height,
-        width: SHAPE.width,
+        height: shape.height,
+        width: shape.width,
         preprocessing: Preprocessing {
             geometry: named("none"),
             filter: named("none"),
@@ -102,9 +128,9 @@ pub(crate) fn write(folder: &Path, codec: Codec) {
             exif: None,
             truncated: None,
         },
-        classes: (0..CLASSES)
+        classes: (0..classes)
             .map(|c| Class {
-                synset: format!("c{c}"),
+                synset: format!("c{c:04}"),
                 name: format!("class {c}"),
             })
             .collect(),
@@ -116,7 +142,7 @@ pub(crate) fn write(folder: &Path, codec: Codec) {
         }),
         source: Source {
             layout: named("kit"),
-            images: SAMPLES as u64,
+            images: sample as u64,
         },
         rejects: Rejects::default(),
         seed: 0,

@@ -2,7 +2,10 @@
 
 mod damage;
 mod kit;
+mod meters;
+mod orders;
 mod purity;
+mod trust;
 
 use shardmill_formats::Codec;
 use shardmill_loader::{Dataset, Layout, Loader, LoaderBuilder, Normalize, Output, Policy};
@@ -116,6 +119,35 @@ fn bytes_with_their_shift_agree_with_floats() {
             );
         }
     }
+}
+
+#[test]
+fn narrow_outputs_are_the_floats_rounded() {
+    let (_folder, dataset) = dataset(Codec::Raw);
+    for layout in [Layout::Nhwc, Layout::Nchw] {
+        let with = |output| {
+            let builder = builder(&dataset).layout(layout).output(output).threads(2);
+            builder.build().unwrap().epoch(1).map(Result::unwrap)
+        };
+        let narrow = with(Output::F16).zip(with(Output::Bf16));
+        for (floats, (halves, brains)) in with(Output::F32).zip(narrow) {
+            let values = floats.images_f32();
+            assert_eq!(values.len(), halves.images_f16().len());
+            let narrow = halves.images_f16().iter().zip(brains.images_bf16());
+            for (value, (half, brain)) in values.iter().zip(narrow) {
+                assert_eq!(*half, half::f16::from_f32(*value));
+                assert_eq!(*brain, half::bf16::from_f32(*value));
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "this loader gives F16: use images_f16")]
+fn the_wrong_accessor_says_which_is_right() {
+    let (_folder, dataset) = dataset(Codec::Raw);
+    let loader = builder(&dataset).output(Output::F16).build().unwrap();
+    let _ = loader.epoch(0).next().unwrap().unwrap().images_f32();
 }
 
 #[test]

@@ -8,25 +8,20 @@ use crate::{builder, dataset, kit};
 /// Everything that a batch holds.
 #[derive(Debug, PartialEq)]
 struct Contents {
-    floats: Vec<u32>,
-    bytes: Vec<u8>,
+    /// The pixels' bytes, whatever their type is.
+    pixels: Vec<u8>,
     shifts: Vec<[u32; 3]>,
     labels: Vec<i64>,
     indices: Vec<u64>,
     valid: usize,
 }
 
-fn contents(batch: &Batch, output: Output) -> Contents {
-    let (floats, bytes) = match output {
-        Output::F32 => (
-            batch.images_f32().iter().map(|v| v.to_bits()).collect(),
-            Vec::new(),
-        ),
-        Output::U8 => (Vec::new(), batch.images_u8().to_vec()),
-    };
+fn contents(batch: &Batch) -> Contents {
+    let [rows, a, b, c] = batch.shape();
+    let pixels = batch.image_bytes().to_vec();
+    assert!(pixels.len().is_multiple_of(rows * a * b * c));
     Contents {
-        floats,
-        bytes,
+        pixels,
         shifts: batch
             .color_shift()
             .iter()
@@ -38,10 +33,10 @@ fn contents(batch: &Batch, output: Output) -> Contents {
     }
 }
 
-fn epoch(loader: &Loader, epoch: u64, output: Output) -> Vec<Contents> {
+fn epoch(loader: &Loader, epoch: u64) -> Vec<Contents> {
     loader
         .epoch(epoch)
-        .map(|batch| contents(&batch.unwrap(), output))
+        .map(|batch| contents(&batch.unwrap()))
         .collect()
 }
 
@@ -49,7 +44,7 @@ fn epoch(loader: &Loader, epoch: u64, output: Output) -> Vec<Contents> {
 fn threads_change_nothing_on_any_codec_output_and_layout() {
     for codec in Codec::ALL {
         let (_folder, dataset) = dataset(codec);
-        for output in [Output::F32, Output::U8] {
+        for output in [Output::F32, Output::F16, Output::Bf16, Output::U8] {
             for layout in [Layout::Nhwc, Layout::Nchw] {
                 let with = |threads| {
                     let loader = builder(&dataset)
@@ -58,7 +53,7 @@ fn threads_change_nothing_on_any_codec_output_and_layout() {
                         .threads(threads)
                         .build()
                         .unwrap();
-                    (epoch(&loader, 0, output), epoch(&loader, 1, output))
+                    (epoch(&loader, 0), epoch(&loader, 1))
                 };
                 let oracle = with(0);
                 assert_ne!(oracle.0, oracle.1, "epochs must differ");
@@ -83,7 +78,7 @@ fn an_epoch_visits_every_sample_once() {
             .threads(2)
             .build()
             .unwrap();
-        let mut seen: Vec<u64> = epoch(&loader, 5, Output::F32)
+        let mut seen: Vec<u64> = epoch(&loader, 5)
             .into_iter()
             .flat_map(|c| c.indices)
             .collect();
@@ -98,23 +93,18 @@ fn seeking_gives_what_reading_on_gives() {
     let (_folder, dataset) = dataset(Codec::Jpeg);
     for threads in [0, 2] {
         let loader = builder(&dataset).threads(threads).build().unwrap();
-        let all = epoch(&loader, 2, Output::F32);
+        let all = epoch(&loader, 2);
         assert_eq!(loader.steps(), all.len() as u64);
         for step in 0..=all.len() {
             let epoch = loader.epoch(2).seek(step as u64);
             assert_eq!(epoch.len(), all.len() - step);
-            let rest: Vec<_> = epoch
-                .map(|batch| contents(&batch.unwrap(), Output::F32))
-                .collect();
+            let rest: Vec<_> = epoch.map(|batch| contents(&batch.unwrap())).collect();
             assert_eq!(rest[..], all[step..]);
         }
         let mut moving = loader.epoch(2);
         moving.next().unwrap().unwrap();
         let mut moving = moving.seek(3);
-        assert_eq!(
-            contents(&moving.next().unwrap().unwrap(), Output::F32),
-            all[3]
-        );
+        assert_eq!(contents(&moving.next().unwrap().unwrap()), all[3]);
     }
 }
 
@@ -123,9 +113,9 @@ fn augmentation_does_not_depend_on_the_batch_size() {
     let (_folder, dataset) = dataset(Codec::Raw);
     let samples = |size| {
         let loader = builder(&dataset).batch_size(size).build().unwrap();
-        epoch(&loader, 0, Output::F32)
+        epoch(&loader, 0)
             .into_iter()
-            .flat_map(|c| c.floats)
+            .flat_map(|c| c.pixels)
             .collect::<Vec<_>>()
     };
     assert_eq!(samples(1), samples(23));
@@ -137,7 +127,7 @@ fn ranks_partition_every_global_batch() {
     let (_folder, dataset) = dataset(Codec::Raw);
     for last in [LastBatch::Drop, LastBatch::Pad] {
         let whole = builder(&dataset).last_batch(last).build().unwrap();
-        let whole = epoch(&whole, 1, Output::F32);
+        let whole = epoch(&whole, 1);
         for ranks in [2, 4] {
             let parts: Vec<_> = (0..ranks)
                 .map(|rank| {
@@ -147,19 +137,19 @@ fn ranks_partition_every_global_batch() {
                         .threads(2)
                         .build()
                         .unwrap();
-                    epoch(&loader, 1, Output::F32)
+                    epoch(&loader, 1)
                 })
                 .collect();
             for (step, global) in whole.iter().enumerate() {
-                let floats: Vec<u32> = parts
+                let pixels: Vec<u8> = parts
                     .iter()
-                    .flat_map(|part| part[step].floats.clone())
+                    .flat_map(|part| part[step].pixels.clone())
                     .collect();
                 let indices: Vec<u64> = parts
                     .iter()
                     .flat_map(|part| part[step].indices.clone())
                     .collect();
-                assert_eq!((&floats, &indices), (&global.floats, &global.indices));
+                assert_eq!((&pixels, &indices), (&global.pixels, &global.indices));
                 assert_eq!(
                     parts.iter().map(|part| part[step].valid).sum::<usize>(),
                     global.valid
@@ -174,7 +164,7 @@ fn the_last_batch_is_kept_dropped_or_padded() {
     let (_folder, dataset) = dataset(Codec::Raw);
     let sizes = |last| {
         let loader = builder(&dataset).last_batch(last).build().unwrap();
-        let all = epoch(&loader, 0, Output::F32);
+        let all = epoch(&loader, 0);
         (
             all.len(),
             all[all.len() - 1].labels.len(),

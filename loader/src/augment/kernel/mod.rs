@@ -1,16 +1,23 @@
-//! The fused kernel: window, reflection, colour, normalisation and layout in one pass over the rows
-//! of a record, straight into the batch.
+//! The fused kernel: window, reflection, colour, normalisation, conversion and layout in one pass
+//! over the rows of a record, straight into the batch.
 //!
-//! Contract of the unsafe code here: a function compiled for AVX2 is called only after the processor
-//! was asked whether it has AVX2. The code inside is the portable one, without any unsafe; the
-//! compiler uses wider registers for it. No instruction set gives other bytes, since a value is
-//! multiplied and added with two roundings and never fused.
+//! Contract of the unsafe code here: `avx2` is entered only through [`Kernel`], after the processor
+//! was asked for its features and the window and the output were checked against each other; it
+//! reads inside the window's rows and writes inside the output. Everything else is safe code. No
+//! instruction set gives other bytes, since a value is multiplied and added with two roundings and
+//! never fused, and rounded to nearest, ties to even, where the output is narrower than f32.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod limits;
 #[cfg(test)]
 mod naive;
+mod portable;
+mod value;
 
-use std::ops::Range;
+pub use limits::MemoryLimits;
+pub(crate) use value::Value;
 
 use crate::settings::Layout;
 
@@ -35,148 +42,96 @@ impl<'a> Window<'a> {
         &self.rgb[start..start + self.crop * 3]
     }
 
-    fn plane(&self, channel: usize) -> Range<usize> {
-        channel * self.crop * self.crop..(channel + 1) * self.crop * self.crop
+    /// Panics if the window does not lie in its record or `values` is not the number of its values.
+    fn check(&self, values: usize) {
+        assert_eq!(values, self.crop * self.crop * 3, "values of the output");
+        assert!(
+            self.left + self.crop <= self.width
+                && (self.top + self.crop) * self.width * 3 <= self.rgb.len(),
+            "a window out of its record's range"
+        );
     }
 }
 
-/// Room for one row on its way, kept by each worker.
-#[derive(Default)]
-pub(crate) struct Scratch {
+/// A value `v` of channel `c` becomes `v * scale[c] + offset[c]`, which must stay finite.
+#[derive(Clone, Copy)]
+pub(crate) struct Affine {
+    pub(crate) scale: [f32; 3],
+    pub(crate) offset: [f32; 3],
+}
+
+/// The code that this processor runs, and room for one row on its way; each worker keeps one.
+pub(crate) struct Kernel {
+    path: Path,
+    /// Whether outputs may be written around the caches.
+    stream: bool,
     row: Vec<u8>,
 }
 
-/// Writes `value * scale[c] + offset[c]` for every value of the window.
-///
-/// `out` holds `crop * crop * 3` values.
-pub(crate) fn to_f32(
-    window: Window<'_>,
-    scale: [f32; 3],
-    offset: [f32; 3],
-    layout: Layout,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    assert_eq!(out.len(), window.crop * window.crop * 3);
+#[derive(Clone, Copy)]
+enum Path {
+    Portable,
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2.
-        unsafe { to_f32_avx2(window, scale, offset, layout, scratch, out) };
-        return;
-    }
-    to_f32_portable(window, scale, offset, layout, scratch, out);
+    Avx2,
 }
 
-/// Copies the window's bytes; `out` holds `crop * crop * 3` of them.
-pub(crate) fn to_u8(window: Window<'_>, layout: Layout, scratch: &mut Scratch, out: &mut [u8]) {
-    assert_eq!(out.len(), window.crop * window.crop * 3);
-    let crop = window.crop;
-    match layout {
-        Layout::Nhwc => {
-            for (y, out) in out.chunks_exact_mut(crop * 3).enumerate() {
-                if window.flip {
-                    reflect(window.row(y), out)
-                } else {
-                    out.copy_from_slice(window.row(y))
-                }
-            }
+impl Path {
+    fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("f16c")
+        {
+            return Self::Avx2;
         }
-        Layout::Nchw => {
-            for y in 0..crop {
-                let planes = planar_row(&window, y, scratch);
-                for (c, plane) in planes.chunks_exact(crop).enumerate() {
-                    out[window.plane(c)][y * crop..(y + 1) * crop].copy_from_slice(plane);
-                }
-            }
+        Self::Portable
+    }
+}
+
+impl Kernel {
+    /// The fastest code for this processor. With `stream`, outputs that lie on 32-byte bounds are
+    /// written around the caches, which pays when a batch is larger than they are.
+    pub(crate) fn new(stream: bool) -> Self {
+        Self {
+            path: Path::detect(),
+            stream,
+            row: Vec::new(),
         }
     }
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn to_f32_avx2(
-    window: Window<'_>,
-    scale: [f32; 3],
-    offset: [f32; 3],
-    layout: Layout,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    to_f32_portable(window, scale, offset, layout, scratch, out);
-}
-
-#[inline(always)]
-fn to_f32_portable(
-    window: Window<'_>,
-    scale: [f32; 3],
-    offset: [f32; 3],
-    layout: Layout,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    let crop = window.crop;
-    match layout {
-        Layout::Nhwc => {
-            // 24 values are eight pixels and a whole number of registers of any width.
-            let scales: [f32; 24] = std::array::from_fn(|i| scale[i % 3]);
-            let offsets: [f32; 24] = std::array::from_fn(|i| offset[i % 3]);
-            for (y, out) in out.chunks_exact_mut(crop * 3).enumerate() {
-                let row = if window.flip {
-                    scratch.row.resize(crop * 3, 0);
-                    reflect(window.row(y), &mut scratch.row);
-                    &scratch.row
-                } else {
-                    window.row(y)
-                };
-                let (blocks, rest) = row.as_chunks::<24>();
-                let (out_blocks, out_rest) = out.as_chunks_mut::<24>();
-                for (out, block) in out_blocks.iter_mut().zip(blocks) {
-                    for i in 0..24 {
-                        out[i] = f32::from(block[i]) * scales[i] + offsets[i];
-                    }
-                }
-                for (i, (out, value)) in out_rest.iter_mut().zip(rest).enumerate() {
-                    *out = f32::from(*value) * scales[i] + offsets[i];
-                }
+    /// Writes the window's values, normalised; `out` holds `crop * crop * 3` of them.
+    pub(crate) fn floats<T: Value>(
+        &mut self,
+        window: Window<'_>,
+        affine: Affine,
+        layout: Layout,
+        out: &mut [T],
+    ) {
+        window.check(out.len());
+        match self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 if window.crop >= avx2::FLOAT_BLOCK => {
+                let stream = self.stream && avx2::aligned(window.crop, layout, out);
+                // SAFETY: the path was chosen because the processor has AVX2 and F16C; the window
+                // lies in its record, `out` holds its values, and streaming needs alignment.
+                unsafe { avx2::floats(window, affine, layout, stream, out) }
             }
-        }
-        Layout::Nchw => {
-            for y in 0..crop {
-                let planes = planar_row(&window, y, scratch);
-                for (c, plane) in planes.chunks_exact(crop).enumerate() {
-                    let out = &mut out[window.plane(c)][y * crop..(y + 1) * crop];
-                    for (out, value) in out.iter_mut().zip(plane) {
-                        *out = f32::from(*value) * scale[c] + offset[c];
-                    }
-                }
-            }
+            _ => portable::floats(window, affine, layout, &mut self.row, out),
         }
     }
-}
 
-/// The pixels of a row from right to left.
-#[inline(always)]
-fn reflect(row: &[u8], out: &mut [u8]) {
-    let (pixels, _) = row.as_chunks::<3>();
-    let (out, _) = out.as_chunks_mut::<3>();
-    for (out, pixel) in out.iter_mut().zip(pixels.iter().rev()) {
-        *out = *pixel;
+    /// Copies the window's bytes; `out` holds `crop * crop * 3` of them.
+    pub(crate) fn bytes(&mut self, window: Window<'_>, layout: Layout, out: &mut [u8]) {
+        window.check(out.len());
+        match self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 if window.crop >= avx2::BYTE_BLOCK => {
+                let stream = self.stream && avx2::aligned(window.crop, layout, out);
+                // SAFETY: as above.
+                unsafe { avx2::bytes(window, layout, stream, out) }
+            }
+            _ => portable::bytes(window, layout, &mut self.row, out),
+        }
     }
-}
-
-/// A row of the window as three planes of `crop` values, reflected if the window is.
-#[inline(always)]
-fn planar_row<'s>(window: &Window<'_>, y: usize, scratch: &'s mut Scratch) -> &'s [u8] {
-    let crop = window.crop;
-    scratch.row.resize(crop * 3, 0);
-    let (red, rest) = scratch.row.split_at_mut(crop);
-    let (green, blue) = rest.split_at_mut(crop);
-    let (pixels, _) = window.row(y).as_chunks::<3>();
-    for (x, pixel) in pixels.iter().enumerate() {
-        let x = if window.flip { crop - 1 - x } else { x };
-        [red[x], green[x], blue[x]] = *pixel;
-    }
-    &scratch.row
 }
 
 #[cfg(test)]

@@ -1,0 +1,147 @@
+//! Tells the system which records come next, on a thread of its own, since asking may wait for the
+//! disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::LoaderError;
+use crate::fill::EpochPlan;
+use crate::loader::Plan;
+use crate::order::Drawn;
+
+/// Bytes of records that are asked for beyond the batches that threads work on: a disk that reads
+/// several gigabytes a second is kept busy through any hiccup of a tenth of a second.
+const BYTES_AHEAD: u64 = 256 << 20;
+
+pub(crate) struct Ahead {
+    /// `None` only while it is dropped.
+    steps: Option<Sender<u64>>,
+    distance: u64,
+    cancelled: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    /// Starts asking for the records of the batches from `first` on, where the plan wants that.
+    pub(crate) fn start(
+        plan: &Arc<Plan>,
+        epoch: &Arc<EpochPlan>,
+        first: u64,
+    ) -> Result<Option<Self>, LoaderError> {
+        if !plan.wants_advice() {
+            return Ok(None);
+        }
+        let sampler = &plan.sampler;
+        let shards: u64 = plan.mix.datasets().iter().map(|part| part.bytes()).sum();
+        let samples: u64 = plan
+            .mix
+            .datasets()
+            .iter()
+            .map(|part| part.whole_len())
+            .sum();
+        let record = (shards / samples.max(1)).max(1);
+        let batch = sampler.batch_size.min(sampler.samples);
+        // A group is read as a whole, so the next must be under way while this one is used.
+        let window = match epoch.order.single() {
+            Some(Drawn::Blocks(_)) => 2 * sampler.order.window(sampler.samples).div_ceil(batch),
+            _ => 0,
+        };
+        let working = (plan.threads + plan.prefetch) as u64;
+        let distance = working + window.max((BYTES_AHEAD / (batch * record)).clamp(1, 64));
+        let (steps, receiver) = bounded(distance as usize + 1);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let mut walk = Walk {
+            plan: Arc::clone(plan),
+            epoch: Arc::clone(epoch),
+            cancelled: Arc::clone(&cancelled),
+            asked: 0,
+        };
+        let builder = std::thread::Builder::new().name("loader-ahead".to_owned());
+        let thread = builder
+            .spawn(move || walk.run(&receiver))
+            .map_err(LoaderError::Thread)?;
+        let mut ahead = Self {
+            steps: Some(steps),
+            distance,
+            cancelled,
+            thread: Some(thread),
+        };
+        for step in first..first + distance {
+            ahead.send(step);
+        }
+        Ok(Some(ahead))
+    }
+
+    /// The consumer has taken the batch with number `step`.
+    pub(crate) fn taken(&mut self, step: u64) {
+        self.send(step + self.distance);
+    }
+
+    fn send(&mut self, step: u64) {
+        if let Some(steps) = &self.steps {
+            // A walk that lags behind misses advice and nothing else.
+            let _ = steps.try_send(step);
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.steps = None;
+        if let Some(thread) = self.thread.take() {
+            // Advice changes no batch, so that a panic here is nobody's error.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Walk {
+    plan: Arc<Plan>,
+    epoch: Arc<EpochPlan>,
+    cancelled: Arc<AtomicBool>,
+    /// Places below this are asked for: the end of the last group of blocks.
+    asked: u64,
+}
+
+impl Walk {
+    fn run(&mut self, steps: &Receiver<u64>) {
+        for step in steps {
+            let places = self.plan.sampler.places(step);
+            let end = places.end.min(self.epoch.order.samples());
+            for place in places.start..end {
+                if self.cancelled.load(Ordering::Relaxed) {
+                    return;
+                }
+                self.ask(place);
+            }
+        }
+    }
+
+    /// Advice that the system does not take is no error: the record is read when it is needed.
+    fn ask(&mut self, place: u64) {
+        let order = &self.epoch.order;
+        let Some(Drawn::Blocks(blocks)) = order.single() else {
+            let draw = order.draw(place);
+            let part = &self.plan.mix.datasets()[draw.part];
+            let at = part.place(draw.sample);
+            let _ = at.shard.will_need(at.shard.range(at.record));
+            return;
+        };
+        if place < self.asked {
+            return;
+        }
+        let group = blocks.group(place);
+        self.asked = group.end;
+        let dataset = self.plan.mix.first();
+        for (first, len) in blocks.runs(group) {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return;
+            }
+            dataset.will_need(first, len);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What this machine's memory gives, to compare a loader with.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::Path;
+use crate::pixels::Pixels;
+
+/// Bytes of each thread's room: more than its share of any cache, less than a batch.
+const BYTES: usize = 64 << 20;
+/// Rounds of each kind; the median counts.
+const ROUNDS: usize = 9;
+
+/// The bandwidth of memory, measured on the threads and the kind of pages that a loader uses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MemoryLimits {
+    /// Bytes a second that all threads together copy; each is read and written.
+    pub copy: f64,
+    /// Bytes a second that all threads together write without reading: the better of ordinary
+    /// stores and stores around the caches.
+    pub store: f64,
+}
+
+impl MemoryLimits {
+    /// Measures for about a tenth of a second, in 64 MiB for each thread.
+    ///
+    /// # Errors
+    /// No memory.
+    ///
+    /// # Panics
+    /// If `threads` is 0.
+    pub fn measure(threads: usize) -> std::io::Result<Self> {
+        assert!(threads > 0, "memory is measured on at least one thread");
+        let mut rooms = Vec::new();
+        for _ in 0..threads {
+            let mut room = Pixels::default();
+            room.resize(BYTES)?;
+            room.values_mut::<u8>().fill(1);
+            rooms.push(room);
+        }
+        let copy = rate(&mut rooms, |room| {
+            let (from, to) = room.split_at_mut(BYTES / 2);
+            to.copy_from_slice(from);
+        });
+        let plain = rate(&mut rooms, |room| room.fill(2));
+        let around = rate(&mut rooms, store);
+        Ok(Self {
+            // Half of the room is copied.
+            copy: copy / 2.0,
+            store: plain.max(around),
+        })
+    }
+}
+
+/// Writes around the caches where the processor can.
+fn store(to: &mut [u8]) {
+    match Path::detect() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX2.
+        Path::Avx2 => unsafe { super::avx2::fill(to) },
+        Path::Portable => to.fill(3),
+    }
+}
+
+/// The median rate at which all threads together do `work` on their rooms. A round lasts from the
+/// first thread's beginning to the last one's end.
+fn rate(rooms: &mut [Pixels], work: impl Fn(&mut [u8]) + Sync) -> f64 {
+    let (threads, work) = (rooms.len(), &work);
+    let arrived = &AtomicUsize::new(0);
+    let spans: Vec<Vec<(Instant, Instant)>> = std::thread::scope(|scope| {
+        let begin = |room: &mut Pixels| {
+            let round = |round| {
+                // Threads that sleep at a barrier are woken on one processor, so they stay awake.
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < (round + 1) * threads {
+                    std::thread::yield_now();
+                }
+                let start = Instant::now();
+                work(std::hint::black_box(room.values_mut()));
+                (start, Instant::now())
+            };
+            (0..ROUNDS).map(round).collect()
+        };
+        let running: Vec<_> = rooms
+            .iter_mut()
+            .map(|room| scope.spawn(move || begin(room)))
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("no work here panics"))
+            .collect()
+    });
+    let seconds = |round: usize| {
+        let start = spans.iter().map(|of| of[round].0).min();
+        let end = spans.iter().map(|of| of[round].1).max();
+        end.zip(start)
+            .map_or(0.0, |(end, start)| (end - start).as_secs_f64())
+    };
+    let mut rates: Vec<f64> = (0..ROUNDS)
+        .map(|round| (threads * BYTES) as f64 / seconds(round))
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    rates[ROUNDS / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_faster_than_a_disk_and_slower_than_light() {
+        let limits = MemoryLimits::measure(1).unwrap();
+        for rate in [limits.copy, limits.store] {
+            assert!((1e8..1e13).contains(&rate), "{limits:?}");
+        }
+        let mut bytes = vec![0; 1000];
+        store(&mut bytes);
+        assert!(bytes.iter().all(|byte| *byte == 3));
+    }
+}

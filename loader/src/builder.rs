@@ -1,0 +1,295 @@
+//! The settings of a loader, and whether they make sense together.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crossbeam_channel::bounded;
+
+use crate::augment::ColorNoise;
+use crate::error::LoaderError;
+use crate::loader::{Loader, Plan};
+use crate::mix::Mix;
+use crate::order::Order;
+use crate::reading::{Advice, BadRecord, Verify};
+use crate::sampler::Sampler;
+use crate::settings::{LastBatch, Layout, Normalize, Output, Policy};
+use crate::transform::{Sample, Transform};
+use crate::usage::available_memory;
+
+/// Settings of a [`Loader`].
+#[derive(Clone)]
+#[must_use]
+pub struct LoaderBuilder {
+    mix: Mix,
+    batch_size: usize,
+    seed: u64,
+    threads: usize,
+    prefetch: usize,
+    policy: Policy,
+    normalize: Normalize,
+    output: Output,
+    layout: Layout,
+    last: LastBatch,
+    order: Order,
+    verify: Verify,
+    on_bad_record: BadRecord,
+    advice: Advice,
+    transform: Option<Transform>,
+    rank: usize,
+    ranks: usize,
+}
+
+impl LoaderBuilder {
+    pub(crate) fn new(mix: Mix) -> Self {
+        Self {
+            mix,
+            batch_size: 128,
+            seed: 0,
+            threads: 1,
+            prefetch: 1,
+            policy: Policy::Train {
+                crop: 224,
+                flip: true,
+                color_std: 0.1,
+            },
+            normalize: Normalize::none(),
+            output: Output::F32,
+            layout: Layout::Nhwc,
+            last: LastBatch::Keep,
+            order: Order::Global,
+            verify: Verify::FirstRead,
+            on_bad_record: BadRecord::Stop,
+            advice: Advice::Auto,
+            transform: None,
+            rank: 0,
+            ranks: 1,
+        }
+    }
+
+    /// Samples of the *global* batch, over all ranks. 128 unless set.
+    pub const fn batch_size(mut self, samples: usize) -> Self {
+        self.batch_size = samples;
+        self
+    }
+
+    /// Seed of order and augmentation. 0 unless set.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Worker threads. With 0 a batch is made when it is asked for, by the thread that asks. 1
+    /// unless set.
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Batches that may be ready and waiting, beyond those that threads work on. 1
+    /// unless set; a loader of two threads then holds four batches at most, the consumer's included.
+    pub const fn prefetch(mut self, batches: usize) -> Self {
+        self.prefetch = batches;
+        self
+    }
+
+    /// How samples become rows: the paper's training augmentation with a window of 224 unless set.
+    pub const fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Mean and deviation; neither unless set.
+    pub const fn normalize(mut self, normalize: Normalize) -> Self {
+        self.normalize = normalize;
+        self
+    }
+
+    /// Type of the values: f32 unless set.
+    pub const fn output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Order of the axes: NHWC unless set.
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// What becomes of the last batch: kept, smaller, unless set.
+    pub const fn last_batch(mut self, last: LastBatch) -> Self {
+        self.last = last;
+        self
+    }
+
+    /// How an epoch's order is drawn: [`Order::Global`] unless set.
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Short for [`order`](Self::order): [`Order::Global`], or [`Order::Sequential`].
+    pub const fn shuffle(self, shuffle: bool) -> Self {
+        self.order(if shuffle {
+            Order::Global
+        } else {
+            Order::Sequential
+        })
+    }
+
+    /// Whether records are compared with their checksums: on the first read unless set.
+    pub const fn verify(mut self, verify: Verify) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// What becomes of a damaged record: the epoch stops unless set.
+    pub const fn on_bad_record(mut self, choice: BadRecord) -> Self {
+        self.on_bad_record = choice;
+        self
+    }
+
+    /// When the system is told which records come next: [`Advice::Auto`] unless set.
+    pub const fn advice(mut self, advice: Advice) -> Self {
+        self.advice = advice;
+        self
+    }
+
+    /// Applies a function to every decoded sample before window, reflection and colour. The loader's
+    /// threads call it, several at a time; a batch stays a function of (dataset, settings, seed,
+    /// epoch, step) as long as the function takes its randomness from [`Sample::random`] and keeps
+    /// nothing between samples. A second call replaces the function.
+    ///
+    /// An error of the function, or a panic in it, ends the epoch with an error.
+    pub fn transform(
+        mut self,
+        function: impl Fn(&mut Sample<'_>) -> Result<(), Box<dyn Error + Send + Sync>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.transform = Some(Arc::new(function));
+        self
+    }
+
+    /// Gives slice `rank` of `ranks` of every global batch.
+    pub const fn rank(mut self, rank: usize, ranks: usize) -> Self {
+        self.rank = rank;
+        self.ranks = ranks;
+        self
+    }
+
+    /// Checks the settings against the dataset.
+    ///
+    /// # Errors
+    /// An empty split, a window larger than the records, a batch size of zero or one that the ranks
+    /// cannot share, colour noise without statistics.
+    pub fn build(self) -> Result<Loader, LoaderError> {
+        let wrong = |what, found: String, advice: &str| {
+            Err(LoaderError::Setting {
+                what,
+                found,
+                advice: advice.to_owned(),
+            })
+        };
+        let shape = self.mix.shape();
+        let (crop, smallest) = (self.policy.crop(), shape.height.min(shape.width));
+        if self.mix.is_empty() {
+            return wrong(
+                "the number of samples",
+                "0".to_owned(),
+                "nothing can be loaded from an empty split",
+            );
+        }
+        if crop == 0 || crop > smallest {
+            let advice = format!("records are {shape}, so choose 1 to {smallest}");
+            return wrong("the window's side", crop.to_string(), &advice);
+        }
+        if self.batch_size == 0 {
+            return wrong("the batch size", "0".to_owned(), "choose at least 1");
+        }
+        if self.ranks == 0 || self.rank >= self.ranks {
+            return wrong(
+                "the rank",
+                format!("{} of {}", self.rank, self.ranks),
+                "ranks count from 0 and end below their number",
+            );
+        }
+        if !self.batch_size.is_multiple_of(self.ranks) {
+            let advice = format!(
+                "the global batch is shared by {} ranks, so choose a multiple of that",
+                self.ranks
+            );
+            return wrong("the batch size", self.batch_size.to_string(), &advice);
+        }
+        if self.ranks > 1 && self.last == LastBatch::Keep {
+            return wrong(
+                "the last batch",
+                "kept".to_owned(),
+                "ranks need equal batches: drop or pad it",
+            );
+        }
+        if let Order::Blocks { block, interleave } = self.order
+            && (block == 0 || interleave == 0 || block.checked_mul(interleave).is_none())
+        {
+            let found = format!("{interleave} blocks of {block}");
+            return wrong("the order of blocks", found, "choose at least 1 of 1");
+        }
+        let noise = match self.policy {
+            Policy::Train { color_std, .. } if color_std > 0.0 => {
+                match &self.mix.first().manifest().statistics {
+                    Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
+                    None => {
+                        let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
+                        return wrong("the colour noise", color_std.to_string(), advice);
+                    }
+                }
+            }
+            _ => None,
+        };
+        let Normalize { mean, std } = self.normalize;
+        if std.iter().any(|s| !s.is_finite() || *s == 0.0) {
+            return wrong(
+                "the standard deviation",
+                format!("{std:?}"),
+                "it divides, so it must be finite and not 0",
+            );
+        }
+        let scale = std.map(|s| 1.0 / f64::from(s));
+        let sampler = Sampler {
+            samples: self.mix.len(),
+            batch_size: self.batch_size as u64,
+            last: self.last,
+            order: self.order,
+            seed: self.seed,
+            rank: self.rank as u64,
+            ranks: self.ranks as u64,
+            pattern: self.mix.pattern(self.seed).map(Arc::new),
+        };
+        let bytes: u64 = self.mix.datasets().iter().map(|part| part.bytes()).sum();
+        let plan = Plan {
+            mix: self.mix,
+            sampler,
+            threads: self.threads,
+            prefetch: self.prefetch,
+            policy: self.policy,
+            output: self.output,
+            layout: self.layout,
+            noise,
+            // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
+            pool: bounded(self.threads + self.prefetch + 1),
+            scale,
+            offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
+            verify: self.verify,
+            on_bad_record: self.on_bad_record,
+            advice: self.advice,
+            beyond_memory: available_memory().is_some_and(|memory| bytes > memory),
+            warm: AtomicBool::new(false),
+            transform: self.transform,
+        };
+        Ok(Loader {
+            plan: Arc::new(plan),
+        })
+    }
+}

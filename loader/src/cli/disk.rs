@@ -1,0 +1,84 @@
+//! Shards outside the page cache, and what the disk gives for plain reading.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use shardmill_formats::{MANIFEST_FILE, Manifest};
+
+/// Bytes of one read: more brings nothing on any disk known to us.
+const PIECE: usize = 8 << 20;
+
+/// The shards of a split.
+pub(crate) fn files(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
+    let manifest = Manifest::parse(&fs::read(folder.join(MANIFEST_FILE))?)?;
+    let split = manifest.splits.get(split).context("no such split")?;
+    let files = split.shards.iter().map(|shard| folder.join(&shard.file));
+    Ok(files.collect())
+}
+
+/// Bytes of all files.
+pub(crate) fn bytes(files: &[PathBuf]) -> Result<u64> {
+    let mut sum = 0;
+    for file in files {
+        sum += named(file, fs::metadata(file))?.len();
+    }
+    Ok(sum)
+}
+
+/// Drops the files from the page cache. No process may have them mapped.
+pub(crate) fn drop_cache(files: &[PathBuf]) -> Result<()> {
+    for path in files {
+        let file = named(path, File::open(path))?;
+        #[cfg(target_os = "linux")]
+        {
+            // What was not written yet cannot be dropped.
+            named(path, file.sync_all())?;
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)
+                .with_context(|| format!("{}", path.display()))?;
+        }
+        #[cfg(not(target_os = "linux"))]
+        anyhow::bail!(
+            "--cold: {} cannot be dropped from the page cache on this system",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Reads the files with `threads` threads, each a file at a time from its beginning to its end; bytes
+/// a second.
+pub(crate) fn read(files: &[PathBuf], threads: usize) -> Result<f64> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<u64> {
+        let (mut buffer, mut sum) = (vec![0; PIECE], 0);
+        while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut file = named(path, File::open(path))?;
+            loop {
+                let read = named(path, file.read(&mut buffer))?;
+                if read == 0 {
+                    break;
+                }
+                sum += read as u64;
+            }
+        }
+        Ok(sum)
+    };
+    let start = Instant::now();
+    let sum = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let sums = readers.into_iter().map(|reader| match reader.join() {
+            Ok(sum) => sum,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        sums.sum::<Result<u64>>()
+    })?;
+    Ok(sum as f64 / start.elapsed().as_secs_f64())
+}
+
+fn named<T>(path: &Path, result: std::io::Result<T>) -> Result<T> {
+    result.with_context(|| format!("{}", path.display()))
+}

@@ -1,0 +1,268 @@
+//! Several datasets as one.
+
+use std::sync::Arc;
+
+use shardmill_formats::{Codec, Philox, RecordShape, Stream};
+
+use crate::dataset::Dataset;
+use crate::error::LoaderError;
+
+/// Several datasets, mixed by weight; a single dataset is a mix of one.
+///
+/// Of every `sum of weights` samples in a row, up to rounding, each dataset gives its weight's share.
+/// A dataset goes on in the next epoch where it stopped, and begins again, in a new order, when all
+/// its samples came; so over time each sample of a dataset comes as often as every other of it.
+///
+/// Indices in the batches of a mix count through all its datasets: those of the second begin where
+/// the first ends.
+#[derive(Clone, Debug)]
+pub struct Mix {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    parts: Vec<Dataset>,
+    weights: Vec<u32>,
+    /// First index of each part, and the number of samples at the end.
+    starts: Vec<u64>,
+    /// Samples of an epoch.
+    len: u64,
+}
+
+impl Mix {
+    /// Mixes datasets with whole weights: `[(a, 3), (b, 1)]` gives three samples of `a` for one of
+    /// `b`. An epoch has as many samples as the datasets together; [`samples`](Self::samples)
+    /// changes that.
+    ///
+    /// # Errors
+    /// No dataset, an empty one, a weight of 0, or datasets that differ in record size, codec or
+    /// classes.
+    pub fn new(parts: impl IntoIterator<Item = (Dataset, u32)>) -> Result<Self, LoaderError> {
+        let (parts, weights): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let wrong = |what, found: String, advice: &str| LoaderError::Setting {
+            what,
+            found,
+            advice: advice.to_owned(),
+        };
+        let Some(first) = parts.first() else {
+            return Err(wrong(
+                "the number of datasets",
+                "0".into(),
+                "mix at least one",
+            ));
+        };
+        if let Some(i) = weights.iter().position(|&weight| weight == 0) {
+            let advice = "weights count from 1: leave the dataset out";
+            return Err(wrong("a weight", format!("0 for dataset {i}"), advice));
+        }
+        if weights.iter().map(|&w| u64::from(w)).sum::<u64>() > LONGEST_PATTERN {
+            let advice = "choose smaller ones in the same proportion, 65,536 together at most";
+            return Err(wrong(
+                "the sum of the weights",
+                format!("{weights:?}"),
+                advice,
+            ));
+        }
+        for (i, part) in parts.iter().enumerate() {
+            let place = |what: String| format!("{what} in dataset {i}");
+            if part.is_empty() {
+                let advice = "leave the empty dataset out";
+                return Err(wrong("the number of samples", place("0".into()), advice));
+            }
+            if part.shape() != first.shape() {
+                let advice = format!("the first has {}: ingest both with one size", first.shape());
+                return Err(wrong(
+                    "the record size",
+                    place(part.shape().to_string()),
+                    &advice,
+                ));
+            }
+            if part.codec() != first.codec() {
+                let advice = format!(
+                    "the first has {0}: use `prep convert --codec {0}`",
+                    first.codec()
+                );
+                return Err(wrong("the codec", place(part.codec().to_string()), &advice));
+            }
+            if part.classes() != first.classes() {
+                let found = place(format!("{} of their own", part.classes().len()));
+                let advice = "a label must mean the same class in every dataset";
+                return Err(wrong("the list of classes", found, advice));
+            }
+        }
+        let mut starts = vec![0];
+        for part in &parts {
+            starts.push(starts[starts.len() - 1] + part.len());
+        }
+        let len = starts[parts.len()];
+        Ok(Self {
+            inner: Arc::new(Inner {
+                parts,
+                weights,
+                starts,
+                len,
+            }),
+        })
+    }
+
+    /// Sets the number of samples of an epoch of a mix of several datasets.
+    #[must_use]
+    pub fn samples(self, samples: u64) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.inner);
+        if inner.parts.len() > 1 {
+            inner.len = samples;
+        }
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The datasets.
+    #[must_use]
+    pub fn datasets(&self) -> &[Dataset] {
+        &self.inner.parts
+    }
+
+    /// Number of samples of an epoch.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.inner.len
+    }
+
+    /// Whether an epoch has no sample.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The dataset of an index in a batch, as a place among [`datasets`](Self::datasets), and the
+    /// sample's index in it.
+    ///
+    /// # Panics
+    /// If `index` is not below the number of samples of all datasets; so do `key` and `label`.
+    #[must_use]
+    pub fn locate(&self, index: u64) -> (usize, u64) {
+        let starts = &self.inner.starts;
+        assert!(
+            index < starts[starts.len() - 1],
+            "sample {index} of the mix"
+        );
+        let part = starts.partition_point(|&start| start <= index) - 1;
+        (part, index - starts[part])
+    }
+
+    /// The key of a sample by its index in a batch.
+    #[must_use]
+    pub fn key(&self, index: u64) -> &str {
+        let (part, sample) = self.locate(index);
+        self.inner.parts[part].key(sample)
+    }
+
+    /// The label of a sample by its index in a batch.
+    #[must_use]
+    pub fn label(&self, index: u64) -> i64 {
+        let (part, sample) = self.locate(index);
+        self.inner.parts[part].label(sample)
+    }
+
+    pub(crate) fn index(&self, part: usize, sample: u64) -> u64 {
+        self.inner.starts[part] + sample
+    }
+
+    pub(crate) fn first(&self) -> &Dataset {
+        &self.inner.parts[0]
+    }
+
+    pub(crate) fn shape(&self) -> RecordShape {
+        self.first().shape()
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.first().codec()
+    }
+
+    /// Which dataset comes when; `None` for a single one.
+    pub(crate) fn pattern(&self, seed: u64) -> Option<Pattern> {
+        (self.inner.parts.len() > 1).then(|| Pattern::new(&self.inner.weights, self.len(), seed))
+    }
+}
+
+impl From<Dataset> for Mix {
+    fn from(dataset: Dataset) -> Self {
+        let len = dataset.len();
+        Self {
+            inner: Arc::new(Inner {
+                parts: vec![dataset],
+                weights: vec![1],
+                starts: vec![0, len],
+                len,
+            }),
+        }
+    }
+}
+
+/// Places after which the turns repeat: about this many, as a multiple of the sum of the weights.
+const PATTERN: u64 = 1024;
+const LONGEST_PATTERN: u64 = 65_536;
+
+/// The turns of the datasets: a shuffled list that repeats, the same in every epoch, so that it is
+/// known without counting how often a dataset came before.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// Part, and how often it came before in the list.
+    turns: Vec<(u16, u32)>,
+    /// How often each part comes in the list.
+    each: Vec<u64>,
+    /// How often each part comes in an epoch.
+    epoch: Vec<u64>,
+}
+
+impl Pattern {
+    fn new(weights: &[u32], len: u64, seed: u64) -> Self {
+        let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
+        let times = PATTERN.div_ceil(sum);
+        let mut turns: Vec<(u16, u32)> = Vec::new();
+        for (part, &weight) in weights.iter().enumerate() {
+            let count = usize::try_from(u64::from(weight) * times).expect("at most 65,536 turns");
+            turns.extend(std::iter::repeat_n((part as u16, 0), count));
+        }
+        let philox = Philox::new(seed, Stream::Mix);
+        for i in (1..turns.len()).rev() {
+            let word = philox.block(i as u64, 0)[0];
+            turns.swap(i, Philox::below(word, i as u32 + 1) as usize);
+        }
+        let mut each = vec![0_u64; weights.len()];
+        for (part, before) in &mut turns {
+            let count = &mut each[usize::from(*part)];
+            *before = *count as u32;
+            *count += 1;
+        }
+        let mut pattern = Self {
+            turns,
+            each,
+            epoch: Vec::new(),
+        };
+        let (rounds, rest) = (len / pattern.len(), len % pattern.len());
+        let mut epoch: Vec<u64> = pattern.each.iter().map(|count| count * rounds).collect();
+        for (part, _) in &pattern.turns[..rest as usize] {
+            epoch[usize::from(*part)] += 1;
+        }
+        pattern.epoch = epoch;
+        pattern
+    }
+
+    fn len(&self) -> u64 {
+        self.turns.len() as u64
+    }
+
+    /// The part at a place, and how often it came before since the first epoch began.
+    pub(crate) fn turn(&self, epoch: u64, place: u64) -> (usize, u128) {
+        let (round, at) = (place / self.len(), place % self.len());
+        let (part, before) = self.turns[at as usize];
+        let part = usize::from(part);
+        let in_epoch = round * self.each[part] + u64::from(before);
+        let earlier = u128::from(epoch) * u128::from(self.epoch[part]);
+        (part, earlier + u128::from(in_epoch))
+    }
+}

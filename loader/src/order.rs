@@ -1,0 +1,258 @@
+//! The order of an epoch: which sample stands at which place.
+
+use shardmill_formats::{Permutation, Philox};
+
+/// How the order of an epoch is drawn. Every order is a pure function of (seed, epoch, place), takes
+/// no memory for a sample and reaches any place at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// Any sample may stand anywhere: every order is as likely as every other.
+    #[default]
+    Global,
+    /// Blocks of consecutive samples in random order; the samples of `interleave` blocks at a time
+    /// are shuffled among each other.
+    ///
+    /// A disk then reads long runs, each once in an epoch. What is lost: a batch comes from few
+    /// blocks, so which samples may meet depends on how the shards were written. Shards that
+    /// `prep ingest` made are shuffled already, and a batch holds as many classes as a global one;
+    /// [`Loader::expected_classes`](crate::Loader::expected_classes) computes it for any dataset.
+    Blocks {
+        /// Samples of a block.
+        block: u64,
+        /// Blocks that are shuffled together.
+        interleave: u64,
+    },
+    /// The dataset's own.
+    Sequential,
+}
+
+impl Order {
+    /// 32 blocks of 32 samples: windows of 1,024 samples, 200 MB of raw records of 256x256.
+    #[must_use]
+    pub const fn blocks() -> Self {
+        Self::Blocks {
+            block: 32,
+            interleave: 32,
+        }
+    }
+
+    /// Samples that are shuffled among each other.
+    pub(crate) const fn window(self, samples: u64) -> u64 {
+        match self {
+            Self::Global => samples,
+            Self::Blocks { block, interleave } => block * interleave,
+            Self::Sequential => 1,
+        }
+    }
+
+    /// The order of `samples` samples that belongs to the generator and `tweak`.
+    pub(crate) fn draw(self, samples: u64, philox: &Philox, tweak: u64) -> Drawn {
+        match self {
+            Self::Global => Drawn::Global(Permutation::new(samples, philox, tweak)),
+            Self::Blocks { block, interleave } => {
+                Drawn::Blocks(Blocks::new(samples, block, interleave, philox, tweak))
+            }
+            Self::Sequential => Drawn::Sequential,
+        }
+    }
+}
+
+/// An order that was drawn.
+pub(crate) enum Drawn {
+    Global(Permutation),
+    Blocks(Blocks),
+    Sequential,
+}
+
+impl Drawn {
+    pub(crate) fn at(&self, place: u64) -> u64 {
+        match self {
+            Self::Global(permutation) => permutation.at(place),
+            Self::Blocks(blocks) => blocks.at(place),
+            Self::Sequential => place,
+        }
+    }
+}
+
+/// Blocks in random order, and groups of them with their samples shuffled.
+///
+/// All blocks are full but one, which takes a place of its own among them, so that every place is
+/// computed without a search.
+pub(crate) struct Blocks {
+    samples: u64,
+    block: u64,
+    interleave: u64,
+    /// The full blocks.
+    full: Permutation,
+    /// Samples of the block that is not full; 0 if there is none.
+    short: u64,
+    /// Its place among the blocks.
+    short_at: u64,
+    inner: Philox,
+}
+
+/// The blocks of a group, and its places in the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) number: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Blocks {
+    fn new(samples: u64, block: u64, interleave: u64, philox: &Philox, tweak: u64) -> Self {
+        let (full, short) = (samples / block, samples % block);
+        let inner = philox.derive(tweak).derive(u64::MAX);
+        let [low, high, ..] = inner.block(u64::MAX, u32::MAX - 1);
+        // 64 random bits, so that the bias is far below anything that could be seen.
+        let draw = u128::from(u64::from(high) << 32 | u64::from(low));
+        Self {
+            samples,
+            block,
+            interleave,
+            full: Permutation::new(full, philox, tweak),
+            short,
+            short_at: ((draw * u128::from(full + 1)) >> 64) as u64,
+            inner,
+        }
+    }
+
+    /// The place as if every block were full.
+    fn even(&self, place: u64) -> u64 {
+        if self.short > 0 && place >= self.short_at * self.block + self.short {
+            place + self.block - self.short
+        } else {
+            place
+        }
+    }
+
+    /// First place of the block that comes `i`-th.
+    fn start(&self, i: u64) -> u64 {
+        let missing = if self.short > 0 && i > self.short_at {
+            self.block - self.short
+        } else {
+            0
+        };
+        (i * self.block - missing).min(self.samples)
+    }
+
+    /// The group that a place belongs to.
+    pub(crate) fn group(&self, place: u64) -> Group {
+        let number = self.even(place) / (self.block * self.interleave);
+        let blocks = self.full.len() + u64::from(self.short > 0);
+        let last = ((number + 1) * self.interleave).min(blocks);
+        Group {
+            number,
+            start: self.start(number * self.interleave),
+            end: self.start(last),
+        }
+    }
+
+    /// First sample and length of each run of a group, in the order of the blocks.
+    pub(crate) fn runs(&self, group: Group) -> impl Iterator<Item = (u64, u64)> {
+        let first = self.even(group.start) / self.block;
+        let mut at = group.start;
+        (first..).map_while(move |i| {
+            if at >= group.end {
+                return None;
+            }
+            let end = self.start(i + 1).min(group.end);
+            let run = (self.sample(at), end - at);
+            at = end;
+            Some(run)
+        })
+    }
+
+    fn at(&self, place: u64) -> u64 {
+        let group = self.group(place);
+        let shuffled = Permutation::new(group.end - group.start, &self.inner, group.number);
+        self.sample(group.start + shuffled.at(place - group.start))
+    }
+
+    /// The sample at a place before the groups are shuffled.
+    fn sample(&self, place: u64) -> u64 {
+        let even = self.even(place);
+        let (i, offset) = (even / self.block, even % self.block);
+        let block = if self.short == 0 || i < self.short_at {
+            self.full.at(i)
+        } else if i == self.short_at {
+            self.full.len()
+        } else {
+            self.full.at(i - 1)
+        };
+        block * self.block + offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shardmill_formats::Stream;
+
+    use super::*;
+
+    fn blocks(samples: u64, block: u64, interleave: u64, epoch: u64) -> Blocks {
+        let philox = Philox::new(3, Stream::Order);
+        Blocks::new(samples, block, interleave, &philox, epoch)
+    }
+
+    proptest! {
+        #[test]
+        fn every_sample_once_and_only_in_its_group(
+            samples in 1_u64..400, block in 1_u64..20, interleave in 1_u64..9, epoch in any::<u64>()
+        ) {
+            let order = blocks(samples, block, interleave, epoch);
+            let mut seen: Vec<u64> = (0..samples).map(|place| order.at(place)).collect();
+            let mut place = 0;
+            while place < samples {
+                let group = order.group(place);
+                prop_assert_eq!(group.start, place);
+                prop_assert!(group.end - group.start <= block * interleave);
+                let mut found = seen[place as usize..group.end as usize].to_vec();
+                found.sort_unstable();
+                let mut runs: Vec<u64> = order
+                    .runs(group)
+                    .flat_map(|(first, len)| first..first + len)
+                    .collect();
+                // A run is a block: nothing of it is elsewhere.
+                for (first, len) in order.runs(group) {
+                    prop_assert_eq!(first % block, 0);
+                    prop_assert!(len == block || first + len == samples);
+                }
+                runs.sort_unstable();
+                prop_assert_eq!(found, runs);
+                for inside in group.start..group.end {
+                    prop_assert_eq!(order.group(inside), group);
+                }
+                place = group.end;
+            }
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..samples).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_short_block_comes_anywhere_and_epochs_differ() {
+        let mut first = [0_u32; 4];
+        for epoch in 0..4000 {
+            let order = blocks(35, 10, 1, epoch);
+            let at = (0..4)
+                .position(|i| order.sample(order.start(i)) == 30)
+                .unwrap();
+            first[at] += 1;
+        }
+        // Chi-squared with 3 degrees of freedom: 16.3 is passed by chance once in a thousand.
+        let chi: f64 = first
+            .iter()
+            .map(|&c| (f64::from(c) - 1000.0).powi(2) / 1000.0)
+            .sum();
+        assert!(chi < 16.3, "chi-squared {chi}: {first:?}");
+        let order = |epoch| {
+            (0..35)
+                .map(|p| blocks(35, 10, 2, epoch).at(p))
+                .collect::<Vec<_>>()
+        };
+        assert_ne!(order(0), order(1));
+    }
+}
