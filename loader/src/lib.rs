@@ -54,5 +54,5 @@ pub use dataset::Dataset;
 pub use epoch::Epoch;
 pub use error::LoaderError;
 pub use loader::{Loader, LoaderBuilder};
-pub use settings::{LastBatch, Layout, Normalize, Output, Policy};
+pub use settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 pub use usage::{cpu_time, peak_rss};

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use shardmill_formats::{Decoder, Philox, Stream};
 
-use crate::augment::ColorNoise;
 use crate::augment::kernel::Kernel;
+use crate::augment::{Canvas, ColorNoise};
 use crate::batch::Buffers;
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
 use crate::error::LoaderError;
 use crate::sampler::Sampler;
-use crate::settings::{LastBatch, Layout, Normalize, Output, Policy};
+use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 
 /// Batches from this size on, in bytes, are written around the caches: they would not stay in them
 /// until the consumer comes.
 const STREAMED: usize = 16 << 20;
+
+/// Largest side that windows are resized to, in pixels: 16 times what networks of today take.
+const LARGEST_RESIZED: u32 = 8192;
 
 /// Streams a dataset as batches, epoch after epoch.
 ///
@@ -37,6 +40,7 @@ pub(crate) struct Plan {
     pub(crate) output: Output,
     pub(crate) layout: Layout,
     pub(crate) noise: Option<ColorNoise>,
+    pub(crate) jitter: Option<ColorJitter>,
     /// Buffers that no batch uses, kept from one epoch to the next.
     pub(crate) pool: (Sender<Buffers>, Receiver<Buffers>),
     /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
@@ -87,6 +91,7 @@ pub struct LoaderBuilder {
     threads: usize,
     prefetch: usize,
     policy: Policy,
+    jitter: Option<ColorJitter>,
     normalize: Normalize,
     output: Output,
     layout: Layout,
@@ -109,6 +114,7 @@ impl LoaderBuilder {
                 flip: true,
                 color_std: 0.1,
             },
+            jitter: None,
             normalize: Normalize::none(),
             output: Output::F32,
             layout: Layout::Nhwc,
@@ -147,6 +153,12 @@ impl LoaderBuilder {
     /// How samples become rows: the paper's training augmentation with a window of 224 unless set.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Random changes of colour, with the policies for training; none unless set.
+    pub const fn color_jitter(mut self, jitter: ColorJitter) -> Self {
+        self.jitter = Some(jitter);
         self
     }
 
@@ -209,8 +221,17 @@ impl LoaderBuilder {
                 "nothing can be loaded from an empty split",
             );
         }
+        let smallest = if self.policy.resizes() {
+            LARGEST_RESIZED
+        } else {
+            smallest
+        };
         if crop == 0 || crop > smallest {
-            let advice = format!("records are {shape}, so choose 1 to {smallest}");
+            let advice = if self.policy.resizes() {
+                format!("choose 1 to {smallest}")
+            } else {
+                format!("records are {shape}, so choose 1 to {smallest}")
+            };
             return wrong("the window's side", crop.to_string(), &advice);
         }
         if self.batch_size == 0 {
@@ -237,16 +258,17 @@ impl LoaderBuilder {
                 "ranks need equal batches: drop or pad it",
             );
         }
-        let noise = match self.policy {
-            Policy::Train { color_std, .. } if color_std > 0.0 => {
-                match &self.dataset.manifest().statistics {
-                    Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
-                    None => {
-                        let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
-                        return wrong("the colour noise", color_std.to_string(), advice);
-                    }
+        if let Some((what, found, advice)) = unusable(self.policy, self.jitter) {
+            return wrong(what, found, advice);
+        }
+        let noise = match self.policy.color_std() {
+            Some(color_std) if color_std > 0.0 => match &self.dataset.manifest().statistics {
+                Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
+                None => {
+                    let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
+                    return wrong("the colour noise", color_std.to_string(), advice);
                 }
-            }
+            },
             _ => None,
         };
         let Normalize { mean, std } = self.normalize;
@@ -276,6 +298,7 @@ impl LoaderBuilder {
             output: self.output,
             layout: self.layout,
             noise,
+            jitter: self.jitter,
             // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
             pool: bounded(self.threads + self.prefetch + 1),
             scale,
@@ -285,6 +308,36 @@ impl LoaderBuilder {
             plan: Arc::new(plan),
         })
     }
+}
+
+/// What is wrong with the bounds of random windows and colours: which, found, advice.
+fn unusable(
+    policy: Policy,
+    jitter: Option<ColorJitter>,
+) -> Option<(&'static str, String, &'static str)> {
+    if let Policy::RandomResizedCrop { scale, ratio, .. } = policy {
+        if !(0.0 < scale.0 && scale.0 <= scale.1 && scale.1 <= 1.0) {
+            let advice = "give the least share of a record's area, then the largest, up to 1";
+            return Some(("the window's scale", format!("{scale:?}"), advice));
+        }
+        if !(0.0 < ratio.0 && ratio.0 <= ratio.1 && ratio.1.is_finite()) {
+            let advice = "give the least ratio of width to height, then the largest";
+            return Some(("the window's ratio", format!("{ratio:?}"), advice));
+        }
+    }
+    let jitter = jitter?;
+    if policy.color_std().is_none() {
+        let advice = "it is for the policies for training: leave it out";
+        return Some(("the colour jitter", "set".to_owned(), advice));
+    }
+    let factors = [jitter.brightness, jitter.contrast, jitter.saturation];
+    if !factors.iter().all(|by| (0.0..f64::INFINITY).contains(by))
+        || !(0.0..=0.5).contains(&jitter.hue)
+    {
+        let advice = "choose 0 or more for each part, and at most 0.5 for the hue";
+        return Some(("the colour jitter", format!("{jitter:?}"), advice));
+    }
+    None
 }
 
 impl Plan {
@@ -306,6 +359,7 @@ impl Plan {
         WorkerMemory {
             decoder: Decoder::new(self.dataset.codec(), shape),
             record: vec![0; shape.bytes()],
+            canvas: Canvas::default(),
             kernel: Kernel::new(self.batch_bytes() >= STREAMED),
         }
     }
@@ -315,5 +369,6 @@ impl Plan {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
+    pub(crate) canvas: Canvas,
     pub(crate) kernel: Kernel,
 }
