@@ -13,9 +13,12 @@ use crate::mix::Mix;
 use crate::order::Order;
 use crate::reading::{Advice, BadRecord, Verify};
 use crate::sampler::Sampler;
-use crate::settings::{LastBatch, Layout, Normalize, Output, Policy};
+use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 use crate::transform::{Sample, Transform};
 use crate::usage::available_memory;
+
+/// Largest side that windows are resized to, in pixels: 16 times what networks of today take.
+const LARGEST_RESIZED: u32 = 8192;
 
 /// Settings of a [`Loader`].
 #[derive(Clone)]
@@ -27,6 +30,7 @@ pub struct LoaderBuilder {
     threads: usize,
     prefetch: usize,
     policy: Policy,
+    jitter: Option<ColorJitter>,
     normalize: Normalize,
     output: Output,
     layout: Layout,
@@ -53,6 +57,7 @@ impl LoaderBuilder {
                 flip: true,
                 color_std: 0.1,
             },
+            jitter: None,
             normalize: Normalize::none(),
             output: Output::F32,
             layout: Layout::Nhwc,
@@ -96,6 +101,12 @@ impl LoaderBuilder {
     /// How samples become rows: the paper's training augmentation with a window of 224 unless set.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Random changes of colour, with the policies for training; none unless set.
+    pub const fn color_jitter(mut self, jitter: ColorJitter) -> Self {
+        self.jitter = Some(jitter);
         self
     }
 
@@ -202,8 +213,17 @@ impl LoaderBuilder {
                 "nothing can be loaded from an empty split",
             );
         }
+        let smallest = if self.policy.resizes() {
+            LARGEST_RESIZED
+        } else {
+            smallest
+        };
         if crop == 0 || crop > smallest {
-            let advice = format!("records are {shape}, so choose 1 to {smallest}");
+            let advice = if self.policy.resizes() {
+                format!("choose 1 to {smallest}")
+            } else {
+                format!("records are {shape}, so choose 1 to {smallest}")
+            };
             return wrong("the window's side", crop.to_string(), &advice);
         }
         if self.batch_size == 0 {
@@ -236,16 +256,17 @@ impl LoaderBuilder {
             let found = format!("{interleave} blocks of {block}");
             return wrong("the order of blocks", found, "choose at least 1 of 1");
         }
-        let noise = match self.policy {
-            Policy::Train { color_std, .. } if color_std > 0.0 => {
-                match &self.mix.first().manifest().statistics {
-                    Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
-                    None => {
-                        let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
-                        return wrong("the colour noise", color_std.to_string(), advice);
-                    }
+        if let Some((what, found, advice)) = unusable(self.policy, self.jitter) {
+            return wrong(what, found, advice);
+        }
+        let noise = match self.policy.color_std() {
+            Some(color_std) if color_std > 0.0 => match &self.mix.first().manifest().statistics {
+                Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
+                None => {
+                    let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
+                    return wrong("the colour noise", color_std.to_string(), advice);
                 }
-            }
+            },
             _ => None,
         };
         let Normalize { mean, std } = self.normalize;
@@ -277,6 +298,7 @@ impl LoaderBuilder {
             output: self.output,
             layout: self.layout,
             noise,
+            jitter: self.jitter,
             // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
             pool: bounded(self.threads + self.prefetch + 1),
             scale,
@@ -292,4 +314,34 @@ impl LoaderBuilder {
             plan: Arc::new(plan),
         })
     }
+}
+
+/// What is wrong with the bounds of random windows and colours: which, found, advice.
+fn unusable(
+    policy: Policy,
+    jitter: Option<ColorJitter>,
+) -> Option<(&'static str, String, &'static str)> {
+    if let Policy::RandomResizedCrop { scale, ratio, .. } = policy {
+        if !(0.0 < scale.0 && scale.0 <= scale.1 && scale.1 <= 1.0) {
+            let advice = "give the least share of a record's area, then the largest, up to 1";
+            return Some(("the window's scale", format!("{scale:?}"), advice));
+        }
+        if !(0.0 < ratio.0 && ratio.0 <= ratio.1 && ratio.1.is_finite()) {
+            let advice = "give the least ratio of width to height, then the largest";
+            return Some(("the window's ratio", format!("{ratio:?}"), advice));
+        }
+    }
+    let jitter = jitter?;
+    if policy.color_std().is_none() {
+        let advice = "it is for the policies for training: leave it out";
+        return Some(("the colour jitter", "set".to_owned(), advice));
+    }
+    let factors = [jitter.brightness, jitter.contrast, jitter.saturation];
+    if !factors.iter().all(|by| (0.0..f64::INFINITY).contains(by))
+        || !(0.0..=0.5).contains(&jitter.hue)
+    {
+        let advice = "choose 0 or more for each part, and at most 0.5 for the hue";
+        return Some(("the colour jitter", format!("{jitter:?}"), advice));
+    }
+    None
 }

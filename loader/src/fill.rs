@@ -154,19 +154,31 @@ fn fill_sample(
         plan.policy,
         dataset.shape(),
         plan.noise.as_ref(),
+        plan.jitter.as_ref(),
         &epoch.philox,
         draw.stream,
     );
     let crop = plan.policy.crop() as usize;
     let values = crop * crop * 3;
     for (row, view) in (i * rows..).zip(&views[..rows]) {
-        let window = Window {
-            rgb,
-            width: dataset.shape().width as usize,
-            top: view.top,
-            left: view.left,
-            crop,
-            flip: view.flip,
+        let window = if (view.height, view.width) != (crop, crop) || view.tint.is_some() {
+            Window {
+                rgb: memory.canvas.draw(rgb, dataset.shape(), view, crop),
+                width: crop,
+                top: 0,
+                left: 0,
+                crop,
+                flip: view.flip,
+            }
+        } else {
+            Window {
+                rgb,
+                width: dataset.shape().width as usize,
+                top: view.top,
+                left: view.left,
+                crop,
+                flip: view.flip,
+            }
         };
         let slot = row * values..(row + 1) * values;
         let shift: [f64; 3] = std::array::from_fn(|c| view.shift[c] * plan.scale[c]);

@@ -102,6 +102,6 @@ pub use meter::{Bottleneck, Meter, Verdict};
 pub use mix::Mix;
 pub use order::Order;
 pub use reading::{Advice, BadRecord, Replaced, Verify};
-pub use settings::{LastBatch, Layout, Normalize, Output, Policy};
+pub use settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 pub use transform::{Random, Sample};
 pub use usage::{anonymous_rss, cpu_time, peak_rss};

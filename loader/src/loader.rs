@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use shardmill_formats::{Decoder, Philox, Stream};
 
-use crate::augment::ColorNoise;
 use crate::augment::kernel::Kernel;
+use crate::augment::{Canvas, ColorNoise};
 use crate::batch::Buffers;
 use crate::builder::LoaderBuilder;
 use crate::classes;
@@ -17,7 +17,7 @@ use crate::meter::Clock;
 use crate::mix::Mix;
 use crate::reading::{Advice, BadRecord, Verify};
 use crate::sampler::Sampler;
-use crate::settings::{Layout, Output, Policy};
+use crate::settings::{ColorJitter, Layout, Output, Policy};
 use crate::transform::Transform;
 
 /// Batches from this size on, in bytes, are written around the caches: they would not stay in them
@@ -43,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) output: Output,
     pub(crate) layout: Layout,
     pub(crate) noise: Option<ColorNoise>,
+    pub(crate) jitter: Option<ColorJitter>,
     /// Buffers that no batch uses, kept from one epoch to the next.
     pub(crate) pool: (Sender<Buffers>, Receiver<Buffers>),
     /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
@@ -134,6 +135,7 @@ impl Plan {
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
             record: vec![0; shape.bytes()],
+            canvas: Canvas::default(),
             kernel: Kernel::new(self.batch_bytes() >= STREAMED),
             clock: Clock::start(),
         }
@@ -144,6 +146,7 @@ impl Plan {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
+    pub(crate) canvas: Canvas,
     pub(crate) kernel: Kernel,
     pub(crate) clock: Clock,
 }

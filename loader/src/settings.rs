@@ -14,6 +14,22 @@ pub enum Policy {
         /// component's spread; the paper has 0.1. 0 switches it off.
         color_std: f64,
     },
+    /// For training, as most networks since are trained: a random window of any size, resized
+    /// bilinearly with antialiasing, perhaps a reflection, and colour noise, drawn for each sample
+    /// from (seed, epoch, sample).
+    RandomResizedCrop {
+        /// Side that the window is resized to, in pixels; it may be larger than the records.
+        crop: u32,
+        /// Least and largest share of the record's area, drawn uniformly; usually (0.08, 1).
+        scale: (f64, f64),
+        /// Least and largest ratio of width to height, uniform in its logarithm; usually
+        /// (3/4, 4/3). Ten windows are tried; if none fits, the centre is taken.
+        ratio: (f64, f64),
+        /// Whether half of the samples are reflected left to right.
+        flip: bool,
+        /// As of [`Train`](Self::Train).
+        color_std: f64,
+    },
     /// For evaluation: the centre window.
     Center {
         /// Side of the window, in pixels.
@@ -32,7 +48,25 @@ impl Policy {
     #[must_use]
     pub const fn crop(self) -> u32 {
         match self {
-            Self::Train { crop, .. } | Self::Center { crop } | Self::TenView { crop } => crop,
+            Self::Train { crop, .. }
+            | Self::RandomResizedCrop { crop, .. }
+            | Self::Center { crop }
+            | Self::TenView { crop } => crop,
+        }
+    }
+
+    /// Whether windows are resized, so that they need not fit into a record.
+    pub(crate) const fn resizes(self) -> bool {
+        matches!(self, Self::RandomResizedCrop { .. })
+    }
+
+    /// Standard deviation of the colour noise; `None` for policies without randomness.
+    pub(crate) const fn color_std(self) -> Option<f64> {
+        match self {
+            Self::Train { color_std, .. } | Self::RandomResizedCrop { color_std, .. } => {
+                Some(color_std)
+            }
+            Self::Center { .. } | Self::TenView { .. } => None,
         }
     }
 
@@ -45,6 +79,20 @@ impl Policy {
             1
         }
     }
+}
+
+/// Random changes of colour for training, in an order drawn for each sample, with torchvision's
+/// definitions; drawn from (seed, epoch, sample). They come before the colour noise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColorJitter {
+    /// The factor is uniform from `1 - brightness`, or 0, to `1 + brightness`.
+    pub brightness: f64,
+    /// The same for the contrast: the distance from the window's mean grey.
+    pub contrast: f64,
+    /// The same for the saturation: the distance from the pixel's grey.
+    pub saturation: f64,
+    /// Part of a circle that the hue is turned by at most, to either side; at most 0.5.
+    pub hue: f64,
 }
 
 /// A value `v` of channel `c` becomes `(v - mean[c]) / std[c]`, on the 0-255 scale.

@@ -2,16 +2,22 @@
 
 use shardmill_formats::{Philox, RecordShape, Statistics};
 
-use crate::settings::Policy;
+use super::Tint;
+use super::resized;
+use crate::settings::{ColorJitter, Policy};
 
 /// One row of a batch: a window of a record, perhaps reflected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct View {
     pub(crate) top: usize,
     pub(crate) left: usize,
+    /// Size of the window in the record; it is resized if that is not the policy's.
+    pub(crate) height: usize,
+    pub(crate) width: usize,
     pub(crate) flip: bool,
     /// Added to R, G and B, on the 0-255 scale.
     pub(crate) shift: [f64; 3],
+    pub(crate) tint: Option<Tint>,
 }
 
 /// The principal colour components, each as long as its spread times the noise.
@@ -38,15 +44,25 @@ pub(crate) fn views(
     policy: Policy,
     shape: RecordShape,
     noise: Option<&ColorNoise>,
+    jitter: Option<&ColorJitter>,
     philox: &Philox,
     sample: u64,
 ) -> ([View; 10], usize) {
     let crop = policy.crop();
+    let side = crop as usize;
+    // A window that is resized may end larger than the record.
     let (bottom, right) = (
-        (shape.height - crop) as usize,
-        (shape.width - crop) as usize,
+        shape.height.saturating_sub(crop) as usize,
+        shape.width.saturating_sub(crop) as usize,
     );
-    let mut views = [View::default(); 10];
+    let same_size = View {
+        height: side,
+        width: side,
+        ..View::default()
+    };
+    let shift = || noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, sample)));
+    let tint = jitter.map(|jitter| Tint::draw(jitter, philox, sample));
+    let mut views = [same_size; 10];
     match policy {
         Policy::Train { flip, .. } => {
             let [y, x, coin, _] = philox.block(sample, 0);
@@ -54,14 +70,31 @@ pub(crate) fn views(
                 top: Philox::below(y, bottom as u32 + 1) as usize,
                 left: Philox::below(x, right as u32 + 1) as usize,
                 flip: flip && coin >> 31 == 1,
-                shift: noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, sample))),
+                shift: shift(),
+                tint,
+                ..same_size
+            };
+        }
+        Policy::RandomResizedCrop {
+            scale, ratio, flip, ..
+        } => {
+            let window = resized::window(shape, scale, ratio, philox, sample);
+            let [_, _, coin, _] = philox.block(sample, 0);
+            views[0] = View {
+                top: window.top,
+                left: window.left,
+                height: window.height,
+                width: window.width,
+                flip: flip && coin >> 31 == 1,
+                shift: shift(),
+                tint,
             };
         }
         Policy::Center { .. } => {
             views[0] = View {
                 top: bottom / 2,
                 left: right / 2,
-                ..View::default()
+                ..same_size
             }
         }
         Policy::TenView { .. } => {
@@ -78,7 +111,7 @@ pub(crate) fn views(
                     top,
                     left,
                     flip: i >= 5,
-                    ..View::default()
+                    ..same_size
                 };
             }
         }
@@ -128,6 +161,7 @@ mod tests {
             policy,
             SHAPE,
             Some(&noise),
+            None,
             &Philox::new(1, Stream::Augment),
             sample,
         )
@@ -176,7 +210,7 @@ mod tests {
     #[test]
     fn ten_views_are_the_corners_the_centre_and_their_reflections() {
         let philox = Philox::new(0, Stream::Augment);
-        let (views, rows) = views(Policy::TenView { crop: 224 }, SHAPE, None, &philox, 5);
+        let (views, rows) = views(Policy::TenView { crop: 224 }, SHAPE, None, None, &philox, 5);
         assert_eq!(rows, 10);
         let at = |i: usize| (views[i].top, views[i].left, views[i].flip);
         assert_eq!(

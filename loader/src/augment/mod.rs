@@ -1,8 +1,15 @@
-//! Windows, reflections and colour noise.
+//! Windows, reflections, resizing and colour.
 
+mod canvas;
 mod draw;
+mod jitter;
 pub(crate) mod kernel;
+#[cfg(test)]
+mod reference;
+mod resized;
 
 pub use kernel::MemoryLimits;
 
-pub(crate) use draw::{ColorNoise, views};
+pub(crate) use canvas::Canvas;
+pub(crate) use draw::{ColorNoise, View, views};
+pub(crate) use jitter::Tint;

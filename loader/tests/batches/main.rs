@@ -8,7 +8,9 @@ mod purity;
 mod trust;
 
 use shardmill_formats::Codec;
-use shardmill_loader::{Dataset, Layout, Loader, LoaderBuilder, Normalize, Output, Policy};
+use shardmill_loader::{
+    ColorJitter, Dataset, Layout, Loader, LoaderBuilder, Normalize, Output, Policy,
+};
 use tempfile::TempDir;
 
 fn dataset(codec: Codec) -> (TempDir, Dataset) {
@@ -31,6 +33,58 @@ fn builder(dataset: &Dataset) -> LoaderBuilder {
             mean: [120.0, 110.0, 100.0],
             std: [60.0, 58.0, 57.0],
         })
+}
+
+/// Windows of any size, resized to `crop`, with every change of colour.
+fn modern(dataset: &Dataset, crop: u32) -> LoaderBuilder {
+    builder(dataset)
+        .policy(Policy::RandomResizedCrop {
+            crop,
+            scale: (0.08, 1.0),
+            ratio: (0.75, 4.0 / 3.0),
+            flip: true,
+            color_std: 0.1,
+        })
+        .color_jitter(ColorJitter {
+            brightness: 0.4,
+            contrast: 0.4,
+            saturation: 0.4,
+            hue: 0.1,
+        })
+}
+
+/// A whole window that is only resized is the record.
+#[test]
+fn a_resized_crop_of_everything_is_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    kit::write(folder.path(), Codec::Raw);
+    let dataset = Dataset::open(folder.path(), "train").unwrap();
+    let loader = builder(&dataset)
+        .policy(Policy::RandomResizedCrop {
+            crop: 20,
+            scale: (1.0, 1.0),
+            ratio: (1.2, 1.2),
+            flip: false,
+            color_std: 0.0,
+        })
+        .output(Output::U8)
+        .shuffle(false)
+        .build()
+        .unwrap();
+    let batch = loader.epoch(0).next().unwrap().unwrap();
+    // Records are 24 wide and 20 high, so rows stay and columns become fewer.
+    for (sample, image) in batch.images_u8().chunks_exact(20 * 20 * 3).enumerate() {
+        let rgb = kit::pixels(sample);
+        let mean =
+            |bytes: &[u8]| bytes.iter().map(|b| f64::from(*b)).sum::<f64>() / bytes.len() as f64;
+        for y in 0..20 {
+            let (found, wanted) = (mean(&image[y * 60..][..60]), mean(&rgb[y * 72..][..72]));
+            assert!(
+                (found - wanted).abs() < 6.0,
+                "sample {sample} row {y}: {found} for {wanted}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -172,6 +226,28 @@ fn settings_without_meaning_are_answered_with_advice() {
         }),
         "divides",
     );
+    let resized = |scale, ratio| {
+        builder(&dataset).policy(Policy::RandomResizedCrop {
+            crop: 16,
+            scale,
+            ratio,
+            flip: true,
+            color_std: 0.1,
+        })
+    };
+    says(resized((0.5, 0.1), (0.75, 1.3)), "least share");
+    says(resized((0.1, 1.5), (0.75, 1.3)), "up to 1");
+    says(resized((0.1, 1.0), (0.0, 1.3)), "least ratio");
+    says(modern(&dataset, 0), "choose 1 to");
+    let center = Policy::Center { crop: 16 };
+    says(modern(&dataset, 16).policy(center), "leave it out");
+    let jitter = ColorJitter {
+        brightness: 0.1,
+        contrast: 0.1,
+        saturation: 0.1,
+        hue: 0.6,
+    };
+    says(builder(&dataset).color_jitter(jitter), "at most 0.5");
     let split = Dataset::open(folder.path(), "val")
         .err()
         .unwrap()

@@ -3,7 +3,7 @@
 use shardmill_formats::Codec;
 use shardmill_loader::{Batch, LastBatch, Layout, Loader, Output};
 
-use crate::{builder, dataset, kit};
+use crate::{builder, dataset, kit, modern};
 
 /// Everything that a batch holds.
 #[derive(Debug, PartialEq)]
@@ -65,6 +65,38 @@ fn threads_change_nothing_on_any_codec_output_and_layout() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn resized_and_tinted_batches_do_not_depend_on_threads_or_sizes() {
+    let (_folder, dataset) = dataset(Codec::Zstd);
+    // The first window is smaller than the records, the second larger.
+    for crop in [13, 40] {
+        for output in [Output::U8, Output::F32] {
+            let with = |threads, size, seed| {
+                let loader = modern(&dataset, crop)
+                    .output(output)
+                    .threads(threads)
+                    .batch_size(size)
+                    .seed(seed)
+                    .build()
+                    .unwrap();
+                epoch(&loader, 1)
+                    .into_iter()
+                    .flat_map(|c| c.pixels)
+                    .collect::<Vec<_>>()
+            };
+            let oracle = with(0, 4, 7);
+            for (threads, size) in [(1, 4), (2, 5), (8, 1)] {
+                assert_eq!(
+                    with(threads, size, 7),
+                    oracle,
+                    "{threads} threads, {size} a batch"
+                );
+            }
+            assert_ne!(with(0, 4, 8), oracle, "the seed must count");
         }
     }
 }

@@ -1,0 +1,123 @@
+use shardmill_formats::Stream;
+
+use super::*;
+use crate::augment::reference;
+
+fn jitter() -> ColorJitter {
+    ColorJitter {
+        brightness: 0.4,
+        contrast: 1.5,
+        saturation: 0.2,
+        hue: 0.1,
+    }
+}
+
+fn philox() -> Philox {
+    Philox::new(3, Stream::Augment).derive(1)
+}
+
+#[test]
+fn steps_agree_with_torchvision() {
+    let picture = reference::picture();
+    let window: Vec<u8> = (12..28)
+        .flat_map(|y| &picture[(y * reference::WIDTH + 20) * 3..][..48])
+        .copied()
+        .collect();
+    for (words, wanted) in reference::lines("jitter") {
+        let mut tint = Tint {
+            steps: Step::ALL,
+            factors: [1.0, 1.0, 1.0, 0.0],
+        };
+        for (i, step) in words[0].split(',').enumerate() {
+            let (name, factor) = step.split_once(':').unwrap();
+            let names = ["brightness", "contrast", "saturation", "hue"];
+            let place = names.iter().position(|known| *known == name).unwrap();
+            let from = tint
+                .steps
+                .iter()
+                .position(|s| *s == Step::ALL[place])
+                .unwrap();
+            tint.steps.swap(i, from);
+            tint.factors[place] = factor.parse().unwrap();
+        }
+        let mut found = window.clone();
+        tint.apply(&mut found);
+        assert_eq!(found, wanted, "{}", words[0]);
+    }
+}
+
+#[test]
+fn factors_are_uniform_and_orders_equally_likely() {
+    let n = 24_000;
+    let tints: Vec<_> = (0..n)
+        .map(|i| Tint::draw(&jitter(), &philox(), i))
+        .collect();
+    let ranges = [(0.6, 1.4), (0.0, 2.5), (0.8, 1.2), (-0.1, 0.1)];
+    for (k, (low, high)) in ranges.into_iter().enumerate() {
+        let mut tenths = [0_u32; 10];
+        for tint in &tints {
+            let place = (tint.factors[k] - low) / (high - low);
+            assert!((-1e-6..=1.000_001).contains(&place), "{place}");
+            tenths[((place * 10.0) as usize).min(9)] += 1;
+        }
+        // Nine degrees of freedom: 27.9 is passed by chance once in a thousand.
+        assert!(chi(&tenths, n as f64 / 10.0) < 27.9, "{k}: {tenths:?}");
+    }
+    let mut orders = std::collections::BTreeMap::new();
+    for tint in &tints {
+        *orders.entry(tint.steps.map(|s| s as u8)).or_insert(0_u32) += 1;
+    }
+    let counts: Vec<_> = orders.into_values().collect();
+    assert_eq!(counts.len(), 24);
+    // 23 degrees of freedom: 49.7 once in a thousand.
+    assert!(chi(&counts, 1000.0) < 49.7, "{counts:?}");
+}
+
+fn chi(counts: &[u32], expected: f64) -> f64 {
+    counts
+        .iter()
+        .map(|c| (f64::from(*c) - expected).powi(2) / expected)
+        .sum()
+}
+
+#[test]
+fn neutral_factors_change_nothing() {
+    let none = ColorJitter {
+        brightness: 0.0,
+        contrast: 0.0,
+        saturation: 0.0,
+        hue: 0.0,
+    };
+    let picture = reference::picture();
+    let mut found = picture.clone();
+    Tint::draw(&none, &philox(), 5).apply(&mut found);
+    assert_eq!(found, picture);
+}
+
+#[test]
+fn every_colour_survives_every_turn() {
+    for by in [-0.5, -0.37, 1e-8, -1e-8, 0.2, 0.5] {
+        for code in (0..1 << 24).step_by(1777) {
+            let [_, r, g, b] = u32::to_be_bytes(code);
+            let pixel = [r, g, b];
+            let turned = turn(pixel, by);
+            // Lightest and darkest channel stay; conversions cut off.
+            assert!(
+                pixel
+                    .iter()
+                    .max()
+                    .unwrap()
+                    .abs_diff(*turned.iter().max().unwrap())
+                    <= 1
+            );
+            assert!(
+                pixel
+                    .iter()
+                    .min()
+                    .unwrap()
+                    .abs_diff(*turned.iter().min().unwrap())
+                    <= 1
+            );
+        }
+    }
+}
