@@ -47,4 +47,4 @@ pub use model_config::{
 pub use report::Display;
 pub use schedule::{NET_145_MILESTONES, ScheduleConfig, ScheduleState};
 pub use tally::{Scores, Tally};
-pub use train::{TrainOptions, TrainOutcome, train};
+pub use train::{Stop, TrainOptions, TrainOutcome, train};

@@ -4,6 +4,7 @@ mod bench;
 mod device;
 mod eval;
 mod model;
+mod signals;
 mod summary;
 mod train;
 

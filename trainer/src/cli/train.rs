@@ -109,6 +109,7 @@ impl TrainArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         self.device.check()?;
         let options = self.options()?;
+        super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
             conclude(&options, &outcome);
@@ -197,7 +198,7 @@ fn conclude(options: &TrainOptions, outcome: &TrainOutcome) {
     let shards = options.shards.display();
     if !outcome.finished {
         let run = outcome.run.display();
-        println!("stopped after --max-steps; go on with");
+        println!("stopped after step {}; go on with", outcome.steps);
         println!("  train --shards {shards} --out {run} --resume");
     } else if outcome.center.is_some() {
         let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);

@@ -9,11 +9,13 @@ mod folder;
 mod options;
 mod outcome;
 mod run;
+mod stop;
 mod tell;
 mod watch;
 
 pub use options::TrainOptions;
 pub use outcome::TrainOutcome;
+pub use stop::Stop;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -47,17 +49,20 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
             run.save(false)?;
             return Ok(run.outcome(false));
         }
-        close_epoch(&mut run)?;
+        if close_epoch(&mut run)?.is_break() {
+            return Ok(run.outcome(false));
+        }
     }
     for view in &options.final_views {
-        if run.score(*view).is_none() {
-            run.evaluate(*view)?;
+        if run.score(*view).is_none() && run.evaluate(*view)?.is_break() {
+            return Ok(run.outcome(false));
         }
     }
     Ok(run.outcome(true))
 }
 
-/// Trains the rest of an epoch; breaks when the number of steps asked for is reached.
+/// Trains the rest of an epoch; breaks when the number of steps asked for is reached, or when a stop
+/// is asked for.
 fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, TrainError> {
     let lr = run.lr();
     let batch_size = run.state.recipe.batch_size as u64;
@@ -69,11 +74,11 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
         if run.state.progress.samples == run.state.progress.records {
             return Ok(ControlFlow::Continue(()));
         }
-        if run
+        let enough = run
             .options
             .max_steps
-            .is_some_and(|steps| run.state.progress.step >= steps)
-        {
+            .is_some_and(|steps| run.state.progress.step >= steps);
+        if enough || run.options.stop.is_requested() {
             return Ok(ControlFlow::Break(()));
         }
         let clock = Instant::now();
@@ -126,14 +131,23 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
     }
 }
 
-/// Evaluates where it is due, lets the schedule look at the error, and saves.
-fn close_epoch(run: &mut Run<'_>) -> Result<(), TrainError> {
+/// Evaluates where it is due, lets the schedule look at the error, and saves; breaks when a stop is
+/// asked for meanwhile, and then leaves the epoch to be closed by whoever goes on.
+fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainError> {
     let finished = run.state.progress.epoch + 1;
+    let lines = run.metrics.lines();
     let trained = run.log_epoch()?;
     let every = run.options.eval_every;
     let due = finished == run.state.recipe.epochs || (every > 0 && finished.is_multiple_of(every));
     let validated = if due {
-        run.evaluate(View::Center)?
+        match run.evaluate(View::Center)? {
+            ControlFlow::Continue(scores) => scores,
+            ControlFlow::Break(()) => {
+                run.metrics.cut(lines)?;
+                run.save(false)?;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
     } else {
         None
     };
@@ -167,5 +181,5 @@ fn close_epoch(run: &mut Run<'_>) -> Result<(), TrainError> {
         run.screen
             .say(format_args!("lr {before} -> {lr} after epoch {finished}"));
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

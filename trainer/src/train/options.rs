@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Stop;
 use crate::config::Recipe;
 use crate::eval::View;
 use crate::model_config::{ModelConfig, Variant};
@@ -35,6 +36,8 @@ pub struct TrainOptions {
     pub max_steps: Option<u64>,
     /// The views of the evaluation at the end. The centre view is evaluated in any case.
     pub final_views: Vec<View>,
+    /// Asks, from another thread, for a stop with a checkpoint.
+    pub stop: Stop,
     /// What is shown meanwhile.
     pub display: Display,
 }
@@ -56,6 +59,7 @@ impl TrainOptions {
             checkpoint_every: None,
             max_steps: None,
             final_views: vec![View::Center, View::Ten],
+            stop: Stop::default(),
             display: Display::Quiet,
         }
     }

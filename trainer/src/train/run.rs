@@ -1,5 +1,6 @@
 //! A run in progress: its state, network, optimiser, data, and everything it writes.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use shardmill_loader::Dataset;
@@ -46,12 +47,15 @@ impl Run<'_> {
         self.options.max_steps.map_or(steps, |most| most.min(steps))
     }
 
-    /// Evaluates the validation split, where there is one.
-    pub(super) fn evaluate(&mut self, view: View) -> Result<Option<Scores>, TrainError> {
+    /// Evaluates the validation split, where there is one; breaks when a stop is asked for.
+    pub(super) fn evaluate(
+        &mut self,
+        view: View,
+    ) -> Result<ControlFlow<(), Option<Scores>>, TrainError> {
         let Some(validation) = self.validation.clone() else {
-            return Ok(None);
+            return Ok(ControlFlow::Continue(None));
         };
-        let screen = &self.screen;
+        let (screen, stop) = (&self.screen, &self.options.stop);
         let threads = self.options.threads;
         let scores = eval::score(
             &mut self.model,
@@ -65,8 +69,12 @@ impl Run<'_> {
                     view.name(),
                     validation.len()
                 ));
+                !stop.is_requested()
             },
         )?;
+        let Some(scores) = scores else {
+            return Ok(ControlFlow::Break(()));
+        };
         let progress = &self.state.progress;
         let line = EvaluationLine {
             // At the end of the run the last epoch is counted as finished already.
@@ -83,7 +91,7 @@ impl Run<'_> {
             View::Center => self.state.progress.center = Some(scores),
             View::Ten => self.ten = Some(scores),
         }
-        Ok(Some(scores))
+        Ok(ControlFlow::Continue(Some(scores)))
     }
 
     /// The last scores from `view`; those from ten views are of this process.
