@@ -17,6 +17,12 @@ pytorch python="python3":
     {{python}} tests/reference/alexnet_step.py --full target/pytorch
     SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test numerics -- --ignored full_width
 
+# Weights to torchvision and back at the full width (needs Python with torchvision and safetensors).
+torchvision python="python3":
+    {{python}} tests/reference/torchvision_exchange.py make target/torchvision
+    SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test numerics -- --ignored torchvisions_full
+    {{python}} tests/reference/torchvision_exchange.py check target/torchvision
+
 # The demo: makes its own images, shards and network.
 demo:
     cargo run --release --bin train -- demo

@@ -174,7 +174,7 @@ pub(crate) fn score(
 }
 
 /// The softmax of each row, averaged over the rows.
-fn mean_softmax(rows: &[Vec<f32>]) -> Vec<f64> {
+pub(crate) fn mean_softmax(rows: &[Vec<f32>]) -> Vec<f64> {
     let mut mean = vec![0.0; rows[0].len()];
     for row in rows {
         let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);

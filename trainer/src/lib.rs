@@ -27,9 +27,11 @@ mod data;
 pub mod demo;
 mod error;
 mod eval;
+pub mod exchange;
 pub mod model;
 pub mod model_config;
 pub mod ops;
+pub mod predict;
 mod report;
 mod schedule;
 pub mod sgd;
@@ -39,6 +41,7 @@ mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
 pub use config::{InputScale, Recipe};
+pub use data::classes;
 pub use error::TrainError;
 pub use eval::{EvalOptions, Evaluation, View, evaluate};
 pub use model_config::{

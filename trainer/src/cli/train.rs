@@ -25,6 +25,10 @@ pub(crate) struct TrainArgs {
     /// Go on from the last checkpoint in the run's folder
     #[arg(long)]
     resume: bool,
+    /// Begin with the weights, and the network, of another run's checkpoint; fc8 is new if the classes
+    /// are others
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    init: Option<PathBuf>,
     /// Seed of weights, order, augmentation and dropout [default: 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -63,6 +67,15 @@ struct RecipeArgs {
     /// Weight decay [default: 0.0005]
     #[arg(long, value_name = "RATE")]
     weight_decay: Option<f32>,
+    /// Batches whose gradients are averaged for each step [default: 1]
+    #[arg(long, value_name = "N")]
+    accumulate: Option<usize>,
+    /// Take --lr as that of 128 images, and scale it with the images of a step
+    #[arg(long)]
+    linear_lr: bool,
+    /// Layers that are not trained: `conv`, or names such as `conv1,conv2`
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    freeze: Option<Vec<String>>,
     /// Standard deviation of the colour noise [default: 0.1]
     #[arg(long, value_name = "STD")]
     color_std: Option<f64>,
@@ -127,6 +140,12 @@ impl TrainArgs {
             (options.seed, options.recipe, options.model) =
                 (stored.seed, stored.recipe, stored.model);
         }
+        if let Some(init) = &self.init {
+            let stored = Checkpoint::peek(init)?;
+            options.model = stored.model;
+            options.recipe.scale = stored.recipe.scale;
+            options.init = Some(init.clone());
+        }
         options.seed = self.seed.unwrap_or(options.seed);
         options.model = self.model.apply(options.model);
         self.recipe.apply(&mut options)?;
@@ -164,6 +183,11 @@ impl RecipeArgs {
         recipe.sgd.momentum = self.momentum.unwrap_or(recipe.sgd.momentum);
         recipe.sgd.weight_decay = self.weight_decay.unwrap_or(recipe.sgd.weight_decay);
         recipe.color_std = self.color_std.unwrap_or(recipe.color_std);
+        recipe.accumulate = self.accumulate.unwrap_or(recipe.accumulate);
+        recipe.linear_lr |= self.linear_lr;
+        if let Some(freeze) = &self.freeze {
+            recipe.freeze.clone_from(freeze);
+        }
         recipe.flip &= !self.no_flip;
         match (self.schedule, &self.milestones) {
             (Some(ScheduleArg::Steps), None) => {

@@ -53,6 +53,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
     gradients: Vec<Vec<f32>>,
     buffers: Buffers,
+    features_frozen: bool,
 }
 
 /// Consecutive layers and the values of their parameters.
@@ -112,6 +113,7 @@ impl Model {
             parameters,
             gradients,
             buffers: Buffers::default(),
+            features_frozen: false,
         })
     }
 
@@ -119,6 +121,15 @@ impl Model {
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Leaves out the backward pass of the convolutions, whose gradients then stay 0, or takes it up
+    /// again.
+    pub fn freeze_features(&mut self, frozen: bool) {
+        self.features_frozen = frozen;
+        self.gradients
+            .iter_mut()
+            .for_each(|gradient| gradient.fill(0.0));
     }
 
     /// The layers in order.
@@ -137,6 +148,17 @@ impl Model {
     #[must_use]
     pub fn gradients(&self) -> &[Vec<f32>] {
         &self.gradients
+    }
+
+    /// Exchanges the gradients with tensors of the same lengths.
+    pub(crate) fn swap_gradients(&mut self, gradients: &mut Vec<Vec<f32>>) {
+        debug_assert!(
+            gradients
+                .iter()
+                .map(Vec::len)
+                .eq(self.gradients.iter().map(Vec::len))
+        );
+        std::mem::swap(&mut self.gradients, gradients);
     }
 
     /// Replaces a parameter's values.

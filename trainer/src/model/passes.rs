@@ -137,6 +137,7 @@ impl Model {
         let mut buffers = std::mem::take(&mut self.buffers);
         let mut gradients = std::mem::take(&mut self.gradients);
         buffers.prepare(self.layer_parts(), rows, true);
+        let frozen = self.features_frozen;
         let scores = self.with_parts(|features, rest| {
             let (feature_gradients, rest_gradients) =
                 gradients.split_at_mut(features.parameters.len());
@@ -153,6 +154,9 @@ impl Model {
             let (logits, gradient) = classifier.logits_and_gradient();
             let scores = cross_entropy::score(logits, classes, labels, gradient);
             classifier.backward(rest, masks, rest_gradients);
+            if frozen {
+                return scores;
+            }
             let gradient = classifier.features_gradient();
             features::backward(
                 features,

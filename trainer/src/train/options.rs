@@ -24,6 +24,8 @@ pub struct TrainOptions {
     pub recipe: Recipe,
     /// What the network is made of; the number of classes is taken from the dataset.
     pub model: ModelConfig,
+    /// A checkpoint whose weights a new run begins with; those of fc8 only if the classes are the same.
+    pub init: Option<PathBuf>,
     /// Loader threads; the result does not depend on them.
     pub threads: usize,
     /// Epochs between evaluations of split `val`; 0 for none before the end.
@@ -53,6 +55,7 @@ impl TrainOptions {
             seed: 1,
             recipe: Recipe::default(),
             model: ModelConfig::default(),
+            init: None,
             threads: 1,
             eval_every: 1,
             log_every: 20,

@@ -35,15 +35,17 @@ impl Run<'_> {
     /// The rate of the epoch at hand.
     pub(super) fn lr(&self) -> f64 {
         let recipe = &self.state.recipe;
-        self.state
-            .schedule
-            .lr(&recipe.schedule, recipe.lr, self.state.progress.epoch)
+        self.state.schedule.lr(
+            &recipe.schedule,
+            recipe.base_lr(),
+            self.state.progress.epoch,
+        )
     }
 
     /// Steps of the whole run.
     pub(super) fn total_steps(&self) -> u64 {
         let recipe = &self.state.recipe;
-        let steps = recipe.epochs * self.train.len().div_ceil(recipe.batch_size as u64);
+        let steps = recipe.epochs * self.train.len().div_ceil(recipe.step_images() as u64);
         self.options.max_steps.map_or(steps, |most| most.min(steps))
     }
 

@@ -61,6 +61,7 @@ impl Run<'_> {
         let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
             return Ok(());
         };
+        let steepest = std::mem::take(&mut self.state.progress.steepest);
         let progress = self.state.progress;
         let line = StepLine {
             epoch: progress.epoch + 1,
@@ -70,6 +71,7 @@ impl Run<'_> {
             lr,
             top1_error: scores.top1_error,
             top5_error: scores.top5_error,
+            gradient_norm: steepest,
             images_per_second: meter.images_per_second(),
             data_wait: meter.data_wait(),
             seconds: self.clock.elapsed().as_secs_f64(),
@@ -78,7 +80,7 @@ impl Run<'_> {
         if !self.screen.has_bar() {
             let (step, total) = (progress.step, self.total_steps());
             let recipe = &self.state.recipe;
-            let images = (total - step) as f64 * recipe.batch_size as f64;
+            let images = (total - step) as f64 * recipe.step_images() as f64;
             // Without evaluations, and a little too much for the last batch of each epoch.
             let left = Duration::try_from_secs_f64(images / line.images_per_second);
             let left = FormattedDuration(left.unwrap_or_default());
