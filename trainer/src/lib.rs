@@ -40,12 +40,13 @@ mod tally;
 mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
-pub use config::{InputScale, Recipe};
+pub use config::{InputScale, LaterRate, Recipe};
 pub use data::classes;
 pub use error::TrainError;
 pub use eval::{EvalOptions, Evaluation, View, evaluate};
 pub use model_config::{
-    Activation, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Pooling, Variant,
+    Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
+    Pooling, Variant,
 };
 pub use report::Display;
 pub use schedule::{NET_145_MILESTONES, ScheduleConfig, ScheduleState};

@@ -88,12 +88,12 @@ impl Model {
                     )
                 }
                 Layer::Linear(linear) => (&linear.name, vec![linear.outputs, linear.inputs]),
-                Layer::Lrn(_) | Layer::Pool(_) | Layer::Dropout(_) => continue,
+                Layer::Lrn(_) | Layer::MapNorm(_) | Layer::Pool(_) | Layer::Dropout(_) => continue,
             };
-            let std = init::weight_std(name, config.width);
+            let std = init::weight_std(&config.init, name, config.width);
             let number = parameters.len() as u32;
             let weight = init::normal(seed, number, shape.iter().product(), std);
-            let bias = vec![init::bias(name); shape[0]];
+            let bias = vec![init::bias(&config.init, name); shape[0]];
             let outputs = shape[0];
             for (part, kind, values, shape) in [
                 ("weight", ParameterKind::Weight, weight, shape),
