@@ -23,6 +23,10 @@ torchvision python="python3":
     SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test numerics -- --ignored torchvisions_full
     {{python}} tests/reference/torchvision_exchange.py check target/torchvision
 
+# A run's TensorBoard files, read by the Python package (needs Python with tensorboard).
+events run python="python3":
+    {{python}} tests/reference/read_events.py {{run}}
+
 # The demo: makes its own images, shards and network.
 demo:
     cargo run --release --bin train -- demo

@@ -6,6 +6,7 @@ mod eval;
 mod exchange;
 mod model;
 mod predict;
+mod recipe;
 mod signals;
 mod summary;
 mod train;
@@ -46,6 +47,8 @@ enum Command {
     Import(exchange::ImportArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
+    /// Print the recipes, or one as the TOML file that gives it.
+    Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
 }
@@ -60,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Export(args)) => args.run(),
         Some(Command::Import(args)) => args.run(),
         Some(Command::Demo(options)) => demo::run(&options).map(|_| ()),
+        Some(Command::Recipe(args)) => args.run(),
         Some(Command::Summary(args)) => args.run(),
     }
 }

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{
-    Checkpoint, Display, NET_145_MILESTONES, ScheduleConfig, TrainOptions, TrainOutcome, train,
+    Checkpoint, Display, NET_145_MILESTONES, Recipe, ScheduleConfig, TrainOptions, TrainOutcome,
+    train,
 };
 
 use super::device::DeviceArg;
 use super::eval::ViewsArg;
 use super::model::ModelArgs;
+use super::recipe;
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
@@ -52,6 +55,13 @@ pub(crate) struct TrainArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Recipe")]
 struct RecipeArgs {
+    /// What the run is made of, but for other flags: paper, net145-approx, owt, small, or a TOML file
+    /// (see `train recipe`) [default: paper]
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    /// Replace any value of the recipe, as in `model.lrn.k=1` or `color_until=67`
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Passes over the training split [default: 90]
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
@@ -132,7 +142,7 @@ impl TrainArgs {
 
     fn options(&self) -> anyhow::Result<TrainOptions> {
         let shards = self.shards.as_ref().context("`--shards DIR` is missing")?;
-        let mut options = TrainOptions::new(shards, self.run_folder(shards));
+        let mut options = TrainOptions::new(shards, self.run_folder(shards)?);
         options.resume = self.resume;
         if self.resume && options.last().is_file() {
             // What is not given is as it was; what is given is compared when the run is resumed.
@@ -147,7 +157,26 @@ impl TrainArgs {
             options.init = Some(init.clone());
         }
         options.seed = self.seed.unwrap_or(options.seed);
-        options.model = self.model.apply(options.model);
+        let mut base = Setup {
+            recipe: options.recipe,
+            model: options.model,
+        };
+        if let Some(name) = &self.recipe.recipe {
+            let named = Setup::open(name)?;
+            base = if self.init.is_some() {
+                // The weights belong to their network and to the scale of its input.
+                let scale = base.recipe.scale;
+                let recipe = Recipe {
+                    scale,
+                    ..named.recipe
+                };
+                Setup { recipe, ..base }
+            } else {
+                named
+            };
+        }
+        let setup = recipe::read(None, &self.recipe.set, base)?;
+        (options.recipe, options.model) = (setup.recipe, self.model.apply(setup.model));
         self.recipe.apply(&mut options)?;
         options.threads = self.threads.unwrap_or(options.threads);
         options.eval_every = self.pace.eval_every.unwrap_or(options.eval_every);
@@ -164,13 +193,16 @@ impl TrainArgs {
     }
 
     /// The same command line means the same folder, so that adding `--resume` finds it.
-    fn run_folder(&self, shards: &Path) -> PathBuf {
+    fn run_folder(&self, shards: &Path) -> anyhow::Result<PathBuf> {
         if let Some(out) = &self.out {
-            return out.clone();
+            return Ok(out.clone());
         }
         let defaults = TrainOptions::new("", "");
-        let variant = self.model.apply(defaults.model).variant;
-        TrainOptions::default_run(shards, variant, self.seed.unwrap_or(defaults.seed))
+        let (name, set) = (self.recipe.recipe.as_deref(), &self.recipe.set);
+        let setup = recipe::read(name, set, Setup::default())?;
+        let variant = self.model.apply(setup.model).variant;
+        let seed = self.seed.unwrap_or(defaults.seed);
+        Ok(TrainOptions::default_run(shards, variant, seed))
     }
 }
 

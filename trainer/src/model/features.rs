@@ -39,6 +39,39 @@ impl Output {
     }
 }
 
+/// Whether every image's output of layer `number` is kept. A pool remembers its winners, so its input
+/// is not needed again; a normalisation's output is needed by a convolution alone.
+fn is_kept(layers: &[Layer], number: usize, training: bool) -> bool {
+    let next = layers.get(number + 1);
+    let normalised = matches!(layers[number], Layer::Lrn(_) | Layer::MapNorm(_))
+        && matches!(next, Some(Layer::Pool(_)));
+    next.is_none() || (training && !normalised)
+}
+
+/// Bytes of the chunks of `rows` images with their backward pass, and of `threads` scratches.
+pub(super) fn bytes(layers: &[Layer], rows: usize, threads: usize) -> usize {
+    let mut chunk = 0;
+    for (number, layer) in layers.iter().enumerate() {
+        let images = if is_kept(layers, number, true) {
+            CHUNK
+        } else {
+            1
+        };
+        chunk += images * layer.output_len() * size_of::<f32>();
+        match layer {
+            Layer::Conv(conv) => {
+                chunk += (conv.shape.weight_len() + conv.shape.outputs) * size_of::<f32>();
+            }
+            Layer::Pool(_) => chunk += images * layer.output_len(),
+            _ => {}
+        }
+    }
+    let scratch = Scratch::new(layers);
+    let values = [scratch.patches, scratch.row, scratch.current, scratch.next];
+    let values: usize = values.iter().map(Vec::len).sum();
+    rows.div_ceil(CHUNK) * chunk + threads * values * size_of::<f32>()
+}
+
 /// The state of up to [`CHUNK`] images.
 pub(super) struct FeatureChunk {
     outputs: Vec<Output>,
@@ -52,12 +85,7 @@ impl FeatureChunk {
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
-            // A pool remembers its winners, so its input is not needed again; a normalisation's
-            // output is needed by a convolution alone.
-            let next = layers.get(number + 1);
-            let normalised = matches!(layer, Layer::Lrn(_) | Layer::MapNorm(_))
-                && matches!(next, Some(Layer::Pool(_)));
-            let kept = next.is_none() || (training && !normalised);
+            let kept = is_kept(layers, number, training);
             let len = layer.output_len();
             let images = if kept { CHUNK } else { 1 };
             let pools = training && matches!(layer, Layer::Pool(_));

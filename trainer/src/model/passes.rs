@@ -79,6 +79,13 @@ impl Model {
         )
     }
 
+    /// Bytes that the buffers of training steps of `rows` images take on `threads` threads.
+    pub(crate) fn buffer_bytes(&self, rows: usize, threads: usize) -> usize {
+        let (first, rest) = self.layer_parts();
+        let features = first.last().map_or(0, Layer::output_len);
+        features::bytes(first, rows, threads) + Classifier::bytes(rest, features, rows)
+    }
+
     fn check_images(&self, images: &[f32], rows: usize) -> Result<usize, ModelError> {
         let len = self.config.input_size * self.config.input_size * 3;
         if images.len() == rows * len && rows > 0 {

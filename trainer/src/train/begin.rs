@@ -15,7 +15,7 @@ use crate::data;
 use crate::error::TrainError;
 use crate::model::{Model, Parameter};
 use crate::model_config::ModelConfig;
-use crate::report::{Line, Metrics, Screen};
+use crate::report::{Events, Line, Metrics, Screen};
 use crate::schedule::ScheduleState;
 use crate::sgd::Sgd;
 
@@ -55,9 +55,9 @@ impl<'a> Run<'a> {
         let sgd = Sgd::new(&model, state.recipe.sgd);
         let folder = RunFolder::create(&options.run)?;
         let metrics = Metrics::create(&folder.metrics())?;
-        let mut run = Self::assemble(
-            options, state, model, sgd, train, validation, folder, metrics,
-        );
+        let events = Events::create(folder.path(), 0)?;
+        let files = (folder, metrics, events);
+        let mut run = Self::assemble(options, state, model, sgd, (train, validation), files);
         run.introduce();
         if let Some((path, fresh)) = begun {
             let last = if fresh {
@@ -93,9 +93,9 @@ impl<'a> Run<'a> {
         let sgd = checkpoint.sgd(&model)?;
         drop(checkpoint);
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
-        let run = Self::assemble(
-            options, state, model, sgd, train, validation, folder, metrics,
-        );
+        let events = Events::create(folder.path(), state.progress.step + 1)?;
+        let files = (folder, metrics, events);
+        let run = Self::assemble(options, state, model, sgd, (train, validation), files);
         run.introduce();
         let progress = &run.state.progress;
         run.screen.say(format_args!(
@@ -110,10 +110,8 @@ impl<'a> Run<'a> {
         state: RunState,
         model: Model,
         sgd: Sgd,
-        train: Dataset,
-        validation: Option<Dataset>,
-        folder: RunFolder,
-        metrics: Metrics,
+        (train, validation): (Dataset, Option<Dataset>),
+        (folder, metrics, events): (RunFolder, Metrics, Events),
     ) -> Self {
         let mut model = model;
         model.freeze_features(all_features_frozen(&state.recipe, &model));
@@ -127,6 +125,7 @@ impl<'a> Run<'a> {
             screen: Screen::new(options.display),
             folder,
             metrics,
+            events,
             ten: None,
             clock: Instant::now(),
         }

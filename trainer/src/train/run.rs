@@ -12,7 +12,7 @@ use crate::data;
 use crate::error::TrainError;
 use crate::eval::{self, View};
 use crate::model::Model;
-use crate::report::{EvaluationLine, Line, Metrics, Screen};
+use crate::report::{EvaluationLine, Events, Line, Metrics, Screen};
 use crate::sgd::Sgd;
 use crate::tally::Scores;
 
@@ -27,6 +27,7 @@ pub(super) struct Run<'a> {
     pub(super) screen: Screen,
     pub(super) folder: RunFolder,
     pub(super) metrics: Metrics,
+    pub(super) events: Events,
     pub(super) ten: Option<Scores>,
     pub(super) clock: Instant,
 }
@@ -89,6 +90,20 @@ impl Run<'_> {
         };
         self.write(&Line::Evaluation(line.clone()))?;
         self.screen.say(&line);
+        let [top1, top5, loss] = match view {
+            View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
+            View::Ten => [
+                "val/ten_views_top1_error",
+                "val/ten_views_top5_error",
+                "val/ten_views_loss",
+            ],
+        };
+        let values = [
+            (top1, scores.top1_error),
+            (top5, scores.top5_error),
+            (loss, scores.loss),
+        ];
+        self.events.scalars(line.step, &values)?;
         match view {
             View::Center => self.state.progress.center = Some(scores),
             View::Ten => self.ten = Some(scores),
