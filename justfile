@@ -23,6 +23,10 @@ torchvision python="python3":
     SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test numerics -- --ignored torchvisions_full
     {{python}} tests/reference/torchvision_exchange.py check target/torchvision
 
+# Every ablation of the paper on a set of a few classes, four short epochs each.
+ablations shards:
+    SHARDMILL_SHARDS="{{absolute_path(shards)}}" cargo test --release -p shardmill-tests --test it -- --ignored --nocapture ablation
+
 # A run's TensorBoard files, read by the Python package (needs Python with tensorboard).
 events run python="python3":
     {{python}} tests/reference/read_events.py {{run}}

@@ -6,14 +6,22 @@ use crate::model::Model;
 const LOADER_BATCHES: usize = 3;
 
 /// Bytes that a run holds while it trains `model` with `rows` images a batch on `threads` threads:
-/// weights, gradients (twice if batches are accumulated), velocities, activations, scratch, and the
-/// loader's batches. The program itself and the shards' pages in the system's cache are not in it.
+/// weights, gradients (twice if batches are accumulated), velocities, activations, scratch, the
+/// loader's batches, and the copies that a checkpoint is written from. The program itself and the shards' pages in the system's cache are not in it.
 #[must_use]
 pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -> u64 {
     let parameters: usize = model.parameters().iter().map(|p| p.len()).sum();
     let copies = if accumulates { 4 } else { 3 };
     let side = model.config().input_size;
-    let values = copies * parameters + LOADER_BATCHES * rows * side * side * 3;
+    let largest = model
+        .parameters()
+        .iter()
+        .map(|p| p.len())
+        .max()
+        .unwrap_or(0);
+    // A checkpoint is written from a copy of the velocities, and of one tensor in two forms.
+    let saving = parameters + 2 * largest;
+    let values = copies * parameters + saving + LOADER_BATCHES * rows * side * side * 3;
     (values * size_of::<f32>() + model.buffer_bytes(rows, threads)) as u64
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::nearest;
 use super::{Setup, SetupError};
-use crate::model_config::LrnConfig;
+use crate::model_config::{LrnConfig, ModelConfig, Variant};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
 
 /// Stands for nothing, which TOML cannot write.
@@ -22,6 +22,9 @@ const OPTIONAL: [&str; 5] = [
     "model.removed_conv",
 ];
 
+/// The key that the other keys of the network start from.
+const VARIANT: &str = "model.variant";
+
 /// `base` with the values of `table`.
 pub(super) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupError> {
     let mut tree = serde_json::to_value(&base).expect("plain data becomes JSON");
@@ -31,7 +34,10 @@ pub(super) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupEr
     let mut setup = base;
     replace(root, "", table)?;
     // Once more for each key, so that a message can name it.
-    for (key, value) in leaves("", table) {
+    let mut leaves = leaves("", table);
+    // A variant brings its own choices, which the others then change.
+    leaves.sort_by_key(|(key, _)| key != VARIANT);
+    for (key, value) in leaves {
         let one = nested(&key, value);
         let mut tree = serde_json::to_value(&setup).expect("plain data becomes JSON");
         let Value::Object(root) = &mut tree else {
@@ -85,6 +91,9 @@ fn replace(
     prefix: &str,
     table: &toml::Table,
 ) -> Result<(), SetupError> {
+    if prefix == "model." {
+        begin_variant(tree, table);
+    }
     for (name, value) in table {
         let key = format!("{prefix}{name}");
         let Some(old) = tree.get_mut(name) else {
@@ -125,6 +134,22 @@ fn begin_schedule(old: &mut Value, new: &toml::Value) {
     };
     if old["kind"] != json!(kind) {
         *old = serde_json::to_value(default).expect("plain data becomes JSON");
+    }
+}
+
+/// Another variant has other choices: the network begins with its own, but for the classes.
+fn begin_variant(model: &mut Map<String, Value>, new: &toml::Table) {
+    let variant = match new.get("variant").and_then(toml::Value::as_str) {
+        Some("alexnet") => Variant::Alexnet,
+        Some("alexnet-owt") => Variant::AlexnetOwt,
+        _ => return,
+    };
+    let Ok(Value::Object(mut begun)) = serde_json::to_value(ModelConfig::of(variant)) else {
+        unreachable!("a struct becomes an object");
+    };
+    if model["variant"] != begun["variant"] {
+        begun["classes"] = model["classes"].clone();
+        *model = begun;
     }
 }
 

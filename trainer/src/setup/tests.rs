@@ -1,6 +1,6 @@
 use super::{NAMES, Setup};
 use crate::config::InputScale;
-use crate::model_config::{Conv1Order, Variant};
+use crate::model_config::{Conv1Order, ModelConfig, Variant};
 use crate::schedule::ScheduleConfig;
 
 fn message(text: &str) -> String {
@@ -58,6 +58,25 @@ fn a_file_replaces_what_it_names() {
     assert_eq!(model.conv1_order, Conv1Order::ActivationLast);
     assert_eq!(model.map_norm.unwrap().size, 3);
     assert_eq!((model.init.std, model.init.std_middle), (0.01, 0.01));
+}
+
+#[test]
+fn a_variant_brings_its_own_choices() {
+    let owt = |width| ModelConfig {
+        width,
+        ..ModelConfig::alexnet_owt()
+    };
+    let file = "[model]\nvariant = \"alexnet-owt\"\nwidth = 0.5";
+    assert_eq!(Setup::parse(file).unwrap().model, owt(0.5));
+    let flags = Setup::default().set("model.width=0.25").unwrap();
+    assert_eq!(
+        flags.set("model.variant=alexnet-owt").unwrap().model,
+        owt(1.0)
+    );
+    // Naming the variant that it is changes nothing else.
+    let mut setup = Setup::default().set("model.columns=1").unwrap();
+    setup = setup.set("model.variant=alexnet").unwrap();
+    assert_eq!(setup.model.columns, 1);
 }
 
 #[test]
