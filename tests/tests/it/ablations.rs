@@ -6,8 +6,8 @@ use serde_json::Value;
 use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{TrainOptions, train};
 
-/// Eight layers of it pass on hardly any gradient: the loss falls to ln(classes), where so short a run
-/// stays.
+/// Eight layers of it pass on hardly any gradient: the loss falls, but stays above ln(classes) in so
+/// short a run.
 const SIGMOID: &str = "model.activation=sigmoid";
 
 /// What is changed, as `train --set` takes it.
