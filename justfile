@@ -12,6 +12,25 @@ test:
 million:
     cargo test --release -p shardmill-tests --test it -- --ignored --nocapture million
 
+# Steps of the full network beside PyTorch's (needs Python with torch and safetensors; 1.5 GB).
+pytorch python="python3":
+    {{python}} tests/reference/alexnet_step.py --full target/pytorch
+    SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test numerics -- --ignored full_width
+
+# Weights to torchvision and back at the full width (needs Python with torchvision and safetensors).
+torchvision python="python3":
+    {{python}} tests/reference/torchvision_exchange.py make target/torchvision
+    SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test numerics -- --ignored torchvisions_full
+    {{python}} tests/reference/torchvision_exchange.py check target/torchvision
+
+# Every ablation of the paper on a set of a few classes, four short epochs each.
+ablations shards:
+    SHARDMILL_SHARDS="{{absolute_path(shards)}}" cargo test --release -p shardmill-tests --test it -- --ignored --nocapture ablation
+
+# A run's TensorBoard files, read by the Python package (needs Python with tensorboard).
+events run python="python3":
+    {{python}} tests/reference/read_events.py {{run}}
+
 # The demo: makes its own images, shards and network.
 demo:
     cargo run --release --bin train -- demo

@@ -3,13 +3,16 @@
 Writes `fixtures/operations.safetensors` and, for each variant, `fixtures/<variant>.safetensors`,
 which `trainer/tests/numerics/pytorch.rs` reads. The network is the real one at a reduced width.
 
-    python3 tests/reference/alexnet_step.py        (torch 2.9.1, safetensors 0.8)
+    python3 tests/reference/alexnet_step.py              (torch 2.9.1, safetensors 0.8)
+    python3 tests/reference/alexnet_step.py --full DIR   (the full width, 1.5 GB, into DIR)
 
-Images and activations are stored NHWC, kernels [outputs, height, width, inputs / groups], fc6's
+Besides one step's gradients there is the loss of ten steps of SGD by torch.optim. Images and activations are stored NHWC, kernels [outputs, height, width, inputs / groups], fc6's
 columns in NHWC order: the trainer's layouts. PyTorch itself runs on its own.
 """
 
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +20,43 @@ from safetensors.torch import save_file
 
 HERE = Path(__file__).parent / "fixtures"
 
-INPUT_SIZE = 64
-CLASSES = 5
 ROWS = 3
-# Channels of conv1 to conv5 and of fc6 and fc7: those of `ModelConfig { width: 0.02, .. }`.
-WIDTHS = {"alexnet": [8, 8, 8, 8, 8, 80], "alexnet-owt": [8, 8, 8, 8, 8, 80]}
+STEPS = 10
+
+
+class Size(NamedTuple):
+    input: int
+    side: int  # of the last pool's output
+    classes: int
+    # Channels of conv1 to conv5 and of fc6 and fc7.
+    widths: dict
+    # At the full width, one with which no pool has two candidates within 3e-6 of each other: where
+    # rounding decides between two, a gradient goes another way and no bound on rounding holds.
+    seed: int
+    # Of the ten steps: small enough for a loss that falls smoothly from where the weights put it.
+    lr: dict
+
+
+# `ModelConfig { width: 0.02, .. }`.
+SMALL = Size(
+    64,
+    1,
+    5,
+    {"alexnet": [8] * 5 + [80], "alexnet-owt": [8] * 5 + [80]},
+    2012,
+    {"alexnet": 1e-4, "alexnet-owt": 3e-6},
+)
+FULL = Size(
+    224,
+    6,
+    1000,
+    {
+        "alexnet": [96, 256, 384, 384, 256, 4096],
+        "alexnet-owt": [64, 192, 384, 256, 256, 4096],
+    },
+    2013,
+    {"alexnet": 5e-7, "alexnet-owt": 2e-7},
+)
 
 
 def nhwc(tensor):
@@ -94,10 +129,10 @@ def operations(generator):
 class Net(torch.nn.Module):
     """AlexNet as a paper reader would write it in PyTorch."""
 
-    def __init__(self, variant, generator):
+    def __init__(self, size, variant, generator):
         super().__init__()
         self.paper = variant == "alexnet"
-        widths = WIDTHS[variant]
+        widths = size.widths[variant]
         groups = [1, 2, 1, 2, 2] if self.paper else [1] * 5
         kernels = [11, 5, 3, 3, 3]
         inputs = [3, *widths[:4]]
@@ -106,9 +141,9 @@ class Net(torch.nn.Module):
             f"conv{i + 1}": (widths[i], inputs[i] // groups[i], kernels[i], kernels[i])
             for i in range(5)
         }
-        features = widths[4]  # one pixel is left of a 64x64 image
+        features = widths[4] * size.side**2
         hidden = widths[5]
-        shapes |= {"fc6": (hidden, features), "fc7": (hidden, hidden), "fc8": (CLASSES, hidden)}
+        shapes |= {"fc6": (hidden, features), "fc7": (hidden, hidden), "fc8": (size.classes, hidden)}
         self.names = list(shapes)
         for name, shape in shapes.items():
             fan_in = torch.tensor(shape[1:]).prod().item()
@@ -123,7 +158,7 @@ class Net(torch.nn.Module):
     def forward(self, x, masks):
         for i, (stride, padding) in enumerate([(4, 2), (1, 2), (1, 1), (1, 1), (1, 1)]):
             if i == 0 and self.paper:
-                # (64 - 11) is no multiple of 4: three zeros complete the last window.
+                # (size - 11) is no multiple of 4: three zeros complete the last window.
                 x, padding = F.pad(x, (0, 3, 0, 3)), 0
             weight, bias = self.get(f"conv{i + 1}")
             x = F.conv2d(x, weight, bias, stride, padding, groups=self.groups[i]).relu()
@@ -131,7 +166,7 @@ class Net(torch.nn.Module):
                 x = F.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=2.0)
             if i in (0, 1, 4):
                 x = F.max_pool2d(x, 3, 2)
-        x = x.flatten(1)
+        x = x.permute(0, 2, 3, 1).flatten(1)
         if not self.paper:
             x = x * masks[0]
         x = F.linear(x, *self.get("fc6")).relu()
@@ -142,12 +177,16 @@ class Net(torch.nn.Module):
         return F.linear(x, *self.get("fc8"))
 
 
-def step(variant, generator):
-    """Loss and gradients of one batch, without dropout and with given masks."""
-    net = Net(variant, generator)
-    images = 10 * torch.randn(ROWS, 3, INPUT_SIZE, INPUT_SIZE, generator=generator)
-    labels = torch.randint(0, CLASSES, (ROWS,), generator=generator)
-    hidden, features = WIDTHS[variant][5], WIDTHS[variant][4]
+def stored(tensor):
+    return nhwc(tensor) if tensor.dim() == 4 else tensor.detach().clone()
+
+
+def step(size, variant, generator):
+    """Loss and gradients of one batch, without dropout and with given masks; ten steps' losses."""
+    net = Net(size, variant, generator)
+    images = 10 * torch.randn(ROWS, 3, size.input, size.input, generator=generator)
+    labels = torch.randperm(size.classes, generator=generator)[:ROWS]
+    hidden, features = size.widths[variant][5], size.widths[variant][4] * size.side**2
     lengths = [hidden, hidden] if net.paper else [features, hidden]
     drawn = [2.0 * torch.randint(0, 2, (ROWS, n), generator=generator).float() for n in lengths]
     # Whole numbers keep the fixture small: two bytes for each pixel value.
@@ -156,10 +195,10 @@ def step(variant, generator):
     for i, mask in enumerate(drawn):
         out[f"mask{i}"] = mask.to(torch.uint8)
     for name in net.names:
-        weight, bias = net.get(name)
-        out[f"{name}.weight"] = nhwc(weight) if weight.dim() == 4 else weight.detach()
-        out[f"{name}.bias"] = bias.detach()
-    for case, masks in {"plain": [torch.ones(1)] * 2, "masked": drawn}.items():
+        for part, tensor in zip(("weight", "bias"), net.get(name)):
+            out[f"{name}.{part}"] = stored(tensor)
+    whole = [torch.ones(1)] * 2
+    for case, masks in {"plain": whole, "masked": drawn}.items():
         net.zero_grad()
         logits = net(images, masks)
         loss = F.cross_entropy(logits, labels)
@@ -167,21 +206,41 @@ def step(variant, generator):
         out[f"{case}.logits"] = logits.detach()
         out[f"{case}.loss"] = loss.detach().double().reshape(1)
         for name in net.names:
-            weight, bias = net.get(name)
-            gradient = weight.grad.clone()
-            out[f"{case}.{name}.weight"] = nhwc(gradient) if gradient.dim() == 4 else gradient
-            out[f"{case}.{name}.bias"] = bias.grad.clone()
-    return out
+            for part, tensor in zip(("weight", "bias"), net.get(name)):
+                out[f"{case}.{name}.{part}"] = stored(tensor.grad)
+    return out | curve(size.lr[variant], net, images, labels, whole)
+
+
+def curve(lr, net, images, labels, masks):
+    """Losses of ten steps of SGD; at each, the labels move on by one image."""
+    weights, biases = zip(*(net.get(name) for name in net.names))
+    groups = [
+        {"params": weights, "weight_decay": 5e-4},
+        {"params": biases, "weight_decay": 0.0, "lr": 2 * lr},
+    ]
+    sgd = torch.optim.SGD(groups, lr=lr, momentum=0.9)
+    losses = []
+    for number in range(STEPS):
+        sgd.zero_grad()
+        loss = F.cross_entropy(net(images, masks), labels.roll(-number))
+        loss.backward()
+        sgd.step()
+        losses.append(loss.detach().double())
+    return {"curve.losses": torch.stack(losses), "curve.lr": torch.tensor([lr]).double()}
 
 
 def main():
-    HERE.mkdir(exist_ok=True)
+    size, out = SMALL, HERE
+    if sys.argv[1:2] == ["--full"]:
+        size, out = FULL, Path(sys.argv[2])
+    out.mkdir(exist_ok=True, parents=True)
     torch.set_num_threads(1)
-    generator = torch.Generator().manual_seed(2012)
-    save_file(operations(generator), HERE / "operations.safetensors")
-    for variant in WIDTHS:
-        save_file(step(variant, generator), HERE / f"{variant}.safetensors")
-    for path in sorted(HERE.glob("*.safetensors")):
+    save_file(operations(torch.Generator().manual_seed(2012)), out / "operations.safetensors")
+    for variant in size.widths:
+        tensors = step(size, variant, torch.Generator().manual_seed(size.seed))
+        save_file(tensors, out / f"{variant}.safetensors")
+        print(variant, tensors["curve.losses"].tolist())
+    for path in sorted(out.glob("*.safetensors")):
         print(path.name, path.stat().st_size)
 
 

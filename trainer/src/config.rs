@@ -8,14 +8,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Parameter;
 use crate::schedule::ScheduleConfig;
-use crate::sgd::SgdConfig;
+use crate::sgd::{Rate, SgdConfig};
 
 /// How a network is trained. The default is the paper.
 ///
 /// It is printed when training starts and stored in every checkpoint as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Recipe {
     /// Passes over the training split. Paper, section 5: "roughly 90 cycles".
     pub epochs: u64,
@@ -32,6 +33,20 @@ pub struct Recipe {
     /// Standard deviation of the colour noise along each principal component of the pixels'
     /// colours, in units of that component's own. Paper, section 4.1: 0.1.
     pub color_std: f64,
+    /// Finished epochs after which the colour noise ends; `None`: it stays. Net 145: 67.
+    pub color_until: Option<u64>,
+    /// Divides images that have colour noise. Authors' source: 1.1; the paper has no such thing.
+    pub color_divisor: f64,
+    /// Batches whose gradients are averaged before each update: a step sees `batch_size * accumulate`
+    /// images.
+    pub accumulate: usize,
+    /// Whether `lr` is for 128 images, and larger or smaller in the ratio of a step's images to that.
+    pub linear_lr: bool,
+    /// Rates of conv1 that replace the others after a number of finished epochs. Net 145: 1e-5 after 67
+    /// and 0 after 72.
+    pub conv1_lr: Vec<LaterRate>,
+    /// Layers that are not trained: names, or beginnings of names such as `conv`.
+    pub freeze: Vec<String>,
     /// Scale of the pixels that the network sees. Paper, section 2: minus the mean, nothing else.
     pub scale: InputScale,
 }
@@ -46,10 +61,29 @@ impl Default for Recipe {
             schedule: ScheduleConfig::default(),
             flip: true,
             color_std: 0.1,
+            color_until: None,
+            color_divisor: 1.0,
+            accumulate: 1,
+            linear_lr: false,
+            conv1_lr: Vec::new(),
+            freeze: Vec::new(),
             scale: InputScale::MeanOnly,
         }
     }
 }
+
+/// A rate from an epoch on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaterRate {
+    /// Finished epochs after which it holds.
+    pub after: u64,
+    /// The rate.
+    pub lr: f64,
+}
+
+/// Images of the paper's step, to which [`Recipe::linear_lr`] relates.
+const PAPER_BATCH: usize = 128;
 
 /// The scale of the pixels that the network sees; initialisation and learning rate belong to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +97,64 @@ pub enum InputScale {
 }
 
 impl Recipe {
+    /// Images of a step.
+    #[must_use]
+    pub fn step_images(&self) -> usize {
+        self.batch_size * self.accumulate
+    }
+
+    /// The first rate, with [`linear_lr`](Self::linear_lr) applied.
+    #[must_use]
+    pub fn base_lr(&self) -> f64 {
+        if self.linear_lr {
+            self.lr * self.step_images() as f64 / PAPER_BATCH as f64
+        } else {
+            self.lr
+        }
+    }
+
+    /// Whether layer `name` is trained.
+    #[must_use]
+    pub fn trains(&self, name: &str) -> bool {
+        !self
+            .freeze
+            .iter()
+            .any(|frozen| name.starts_with(frozen.as_str()))
+    }
+
+    /// The rate of a parameter after `finished` epochs where the schedule gives `lr`; `None` if it is
+    /// not trained.
+    #[must_use]
+    pub fn rate(&self, parameter: &Parameter, lr: f64, finished: u64) -> Option<Rate> {
+        if !self.trains(parameter.name()) {
+            return None;
+        }
+        let own = self
+            .conv1_lr
+            .iter()
+            .rev()
+            .find(|later| later.after <= finished);
+        match own.filter(|_| parameter.name().starts_with("conv1.")) {
+            // Biases too: their own rule is for rates that follow the schedule.
+            Some(own) => Some(Rate {
+                lr: own.lr as f32,
+                ..self.sgd.rate(parameter.kind(), 0.0)
+            }),
+            None => Some(self.sgd.rate(parameter.kind(), lr as f32)),
+        }
+    }
+
+    /// Standard deviation of the colour noise and what divides the image in the epoch after
+    /// `finished` ones.
+    #[must_use]
+    pub fn color(&self, finished: u64) -> (f64, f64) {
+        match self.color_until {
+            Some(end) if finished >= end => (0.0, 1.0),
+            _ if self.color_std > 0.0 => (self.color_std, self.color_divisor),
+            _ => (0.0, 1.0),
+        }
+    }
+
     /// The first value that makes no sense, in words; `None` for a recipe that can be trained.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -83,6 +175,21 @@ impl Recipe {
             .or_else(|| share("the momentum", self.sgd.momentum.into()))
             .or_else(|| share("the weight decay", self.sgd.weight_decay.into()))
             .or_else(|| share("the colour noise", self.color_std))
+            .or_else(|| positive("the colour divisor", self.color_divisor))
+            .or_else(|| not_zero("the number of batches accumulated", self.accumulate as u64))
+            .or_else(|| {
+                let rates = self.conv1_lr.iter();
+                let sound = |rate: &LaterRate| rate.lr.is_finite() && rate.lr >= 0.0;
+                (!rates.clone().all(sound)).then(|| "conv1's rates must be 0 or above".to_owned())
+            })
+            .or_else(|| {
+                (!self.conv1_lr.is_sorted_by(|a, b| a.after < b.after))
+                    .then(|| "the epochs of conv1's rates must rise".to_owned())
+            })
+            .or_else(|| {
+                let empty = self.freeze.iter().any(String::is_empty);
+                empty.then(|| "the name of a layer to freeze is empty".to_owned())
+            })
             .or_else(|| self.schedule.problem())
     }
 }
@@ -94,26 +201,53 @@ impl fmt::Display for Recipe {
         } else {
             "without"
         };
+        let biases = match self.sgd.bias_lr {
+            Some(lr) => format!("lr {lr} throughout"),
+            None => format!("{} times the rate", self.sgd.bias_lr_factor),
+        };
+        let mut noise = self.color_std.to_string();
+        if self.color_divisor != 1.0 {
+            noise += &format!(" then divided by {}", self.color_divisor);
+        }
+        if let Some(end) = self.color_until {
+            noise += &format!(" until epoch {end}");
+        }
         let flip = if self.flip { ", flip" } else { "" };
         let scale = match self.scale {
             InputScale::MeanOnly => "0-255 minus the channel mean",
             InputScale::Standardized => "minus the channel mean, over its standard deviation",
         };
+        let times = if self.accumulate > 1 {
+            format!(", {} of them a step", self.accumulate)
+        } else {
+            String::new()
+        };
         writeln!(
             f,
-            "recipe    {} epochs of batches of {}",
+            "recipe    {} epochs of batches of {}{times}",
             self.epochs, self.batch_size
         )?;
         writeln!(
             f,
-            "sgd       lr {}, momentum {}, weight decay {}; biases at {} times the rate, {decay} decay",
-            self.lr, self.sgd.momentum, self.sgd.weight_decay, self.sgd.bias_lr_factor
+            "sgd       lr {}, momentum {}, weight decay {}; biases at {biases}, {decay} decay",
+            self.base_lr(),
+            self.sgd.momentum,
+            self.sgd.weight_decay
         )?;
+        for later in &self.conv1_lr {
+            writeln!(
+                f,
+                "          conv1 at {} after epoch {}",
+                later.lr, later.after
+            )?;
+        }
+        if !self.freeze.is_empty() {
+            writeln!(f, "frozen    {}", self.freeze.join(", "))?;
+        }
         writeln!(f, "schedule  {}", self.schedule)?;
         write!(
             f,
-            "images    random crop{flip}, colour noise {}; {scale}",
-            self.color_std
+            "images    random crop{flip}, colour noise {noise}; {scale}"
         )
     }
 }

@@ -53,6 +53,14 @@ pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
     Ok(Dataset::open(dir, split)?)
 }
 
+/// The classes of the dataset in `dir`.
+///
+/// # Errors
+/// No dataset there, or a manifest that cannot be read.
+pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
+    Ok(manifest(dir)?.classes)
+}
+
 /// The validation split; `None` where the dataset has none with labels.
 pub(crate) fn open_validation(dir: &Path) -> Result<Option<Dataset>, TrainError> {
     let labelled = manifest(dir)?
@@ -117,19 +125,21 @@ pub(crate) fn check_classes(
     })
 }
 
-/// Batches for training, in the order that the seed gives.
+/// Batches for training, in the order that the seed gives. The colour noise is that of the epoch at
+/// hand.
 pub(crate) fn training(
     dataset: &Dataset,
     state: &RunState,
     threads: usize,
 ) -> Result<Loader, TrainError> {
     let recipe = &state.recipe;
+    let (color_std, divisor) = recipe.color(state.progress.epoch);
     let policy = Policy::Train {
         crop: state.model.input_size as u32,
         flip: recipe.flip,
-        color_std: recipe.color_std,
+        color_std,
     };
-    Ok(builder(dataset, state, threads)
+    Ok(builder(dataset, state, divisor, threads)
         .batch_size(recipe.batch_size)
         .seed(state.seed)
         .policy(policy)
@@ -145,11 +155,11 @@ pub(crate) fn evaluation(
     samples: usize,
     threads: usize,
 ) -> Result<Loader, TrainError> {
-    let builder = builder(dataset, state, threads).batch_size(samples);
+    let builder = builder(dataset, state, 1.0, threads).batch_size(samples);
     Ok(builder.policy(policy).shuffle(false).build()?)
 }
 
-fn builder(dataset: &Dataset, state: &RunState, threads: usize) -> LoaderBuilder {
+fn builder(dataset: &Dataset, state: &RunState, divisor: f64, threads: usize) -> LoaderBuilder {
     let std = match state.recipe.scale {
         InputScale::MeanOnly => [1.0; 3],
         InputScale::Standardized => state.pixels.std,
@@ -158,7 +168,7 @@ fn builder(dataset: &Dataset, state: &RunState, threads: usize) -> LoaderBuilder
         .threads(threads)
         .normalize(Normalize {
             mean: state.pixels.mean.map(|value| value as f32),
-            std: std.map(|value| value as f32),
+            std: std.map(|value| (value * divisor) as f32),
         })
         .output(Output::F32)
         .layout(Layout::Nhwc)

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use shardmill_formats::ManifestError;
 use shardmill_loader::LoaderError;
 
+use shardmill_prep::Reject;
+
 use crate::checkpoint::CheckpointError;
 use crate::model::ModelError;
 
@@ -139,6 +141,29 @@ pub enum TrainError {
         what: String,
         /// The checkpoint before it.
         checkpoint: PathBuf,
+    },
+    /// The checkpoint to begin with is of another network.
+    #[error(
+        "{} cannot be begun with: {name} has the shape {found} there and {expected:?} here; choose \
+         the network that it was trained as", path.display()
+    )]
+    Init {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// Its shape in the checkpoint.
+        found: String,
+        /// Its shape in the new network.
+        expected: Vec<usize>,
+    },
+    /// An image cannot be read.
+    #[error("{}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Reject,
     },
     /// The loader refused.
     #[error(transparent)]

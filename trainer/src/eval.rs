@@ -122,26 +122,28 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         screen.begin(dataset.len(), 0);
         let scores = score(&mut model, state, &dataset, view, options.threads, |done| {
             screen.update(done, view.name());
+            true
         })?;
         screen.end();
         match view {
-            View::Center => evaluation.center = Some(scores),
-            View::Ten => evaluation.ten = Some(scores),
+            View::Center => evaluation.center = scores,
+            View::Ten => evaluation.ten = scores,
         }
     }
     evaluation.seconds = clock.elapsed().as_secs_f64();
     Ok(evaluation)
 }
 
-/// The scores of a network on a dataset; `progress` hears how many images are done.
+/// The scores of a network on a dataset. `progress` hears how many images are done and says whether to
+/// go on; `None` if it did not.
 pub(crate) fn score(
     model: &mut Model,
     state: &RunState,
     dataset: &Dataset,
     view: View,
     threads: usize,
-    mut progress: impl FnMut(u64),
-) -> Result<Scores, TrainError> {
+    mut progress: impl FnMut(u64) -> bool,
+) -> Result<Option<Scores>, TrainError> {
     let crop = state.model.input_size as u32;
     let policy = match view {
         View::Center => Policy::Center { crop },
@@ -163,15 +165,16 @@ pub(crate) fn score(
             let loss = -libm::log(probabilities[label].max(f64::MIN_POSITIVE));
             tally.add(1, loss, usize::from(rank < 1), usize::from(rank < 5));
         }
-        progress(tally.samples);
+        if !progress(tally.samples) {
+            return Ok(None);
+        }
     }
-    tally
-        .scores()
-        .ok_or_else(|| TrainError::Recipe("the split has no images".to_owned()))
+    let empty = || TrainError::Recipe("the split has no images".to_owned());
+    tally.scores().map(Some).ok_or_else(empty)
 }
 
 /// The softmax of each row, averaged over the rows.
-fn mean_softmax(rows: &[Vec<f32>]) -> Vec<f64> {
+pub(crate) fn mean_softmax(rows: &[Vec<f32>]) -> Vec<f64> {
     let mut mean = vec![0.0; rows[0].len()];
     for row in rows {
         let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -27,24 +27,30 @@ mod data;
 pub mod demo;
 mod error;
 mod eval;
+pub mod exchange;
+pub mod memory;
 pub mod model;
 pub mod model_config;
 pub mod ops;
+pub mod predict;
 mod report;
 mod schedule;
+pub mod setup;
 pub mod sgd;
 pub mod summary;
 mod tally;
 mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
-pub use config::{InputScale, Recipe};
+pub use config::{InputScale, LaterRate, Recipe};
+pub use data::classes;
 pub use error::TrainError;
 pub use eval::{EvalOptions, Evaluation, View, evaluate};
 pub use model_config::{
-    Activation, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Pooling, Variant,
+    Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
+    Pooling, Variant,
 };
 pub use report::Display;
 pub use schedule::{NET_145_MILESTONES, ScheduleConfig, ScheduleState};
 pub use tally::{Scores, Tally};
-pub use train::{TrainOptions, TrainOutcome, train};
+pub use train::{Stop, TrainOptions, TrainOutcome, train};

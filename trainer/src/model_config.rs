@@ -75,6 +75,51 @@ pub struct LrnConfig {
     pub beta: f32,
 }
 
+impl LrnConfig {
+    /// Net 145's further normalisation within each map, over squares of 5x5 pixels, where `alpha` is
+    /// divided by 25.
+    pub const NET_145_MAPS: Self = Self {
+        size: 5,
+        k: 1.0,
+        alpha: 1e-3,
+        beta: 0.75,
+    };
+}
+
+/// The initial values. The default is the authors' source.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InitConfig {
+    /// Standard deviation of the weights. Paper, section 5: 0.01.
+    pub std: f64,
+    /// Standard deviation of the weights of conv3, conv4 and conv5. Authors' source: 0.03; with the
+    /// paper's 0.01 the loss is known to stay at ln(1000).
+    pub std_middle: f64,
+    /// Biases of conv2, conv4, conv5, fc6 and fc7; the others begin at 0. Paper, section 5: 1.
+    pub bias: f32,
+}
+
+impl Default for InitConfig {
+    fn default() -> Self {
+        Self {
+            std: 0.01,
+            std_middle: 0.03,
+            bias: 1.0,
+        }
+    }
+}
+
+/// Where conv1's activation stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conv1Order {
+    /// Activation, normalisation, pool: the paper.
+    #[default]
+    ActivationFirst,
+    /// Normalisation of what the convolution gives, pool, activation: net 145.
+    ActivationLast,
+}
+
 impl Default for LrnConfig {
     /// The paper's section 3.3.
     fn default() -> Self {
@@ -104,6 +149,16 @@ pub struct ModelConfig {
     pub columns: usize,
     /// Response normalisation after conv1 and conv2; `None` leaves it out.
     pub lrn: Option<LrnConfig>,
+    /// Further normalisation after norm2 within each map, where `alpha` is divided by `size^2`; not in
+    /// the paper.
+    pub map_norm: Option<LrnConfig>,
+    /// Where conv1's activation stands.
+    pub conv1_order: Conv1Order,
+    /// Whether conv5's activation stands after pool5, as in net 145. A function that rises gives the
+    /// same values and gradients on both sides of a max pool.
+    pub conv5_pool_first: bool,
+    /// The initial values.
+    pub init: InitConfig,
     /// The window of the max pools.
     pub pooling: Pooling,
     /// The activation function.
@@ -163,6 +218,10 @@ impl ModelConfig {
             width: 1.0,
             columns: 2,
             lrn: Some(LrnConfig::default()),
+            map_norm: None,
+            conv1_order: Conv1Order::ActivationFirst,
+            conv5_pool_first: false,
+            init: InitConfig::default(),
             pooling: Pooling::Overlapping,
             activation: Activation::Relu,
             dropout: 0.5,
@@ -251,16 +310,24 @@ impl ModelConfig {
             &removed,
             "2 to 5",
         )?;
-        let Some(lrn) = self.lrn else { return Ok(()) };
+        for std in [self.init.std, self.init.std_middle] {
+            let sound = (0.0..=10.0).contains(&std);
+            check(sound, "init.std", &std, "0 to 10")?;
+        }
         check(
-            lrn.size % 2 == 1 && lrn.size <= 15,
-            "lrn.size",
-            &lrn.size,
-            "odd, at most 15",
+            self.init.bias.is_finite(),
+            "init.bias",
+            &self.init.bias,
+            "a number",
         )?;
-        check(lrn.k > 0.0, "lrn.k", &lrn.k, "above 0")?;
-        check(lrn.alpha >= 0.0, "lrn.alpha", &lrn.alpha, "0 or more")?;
-        check(lrn.beta >= 0.0, "lrn.beta", &lrn.beta, "0 or more")
+        for lrn in [self.lrn, self.map_norm].into_iter().flatten() {
+            let sound = lrn.size % 2 == 1 && lrn.size <= 15;
+            check(sound, "lrn.size", &lrn.size, "odd, at most 15")?;
+            check(lrn.k > 0.0, "lrn.k", &lrn.k, "above 0")?;
+            check(lrn.alpha >= 0.0, "lrn.alpha", &lrn.alpha, "0 or more")?;
+            check(lrn.beta >= 0.0, "lrn.beta", &lrn.beta, "0 or more")?;
+        }
+        Ok(())
     }
 }
 

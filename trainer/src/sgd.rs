@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Model, ModelError, ParameterKind};
+use crate::model::{Model, ModelError, Parameter, ParameterKind};
 
 /// Prefix of the optimiser's tensors in a checkpoint.
 const PREFIX: &str = "velocity.";
@@ -24,6 +24,8 @@ pub struct SgdConfig {
     pub weight_decay: f32,
     /// Learning rate of biases over that of weights (the authors' source; 1 is the paper's rule).
     pub bias_lr_factor: f32,
+    /// Learning rate of biases whatever that of weights is; net 145 had 0.02 throughout.
+    pub bias_lr: Option<f32>,
     /// Whether biases decay as weights do (the paper's rule; the authors' source leaves them out).
     pub bias_decay: bool,
 }
@@ -34,7 +36,38 @@ impl Default for SgdConfig {
             momentum: 0.9,
             weight_decay: 5e-4,
             bias_lr_factor: 2.0,
+            bias_lr: None,
             bias_decay: false,
+        }
+    }
+}
+
+/// How one parameter moves at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// The learning rate.
+    pub lr: f32,
+    /// Weight decay per unit of it.
+    pub decay: f32,
+}
+
+impl SgdConfig {
+    /// The rate of a parameter of this kind where that of weights is `lr`.
+    #[must_use]
+    pub fn rate(&self, kind: ParameterKind, lr: f32) -> Rate {
+        match kind {
+            ParameterKind::Weight => Rate {
+                lr,
+                decay: self.weight_decay,
+            },
+            ParameterKind::Bias => Rate {
+                lr: self.bias_lr.unwrap_or(lr * self.bias_lr_factor),
+                decay: if self.bias_decay {
+                    self.weight_decay
+                } else {
+                    0.0
+                },
+            },
         }
     }
 }
@@ -47,7 +80,6 @@ pub struct Sgd {
 
 struct Velocity {
     name: String,
-    kind: ParameterKind,
     shape: Vec<usize>,
     values: Vec<f32>,
 }
@@ -58,7 +90,6 @@ impl Sgd {
     pub fn new(model: &Model, config: SgdConfig) -> Self {
         let velocities = model.parameters().iter().map(|p| Velocity {
             name: format!("{PREFIX}{}", p.name()),
-            kind: p.kind(),
             shape: p.tensor().dims().to_vec(),
             values: vec![0.0; p.len()],
         });
@@ -80,14 +111,24 @@ impl Sgd {
     /// What candle reports.
     pub fn step(&mut self, model: &mut Model, lr: f32) -> Result<(), ModelError> {
         let config = self.config;
+        self.step_with(model, |parameter| Some(config.rate(parameter.kind(), lr)))
+    }
+
+    /// Moves `model`'s parameters along its gradients, each at its own rate; those that are given
+    /// none stay where they are.
+    ///
+    /// # Errors
+    /// What candle reports.
+    pub fn step_with(
+        &mut self,
+        model: &mut Model,
+        rate: impl Fn(&Parameter) -> Option<Rate>,
+    ) -> Result<(), ModelError> {
+        let config = self.config;
         let pairs = model.parameters().iter().zip(model.gradients());
         for (velocity, (parameter, gradient)) in self.velocities.iter_mut().zip(pairs) {
-            let (lr, decay) = match velocity.kind {
-                ParameterKind::Weight => (lr, config.weight_decay),
-                ParameterKind::Bias if config.bias_decay => {
-                    (lr * config.bias_lr_factor, config.weight_decay)
-                }
-                ParameterKind::Bias => (lr * config.bias_lr_factor, 0.0),
+            let Some(Rate { lr, decay }) = rate(parameter) else {
+                continue;
             };
             // candle lends the values to a shared closure; nobody else holds this lock.
             let velocity = Mutex::new(&mut velocity.values);

@@ -96,6 +96,13 @@ fn row(layer: &Layer) -> LayerRow {
                 ..same(vec![side, side, norm.channels])
             }
         }
+        Layer::MapNorm(norm) => {
+            let s = &norm.shape;
+            LayerRow {
+                filter: vec![norm.config.size, norm.config.size, 1],
+                ..same(vec![s.height, s.width, s.channels])
+            }
+        }
         Layer::Dropout(dropout) => same(vec![dropout.len]),
         Layer::Linear(linear) => LayerRow {
             output: vec![linear.outputs],

@@ -1,8 +1,10 @@
 //! The one integration binary: what holds across crates, with real files and real processes.
 
+mod ablations; // every ablation of the paper learns from real images; run by name
 mod damage; // every kind of damage to a dataset is found and named by the programs
 mod demo; // the demo's pictures cannot be told apart by colour
 mod epochs; // batches of shards that prep made are the same on any number of threads
+mod exchange; // a network goes out, comes back, and predicts the same
 mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads
 mod interrupted; // a killed or divided ingest ends in the bytes of an undisturbed one

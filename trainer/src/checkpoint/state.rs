@@ -62,6 +62,9 @@ pub struct Progress {
     pub records: u64,
     /// What was seen since the last log line.
     pub window: Tally,
+    /// The largest norm of a step's gradient since the last log line.
+    #[serde(default)]
+    pub steepest: f64,
     /// What was seen of this epoch.
     pub whole_epoch: Tally,
     /// What was seen just before the check that the loss has left its starting point.
@@ -75,6 +78,20 @@ pub struct Progress {
 }
 
 impl RunState {
+    /// The state of a network that was not trained here: the paper's recipe, no step done.
+    #[must_use]
+    pub fn unborn(model: ModelConfig, classes: Vec<Class>, pixels: PixelStatistics) -> Self {
+        Self {
+            seed: 0,
+            recipe: Recipe::default(),
+            model,
+            classes,
+            pixels,
+            schedule: ScheduleState::default(),
+            progress: Progress::default(),
+        }
+    }
+
     /// As strings for `__metadata__`, without the checksum.
     pub(super) fn to_strings(&self) -> BTreeMap<String, String> {
         fn json(value: &impl Serialize) -> String {

@@ -1,5 +1,7 @@
 //! `train bench`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use shardmill_trainer::bench::{self, BenchOptions, StepSeconds};
 
@@ -18,6 +20,12 @@ pub(super) struct BenchArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
     device: DeviceArg,
+    /// Measure each layer, the optimiser and, with --shards, the loader by themselves
+    #[arg(long)]
+    stages: bool,
+    /// Folder of shards whose loading is a stage, on one thread
+    #[arg(long, value_name = "DIR", requires = "stages")]
+    shards: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
     /// Print one JSON object
@@ -33,6 +41,8 @@ impl BenchArgs {
             batch_size: self.batch_size.unwrap_or(defaults.batch_size),
             steps: self.steps.unwrap_or(defaults.steps),
             config: self.model.apply(defaults.config),
+            stages: self.stages,
+            shards: self.shards,
             ..defaults
         })?;
         if self.json {
@@ -62,6 +72,9 @@ impl BenchArgs {
         }
         if let Some(peak) = report.peak_rss_mb {
             println!("{:<10} {peak:.0} MiB at most", "memory");
+        }
+        if let Some(stages) = &report.stages {
+            print!("\n{stages}");
         }
         Ok(())
     }

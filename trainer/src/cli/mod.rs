@@ -3,7 +3,11 @@
 mod bench;
 mod device;
 mod eval;
+mod exchange;
 mod model;
+mod predict;
+mod recipe;
+mod signals;
 mod summary;
 mod train;
 
@@ -35,8 +39,16 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Measure training and inference speed on images that are in memory already.
     Bench(bench::BenchArgs),
+    /// Print the classes that a network sees in image files.
+    Predict(predict::PredictArgs),
+    /// Write a checkpoint's weights in another program's names and layouts.
+    Export(exchange::ExportArgs),
+    /// Make a checkpoint of another program's weights.
+    Import(exchange::ImportArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
+    /// Print the recipes, or one as the TOML file that gives it.
+    Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
 }
@@ -47,7 +59,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         None => cli.train.run(),
         Some(Command::Eval(args)) => args.run(),
         Some(Command::Bench(args)) => args.run(),
+        Some(Command::Predict(args)) => args.run(),
+        Some(Command::Export(args)) => args.run(),
+        Some(Command::Import(args)) => args.run(),
         Some(Command::Demo(options)) => demo::run(&options).map(|_| ()),
+        Some(Command::Recipe(args)) => args.run(),
         Some(Command::Summary(args)) => args.run(),
     }
 }

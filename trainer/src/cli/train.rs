@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{
-    Checkpoint, Display, NET_145_MILESTONES, ScheduleConfig, TrainOptions, TrainOutcome, train,
+    Checkpoint, Display, NET_145_MILESTONES, Recipe, ScheduleConfig, TrainOptions, TrainOutcome,
+    train,
 };
 
 use super::device::DeviceArg;
 use super::eval::ViewsArg;
 use super::model::ModelArgs;
+use super::recipe;
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
@@ -25,6 +28,10 @@ pub(crate) struct TrainArgs {
     /// Go on from the last checkpoint in the run's folder
     #[arg(long)]
     resume: bool,
+    /// Begin with the weights, and the network, of another run's checkpoint; fc8 is new if the classes
+    /// are others
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    init: Option<PathBuf>,
     /// Seed of weights, order, augmentation and dropout [default: 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -48,6 +55,13 @@ pub(crate) struct TrainArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Recipe")]
 struct RecipeArgs {
+    /// What the run is made of, but for other flags: paper, net145-approx, owt, small, or a TOML file
+    /// (see `train recipe`) [default: paper]
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    /// Replace any value of the recipe, as in `model.lrn.k=1` or `color_until=67`
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Passes over the training split [default: 90]
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
@@ -63,6 +77,15 @@ struct RecipeArgs {
     /// Weight decay [default: 0.0005]
     #[arg(long, value_name = "RATE")]
     weight_decay: Option<f32>,
+    /// Batches whose gradients are averaged for each step [default: 1]
+    #[arg(long, value_name = "N")]
+    accumulate: Option<usize>,
+    /// Take --lr as that of 128 images, and scale it with the images of a step
+    #[arg(long)]
+    linear_lr: bool,
+    /// Layers that are not trained: `conv`, or names such as `conv1,conv2`
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    freeze: Option<Vec<String>>,
     /// Standard deviation of the colour noise [default: 0.1]
     #[arg(long, value_name = "STD")]
     color_std: Option<f64>,
@@ -109,6 +132,7 @@ impl TrainArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         self.device.check()?;
         let options = self.options()?;
+        super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
             conclude(&options, &outcome);
@@ -118,7 +142,7 @@ impl TrainArgs {
 
     fn options(&self) -> anyhow::Result<TrainOptions> {
         let shards = self.shards.as_ref().context("`--shards DIR` is missing")?;
-        let mut options = TrainOptions::new(shards, self.run_folder(shards));
+        let mut options = TrainOptions::new(shards, self.run_folder(shards)?);
         options.resume = self.resume;
         if self.resume && options.last().is_file() {
             // What is not given is as it was; what is given is compared when the run is resumed.
@@ -126,8 +150,33 @@ impl TrainArgs {
             (options.seed, options.recipe, options.model) =
                 (stored.seed, stored.recipe, stored.model);
         }
+        if let Some(init) = &self.init {
+            let stored = Checkpoint::peek(init)?;
+            options.model = stored.model;
+            options.recipe.scale = stored.recipe.scale;
+            options.init = Some(init.clone());
+        }
         options.seed = self.seed.unwrap_or(options.seed);
-        options.model = self.model.apply(options.model);
+        let mut base = Setup {
+            recipe: options.recipe,
+            model: options.model,
+        };
+        if let Some(name) = &self.recipe.recipe {
+            let named = Setup::open(name)?;
+            base = if self.init.is_some() {
+                // The weights belong to their network and to the scale of its input.
+                let scale = base.recipe.scale;
+                let recipe = Recipe {
+                    scale,
+                    ..named.recipe
+                };
+                Setup { recipe, ..base }
+            } else {
+                named
+            };
+        }
+        let setup = recipe::read(None, &self.recipe.set, base)?;
+        (options.recipe, options.model) = (setup.recipe, self.model.apply(setup.model));
         self.recipe.apply(&mut options)?;
         options.threads = self.threads.unwrap_or(options.threads);
         options.eval_every = self.pace.eval_every.unwrap_or(options.eval_every);
@@ -144,13 +193,16 @@ impl TrainArgs {
     }
 
     /// The same command line means the same folder, so that adding `--resume` finds it.
-    fn run_folder(&self, shards: &Path) -> PathBuf {
+    fn run_folder(&self, shards: &Path) -> anyhow::Result<PathBuf> {
         if let Some(out) = &self.out {
-            return out.clone();
+            return Ok(out.clone());
         }
         let defaults = TrainOptions::new("", "");
-        let variant = self.model.apply(defaults.model).variant;
-        TrainOptions::default_run(shards, variant, self.seed.unwrap_or(defaults.seed))
+        let (name, set) = (self.recipe.recipe.as_deref(), &self.recipe.set);
+        let setup = recipe::read(name, set, Setup::default())?;
+        let variant = self.model.apply(setup.model).variant;
+        let seed = self.seed.unwrap_or(defaults.seed);
+        Ok(TrainOptions::default_run(shards, variant, seed))
     }
 }
 
@@ -163,6 +215,11 @@ impl RecipeArgs {
         recipe.sgd.momentum = self.momentum.unwrap_or(recipe.sgd.momentum);
         recipe.sgd.weight_decay = self.weight_decay.unwrap_or(recipe.sgd.weight_decay);
         recipe.color_std = self.color_std.unwrap_or(recipe.color_std);
+        recipe.accumulate = self.accumulate.unwrap_or(recipe.accumulate);
+        recipe.linear_lr |= self.linear_lr;
+        if let Some(freeze) = &self.freeze {
+            recipe.freeze.clone_from(freeze);
+        }
         recipe.flip &= !self.no_flip;
         match (self.schedule, &self.milestones) {
             (Some(ScheduleArg::Steps), None) => {
@@ -197,7 +254,7 @@ fn conclude(options: &TrainOptions, outcome: &TrainOutcome) {
     let shards = options.shards.display();
     if !outcome.finished {
         let run = outcome.run.display();
-        println!("stopped after --max-steps; go on with");
+        println!("stopped after step {}; go on with", outcome.steps);
         println!("  train --shards {shards} --out {run} --resume");
     } else if outcome.center.is_some() {
         let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);

@@ -40,6 +40,16 @@ impl Classifier {
         }
     }
 
+    /// Bytes of the buffers of `rows` rows with their backward pass.
+    pub(super) fn bytes(layers: &[Layer], features: usize, rows: usize) -> usize {
+        let widest = layers
+            .iter()
+            .map(Layer::output_len)
+            .fold(features, usize::max);
+        let outputs: usize = layers.iter().map(Layer::output_len).sum();
+        rows * (features + outputs + 2 * widest) * size_of::<f32>()
+    }
+
     /// Whether the buffers are those of `rows` rows, with a backward pass if `training`.
     pub(super) fn fits(&self, rows: usize, training: bool) -> bool {
         self.rows == rows && !(training && self.current.is_empty())

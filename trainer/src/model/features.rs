@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::Part;
 use super::layer::Layer;
-use crate::ops::{activation, conv2d, lrn, max_pool2d};
+use crate::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
 
 /// Images of a chunk. A constant, as the order of summation depends on it.
 pub(super) const CHUNK: usize = 8;
@@ -39,6 +39,39 @@ impl Output {
     }
 }
 
+/// Whether every image's output of layer `number` is kept. A pool remembers its winners, so its input
+/// is not needed again; a normalisation's output is needed by a convolution alone.
+fn is_kept(layers: &[Layer], number: usize, training: bool) -> bool {
+    let next = layers.get(number + 1);
+    let normalised = matches!(layers[number], Layer::Lrn(_) | Layer::MapNorm(_))
+        && matches!(next, Some(Layer::Pool(_)));
+    next.is_none() || (training && !normalised)
+}
+
+/// Bytes of the chunks of `rows` images with their backward pass, and of `threads` scratches.
+pub(super) fn bytes(layers: &[Layer], rows: usize, threads: usize) -> usize {
+    let mut chunk = 0;
+    for (number, layer) in layers.iter().enumerate() {
+        let images = if is_kept(layers, number, true) {
+            CHUNK
+        } else {
+            1
+        };
+        chunk += images * layer.output_len() * size_of::<f32>();
+        match layer {
+            Layer::Conv(conv) => {
+                chunk += (conv.shape.weight_len() + conv.shape.outputs) * size_of::<f32>();
+            }
+            Layer::Pool(_) => chunk += images * layer.output_len(),
+            _ => {}
+        }
+    }
+    let scratch = Scratch::new(layers);
+    let values = [scratch.patches, scratch.row, scratch.current, scratch.next];
+    let values: usize = values.iter().map(Vec::len).sum();
+    rows.div_ceil(CHUNK) * chunk + threads * values * size_of::<f32>()
+}
+
 /// The state of up to [`CHUNK`] images.
 pub(super) struct FeatureChunk {
     outputs: Vec<Output>,
@@ -52,11 +85,7 @@ impl FeatureChunk {
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
-            // A pool remembers its winners, so its input is not needed again; a normalisation's
-            // output is needed by a convolution alone.
-            let next = layers.get(number + 1);
-            let normalised = matches!(layer, Layer::Lrn(_)) && matches!(next, Some(Layer::Pool(_)));
-            let kept = next.is_none() || (training && !normalised);
+            let kept = is_kept(layers, number, training);
             let len = layer.output_len();
             let images = if kept { CHUNK } else { 1 };
             let pools = training && matches!(layer, Layer::Pool(_));
@@ -98,16 +127,23 @@ impl FeatureChunk {
                     let [weight, bias] = parameters.next().expect("two for each conv") else {
                         unreachable!("chunks of two")
                     };
-                    let (shape, function) = (&conv.shape, Some(conv.activation));
+                    let (shape, function) = (&conv.shape, conv.activation);
                     let patches = &mut scratch.patches;
                     conv2d::forward(shape, input, weight, bias, function, patches, output);
                 }
                 Layer::Lrn(norm) => {
                     lrn::forward(&norm.config, norm.channels, input, &mut scratch.row, output);
                 }
+                Layer::MapNorm(norm) => {
+                    let (config, shape) = (&norm.config, &norm.shape);
+                    map_norm::forward(config, shape, input, &mut scratch.row, output);
+                }
                 Layer::Pool(pool) => {
                     let winners = winners.get_mut(range).unwrap_or_default();
                     max_pool2d::forward(&pool.shape, input, output, winners);
+                    if let Some(function) = pool.activation {
+                        activation::apply(output, function);
+                    }
                 }
                 Layer::Dropout(_) | Layer::Linear(_) => unreachable!("not a feature layer"),
             }
@@ -144,7 +180,9 @@ impl FeatureChunk {
                 Layer::Conv(conv) => {
                     parameter -= 2;
                     let output = self.outputs[index].image(number);
-                    activation::backward(conv.activation, output, gradient);
+                    if let Some(function) = conv.activation {
+                        activation::backward(function, output, gradient);
+                    }
                     let [weight, bias] = &mut self.gradients[parameter..parameter + 2] else {
                         unreachable!("a slice of two")
                     };
@@ -160,8 +198,15 @@ impl FeatureChunk {
                     let (config, channels) = (&norm.config, norm.channels);
                     lrn::backward(config, channels, input, gradient, row, input_gradient);
                 }
+                Layer::MapNorm(norm) => {
+                    let (config, shape) = (&norm.config, &norm.shape);
+                    map_norm::backward(config, shape, input, gradient, row, input_gradient);
+                }
                 Layer::Pool(pool) => {
                     let output = &self.outputs[index];
+                    if let Some(function) = pool.activation {
+                        activation::backward(function, output.image(number), gradient);
+                    }
                     let winners = &output.winners[output.range(number)];
                     max_pool2d::backward(&pool.shape, winners, gradient, input_gradient);
                 }
@@ -263,6 +308,7 @@ impl Scratch {
             match layer {
                 Layer::Conv(conv) => patches = patches.max(conv2d::scratch_len(&conv.shape)),
                 Layer::Lrn(norm) => row = row.max(lrn::scratch_len(norm.channels, &norm.config)),
+                Layer::MapNorm(norm) => row = row.max(map_norm::scratch_len(&norm.shape)),
                 Layer::Pool(_) | Layer::Dropout(_) | Layer::Linear(_) => {}
             }
         }

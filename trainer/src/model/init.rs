@@ -3,12 +3,7 @@
 use rayon::prelude::*;
 use shardmill_formats::{Philox, Stream};
 
-/// Standard deviation of most layers' weights (the paper, section 5).
-const STD: f64 = 0.01;
-
-/// Standard deviation of conv3, conv4 and conv5 (the authors' source): with 0.01 the loss is known
-/// to stay at ln(1000).
-const STD_MIDDLE: f64 = 0.03;
+use crate::model_config::InitConfig;
 
 /// Values drawn from one pair of counters: each block of four words gives two normal deviates.
 const PER_BLOCK: usize = 2;
@@ -17,18 +12,18 @@ const PER_BLOCK: usize = 2;
 ///
 /// A narrow layer sums fewer inputs; dividing by `sqrt(width)` keeps the size of its output. conv1's
 /// inputs are the image's channels whatever the width.
-pub(super) fn weight_std(layer: &str, width: f64) -> f64 {
+pub(super) fn weight_std(init: &InitConfig, layer: &str, width: f64) -> f64 {
     match layer {
-        "conv1" => STD,
-        "conv3" | "conv4" | "conv5" => STD_MIDDLE / width.sqrt(),
-        _ => STD / width.sqrt(),
+        "conv1" => init.std,
+        "conv3" | "conv4" | "conv5" => init.std_middle / width.sqrt(),
+        _ => init.std / width.sqrt(),
     }
 }
 
-/// Initial value of a layer's biases: 1 where a ReLU should start in its positive part.
-pub(super) fn bias(layer: &str) -> f32 {
+/// Initial value of a layer's biases: not 0 where a ReLU should start in its positive part.
+pub(super) fn bias(init: &InitConfig, layer: &str) -> f32 {
     match layer {
-        "conv2" | "conv4" | "conv5" | "fc6" | "fc7" => 1.0,
+        "conv2" | "conv4" | "conv5" | "fc6" | "fc7" => init.bias,
         _ => 0.0,
     }
 }

@@ -1,8 +1,9 @@
 //! The layers of a network in order, with every shape worked out from a [`ModelConfig`].
 
 use crate::model_config::{
-    Activation, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Variant,
+    Activation, Conv1Order, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Variant,
 };
+use crate::ops::map_norm::MapShape;
 use crate::ops::{ConvShape, PoolShape};
 
 /// A convolution with bias and activation.
@@ -13,7 +14,18 @@ pub struct ConvLayer {
     /// Sizes, stride, padding and groups.
     pub shape: ConvShape,
     /// Applied to the output.
-    pub activation: Activation,
+    pub activation: Option<Activation>,
+}
+
+/// A response normalisation within each channel's map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapNormLayer {
+    /// `maps2`.
+    pub name: String,
+    /// Sides and channels.
+    pub shape: MapShape,
+    /// The constants.
+    pub config: LrnConfig,
 }
 
 /// A response normalisation over `pixels` positions of `channels` channels.
@@ -36,6 +48,8 @@ pub struct PoolLayer {
     pub name: String,
     /// Sizes, window and stride.
     pub shape: PoolShape,
+    /// Applied to the output.
+    pub activation: Option<Activation>,
 }
 
 /// Dropout of `len` values per image.
@@ -69,6 +83,8 @@ pub enum Layer {
     Conv(ConvLayer),
     /// Response normalisation.
     Lrn(LrnLayer),
+    /// Response normalisation within maps.
+    MapNorm(MapNormLayer),
     /// Max pool.
     Pool(PoolLayer),
     /// Dropout.
@@ -84,6 +100,7 @@ impl Layer {
         match self {
             Self::Conv(layer) => &layer.name,
             Self::Lrn(layer) => &layer.name,
+            Self::MapNorm(layer) => &layer.name,
             Self::Pool(layer) => &layer.name,
             Self::Dropout(layer) => &layer.name,
             Self::Linear(layer) => &layer.name,
@@ -96,6 +113,7 @@ impl Layer {
         match self {
             Self::Conv(layer) => layer.shape.output_len(),
             Self::Lrn(layer) => layer.pixels * layer.channels,
+            Self::MapNorm(layer) => layer.shape.len(),
             Self::Pool(layer) => layer.shape.output_len(),
             Self::Dropout(layer) => layer.len,
             Self::Linear(layer) => layer.outputs,
@@ -143,8 +161,22 @@ impl Cursor {
             stride: 2,
         };
         self.side = shape.output_height();
-        self.layers.push(Layer::Pool(PoolLayer { name, shape }));
+        let after = activation_after_pool(number, config) && config.removed_conv != Some(number);
+        self.layers.push(Layer::Pool(PoolLayer {
+            name,
+            shape,
+            activation: after.then_some(config.activation),
+        }));
         Ok(())
+    }
+}
+
+/// Whether the activation of convolution `number` stands after its pool.
+fn activation_after_pool(number: usize, config: &ModelConfig) -> bool {
+    match number {
+        1 => config.conv1_order == Conv1Order::ActivationLast,
+        5 => config.conv5_pool_first,
+        _ => false,
     }
 }
 
@@ -216,7 +248,7 @@ fn convolution(
     };
     cursor.side = shape.output_height();
     cursor.channels = kernels;
-    let activation = config.activation;
+    let activation = (!activation_after_pool(number, config)).then_some(config.activation);
     cursor.layers.push(Layer::Conv(ConvLayer {
         name,
         shape,
@@ -228,6 +260,17 @@ fn convolution(
             pixels: cursor.side * cursor.side,
             channels: kernels,
             config: lrn,
+        }));
+    }
+    if let (2, Some(maps)) = (number, config.map_norm) {
+        cursor.layers.push(Layer::MapNorm(MapNormLayer {
+            name: format!("maps{number}"),
+            shape: MapShape {
+                height: cursor.side,
+                width: cursor.side,
+                channels: kernels,
+            },
+            config: maps,
         }));
     }
     Ok(())

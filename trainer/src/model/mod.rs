@@ -53,6 +53,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
     gradients: Vec<Vec<f32>>,
     buffers: Buffers,
+    features_frozen: bool,
 }
 
 /// Consecutive layers and the values of their parameters.
@@ -87,12 +88,12 @@ impl Model {
                     )
                 }
                 Layer::Linear(linear) => (&linear.name, vec![linear.outputs, linear.inputs]),
-                Layer::Lrn(_) | Layer::Pool(_) | Layer::Dropout(_) => continue,
+                Layer::Lrn(_) | Layer::MapNorm(_) | Layer::Pool(_) | Layer::Dropout(_) => continue,
             };
-            let std = init::weight_std(name, config.width);
+            let std = init::weight_std(&config.init, name, config.width);
             let number = parameters.len() as u32;
             let weight = init::normal(seed, number, shape.iter().product(), std);
-            let bias = vec![init::bias(name); shape[0]];
+            let bias = vec![init::bias(&config.init, name); shape[0]];
             let outputs = shape[0];
             for (part, kind, values, shape) in [
                 ("weight", ParameterKind::Weight, weight, shape),
@@ -112,6 +113,7 @@ impl Model {
             parameters,
             gradients,
             buffers: Buffers::default(),
+            features_frozen: false,
         })
     }
 
@@ -119,6 +121,15 @@ impl Model {
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Leaves out the backward pass of the convolutions, whose gradients then stay 0, or takes it up
+    /// again.
+    pub fn freeze_features(&mut self, frozen: bool) {
+        self.features_frozen = frozen;
+        self.gradients
+            .iter_mut()
+            .for_each(|gradient| gradient.fill(0.0));
     }
 
     /// The layers in order.
@@ -137,6 +148,17 @@ impl Model {
     #[must_use]
     pub fn gradients(&self) -> &[Vec<f32>] {
         &self.gradients
+    }
+
+    /// Exchanges the gradients with tensors of the same lengths.
+    pub(crate) fn swap_gradients(&mut self, gradients: &mut Vec<Vec<f32>>) {
+        debug_assert!(
+            gradients
+                .iter()
+                .map(Vec::len)
+                .eq(self.gradients.iter().map(Vec::len))
+        );
+        std::mem::swap(&mut self.gradients, gradients);
     }
 
     /// Replaces a parameter's values.

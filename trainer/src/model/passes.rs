@@ -79,6 +79,13 @@ impl Model {
         )
     }
 
+    /// Bytes that the buffers of training steps of `rows` images take on `threads` threads.
+    pub(crate) fn buffer_bytes(&self, rows: usize, threads: usize) -> usize {
+        let (first, rest) = self.layer_parts();
+        let features = first.last().map_or(0, Layer::output_len);
+        features::bytes(first, rows, threads) + Classifier::bytes(rest, features, rows)
+    }
+
     fn check_images(&self, images: &[f32], rows: usize) -> Result<usize, ModelError> {
         let len = self.config.input_size * self.config.input_size * 3;
         if images.len() == rows * len && rows > 0 {
@@ -137,6 +144,7 @@ impl Model {
         let mut buffers = std::mem::take(&mut self.buffers);
         let mut gradients = std::mem::take(&mut self.gradients);
         buffers.prepare(self.layer_parts(), rows, true);
+        let frozen = self.features_frozen;
         let scores = self.with_parts(|features, rest| {
             let (feature_gradients, rest_gradients) =
                 gradients.split_at_mut(features.parameters.len());
@@ -153,6 +161,9 @@ impl Model {
             let (logits, gradient) = classifier.logits_and_gradient();
             let scores = cross_entropy::score(logits, classes, labels, gradient);
             classifier.backward(rest, masks, rest_gradients);
+            if frozen {
+                return scores;
+            }
             let gradient = classifier.features_gradient();
             features::backward(
                 features,

@@ -21,6 +21,18 @@ pub fn add_bias(values: &mut [f32], bias: &[f32], activation: Option<Activation>
     );
 }
 
+/// Applies the activation to every value.
+pub fn apply(values: &mut [f32], activation: Activation) {
+    vectorised(
+        #[inline(always)]
+        || match activation {
+            Activation::Relu => values.iter_mut().for_each(|v| *v = relu(*v)),
+            Activation::Tanh => values.iter_mut().for_each(|v| *v = libm::tanhf(*v)),
+            Activation::Sigmoid => values.iter_mut().for_each(|v| *v = sigmoid(*v)),
+        },
+    );
+}
+
 /// Turns the gradient of the activation's output into that of its input, given the output.
 pub fn backward(activation: Activation, output: &[f32], gradient: &mut [f32]) {
     vectorised(

@@ -44,7 +44,7 @@ pub fn forward(
                 } else {
                     y.iter_mut()
                         .zip(x)
-                        .for_each(|(y, x)| *y = x * libm::powf(*y, -config.beta));
+                        .for_each(|(y, x)| *y = x * inverse_power(*y, config.beta));
                 }
             }
         },
@@ -85,7 +85,7 @@ pub fn backward(
                     });
                 } else {
                     values.for_each(|((power, ratio), ((x, dy), &s))| {
-                        *power = dy * libm::powf(s, -config.beta);
+                        *power = dy * inverse_power(s, config.beta);
                         *ratio = *power * x / s;
                     });
                 }
@@ -100,9 +100,15 @@ pub fn backward(
 
 /// `s^-3/4` and `1 / s` from square roots, which vectorise and round the same everywhere.
 #[inline(always)]
-fn power_and_inverse(s: f32) -> (f32, f32) {
+pub(super) fn power_and_inverse(s: f32) -> (f32, f32) {
     let root = 1.0 / s.sqrt();
     (root * root.sqrt(), root * root)
+}
+
+/// `s^-beta` for any power.
+#[inline(always)]
+pub(super) fn inverse_power(s: f32, beta: f32) -> f32 {
+    libm::powf(s, -beta)
 }
 
 /// Two rows of `channels` values, each with zeros for the neighbours beyond both ends.

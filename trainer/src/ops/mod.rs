@@ -13,6 +13,7 @@ pub mod gemm;
 pub mod im2col;
 pub mod linear;
 pub mod lrn;
+pub mod map_norm;
 pub mod max_pool2d;
 mod shape;
 mod vectorise;

@@ -54,6 +54,8 @@ pub(crate) struct StepLine {
     pub(crate) lr: f64,
     pub(crate) top1_error: f64,
     pub(crate) top5_error: f64,
+    /// The largest norm of a gradient among these steps.
+    pub(crate) gradient_norm: f64,
     pub(crate) images_per_second: f64,
     /// Share of the time that was spent waiting for images.
     pub(crate) data_wait: f64,

@@ -60,6 +60,12 @@ impl Metrics {
         Ok(json)
     }
 
+    /// Cuts off everything after the first `lines` lines, to be written again by a resumed run.
+    pub(crate) fn cut(&mut self, lines: u64) -> Result<(), TrainError> {
+        *self = Self::resume(&self.path, lines)?;
+        Ok(())
+    }
+
     /// Waits until every line is on the disk, so that no checkpoint counts lines that are not.
     pub(crate) fn sync(&self) -> Result<(), TrainError> {
         self.file

@@ -1,5 +1,6 @@
 //! What a run tells: lines for programs, a bar or lines for people.
 
+mod events;
 mod line;
 mod meter;
 mod metrics;
@@ -7,6 +8,7 @@ mod screen;
 
 pub use screen::Display;
 
+pub(crate) use events::Events;
 pub(crate) use line::{EvaluationLine, Line, StepLine};
 pub(crate) use meter::Meter;
 pub(crate) use metrics::Metrics;

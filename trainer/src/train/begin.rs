@@ -7,13 +7,15 @@ use shardmill_loader::Dataset;
 use super::TrainOptions;
 use super::difference::difference;
 use super::folder::RunFolder;
+use super::initial;
 use super::run::Run;
 use crate::checkpoint::{Checkpoint, Progress, RunState};
+use crate::config::Recipe;
 use crate::data;
 use crate::error::TrainError;
-use crate::model::Model;
+use crate::model::{Model, Parameter};
 use crate::model_config::ModelConfig;
-use crate::report::{Line, Metrics, Screen};
+use crate::report::{Events, Line, Metrics, Screen};
 use crate::schedule::ScheduleState;
 use crate::sgd::Sgd;
 
@@ -39,14 +41,33 @@ impl<'a> Run<'a> {
                 ..Progress::default()
             },
         };
-        let model = Model::new(&state.model, state.seed)?;
+        let mut state = state;
+        let mut model = Model::new(&state.model, state.seed)?;
+        let mut begun = None;
+        if let Some(path) = &options.init {
+            let checkpoint = Checkpoint::read(path)?;
+            let fresh = initial::copy(&mut model, &state.classes, &checkpoint, path)?;
+            // The weights belong to the colours that they were trained with.
+            state.pixels = checkpoint.state.pixels;
+            begun = Some((path, fresh));
+        }
+        check_frozen(&state.recipe, &model)?;
         let sgd = Sgd::new(&model, state.recipe.sgd);
         let folder = RunFolder::create(&options.run)?;
         let metrics = Metrics::create(&folder.metrics())?;
-        let mut run = Self::assemble(
-            options, state, model, sgd, train, validation, folder, metrics,
-        );
+        let events = Events::create(folder.path(), 0)?;
+        let files = (folder, metrics, events);
+        let mut run = Self::assemble(options, state, model, sgd, (train, validation), files);
         run.introduce();
+        if let Some((path, fresh)) = begun {
+            let last = if fresh {
+                ", but for fc8: the classes are others"
+            } else {
+                ""
+            };
+            run.screen
+                .say(format_args!("weights   those of {}{last}", path.display()));
+        }
         run.write(&Line::Start {
             seed: run.state.seed,
             classes: run.state.classes.len(),
@@ -72,9 +93,9 @@ impl<'a> Run<'a> {
         let sgd = checkpoint.sgd(&model)?;
         drop(checkpoint);
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
-        let run = Self::assemble(
-            options, state, model, sgd, train, validation, folder, metrics,
-        );
+        let events = Events::create(folder.path(), state.progress.step + 1)?;
+        let files = (folder, metrics, events);
+        let run = Self::assemble(options, state, model, sgd, (train, validation), files);
         run.introduce();
         let progress = &run.state.progress;
         run.screen.say(format_args!(
@@ -89,11 +110,11 @@ impl<'a> Run<'a> {
         state: RunState,
         model: Model,
         sgd: Sgd,
-        train: Dataset,
-        validation: Option<Dataset>,
-        folder: RunFolder,
-        metrics: Metrics,
+        (train, validation): (Dataset, Option<Dataset>),
+        (folder, metrics, events): (RunFolder, Metrics, Events),
     ) -> Self {
+        let mut model = model;
+        model.freeze_features(all_features_frozen(&state.recipe, &model));
         Self {
             options,
             state,
@@ -104,6 +125,7 @@ impl<'a> Run<'a> {
             screen: Screen::new(options.display),
             folder,
             metrics,
+            events,
             ten: None,
             clock: Instant::now(),
         }
@@ -118,6 +140,36 @@ fn open(options: &TrainOptions) -> Result<(Dataset, Option<Dataset>), TrainError
     let train = data::open(&options.shards, data::TRAIN)?;
     data::check_crop(&options.shards, &train, options.model.input_size)?;
     Ok((train, data::open_validation(&options.shards)?))
+}
+
+/// Whether no convolution is trained.
+fn all_features_frozen(recipe: &Recipe, model: &Model) -> bool {
+    let mut convolutions = model
+        .parameters()
+        .iter()
+        .filter(|parameter| parameter.name().starts_with("conv"));
+    convolutions.all(|parameter| !recipe.trains(parameter.name()))
+}
+
+/// Checks that every name of a layer to freeze means one, and that something is left to train.
+fn check_frozen(recipe: &Recipe, model: &Model) -> Result<(), TrainError> {
+    let names = || model.parameters().iter().map(Parameter::name);
+    let unknown = recipe
+        .freeze
+        .iter()
+        .find(|frozen| !names().any(|name| name.starts_with(frozen.as_str())));
+    if let Some(frozen) = unknown {
+        return Err(TrainError::Recipe(format!(
+            "no layer is called {frozen}; name layers such as `conv3` or `fc6`, or `conv` for all \
+             convolutions"
+        )));
+    }
+    if names().all(|name| !recipe.trains(name)) {
+        return Err(TrainError::Recipe(
+            "every layer is frozen, so there is nothing to train".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Checks that a resumed run is the same run.

@@ -3,26 +3,38 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// The first field in which two values of one type differ: its name and both values.
-pub(super) fn difference<T: Serialize>(stored: &T, given: &T) -> Option<(String, String, String)> {
-    let json = |value: &T| serde_json::to_value(value).expect("plain data becomes JSON");
-    first("", &json(stored), &json(given))
+/// A field's name and its two values.
+pub(super) type Difference = (String, String, String);
+
+/// The first field in which two values of one type differ.
+pub(super) fn difference<T: Serialize>(stored: &T, given: &T) -> Option<Difference> {
+    differences(stored, given).into_iter().next()
 }
 
-fn first(name: &str, stored: &Value, given: &Value) -> Option<(String, String, String)> {
+/// Every field in which two values of one type differ.
+pub(super) fn differences<T: Serialize>(stored: &T, given: &T) -> Vec<Difference> {
+    let json = |value: &T| serde_json::to_value(value).expect("plain data becomes JSON");
+    let mut found = Vec::new();
+    collect("", &json(stored), &json(given), &mut found);
+    found
+}
+
+fn collect(name: &str, stored: &Value, given: &Value, found: &mut Vec<Difference>) {
     match (stored, given) {
-        (Value::Object(stored), Value::Object(given)) if stored.keys().eq(given.keys()) => stored
-            .iter()
-            .zip(given.values())
-            .find_map(|((key, stored), given)| {
+        (Value::Object(stored), Value::Object(given)) if stored.keys().eq(given.keys()) => {
+            for ((key, stored), given) in stored.iter().zip(given.values()) {
                 let name = if name.is_empty() {
                     key.clone()
                 } else {
                     format!("{name}.{key}")
                 };
-                first(&name, stored, given)
-            }),
-        _ => (stored != given).then(|| (name.to_owned(), stored.to_string(), given.to_string())),
+                collect(&name, stored, given, found);
+            }
+        }
+        _ if stored != given => {
+            found.push((name.to_owned(), stored.to_string(), given.to_string()));
+        }
+        _ => {}
     }
 }
 

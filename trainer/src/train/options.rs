@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Stop;
 use crate::config::Recipe;
 use crate::eval::View;
 use crate::model_config::{ModelConfig, Variant};
@@ -23,6 +24,8 @@ pub struct TrainOptions {
     pub recipe: Recipe,
     /// What the network is made of; the number of classes is taken from the dataset.
     pub model: ModelConfig,
+    /// A checkpoint whose weights a new run begins with; those of fc8 only if the classes are the same.
+    pub init: Option<PathBuf>,
     /// Loader threads; the result does not depend on them.
     pub threads: usize,
     /// Epochs between evaluations of split `val`; 0 for none before the end.
@@ -35,6 +38,8 @@ pub struct TrainOptions {
     pub max_steps: Option<u64>,
     /// The views of the evaluation at the end. The centre view is evaluated in any case.
     pub final_views: Vec<View>,
+    /// Asks, from another thread, for a stop with a checkpoint.
+    pub stop: Stop,
     /// What is shown meanwhile.
     pub display: Display,
 }
@@ -50,12 +55,14 @@ impl TrainOptions {
             seed: 1,
             recipe: Recipe::default(),
             model: ModelConfig::default(),
+            init: None,
             threads: 1,
             eval_every: 1,
             log_every: 20,
             checkpoint_every: None,
             max_steps: None,
             final_views: vec![View::Center, View::Ten],
+            stop: Stop::default(),
             display: Display::Quiet,
         }
     }

@@ -15,7 +15,8 @@ pub struct TrainOutcome {
     pub best: Option<PathBuf>,
     /// Its top-1 error from the centre view, in percent.
     pub best_error: Option<f64>,
-    /// Whether every epoch was trained; otherwise the number of steps asked for came first.
+    /// Whether every epoch was trained; otherwise the number of steps asked
+    /// for, or a request to stop, came first.
     pub finished: bool,
     /// Finished epochs.
     pub epochs: u64,

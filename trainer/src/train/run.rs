@@ -1,5 +1,6 @@
 //! A run in progress: its state, network, optimiser, data, and everything it writes.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use shardmill_loader::Dataset;
@@ -11,7 +12,7 @@ use crate::data;
 use crate::error::TrainError;
 use crate::eval::{self, View};
 use crate::model::Model;
-use crate::report::{EvaluationLine, Line, Metrics, Screen};
+use crate::report::{EvaluationLine, Events, Line, Metrics, Screen};
 use crate::sgd::Sgd;
 use crate::tally::Scores;
 
@@ -26,6 +27,7 @@ pub(super) struct Run<'a> {
     pub(super) screen: Screen,
     pub(super) folder: RunFolder,
     pub(super) metrics: Metrics,
+    pub(super) events: Events,
     pub(super) ten: Option<Scores>,
     pub(super) clock: Instant,
 }
@@ -34,24 +36,29 @@ impl Run<'_> {
     /// The rate of the epoch at hand.
     pub(super) fn lr(&self) -> f64 {
         let recipe = &self.state.recipe;
-        self.state
-            .schedule
-            .lr(&recipe.schedule, recipe.lr, self.state.progress.epoch)
+        self.state.schedule.lr(
+            &recipe.schedule,
+            recipe.base_lr(),
+            self.state.progress.epoch,
+        )
     }
 
     /// Steps of the whole run.
     pub(super) fn total_steps(&self) -> u64 {
         let recipe = &self.state.recipe;
-        let steps = recipe.epochs * self.train.len().div_ceil(recipe.batch_size as u64);
+        let steps = recipe.epochs * self.train.len().div_ceil(recipe.step_images() as u64);
         self.options.max_steps.map_or(steps, |most| most.min(steps))
     }
 
-    /// Evaluates the validation split, where there is one.
-    pub(super) fn evaluate(&mut self, view: View) -> Result<Option<Scores>, TrainError> {
+    /// Evaluates the validation split, where there is one; breaks when a stop is asked for.
+    pub(super) fn evaluate(
+        &mut self,
+        view: View,
+    ) -> Result<ControlFlow<(), Option<Scores>>, TrainError> {
         let Some(validation) = self.validation.clone() else {
-            return Ok(None);
+            return Ok(ControlFlow::Continue(None));
         };
-        let screen = &self.screen;
+        let (screen, stop) = (&self.screen, &self.options.stop);
         let threads = self.options.threads;
         let scores = eval::score(
             &mut self.model,
@@ -65,8 +72,12 @@ impl Run<'_> {
                     view.name(),
                     validation.len()
                 ));
+                !stop.is_requested()
             },
         )?;
+        let Some(scores) = scores else {
+            return Ok(ControlFlow::Break(()));
+        };
         let progress = &self.state.progress;
         let line = EvaluationLine {
             // At the end of the run the last epoch is counted as finished already.
@@ -79,11 +90,25 @@ impl Run<'_> {
         };
         self.write(&Line::Evaluation(line.clone()))?;
         self.screen.say(&line);
+        let [top1, top5, loss] = match view {
+            View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
+            View::Ten => [
+                "val/ten_views_top1_error",
+                "val/ten_views_top5_error",
+                "val/ten_views_loss",
+            ],
+        };
+        let values = [
+            (top1, scores.top1_error),
+            (top5, scores.top5_error),
+            (loss, scores.loss),
+        ];
+        self.events.scalars(line.step, &values)?;
         match view {
             View::Center => self.state.progress.center = Some(scores),
             View::Ten => self.ten = Some(scores),
         }
-        Ok(Some(scores))
+        Ok(ControlFlow::Continue(Some(scores)))
     }
 
     /// The last scores from `view`; those from ten views are of this process.

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use indicatif::FormattedDuration;
 
+use super::difference::differences;
 use super::options::variant_name;
 use super::run::Run;
 use super::watch;
 use crate::error::TrainError;
+use crate::memory;
 use crate::model::StepOutput;
+use crate::model_config::ModelConfig;
 use crate::report::{Line, Meter, StepLine};
 use crate::tally::Scores;
 
@@ -28,6 +31,13 @@ impl Run<'_> {
             model.width,
             self.state.seed
         ));
+        let plain = ModelConfig {
+            classes: model.classes,
+            ..ModelConfig::of(model.variant)
+        };
+        for (name, _, chosen) in differences(&plain, model) {
+            self.screen.say(format_args!("          {name} {chosen}"));
+        }
         self.screen.say(&self.state.recipe);
         self.screen.say(format_args!(
             "data      {} images of {} classes; {images}",
@@ -36,6 +46,27 @@ impl Run<'_> {
         ));
         self.screen
             .say(format_args!("run       {}", self.folder.path().display()));
+        let recipe = &self.state.recipe;
+        let threads = rayon::current_num_threads();
+        let bytes = memory::training(
+            &self.model,
+            recipe.batch_size,
+            threads,
+            recipe.accumulate > 1,
+        );
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        self.screen.say(format_args!(
+            "memory    about {:.2} GiB for batches of {}",
+            gib(bytes),
+            recipe.batch_size
+        ));
+        if let Some(available) = memory::available().filter(|available| *available < bytes) {
+            self.screen.say(format_args!(
+                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
+                 for the same step",
+                gib(available)
+            ));
+        }
         if let Some(advice) = watch::advice(&self.state) {
             self.screen.say(advice);
         }
@@ -43,10 +74,17 @@ impl Run<'_> {
 
     /// Moves the bar.
     pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
+        let errors = match self.state.progress.whole_epoch.scores() {
+            Some(scores) => format!(
+                "  top-1 {:.1}%  top-5 {:.1}%",
+                scores.top1_error, scores.top5_error
+            ),
+            None => String::new(),
+        };
         self.screen.update(
             self.state.progress.step,
             format_args!(
-                "epoch {}/{}  loss {:.4}  {:.1} images/s  wait {:.1}%",
+                "epoch {}/{}  loss {:.4}{errors}  {:.1} images/s  wait {:.1}%",
                 self.state.progress.epoch + 1,
                 self.state.recipe.epochs,
                 output.loss,
@@ -61,6 +99,7 @@ impl Run<'_> {
         let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
             return Ok(());
         };
+        let steepest = std::mem::take(&mut self.state.progress.steepest);
         let progress = self.state.progress;
         let line = StepLine {
             epoch: progress.epoch + 1,
@@ -70,15 +109,26 @@ impl Run<'_> {
             lr,
             top1_error: scores.top1_error,
             top5_error: scores.top5_error,
+            gradient_norm: steepest,
             images_per_second: meter.images_per_second(),
             data_wait: meter.data_wait(),
             seconds: self.clock.elapsed().as_secs_f64(),
         };
         self.write(&Line::Step(line))?;
+        let values = [
+            ("train/loss", line.loss),
+            ("train/top1_error", line.top1_error),
+            ("train/top5_error", line.top5_error),
+            ("train/lr", line.lr),
+            ("train/gradient_norm", line.gradient_norm),
+            ("speed/images_per_second", line.images_per_second),
+            ("speed/data_wait", line.data_wait),
+        ];
+        self.events.scalars(line.step, &values)?;
         if !self.screen.has_bar() {
             let (step, total) = (progress.step, self.total_steps());
             let recipe = &self.state.recipe;
-            let images = (total - step) as f64 * recipe.batch_size as f64;
+            let images = (total - step) as f64 * recipe.step_images() as f64;
             // Without evaluations, and a little too much for the last batch of each epoch.
             let left = Duration::try_from_secs_f64(images / line.images_per_second);
             let left = FormattedDuration(left.unwrap_or_default());

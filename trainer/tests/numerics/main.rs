@@ -14,3 +14,4 @@ mod normalisation;
 mod oracle;
 mod pooling;
 mod pytorch;
+mod torchvision;

@@ -1,7 +1,7 @@
 use shardmill_trainer::ModelConfig;
 use shardmill_trainer::model::{DropoutKey, Masks, Model, StepOutput};
 use shardmill_trainer::sgd::{Sgd, SgdConfig};
-use shardmill_trainer::{Activation, Pooling};
+use shardmill_trainer::{Activation, Conv1Order, LrnConfig, Pooling};
 
 use crate::oracle::numbers;
 
@@ -110,6 +110,12 @@ fn gradients_of_every_ablation_match_the_change_of_the_loss() {
         },
         ModelConfig {
             dropout: 0.0,
+            ..base.clone()
+        },
+        ModelConfig {
+            map_norm: Some(LrnConfig::NET_145_MAPS),
+            conv1_order: Conv1Order::ActivationLast,
+            conv5_pool_first: true,
             ..base.clone()
         },
         ModelConfig {
@@ -313,4 +319,19 @@ fn parameters_have_the_papers_names_and_counts() {
     let total: usize = model.parameters().iter().map(|p| p.len()).sum();
     assert_eq!(total, 60_965_224);
     assert_eq!(model.parameters()[2].tensor().dims(), [256, 5, 5, 48]);
+}
+
+#[test]
+fn a_relu_on_either_side_of_a_max_pool_is_the_same() {
+    let base = small(ModelConfig::alexnet());
+    let swapped = ModelConfig {
+        conv5_pool_first: true,
+        ..base.clone()
+    };
+    let [a, b] = [base, swapped].map(|config| {
+        let mut model = Model::new(&config, 1).unwrap();
+        let output = model.train_step(&images(3, 1), &labels(3), KEY).unwrap();
+        (output, model.gradients().to_vec())
+    });
+    assert!(a == b);
 }

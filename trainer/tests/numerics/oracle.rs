@@ -2,6 +2,7 @@
 
 use shardmill_formats::{Philox, Stream};
 use shardmill_trainer::model_config::LrnConfig;
+use shardmill_trainer::ops::map_norm::MapShape;
 use shardmill_trainer::ops::{ConvShape, PoolShape};
 
 /// Numbers between -1 and 1 without a pattern.
@@ -121,6 +122,31 @@ pub(crate) fn lrn(config: &LrnConfig, channels: usize, image: &[f64]) -> Vec<f64
             let scale = f64::from(config.alpha) / config.size as f64;
             let s = f64::from(config.k) + scale * squares;
             output.push(pixel[c] / s.powf(f64::from(config.beta)));
+        }
+    }
+    output
+}
+
+/// Normalisation within maps of one NHWC image.
+pub(crate) fn map_norm(config: &LrnConfig, shape: &MapShape, image: &[f64]) -> Vec<f64> {
+    let at = |y: usize, x: usize, c: usize| image[(y * shape.width + x) * shape.channels + c];
+    let half = config.size / 2;
+    let scale = f64::from(config.alpha) / (config.size * config.size) as f64;
+    let mut output = Vec::new();
+    for y in 0..shape.height {
+        for x in 0..shape.width {
+            for c in 0..shape.channels {
+                let mut sum = 0.0;
+                for v in 0..shape.height {
+                    for u in 0..shape.width {
+                        if v.abs_diff(y) <= half && u.abs_diff(x) <= half {
+                            sum += at(v, u, c).powi(2);
+                        }
+                    }
+                }
+                let s = f64::from(config.k) + scale * sum;
+                output.push(at(y, x, c) * s.powf(-f64::from(config.beta)));
+            }
         }
     }
     output

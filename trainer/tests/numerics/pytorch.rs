@@ -5,6 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use shardmill_trainer::model::{DropoutKey, Masks, Model};
 use shardmill_trainer::ops::{ConvShape, PoolShape, conv2d, cross_entropy, lrn, max_pool2d};
+use shardmill_trainer::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::{Activation, LrnConfig, ModelConfig};
 
 use crate::oracle::{distance, wide};
@@ -12,11 +13,18 @@ use crate::oracle::{distance, wide};
 /// Of the norm of every tensor: the bound for gradients in f32.
 const TOLERANCE: f64 = 1e-4;
 
+/// For networks without dropout any key does.
+const KEY: DropoutKey = DropoutKey { seed: 1, step: 1 };
+
 struct Fixture(std::collections::HashMap<String, Tensor>);
 
 impl Fixture {
     fn open(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/fixtures");
+        Self::at(&folder, name)
+    }
+
+    fn at(folder: &Path, name: &str) -> Self {
         let path = folder.join(format!("{name}.safetensors"));
         Self(candle_core::safetensors::load(path, &Device::Cpu).unwrap())
     }
@@ -161,16 +169,9 @@ fn cross_entropy_agrees() {
     fixture.check("cross_entropy.logits_gradient", &gradient, 1e-6);
 }
 
-/// Loads the fixture's weights, runs its batch with the given masks, and compares everything.
-fn step_agrees(config: ModelConfig, name: &str, case: &str) {
-    let fixture = Fixture::open(name);
-    let config = ModelConfig {
-        width: 0.02,
-        input_size: 64,
-        classes: 5,
-        ..config
-    };
-    let mut model = Model::new(&config, 1).unwrap();
+/// A network with the fixture's weights.
+fn model(fixture: &Fixture, config: &ModelConfig) -> Model {
+    let mut model = Model::new(config, 1).unwrap();
     let names: Vec<String> = model
         .parameters()
         .iter()
@@ -179,6 +180,19 @@ fn step_agrees(config: ModelConfig, name: &str, case: &str) {
     for name in &names {
         model.set_parameter(name, fixture.tensor(name)).unwrap();
     }
+    model
+}
+
+fn check_loss(found: f64, expected: f64, tolerance: f64) {
+    assert!(
+        (found / expected - 1.0).abs() < tolerance,
+        "loss {found}, PyTorch's {expected}"
+    );
+}
+
+/// Runs the fixture's batch with the given masks, and compares everything.
+fn step_agrees(fixture: &Fixture, config: &ModelConfig, case: &str) {
+    let mut model = model(fixture, config);
     let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
     let output = if case == "masked" {
         let masks = [fixture.values("mask0"), fixture.values("mask1")];
@@ -188,37 +202,73 @@ fn step_agrees(config: ModelConfig, name: &str, case: &str) {
     } else {
         let logits = model.logits(&images).unwrap().flatten_all().unwrap();
         fixture.check("plain.logits", &logits.to_vec1::<f32>().unwrap(), TOLERANCE);
-        model
-            .train_step(&images, &labels, DropoutKey { seed: 1, step: 1 })
-            .unwrap()
+        model.train_step(&images, &labels, KEY).unwrap()
     };
-    let loss = fixture.number(&format!("{case}.loss"));
-    assert!(
-        (output.loss / loss - 1.0).abs() < 1e-5,
-        "loss {}, PyTorch's {loss}",
-        output.loss
-    );
-    for (name, gradient) in names.iter().zip(model.gradients()) {
-        fixture.check(&format!("{case}.{name}"), gradient, TOLERANCE);
+    check_loss(output.loss, fixture.number(&format!("{case}.loss")), 1e-5);
+    for (parameter, gradient) in model.parameters().iter().zip(model.gradients()) {
+        fixture.check(&format!("{case}.{}", parameter.name()), gradient, TOLERANCE);
+    }
+}
+
+/// Ten steps of SGD with momentum, weight decay and twice the rate for biases.
+fn curve_agrees(fixture: &Fixture, config: &ModelConfig) {
+    let mut model = model(fixture, config);
+    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let lr = fixture.number("curve.lr") as f32;
+    let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
+    let losses: Vec<f64> = fixture.tensor("curve.losses").to_vec1().unwrap();
+    assert_eq!(losses.len(), 10);
+    for (number, &loss) in losses.iter().enumerate() {
+        let mut labels = labels.clone();
+        let rows = labels.len();
+        labels.rotate_left(number % rows);
+        let output = model.train_step(&images, &labels, KEY).unwrap();
+        check_loss(output.loss, loss, 1e-3);
+        sgd.step(&mut model, lr).unwrap();
+    }
+}
+
+/// A step without dropout, one with the fixture's masks, and ten steps.
+fn training_agrees(fixture: &Fixture, config: ModelConfig) {
+    let plain = ModelConfig {
+        dropout: 0.0,
+        ..config.clone()
+    };
+    step_agrees(fixture, &plain, "plain");
+    step_agrees(fixture, &config, "masked");
+    curve_agrees(fixture, &plain);
+}
+
+fn reduced(config: ModelConfig) -> ModelConfig {
+    ModelConfig {
+        width: 0.02,
+        input_size: 64,
+        classes: 5,
+        ..config
     }
 }
 
 #[test]
-fn a_step_of_the_papers_network_agrees() {
-    let plain = ModelConfig {
-        dropout: 0.0,
-        ..ModelConfig::alexnet()
-    };
-    step_agrees(plain, "alexnet", "plain");
-    step_agrees(ModelConfig::alexnet(), "alexnet", "masked");
+fn training_the_papers_network_agrees() {
+    let config = reduced(ModelConfig::alexnet());
+    training_agrees(&Fixture::open("alexnet"), config);
 }
 
 #[test]
-fn a_step_of_torchvisions_network_agrees() {
-    let plain = ModelConfig {
-        dropout: 0.0,
-        ..ModelConfig::alexnet_owt()
-    };
-    step_agrees(plain, "alexnet-owt", "plain");
-    step_agrees(ModelConfig::alexnet_owt(), "alexnet-owt", "masked");
+fn training_torchvisions_network_agrees() {
+    let config = reduced(ModelConfig::alexnet_owt());
+    training_agrees(&Fixture::open("alexnet-owt"), config);
+}
+
+/// Run by `just pytorch`, which makes the fixtures: 1.5 GB.
+#[test]
+#[ignore = "needs the fixtures that `just pytorch` makes"]
+fn training_at_the_full_width_agrees() {
+    let folder = std::env::var_os("SHARDMILL_PYTORCH_FULL").expect("run by `just pytorch`");
+    for (name, config) in [
+        ("alexnet", ModelConfig::alexnet()),
+        ("alexnet-owt", ModelConfig::alexnet_owt()),
+    ] {
+        training_agrees(&Fixture::at(Path::new(&folder), name), config);
+    }
 }

@@ -4,6 +4,7 @@
 //! - `refuse`: what is refused, and that nothing is written then
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
 
+mod begin;
 mod dataset;
 mod evaluate;
 mod refuse;

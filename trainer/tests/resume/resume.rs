@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shardmill_trainer::{TrainOptions, train};
@@ -112,4 +113,33 @@ fn another_seed_gives_another_run() {
     go_on(&other, Some(2));
     let read = |run: &Path| fs::read(run.join("last.safetensors")).unwrap();
     assert!(read(&a) != read(&b));
+}
+
+/// Asked to stop as soon as an epoch's line is written, it is in an evaluation or just behind it.
+#[test]
+fn a_stop_while_evaluating_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, whole, parts] = ["shards", "whole", "parts"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    go_on(&options(&shards, &whole), None);
+    for epochs in 1..=3 {
+        let mut options = options(&shards, &parts);
+        options.resume = options.last().is_file();
+        let (stop, metrics) = (options.stop.clone(), parts.join("metrics.jsonl"));
+        let watcher = std::thread::spawn(move || {
+            let count = || {
+                let text = fs::read_to_string(&metrics).unwrap_or_default();
+                text.matches(r#""event":"epoch""#).count()
+            };
+            let start = Instant::now();
+            while count() < epochs && start.elapsed() < Duration::from_secs(60) {
+                std::thread::yield_now();
+            }
+            stop.request();
+        });
+        train(&options).unwrap();
+        watcher.join().unwrap();
+    }
+    go_on(&options(&shards, &parts), None);
+    assert_same(&whole, &parts);
 }

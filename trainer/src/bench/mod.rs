@@ -1,10 +1,18 @@
 //! The speed of training steps and of inference on images that are already in memory.
 
+mod data;
+mod stages;
+mod table;
+
+pub use stages::{Stage, Stages};
+
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
 use shardmill_formats::{Philox, Stream};
 
+use crate::error::TrainError;
 use crate::model::{DropoutKey, Model, ModelError};
 use crate::model_config::ModelConfig;
 use crate::sgd::{Sgd, SgdConfig};
@@ -23,6 +31,10 @@ pub struct BenchOptions {
     pub seed: u64,
     /// The network.
     pub config: ModelConfig,
+    /// Whether each layer is measured by itself too.
+    pub stages: bool,
+    /// Shards whose loading is a stage.
+    pub shards: Option<PathBuf>,
 }
 
 impl Default for BenchOptions {
@@ -33,6 +45,8 @@ impl Default for BenchOptions {
             steps: 5,
             seed: 1,
             config: ModelConfig::alexnet(),
+            stages: false,
+            shards: None,
         }
     }
 }
@@ -69,13 +83,15 @@ pub struct BenchReport {
     pub training_seconds: StepSeconds,
     /// Forward passes.
     pub inference_seconds: StepSeconds,
+    /// Each layer by itself, where asked for.
+    pub stages: Option<Stages>,
 }
 
 /// Measures training steps, then inference, on random images.
 ///
 /// # Errors
-/// A configuration that describes no network.
-pub fn run(options: &BenchOptions) -> Result<BenchReport, ModelError> {
+/// A configuration that describes no network, or shards that cannot be read.
+pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let (batch, config) = (options.batch_size.max(1), &options.config);
     let mut model = Model::new(config, options.seed)?;
     let mut sgd = Sgd::new(&model, SgdConfig::default());
@@ -97,16 +113,28 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport, ModelError> {
         sgd.step(&mut model, 0.0)
     })?;
     let inference = time(options.steps, |_| model.logits(&images).map(drop))?;
+    let peak_rss_mb = peak_rss_mb();
+    let mut stages = None;
+    if options.stages {
+        let mut table = stages::measure(&mut model, &mut sgd, batch, options.steps)?;
+        if let Some(shards) = &options.shards {
+            table
+                .rows
+                .push(data::measure(shards, config, batch, options.steps)?);
+        }
+        stages = Some(table);
+    }
     Ok(BenchReport {
         training_images_per_second: batch as f64 / training.median,
         inference_images_per_second: batch as f64 / inference.median,
-        peak_rss_mb: peak_rss_mb(),
+        peak_rss_mb,
         device: "cpu",
         threads: rayon::current_num_threads(),
         batch_size: batch,
         steps: options.steps.max(1),
         training_seconds: training,
         inference_seconds: inference,
+        stages,
     })
 }
 
@@ -175,12 +203,23 @@ mod tests {
                 classes: 5,
                 ..ModelConfig::alexnet()
             },
+            stages: true,
+            shards: None,
         };
         let report = run(&options).unwrap();
         let json = serde_json::to_value(&report).unwrap();
         for figure in ["training_images_per_second", "inference_images_per_second"] {
             assert!(json[figure].as_f64().unwrap() > 0.0, "{json}");
         }
+        let stages = report.stages.unwrap();
+        let names: Vec<&str> = stages.rows.iter().map(|row| row.stage.as_str()).collect();
+        let expected = "conv1 norm1 pool1 conv2 norm2 pool2 conv3 conv4 conv5 pool5 fc6 drop1 fc7 drop2 \
+                        fc8 sgd";
+        assert_eq!(names.join(" "), expected);
+        let timed = |row: &Stage| row.forward > 0.0 && row.backward.is_none_or(|s| s > 0.0);
+        assert!(stages.rows.iter().all(timed), "{stages:?}");
+        assert!(stages.rows[0].forward_of_peak.is_some());
+        assert!(stages.to_string().lines().count() > names.len());
         assert!(report.training_seconds.min <= report.training_seconds.median);
         assert!(report.training_seconds.median <= report.training_seconds.max);
     }

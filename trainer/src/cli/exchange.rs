@@ -1,0 +1,125 @@
+//! `train export` and `train import`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use shardmill_formats::Class;
+use shardmill_trainer::exchange::{self, Described, Naming};
+use shardmill_trainer::{Checkpoint, InputScale, ModelConfig, PixelStatistics, RunState, Variant};
+
+use super::model::ModelArgs;
+
+/// Names and layouts of weights.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NamingArg {
+    /// torchvision's `alexnet`; for alexnet-owt
+    Torchvision,
+    /// The paper's layer names in PyTorch's layouts; for every network
+    Pytorch,
+}
+
+impl NamingArg {
+    const fn naming(self) -> Naming {
+        match self {
+            Self::Torchvision => Naming::Torchvision,
+            Self::Pytorch => Naming::Pytorch,
+        }
+    }
+}
+
+/// The flags of `train export`.
+#[derive(Args, Debug)]
+pub(super) struct ExportArgs {
+    /// The new safetensors file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Names and layouts
+    #[arg(long, value_enum, value_name = "NAMING")]
+    to: NamingArg,
+    /// The checkpoint, such as RUN/best.safetensors
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+}
+
+impl ExportArgs {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let checkpoint = Checkpoint::read(&self.checkpoint)?;
+        exchange::export(&checkpoint, self.to.naming(), &self.file)?;
+        println!("{}", self.file.display());
+        Ok(())
+    }
+}
+
+/// The flags of `train import`.
+#[derive(Args, Debug)]
+pub(super) struct ImportArgs {
+    /// The safetensors file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Names and layouts
+    #[arg(long, value_enum, value_name = "NAMING")]
+    from: NamingArg,
+    /// The new checkpoint
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Folder of shards whose classes the network's are, in this order
+    #[arg(long, value_name = "DIR")]
+    shards: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl ImportArgs {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        if self.out.exists() {
+            anyhow::bail!("{} exists; choose another --out", self.out.display());
+        }
+        let naming = self.from.naming();
+        let base = match naming {
+            Naming::Torchvision => ModelConfig::of(Variant::AlexnetOwt),
+            Naming::Pytorch => ModelConfig::default(),
+        };
+        let (model, described) = exchange::import(&self.file, naming, &self.model.apply(base))?;
+        let mut described = described.unwrap_or_else(|| foreign(&model.config().clone()));
+        if let Some(shards) = &self.shards {
+            described.classes = shardmill_trainer::classes(shards)?;
+        }
+        if described.classes.len() != model.config().classes {
+            anyhow::bail!(
+                "the network has {} outputs, but there are {} classes; give the `--shards` that it \
+                 was trained on",
+                model.config().classes,
+                described.classes.len()
+            );
+        }
+        let mut state =
+            RunState::unborn(model.config().clone(), described.classes, described.pixels);
+        state.recipe.scale = described.scale;
+        let tensors = model
+            .parameters()
+            .iter()
+            .map(|p| (p.name().to_owned(), p.tensor().clone()))
+            .collect();
+        Checkpoint::write(&self.out, &state, &tensors)?;
+        println!("{}", self.out.display());
+        Ok(())
+    }
+}
+
+/// What is known of weights that come without a description: torchvision's models see pixels over 255
+/// minus this mean, over this deviation; classes have numbers only.
+fn foreign(model: &ModelConfig) -> Described {
+    let class = |label: usize| Class {
+        synset: format!("class-{label}"),
+        name: format!("class {label}"),
+    };
+    Described {
+        model: model.clone(),
+        classes: (0..model.classes).map(class).collect(),
+        pixels: PixelStatistics {
+            mean: [0.485, 0.456, 0.406].map(|mean: f64| 255.0 * mean),
+            std: [0.229, 0.224, 0.225].map(|std: f64| 255.0 * std),
+        },
+        scale: InputScale::Standardized,
+    }
+}

@@ -1,0 +1,57 @@
+//! `train predict`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use shardmill_trainer::predict::{Predictor, record_size};
+use shardmill_trainer::{Checkpoint, View};
+
+/// The flags of `train predict`.
+#[derive(Args, Debug)]
+pub(super) struct PredictArgs {
+    /// Image files of any kind that `prep` reads
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<PathBuf>,
+    /// The checkpoint, such as RUN/best.safetensors
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// Classes to print for each image
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+    /// Side of the square that an image is brought to, as by `prep ingest --size` [default: 8/7 of
+    /// the network's input, 256 for 224]
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<usize>,
+    /// Average over ten views instead of the centre view
+    #[arg(long)]
+    ten: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl PredictArgs {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let checkpoint = Checkpoint::read(&self.checkpoint)?;
+        let size = self
+            .size
+            .unwrap_or_else(|| record_size(checkpoint.state.model.input_size));
+        let view = if self.ten { View::Ten } else { View::Center };
+        let mut predictor = Predictor::new(&checkpoint, size, view)?;
+        drop(checkpoint);
+        for path in &self.images {
+            let guesses = predictor.predict(path, self.top)?;
+            if self.json {
+                println!("{}", json!({"image": path, "classes": guesses}));
+                continue;
+            }
+            println!("{}", path.display());
+            for guess in guesses {
+                let percent = 100.0 * guess.probability;
+                println!("  {percent:6.2}%  {}  {}", guess.synset, guess.name);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! Between NHWC and NCHW.
+
+use candle_core::{Result, Tensor};
+
+use crate::model::Model;
+use crate::model::layer::Layer;
+
+/// Rows, columns and channels of what fc6 sees.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Features([usize; 3]);
+
+impl Features {
+    pub(super) fn of(model: &Model) -> Self {
+        let pool = model.layers().iter().rev().find_map(|layer| match layer {
+            Layer::Pool(pool) => Some(pool.shape),
+            _ => None,
+        });
+        let shape = pool.expect("every network has pool5");
+        Self([shape.output_height(), shape.output_width(), shape.channels])
+    }
+
+    /// A parameter as PyTorch has it.
+    pub(super) fn to_nchw(self, name: &str, tensor: &Tensor) -> Result<Tensor> {
+        let [height, width, channels] = self.0;
+        match (tensor.dims(), name) {
+            ([_, _, _, _], _) => tensor.permute((0, 3, 1, 2))?.contiguous(),
+            (&[outputs, inputs], "fc6.weight") => tensor
+                .reshape((outputs, height, width, channels))?
+                .permute((0, 3, 1, 2))?
+                .contiguous()?
+                .reshape((outputs, inputs)),
+            _ => Ok(tensor.clone()),
+        }
+    }
+
+    /// A parameter of PyTorch as it is here.
+    pub(super) fn to_nhwc(self, name: &str, tensor: &Tensor) -> Result<Tensor> {
+        let [height, width, channels] = self.0;
+        match (tensor.dims(), name) {
+            ([_, _, _, _], _) => tensor.permute((0, 2, 3, 1))?.contiguous(),
+            (&[outputs, inputs], "fc6.weight") if inputs == height * width * channels => tensor
+                .reshape((outputs, channels, height, width))?
+                .permute((0, 2, 3, 1))?
+                .contiguous()?
+                .reshape((outputs, inputs)),
+            _ => Ok(tensor.clone()),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Replaces named values of a recipe.
+//!
+//! The recipe is taken as a tree of plain values, so that each key stands once, in the structs: a key
+//! that the tree lacks does not exist.
+
+use serde_json::{Map, Value, json};
+
+use super::error::nearest;
+use super::{Setup, SetupError};
+use crate::model_config::{LrnConfig, ModelConfig, Variant};
+use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
+
+/// Stands for nothing, which TOML cannot write.
+pub(super) const NONE: &str = "none";
+
+/// Keys that may be [`NONE`].
+const OPTIONAL: [&str; 5] = [
+    "color_until",
+    "sgd.bias_lr",
+    "model.lrn",
+    "model.map_norm",
+    "model.removed_conv",
+];
+
+/// The key that the other keys of the network start from.
+const VARIANT: &str = "model.variant";
+
+/// `base` with the values of `table`.
+pub(super) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupError> {
+    let mut tree = serde_json::to_value(&base).expect("plain data becomes JSON");
+    let Value::Object(root) = &mut tree else {
+        unreachable!("a struct becomes an object");
+    };
+    let mut setup = base;
+    replace(root, "", table)?;
+    // Once more for each key, so that a message can name it.
+    let mut leaves = leaves("", table);
+    // A variant brings its own choices, which the others then change.
+    leaves.sort_by_key(|(key, _)| key != VARIANT);
+    for (key, value) in leaves {
+        let one = nested(&key, value);
+        let mut tree = serde_json::to_value(&setup).expect("plain data becomes JSON");
+        let Value::Object(root) = &mut tree else {
+            unreachable!("a struct becomes an object");
+        };
+        replace(root, "", &one)?;
+        setup = read(tree).map_err(|reason| SetupError::Value { key, reason })?;
+    }
+    Ok(setup)
+}
+
+/// Every table whose keys depend on each other, and every other value, by its dotted key.
+fn leaves(prefix: &str, table: &toml::Table) -> Vec<(String, toml::Value)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let key = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(inner) if key != "schedule" => {
+                found.extend(leaves(&format!("{key}."), inner));
+            }
+            _ => found.push((key, value.clone())),
+        }
+    }
+    found
+}
+
+fn nested(key: &str, value: toml::Value) -> toml::Table {
+    let value = key.rsplit('.').fold(value, |value, key| {
+        toml::Value::Table(toml::Table::from_iter([(key.to_owned(), value)]))
+    });
+    match value {
+        toml::Value::Table(table) => table,
+        _ => unreachable!("a key has at least one part"),
+    }
+}
+
+fn read(tree: Value) -> Result<Setup, String> {
+    let Value::Object(mut root) = tree else {
+        unreachable!("a struct becomes an object");
+    };
+    let model = root.remove("model").unwrap_or_default();
+    let text = |error: serde_json::Error| error.to_string();
+    Ok(Setup {
+        recipe: serde_json::from_value(Value::Object(root)).map_err(text)?,
+        model: serde_json::from_value(model).map_err(text)?,
+    })
+}
+
+fn replace(
+    tree: &mut Map<String, Value>,
+    prefix: &str,
+    table: &toml::Table,
+) -> Result<(), SetupError> {
+    if prefix == "model." {
+        begin_variant(tree, table);
+    }
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        let Some(old) = tree.get_mut(name) else {
+            let nearest = nearest(name, tree.keys().map(String::as_str));
+            return Err(SetupError::UnknownKey { key, nearest });
+        };
+        if key == "schedule" {
+            begin_schedule(old, value);
+        }
+        if let (Value::Null, toml::Value::Table(_)) = (&*old, value) {
+            *old = beginning(&key);
+        }
+        match (old, value) {
+            (Value::Object(inner), toml::Value::Table(table)) => {
+                replace(inner, &format!("{key}."), table)?;
+            }
+            (old, toml::Value::String(word)) if word == NONE && OPTIONAL.contains(&&*key) => {
+                *old = Value::Null;
+            }
+            (old, value) => {
+                *old = serde_json::to_value(value).map_err(|error| SetupError::Value {
+                    key,
+                    reason: error.to_string(),
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Another kind of schedule has other keys: it begins with its own defaults. A word alone is a kind.
+fn begin_schedule(old: &mut Value, new: &toml::Value) {
+    let kind = new.get("kind").unwrap_or(new).as_str();
+    let default = match kind {
+        Some("plateau") => ScheduleConfig::default(),
+        Some("steps") => ScheduleConfig::steps(NET_145_MILESTONES.to_vec()),
+        _ => return,
+    };
+    if old["kind"] != json!(kind) {
+        *old = serde_json::to_value(default).expect("plain data becomes JSON");
+    }
+}
+
+/// Another variant has other choices: the network begins with its own, but for the classes.
+fn begin_variant(model: &mut Map<String, Value>, new: &toml::Table) {
+    let variant = match new.get("variant").and_then(toml::Value::as_str) {
+        Some("alexnet") => Variant::Alexnet,
+        Some("alexnet-owt") => Variant::AlexnetOwt,
+        _ => return,
+    };
+    let Ok(Value::Object(mut begun)) = serde_json::to_value(ModelConfig::of(variant)) else {
+        unreachable!("a struct becomes an object");
+    };
+    if model["variant"] != begun["variant"] {
+        begun["classes"] = model["classes"].clone();
+        *model = begun;
+    }
+}
+
+/// What a table that was absent begins with.
+fn beginning(key: &str) -> Value {
+    let config = match key {
+        "model.map_norm" => LrnConfig::NET_145_MAPS,
+        "model.lrn" => LrnConfig::default(),
+        _ => return Value::Null,
+    };
+    serde_json::to_value(config).expect("plain data becomes JSON")
+}

@@ -1,0 +1,137 @@
+use super::{NAMES, Setup};
+use crate::config::InputScale;
+use crate::model_config::{Conv1Order, ModelConfig, Variant};
+use crate::schedule::ScheduleConfig;
+
+fn message(text: &str) -> String {
+    Setup::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn every_recipe_can_be_trained_and_its_text_gives_it_again() {
+    for (name, _) in NAMES {
+        let setup = Setup::named(name).unwrap();
+        assert_eq!(setup.recipe.problem(), None, "{name}");
+        setup.model.validate().unwrap();
+        let text = setup.to_string();
+        assert_eq!(Setup::parse(&text).unwrap(), setup, "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_file_replaces_what_it_names() {
+    let setup = Setup::parse(
+        r#"
+        base = "small"
+        epochs = 12
+        scale = "standardized"
+        conv1_lr = [{ after = 3, lr = 1e-5 }]
+        freeze = ["conv1"]
+        color_until = 9
+
+        [sgd]
+        bias_decay = true
+
+        [schedule]
+        kind = "steps"
+        milestones = [4, 8]
+
+        [model]
+        variant = "alexnet"
+        lrn = "none"
+        conv1_order = "activation-last"
+        map_norm = { size = 3 }
+        init = { std_middle = 0.01 }
+        "#,
+    )
+    .unwrap();
+    let Setup { recipe, model } = setup;
+    assert_eq!(
+        (recipe.epochs, recipe.batch_size, recipe.lr),
+        (12, 64, 0.002)
+    );
+    assert_eq!(recipe.scale, InputScale::Standardized);
+    assert_eq!((recipe.conv1_lr[0].after, recipe.color_until), (3, Some(9)));
+    assert!(recipe.sgd.bias_decay && recipe.sgd.momentum == 0.9);
+    assert_eq!(recipe.schedule, ScheduleConfig::steps(vec![4, 8]));
+    assert_eq!((model.lrn, model.variant), (None, Variant::Alexnet));
+    assert_eq!(model.conv1_order, Conv1Order::ActivationLast);
+    assert_eq!(model.map_norm.unwrap().size, 3);
+    assert_eq!((model.init.std, model.init.std_middle), (0.01, 0.01));
+}
+
+#[test]
+fn a_variant_brings_its_own_choices() {
+    let owt = |width| ModelConfig {
+        width,
+        ..ModelConfig::alexnet_owt()
+    };
+    let file = "[model]\nvariant = \"alexnet-owt\"\nwidth = 0.5";
+    assert_eq!(Setup::parse(file).unwrap().model, owt(0.5));
+    let flags = Setup::default().set("model.width=0.25").unwrap();
+    assert_eq!(
+        flags.set("model.variant=alexnet-owt").unwrap().model,
+        owt(1.0)
+    );
+    // Naming the variant that it is changes nothing else.
+    let mut setup = Setup::default().set("model.columns=1").unwrap();
+    setup = setup.set("model.variant=alexnet").unwrap();
+    assert_eq!(setup.model.columns, 1);
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest_known_one() {
+    assert_eq!(
+        message("batchsize = 3"),
+        "there is no key batchsize; did you mean batch_size?"
+    );
+    assert_eq!(
+        message("[sgd]\nmomentun = 0.9"),
+        "there is no key sgd.momentun; did you mean momentum?"
+    );
+    assert_eq!(
+        message("[schedule]\nmilestones = [3]"),
+        "there is no key schedule.milestones"
+    );
+    assert_eq!(message("qqq = 1"), "there is no key qqq");
+    let text = message("base = \"papper\"");
+    assert!(text.contains("did you mean paper?"), "{text}");
+}
+
+#[test]
+fn values_of_another_type_are_refused_with_their_key() {
+    for (text, key) in [
+        ("lr = \"fast\"", "lr: "),
+        ("epochs = -1", "epochs: "),
+        ("epochs = \"none\"", "epochs: "),
+        ("[model]\nvariant = \"vgg\"", "model.variant: "),
+        ("[sgd]\nbias_decay = 2", "sgd.bias_decay: "),
+        ("[model]\nlrn = { size = 2.5 }", "model.lrn.size: "),
+        ("[schedule]\nkind = \"cosine\"", "schedule: "),
+        ("sgd = 1", "sgd: "),
+        ("conv1_lr = [{ after = 1, rate = 2 }]", "conv1_lr: "),
+    ] {
+        let found = message(text);
+        assert!(found.starts_with(key), "{text}: {found}");
+    }
+}
+
+#[test]
+fn single_values_are_set_by_dotted_keys() {
+    let set = |assignment| Setup::default().set(assignment);
+    assert_eq!(set("lr=0.5").unwrap().recipe.lr, 0.5);
+    assert_eq!(set("model.lrn=none").unwrap().model.lrn, None);
+    assert_eq!(set("model.lrn.k=1").unwrap().model.lrn.unwrap().k, 1.0);
+    assert_eq!(
+        set("model.variant=alexnet-owt").unwrap().model.variant,
+        Variant::AlexnetOwt
+    );
+    assert_eq!(set("freeze=[\"conv\"]").unwrap().recipe.freeze, ["conv"]);
+    assert!(set("lr").unwrap_err().to_string().contains("KEY=VALUE"));
+    assert!(
+        set("sgd.momentumm=1")
+            .unwrap_err()
+            .to_string()
+            .contains("did you mean momentum")
+    );
+}
