@@ -9,7 +9,7 @@ use shardmill_formats::Codec;
 
 use crate::crew::Crew;
 use crate::error::PrepError;
-use crate::ingest::{Outcome, Worker, check_options, reader_root};
+use crate::ingest::{Outcome, Recycled, Worker, check_options, reader_root};
 use crate::options::IngestOptions;
 use crate::plan::Plan;
 use crate::source::{Entry, Reader, list};
@@ -80,7 +80,7 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
         let mut sizes = Vec::new();
         crew.in_order(
             &chosen,
-            || Worker::new(&options, reader.clone()),
+            || Worker::new(&options, reader.clone(), Recycled::default()),
             |worker, entry| {
                 Ok(match worker.run(entry)? {
                     Outcome::Record(record) => Some(record.stored.len() as u64),

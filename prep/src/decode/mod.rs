@@ -110,6 +110,12 @@ impl ImageDecoder {
             .resize(resizer, planes, crop, &self.options, record))
     }
 
+    /// Takes the pixels of the last record, and leaves memory for the next one.
+    pub(crate) fn exchange(&mut self, other: &mut Vec<u8>) {
+        other.resize(self.record.len(), 0);
+        std::mem::swap(&mut self.record, other);
+    }
+
     /// The region that becomes the record.
     fn crop(&self, width: u32, height: u32) -> CropBox {
         match self.options.resize {

@@ -23,7 +23,7 @@ impl Upsampled {
         let line = |y: usize| {
             // Rows outside the image are those at its edge.
             let y = y.saturating_sub(plane.top).min(plane.height - 1);
-            &plane.pixels[y * plane.stride..y * plane.stride + plane.width]
+            &plane.pixels()[y * plane.stride..y * plane.stride + plane.width]
         };
         let near = line(y / plane.down);
         self.samples.resize(plane.width + 2, 0);
@@ -87,7 +87,7 @@ mod tests {
         let at = |x: isize, y: isize| {
             let x = x.clamp(0, plane.width as isize - 1) as usize;
             let y = y.clamp(0, plane.height as isize - 1) as usize;
-            f64::from(plane.pixels[y * plane.stride + x])
+            f64::from(plane.pixels()[y * plane.stride + x])
         };
         let parts = |place: usize, step: usize| {
             let near = (place / step) as isize;
@@ -125,7 +125,8 @@ mod tests {
                     width,
                     height,
                     stride,
-                    pixels: pixels.collect(),
+                    lines: height,
+                    memory: pixels.collect(),
                 };
                 let mut upsampled = Upsampled::default();
                 for y in 0..height * down {
@@ -157,7 +158,8 @@ mod tests {
             width: 32,
             height: 16,
             stride: 32,
-            pixels: (0..32 * 16).map(|i: usize| (i * 37) as u8).collect(),
+            lines: 16,
+            memory: (0..32 * 16).map(|i: usize| (i * 37) as u8).collect(),
         };
         let part = Plane {
             left: 8,
@@ -165,8 +167,9 @@ mod tests {
             width: 24,
             height: 8,
             stride: 24,
-            pixels: whole
-                .pixels
+            lines: 8,
+            memory: whole
+                .pixels()
                 .chunks(32)
                 .skip(8)
                 .flat_map(|row| &row[8..])

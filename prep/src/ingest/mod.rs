@@ -15,7 +15,7 @@ use std::time::Instant;
 use shardmill_formats::{Encoder, Manifest, RecordShape};
 
 pub use merge::merge;
-pub(crate) use worker::{Outcome, Worker};
+pub(crate) use worker::{Outcome, Recycled, Worker};
 
 use crate::crew::Crew;
 use crate::error::PrepError;
@@ -139,10 +139,11 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let progress = Progress::new("ingest", images, options.progress);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
     let crew = Crew::new(options.threads);
-    let mut job = Job::new(options, &plan, &todo.shards, &mut folder);
+    let recycled = Recycled::default();
+    let mut job = Job::new(options, &plan, &todo.shards, &mut folder, recycled.clone());
     crew.in_order(
         &todo.images,
-        || Worker::new(options, reader.clone()),
+        || Worker::new(options, reader.clone(), recycled.clone()),
         |worker, entry| {
             let outcome = worker.run(entry)?;
             progress.add(1);

@@ -1,6 +1,8 @@
 //! One image: read, decode, resize, sum, encode.
 
-use shardmill_formats::{ChannelSums, Encoder, check_key};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shardmill_formats::{ChannelSums, Codec, Encoder, check_key};
 
 use super::encoder;
 use crate::decode::{ImageDecoder, vectorised};
@@ -23,19 +25,44 @@ pub(crate) enum Outcome {
     Reject(RejectLine),
 }
 
+/// Memory of records that are written, for others to come: new memory costs as much as copying.
+#[derive(Clone, Default)]
+pub(crate) struct Recycled(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Recycled {
+    fn take(&self) -> Vec<u8> {
+        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.pop().unwrap_or_default()
+    }
+
+    /// Gives a record's memory back.
+    pub(super) fn give(&self, record: Record) {
+        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.push(record.stored);
+    }
+}
+
 /// The memory that one image after another is worked on in.
 pub(crate) struct Worker {
     decoder: ImageDecoder,
     encoder: Encoder,
+    codec: Codec,
+    recycled: Recycled,
     reader: Reader,
     bytes: Vec<u8>,
 }
 
 impl Worker {
-    pub(crate) fn new(options: &IngestOptions, reader: Reader) -> Result<Self, PrepError> {
+    pub(crate) fn new(
+        options: &IngestOptions,
+        reader: Reader,
+        recycled: Recycled,
+    ) -> Result<Self, PrepError> {
         Ok(Self {
             decoder: ImageDecoder::with_options(options.size, options.decode),
             encoder: encoder(options)?,
+            codec: options.codec,
+            recycled,
             reader,
             bytes: Vec::new(),
         })
@@ -60,13 +87,17 @@ impl Worker {
             #[inline(always)]
             || sums.add_image(rgb),
         );
-        let mut stored = Vec::new();
-        self.encoder
-            .encode(rgb, &mut stored)
-            .map_err(|source| PrepError::Codec {
+        let mut stored = self.recycled.take();
+        if self.codec == Codec::Raw {
+            // The pixels are the record.
+            self.decoder.exchange(&mut stored);
+        } else {
+            let encoded = self.encoder.encode(rgb, &mut stored);
+            encoded.map_err(|source| PrepError::Codec {
                 place: entry.key.to_string(),
                 source,
             })?;
+        }
         Ok(Outcome::Record(Record {
             key: entry.key.to_string(),
             label: entry.label,

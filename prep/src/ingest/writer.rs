@@ -10,7 +10,7 @@ use shardmill_formats::{
 
 use super::folder::Folder;
 use super::journal::ShardLine;
-use super::worker::{Outcome, Record};
+use super::worker::{Outcome, Record, Recycled};
 use super::{limit, shape};
 use crate::decode::{DECODER, RESIZER};
 use crate::error::PrepError;
@@ -45,6 +45,7 @@ pub(super) struct Job<'a> {
     /// All of this ingest, those of earlier runs too.
     rejects: Vec<RejectLine>,
     flusher: Flusher,
+    recycled: Recycled,
 }
 
 /// A shard that is being written. Dropped unfinished, it takes its file away.
@@ -68,6 +69,7 @@ impl<'a> Job<'a> {
         plan: &'a Plan,
         shards: &'a [(ShardPlace, usize)],
         folder: &'a mut Folder,
+        recycled: Recycled,
     ) -> Self {
         let earlier = folder.journal.lines.iter();
         let rejects = earlier.flat_map(|line| line.rejects.clone()).collect();
@@ -79,6 +81,7 @@ impl<'a> Job<'a> {
             open: None,
             rejects,
             flusher: Flusher::new(),
+            recycled,
         }
     }
 
@@ -94,7 +97,10 @@ impl<'a> Job<'a> {
             }
         };
         match outcome {
-            Outcome::Record(record) => shard.append(&record, &self.flusher)?,
+            Outcome::Record(record) => {
+                shard.append(&record, &self.flusher)?;
+                self.recycled.give(record);
+            }
             Outcome::Reject(line) => {
                 shard.rejects.push(line.clone());
                 self.rejects.push(line);

@@ -38,7 +38,17 @@ pub(super) struct Plane {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) stride: usize,
-    pub(super) pixels: Vec<u8>,
+    /// Rows that there are, those that only fill up the last blocks included.
+    pub(super) lines: usize,
+    /// The pixels, and perhaps what a larger image left behind them.
+    pub(super) memory: Vec<u8>,
+}
+
+impl Plane {
+    /// `lines` rows of `stride` pixels.
+    pub(super) fn pixels(&self) -> &[u8] {
+        &self.memory[..self.stride * self.lines]
+    }
 }
 
 /// Memory for one image after another.
@@ -113,7 +123,11 @@ impl Baseline {
             plane.width = right.min(header.width.div_ceil(across)) - left;
             plane.height = bottom.min(header.height.div_ceil(down)) - top;
             plane.stride = right - left;
-            plane.pixels.resize(plane.stride * (bottom - top), 0);
+            plane.lines = bottom - top;
+            // Every block of it will be written, so nothing is cleared.
+            if plane.memory.len() < plane.stride * plane.lines {
+                plane.memory.resize(plane.stride * plane.lines, 0);
+            }
         }
     }
 
@@ -245,7 +259,7 @@ fn unit(
                 _ => idct::inverse::<8>(&block, &tools.factors),
             };
             let start = (y - tools.rows.0) * 8 * plane.stride + (x - tools.columns.0) * 8;
-            let lines = plane.pixels[start..].chunks_mut(plane.stride);
+            let lines = plane.memory[start..].chunks_mut(plane.stride);
             for (line, levels) in lines.zip(&levels) {
                 line[..8].copy_from_slice(levels);
             }
