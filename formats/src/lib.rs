@@ -52,6 +52,7 @@ mod index;
 mod key;
 mod manifest;
 mod metadata;
+mod mismatch;
 mod permutation;
 mod philox;
 pub mod schema;
@@ -71,6 +72,7 @@ pub use manifest::{
     SplitStatistics, shard_file_name,
 };
 pub use metadata::ShardMetadata;
+pub use mismatch::Mismatch;
 pub use permutation::Permutation;
 pub use philox::{Philox, Stream};
 pub use schema::MANIFEST_FILE;

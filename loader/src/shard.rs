@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use memmap2::Mmap;
-use shardmill_formats::{Manifest, ShardEntry, ShardIndex};
+use shardmill_formats::{Manifest, Mismatch, ShardEntry, ShardIndex};
 
 use crate::error::LoaderError;
 use crate::mmap;
@@ -121,46 +121,21 @@ impl Shard {
         split: &str,
         entry: &ShardEntry,
     ) -> Result<(), LoaderError> {
-        let (index, metadata) = (&self.index, self.index.metadata());
-        let same: [(&str, String, String); 6] = [
-            (
-                "size in bytes",
-                self.map.len().to_string(),
-                entry.bytes.to_string(),
-            ),
-            (
-                "number of records",
-                index.len().to_string(),
-                entry.records.to_string(),
-            ),
-            (
-                "codec",
-                index.codec().to_string(),
-                manifest.codec.to_string(),
-            ),
-            (
-                "record size",
-                index.shape().to_string(),
-                manifest.shape().to_string(),
-            ),
-            ("split", metadata.split.clone(), split.to_owned()),
-            (
-                "number of classes",
-                metadata.classes.to_string(),
-                manifest.classes.len().to_string(),
-            ),
-        ];
-        for (what, found, expected) in same {
-            if found != expected {
-                return Err(LoaderError::Mismatch {
-                    shard: self.name.clone(),
-                    what,
-                    found,
-                    expected,
-                });
-            }
+        let bytes = self.map.len() as u64;
+        let found = manifest.mismatches(split, entry, &self.index, bytes);
+        match found.into_iter().next() {
+            None => Ok(()),
+            Some(Mismatch {
+                what,
+                found,
+                expected,
+            }) => Err(LoaderError::Mismatch {
+                shard: self.name.clone(),
+                what,
+                found,
+                expected,
+            }),
         }
-        Ok(())
     }
 
     /// Looks whether the file is still as long as its map. A file of another identity under the same

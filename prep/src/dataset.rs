@@ -59,38 +59,14 @@ impl Shard {
         index
             .verify_index(&bytes, entry.index_checksum())
             .map_err(refused)?;
-        let pairs = [
-            (
-                "number of records",
-                index.len().to_string(),
-                entry.records.to_string(),
-            ),
-            (
-                "codec",
-                index.codec().to_string(),
-                manifest.codec.to_string(),
-            ),
-            (
-                "record size",
-                index.shape().to_string(),
-                manifest.shape().to_string(),
-            ),
-            ("split", index.metadata().split.clone(), split.to_owned()),
-            (
-                "number of classes",
-                index.metadata().classes.to_string(),
-                manifest.classes.len().to_string(),
-            ),
-        ];
-        for (what, found, expected) in pairs {
-            if found != expected {
-                return Err(PrepError::Contradiction {
-                    path,
-                    what,
-                    found,
-                    expected,
-                });
-            }
+        let found = manifest.mismatches(split, entry, &index, bytes.len() as u64);
+        if let Some(first) = found.into_iter().next() {
+            return Err(PrepError::Contradiction {
+                path,
+                what: first.what,
+                found: first.found,
+                expected: first.expected,
+            });
         }
         Ok(Self {
             path,

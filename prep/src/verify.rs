@@ -124,31 +124,17 @@ fn check_shard(
             return result;
         }
     };
-    let metadata = index.metadata();
     result.faults.extend(
         index
             .verify_index(&file, entry.index_checksum())
             .err()
             .map(|e| fault(None, None, e.to_string())),
     );
-    result.faults.extend(whole(
-        entry.records.to_string(),
-        index.len().to_string(),
-        "its number of records",
-    ));
-    result.faults.extend(whole(
-        manifest.codec.to_string(),
-        index.codec().to_string(),
-        "its codec",
-    ));
-    result.faults.extend(whole(
-        manifest.shape().to_string(),
-        index.shape().to_string(),
-        "its record size",
-    ));
-    result
-        .faults
-        .extend(whole(split.to_owned(), metadata.split.clone(), "its split"));
+    for other in manifest.mismatches(split, entry, &index, entry.bytes) {
+        let what = format!("its {}", other.what);
+        let fault = whole(other.expected, other.found, &what);
+        result.faults.extend(fault);
+    }
     let mut decoder = Decoder::new(index.codec(), index.shape());
     let mut rgb = vec![0; index.shape().bytes()];
     for i in 0..index.len() {

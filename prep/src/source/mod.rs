@@ -124,8 +124,8 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::Official => official::list(source)?,
         Layout::Kaggle => kaggle::list(source)?,
         Layout::List => list_file::list(source)?,
-        Layout::WebDataset => webdataset::list(source, &options.out)?,
-        Layout::Parquet => parquet::list(source, &options.out)?,
+        Layout::WebDataset => webdataset::list(source, &options.out, options.progress)?,
+        Layout::Parquet => parquet::list(source, &options.out, options.progress)?,
         Layout::Unlabelled => folders::list_unlabelled(source)?,
     };
     listing.finish(options)

@@ -17,6 +17,7 @@ use super::samples::{
 use super::spool::Spool;
 use super::{Layout, Listing, NO_LABEL, is_clutter, names};
 use crate::error::PrepError;
+use crate::progress::Progress;
 
 /// The key of a file's metadata that Hugging Face describes its columns under.
 const FEATURES: &str = "huggingface";
@@ -28,8 +29,9 @@ pub(super) fn is_here(folder: &Path) -> bool {
     files(folder).is_ok_and(|found| !found.is_empty())
 }
 
-/// Lists a folder of Parquet files, or one. The images are kept beside the output `out`.
-pub(super) fn list(source: &Path, out: &Path) -> Result<Listing, PrepError> {
+/// Lists a folder of Parquet files, or one. The images are kept beside the output `out`. `show` asks
+/// for progress.
+pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::Parquet);
     let files = files(source)?;
     let tables = files.iter().map(|path| guarded(path, || Table::open(path)));
@@ -51,12 +53,15 @@ pub(super) fn list(source: &Path, out: &Path) -> Result<Listing, PrepError> {
         spool.begin(first.path, first.len);
         spool.expect(tables.iter().map(|table| table.images).sum())?;
     }
+    let progress = Progress::new("unpack", tables.len() as u64, show);
     for (number, table) in tables.iter().enumerate() {
         let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
         guarded(table.path, || {
             table.read(number as u32, labels, first_row, &mut spool, &mut samples)
         })?;
+        progress.add(1);
     }
+    progress.finish();
     let largest = samples.iter().map(|sample: &Sample| sample.label).max();
     let largest = largest.unwrap_or(NO_LABEL);
     let folder = if source.is_dir() {

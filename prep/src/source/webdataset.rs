@@ -13,6 +13,7 @@ use super::spool::Spool;
 use super::synsets::Synsets;
 use super::{Layout, Listing, NO_LABEL, Place, is_clutter, names};
 use crate::error::PrepError;
+use crate::progress::Progress;
 
 /// Members that are images, by the end of their names.
 const IMAGES: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
@@ -29,11 +30,13 @@ pub(super) fn is_here(folder: &Path) -> bool {
     archives(folder).is_ok_and(|found| !found.is_empty())
 }
 
-/// Lists a folder of tars, or one. Compressed ones are unpacked beside the output `out`.
-pub(super) fn list(source: &Path, out: &Path) -> Result<Listing, PrepError> {
+/// Lists a folder of tars, or one. Compressed ones are unpacked beside the output `out`. `show` asks
+/// for progress.
+pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::WebDataset);
     let files = archives(source)?;
     let (mut samples, mut synsets, mut spool) = (Vec::new(), Synsets::default(), None);
+    let progress = Progress::new("read tars", files.len() as u64, show);
     for (number, path) in files.iter().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut tar = Tar::new(path);
@@ -57,7 +60,9 @@ pub(super) fn list(source: &Path, out: &Path) -> Result<Listing, PrepError> {
         listing.ignored += tar.ignored;
         let split = split_of(&name).unwrap_or("train");
         tar.close(split, number as u32, &mut samples, &mut synsets)?;
+        progress.add(1);
     }
+    progress.finish();
     if samples.is_empty() {
         return Err(PrepError::Source {
             path: source.to_owned(),
