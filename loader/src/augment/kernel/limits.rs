@@ -1,4 +1,6 @@
 //! What this machine's memory gives, to compare a loader with.
+//!
+//! Contract: its one unsafe call needs AVX2, which was asked for.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;

@@ -1,4 +1,7 @@
 //! The types of a normalised value.
+//!
+//! Contract: a store needs the instructions that its type names, and room for eight values behind
+//! its pointer, aligned where it goes around the caches.
 
 use half::{bf16, f16};
 

@@ -1,4 +1,7 @@
 //! Eight pixels at a time to 24 normalised values.
+//!
+//! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
+//! window's size, which `kernel/mod.rs` has seen to; it reads and writes inside the two.
 
 use std::arch::x86_64 as x86;
 
