@@ -6,11 +6,13 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use shardmill_formats::RecordShape;
 
 use super::View;
+use super::kernel::Colours;
 
 /// A worker's canvas.
 #[derive(Default)]
 pub(crate) struct Canvas {
     resizer: Resizer,
+    colours: Colours,
     rgb: Vec<u8>,
 }
 
@@ -37,7 +39,7 @@ impl Canvas {
             self.resize(record, shape, view, crop);
         }
         if let Some(tint) = &view.tint {
-            tint.apply(&mut self.rgb);
+            self.colours.tint(tint, &mut self.rgb);
         }
         &mut self.rgb
     }

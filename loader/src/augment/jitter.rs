@@ -17,16 +17,21 @@ pub(crate) struct Tint {
     factors: [f64; 4],
 }
 
+/// A change of colours; `kernel/colour.rs` has the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
+pub(crate) enum Step {
+    /// Towards or away from black.
     Brightness,
+    /// From the window's mean grey.
     Contrast,
+    /// From each pixel's grey.
     Saturation,
+    /// Around the circle of hues.
     Hue,
 }
 
 impl Step {
-    const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Brightness,
         Self::Contrast,
         Self::Saturation,
@@ -64,85 +69,16 @@ impl Tint {
         Self { steps, factors }
     }
 
-    /// Changes the colours of pixels R, G, B.
-    pub(crate) fn apply(&self, rgb: &mut [u8]) {
-        let (pixels, _) = rgb.as_chunks_mut::<3>();
-        for step in self.steps {
-            let factor = self.factors[step as usize];
-            match step {
-                // The neutral factor of a step changes no byte, and neither does leaving it out.
-                Step::Hue if factor == 0.0 => {}
-                Step::Hue => pixels
-                    .iter_mut()
-                    .for_each(|pixel| *pixel = turn(*pixel, factor as f32)),
-                _ if factor == 1.0 => {}
-                Step::Brightness => pixels
-                    .iter_mut()
-                    .for_each(|pixel| blend(pixel, 0.0, factor)),
-                Step::Contrast => {
-                    let total: u64 = pixels.iter().map(|pixel| u64::from(grey(*pixel))).sum();
-                    let mean = (total as f64 / pixels.len().max(1) as f64) as f32;
-                    pixels
-                        .iter_mut()
-                        .for_each(|pixel| blend(pixel, mean, factor));
-                }
-                Step::Saturation => {
-                    for pixel in pixels.iter_mut() {
-                        blend(pixel, f32::from(grey(*pixel)), factor);
-                    }
-                }
-            }
-        }
+    /// The steps with their factors, in order; the neutral factor is 0 for the hue, else 1.
+    pub(crate) fn steps(&self) -> [(Step, f64); 4] {
+        self.steps.map(|step| (step, self.factors[step as usize]))
     }
-}
 
-/// Brightness by the weights of ITU-R BT.601, as torchvision has them.
-fn grey([r, g, b]: [u8; 3]) -> u8 {
-    (0.2989 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b)) as u8
-}
-
-/// Moves a pixel away from `other` by `factor`: 0 gives `other`, 1 the pixel.
-fn blend(pixel: &mut [u8; 3], other: f32, factor: f64) {
-    let (factor, rest) = (factor as f32, (1.0 - factor) as f32 * other);
-    // A cast to a byte cuts off the fraction and stops at 0 and 255.
-    *pixel = pixel.map(|value| (factor * f32::from(value) + rest) as u8);
-}
-
-/// Turns the hue by `by` of a full circle, through hue, saturation and value.
-fn turn(pixel: [u8; 3], by: f32) -> [u8; 3] {
-    let [r, g, b] = pixel.map(|value| f32::from(value) / 255.0);
-    let (value, low) = (r.max(g).max(b), r.min(g).min(b));
-    let range = value - low;
-    let (saturation, divisor) = if range == 0.0 {
-        (0.0, 1.0)
-    } else {
-        (range / value, range)
-    };
-    let away = [r, g, b].map(|channel| (value - channel) / divisor);
-    let sixths = if value == r {
-        away[2] - away[1]
-    } else if value == g {
-        2.0 + away[0] - away[2]
-    } else {
-        4.0 + away[1] - away[0]
-    };
-    let hue = (sixths / 6.0 + 1.0) % 1.0 + by;
-    let sixths = (hue - hue.floor()) * 6.0;
-    let (sector, part) = (sixths.floor(), sixths - sixths.floor());
-    let p = (value * (1.0 - saturation)).clamp(0.0, 1.0);
-    let q = (value * (1.0 - saturation * part)).clamp(0.0, 1.0);
-    let t = (value * (1.0 - saturation * (1.0 - part))).clamp(0.0, 1.0);
-    let turned = match sector as u8 {
-        1 => [q, value, p],
-        2 => [p, value, t],
-        3 => [p, q, value],
-        4 => [t, p, value],
-        5 => [value, p, q],
-        // A hue just under 1 may round up to a whole circle, which is none.
-        _ => [value, t, p],
-    };
-    // torchvision's way from [0, 1] to bytes: 256 equal parts, but for the last.
-    turned.map(|channel| (channel * (256.0 - 1e-3)) as u8)
+    /// These steps, with factors for each of [`Step::ALL`].
+    #[cfg(test)]
+    pub(crate) const fn of(steps: [Step; 4], factors: [f64; 4]) -> Self {
+        Self { steps, factors }
+    }
 }
 
 #[cfg(test)]

@@ -55,8 +55,8 @@ pub(crate) struct BenchArgs {
     /// Side of the window; the paper's 224 if the records are larger, else theirs.
     #[arg(long)]
     pub(crate) crop: Option<u32>,
-    /// Time to measure each row for, after one pass that is not counted; at least three passes are
-    /// made.
+    /// Time that the passes of each row take together, after one that is not counted and without the
+    /// memory's limits, which are measured between them; at least three passes are made.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
     /// Simulate a consumer that takes this long for each batch, in an epoch as long as `--seconds`.

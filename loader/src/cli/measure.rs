@@ -19,7 +19,7 @@ const LOOK: u64 = 8;
 pub(crate) struct Measured {
     pub(crate) codec: shardmill_formats::Codec,
     pub(crate) crop: u32,
-    /// Images a second of each pass, in ascending order.
+    /// Of each pass, as all lists here in ascending order: images a second.
     pub(crate) rates: Vec<f64>,
     pub(crate) images: u64,
     /// Bytes of pixels of an image in a batch.
@@ -28,10 +28,14 @@ pub(crate) struct Measured {
     /// Most memory beyond the page cache, in bytes.
     pub(crate) memory: Option<u64>,
     pub(crate) buffer_bytes: usize,
-    pub(crate) limits: MemoryLimits,
+    /// Bytes a second that memory copies and takes, medians of the measurements around the passes.
+    pub(crate) copy_limit: f64,
+    pub(crate) store_limits: Vec<f64>,
+    /// Each pass's bytes as a share of what memory took directly before and after it.
+    pub(crate) shares: Vec<f64>,
     /// The counted passes together.
     pub(crate) meter: Meter,
-    /// Shards' bytes a second of each pass, and of plain reading, in ascending order.
+    /// Shards' bytes a second of each pass, and of plain reading.
     pub(crate) disk: Option<(Vec<f64>, Vec<f64>)>,
 }
 
@@ -55,16 +59,15 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
         .crop
         .unwrap_or_else(|| shape.height.min(shape.width).min(224));
     let loader = build(args, row, dataset.clone(), crop)?;
-    let limits = MemoryLimits::measure(row.threads.max(1)).context("the memory's limits")?;
-    let mut bench = Bench::new(pause.unwrap_or(Duration::ZERO));
+    let mut bench = Bench::new(pause.unwrap_or(Duration::ZERO), row.threads);
     let mut disk = None;
     let buffer_bytes = loader.epoch(0).buffer_bytes();
     if args.cold {
         drop((loader, dataset));
         let files = disk::files(&row.shards, &args.split)?;
         let (mut plain, mut shards) = (Vec::new(), Vec::new());
-        let start = Instant::now();
-        while shards.len() < PASSES || start.elapsed() < duration {
+        bench.limit()?;
+        while shards.len() < PASSES || bench.time < duration {
             disk::drop_cache(&files)?;
             plain.push(disk::read(&files, row.threads)?);
             disk::drop_cache(&files)?;
@@ -73,30 +76,33 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
             let loader = build(args, row, dataset, crop)?;
             let seconds = bench.pass(&loader, shards.len() as u64)?;
             shards.push(disk::bytes(&files)? as f64 / seconds);
+            drop(loader);
+            bench.limit()?;
         }
-        plain.sort_by(f64::total_cmp);
-        shards.sort_by(f64::total_cmp);
-        disk = Some((shards, plain));
+        disk = Some((ascending(shards), ascending(plain)));
     } else {
-        let mut first = Bench::new(Duration::ZERO);
-        first.pass(&loader, 0)?;
-        let start = Instant::now();
+        Bench::new(Duration::ZERO, row.threads).pass(&loader, 0)?;
+        bench.limit()?;
         let passes = if pause.is_some() { 1 } else { PASSES };
-        while bench.rates.len() < passes || start.elapsed() < duration {
+        while bench.rates.len() < passes || bench.time < duration {
             bench.pass(&loader, 1 + bench.rates.len() as u64)?;
+            bench.limit()?;
         }
     }
-    bench.rates.sort_by(f64::total_cmp);
+    let of = |value: fn(&MemoryLimits) -> f64| ascending(bench.limits.iter().map(value).collect());
+    let copies = of(|limits| limits.copy);
     Ok(Measured {
         codec,
         crop,
-        rates: bench.rates,
+        copy_limit: copies[copies.len() / 2],
+        store_limits: of(|limits| limits.store),
+        shares: ascending(bench.shares()),
+        rates: ascending(bench.rates),
         images: bench.images,
         image_bytes: bench.image_bytes,
         cpu: bench.cpu,
         memory: bench.memory,
         buffer_bytes,
-        limits,
         meter: bench.meter,
         disk,
     })
@@ -142,9 +148,20 @@ fn lengthened(
     Ok(dataset.select((0..samples).map(|i| i % len))?)
 }
 
+fn ascending(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
 /// The passes so far.
 struct Bench {
     pause: Duration,
+    threads: usize,
+    /// Time of the passes together.
+    time: Duration,
+    /// Before the first pass and after each: some machines' memory has a faster and a slower state
+    /// and changes between them within seconds.
+    limits: Vec<MemoryLimits>,
     rates: Vec<f64>,
     images: u64,
     image_bytes: usize,
@@ -154,9 +171,12 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(pause: Duration) -> Self {
+    fn new(pause: Duration, threads: usize) -> Self {
         Self {
             pause,
+            threads: threads.max(1),
+            time: Duration::ZERO,
+            limits: Vec::new(),
             rates: Vec::new(),
             images: 0,
             image_bytes: 0,
@@ -181,12 +201,30 @@ impl Bench {
             }
             std::thread::sleep(self.pause);
         }
-        let seconds = start.elapsed().as_secs_f64();
+        let time = start.elapsed();
+        self.time += time;
+        let seconds = time.as_secs_f64();
         let used = cpu.and_then(|before| Some(cpu_time()?.saturating_sub(before)));
         self.cpu = self.cpu.zip(used).map(|(sum, used)| sum + used);
         self.rates.push(images as f64 / seconds);
         self.images += images;
         self.meter.merge(batches.meter());
         Ok(seconds)
+    }
+
+    /// What memory gives at this moment, on as many threads, in room that is given back.
+    fn limit(&mut self) -> Result<()> {
+        let limits = MemoryLimits::measure(self.threads).context("the memory's limits")?;
+        self.limits.push(limits);
+        Ok(())
+    }
+
+    fn shares(&self) -> Vec<f64> {
+        let around = self.limits.windows(2);
+        let shares = self.rates.iter().zip(around).map(|(rate, around)| {
+            let limit = f64::midpoint(around[0].store, around[1].store);
+            rate * self.image_bytes as f64 / limit
+        });
+        shares.collect()
     }
 }

