@@ -123,3 +123,29 @@ fn every_colour_survives_every_turn() {
         }
     }
 }
+
+#[test]
+fn bytes_and_floors_are_those_of_the_language() {
+    let whole = (-2000..2000).map(|i| i as f32 / 4.0);
+    let edges = [
+        0.0,
+        -0.0,
+        254.999_98,
+        255.0,
+        1e30,
+        -1e30,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+    ];
+    for x in whole
+        .chain(edges)
+        .chain([f32::NAN, f32::MIN_POSITIVE, 0.999_999_94])
+    {
+        for x in [x, x.next_up(), x.next_down()] {
+            assert_eq!(byte(x), x as u8, "{x}");
+            if x.abs() < 1e6 {
+                assert_eq!(floor(x), x.floor(), "{x}");
+            }
+        }
+    }
+}
