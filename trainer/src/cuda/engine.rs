@@ -39,6 +39,8 @@ pub(crate) struct CudaEngine {
     feed: Feed,
     affine: Affine,
     scores: Buffer,
+    /// The logits of an evaluation, in f32.
+    logits: Buffer,
     /// The images of each step whose scores are on the card, the one at hand included.
     images: Vec<usize>,
     /// Batches of the step at hand.
@@ -70,6 +72,7 @@ impl CudaEngine {
         let network = Network::new(&gpu, &model, capacity)?;
         let feed = Feed::new(&gpu, capacity, model.config().input_size)?;
         let scores = gpu.buffer(Element::F64, STEPS * NUMBERS)?;
+        let logits = gpu.buffer(Element::F32, capacity * model.config().classes)?;
         Ok(Self {
             affine: Affine::of(Normalize::none()),
             model,
@@ -77,6 +80,7 @@ impl CudaEngine {
             network,
             feed,
             scores,
+            logits,
             gpu,
             images: Vec::new(),
             batches: 0,
@@ -96,8 +100,8 @@ impl CudaEngine {
         self.affine = Affine::of(normalize);
     }
 
-    pub(crate) fn freeze_features(&mut self, frozen: bool) {
-        self.network.freeze_features(frozen);
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
+        Ok(self.network.freeze_features(frozen)?)
     }
 
     /// The card, its arithmetic, in words.
@@ -121,7 +125,8 @@ impl CudaEngine {
 
     /// Bytes of the card that this engine holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.network.bytes() + self.feed.bytes() + self.scores.bytes()
+        let own = self.scores.bytes() + self.logits.bytes();
+        self.network.bytes() + self.feed.bytes() + own
     }
 
     pub(crate) fn gpu(&self) -> &Rc<Gpu> {
@@ -264,11 +269,11 @@ impl CudaEngine {
         self.network.forward(&self.feed, staged, &self.affine, None)
     }
 
-    fn read_logits(&self, rows: usize) -> Result<Vec<f32>, CudaError> {
+    fn read_logits(&mut self, rows: usize) -> Result<Vec<f32>, CudaError> {
         let logits = self.network.logits(rows);
-        let mut wide = self.gpu.buffer(Element::F32, logits.len)?;
-        self.gpu.cast(logits, wide.view_mut())?;
-        wide.read(logits.len)
+        let len = logits.len;
+        self.gpu.cast(logits, self.logits.view_mut().head(len))?;
+        self.logits.read(len)
     }
 
     pub(crate) fn host(&mut self) -> Result<(&Model, &Sgd), TrainError> {

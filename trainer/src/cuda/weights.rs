@@ -50,6 +50,17 @@ impl Weight {
         padded.unwrap_or(&mut moving.gradient).view_mut()
     }
 
+    /// Fills the gradient with 0, where there is one.
+    pub(super) fn clear_gradient(&mut self) -> Result<(), CudaError> {
+        let Some(moving) = &mut self.training else {
+            return Ok(());
+        };
+        if let Some(padded) = &mut moving.padded {
+            padded.clear()?;
+        }
+        moving.gradient.clear()
+    }
+
     /// Bytes on the card.
     pub(super) fn bytes(&self) -> usize {
         let training = self.training.iter().flat_map(|m| {

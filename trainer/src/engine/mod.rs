@@ -96,9 +96,15 @@ impl Engine {
     }
 
     /// Leaves out the backward pass of the convolutions, or takes it up again.
-    pub(crate) fn freeze_features(&mut self, frozen: bool) {
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
         match self {
-            Self::Cpu(engine) => engine.model.freeze_features(frozen),
+            Self::Cpu(engine) => {
+                engine.model.freeze_features(frozen);
+                Ok(())
+            }
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.freeze_features(frozen),
         }

@@ -151,7 +151,7 @@ fn engine(
     let frozen = all_features_frozen(recipe, &model);
     let sgd = sgd.unwrap_or_else(|| Sgd::new(&model, recipe.sgd));
     let mut engine = Engine::new(options.compute, model, sgd, recipe.batch_size)?;
-    engine.freeze_features(frozen);
+    engine.freeze_features(frozen)?;
     Ok(engine)
 }
 

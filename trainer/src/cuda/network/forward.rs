@@ -1,6 +1,6 @@
 //! The forward pass.
 
-use super::Network;
+use super::{Network, planned};
 use crate::cuda::error::CudaError;
 use crate::cuda::feed::{Feed, Staged};
 use crate::cuda::kernels::Affine;
@@ -25,7 +25,7 @@ impl Network {
     ) -> Result<(), CudaError> {
         let rows = batch.rows;
         assert!(rows > 0 && rows <= self.capacity, "{rows} images");
-        self.plan(rows)?;
+        self.plan(rows, dropout.is_some())?;
         let images = feed.images(batch);
         let len = rows * self.canvas.len();
         let canvas = self.input.view_mut().head(len);
@@ -57,7 +57,6 @@ impl Network {
         mask: Option<MaskKey>,
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
-        let training = self.training.is_some();
         let layer = &self.layers[index];
         let len = rows * layer.output_len();
         let (before, rest) = self.outputs.split_at_mut(index);
@@ -71,7 +70,7 @@ impl Network {
         let gpu = &self.gpu;
         match layer {
             Layer::Conv(conv) => {
-                let plan = &self.plans[&(index, rows, training)];
+                let plan = planned(&self.plans, index, rows);
                 let [weight, bias] = &self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };

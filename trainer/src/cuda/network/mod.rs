@@ -24,6 +24,9 @@ const SEARCH_WORKSPACE: usize = 1 << 30;
 /// The share of the free memory that the search for algorithms may take.
 const SEARCH_SHARE: usize = 4;
 
+/// The plans of the convolutions by layer, number of rows, and whether they have a backward pass.
+type Plans = HashMap<(usize, usize, bool), Plan>;
+
 /// A network on a card, for batches of at most `capacity` images.
 pub(crate) struct Network {
     gpu: Rc<Gpu>,
@@ -41,7 +44,7 @@ pub(crate) struct Network {
     workspace: Buffer,
     /// Whether the workspace has its size.
     settled: bool,
-    plans: HashMap<(usize, usize, bool), Plan>,
+    plans: Plans,
     /// Partial sums of bias gradients, of losses, and of norms.
     scratch: Buffer,
     training: Option<Training>,
@@ -112,9 +115,14 @@ impl Network {
         self.capacity
     }
 
-    /// Leaves out the backward pass of the convolutions, or takes it up again.
-    pub(crate) fn freeze_features(&mut self, frozen: bool) {
+    /// Leaves out the backward pass of the convolutions, whose gradients then stay 0, or takes it up
+    /// again.
+    ///
+    /// # Errors
+    /// What the card reports.
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         self.frozen = frozen;
+        self.weights.iter_mut().try_for_each(Weight::clear_gradient)
     }
 
     /// Bytes of all that the network holds on the card.
@@ -176,15 +184,17 @@ impl Network {
         parameter(&self.layers, index)
     }
 
-    /// Makes sure that every convolution has a plan for `rows` rows.
-    fn plan(&mut self, rows: usize) -> Result<(), CudaError> {
-        let training = self.training.is_some();
+    /// Makes sure that every convolution has a plan for `rows` rows, with its backward pass if it is
+    /// `training`. A search writes to what it tries: frozen layers have none, so that their gradients
+    /// stay 0.
+    fn plan(&mut self, rows: usize, training: bool) -> Result<(), CudaError> {
+        let backward = training && !self.frozen;
         for index in 0..self.layers.len() {
-            if matches!(self.layers[index], Layer::Conv(_))
-                && !self.plans.contains_key(&(index, rows, training))
-            {
-                let plan = self.make_plan(index, rows)?;
-                self.plans.insert((index, rows, training), plan);
+            let planned = |backward| self.plans.contains_key(&(index, rows, backward));
+            let is_conv = matches!(self.layers[index], Layer::Conv(_));
+            if is_conv && !planned(true) && (backward || !planned(false)) {
+                let plan = self.make_plan(index, rows, backward)?;
+                self.plans.insert((index, rows, backward), plan);
             }
         }
         if !self.settled && training {
@@ -197,7 +207,7 @@ impl Network {
         Ok(())
     }
 
-    fn make_plan(&mut self, index: usize, rows: usize) -> Result<Plan, CudaError> {
+    fn make_plan(&mut self, index: usize, rows: usize, backward: bool) -> Result<Plan, CudaError> {
         let Layer::Conv(conv) = &self.layers[index] else {
             unreachable!("asked for convolutions alone")
         };
@@ -210,7 +220,7 @@ impl Network {
         // The copy of the weights and the memory of their gradient are of one parameter.
         let weight = own.copy.as_ref().unwrap_or(&own.master).view();
         let backward = match (&mut self.training, &mut own.training) {
-            (Some(training), Some(moving)) => Some(BackwardTrial {
+            (Some(training), Some(moving)) if backward => Some(BackwardTrial {
                 output_gradient: training.current.view().head(geometry.output_len()),
                 input_gradient: (index > 0)
                     .then(|| training.next.view_mut().head(geometry.input_len())),
@@ -284,6 +294,12 @@ impl Network {
         });
         Ok(())
     }
+}
+
+/// The plan of a convolution for a forward pass: the one with a backward pass where there is one.
+fn planned(plans: &Plans, index: usize, rows: usize) -> &Plan {
+    let both = plans.get(&(index, rows, true));
+    both.unwrap_or_else(|| &plans[&(index, rows, false)])
 }
 
 /// The number of the first parameter of layer `index`: two for each layer with parameters before it.
