@@ -2,7 +2,7 @@
 //! so that a build without CUDA can ask too.
 //!
 //! Contract: every symbol is called with the type that NVIDIA's headers give it (`cuda.h`,
-//! `cublas_api.h`, `cudnn_graph.h`, `curand.h`), and no symbol outlives its library.
+//! `cublas_api.h`, `cudnn_graph.h`, `curand.h`, `cuda_runtime_api.h`, `nvrtc.h`), and no symbol outlives its library.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -41,7 +41,7 @@ struct Known {
     version: fn(&Library) -> Option<String>,
 }
 
-const LIBRARIES: [Known; 4] = [
+const LIBRARIES: [Known; 5] = [
     Known {
         name: "cuBLAS",
         files: &["libcublas.so.13", "libcublas.so.12"],
@@ -56,6 +56,11 @@ const LIBRARIES: [Known; 4] = [
         name: "cuRAND",
         files: &["libcurand.so.10"],
         version: curand_version,
+    },
+    Known {
+        name: "cudart",
+        files: &["libcudart.so.13", "libcudart.so.12"],
+        version: runtime_version,
     },
     Known {
         name: "NVRTC",
@@ -119,6 +124,16 @@ fn curand_version(library: &Library) -> Option<String> {
             version % 100
         )
     })
+}
+
+fn runtime_version(library: &Library) -> Option<String> {
+    type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
+    // SAFETY: `cudaRuntimeGetVersion(int *)`.
+    let get: Symbol<'_, Get> = unsafe { library.get(b"cudaRuntimeGetVersion\0") }.ok()?;
+    let mut version = 0;
+    // SAFETY: the pointer is to an `int`.
+    let answer = unsafe { get(&raw mut version) };
+    (answer == 0).then(|| format!("{}.{}", version / 1000, version % 1000 / 10))
 }
 
 fn nvrtc_version(library: &Library) -> Option<String> {

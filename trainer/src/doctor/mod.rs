@@ -303,7 +303,7 @@ mod tests {
         assert!(found.threads > 0);
         assert!(found.can_train || found.cuda_build);
         let json = serde_json::to_value(&found).unwrap();
-        assert_eq!(json["libraries"].as_array().unwrap().len(), 4);
+        assert_eq!(json["libraries"].as_array().unwrap().len(), 5);
         assert!(found.to_string().contains("verdict"));
     }
 

@@ -103,9 +103,10 @@ fn networks() -> Vec<(&'static str, ModelConfig)> {
         ("alexnet-owt", narrow(ModelConfig::alexnet_owt())),
         ("alexnet, tanh, one column, 99x99", narrow(tanh)),
     ];
-    if let Ok(setup) = Setup::open("net145-approx") {
-        all.push(("net145-approx", narrow(setup.model)));
-    }
+    let net145 = ["net145", "net145-approx"].map(Setup::open);
+    let net145 = net145.into_iter().find_map(Result::ok);
+    let net145 = net145.expect("one of the two names is known");
+    all.push(("net 145", narrow(net145.model)));
     all
 }
 
