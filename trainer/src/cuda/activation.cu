@@ -22,7 +22,7 @@ __device__ void bias_activation(T *values, const float *bias, u64 n, u32 channel
     for (u64 i = first(); i < n; i += stride()) {
         float x = load(values, i);
         if (bias != nullptr) {
-            x = x + bias[i % channels];
+            x = x + bias[(u32)i % channels];
         }
         store(values, i, activate(x, function));
     }

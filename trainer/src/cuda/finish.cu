@@ -13,9 +13,11 @@ __device__ void finish(const u8 *images, const float *shifts, T *out, float s0, 
     constexpr u32 MOST = 16 / sizeof(T);
     const u64 pixels = (u64)rows * out_height * out_width;
     for (u64 pixel = first(); pixel < pixels; pixel += stride()) {
-        const u32 x = pixel % out_width;
-        const u32 y = pixel / out_width % out_height;
-        const u64 row = pixel / ((u64)out_width * out_height);
+        // 32 bits hold the number of a pixel (see kernels.md), and divide faster.
+        const u32 at = pixel, line = at / out_width;
+        const u32 x = at - line * out_width;
+        const u32 y = line % out_height;
+        const u64 row = line / out_height;
         float values[3] = {0.0f, 0.0f, 0.0f};
         if (x >= before && x - before < width && y >= before && y - before < height) {
             const u8 *bytes = images + ((row * height + (y - before)) * width + (x - before)) * 3;

@@ -24,12 +24,14 @@ const CAPABILITY: (i32, i32) = (7, 5);
 const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 
 /// A card with the handles of its libraries.
+///
+/// The handles come first, so that they are closed while the context is open.
 pub(crate) struct Gpu {
-    pub(super) context: Arc<CudaContext>,
-    pub(super) stream: Arc<CudaStream>,
-    pub(super) kernels: Kernels,
-    pub(super) blas: CudaBlas,
     pub(super) dnn: DnnHandle,
+    pub(super) blas: CudaBlas,
+    pub(super) kernels: Kernels,
+    pub(super) stream: Arc<CudaStream>,
+    pub(super) context: Arc<CudaContext>,
     pub(super) precision: Precision,
     pub(super) deterministic: bool,
 }

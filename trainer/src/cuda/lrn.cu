@@ -18,7 +18,7 @@ __device__ inline float scale_at(const T *pixel, u32 channels, u32 c, u32 half, 
 template <class T>
 __device__ void lrn(const T *in, T *out, u64 n, u32 channels, u32 size, float k, float scale, float beta) {
     for (u64 i = first(); i < n; i += stride()) {
-        const u32 c = i % channels;
+        const u32 c = (u32)i % channels;
         const T *pixel = in + (i - c);
         const float s = scale_at(pixel, channels, c, size / 2, k, scale);
         store(out, i, load(in, i) * powers(s, beta).scaled);
@@ -31,7 +31,7 @@ __device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient,
     const u32 half = size / 2;
     const float factor = -2.0f * scale * beta;
     for (u64 i = first(); i < n; i += stride()) {
-        const u32 c = i % channels;
+        const u32 c = (u32)i % channels;
         const T *pixel = in + (i - c);
         const T *gradients = out_gradient + (i - c);
         const u32 from = c < half ? 0 : c - half;

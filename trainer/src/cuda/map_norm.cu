@@ -27,8 +27,8 @@ template <class T> __device__ inline float scale_at(const T *image, const Map &m
 template <class T> __device__ void map_norm(const T *in, T *out, u32 rows, const Map &m, float beta) {
     const u64 len = (u64)m.height * m.width * m.channels;
     for (u64 i = first(); i < rows * len; i += stride()) {
-        const u32 c = i % m.channels, x = i / m.channels % m.width;
-        const u32 y = i / ((u64)m.channels * m.width) % m.height;
+        const u32 pixel = (u32)i / m.channels, c = (u32)i - pixel * m.channels;
+        const u32 x = pixel % m.width, y = pixel / m.width % m.height;
         const T *image = in + i / len * len;
         store(out, i, load(in, i) * powers(scale_at(image, m, y, x, c), beta).scaled);
     }
@@ -40,8 +40,8 @@ __device__ void map_norm_backward(const T *in, const T *out_gradient, T *in_grad
     const u64 len = (u64)m.height * m.width * m.channels;
     const float factor = -2.0f * m.scale * beta;
     for (u64 i = first(); i < rows * len; i += stride()) {
-        const u32 c = i % m.channels, x = i / m.channels % m.width;
-        const u32 y = i / ((u64)m.channels * m.width) % m.height;
+        const u32 pixel = (u32)i / m.channels, c = (u32)i - pixel * m.channels;
+        const u32 x = pixel % m.width, y = pixel / m.width % m.height;
         const u64 begin = i / len * len;
         const T *image = in + begin, *gradients = out_gradient + begin;
         const u32 top = y < m.half ? 0 : y - m.half, left = x < m.half ? 0 : x - m.half;

@@ -7,10 +7,11 @@ __device__ void max_pool(const T *in, T *out, u8 *winners, u32 rows, u32 height,
                          u32 kernel, u32 step, u32 out_height, u32 out_width) {
     const u64 n = (u64)rows * out_height * out_width * channels;
     for (u64 i = first(); i < n; i += stride()) {
-        const u32 c = i % channels;
-        const u64 pixel = i / channels;
-        const u32 x = pixel % out_width, y = pixel / out_width % out_height;
-        const u64 row = pixel / ((u64)out_width * out_height);
+        // 32 bits hold the number of a value (see kernels.md), and divide faster.
+        const u32 pixel = (u32)i / channels, c = (u32)i - pixel * channels;
+        const u32 line = pixel / out_width, x = pixel - line * out_width;
+        const u32 y = line % out_height;
+        const u64 row = line / out_height;
         const u64 corner = ((row * height + (u64)y * step) * width + (u64)x * step) * channels + c;
         float best = -INFINITY;
         u32 place = 0;
@@ -34,10 +35,10 @@ __device__ void max_pool_backward(const u8 *winners, const T *out_gradient, T *i
                                   u32 out_height, u32 out_width) {
     const u64 n = (u64)rows * height * width * channels;
     for (u64 i = first(); i < n; i += stride()) {
-        const u32 c = i % channels;
-        const u64 pixel = i / channels;
-        const u32 x = pixel % width, y = pixel / width % height;
-        const u64 row = pixel / ((u64)width * height);
+        const u32 pixel = (u32)i / channels, c = (u32)i - pixel * channels;
+        const u32 line = pixel / width, x = pixel - line * width;
+        const u32 y = line % height;
+        const u64 row = line / height;
         // Windows whose first row is at most y and whose last is at least y.
         const u32 top = y < kernel ? 0 : (y - kernel) / step + 1;
         const u32 left = x < kernel ? 0 : (x - kernel) / step + 1;

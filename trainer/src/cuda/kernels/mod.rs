@@ -165,7 +165,11 @@ fn count(count: usize) -> Argument {
 }
 
 /// Blocks for `values` values, a thread for each or a stride.
+///
+/// # Panics
+/// If the kernels' 32 bits do not hold their numbers: ten thousand images and more at once.
 fn blocks(values: usize) -> u32 {
+    assert!(u32::try_from(values).is_ok(), "{values} values at once");
     (values as u64).div_ceil(u64::from(BLOCK)).clamp(1, BLOCKS) as u32
 }
 
