@@ -214,3 +214,29 @@ impl Gpu {
 fn check(view: View<'_>, element: Element, len: usize) {
     assert_eq!((view.element, view.len), (element, len));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, SOURCES};
+
+    #[test]
+    fn a_block_has_the_headers_threads() {
+        let header = include_str!("../kernels.cuh");
+        assert!(header.contains(&format!("constexpr u32 BLOCK = {BLOCK};")));
+    }
+
+    #[test]
+    fn every_kernel_is_in_its_ptx() {
+        for source in SOURCES {
+            let entry = |name: &str| {
+                let entry = format!(".visible .entry {name}(");
+                assert!(source.ptx.contains(&entry), "{name}");
+            };
+            source.plain.iter().for_each(|name| entry(name));
+            for name in source.typed {
+                entry(&format!("{name}_f32"));
+                entry(&format!("{name}_bf16"));
+            }
+        }
+    }
+}
