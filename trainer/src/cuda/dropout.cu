@@ -26,14 +26,23 @@ __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 key0, u32 key
 
 template <class T>
 __device__ void dropout(const T *in, T *out, u64 n, u32 threshold, float scale, u32 key0, u32 key1, u32 layer) {
+    const bool packs = on_bound<4>(in) && on_bound<4>(out);
     const u64 blocks = (n + 3) / 4;
     for (u64 block = first(); block < blocks; block += stride()) {
         const Words words = philox((u32)block, (u32)(block >> 32), layer, STREAM, key0, key1);
-        for (u32 j = 0; j < 4; j++) {
-            const u64 i = block * 4 + j;
-            if (i < n) {
-                store(out, i, words.w[j] >= threshold ? load(in, i) * scale : 0.0f);
+        const u64 at = block * 4;
+        if (packs && at + 4 <= n) {
+            float x[4];
+            load_pack<4>(in + at, x);
+#pragma unroll
+            for (u32 j = 0; j < 4; j++) {
+                x[j] = words.w[j] >= threshold ? x[j] * scale : 0.0f;
             }
+            store_pack<4>(out + at, x);
+            continue;
+        }
+        for (u32 j = 0; j < 4 && at + j < n; j++) {
+            store(out, at + j, words.w[j] >= threshold ? load(in, at + j) * scale : 0.0f);
         }
     }
 }

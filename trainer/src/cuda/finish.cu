@@ -2,20 +2,16 @@
 // in the added channels. A byte times the scale plus the offset, with two roundings, as in the loader.
 #include "kernels.cuh"
 
-struct alignas(16) Pack {
-    u32 words[4];
-};
-
 template <class T>
 __device__ void finish(const u8 *images, const float *shifts, T *out, float s0, float s1, float s2,
                        double o0, double o1, double o2, u32 rows, u32 height, u32 width, u32 before,
                        u32 out_height, u32 out_width, u32 channels) {
-    constexpr u32 MOST = 16 / sizeof(T);
+    constexpr u32 N = Few<T>::LEN;
+    const bool packs = channels == N && on_bound<N>(out);
     const u64 pixels = (u64)rows * out_height * out_width;
     for (u64 pixel = first(); pixel < pixels; pixel += stride()) {
         // 32 bits hold the number of a pixel (see kernels.md), and divide faster.
-        const u32 at = pixel, line = at / out_width;
-        const u32 x = at - line * out_width;
+        const u32 at = (u32)pixel, line = at / out_width, x = at - line * out_width;
         const u32 y = line % out_height;
         const u64 row = line / out_height;
         float values[3] = {0.0f, 0.0f, 0.0f};
@@ -27,17 +23,9 @@ __device__ void finish(const u8 *images, const float *shifts, T *out, float s0, 
             values[2] = (float)bytes[2] * s2 + (float)(o2 + (double)shift[2]);
         }
         T *target = out + pixel * channels;
-        if (channels == MOST) {
-            // One store of 16 bytes.
-            union {
-                Pack pack;
-                T values[MOST];
-            } whole;
-            whole.pack = Pack{{0, 0, 0, 0}};
-            for (u32 c = 0; c < 3; c++) {
-                store(whole.values, c, values[c]);
-            }
-            *reinterpret_cast<Pack *>(target) = whole.pack;
+        if (packs) {
+            float whole[N] = {values[0], values[1], values[2]};
+            store_pack<N>(target, whole);
         } else {
             for (u32 c = 0; c < channels; c++) {
                 store(target, c, c < 3 ? values[c] : 0.0f);

@@ -26,6 +26,44 @@ __device__ inline void store(bf16 *values, u64 i, float value) {
 __device__ inline u64 first() { return (u64)blockIdx.x * BLOCK + threadIdx.x; }
 __device__ inline u64 stride() { return (u64)gridDim.x * BLOCK; }
 
+// Values that are moved at once: 16 bytes of them, or as many as others that are.
+template <class T> struct Few {
+    static constexpr u32 LEN = 16 / sizeof(T);
+};
+
+template <class T, u32 N> struct alignas(sizeof(T) * N) Pack {
+    u32 words[sizeof(T) * N / 4];
+};
+
+// Whether packs of N values may be read or written from here on.
+template <u32 N, class T> __device__ inline bool on_bound(const T *values) {
+    return reinterpret_cast<u64>(values) % (sizeof(T) * N) == 0;
+}
+
+template <u32 N, class T> __device__ inline void load_pack(const T *from, float (&values)[N]) {
+    const Pack<T, N> pack = *reinterpret_cast<const Pack<T, N> *>(from);
+    T raw[N];
+    memcpy(raw, &pack, sizeof pack);
+#pragma unroll
+    for (u32 j = 0; j < N; j++) {
+        values[j] = load(raw, j);
+    }
+}
+
+template <u32 N, class T> __device__ inline void store_pack(T *to, const float (&values)[N]) {
+    T raw[N];
+#pragma unroll
+    for (u32 j = 0; j < N; j++) {
+        store(raw, j, values[j]);
+    }
+    Pack<T, N> pack;
+    memcpy(&pack, raw, sizeof pack);
+    *reinterpret_cast<Pack<T, N> *>(to) = pack;
+}
+
+// Whether rows of `channels` values are a whole number of packs each.
+template <u32 N> __device__ inline bool whole_packs(u32 channels) { return channels % N == 0; }
+
 // The sum of one value of each thread, in an order that is always the same; every thread gets it.
 __device__ inline double block_sum(double value, double *shared) {
     const u32 thread = threadIdx.x;

@@ -15,8 +15,81 @@ __device__ inline float scale_at(const T *pixel, u32 channels, u32 c, u32 half, 
     return k + scale * sum;
 }
 
+// Five channels, whole packs: a thread has N channels of a pixel and reads the packs beside them too,
+// which its neighbours have brought into the cache. Values beyond both ends are zeros.
+template <class T, u32 N>
+__device__ inline void three_packs(const T *at, u32 channel, u32 channels, float (&values)[3 * N]) {
+    float pack[N];
+#pragma unroll
+    for (u32 part = 0; part < 3; part++) {
+        const bool outside = part == 0 ? channel == 0 : part == 2 && channel + N == channels;
+        if (!outside) {
+            load_pack<N>(at + (i64)part * N - N, pack);
+        }
+#pragma unroll
+        for (u32 j = 0; j < N; j++) {
+            values[part * N + j] = outside ? 0.0f : pack[j];
+        }
+    }
+}
+
+// The scale at place `i` of three packs.
+template <u32 LEN>
+__device__ inline float scale_of_five(const float (&x)[LEN], u32 i, float k, float scale) {
+    return k + scale * (x[i - 2] * x[i - 2] + x[i - 1] * x[i - 1] + x[i] * x[i] + x[i + 1] * x[i + 1] +
+                        x[i + 2] * x[i + 2]);
+}
+
+template <class T>
+__device__ void lrn_of_five(const T *in, T *out, u64 n, u32 channels, float k, float scale, float beta) {
+    constexpr u32 N = Few<T>::LEN;
+    for (u64 i = first(); i < n / N; i += stride()) {
+        const u32 channel = (u32)i % (channels / N) * N;
+        float x[3 * N], y[N];
+        three_packs<T, N>(in + i * N, channel, channels, x);
+#pragma unroll
+        for (u32 j = 0; j < N; j++) {
+            y[j] = x[N + j] * powers(scale_of_five(x, N + j, k, scale), beta).scaled;
+        }
+        store_pack<N>(out + i * N, y);
+    }
+}
+
+template <class T>
+__device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels,
+                                     float k, float scale, float beta) {
+    constexpr u32 N = Few<T>::LEN;
+    const float factor = -2.0f * scale * beta;
+    for (u64 i = first(); i < n / N; i += stride()) {
+        const u32 channel = (u32)i % (channels / N) * N;
+        float x[3 * N], dy[3 * N];
+        three_packs<T, N>(in + i * N, channel, channels, x);
+        three_packs<T, N>(out_gradient + i * N, channel, channels, dy);
+        // dy s^-beta, and dy y / s, of the thread's channels and two on each side.
+        float power[N + 4], ratio[N + 4], dx[N];
+#pragma unroll
+        for (u32 j = 0; j < N + 4; j++) {
+            const u32 at = N - 2 + j;
+            const Powers p = powers(scale_of_five(x, at, k, scale), beta);
+            power[j] = dy[at] * p.scaled;
+            ratio[j] = power[j] * x[at] * p.inverse;
+        }
+#pragma unroll
+        for (u32 j = 0; j < N; j++) {
+            const float sum = ratio[j] + ratio[j + 1] + ratio[j + 2] + ratio[j + 3] + ratio[j + 4];
+            dx[j] = power[j + 2] + factor * sum * x[N + j];
+        }
+        store_pack<N>(in_gradient + i * N, dx);
+    }
+}
+
 template <class T>
 __device__ void lrn(const T *in, T *out, u64 n, u32 channels, u32 size, float k, float scale, float beta) {
+    constexpr u32 N = Few<T>::LEN;
+    if (size == 5 && whole_packs<N>(channels) && on_bound<N>(in) && on_bound<N>(out)) {
+        lrn_of_five<T>(in, out, n, channels, k, scale, beta);
+        return;
+    }
     for (u64 i = first(); i < n; i += stride()) {
         const u32 c = (u32)i % channels;
         const T *pixel = in + (i - c);
@@ -28,6 +101,12 @@ __device__ void lrn(const T *in, T *out, u64 n, u32 channels, u32 size, float k,
 template <class T>
 __device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels,
                              u32 size, float k, float scale, float beta) {
+    constexpr u32 N = Few<T>::LEN;
+    if (size == 5 && whole_packs<N>(channels) && on_bound<N>(in) && on_bound<N>(out_gradient) &&
+        on_bound<N>(in_gradient)) {
+        lrn_of_five_backward<T>(in, out_gradient, in_gradient, n, channels, k, scale, beta);
+        return;
+    }
     const u32 half = size / 2;
     const float factor = -2.0f * scale * beta;
     for (u64 i = first(); i < n; i += stride()) {

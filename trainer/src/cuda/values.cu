@@ -27,7 +27,23 @@ template <class T> __device__ void narrow(const T *in, float *out, u64 pixels, u
 }
 
 template <class T> __device__ void add_scaled(const T *in, float *sum, float share, u32 begins, u64 n) {
-    for (u64 i = first(); i < n; i += stride()) {
+    u64 done = 0;
+    if (on_bound<4>(in) && on_bound<4>(sum)) {
+        done = n - n % 4;
+        for (u64 i = first() * 4; i < done; i += stride() * 4) {
+            float x[4], s[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+            load_pack<4>(in + i, x);
+            if (!begins) {
+                load_pack<4>(sum + i, s);
+            }
+#pragma unroll
+            for (u32 j = 0; j < 4; j++) {
+                s[j] = s[j] + share * x[j];
+            }
+            store_pack<4>(sum + i, s);
+        }
+    }
+    for (u64 i = done + first(); i < n; i += stride()) {
         sum[i] = (begins ? 0.0f : sum[i]) + share * load(in, i);
     }
 }

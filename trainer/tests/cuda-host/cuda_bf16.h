@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+using std::memcpy;
+
 #define __global__
 #define __device__
 // Blocks run one after the other, so one copy serves them all.

@@ -31,8 +31,9 @@ pub(crate) use values::Channels;
 /// Threads of a block, as the kernels' header has it.
 const BLOCK: u32 = 256;
 
-/// Blocks of a kernel that strides over its values: enough for any card.
-const BLOCKS: u64 = 1 << 16;
+/// Blocks of a kernel that strides over its values: twice what the largest cards run at once, since
+/// blocks that come later only cost their start.
+const BLOCKS: u64 = 1 << 12;
 
 /// A source file's name, its PTX, and the kernels in it: without a suffix, and with one for each type.
 struct Source {
