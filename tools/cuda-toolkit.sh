@@ -11,19 +11,30 @@ wheels=(
   'nvidia-cublas<13.2' nvidia-curand==10.4.0.35 'nvidia-cudnn-cu13<9.20'
 )
 
+for program in python3 cc; do
+  if ! command -v "$program" >/dev/null; then
+    echo "$program is missing: the toolkit is laid out with Python's pip and a C compiler" >&2
+    exit 1
+  fi
+done
+
 mkdir -p "${1:?usage: cuda-toolkit.sh FOLDER}"
 root=$(cd "$1" && pwd)
 if [ -f "$root/env.sh" ]; then
   exit 0
 fi
 
-python3 -m venv "$root/wheels"
+# What an interrupted run left is gone over again.
+if ! python3 -m venv "$root/wheels"; then
+  echo "python3 cannot make a virtual environment: install its venv module (python3-venv)" >&2
+  exit 1
+fi
 "$root/wheels/bin/pip" install --quiet --disable-pip-version-check --no-deps "${wheels[@]}"
 packages=$(echo "$root"/wheels/lib/python3*/site-packages/nvidia)
 
 # The toolkit's own folders (bin, include, nvvm), and cuDNN's headers beside them.
-cp -rs "$packages/cu13/." "$root/"
-cp -rs "$packages/cudnn/include/." "$root/include/"
+cp -rsf "$packages/cu13/." "$root/"
+cp -rsf "$packages/cudnn/include/." "$root/include/"
 
 # The linker looks for names without a version.
 mkdir -p "$root/lib64"
