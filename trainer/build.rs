@@ -62,7 +62,8 @@ fn main() {
             ),
             Err(error) => panic!(
                 "cannot run {}: {error}; building with the feature `cuda` needs the CUDA toolkit: put \
-                 nvcc into PATH, or set CUDA_HOME",
+                 nvcc into PATH, or set CUDA_HOME; tools/cuda-toolkit.sh lays one out for a machine \
+                 without a card",
                 nvcc.display()
             ),
         }

@@ -8,7 +8,8 @@
 
 thread_local Place threadIdx, blockIdx;
 Place gridDim;
-void __syncthreads() { block_barrier->arrive_and_wait(); }
+Block block;
+void __syncthreads() { block.wait(); }
 
 void image_kernels();
 void norm_kernels();
