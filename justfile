@@ -31,6 +31,18 @@ ablations shards:
 events run python="python3":
     {{python}} tests/reference/read_events.py {{run}}
 
+# All that can be known of the CUDA build without a card.
+cuda:
+    .ci/cuda
+
+# The CUDA kernels on the host, against their definitions: plain, thread, address, or all three.
+cuda-host *kinds:
+    trainer/tests/cuda-host/run.sh {{kinds}}
+
+# A card against the CPU, and its speed, with a program built with the feature `cuda`.
+gpu-check shards train="target/release/train":
+    tools/gpu-check.sh {{train}} {{shards}}
+
 # The demo: makes its own images, shards and network.
 demo:
     cargo run --release --bin train -- demo

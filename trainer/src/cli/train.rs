@@ -10,7 +10,7 @@ use shardmill_trainer::{
     train,
 };
 
-use super::device::DeviceArg;
+use super::device::DeviceArgs;
 use super::eval::ViewsArg;
 use super::model::ModelArgs;
 use super::recipe;
@@ -35,9 +35,8 @@ pub(crate) struct TrainArgs {
     /// Seed of weights, order, augmentation and dropout [default: 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceArg,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Loader threads; they do not change the result [default: 1]
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
@@ -130,7 +129,6 @@ struct PaceArgs {
 
 impl TrainArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        self.device.check()?;
         let options = self.options()?;
         super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
@@ -156,6 +154,7 @@ impl TrainArgs {
             options.recipe.scale = stored.recipe.scale;
             options.init = Some(init.clone());
         }
+        options.compute = self.device.compute()?;
         options.seed = self.seed.unwrap_or(options.seed);
         let mut base = Setup {
             recipe: options.recipe,

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Lays out what building with the feature `cuda` needs, for a machine without it: nvcc, headers and
+# libraries of CUDA 13.0 and cuDNN 9 from NVIDIA's Python wheels, and a libcuda that has names alone and
+# serves the linker. Nothing in it can run a kernel. Needs python3 with venv, and a C compiler.
+# Usage: tools/cuda-toolkit.sh FOLDER, then `source FOLDER/env.sh`. A complete folder is left as it is.
+set -euo pipefail
+
+wheels=(
+  nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88
+  nvidia-cuda-runtime==13.0.96 nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-cccl==13.0.85
+  'nvidia-cublas<13.2' nvidia-curand==10.4.0.35 'nvidia-cudnn-cu13<9.20'
+)
+
+for program in python3 cc; do
+  if ! command -v "$program" >/dev/null; then
+    echo "$program is missing: the toolkit is laid out with Python's pip and a C compiler" >&2
+    exit 1
+  fi
+done
+
+mkdir -p "${1:?usage: cuda-toolkit.sh FOLDER}"
+root=$(cd "$1" && pwd)
+if [ -f "$root/env.sh" ]; then
+  exit 0
+fi
+
+# What an interrupted run left is gone over again.
+if ! python3 -m venv "$root/wheels"; then
+  echo "python3 cannot make a virtual environment: install its venv module (python3-venv)" >&2
+  exit 1
+fi
+"$root/wheels/bin/pip" install --quiet --disable-pip-version-check --no-deps "${wheels[@]}"
+packages=$(echo "$root"/wheels/lib/python3*/site-packages/nvidia)
+
+# The toolkit's own folders (bin, include, nvvm), and cuDNN's headers beside them.
+cp -rsf "$packages/cu13/." "$root/"
+cp -rsf "$packages/cudnn/include/." "$root/include/"
+
+# The linker looks for names without a version.
+mkdir -p "$root/lib64"
+for library in "$packages"/cu13/lib/*.so* "$packages"/cudnn/lib/*.so*; do
+  name=$(basename "$library")
+  ln -sf "$library" "$root/lib64/$name"
+  ln -sf "$library" "$root/lib64/${name%%.so*}.so"
+done
+
+# Every function of the driver's headers, with the suffixes that the headers add by macros.
+stub=$root/libcuda.c
+cat "$root"/include/cuda*.h | tr '\n' ' ' | grep -oE 'CUDAAPI[[:space:]]+cu[A-Z][A-Za-z0-9_]*' |
+  awk '{ n = $2; for (i = 1; i <= split("|_v2|_v3|_ptsz|_v2_ptsz", s, "|"); i++) print n s[i] }' |
+  sort -u | sed 's/.*/void &(void) {}/' >"$stub"
+cc -shared -fPIC -w -Wl,-soname,libcuda.so.1 -o "$root/lib64/libcuda.so" "$stub"
+
+cat >"$root/env.sh" <<END
+export CUDA_HOME='$root' CUDA_PATH='$root' CUDA_ROOT='$root'
+export CUDA_COMPUTE_CAP=\${CUDA_COMPUTE_CAP:-90}
+export PATH='$root/bin':\$PATH
+export LIBRARY_PATH='$root/lib64'\${LIBRARY_PATH:+:\$LIBRARY_PATH}
+END

@@ -1,0 +1,105 @@
+// Bias and activation in place, and the gradient of an activation's input from its output.
+#include "kernels.cuh"
+
+enum { NONE = 0, RELU = 1, TANH = 2, SIGMOID = 3 };
+
+__device__ inline float activate(float x, u32 function) {
+    switch (function) {
+    case RELU:
+        // NaN stays, so that a broken step shows in the loss.
+        return x < 0.0f ? 0.0f : x;
+    case TANH:
+        return tanhf(x);
+    case SIGMOID:
+        return 1.0f / (1.0f + expf(-x));
+    default:
+        return x;
+    }
+}
+
+__device__ inline float slope(float y, float g, u32 function) {
+    switch (function) {
+    case RELU:
+        return y > 0.0f ? g : 0.0f;
+    case TANH:
+        return g * (1.0f - y * y);
+    case SIGMOID:
+        return g * (y * (1.0f - y));
+    default:
+        return g;
+    }
+}
+
+template <u32 N> __device__ inline void add_bias(float (&x)[N], const float *bias) {
+#pragma unroll
+    for (u32 j = 0; j < N; j += 4) {
+        float b[4];
+        load_pack<4>(bias + j, b);
+#pragma unroll
+        for (u32 k = 0; k < 4; k++) {
+            x[j + k] = x[j + k] + b[k];
+        }
+    }
+}
+
+template <class T>
+__device__ void bias_activation(T *values, const float *bias, u64 n, u32 channels, u32 function) {
+    constexpr u32 N = Few<T>::LEN;
+    u64 done = 0;
+    // Without a bias rows do not matter, and what is left at the end goes one by one.
+    if (on_bound<N>(values) && on_bound<4>(bias) && (bias == nullptr || whole_packs<N>(channels))) {
+        done = n - n % N;
+        for (u64 i = first(); i < done / N; i += stride()) {
+            float x[N];
+            load_pack<N>(values + i * N, x);
+            if (bias != nullptr) {
+                add_bias<N>(x, bias + (u32)i % (channels / N) * N);
+            }
+#pragma unroll
+            for (u32 j = 0; j < N; j++) {
+                x[j] = activate(x[j], function);
+            }
+            store_pack<N>(values + i * N, x);
+        }
+    }
+    for (u64 i = done + first(); i < n; i += stride()) {
+        float x = load(values, i);
+        if (bias != nullptr) {
+            x = x + bias[(u32)i % channels];
+        }
+        store(values, i, activate(x, function));
+    }
+}
+
+template <class T> __device__ void activation_backward(const T *output, T *gradient, u64 n, u32 function) {
+    constexpr u32 N = Few<T>::LEN;
+    u64 done = 0;
+    if (on_bound<N>(output) && on_bound<N>(gradient)) {
+        done = n - n % N;
+        for (u64 i = first(); i < done / N; i += stride()) {
+            float y[N], g[N];
+            load_pack<N>(output + i * N, y);
+            load_pack<N>(gradient + i * N, g);
+#pragma unroll
+            for (u32 j = 0; j < N; j++) {
+                g[j] = slope(y[j], g[j], function);
+            }
+            store_pack<N>(gradient + i * N, g);
+        }
+    }
+    for (u64 i = done + first(); i < n; i += stride()) {
+        store(gradient, i, slope(load(output, i), load(gradient, i), function));
+    }
+}
+
+#define ACTIVATION(T, suffix)                                                                       \
+    extern "C" __global__ void bias_activation_##suffix(T *values, const float *bias, u64 n,        \
+                                                        u32 channels, u32 function) {               \
+        bias_activation<T>(values, bias, n, channels, function);                                    \
+    }                                                                                               \
+    extern "C" __global__ void activation_backward_##suffix(const T *output, T *gradient, u64 n,    \
+                                                            u32 function) {                         \
+        activation_backward<T>(output, gradient, n, function);                                      \
+    }
+ACTIVATION(float, f32)
+ACTIVATION(bf16, bf16)

@@ -1,0 +1,103 @@
+// Finishing of bytes, and pools.
+#include "check.h"
+#include "kernels.h"
+#include "launch.h"
+
+template <class T> static void finish() {
+    const u32 sizes[][5] = {{3, 7, 5, 0, 3}, {2, 9, 17, 2, 2}, {1, 1, 1, 0, 0}, {1, 4, 3, 1, 0}};
+    for (auto &[rows, height, width, before, after] : sizes) {
+        for (u32 channels : {3u, 4u, 8u}) {
+            for (size_t by : {0, 1}) {
+                const u32 high = height + before + after, across = width + before + after;
+                Placed<u8> bytes(rows * height * width * 3, by);
+                for (size_t i = 0; i < bytes.size(); i++) {
+                    bytes[i] = static_cast<u8>(i * 37);
+                }
+                auto shifts = numbers<float>(1, rows * 3);
+                const float scale[3] = {1.0f, 0.017f, 0.5f};
+                const double offset[3] = {-123.7, -2.1, 0.3};
+                // What the kernel leaves out is seen: it must write the zeros too.
+                Placed<T> found(static_cast<size_t>(rows) * high * across * channels, by, narrow_to<T>(9));
+                launch(2, 1, finish_of<T>(), bytes.data(), shifts.data(), found.data(), scale[0], scale[1],
+                       scale[2], offset[0], offset[1], offset[2], rows, height, width, before, high, across,
+                       channels);
+                std::vector<double> expected(found.size());
+                for (size_t i = 0; i < found.size(); i++) {
+                    const size_t c = i % channels, x = i / channels % across, y = i / channels / across % high;
+                    const size_t row = i / channels / across / high;
+                    if (c < 3 && x >= before && x < before + width && y >= before && y < before + height) {
+                        const u8 byte = bytes[((row * height + y - before) * width + x - before) * 3 + c];
+                        const float product = static_cast<float>(byte) * scale[c];
+                        const float sum = product + static_cast<float>(offset[c] + static_cast<double>(shifts[row * 3 + c]));
+                        expected[i] = nearest<T>(sum);
+                    }
+                }
+                // The loader's bits.
+                compare(named<T>("finish"), found, expected, 0);
+            }
+        }
+    }
+}
+
+template <class T> static void pool(u32 rows, u32 height, u32 width, u32 channels, u32 kernel, u32 step, size_t by) {
+    const u32 high = (height - kernel) / step + 1, across = (width - kernel) / step + 1;
+    auto in = numbers<T>(5, static_cast<size_t>(rows) * height * width * channels, by);
+    // Equal values: the first wins.
+    for (size_t i = 0; i < in.size(); i += 3) {
+        in[i] = narrow_to<T>(0.5f);
+    }
+    const size_t n = static_cast<size_t>(rows) * high * across * channels;
+    auto gradient = numbers<T>(6, n, by);
+    Placed<T> out(n, by), back(in.size(), by, narrow_to<T>(9));
+    Placed<u8> winners(n, by, 255);
+    launch(2, 1, max_pool_of<T>(), in.data(), out.data(), winners.data(), rows, height, width, channels,
+           kernel, step, high, across);
+    launch(2, 1, max_pool_backward_of<T>(), winners.data(), gradient.data(), back.data(), rows, height,
+           width, channels, kernel, step, high, across);
+    std::vector<double> largest(n), places(n), sums(in.size());
+    for (size_t i = 0; i < n; i++) {
+        const size_t c = i % channels, x = i / channels % across, y = i / channels / across % high;
+        const size_t row = i / channels / across / high;
+        double best = -INFINITY;
+        size_t from = 0;
+        for (size_t place = 0; place < kernel * kernel; place++) {
+            const size_t line = row * height + y * step + place / kernel;
+            const size_t at = (line * width + x * step + place % kernel) * channels + c;
+            if (wide(in[at]) > best) {
+                best = wide(in[at]);
+                places[i] = static_cast<double>(place);
+                from = at;
+            }
+        }
+        largest[i] = best;
+        sums[from] += wide(gradient[i]);
+    }
+    compare(named<T>("max_pool"), out, largest, 0);
+    compare(named<T>("max_pool"), winners, places, 0);
+    compare(named<T>("max_pool_backward"), back, sums, rounding<T>());
+}
+
+template <class T> static void pools() {
+    const u32 sizes[][6] = {{2, 7, 9, 5, 3, 2},  {1, 8, 6, 33, 2, 2}, {3, 3, 3, 1, 3, 2},
+                            {2, 7, 5, 24, 3, 2}, {1, 6, 9, 8, 2, 3},  {1, 5, 5, 16, 3, 1}};
+    for (auto &[rows, height, width, channels, kernel, step] : sizes) {
+        for (size_t by : {0, 1}) {
+            pool<T>(rows, height, width, channels, kernel, step, by);
+        }
+    }
+    for (u32 channels : {1u, 8u}) {
+        Placed<T> in(4 * channels, 0, narrow_to<T>(1)), out(channels, 0);
+        Placed<u8> winners(channels, 0);
+        in[2 * channels] = narrow_to<T>(NAN);
+        launch(1, 1, max_pool_of<T>(), in.data(), out.data(), winners.data(), 1u, 2u, 2u, channels, 2u, 2u, 1u, 1u);
+        const bool others = channels == 1 || (wide(out[1]) == 1 && winners[1] == 0);
+        expect(named<T>("max_pool"), "NaN wins", std::isnan(wide(out[0])) && winners[0] == 2 && others);
+    }
+}
+
+void image_kernels() {
+    finish<float>();
+    finish<bf16>();
+    pools<float>();
+    pools<bf16>();
+}
