@@ -156,7 +156,7 @@ fn fill_sample(
         plan.noise.as_ref(),
         plan.jitter.as_ref(),
         &epoch.philox,
-        draw.stream,
+        draw,
     );
     let crop = plan.policy.crop() as usize;
     let values = crop * crop * 3;

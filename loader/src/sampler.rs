@@ -19,6 +19,8 @@ pub(crate) struct Sampler {
     pub(crate) seed: u64,
     pub(crate) rank: u64,
     pub(crate) ranks: u64,
+    /// Consecutive places of an epoch that share a window and a reflection.
+    pub(crate) draw_every: u64,
     pub(crate) pattern: Option<Arc<Pattern>>,
 }
 
@@ -60,6 +62,7 @@ impl Sampler {
         };
         EpochOrder {
             samples: self.samples,
+            draw_every: self.draw_every,
             turns,
         }
     }
@@ -75,11 +78,15 @@ pub(crate) struct Draw {
     /// What augmentation is drawn by, different for everything in an epoch: the sample, or its place
     /// in a mix, where a sample may come more than once.
     pub(crate) stream: u64,
+    /// What window and reflection are drawn by: `stream`, or the number of the run of places that
+    /// share them.
+    pub(crate) window: u64,
 }
 
 /// The order of one epoch; it holds nothing for each sample.
 pub(crate) struct EpochOrder {
     samples: u64,
+    draw_every: u64,
     turns: Turns,
 }
 
@@ -98,6 +105,7 @@ impl EpochOrder {
     /// What stands at a place; places beyond the last begin again.
     pub(crate) fn draw(&self, place: u64) -> Draw {
         let place = place % self.samples;
+        let shared = (self.draw_every > 1).then(|| place / self.draw_every);
         match &self.turns {
             Turns::Single(order) => {
                 let sample = order.at(place);
@@ -105,6 +113,7 @@ impl EpochOrder {
                     part: 0,
                     sample,
                     stream: sample,
+                    window: shared.unwrap_or(sample),
                 }
             }
             Turns::Mixed {
@@ -121,6 +130,7 @@ impl EpochOrder {
                     part,
                     sample: order.draw(*samples, philox, cycle as u64).at(at as u64),
                     stream: place,
+                    window: shared.unwrap_or(place),
                 }
             }
         }

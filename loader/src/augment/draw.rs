@@ -4,6 +4,7 @@ use shardmill_formats::{Philox, RecordShape, Statistics};
 
 use super::Tint;
 use super::resized;
+use crate::sampler::Draw;
 use crate::settings::{ColorJitter, Policy};
 
 /// One row of a batch: a window of a record, perhaps reflected.
@@ -39,14 +40,14 @@ impl ColorNoise {
     }
 }
 
-/// The rows of a sample, in order. `philox` belongs to the epoch.
+/// The rows of what was drawn, in order. `philox` belongs to the epoch.
 pub(crate) fn views(
     policy: Policy,
     shape: RecordShape,
     noise: Option<&ColorNoise>,
     jitter: Option<&ColorJitter>,
     philox: &Philox,
-    sample: u64,
+    draw: Draw,
 ) -> ([View; 10], usize) {
     let crop = policy.crop();
     let side = crop as usize;
@@ -60,12 +61,12 @@ pub(crate) fn views(
         width: side,
         ..View::default()
     };
-    let shift = || noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, sample)));
-    let tint = jitter.map(|jitter| Tint::draw(jitter, philox, sample));
+    let shift = || noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, draw.stream)));
+    let tint = jitter.map(|jitter| Tint::draw(jitter, philox, draw.stream));
     let mut views = [same_size; 10];
     match policy {
         Policy::Train { flip, .. } => {
-            let [y, x, coin, _] = philox.block(sample, 0);
+            let [y, x, coin, _] = philox.block(draw.window, 0);
             views[0] = View {
                 top: Philox::below(y, bottom as u32 + 1) as usize,
                 left: Philox::below(x, right as u32 + 1) as usize,
@@ -78,8 +79,8 @@ pub(crate) fn views(
         Policy::RandomResizedCrop {
             scale, ratio, flip, ..
         } => {
-            let window = resized::window(shape, scale, ratio, philox, sample);
-            let [_, _, coin, _] = philox.block(sample, 0);
+            let window = resized::window(shape, scale, ratio, philox, draw.window);
+            let [_, _, coin, _] = philox.block(draw.window, 0);
             views[0] = View {
                 top: window.top,
                 left: window.left,
@@ -144,7 +145,16 @@ mod tests {
         width: 256,
     };
 
-    fn train(sample: u64) -> View {
+    fn alone(sample: u64) -> Draw {
+        Draw {
+            part: 0,
+            sample,
+            stream: sample,
+            window: sample,
+        }
+    }
+
+    fn train(draw: Draw) -> View {
         let statistics = Statistics {
             mean: [0.0; 3],
             std: [1.0; 3],
@@ -163,7 +173,7 @@ mod tests {
             Some(&noise),
             None,
             &Philox::new(1, Stream::Augment),
-            sample,
+            draw,
         )
         .0[0]
     }
@@ -173,7 +183,7 @@ mod tests {
         let mut rows = [0_u32; 33];
         let mut flips = 0;
         for sample in 0..33_000 {
-            let view = train(sample);
+            let view = train(alone(sample));
             rows[view.top] += 1;
             assert!(view.left <= 32);
             flips += u32::from(view.flip);
@@ -191,9 +201,25 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_window_leaves_the_colours_to_each_sample() {
+        let shared = |sample| {
+            train(Draw {
+                window: 3,
+                ..alone(sample)
+            })
+        };
+        let (first, second) = (shared(10), shared(11));
+        let place = |view: &View| (view.top, view.left, view.flip);
+        assert_eq!(place(&first), place(&second));
+        assert_eq!(place(&first), place(&train(alone(3))));
+        assert_eq!(first.shift, train(alone(10)).shift);
+        assert_ne!(first.shift, second.shift);
+    }
+
+    #[test]
     fn colour_noise_has_its_spread_along_each_component() {
         let n = 40_000;
-        let shifts: Vec<_> = (0..n).map(|sample| train(sample).shift).collect();
+        let shifts: Vec<_> = (0..n).map(|sample| train(alone(sample)).shift).collect();
         for (c, spread) in [1.0, 0.2, 0.1].into_iter().enumerate() {
             let mean = shifts.iter().map(|s| s[c]).sum::<f64>() / n as f64;
             let variance = shifts.iter().map(|s| (s[c] - mean).powi(2)).sum::<f64>() / n as f64;
@@ -210,7 +236,8 @@ mod tests {
     #[test]
     fn ten_views_are_the_corners_the_centre_and_their_reflections() {
         let philox = Philox::new(0, Stream::Augment);
-        let (views, rows) = views(Policy::TenView { crop: 224 }, SHAPE, None, None, &philox, 5);
+        let policy = Policy::TenView { crop: 224 };
+        let (views, rows) = views(policy, SHAPE, None, None, &philox, alone(5));
         assert_eq!(rows, 10);
         let at = |i: usize| (views[i].top, views[i].left, views[i].flip);
         assert_eq!(

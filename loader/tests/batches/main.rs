@@ -5,6 +5,7 @@ mod kit;
 mod meters;
 mod orders;
 mod purity;
+mod shared;
 mod trust;
 
 use shardmill_formats::Codec;
