@@ -12,25 +12,25 @@ use super::device::DeviceArg;
 pub(super) struct EvalArgs {
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
-    checkpoint: PathBuf,
+    pub(super) checkpoint: PathBuf,
     /// Folder of shards
     #[arg(long, value_name = "DIR")]
-    shards: PathBuf,
+    pub(super) shards: PathBuf,
     /// The split
     #[arg(long, value_name = "NAME", default_value = "val")]
-    split: String,
+    pub(super) split: String,
     /// The views
     #[arg(long, value_enum, default_value_t)]
-    views: ViewsArg,
+    pub(super) views: ViewsArg,
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
-    device: DeviceArg,
+    pub(super) device: DeviceArg,
     /// Loader threads
     #[arg(long, value_name = "T", default_value_t = 1)]
-    threads: usize,
+    pub(super) threads: usize,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Views to evaluate.

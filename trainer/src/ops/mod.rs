@@ -15,6 +15,7 @@ pub mod linear;
 pub mod lrn;
 pub mod map_norm;
 pub mod max_pool2d;
+mod response;
 mod shape;
 mod vectorise;
 pub mod winograd;
