@@ -30,6 +30,9 @@ pub struct Recipe {
     pub schedule: ScheduleConfig,
     /// Whether images are mirrored at random. Paper, section 4.1: yes.
     pub flip: bool,
+    /// Consecutive images of an epoch that share one crop and one draw of mirroring. Paper: 1, each has
+    /// its own; net 145: 32.
+    pub draw_every: u64,
     /// Standard deviation of the colour noise along each principal component of the pixels'
     /// colours, in units of that component's own. Paper, section 4.1: 0.1.
     pub color_std: f64,
@@ -60,6 +63,7 @@ impl Default for Recipe {
             sgd: SgdConfig::default(),
             schedule: ScheduleConfig::default(),
             flip: true,
+            draw_every: 1,
             color_std: 0.1,
             color_until: None,
             color_divisor: 1.0,
@@ -174,6 +178,7 @@ impl Recipe {
             .or_else(|| positive("the biases' rate factor", self.sgd.bias_lr_factor.into()))
             .or_else(|| share("the momentum", self.sgd.momentum.into()))
             .or_else(|| share("the weight decay", self.sgd.weight_decay.into()))
+            .or_else(|| not_zero("the number of images to a draw", self.draw_every))
             .or_else(|| share("the colour noise", self.color_std))
             .or_else(|| positive("the colour divisor", self.color_divisor))
             .or_else(|| not_zero("the number of batches accumulated", self.accumulate as u64))
@@ -213,6 +218,10 @@ impl fmt::Display for Recipe {
             noise += &format!(" until epoch {end}");
         }
         let flip = if self.flip { ", flip" } else { "" };
+        let shared = match self.draw_every {
+            1 => String::new(),
+            images => format!(" for every {images} images"),
+        };
         let scale = match self.scale {
             InputScale::MeanOnly => "0-255 minus the channel mean",
             InputScale::Standardized => "minus the channel mean, over its standard deviation",
@@ -247,7 +256,7 @@ impl fmt::Display for Recipe {
         writeln!(f, "schedule  {}", self.schedule)?;
         write!(
             f,
-            "images    random crop{flip}, colour noise {noise}; {scale}"
+            "images    random crop{flip}{shared}, colour noise {noise}; {scale}"
         )
     }
 }

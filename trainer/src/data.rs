@@ -146,6 +146,7 @@ pub(crate) fn training(
         .seed(state.seed)
         .policy(policy)
         .shuffle(true)
+        .draw_every(recipe.draw_every)
         .build()?)
 }
 

@@ -1,15 +1,19 @@
 //! Each layer by itself: its forward and its backward pass over a batch, as a step runs them.
 
+use std::sync::Mutex;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::random_images;
+use crate::model::features::CHUNK;
 use crate::model::layer::Layer;
+use crate::model::stretch::{plan, together};
 use crate::model::{Model, ModelError};
 use crate::ops::dropout::{self, MaskKey};
 use crate::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
+use crate::ops::winograd::{self, Weights};
 use crate::ops::{activation, conv2d, linear, lrn, map_norm, max_pool2d};
 use crate::sgd::Sgd;
 
@@ -29,7 +33,8 @@ pub struct Stage {
     pub forward: f64,
     /// Seconds of the backward pass: gradients of weights, and of the input but for conv1.
     pub backward: Option<f64>,
-    /// Share of the peak that the multiplications of the forward pass reach.
+    /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
+    /// sum: minimal filtering needs fewer, and may pass 1.
     pub forward_of_peak: Option<f64>,
     /// The same of the backward pass.
     pub backward_of_peak: Option<f64>,
@@ -81,15 +86,27 @@ struct Buffers {
     bias_gradient: Vec<f32>,
 }
 
-/// Runs `work` for every image of a batch, each thread with buffers of its own.
-fn images(
-    batch: usize,
-    make: impl Fn() -> Buffers + Sync + Send,
-    work: impl Fn(&mut Buffers, usize) + Sync + Send,
-) {
-    (0..batch)
-        .into_par_iter()
-        .for_each_init(&make, |buffers, image| work(buffers, image));
+/// Buffers of as many threads as there are, lent out and given back.
+struct Lent(Mutex<Vec<Buffers>>);
+
+impl Lent {
+    fn new(make: impl Fn() -> Buffers) -> Self {
+        let threads = rayon::current_num_threads();
+        Self(Mutex::new((0..threads).map(|_| make()).collect()))
+    }
+
+    /// Runs `work` `times` times on all threads.
+    fn run(&self, times: usize, work: impl Fn(&mut Buffers) + Sync) {
+        (0..times).into_par_iter().for_each(|_| {
+            let lent = self.0.lock().expect("no panic while it is held").pop();
+            let mut buffers = lent.expect("as many as threads");
+            work(&mut buffers);
+            self.0
+                .lock()
+                .expect("no panic while it is held")
+                .push(buffers);
+        });
+    }
 }
 
 /// Measures every layer of `model` on `batch` images, and `sgd`.
@@ -169,40 +186,56 @@ fn one(
     batch: usize,
     times: usize,
 ) -> (f64, f64) {
-    let (inputs, outputs) = (input_len(layer), layer.output_len());
-    // One image's values serve for all: what is measured does not depend on them.
+    if matches!(layer, Layer::Linear(_) | Layer::Dropout(_)) {
+        return whole(layer, weight, bias, batch, times);
+    }
+    let together = if together(layer) { CHUNK.min(batch) } else { 1 };
+    let plan = plan(layer, together);
+    let (inputs, outputs) = (together * input_len(layer), together * layer.output_len());
+    // The values of these images serve for all: what is measured does not depend on them.
     let input = random_images(1, inputs);
     let gradient = random_images(2, outputs);
-    let buffers = || Buffers {
-        scratch: vec![0.0; scratch_len(layer)],
+    let pool = matches!(layer, Layer::Pool(_));
+    let buffers = Lent::new(|| Buffers {
+        scratch: vec![0.0; plan.map_or(scratch_len(layer), |plan| plan.scratch_len(true))],
         output: vec![0.0; outputs],
-        winners: vec![
-            0;
-            if matches!(layer, Layer::Pool(_)) {
-                outputs
-            } else {
-                0
-            }
-        ],
+        winners: vec![0; if pool { outputs } else { 0 }],
         input_gradient: vec![0.0; inputs],
         weight_gradient: vec![0.0; weight.len()],
         bias_gradient: vec![0.0; bias.len()],
-    };
-    match layer {
-        Layer::Linear(_) | Layer::Dropout(_) => whole(layer, weight, bias, batch, times),
-        _ => (
-            shortest(times, || {
-                images(batch, buffers, |b, _| {
-                    forward(layer, &input, weight, bias, b)
-                });
-            }),
-            shortest(times, || {
-                images(batch, buffers, |b, _| {
-                    backward(layer, first, &input, &gradient, weight, b);
-                });
-            }),
-        ),
-    }
+    });
+    let runs = batch.div_ceil(together);
+    let mut weights = Weights::default();
+    let forward = shortest(times, || {
+        if let (Some(plan), Layer::Conv(conv)) = (&plan, layer) {
+            weights.set(plan, weight);
+            buffers.run(runs, |b| {
+                let (scratch, output) = (&mut b.scratch, &mut b.output);
+                let function = conv.activation;
+                winograd::forward(plan, &input, &weights, bias, function, scratch, output);
+            });
+        } else {
+            buffers.run(runs, |b| forward(layer, &input, weight, bias, b));
+        }
+    });
+    let backward = shortest(times, || {
+        if let (Some(plan), Layer::Conv(conv)) = (&plan, layer) {
+            buffers.run(runs, |b| {
+                b.output.copy_from_slice(&gradient);
+                if let Some(function) = conv.activation {
+                    activation::backward(function, &gradient, &mut b.output);
+                }
+                let sums = (&mut *b.weight_gradient, &mut *b.bias_gradient);
+                let (scratch, into) = (&mut b.scratch, &mut b.input_gradient);
+                winograd::backward(plan, &input, &weights, &b.output, scratch, sums, into);
+            });
+        } else {
+            buffers.run(runs, |b| {
+                backward(layer, first, &input, &gradient, weight, b);
+            });
+        }
+    });
+    (forward, backward)
 }
 
 fn scratch_len(layer: &Layer) -> usize {
@@ -279,8 +312,18 @@ fn whole(layer: &Layer, weight: &[f32], bias: &[f32], batch: usize, times: usize
     match layer {
         Layer::Linear(linear) => {
             let (mut w, mut b) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
+            let mut scratch = vec![0.0; linear::scratch_len(batch, outputs)];
             let forward = shortest(times, || {
-                linear::forward(inputs, &input, weight, bias, linear.activation, &mut output);
+                let function = linear.activation;
+                linear::forward(
+                    inputs,
+                    &input,
+                    weight,
+                    bias,
+                    function,
+                    &mut scratch,
+                    &mut output,
+                );
             });
             let backward = shortest(times, || {
                 linear::backward_weight(inputs, &input, &output, &mut w, &mut b);

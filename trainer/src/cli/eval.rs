@@ -12,24 +12,24 @@ use super::device::DeviceArgs;
 pub(super) struct EvalArgs {
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
-    checkpoint: PathBuf,
+    pub(super) checkpoint: PathBuf,
     /// Folder of shards
     #[arg(long, value_name = "DIR")]
-    shards: PathBuf,
+    pub(super) shards: PathBuf,
     /// The split
     #[arg(long, value_name = "NAME", default_value = "val")]
-    split: String,
+    pub(super) split: String,
     /// The views
     #[arg(long, value_enum, default_value_t)]
-    views: ViewsArg,
+    pub(super) views: ViewsArg,
     #[command(flatten)]
-    device: DeviceArgs,
+    pub(super) device: DeviceArgs,
     /// Loader threads
     #[arg(long, value_name = "T", default_value_t = 1)]
-    threads: usize,
+    pub(super) threads: usize,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Views to evaluate.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_formats::Class;
 use shardmill_trainer::exchange::{self, Described, Naming};
@@ -56,12 +57,13 @@ pub(super) struct ImportArgs {
     /// The safetensors file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Names and layouts
+    /// Names and layouts; must be given
+    // Optional here, so that a file that is not there is told of first.
     #[arg(long, value_enum, value_name = "NAMING")]
-    from: NamingArg,
-    /// The new checkpoint
+    from: Option<NamingArg>,
+    /// The new checkpoint; must be given
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Folder of shards whose classes the network's are, in this order
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
@@ -71,10 +73,17 @@ pub(super) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        if self.out.exists() {
-            anyhow::bail!("{} exists; choose another --out", self.out.display());
+        if !self.file.is_file() {
+            anyhow::bail!("there is no file {}", self.file.display());
         }
-        let naming = self.from.naming();
+        let naming = self
+            .from
+            .context("give the file's names and layouts: `--from torchvision` or `--from pytorch`")?
+            .naming();
+        let out = self.out.context("give the new checkpoint: `--out FILE`")?;
+        if out.exists() {
+            anyhow::bail!("{} exists; choose another --out", out.display());
+        }
         let base = match naming {
             Naming::Torchvision => ModelConfig::of(Variant::AlexnetOwt),
             Naming::Pytorch => ModelConfig::default(),
@@ -100,8 +109,8 @@ impl ImportArgs {
             .iter()
             .map(|p| (p.name().to_owned(), p.tensor().clone()))
             .collect();
-        Checkpoint::write(&self.out, &state, &tensors)?;
-        println!("{}", self.out.display());
+        Checkpoint::write(&out, &state, &tensors)?;
+        println!("{}", out.display());
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use shardmill_trainer::{
 };
 
 use super::device::DeviceArgs;
-use super::eval::ViewsArg;
+use super::eval::{EvalArgs, ViewsArg};
 use super::model::ModelArgs;
 use super::recipe;
 
@@ -28,6 +28,9 @@ pub(crate) struct TrainArgs {
     /// Go on from the last checkpoint in the run's folder
     #[arg(long)]
     resume: bool,
+    /// Train nothing: evaluate the best checkpoint in the run's folder, as `train eval` does
+    #[arg(long, conflicts_with_all = ["resume", "init"])]
+    eval_only: bool,
     /// Begin with the weights, and the network, of another run's checkpoint; fc8 is new if the classes
     /// are others
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
@@ -54,7 +57,7 @@ pub(crate) struct TrainArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Recipe")]
 struct RecipeArgs {
-    /// What the run is made of, but for other flags: paper, net145-approx, owt, small, or a TOML file
+    /// What the run is made of, but for other flags: paper, net145, owt, small, or a TOML file
     /// (see `train recipe`) [default: paper]
     #[arg(long, value_name = "NAME|FILE")]
     recipe: Option<String>,
@@ -129,6 +132,9 @@ struct PaceArgs {
 
 impl TrainArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        if self.eval_only {
+            return self.evaluate();
+        }
         let options = self.options()?;
         super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
@@ -189,6 +195,29 @@ impl TrainArgs {
             Display::Auto
         };
         Ok(options)
+    }
+
+    /// Evaluates the best checkpoint of the run, or its last where none was validated.
+    fn evaluate(self) -> anyhow::Result<()> {
+        let shards = self.shards.as_ref().context("`--shards DIR` is missing")?;
+        let run = self.run_folder(shards)?;
+        let names = ["best.safetensors", "last.safetensors"];
+        let checkpoint = names.map(|name| run.join(name));
+        let checkpoint = checkpoint.into_iter().find(|file| file.is_file());
+        let checkpoint = checkpoint.with_context(|| {
+            let run = run.display();
+            format!("there is no checkpoint in {run}; give the run's folder with `--out RUN`")
+        })?;
+        EvalArgs {
+            checkpoint,
+            shards: shards.clone(),
+            split: "val".to_owned(),
+            views: self.pace.final_views,
+            device: self.device,
+            threads: self.threads.unwrap_or(1),
+            json: self.json,
+        }
+        .run()
     }
 
     /// The same command line means the same folder, so that adding `--resume` finds it.

@@ -16,6 +16,8 @@ pub(super) struct Classifier {
     /// The features, `[rows, len]`, to be filled before [`forward`](Self::forward).
     pub(super) features: Vec<f32>,
     outputs: Vec<Vec<f32>>,
+    /// Scratch of the widest layer's product.
+    product: Vec<f32>,
     current: Vec<f32>,
     next: Vec<f32>,
 }
@@ -35,6 +37,7 @@ impl Classifier {
                 .iter()
                 .map(|l| vec![0.0; rows * l.output_len()])
                 .collect(),
+            product: vec![0.0; linear::scratch_len(rows, widest_output(layers))],
             current: vec![0.0; gradient],
             next: vec![0.0; gradient],
         }
@@ -47,7 +50,8 @@ impl Classifier {
             .map(Layer::output_len)
             .fold(features, usize::max);
         let outputs: usize = layers.iter().map(Layer::output_len).sum();
-        rows * (features + outputs + 2 * widest) * size_of::<f32>()
+        let product = linear::scratch_len(rows, widest_output(layers));
+        (rows * (features + outputs + 2 * widest) + product) * size_of::<f32>()
     }
 
     /// Whether the buffers are those of `rows` rows, with a backward pass if `training`.
@@ -84,7 +88,8 @@ impl Classifier {
                     let [weight, bias] = parameters.next().expect("two for each layer") else {
                         unreachable!("chunks of two")
                     };
-                    linear::forward(layer.inputs, input, weight, bias, layer.activation, output);
+                    let (function, product) = (layer.activation, &mut self.product);
+                    linear::forward(layer.inputs, input, weight, bias, function, product, output);
                 }
                 Layer::Dropout(layer) => {
                     output.copy_from_slice(input);
@@ -136,6 +141,15 @@ impl Classifier {
             }
         }
     }
+}
+
+/// Outputs of the widest fully connected layer.
+fn widest_output(layers: &[Layer]) -> usize {
+    let outputs = layers.iter().map(|layer| match layer {
+        Layer::Linear(linear) => linear.outputs,
+        _ => 0,
+    });
+    outputs.max().unwrap_or(0)
 }
 
 fn activation_backward(

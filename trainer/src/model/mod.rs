@@ -1,12 +1,15 @@
 //! The network: parameters, a training step, and logits for evaluation.
 
+mod chunk;
 mod classifier;
 mod error;
-mod features;
+pub(crate) mod features;
 mod init;
 pub mod layer;
 mod parameter;
 mod passes;
+mod scratch;
+pub(crate) mod stretch;
 
 use candle_core::{Device, Tensor};
 

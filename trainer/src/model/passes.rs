@@ -4,11 +4,14 @@ use std::ops::Deref;
 
 use candle_core::{Device, Tensor};
 
+use super::chunk::FeatureChunk;
 use super::classifier::Classifier;
-use super::features::{self, CHUNK, FeatureChunk, ScratchPool};
+use super::features::{self, CHUNK};
 use super::layer::Layer;
+use super::scratch::ScratchPool;
 use super::{DropoutKey, Masks, Model, ModelError, Parameter, Part, StepOutput};
 use crate::ops::cross_entropy;
+use crate::ops::winograd::Weights;
 
 /// Images that go through the network at once while evaluating.
 const EVALUATION_ROWS: usize = 128;
@@ -17,6 +20,7 @@ const EVALUATION_ROWS: usize = 128;
 #[derive(Default)]
 pub(super) struct Buffers {
     scratch: ScratchPool,
+    weights: Vec<Weights>,
     training: Vec<FeatureChunk>,
     evaluation: Vec<FeatureChunk>,
     classifier: Option<Classifier>,
@@ -150,13 +154,22 @@ impl Model {
                 gradients.split_at_mut(features.parameters.len());
             let Buffers {
                 scratch,
+                weights,
                 training,
                 classifier,
                 ..
             } = &mut buffers;
             let chunks = &mut training[..rows.div_ceil(CHUNK)];
             let classifier = classifier.as_mut().expect("prepared above");
-            features::forward(features, scratch, chunks, images, &mut classifier.features);
+            features::transform(features, weights);
+            features::forward(
+                features,
+                weights,
+                scratch,
+                chunks,
+                images,
+                &mut classifier.features,
+            );
             classifier.forward(rest, Some(masks));
             let (logits, gradient) = classifier.logits_and_gradient();
             let scores = cross_entropy::score(logits, classes, labels, gradient);
@@ -167,6 +180,7 @@ impl Model {
             let gradient = classifier.features_gradient();
             features::backward(
                 features,
+                weights,
                 scratch,
                 chunks,
                 images,
@@ -209,13 +223,16 @@ impl Model {
         self.with_parts(|features, rest| {
             let Buffers {
                 scratch,
+                weights,
                 evaluation,
                 classifier,
                 ..
             } = &mut buffers;
             let classifier = classifier.as_mut().expect("prepared above");
+            features::transform(features, weights);
             features::forward(
                 features,
+                weights,
                 scratch,
                 evaluation,
                 images,

@@ -6,27 +6,51 @@ use super::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use super::{activation, conv2d};
 use crate::model_config::Activation;
 
+/// Rows and outputs of the blocks in which a product is turned round.
+const BLOCK: usize = 32;
+
+/// Values of scratch that [`forward`] needs.
+#[must_use]
+pub const fn scratch_len(rows: usize, outputs: usize) -> usize {
+    rows * outputs
+}
+
 /// `output = activation(input weight^T + bias)`: `input` is `[rows, inputs]`, `weight` is
 /// `[outputs, inputs]`, `bias` is `[outputs]`, `output` is `[rows, outputs]`.
+///
+/// The product is made as `[outputs, rows]`, where the weights need no packing, and turned round.
 pub fn forward(
     inputs: usize,
     input: &[f32],
     weight: &[f32],
     bias: &[f32],
     function: Option<Activation>,
+    scratch: &mut [f32],
     output: &mut [f32],
 ) {
     let (rows, outputs) = (input.len() / inputs, bias.len());
+    let turned = &mut scratch[..scratch_len(rows, outputs)];
     multiply(
-        MatrixMut::new(output, rows, outputs, outputs),
+        MatrixMut::new(turned, outputs, rows, rows),
         Write::Replace,
-        Matrix::new(input, rows, inputs, inputs),
-        Matrix::new(weight, outputs, inputs, inputs).transposed(),
+        Matrix::new(weight, outputs, inputs, inputs),
+        Matrix::new(input, rows, inputs, inputs).transposed(),
         Threads::All,
     );
     output
-        .par_chunks_mut(outputs)
-        .for_each(|row| activation::add_bias(row, bias, function));
+        .par_chunks_mut(BLOCK * outputs)
+        .enumerate()
+        .for_each(|(block, output)| {
+            let first = block * BLOCK;
+            for outputs_from in (0..outputs).step_by(BLOCK) {
+                for number in outputs_from..(outputs_from + BLOCK).min(outputs) {
+                    let values = &turned[number * rows + first..];
+                    let column = output.iter_mut().skip(number).step_by(outputs);
+                    column.zip(values).for_each(|(to, from)| *to = *from);
+                }
+            }
+            activation::add_bias(output, bias, function);
+        });
 }
 
 /// Writes the gradients of weight and bias, given that of the output before the activation.

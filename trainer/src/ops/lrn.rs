@@ -4,6 +4,7 @@
 //! `y = x s^-beta`, and the gradient
 //! `dx = dy s^-beta - 2 alpha / size * beta * x * sum of dy y / s over the same neighbours`.
 
+use super::response;
 use super::vectorise::vectorised;
 use crate::model_config::LrnConfig;
 
@@ -37,15 +38,7 @@ pub fn forward(
                     config.k,
                     config.alpha / config.size as f32,
                 );
-                if config.beta == 0.75 {
-                    y.iter_mut()
-                        .zip(x)
-                        .for_each(|(y, x)| *y = x * power_and_inverse(*y).0);
-                } else {
-                    y.iter_mut()
-                        .zip(x)
-                        .for_each(|(y, x)| *y = x * inverse_power(*y, config.beta));
-                }
+                response::normalise(config.beta, x, y);
             }
         },
     );
@@ -75,40 +68,13 @@ pub fn backward(
                 square(config, x, squares);
                 sums(config, squares, dx, config.k, scale);
                 // From here `squares` holds dy s^-beta, and `ratios` dy y / s.
-                let powers = squares[half..].iter_mut().zip(ratios[half..].iter_mut());
-                let values = powers.zip(x.iter().zip(dy).zip(dx.iter()));
-                if config.beta == 0.75 {
-                    values.for_each(|((power, ratio), ((x, dy), &s))| {
-                        let (scaled, inverse) = power_and_inverse(s);
-                        *power = dy * scaled;
-                        *ratio = *power * x * inverse;
-                    });
-                } else {
-                    values.for_each(|((power, ratio), ((x, dy), &s))| {
-                        *power = dy * inverse_power(s, config.beta);
-                        *ratio = *power * x / s;
-                    });
-                }
+                let (powers, shares) = (&mut squares[half..], &mut ratios[half..]);
+                response::divide(config.beta, (x, dy, &*dx), powers, shares);
                 sums(config, ratios, dx, 0.0, factor);
-                for ((dx, x), power) in dx.iter_mut().zip(x).zip(&squares[half..]) {
-                    *dx = power + *dx * x;
-                }
+                response::finish(x, &squares[half..], dx);
             }
         },
     );
-}
-
-/// `s^-3/4` and `1 / s` from square roots, which vectorise and round the same everywhere.
-#[inline(always)]
-pub(super) fn power_and_inverse(s: f32) -> (f32, f32) {
-    let root = 1.0 / s.sqrt();
-    (root * root.sqrt(), root * root)
-}
-
-/// `s^-beta` for any power.
-#[inline(always)]
-pub(super) fn inverse_power(s: f32, beta: f32) -> f32 {
-    libm::powf(s, -beta)
 }
 
 /// Two rows of `channels` values, each with zeros for the neighbours beyond both ends.

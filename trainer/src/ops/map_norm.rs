@@ -4,7 +4,7 @@
 //! edge, the output is `y = x s^-beta`, and the gradient
 //! `dx = dy s^-beta - 2 alpha / size^2 * beta * x * sum of dy y / s over the same square`.
 
-use super::lrn::{inverse_power, power_and_inverse};
+use super::response;
 use super::vectorise::vectorised;
 use crate::model_config::LrnConfig;
 
@@ -61,12 +61,7 @@ pub fn forward(
                 config.k,
                 scale(config),
             );
-            let values = output.iter_mut().zip(image);
-            if config.beta == 0.75 {
-                values.for_each(|(y, x)| *y = x * power_and_inverse(*y).0);
-            } else {
-                values.for_each(|(y, x)| *y = x * inverse_power(*y, config.beta));
-            }
+            response::normalise(config.beta, image, output);
         },
     );
 }
@@ -98,25 +93,11 @@ pub fn backward(
                 scale(config),
             );
             // Now `powers` become dy s^-beta, and `ratios` dy y / s.
-            let pairs = powers.iter_mut().zip(ratios.iter_mut());
-            let inputs = image.iter().zip(output_gradient).zip(image_gradient.iter());
-            let values = pairs.zip(inputs);
-            if config.beta == 0.75 {
-                values.for_each(|((power, ratio), ((x, dy), &s))| {
-                    let (scaled, inverse) = power_and_inverse(s);
-                    *power = dy * scaled;
-                    *ratio = *power * x * inverse;
-                });
-            } else {
-                values.for_each(|((power, ratio), ((x, dy), &s))| {
-                    *power = dy * inverse_power(s, config.beta);
-                    *ratio = *power * x / s;
-                });
-            }
+            let given = (image, output_gradient, &*image_gradient);
+            response::divide(config.beta, given, powers, ratios);
             let factor = -2.0 * scale(config) * config.beta;
             sums(config, shape, ratios, columns, image_gradient, 0.0, factor);
-            let values = image_gradient.iter_mut().zip(image).zip(powers.iter());
-            values.for_each(|((dx, x), power)| *dx = power + *dx * x);
+            response::finish(image, powers, image_gradient);
         },
     );
 }

@@ -3,8 +3,8 @@
 use super::PoolShape;
 use super::vectorise::vectorised;
 
-/// Channels handled side by side: their best values and places stay in the first-level cache.
-const BLOCK: usize = 64;
+/// Channels handled side by side: their best values and places stay in registers.
+const BLOCK: usize = 16;
 
 /// Writes the largest value of every window, and where in the window it stood
 /// (`row * kernel + column`; the first of equals, and NaN before all, as PyTorch does), unless
@@ -16,38 +16,75 @@ pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &m
             let channels = shape.channels;
             for (pixel, output) in output.chunks_exact_mut(channels).enumerate() {
                 let corner = corner(shape, pixel);
-                for first in (0..channels).step_by(BLOCK) {
-                    let len = BLOCK.min(channels - first);
-                    let (best, places) = window(shape, &image[corner + first..], len);
-                    output[first..first + len].copy_from_slice(&best[..len]);
-                    if !winners.is_empty() {
-                        let at = pixel * channels + first;
-                        let winners = winners[at..at + len].iter_mut();
-                        winners.zip(places).for_each(|(w, p)| *w = p as u8);
+                let winners = if winners.is_empty() {
+                    &mut []
+                } else {
+                    &mut winners[pixel * channels..(pixel + 1) * channels]
+                };
+                let (blocks, rest) = output.as_chunks_mut::<BLOCK>();
+                let whole = blocks.len() * BLOCK;
+                for (number, output) in blocks.iter_mut().enumerate() {
+                    let first = number * BLOCK;
+                    let image = &image[corner + first..];
+                    if winners.is_empty() {
+                        *output = window::<false>(shape, image, load).0;
+                        continue;
                     }
+                    let (best, places) = window::<true>(shape, image, load);
+                    *output = best;
+                    let winners = &mut winners[first..first + BLOCK];
+                    winners
+                        .iter_mut()
+                        .zip(places)
+                        .for_each(|(w, p)| *w = p as u8);
                 }
+                if rest.is_empty() {
+                    continue;
+                }
+                // The last channels, where they fill no block; what is beyond them is not looked at.
+                let len = rest.len();
+                let load = |values: &[f32]| {
+                    let mut block = [0.0; BLOCK];
+                    block[..len].copy_from_slice(&values[..len]);
+                    block
+                };
+                let (best, places) = window::<true>(shape, &image[corner + whole..], load);
+                let winners = winners.iter_mut().skip(whole);
+                winners.zip(places).for_each(|(w, p)| *w = p as u8);
+                rest.copy_from_slice(&best[..len]);
             }
         },
     );
 }
 
-/// The best values of the `len` windows at the start of `image`, and the places they came from.
-///
-/// Places are as wide as values, so that one mask chooses both; and both are local arrays, which can
-/// be written whether or not they change.
 #[inline(always)]
-fn window(shape: &PoolShape, image: &[f32], len: usize) -> ([f32; BLOCK], [u32; BLOCK]) {
+fn load(values: &[f32]) -> [f32; BLOCK] {
+    let mut block = [0.0; BLOCK];
+    block.copy_from_slice(&values[..BLOCK]);
+    block
+}
+
+/// The best values of the windows of [`BLOCK`] channels at the start of `image`, and if `PLACES` the
+/// places that they came from. Places are as wide as values, so that one mask chooses both.
+#[inline(always)]
+fn window<const PLACES: bool>(
+    shape: &PoolShape,
+    image: &[f32],
+    load: impl Fn(&[f32]) -> [f32; BLOCK],
+) -> ([f32; BLOCK], [u32; BLOCK]) {
     let mut best = [f32::NEG_INFINITY; BLOCK];
     let mut places = [0_u32; BLOCK];
     for row in 0..shape.kernel {
         for column in 0..shape.kernel {
             let from = (row * shape.width + column) * shape.channels;
             let here = (row * shape.kernel + column) as u32;
-            let values = &image[from..from + len];
-            for ((best, place), &value) in best.iter_mut().zip(&mut places).zip(values) {
-                let better = (value > *best) | value.is_nan();
-                *best = if better { value } else { *best };
-                *place = if better { here } else { *place };
+            let values = load(&image[from..]);
+            for i in 0..BLOCK {
+                let better = (values[i] > best[i]) | values[i].is_nan();
+                best[i] = if better { values[i] } else { best[i] };
+                if PLACES {
+                    places[i] = if better { here } else { places[i] };
+                }
             }
         }
     }

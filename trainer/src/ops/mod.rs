@@ -1,8 +1,8 @@
 //! The operations that candle lacks, as plain functions on slices.
 //!
 //! Each file holds one operation, forward and backward, on NHWC images in f32. The convolution, pool
-//! and normalisation take a single image, so that callers decide how images share the threads; the
-//! fully connected layers take the batch.
+//! and normalisation take a single image, so that callers decide how images share the threads; minimal
+//! filtering (`winograd`) takes a few together, and the fully connected layers the batch.
 
 pub mod activation;
 pub mod autograd;
@@ -15,7 +15,9 @@ pub mod linear;
 pub mod lrn;
 pub mod map_norm;
 pub mod max_pool2d;
+mod response;
 mod shape;
 mod vectorise;
+pub mod winograd;
 
 pub use shape::{ConvShape, PoolShape};

@@ -40,12 +40,14 @@ pub enum SetupError {
     #[error(transparent)]
     Toml(#[from] toml::de::Error),
     /// A key that recipes do not have.
-    #[error("there is no key {key}{}", hint(nearest))]
+    #[error("there is no key {key}{}", keys(nearest, known))]
     UnknownKey {
         /// The key with the tables that it is in.
         key: String,
-        /// The most similar one.
+        /// The most similar one, if one is similar.
         nearest: Option<String>,
+        /// The keys that could stand there, the most similar first.
+        known: Vec<String>,
     },
     /// A value that a key cannot have.
     #[error("{key}: {reason}")]
@@ -61,6 +63,26 @@ fn hint(nearest: &Option<String>) -> String {
     nearest
         .as_ref()
         .map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+fn keys(nearest: &Option<String>, known: &[String]) -> String {
+    let list = known.join(", ");
+    match nearest {
+        Some(name) => format!("; did you mean {name}? The keys there, nearest first: {list}"),
+        None => format!("; the keys there, nearest first: {list}"),
+    }
+}
+
+/// Names in the order of their similarity to `name`.
+pub(super) fn ranked<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut scored: Vec<_> = known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored
+        .into_iter()
+        .map(|(_, known)| known.to_owned())
+        .collect()
 }
 
 /// The name most similar to `name`, if one is similar at all.

@@ -32,9 +32,8 @@ pub const NAMES: [(&str, &str); 4] = [
         "the paper, with the authors' source where the paper is silent",
     ),
     (
-        "net145-approx",
-        "the run behind the paper's figures, but for one crop and flip per 32 consecutive images: here \
-         they are drawn for each image",
+        "net145",
+        "net 145 of the authors' source, the run behind the paper's figures",
     ),
     ("owt", "the paper's training of torchvision's network"),
     (
@@ -46,6 +45,9 @@ pub const NAMES: [(&str, &str); 4] = [
 /// Net 145's rate of biases, whatever that of weights.
 const NET_145_BIAS_LR: f32 = 0.02;
 
+/// Consecutive images that share net 145's crop and mirroring.
+const NET_145_DRAW_EVERY: u64 = 32;
+
 impl Setup {
     /// The recipe of a name in [`NAMES`].
     #[must_use]
@@ -53,7 +55,7 @@ impl Setup {
         let paper = Self::default();
         match name {
             "paper" => Some(paper),
-            "net145-approx" => Some(net_145()),
+            "net145" => Some(net_145()),
             "owt" => Some(Self {
                 model: ModelConfig::alexnet_owt(),
                 ..paper
@@ -159,6 +161,7 @@ fn net_145() -> Setup {
         // "To 91": the rate falls after 25, 51 and 79 epochs.
         epochs: 91,
         schedule: ScheduleConfig::steps(NET_145_MILESTONES.to_vec()),
+        draw_every: NET_145_DRAW_EVERY,
         color_until: Some(67),
         color_divisor: 1.1,
         conv1_lr: vec![

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::nearest;
+use super::error::{nearest, ranked};
 use super::{Setup, SetupError};
 use crate::model_config::{LrnConfig, ModelConfig, Variant};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
@@ -97,8 +97,12 @@ fn replace(
     for (name, value) in table {
         let key = format!("{prefix}{name}");
         let Some(old) = tree.get_mut(name) else {
-            let nearest = nearest(name, tree.keys().map(String::as_str));
-            return Err(SetupError::UnknownKey { key, nearest });
+            let known = || tree.keys().map(String::as_str);
+            return Err(SetupError::UnknownKey {
+                key,
+                nearest: nearest(name, known()),
+                known: ranked(name, known()),
+            });
         };
         if key == "schedule" {
             begin_schedule(old, value);

@@ -81,21 +81,41 @@ fn a_variant_brings_its_own_choices() {
 
 #[test]
 fn unknown_keys_are_refused_with_the_nearest_known_one() {
-    assert_eq!(
-        message("batchsize = 3"),
-        "there is no key batchsize; did you mean batch_size?"
+    let begins = |text: &str, begin: &str| {
+        let message = message(text);
+        assert!(message.starts_with(begin), "{message}");
+    };
+    begins(
+        "batchsize = 3",
+        "there is no key batchsize; did you mean batch_size? The keys there, nearest first: batch_size, ",
     );
-    assert_eq!(
-        message("[sgd]\nmomentun = 0.9"),
-        "there is no key sgd.momentun; did you mean momentum?"
+    begins(
+        "[sgd]\nmomentun = 0.9",
+        "there is no key sgd.momentun; did you mean momentum? The keys there, nearest first: momentum, ",
     );
-    assert_eq!(
-        message("[schedule]\nmilestones = [3]"),
-        "there is no key schedule.milestones"
+    begins(
+        "[schedule]\nmilestones = [3]",
+        "there is no key schedule.milestones; the keys there, nearest first: ",
     );
-    assert_eq!(message("qqq = 1"), "there is no key qqq");
+    begins(
+        "qqq = 1",
+        "there is no key qqq; the keys there, nearest first: ",
+    );
+    for key in ["lr", "sgd", "color_until", "model"] {
+        assert!(message("qqq = 1").contains(key));
+    }
     let text = message("base = \"papper\"");
     assert!(text.contains("did you mean paper?"), "{text}");
+}
+
+#[test]
+fn net_145_shares_its_draws_and_its_former_name_is_refused() {
+    assert_eq!(Setup::named("net145").unwrap().recipe.draw_every, 32);
+    assert_eq!(Setup::named("paper").unwrap().recipe.draw_every, 1);
+    let refused = Setup::open("net145-approx").unwrap_err().to_string();
+    assert!(refused.contains("did you mean net145?"), "{refused}");
+    let zero = Setup::parse("draw_every = 0").unwrap().recipe.problem();
+    assert!(zero.unwrap().contains("images to a draw"));
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn forward_matches_the_definition() {
         &weight,
         &bias,
         Some(Activation::Relu),
+        &mut [f32::NAN; ROWS * OUTPUTS],
         &mut output,
     );
     let mut expected = oracle(&wide(&input), &wide(&weight), &wide(&bias));

@@ -1,7 +1,7 @@
 //! The trainer's arithmetic against independent implementations of it:
 //!
 //! - `oracle`: the operations written again from their definitions, in f64, and finite differences
-//! - `convolution`, `pooling`, `normalisation`, `linear`: each kernel against its twin
+//! - `convolution`, `winograd`, `pooling`, `normalisation`, `linear`: each kernel against its twin
 //! - `autograd`: the same kernels through candle's backward pass
 //! - `network`: whole training steps: finite differences, repeatability, memory reuse, learning
 //! - `pytorch`: values and gradients that PyTorch computed (`tests/reference/`)
@@ -15,3 +15,4 @@ mod oracle;
 mod pooling;
 mod pytorch;
 mod torchvision;
+mod winograd;

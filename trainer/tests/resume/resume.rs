@@ -71,6 +71,27 @@ fn a_run_stopped_and_resumed_gives_the_bits_of_one_that_was_not() {
 }
 
 #[test]
+fn windows_shared_by_images_change_a_run_and_resume_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, own, whole, parts] =
+        ["shards", "own", "whole", "parts"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    go_on(&options(&shards, &own), None);
+    let shared = |run: &Path| {
+        let mut options = options(&shards, run);
+        options.recipe.draw_every = 5;
+        options
+    };
+    go_on(&shared(&whole), None);
+    for steps in [Some(2), Some(9), None] {
+        go_on(&shared(&parts), steps);
+    }
+    assert_same(&whole, &parts);
+    let bytes = |run: &Path| fs::read(run.join("last.safetensors")).unwrap();
+    assert!(bytes(&own) != bytes(&whole));
+}
+
+#[test]
 fn a_killed_run_goes_on_from_its_last_checkpoint_and_repeats_no_line() {
     let folder = tempfile::tempdir().unwrap();
     let [shards, whole, killed] =
