@@ -1,6 +1,6 @@
 //! What an ordinary JPEG says before its data: one baseline frame (ITU-T T.81, annex B), one scan.
 
-use super::huffman::Table;
+use super::tables::Listed;
 
 /// Place of each coefficient within a block, in the order of the data (figure A.6) but column by
 /// column, as the transform wants it; behind the last one any place will do, for runs that lead too
@@ -42,8 +42,8 @@ pub(super) struct Header {
     pub(super) components: Vec<Component>,
     /// Step sizes, column by column.
     pub(super) quantisers: [Option<[u16; 64]>; 4],
-    pub(super) dc: [Option<Box<Table>>; 4],
-    pub(super) ac: [Option<Box<Table>>; 4],
+    pub(super) dc: [Option<Listed>; 4],
+    pub(super) ac: [Option<Listed>; 4],
     /// Units between restart markers; 0 for none.
     pub(super) restart: usize,
     /// Where the data begins.
@@ -136,7 +136,10 @@ impl Header {
             let symbols: usize = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, rest) = rest.split_at_checked(symbols)?;
             let (kind, place) = (which >> 4, usize::from(which & 15));
-            let table = Some(Box::new(Table::new(counts, symbols, kind == 0)?));
+            let table = Some(Listed {
+                counts: *counts,
+                symbols: symbols.to_vec(),
+            });
             match kind {
                 0 => *self.dc.get_mut(place)? = table,
                 1 => *self.ac.get_mut(place)? = table,

@@ -7,9 +7,11 @@
 mod header;
 mod huffman;
 mod idct;
+mod tables;
 
 use header::{Component, Header};
-use huffman::{Bits, Table};
+use huffman::Bits;
+use tables::{Levels, Values};
 
 use super::vectorise::vectorised;
 
@@ -59,6 +61,14 @@ pub(super) struct Baseline {
     data: Vec<u8>,
     /// Where each restart interval of `data` ends.
     ends: Vec<usize>,
+    codes: Box<Codes>,
+}
+
+/// The codes of an image.
+#[derive(Debug, Default)]
+struct Codes {
+    levels: [Levels; 4],
+    values: [Values; 4],
 }
 
 /// An image that [`Baseline`] can decode.
@@ -82,8 +92,8 @@ impl<'a> Ordinary<'a> {
 /// What a component is decoded with.
 struct Tools<'a> {
     component: Component,
-    dc: &'a Table,
-    ac: &'a Table,
+    levels: &'a Levels,
+    values: &'a Values,
     factors: [f32; 64],
     /// Blocks of the plane that are kept: first and end, across and down.
     columns: (usize, usize),
@@ -91,44 +101,43 @@ struct Tools<'a> {
     previous: i32,
 }
 
+impl Codes {
+    /// Fills the tables that the components of an image use; `None` if there can be no such codes.
+    fn fill(&mut self, header: &Header) -> Option<()> {
+        let (mut levels, mut values) = ([false; 4], [false; 4]);
+        for part in &header.components {
+            if !std::mem::replace(levels.get_mut(part.dc)?, true) {
+                self.levels[part.dc].fill(header.dc[part.dc].as_ref()?)?;
+            }
+            if !std::mem::replace(values.get_mut(part.ac)?, true) {
+                self.values[part.ac].fill(header.ac[part.ac].as_ref()?)?;
+            }
+        }
+        Some(())
+    }
+}
+
 impl Baseline {
     /// Decodes a region of an image: its grey plane, or luminance and two colour differences.
     /// `None` if the data is damaged.
     pub(super) fn decode(&mut self, image: &Ordinary<'_>, region: Region) -> Option<&[Plane]> {
         let header = &image.header;
-        let mut tools = tools(header, region)?;
-        self.shape(header, &tools);
+        self.codes.fill(header)?;
         self.unstuff(image.bytes.get(header.data..)?)?;
-        let Self { planes, data, ends } = self;
+        let Self {
+            planes,
+            data,
+            ends,
+            codes,
+        } = self;
+        let mut tools = tools(header, codes, region)?;
+        shape(planes, header, &tools);
         // The closure must be moved into the call: see `vectorise.rs`.
         vectorised(
             #[inline(always)]
             || scan(header, &mut tools, planes, data, ends),
         )?;
         Some(&self.planes)
-    }
-
-    fn shape(&mut self, header: &Header, tools: &[Tools<'_>]) {
-        let (most_across, most_down) = most(header);
-        self.planes.resize_with(tools.len(), Plane::default);
-        for (plane, tools) in self.planes.iter_mut().zip(tools) {
-            let (across, down) = (
-                most_across / tools.component.across,
-                most_down / tools.component.down,
-            );
-            let (left, top) = (tools.columns.0 * 8, tools.rows.0 * 8);
-            let (right, bottom) = (tools.columns.1 * 8, tools.rows.1 * 8);
-            (plane.across, plane.down) = (across, down);
-            (plane.left, plane.top) = (left, top);
-            plane.width = right.min(header.width.div_ceil(across)) - left;
-            plane.height = bottom.min(header.height.div_ceil(down)) - top;
-            plane.stride = right - left;
-            plane.lines = bottom - top;
-            // Every block of it will be written, so nothing is cleared.
-            if plane.memory.len() < plane.stride * plane.lines {
-                plane.memory.resize(plane.stride * plane.lines, 0);
-            }
-        }
     }
 
     /// Copies the data of the scan without stuffed zeros; `None` if more than one scan follows.
@@ -163,6 +172,30 @@ impl Baseline {
     }
 }
 
+/// Gives the planes the sizes that the blocks to keep need.
+fn shape(planes: &mut Vec<Plane>, header: &Header, tools: &[Tools<'_>]) {
+    let (most_across, most_down) = most(header);
+    planes.resize_with(tools.len(), Plane::default);
+    for (plane, tools) in planes.iter_mut().zip(tools) {
+        let (across, down) = (
+            most_across / tools.component.across,
+            most_down / tools.component.down,
+        );
+        let (left, top) = (tools.columns.0 * 8, tools.rows.0 * 8);
+        let (right, bottom) = (tools.columns.1 * 8, tools.rows.1 * 8);
+        (plane.across, plane.down) = (across, down);
+        (plane.left, plane.top) = (left, top);
+        plane.width = right.min(header.width.div_ceil(across)) - left;
+        plane.height = bottom.min(header.height.div_ceil(down)) - top;
+        plane.stride = right - left;
+        plane.lines = bottom - top;
+        // Every block of it will be written, so nothing is cleared.
+        if plane.memory.len() < plane.stride * plane.lines {
+            plane.memory.resize(plane.stride * plane.lines, 0);
+        }
+    }
+}
+
 /// Most blocks across and down that a component has in a unit of the scan.
 fn most(header: &Header) -> (usize, usize) {
     let components = || header.components.iter();
@@ -172,7 +205,7 @@ fn most(header: &Header) -> (usize, usize) {
     )
 }
 
-fn tools<'a>(header: &'a Header, region: Region) -> Option<Vec<Tools<'a>>> {
+fn tools<'a>(header: &Header, codes: &'a Codes, region: Region) -> Option<Vec<Tools<'a>>> {
     let (most_across, most_down) = most(header);
     let tool = |&component: &Component| {
         // A plane pixel more on either side, for the one that straddles the edge.
@@ -185,8 +218,8 @@ fn tools<'a>(header: &'a Header, region: Region) -> Option<Vec<Tools<'a>>> {
         let (across, down) = (most_across / component.across, most_down / component.down);
         Some(Tools {
             component,
-            dc: header.dc.get(component.dc)?.as_deref()?,
-            ac: header.ac.get(component.ac)?.as_deref()?,
+            levels: codes.levels.get(component.dc)?,
+            values: codes.values.get(component.ac)?,
             factors: idct::factors(header.quantisers.get(component.quantiser)?.as_ref()?),
             columns: span(region.left, region.right, across, header.width),
             rows: span(region.top, region.bottom, down, header.height),
@@ -245,13 +278,14 @@ fn unit(
     let Component { across, down, .. } = tools.component;
     for y in row * down..(row + 1) * down {
         for x in column * across..(column + 1) * across {
-            let mut block = [0; 64];
-            let length = bits.block(tools.dc, tools.ac, &mut tools.previous, &mut block)?;
             let kept = (tools.columns.0..tools.columns.1).contains(&x)
                 && (tools.rows.0..tools.rows.1).contains(&y);
             if !kept {
+                bits.pass(tools.levels, tools.values, &mut tools.previous)?;
                 continue;
             }
+            let mut block = [0; 64];
+            let length = bits.block(tools.levels, tools.values, &mut tools.previous, &mut block)?;
             // Ten coefficients fill the first four diagonals.
             let levels = match length {
                 1 => idct::flat(&block, &tools.factors),
