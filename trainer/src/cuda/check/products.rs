@@ -18,7 +18,9 @@ impl Ops<'_> {
             let dy = self.numbers(15, rows * outputs);
             let (mut y, mut dw) = (vec![0.0; dy.len()], vec![0.0; w.len()]);
             let (mut dx, mut db) = (vec![0.0; x.len()], vec![0.0; outputs]);
-            linear::forward(inputs, &x, &w, &vec![0.0; outputs], None, &mut y);
+            let mut scratch = vec![0.0; linear::scratch_len(rows, outputs)];
+            let zero = vec![0.0; outputs];
+            linear::forward(inputs, &x, &w, &zero, None, &mut scratch, &mut y);
             linear::backward_weight(inputs, &x, &dy, &mut dw, &mut db);
             linear::backward_input(inputs, &w, &dy, &mut dx);
             let [x, w, dy] = [&x, &w, &dy].map(|v| self.upload(v));
