@@ -130,16 +130,18 @@ pub(crate) fn check_classes(
 pub(crate) fn training(
     dataset: &Dataset,
     state: &RunState,
+    output: Output,
     threads: usize,
 ) -> Result<Loader, TrainError> {
     let recipe = &state.recipe;
-    let (color_std, divisor) = recipe.color(state.progress.epoch);
+    let (color_std, _) = recipe.color(state.progress.epoch);
     let policy = Policy::Train {
         crop: state.model.input_size as u32,
         flip: recipe.flip,
         color_std,
     };
-    Ok(builder(dataset, state, divisor, threads)
+    Ok(builder(dataset, training_normalize(state), threads)
+        .output(output)
         .batch_size(recipe.batch_size)
         .seed(state.seed)
         .policy(policy)
@@ -154,24 +156,37 @@ pub(crate) fn evaluation(
     state: &RunState,
     policy: Policy,
     samples: usize,
+    output: Output,
     threads: usize,
 ) -> Result<Loader, TrainError> {
-    let builder = builder(dataset, state, 1.0, threads).batch_size(samples);
+    let builder = builder(dataset, normalize(state, 1.0), threads)
+        .output(output)
+        .batch_size(samples);
     Ok(builder.policy(policy).shuffle(false).build()?)
 }
 
-fn builder(dataset: &Dataset, state: &RunState, divisor: f64, threads: usize) -> LoaderBuilder {
+/// What is done to the pixels of training images in the epoch at hand.
+pub(crate) fn training_normalize(state: &RunState) -> Normalize {
+    let (_, divisor) = state.recipe.color(state.progress.epoch);
+    normalize(state, divisor)
+}
+
+/// What is done to pixels, with what divides the image besides.
+pub(crate) fn normalize(state: &RunState, divisor: f64) -> Normalize {
     let std = match state.recipe.scale {
         InputScale::MeanOnly => [1.0; 3],
         InputScale::Standardized => state.pixels.std,
     };
+    Normalize {
+        mean: state.pixels.mean.map(|value| value as f32),
+        std: std.map(|value| (value * divisor) as f32),
+    }
+}
+
+fn builder(dataset: &Dataset, normalize: Normalize, threads: usize) -> LoaderBuilder {
     Loader::builder(dataset.clone())
         .threads(threads)
-        .normalize(Normalize {
-            mean: state.pixels.mean.map(|value| value as f32),
-            std: std.map(|value| (value * divisor) as f32),
-        })
-        .output(Output::F32)
+        .normalize(normalize)
         .layout(Layout::Nhwc)
         .last_batch(LastBatch::Keep)
 }

@@ -157,6 +157,17 @@ pub enum TrainError {
         /// Its shape in the new network.
         expected: Vec<usize>,
     },
+    /// The build cannot use a card.
+    #[error(
+        "this build of train computes on the CPU only; use `--device cpu`, or build it for NVIDIA \
+         cards with `cargo build --release --features cuda -p shardmill-trainer` (README, \"Building \
+         with CUDA\"); `train doctor` says what this machine has"
+    )]
+    NoCuda,
+    /// A card, its driver or a library of it refused.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] crate::cuda::CudaError),
     /// An image cannot be read.
     #[error("{}", path.display())]
     Image {

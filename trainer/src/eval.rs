@@ -7,14 +7,16 @@ use serde::Serialize;
 use shardmill_loader::{Dataset, Policy};
 
 use crate::checkpoint::{Checkpoint, RunState};
+use crate::compute::Compute;
 use crate::data;
+use crate::engine::Engine;
 use crate::error::TrainError;
-use crate::model::{Model, ModelError};
 use crate::report::{Display, Screen};
+use crate::sgd::{Sgd, SgdConfig};
 use crate::tally::{Scores, Tally};
 
-/// Images that go through the network at once; the result does not depend on it.
-const ROWS: usize = 80;
+/// Images that an engine for evaluation alone takes at once; one for training takes its batches.
+const EVALUATION_ROWS: usize = 256;
 
 /// The views of an image that a network judges it by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +58,8 @@ pub struct EvalOptions {
     pub split: String,
     /// The views, each evaluated by itself.
     pub views: Vec<View>,
+    /// Where to compute.
+    pub compute: Compute,
     /// Loader threads.
     pub threads: usize,
     /// What is shown meanwhile.
@@ -71,6 +75,7 @@ impl EvalOptions {
             shards: shards.into(),
             split: data::VAL.to_owned(),
             views: vec![View::Center, View::Ten],
+            compute: Compute::default(),
             threads: 1,
             display: Display::Quiet,
         }
@@ -107,7 +112,9 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     let state = &checkpoint.state;
     data::check_classes(&options.shards, &state.classes, dataset.classes())?;
     data::check_crop(&options.shards, &dataset, state.model.input_size)?;
-    let mut model = checkpoint.model()?;
+    let model = checkpoint.model()?;
+    let sgd = Sgd::new(&model, SgdConfig::default());
+    let mut engine = Engine::new(options.compute, model, sgd, EVALUATION_ROWS)?;
     let mut screen = Screen::new(options.display);
     let mut evaluation = Evaluation {
         split: options.split.clone(),
@@ -120,10 +127,17 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     };
     for &view in &options.views {
         screen.begin(dataset.len(), 0);
-        let scores = score(&mut model, state, &dataset, view, options.threads, |done| {
-            screen.update(done, view.name());
-            true
-        })?;
+        let scores = score(
+            &mut engine,
+            state,
+            &dataset,
+            view,
+            options.threads,
+            |done| {
+                screen.update(done, view.name());
+                true
+            },
+        )?;
         screen.end();
         match view {
             View::Center => evaluation.center = scores,
@@ -137,7 +151,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
 /// The scores of a network on a dataset. `progress` hears how many images are done and says whether to
 /// go on; `None` if it did not.
 pub(crate) fn score(
-    model: &mut Model,
+    engine: &mut Engine,
     state: &RunState,
     dataset: &Dataset,
     view: View,
@@ -149,14 +163,13 @@ pub(crate) fn score(
         View::Center => Policy::Center { crop },
         View::Ten => Policy::TenView { crop },
     };
-    let loader = data::evaluation(dataset, state, policy, ROWS / view.count(), threads)?;
+    let samples = (engine.evaluation_rows() / view.count()).max(1);
+    let loader = data::evaluation(dataset, state, policy, samples, engine.output(), threads)?;
+    engine.see(data::normalize(state, 1.0));
     let mut tally = Tally::default();
     for batch in loader.epoch(0) {
         let batch = batch?;
-        let logits = model
-            .logits(batch.images_f32())?
-            .to_vec2::<f32>()
-            .map_err(ModelError::from)?;
+        let logits = engine.logits(&batch)?;
         for (views, &label) in logits.chunks(view.count()).zip(batch.labels()) {
             let probabilities = mean_softmax(views);
             let label = label as usize;

@@ -22,9 +22,13 @@
 pub mod bench;
 mod checkpoint;
 mod checksum;
+mod compute;
 mod config;
+mod cuda;
 mod data;
 pub mod demo;
+pub mod doctor;
+mod engine;
 mod error;
 mod eval;
 pub mod exchange;
@@ -42,7 +46,10 @@ mod tally;
 mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
+pub use compute::{Compute, CudaOptions, Precision};
 pub use config::{InputScale, LaterRate, Recipe};
+#[cfg(feature = "cuda")]
+pub use cuda::{CudaError, check as gpu_check};
 pub use data::classes;
 pub use error::TrainError;
 pub use eval::{EvalOptions, Evaluation, View, evaluate};

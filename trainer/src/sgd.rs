@@ -152,6 +152,18 @@ impl Sgd {
         self.velocities.iter().map(tensor).collect()
     }
 
+    /// The velocities' values, in the parameters' order.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn velocities(&self) -> Vec<&[f32]> {
+        self.velocities.iter().map(|v| &*v.values).collect()
+    }
+
+    /// The velocity's values of parameter `number`.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn velocity_mut(&mut self, number: usize) -> &mut [f32] {
+        &mut self.velocities[number].values
+    }
+
     /// Restores one tensor of [`state`](Self::state).
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use shardmill_loader::Output;
+
 use super::Stage;
 use crate::checkpoint::RunState;
 use crate::data;
@@ -23,7 +25,7 @@ pub(super) fn measure(
     let mut state = RunState::unborn(config.clone(), classes, pixels);
     state.recipe.batch_size = batch;
     // No thread of its own: the batch is made here, and nothing else is done meanwhile.
-    let loader = data::training(&dataset, &state, 0)?;
+    let loader = data::training(&dataset, &state, Output::F32, 0)?;
     let mut seconds = f64::INFINITY;
     // The first time reads and verifies the records.
     for _ in 0..2 {

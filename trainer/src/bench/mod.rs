@@ -1,5 +1,7 @@
 //! The speed of training steps and of inference on images that are already in memory.
 
+#[cfg(feature = "cuda")]
+mod card;
 mod data;
 mod stages;
 mod table;
@@ -12,6 +14,7 @@ use std::time::Instant;
 use serde::Serialize;
 use shardmill_formats::{Philox, Stream};
 
+use crate::compute::{Compute, Precision};
 use crate::error::TrainError;
 use crate::model::{DropoutKey, Model, ModelError};
 use crate::model_config::ModelConfig;
@@ -35,6 +38,8 @@ pub struct BenchOptions {
     pub stages: bool,
     /// Shards whose loading is a stage.
     pub shards: Option<PathBuf>,
+    /// Where the network runs.
+    pub compute: Compute,
 }
 
 impl Default for BenchOptions {
@@ -47,6 +52,7 @@ impl Default for BenchOptions {
             config: ModelConfig::alexnet(),
             stages: false,
             shards: None,
+            compute: Compute::default(),
         }
     }
 }
@@ -72,7 +78,9 @@ pub struct BenchReport {
     /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
     pub peak_rss_mb: Option<f64>,
     /// Where the network ran.
-    pub device: &'static str,
+    pub device: String,
+    /// Its arithmetic.
+    pub precision: Precision,
     /// Threads of the pool.
     pub threads: usize,
     /// Images of a batch.
@@ -92,6 +100,16 @@ pub struct BenchReport {
 /// # Errors
 /// A configuration that describes no network, or shards that cannot be read.
 pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
+    match options.compute {
+        Compute::Cpu => on_cpu(options),
+        #[cfg(feature = "cuda")]
+        Compute::Cuda(cuda) => card::run(options, cuda),
+        #[cfg(not(feature = "cuda"))]
+        Compute::Cuda(_) => Err(TrainError::NoCuda),
+    }
+}
+
+fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let (batch, config) = (options.batch_size.max(1), &options.config);
     let mut model = Model::new(config, options.seed)?;
     let mut sgd = Sgd::new(&model, SgdConfig::default());
@@ -128,7 +146,8 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         training_images_per_second: batch as f64 / training.median,
         inference_images_per_second: batch as f64 / inference.median,
         peak_rss_mb,
-        device: "cpu",
+        device: "cpu".to_owned(),
+        precision: Precision::F32,
         threads: rayon::current_num_threads(),
         batch_size: batch,
         steps: options.steps.max(1),
@@ -152,18 +171,25 @@ fn time(
         step(WARM_UP + number)?;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    seconds.sort_by(f64::total_cmp);
-    let middle = seconds.len() / 2;
-    let median = if seconds.len() % 2 == 1 {
-        seconds[middle]
-    } else {
-        (seconds[middle - 1] + seconds[middle]) / 2.0
-    };
-    Ok(StepSeconds {
-        median,
-        min: seconds[0],
-        max: seconds[seconds.len() - 1],
-    })
+    Ok(StepSeconds::of(seconds))
+}
+
+impl StepSeconds {
+    /// Sorts out the seconds of at least one step.
+    fn of(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        let middle = seconds.len() / 2;
+        let median = if seconds.len() % 2 == 1 {
+            seconds[middle]
+        } else {
+            (seconds[middle - 1] + seconds[middle]) / 2.0
+        };
+        Self {
+            median,
+            min: seconds[0],
+            max: seconds[seconds.len() - 1],
+        }
+    }
 }
 
 /// Pixels of mean 0 on the 0-255 scale.
@@ -205,6 +231,7 @@ mod tests {
             },
             stages: true,
             shards: None,
+            compute: Compute::Cpu,
         };
         let report = run(&options).unwrap();
         let json = serde_json::to_value(&report).unwrap();

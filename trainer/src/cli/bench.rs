@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use shardmill_trainer::bench::{self, BenchOptions, StepSeconds};
 
-use super::device::DeviceArg;
+use super::device::DeviceArgs;
 use super::model::ModelArgs;
 
 /// The flags of `train bench`.
@@ -17,9 +17,8 @@ pub(super) struct BenchArgs {
     /// Timed steps of each kind, after one to warm up [default: 5]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceArg,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Measure each layer, the optimiser and, with --shards, the loader by themselves
     #[arg(long)]
     stages: bool,
@@ -35,13 +34,13 @@ pub(super) struct BenchArgs {
 
 impl BenchArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        self.device.check()?;
         let defaults = BenchOptions::default();
         let report = bench::run(&BenchOptions {
             batch_size: self.batch_size.unwrap_or(defaults.batch_size),
             steps: self.steps.unwrap_or(defaults.steps),
             config: self.model.apply(defaults.config),
             stages: self.stages,
+            compute: self.device.compute()?,
             shards: self.shards,
             ..defaults
         })?;

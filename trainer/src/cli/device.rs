@@ -1,26 +1,99 @@
-//! Where to compute.
+//! Where to compute, and with which arithmetic.
 
-use clap::ValueEnum;
+use std::str::FromStr;
 
-/// Where to compute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum DeviceArg {
-    /// All cores of this machine.
-    #[default]
-    Cpu,
-    /// An NVIDIA GPU.
-    Cuda,
+use clap::{Args, ValueEnum};
+use shardmill_trainer::{Compute, CudaOptions, Precision};
+
+/// The flags of whatever runs a network.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct DeviceArgs {
+    /// Where to compute: cpu, cuda, or cuda:N for card number N
+    #[arg(long, default_value = "cpu")]
+    device: DeviceArg,
+    /// Arithmetic of a card [default: tf32]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionArg>,
+    /// Use only algorithms of a card that give the same bits every time
+    #[arg(long)]
+    deterministic: bool,
 }
 
-impl DeviceArg {
-    /// Refuses a device that this build cannot use.
-    pub(super) fn check(self) -> anyhow::Result<()> {
+/// A device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DeviceArg {
+    Cpu,
+    Cuda(usize),
+}
+
+impl FromStr for DeviceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = match text.split_once(':') {
+            None if text == "cpu" => return Ok(Self::Cpu),
+            None if text == "cuda" => Some(0),
+            Some(("cuda", number)) => number.parse().ok(),
+            _ => None,
+        };
+        let wrong = || "expected cpu, cuda, or cuda:N with the number of a card".to_owned();
+        number.map(Self::Cuda).ok_or_else(wrong)
+    }
+}
+
+/// A card's arithmetic.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum PrecisionArg {
+    /// f32 throughout
+    F32,
+    /// f32 values, products of 10 bits of fraction on tensor cores
+    Tf32,
+    /// bf16 activations and copies of the weights, on tensor cores; f32 weights and sums
+    Bf16,
+}
+
+impl PrecisionArg {
+    pub(super) const fn precision(self) -> Precision {
         match self {
-            Self::Cpu => Ok(()),
-            Self::Cuda => anyhow::bail!(
-                "this build of train computes on the CPU only and has no CUDA support; use \
-                 `--device cpu`"
+            Self::F32 => Precision::F32,
+            Self::Tf32 => Precision::Tf32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
+}
+
+impl DeviceArgs {
+    /// The device.
+    pub(super) fn compute(self) -> anyhow::Result<Compute> {
+        match self.device {
+            DeviceArg::Cpu if self.precision.is_some() || self.deterministic => anyhow::bail!(
+                "`--precision` and `--deterministic` belong to `--device cuda`: the CPU computes in \
+                 f32 and gives the same bits every time"
             ),
+            DeviceArg::Cpu => Ok(Compute::Cpu),
+            DeviceArg::Cuda(ordinal) => Ok(Compute::Cuda(CudaOptions {
+                ordinal,
+                precision: self
+                    .precision
+                    .map_or_else(Precision::default, PrecisionArg::precision),
+                deterministic: self.deterministic,
+            })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DeviceArg;
+
+    #[test]
+    fn names_a_card_by_its_number() {
+        let parse = |text: &str| text.parse::<DeviceArg>().ok();
+        assert_eq!(parse("cpu"), Some(DeviceArg::Cpu));
+        assert_eq!(parse("cuda"), Some(DeviceArg::Cuda(0)));
+        assert_eq!(parse("cuda:3"), Some(DeviceArg::Cuda(3)));
+        for wrong in ["", "gpu", "cuda:", "cuda:x", "cpu:0", "cuda:-1"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
         }
     }
 }

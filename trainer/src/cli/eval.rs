@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use shardmill_trainer::{Display, EvalOptions, Scores, View, evaluate};
 
-use super::device::DeviceArg;
+use super::device::DeviceArgs;
 
 /// The flags of `train eval`.
 #[derive(Args, Debug)]
@@ -22,9 +22,8 @@ pub(super) struct EvalArgs {
     /// The views
     #[arg(long, value_enum, default_value_t)]
     pub(super) views: ViewsArg,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) device: DeviceArgs,
     /// Loader threads
     #[arg(long, value_name = "T", default_value_t = 1)]
     pub(super) threads: usize,
@@ -57,10 +56,10 @@ impl ViewsArg {
 
 impl EvalArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        self.device.check()?;
         let mut options = EvalOptions::new(&self.checkpoint, &self.shards);
         options.split.clone_from(&self.split);
         options.views = self.views.views();
+        options.compute = self.device.compute()?;
         options.threads = self.threads;
         options.display = if self.json {
             Display::Json

@@ -2,14 +2,19 @@
 
 mod bench;
 mod device;
+mod doctor;
 mod eval;
 mod exchange;
+#[cfg(feature = "cuda")]
+mod gpu_check;
 mod model;
 mod predict;
 mod recipe;
 mod signals;
 mod summary;
 mod train;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use shardmill_trainer::demo::{self, DemoOptions};
@@ -51,11 +56,18 @@ enum Command {
     Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
+    /// Look for what training needs on this machine: card, driver, libraries, shards; the exit code is 0 if
+    /// this build can train here.
+    Doctor(doctor::DoctorArgs),
+    /// Check a card: every operation and whole networks against the CPU, a short training on shards, and
+    /// speed, as a report in markdown; the exit code is 0 if everything holds.
+    #[cfg(feature = "cuda")]
+    GpuCheck(gpu_check::GpuCheckArgs),
 }
 
-/// Does what the command line asks for.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
+/// Does what the command line asks for, and gives the exit code.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let done = match cli.command {
         None => cli.train.run(),
         Some(Command::Eval(args)) => args.run(),
         Some(Command::Bench(args)) => args.run(),
@@ -65,7 +77,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Demo(options)) => demo::run(&options).map(|_| ()),
         Some(Command::Recipe(args)) => args.run(),
         Some(Command::Summary(args)) => args.run(),
-    }
+        Some(Command::Doctor(args)) => return args.run(),
+        #[cfg(feature = "cuda")]
+        Some(Command::GpuCheck(args)) => return args.run(),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use shardmill_trainer::{
     train,
 };
 
-use super::device::DeviceArg;
+use super::device::DeviceArgs;
 use super::eval::{EvalArgs, ViewsArg};
 use super::model::ModelArgs;
 use super::recipe;
@@ -38,9 +38,8 @@ pub(crate) struct TrainArgs {
     /// Seed of weights, order, augmentation and dropout [default: 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceArg,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Loader threads; they do not change the result [default: 1]
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
@@ -136,7 +135,6 @@ impl TrainArgs {
         if self.eval_only {
             return self.evaluate();
         }
-        self.device.check()?;
         let options = self.options()?;
         super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
@@ -162,6 +160,7 @@ impl TrainArgs {
             options.recipe.scale = stored.recipe.scale;
             options.init = Some(init.clone());
         }
+        options.compute = self.device.compute()?;
         options.seed = self.seed.unwrap_or(options.seed);
         let mut base = Setup {
             recipe: options.recipe,

@@ -1,16 +1,24 @@
 //! The operations as functions on candle tensors that candle's backward pass can go through.
 //!
-//! The kernels are those of the sibling files. [`Model`](crate::model::Model) calls these kernels
+//! The kernels are those of the sibling files, and on CUDA tensors, in a build with the feature `cuda`,
+//! those of a card. [`Model`](crate::model::Model) calls these kernels
 //! itself and needs none of this: it is for networks that are put together from candle's own parts.
 //! A custom op keeps nothing between the passes, so the backward pass works out again what it needs.
 
+mod loss;
+
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::dropout::MaskKey;
-use super::{ConvShape, PoolShape, activation, cross_entropy, dropout};
+use super::{ConvShape, PoolShape, activation};
 use super::{conv2d as conv2d_kernel, lrn as lrn_kernel, max_pool2d as max_pool2d_kernel};
+#[cfg(feature = "cuda")]
+use crate::cuda::tensor as card;
 use crate::model_config::{Activation, LrnConfig};
+use loss::{CrossEntropy, Dropout};
 
 /// Images whose weight gradients are added up in one task; a constant, as sums depend on it.
 const CHUNK: usize = 8;
@@ -19,7 +27,7 @@ const CHUNK: usize = 8;
 /// layouts. `shape` holds all sizes but the number of images.
 ///
 /// # Errors
-/// Tensors that are not f32 on the CPU or do not have the sizes of `shape`.
+/// Tensors that are not f32 or do not have the sizes of `shape`.
 pub fn conv2d(
     images: &Tensor,
     weight: &Tensor,
@@ -48,7 +56,7 @@ pub fn conv2d(
 /// Max pool of NHWC images.
 ///
 /// # Errors
-/// A tensor that is not f32 on the CPU or does not have the sizes of `shape`.
+/// A tensor that is not f32 or does not have the sizes of `shape`.
 pub fn max_pool2d(images: &Tensor, shape: PoolShape) -> Result<Tensor> {
     expect(
         "images",
@@ -61,7 +69,7 @@ pub fn max_pool2d(images: &Tensor, shape: PoolShape) -> Result<Tensor> {
 /// Response normalisation across the last dimension.
 ///
 /// # Errors
-/// A tensor that is not f32 on the CPU.
+/// A tensor that is not f32.
 pub fn lrn(images: &Tensor, config: LrnConfig) -> Result<Tensor> {
     images.contiguous()?.apply_op1(Lrn(config))
 }
@@ -69,7 +77,7 @@ pub fn lrn(images: &Tensor, config: LrnConfig) -> Result<Tensor> {
 /// Dropout of `rate` of the values, with the mask of `key`.
 ///
 /// # Errors
-/// A tensor that is not f32 on the CPU.
+/// A tensor that is not f32.
 pub fn dropout(values: &Tensor, rate: f32, key: MaskKey) -> Result<Tensor> {
     values.contiguous()?.apply_op1(Dropout { rate, key })
 }
@@ -78,7 +86,7 @@ pub fn dropout(values: &Tensor, rate: f32, key: MaskKey) -> Result<Tensor> {
 /// tensor of three values; only the first has a gradient.
 ///
 /// # Errors
-/// A tensor that is not f32 on the CPU, or labels that do not fit it.
+/// A tensor that is not f32, or labels that do not fit it.
 pub fn softmax_cross_entropy(logits: &Tensor, labels: &[i64]) -> Result<Tensor> {
     let (rows, classes) = logits.dims2()?;
     expect("logits", &[rows], &[labels.len()])?;
@@ -152,6 +160,23 @@ impl CustomOp3 for Conv2d {
         Ok((CpuStorage::F32(output), dims.into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+        s3: &CudaStorage,
+        l3: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let s = &self.shape;
+        let output = card::conv2d([(s1, l1), (s2, l2), (s3, l3)], s, self.function)?;
+        let rows = l1.shape().elem_count() / s.input_len();
+        let dims = (rows, s.output_height(), s.output_width(), s.outputs);
+        Ok((output, dims.into()))
+    }
+
     fn bwd(
         &self,
         images: &Tensor,
@@ -160,6 +185,14 @@ impl CustomOp3 for Conv2d {
         output: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        #[cfg(feature = "cuda")]
+        if images.device().is_cuda() {
+            let inputs = [images, weight, bias];
+            let outputs = (output, gradient);
+            let [images, weight, bias] =
+                card::conv2d_backward(inputs, outputs, &self.shape, self.function)?;
+            return Ok((Some(images), Some(weight), Some(bias)));
+        }
         let mut gradients = with_values(gradient, <[f32]>::to_vec)?;
         if let Some(function) = self.function {
             with_values(output, |output| {
@@ -233,7 +266,20 @@ impl CustomOp1 for MaxPool2d {
         Ok((CpuStorage::F32(output), dims.into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let s = &self.0;
+        let output = card::max_pool2d(storage, layout, s)?;
+        let rows = layout.shape().elem_count() / s.input_len();
+        let dims = (rows, s.output_height(), s.output_width(), s.channels);
+        Ok((output, dims.into()))
+    }
+
     fn bwd(&self, images: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if images.device().is_cuda() {
+            return card::max_pool2d_backward(images, gradient, &self.0).map(Some);
+        }
         let s = &self.0;
         let mut image_gradients = vec![0.0; images.elem_count()];
         with_values(images, |images| {
@@ -270,7 +316,19 @@ impl CustomOp1 for Lrn {
         Ok((CpuStorage::F32(output), layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let channels = layout.dims().last().copied().unwrap_or(1);
+        let output = card::lrn(storage, layout, &self.0, channels)?;
+        Ok((output, layout.shape().clone()))
+    }
+
     fn bwd(&self, images: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if images.device().is_cuda() {
+            let channels = images.dims().last().copied().unwrap_or(1);
+            return card::lrn_backward(images, gradient, &self.0, channels).map(Some);
+        }
         let channels = images.dims().last().copied().unwrap_or(1);
         let mut scratch = vec![0.0; lrn_kernel::scratch_len(channels, &self.0)];
         let mut output = vec![0.0; images.elem_count()];
@@ -281,55 +339,5 @@ impl CustomOp1 for Lrn {
             })
         })??;
         Tensor::from_vec(output, images.shape(), images.device()).map(Some)
-    }
-}
-
-struct Dropout {
-    rate: f32,
-    key: MaskKey,
-}
-
-impl CustomOp1 for Dropout {
-    fn name(&self) -> &'static str {
-        "shardmill-dropout"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut output = values(storage, layout)?.to_vec();
-        dropout::apply(&mut output, self.rate, self.key, 0);
-        Ok((CpuStorage::F32(output), layout.shape().clone()))
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        dropout(&gradient.detach(), self.rate, self.key).map(Some)
-    }
-}
-
-struct CrossEntropy {
-    classes: usize,
-    labels: Vec<i64>,
-}
-
-impl CustomOp1 for CrossEntropy {
-    fn name(&self) -> &'static str {
-        "shardmill-softmax-cross-entropy"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let logits = values(storage, layout)?;
-        let scores = cross_entropy::score(logits, self.classes, &self.labels, &mut []);
-        let loss = (scores.loss / self.labels.len() as f64) as f32;
-        let output = vec![loss, scores.top1 as f32, scores.top5 as f32];
-        Ok((CpuStorage::F32(output), 3.into()))
-    }
-
-    fn bwd(&self, logits: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let factor = with_values(gradient, |gradient| gradient[0])?;
-        let mut output = vec![0.0; logits.elem_count()];
-        with_values(logits, |logits| {
-            cross_entropy::score(logits, self.classes, &self.labels, &mut output);
-        })?;
-        output.iter_mut().for_each(|g| *g *= factor);
-        Tensor::from_vec(output, logits.shape(), logits.device()).map(Some)
     }
 }

@@ -12,6 +12,7 @@ use super::run::Run;
 use crate::checkpoint::{Checkpoint, Progress, RunState};
 use crate::config::Recipe;
 use crate::data;
+use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::model::{Model, Parameter};
 use crate::model_config::ModelConfig;
@@ -52,12 +53,12 @@ impl<'a> Run<'a> {
             begun = Some((path, fresh));
         }
         check_frozen(&state.recipe, &model)?;
-        let sgd = Sgd::new(&model, state.recipe.sgd);
+        let engine = engine(options, &state, model, None)?;
         let folder = RunFolder::create(&options.run)?;
         let metrics = Metrics::create(&folder.metrics())?;
         let events = Events::create(folder.path(), 0)?;
         let files = (folder, metrics, events);
-        let mut run = Self::assemble(options, state, model, sgd, (train, validation), files);
+        let mut run = Self::assemble(options, state, engine, (train, validation), files);
         run.introduce();
         if let Some((path, fresh)) = begun {
             let last = if fresh {
@@ -92,10 +93,11 @@ impl<'a> Run<'a> {
         let model = checkpoint.model()?;
         let sgd = checkpoint.sgd(&model)?;
         drop(checkpoint);
+        let engine = engine(options, &state, model, Some(sgd))?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
         let events = Events::create(folder.path(), state.progress.step + 1)?;
         let files = (folder, metrics, events);
-        let run = Self::assemble(options, state, model, sgd, (train, validation), files);
+        let run = Self::assemble(options, state, engine, (train, validation), files);
         run.introduce();
         let progress = &run.state.progress;
         run.screen.say(format_args!(
@@ -108,18 +110,14 @@ impl<'a> Run<'a> {
     fn assemble(
         options: &'a TrainOptions,
         state: RunState,
-        model: Model,
-        sgd: Sgd,
+        engine: Engine,
         (train, validation): (Dataset, Option<Dataset>),
         (folder, metrics, events): (RunFolder, Metrics, Events),
     ) -> Self {
-        let mut model = model;
-        model.freeze_features(all_features_frozen(&state.recipe, &model));
         Self {
             options,
             state,
-            model,
-            sgd,
+            engine,
             train,
             validation,
             screen: Screen::new(options.display),
@@ -140,6 +138,21 @@ fn open(options: &TrainOptions) -> Result<(Dataset, Option<Dataset>), TrainError
     let train = data::open(&options.shards, data::TRAIN)?;
     data::check_crop(&options.shards, &train, options.model.input_size)?;
     Ok((train, data::open_validation(&options.shards)?))
+}
+
+/// What trains: on the device that was asked for, at rest where there is no optimiser yet.
+fn engine(
+    options: &TrainOptions,
+    state: &RunState,
+    model: Model,
+    sgd: Option<Sgd>,
+) -> Result<Engine, TrainError> {
+    let recipe = &state.recipe;
+    let frozen = all_features_frozen(recipe, &model);
+    let sgd = sgd.unwrap_or_else(|| Sgd::new(&model, recipe.sgd));
+    let mut engine = Engine::new(options.compute, model, sgd, recipe.batch_size)?;
+    engine.freeze_features(frozen)?;
+    Ok(engine)
 }
 
 /// Whether no convolution is trained.

@@ -3,12 +3,10 @@
 //! The state of a run is its seed, its epoch, and the images consumed of it: batches, dropout and
 //! schedule follow from these, so that a run goes on from a checkpoint as if it had never stopped.
 
-mod accumulate;
 mod begin;
 mod difference;
 mod folder;
 mod initial;
-mod norm;
 mod options;
 mod outcome;
 mod run;
@@ -30,10 +28,7 @@ use crate::error::TrainError;
 use crate::eval::View;
 use crate::model::{DropoutKey, StepOutput};
 use crate::report::Meter;
-use accumulate::Accumulator;
 use run::Run;
-
-use crate::tally::Tally;
 
 /// Trains a network, or goes on training it.
 ///
@@ -50,7 +45,8 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
     };
     run.screen.begin(run.total_steps(), run.state.progress.step);
     while run.state.progress.epoch < run.state.recipe.epochs {
-        let loader = data::training(&run.train, &run.state, options.threads)?;
+        let loader = data::training(&run.train, &run.state, run.engine.output(), options.threads)?;
+        run.engine.see(data::training_normalize(&run.state));
         if train_epoch(&mut run, &loader)?.is_break() {
             run.save(false)?;
             return Ok(run.outcome(false));
@@ -75,7 +71,6 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
     let progress = run.state.progress;
     let done = progress.samples.div_ceil(batch_size);
     let mut batches = loader.epoch(progress.epoch).seek(done);
-    let mut accumulator = Accumulator::default();
     let (mut meter, mut waited) = (Meter::default(), batches.waited());
     loop {
         if run.state.progress.samples == run.state.progress.records {
@@ -86,66 +81,85 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
             .max_steps
             .is_some_and(|steps| run.state.progress.step >= steps);
         if enough || run.options.stop.is_requested() {
+            settle(run)?;
             return Ok(ControlFlow::Break(()));
         }
         let clock = Instant::now();
-        let Some((output, images)) = step_gradients(run, &mut batches, &mut accumulator)? else {
+        let Some(images) = step_gradients(run, &mut batches)? else {
+            settle(run)?;
             return Ok(ControlFlow::Continue(()));
         };
-        let norm = norm::norm(run.model.gradients());
-        if !norm.is_finite() {
-            return Err(run.not_finite(run.state.progress.step + 1, "the gradient"));
-        }
         let (recipe, epoch) = (&run.state.recipe, run.state.progress.epoch);
-        run.sgd.step_with(&mut run.model, |parameter| {
-            recipe.rate(parameter, lr, epoch)
-        })?;
+        run.engine
+            .update(|parameter| recipe.rate(parameter, lr, epoch))?;
 
         let progress = &mut run.state.progress;
         progress.step += 1;
         progress.samples += images as u64;
-        progress.steepest = progress.steepest.max(norm);
-        for tally in [&mut progress.window, &mut progress.whole_epoch] {
-            tally.add(images, output.loss, output.top1, output.top5);
-        }
+        let (step, samples) = (progress.step, progress.samples);
+        let log = step.is_multiple_of(run.options.log_every.max(1)) || samples == progress.records;
+        let every = run.options.checkpoint_every;
+        let save = every.is_some_and(|every| step.is_multiple_of(every.max(1)));
+        let output = if log || save || run.engine.is_due() {
+            settle(run)?
+        } else {
+            None
+        };
         let now = batches.waited();
         meter.add(
             images,
             clock.elapsed(),
             now - std::mem::replace(&mut waited, now),
         );
-        if let Some(warning) = watch::observe(&mut run.state, images, output.loss) {
-            run.warn(&warning)?;
+        if let Some(output) = output {
+            run.show_step(&output, &meter);
         }
-        let (step, samples) = (run.state.progress.step, run.state.progress.samples);
-        run.show_step(&output, &meter);
-        if step.is_multiple_of(run.options.log_every.max(1))
-            || samples == run.state.progress.records
-        {
+        if log {
             run.log_step(lr, &meter)?;
             meter = Meter::default();
         }
-        if run
-            .options
-            .checkpoint_every
-            .is_some_and(|every| step.is_multiple_of(every.max(1)))
-        {
+        if save {
             run.save(false)?;
         }
     }
 }
 
-/// The mean gradient, and the scores, of the batches of one step with the number of their images;
+/// Takes note of the scores of the steps that were done since it was last called, and gives the last
+/// one's. On the CPU that is one step; a card works on while the host runs ahead, and is asked when
+/// somebody wants to know.
+fn settle(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
+    let seen = run.engine.take()?;
+    if let Some(news) = run.engine.news() {
+        run.screen.say(news);
+    }
+    let before = run.state.progress.step - seen.len() as u64;
+    for (step, seen) in (before + 1..).zip(&seen) {
+        let output = &seen.output;
+        if !output.loss.is_finite() {
+            return Err(run.not_finite(step, "the loss"));
+        }
+        if !seen.norm.is_finite() {
+            return Err(run.not_finite(step, "the gradient"));
+        }
+        let progress = &mut run.state.progress;
+        progress.steepest = progress.steepest.max(seen.norm);
+        for tally in [&mut progress.window, &mut progress.whole_epoch] {
+            tally.add(seen.images, output.loss, output.top1, output.top5);
+        }
+        if let Some(warning) = watch::observe(&mut run.state, step, seen.images, output.loss) {
+            run.warn(&warning)?;
+        }
+    }
+    Ok(seen.last().map(|seen| seen.output))
+}
+
+/// Works out the mean gradient of the batches of one step and gives the number of their images;
 /// `None` at the end of the epoch.
-fn step_gradients(
-    run: &mut Run<'_>,
-    batches: &mut Epoch,
-    accumulator: &mut Accumulator,
-) -> Result<Option<(StepOutput, usize)>, TrainError> {
+fn step_gradients(run: &mut Run<'_>, batches: &mut Epoch) -> Result<Option<usize>, TrainError> {
     let (progress, count) = (run.state.progress, run.state.recipe.accumulate);
     let left = progress.records - progress.samples;
     let whole = left.min(run.state.recipe.step_images() as u64) as usize;
-    let (mut sums, mut images) = (Tally::default(), 0);
+    let mut images = 0;
     for number in 0..count {
         if images == whole {
             break;
@@ -158,26 +172,11 @@ fn step_gradients(
             seed: run.state.seed,
             step: progress.step * count as u64 + number as u64,
         };
-        let output = run
-            .model
-            .train_step(batch.images_f32(), batch.labels(), key)?;
-        if !output.loss.is_finite() {
-            return Err(run.not_finite(progress.step + 1, "the loss"));
-        }
+        let share = (count > 1).then(|| batch.len() as f32 / whole as f32);
+        run.engine.add(&batch, key, share)?;
         images += batch.len();
-        if count == 1 {
-            return Ok(Some((output, images)));
-        }
-        sums.add(batch.len(), output.loss, output.top1, output.top5);
-        accumulator.add(&run.model, batch.len() as f32 / whole as f32);
     }
-    accumulator.finish(&mut run.model);
-    let output = StepOutput {
-        loss: sums.loss / images as f64,
-        top1: sums.top1 as usize,
-        top5: sums.top5 as usize,
-    };
-    Ok(Some((output, images)))
+    Ok(Some(images))
 }
 
 /// Evaluates where it is due, lets the schedule look at the error, and saves; breaks when a stop is

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Stop;
+use crate::compute::Compute;
 use crate::config::Recipe;
 use crate::eval::View;
 use crate::model_config::{ModelConfig, Variant};
@@ -26,6 +27,8 @@ pub struct TrainOptions {
     pub model: ModelConfig,
     /// A checkpoint whose weights a new run begins with; those of fc8 only if the classes are the same.
     pub init: Option<PathBuf>,
+    /// Where to compute; a resumed run may change it.
+    pub compute: Compute,
     /// Loader threads; the result does not depend on them.
     pub threads: usize,
     /// Epochs between evaluations of split `val`; 0 for none before the end.
@@ -56,6 +59,7 @@ impl TrainOptions {
             recipe: Recipe::default(),
             model: ModelConfig::default(),
             init: None,
+            compute: Compute::default(),
             threads: 1,
             eval_every: 1,
             log_every: 20,

@@ -9,19 +9,17 @@ use super::folder::RunFolder;
 use super::{TrainOptions, TrainOutcome};
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::data;
+use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::eval::{self, View};
-use crate::model::Model;
 use crate::report::{EvaluationLine, Events, Line, Metrics, Screen};
-use crate::sgd::Sgd;
 use crate::tally::Scores;
 
 /// A run in progress.
 pub(super) struct Run<'a> {
     pub(super) options: &'a TrainOptions,
     pub(super) state: RunState,
-    pub(super) model: Model,
-    pub(super) sgd: Sgd,
+    pub(super) engine: Engine,
     pub(super) train: Dataset,
     pub(super) validation: Option<Dataset>,
     pub(super) screen: Screen,
@@ -61,7 +59,7 @@ impl Run<'_> {
         let (screen, stop) = (&self.screen, &self.options.stop);
         let threads = self.options.threads;
         let scores = eval::score(
-            &mut self.model,
+            &mut self.engine,
             &self.state,
             &validation,
             view,
@@ -121,8 +119,8 @@ impl Run<'_> {
 
     /// Saves the run, as its best as well where it is.
     pub(super) fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
-        let broken = self
-            .model
+        let (model, sgd) = self.engine.host()?;
+        let broken = model
             .parameters()
             .iter()
             .find(|parameter| parameter.values().iter().any(|value| !value.is_finite()));
@@ -133,7 +131,7 @@ impl Run<'_> {
         self.metrics.sync()?;
         self.state.progress.metrics_lines = self.metrics.lines();
         let (last, best) = (self.folder.last(), self.folder.best());
-        let tensors = Checkpoint::tensors(&self.model, &self.sgd)?;
+        let tensors = Checkpoint::tensors(model, sgd)?;
         // The best one first: were this interrupted, the run would come by here again.
         let first = if is_best { &best } else { &last };
         Checkpoint::write(first, &self.state, &tensors)?;

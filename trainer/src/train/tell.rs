@@ -10,7 +10,7 @@ use super::run::Run;
 use super::watch;
 use crate::error::TrainError;
 use crate::memory;
-use crate::model::StepOutput;
+use crate::model::{Model, StepOutput};
 use crate::model_config::ModelConfig;
 use crate::report::{Line, Meter, StepLine};
 use crate::tally::Scores;
@@ -18,7 +18,8 @@ use crate::tally::Scores;
 impl Run<'_> {
     /// Tells what is about to be done.
     pub(super) fn introduce(&self) {
-        let parameters: usize = self.model.parameters().iter().map(|p| p.len()).sum();
+        let network = self.engine.model();
+        let parameters: usize = network.parameters().iter().map(|p| p.len()).sum();
         let model = &self.state.model;
         let size = model.input_size;
         let images = self.validation.as_ref().map_or_else(
@@ -46,26 +47,9 @@ impl Run<'_> {
         ));
         self.screen
             .say(format_args!("run       {}", self.folder.path().display()));
-        let recipe = &self.state.recipe;
-        let threads = rayon::current_num_threads();
-        let bytes = memory::training(
-            &self.model,
-            recipe.batch_size,
-            threads,
-            recipe.accumulate > 1,
-        );
-        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        self.screen.say(format_args!(
-            "memory    about {:.2} GiB for batches of {}",
-            gib(bytes),
-            recipe.batch_size
-        ));
-        if let Some(available) = memory::available().filter(|available| *available < bytes) {
-            self.screen.say(format_args!(
-                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
-                 for the same step",
-                gib(available)
-            ));
+        match self.engine.describe() {
+            Some(device) => self.screen.say(format_args!("device    {device}")),
+            None => self.tell_memory(network),
         }
         if let Some(advice) = watch::advice(&self.state) {
             self.screen.say(advice);
@@ -166,6 +150,27 @@ impl Run<'_> {
             ));
         }
         Ok(scores)
+    }
+
+    /// Tells what memory training takes on the CPU, and whether it is there.
+    fn tell_memory(&self, network: &Model) {
+        let recipe = &self.state.recipe;
+        let threads = rayon::current_num_threads();
+        let accumulates = recipe.accumulate > 1;
+        let bytes = memory::training(network, recipe.batch_size, threads, accumulates);
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        self.screen.say(format_args!(
+            "memory    about {:.2} GiB for batches of {}",
+            gib(bytes),
+            recipe.batch_size
+        ));
+        if let Some(available) = memory::available().filter(|available| *available < bytes) {
+            self.screen.say(format_args!(
+                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
+                 for the same step",
+                gib(available)
+            ));
+        }
     }
 
     /// Shows and writes a warning.

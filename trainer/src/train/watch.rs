@@ -29,8 +29,12 @@ pub(super) fn advice(state: &RunState) -> Option<String> {
 }
 
 /// Takes note of a step's loss, and gives a warning once when it has not fallen.
-pub(super) fn observe(state: &mut RunState, samples: usize, loss: f64) -> Option<String> {
-    let step = state.progress.step;
+pub(super) fn observe(
+    state: &mut RunState,
+    step: u64,
+    samples: usize,
+    loss: f64,
+) -> Option<String> {
     if step <= STEPS - AVERAGED || step > STEPS {
         return None;
     }
@@ -86,10 +90,7 @@ mod tests {
     fn warnings(classes: usize, loss: impl Fn(u64) -> f64) -> Vec<(u64, String)> {
         let mut state = state(classes);
         (1..=400)
-            .filter_map(|step| {
-                state.progress.step = step;
-                observe(&mut state, 64, loss(step)).map(|text| (step, text))
-            })
+            .filter_map(|step| observe(&mut state, step, 64, loss(step)).map(|text| (step, text)))
             .collect()
     }
 

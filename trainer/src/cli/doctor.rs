@@ -1,0 +1,31 @@
+//! `train doctor`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use shardmill_trainer::doctor;
+
+/// The flags of `train doctor`.
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// Folder of shards whose place and speed are looked at too
+    #[arg(long, value_name = "DIR")]
+    shards: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl DoctorArgs {
+    /// The exit code is 0 if this build can train on this machine.
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let found = doctor::examine(self.shards.as_deref());
+        if self.json {
+            println!("{}", serde_json::to_string(&found)?);
+        } else {
+            print!("{found}");
+        }
+        Ok(ExitCode::from(u8::from(!found.can_train)))
+    }
+}

@@ -1,0 +1,45 @@
+//! `train gpu-check`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use shardmill_trainer::gpu_check::{CheckOptions, check};
+
+/// The flags of `train gpu-check`.
+#[derive(Args, Debug)]
+pub(super) struct GpuCheckArgs {
+    /// Folder of shards with splits of at least a few hundred images of 224 pixels or more
+    #[arg(long, value_name = "DIR")]
+    shards: PathBuf,
+    /// Where to write the report; runs are kept beside it meanwhile
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Number of the card
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    card: usize,
+    /// Loader threads [default: all but one]
+    #[arg(long, value_name = "T")]
+    threads: Option<usize>,
+}
+
+impl GpuCheckArgs {
+    /// The exit code is 0 if everything holds.
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut scratch = self.out.clone().into_os_string();
+        scratch.push(".runs");
+        let options = CheckOptions {
+            shards: self.shards,
+            scratch: scratch.into(),
+            ordinal: self.card,
+            threads: self.threads.unwrap_or(cores.saturating_sub(1).max(1)),
+        };
+        let report = check(&options, |part| eprintln!("{part}"))?;
+        print!("{}", report.markdown);
+        std::fs::write(&self.out, &report.markdown)
+            .with_context(|| format!("cannot write {}", self.out.display()))?;
+        Ok(ExitCode::from(u8::from(!report.passed)))
+    }
+}

@@ -1,0 +1,245 @@
+//! Whole networks: a step's loss, gradients and update against the CPU's, and going on from a state.
+
+use shardmill_loader::Normalize;
+
+use super::ops::numbers;
+use super::tally::Tally;
+use crate::compute::{CudaOptions, Precision};
+use crate::cuda::engine::CudaEngine;
+use crate::cuda::feed::Pixels;
+use crate::cuda::kernels::Affine;
+use crate::error::TrainError;
+use crate::model::{DropoutKey, Model};
+use crate::model_config::{Activation, ModelConfig};
+use crate::setup::Setup;
+use crate::sgd::{Sgd, SgdConfig};
+
+/// Images of a step: no multiple of anything.
+const ROWS: usize = 11;
+
+/// The learning rate of the steps compared.
+const LR: f32 = 0.01;
+
+/// What is allowed, over the largest value, after a whole network forward and backward.
+struct Tolerance {
+    loss: f64,
+    gradient: f64,
+}
+
+const fn tolerance(precision: Precision) -> Tolerance {
+    match precision {
+        Precision::F32 => Tolerance {
+            loss: 1e-5,
+            gradient: 1e-3,
+        },
+        // Eight layers of products of 11 bits; a ReLU or a pool may choose otherwise where two values
+        // are nearly equal.
+        Precision::Tf32 => Tolerance {
+            loss: 2e-3,
+            gradient: 3e-2,
+        },
+        Precision::Bf16 => Tolerance {
+            loss: 2e-2,
+            gradient: 1e-1,
+        },
+    }
+}
+
+/// A batch of random bytes with noise.
+struct Random {
+    images: Vec<u8>,
+    shifts: Vec<[f32; 3]>,
+    labels: Vec<i64>,
+}
+
+impl Random {
+    fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
+        let len = rows * config.input_size * config.input_size * 3;
+        let byte = |value: f32| ((value + 1.0) * 127.5) as u8;
+        let shifts = numbers(seed + 1, rows * 3);
+        Self {
+            images: numbers(seed, len).into_iter().map(byte).collect(),
+            shifts: shifts.as_chunks().0.to_vec(),
+            labels: (0..rows)
+                .map(|row| (row * 5 % config.classes) as i64)
+                .collect(),
+        }
+    }
+
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &self.shifts,
+            labels: &self.labels,
+        }
+    }
+
+    /// The values that the CPU's network is given.
+    fn values(&self, affine: &Affine) -> Vec<f32> {
+        let len = self.images.len() / self.labels.len();
+        let value = |(i, &byte): (usize, &u8)| {
+            let channel = i % 3;
+            affine.apply(byte, channel, self.shifts[i / len][channel])
+        };
+        self.images.iter().enumerate().map(value).collect()
+    }
+}
+
+/// Networks of every kind of layer, narrow enough for the CPU to keep up.
+fn networks() -> Vec<(&'static str, ModelConfig)> {
+    let narrow = |config: ModelConfig| ModelConfig {
+        width: 0.25,
+        classes: 10,
+        ..config
+    };
+    let tanh = ModelConfig {
+        activation: Activation::Tanh,
+        columns: 1,
+        input_size: 99,
+        ..ModelConfig::alexnet()
+    };
+    let mut all = vec![
+        ("alexnet", narrow(ModelConfig::alexnet())),
+        ("alexnet-owt", narrow(ModelConfig::alexnet_owt())),
+        ("alexnet, tanh, one column, 99x99", narrow(tanh)),
+    ];
+    if let Ok(setup) = Setup::open("net145-approx") {
+        all.push(("net145-approx", narrow(setup.model)));
+    }
+    all
+}
+
+fn engine(
+    options: CudaOptions,
+    config: &ModelConfig,
+    seed: u64,
+) -> Result<(CudaEngine, Affine), TrainError> {
+    let model = Model::new(config, seed)?;
+    let sgd = Sgd::new(&model, SgdConfig::default());
+    let mut engine = CudaEngine::new(options, model, sgd, ROWS)?;
+    let normalize = Normalize::mean([121.0, 117.0, 104.0]);
+    engine.see(normalize);
+    Ok((engine, Affine::of(normalize)))
+}
+
+/// One step of every network, on the card and on the CPU.
+pub(super) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
+    let t = tolerance(options.precision);
+    let name = options.precision.name();
+    for (what, config) in networks() {
+        let batch = Random::new(&config, 3, ROWS);
+        let (mut card, affine) = engine(options, &config, 1)?;
+        let mut model = Model::new(&config, 1)?;
+        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let key = DropoutKey { seed: 1, step: 0 };
+        let images = batch.values(&affine);
+
+        let logits = model.logits(&images)?;
+        let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
+        let logits = logits.map_err(crate::model::ModelError::from)?;
+        let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
+        tally.compare(
+            &format!("logits of {what}"),
+            name,
+            &found,
+            &logits,
+            t.gradient,
+        );
+
+        let expected = model.train_step(&images, &batch.labels, key)?;
+        card.add_pixels(batch.pixels(), key, None)?;
+        for (number, parameter) in model.parameters().iter().enumerate() {
+            let found = card.network().read_gradient(number)?;
+            let own = &model.gradients()[number];
+            let title = format!("gradients of {what}");
+            tally.compare(&title, name, &found, own, t.gradient);
+            tally.expect(
+                &format!("{}'s gradient is not 0", parameter.name()),
+                found.iter().any(|v| *v != 0.0),
+            );
+        }
+        let rate = SgdConfig::default();
+        card.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        sgd.step(&mut model, LR)?;
+        let seen = card.take()?;
+        let loss = seen.first().map_or(f64::NAN, |seen| seen.output.loss);
+        let title = format!("loss of {what}");
+        let (found, own) = ([loss as f32], [expected.loss as f32]);
+        tally.compare(&title, name, &found, &own, t.loss);
+        let (moved, _) = card.host()?;
+        for (found, own) in moved.parameters().iter().zip(model.parameters()) {
+            let title = format!("parameters of {what} after a step");
+            tally.compare(&title, name, &found.values(), &own.values(), t.gradient);
+        }
+    }
+    Ok(())
+}
+
+/// Six steps at once, and three after three others from the host's copy of the state: the same bits.
+/// Two batches a step, so that sums of gradients are in it.
+pub(super) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
+    let options = CudaOptions {
+        deterministic: true,
+        ..options
+    };
+    let config = ModelConfig {
+        width: 0.25,
+        classes: 10,
+        ..ModelConfig::alexnet()
+    };
+    let (mut straight, _) = engine(options, &config, 2)?;
+    steps(&mut straight, &config, 0..6)?;
+    let (mut first, affine) = engine(options, &config, 2)?;
+    steps(&mut first, &config, 0..3)?;
+    let (model, sgd) = first.host()?;
+    let mut copy = Model::new(&config, 77)?;
+    for parameter in model.parameters() {
+        copy.set_parameter(parameter.name(), parameter.tensor())?;
+    }
+    let mut velocities = Sgd::new(&copy, *sgd.config());
+    for (name, tensor) in sgd.state()? {
+        velocities.set_state(&name, &tensor)?;
+    }
+    drop(first);
+    let mut second = CudaEngine::new(options, copy, velocities, ROWS)?;
+    second.see(affine.normalize());
+    steps(&mut second, &config, 3..6)?;
+    let (one, _) = straight.host()?;
+    let (other, _) = second.host()?;
+    let same = one
+        .parameters()
+        .iter()
+        .zip(other.parameters())
+        .all(|(a, b)| {
+            a.values()
+                .iter()
+                .zip(b.values().iter())
+                .all(|(a, b)| a.to_bits() == b.to_bits())
+        });
+    let title = format!(
+        "the same bits after going on from a state, {}, deterministic",
+        options.precision.name()
+    );
+    tally.expect(&title, same);
+    Ok(())
+}
+
+fn steps(
+    engine: &mut CudaEngine,
+    config: &ModelConfig,
+    range: std::ops::Range<u64>,
+) -> Result<(), TrainError> {
+    let rate = SgdConfig::default();
+    for step in range {
+        for half in 0..2 {
+            let batch = Random::new(config, 100 + 2 * step + half, ROWS - half as usize);
+            let key = DropoutKey {
+                seed: 5,
+                step: 2 * step + half,
+            };
+            engine.add_pixels(batch.pixels(), key, Some(0.5))?;
+        }
+        engine.update(|p| Some(rate.rate(p.kind(), LR)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! The comparisons of a check, and whether they hold.
+
+use std::fmt::Write as _;
+
+/// One comparison.
+#[derive(Clone, Debug)]
+pub(super) struct Comparison {
+    pub(super) what: String,
+    pub(super) precision: &'static str,
+    /// The largest difference over the largest value.
+    pub(super) error: f64,
+    pub(super) tolerance: f64,
+}
+
+impl Comparison {
+    fn holds(&self) -> bool {
+        // What is no number holds nothing.
+        self.error <= self.tolerance
+    }
+}
+
+/// All comparisons so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    comparisons: Vec<Comparison>,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// Compares values of the card with those of the CPU: the largest difference over the largest value
+    /// of the CPU's must be within `tolerance`.
+    pub(super) fn compare(
+        &mut self,
+        what: &str,
+        precision: &'static str,
+        found: &[f32],
+        expected: &[f32],
+        tolerance: f64,
+    ) {
+        let error = if found.len() == expected.len() {
+            error(found, expected)
+        } else {
+            f64::INFINITY
+        };
+        self.comparisons.push(Comparison {
+            what: what.to_owned(),
+            precision,
+            error,
+            tolerance,
+        });
+    }
+
+    /// Notes something that is true or not.
+    pub(super) fn expect(&mut self, what: &str, holds: bool) {
+        if !holds {
+            self.failures.push(what.to_owned());
+        }
+    }
+
+    /// Whether everything holds.
+    pub(super) fn passed(&self) -> bool {
+        self.failures.is_empty() && self.comparisons.iter().all(Comparison::holds)
+    }
+
+    /// A table: for every comparison the largest error among those of one name, and its tolerance.
+    pub(super) fn markdown(&self) -> String {
+        let mut rows: Vec<(Comparison, usize)> = Vec::new();
+        for one in &self.comparisons {
+            let same = |(row, _): &&mut (Comparison, usize)| {
+                (&row.what, row.precision) == (&one.what, one.precision)
+            };
+            match rows.iter_mut().find(same) {
+                Some((row, count)) => {
+                    *count += 1;
+                    // What is no number counts as the worst.
+                    let worse = one.error.is_nan() || one.error > row.error;
+                    if row.holds() && worse {
+                        *row = one.clone();
+                    }
+                }
+                None => rows.push((one.clone(), 1)),
+            }
+        }
+        let mut text = String::from(
+            "| what | precision | cases | largest error | tolerance | |\n|---|---|---|---|---|---|\n",
+        );
+        for (row, count) in &rows {
+            let verdict = if row.holds() { "ok" } else { "**FAILED**" };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {count} | {:.2e} | {:.0e} | {verdict} |",
+                row.what, row.precision, row.error, row.tolerance
+            );
+        }
+        for failure in &self.failures {
+            let _ = writeln!(text, "\n**FAILED**: {failure}");
+        }
+        text
+    }
+}
+
+fn error(found: &[f32], expected: &[f32]) -> f64 {
+    let largest = expected
+        .iter()
+        .fold(0.0, |most: f64, v| most.max(f64::from(v.abs())));
+    let mut difference = 0.0_f64;
+    for (&a, &b) in found.iter().zip(expected) {
+        if a.is_nan() || b.is_nan() {
+            return f64::NAN;
+        }
+        difference = difference.max((f64::from(a) - f64::from(b)).abs());
+    }
+    if difference == 0.0 {
+        0.0
+    } else {
+        difference / largest.max(f64::MIN_POSITIVE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn what_is_no_number_or_of_another_length_fails() {
+        for found in [&[f32::NAN, 1.0][..], &[1.0]] {
+            let mut tally = Tally::default();
+            tally.compare("x", "f32", found, &[1.0, 1.0], 1.0);
+            assert!(!tally.passed());
+            assert!(tally.markdown().contains("FAILED"));
+        }
+    }
+
+    #[test]
+    fn the_worst_case_of_a_name_is_shown() {
+        let mut tally = Tally::default();
+        tally.compare("x", "f32", &[1.0], &[1.0], 1e-3);
+        tally.compare("x", "f32", &[1.1], &[1.0], 1e-3);
+        tally.compare("x", "f32", &[1.0], &[1.0], 1e-3);
+        assert!(!tally.passed());
+        assert!(
+            tally.markdown().contains("| x | f32 | 3 | 1.00e-1 |"),
+            "{}",
+            tally.markdown()
+        );
+    }
+}

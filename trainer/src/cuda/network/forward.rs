@@ -1,0 +1,128 @@
+//! The forward pass.
+
+use super::{Network, planned};
+use crate::cuda::error::CudaError;
+use crate::cuda::feed::{Feed, Staged};
+use crate::cuda::kernels::Affine;
+use crate::model::DropoutKey;
+use crate::model::layer::Layer;
+use crate::ops::dropout::MaskKey;
+
+impl Network {
+    /// Runs a batch through the layers up to the logits, with dropout where there is a key.
+    ///
+    /// # Errors
+    /// What the card reports.
+    ///
+    /// # Panics
+    /// If the batch is larger than the network was made for.
+    pub(crate) fn forward(
+        &mut self,
+        feed: &Feed,
+        batch: &Staged,
+        affine: &Affine,
+        dropout: Option<DropoutKey>,
+    ) -> Result<(), CudaError> {
+        let rows = batch.rows;
+        assert!(rows > 0 && rows <= self.capacity, "{rows} images");
+        self.plan(rows, dropout.is_some())?;
+        let images = feed.images(batch);
+        let len = rows * self.canvas.len();
+        let canvas = self.input.view_mut().head(len);
+        self.gpu.finish(
+            &self.canvas,
+            rows,
+            images,
+            feed.shifts(batch),
+            affine,
+            canvas,
+        )?;
+        let mut dropouts = 0;
+        for index in 0..self.layers.len() {
+            let drop = dropout.map(|DropoutKey { seed, step }| MaskKey {
+                seed,
+                step,
+                layer: dropouts,
+            });
+            self.forward_layer(index, rows, drop)?;
+            dropouts += u32::from(matches!(self.layers[index], Layer::Dropout(_)));
+        }
+        Ok(())
+    }
+
+    fn forward_layer(
+        &mut self,
+        index: usize,
+        rows: usize,
+        mask: Option<MaskKey>,
+    ) -> Result<(), CudaError> {
+        let number = self.parameter(index);
+        let layer = &self.layers[index];
+        let len = rows * layer.output_len();
+        let (before, rest) = self.outputs.split_at_mut(index);
+        let input = match before.last() {
+            Some(input) => input
+                .view()
+                .head(rows * self.layers[index - 1].output_len()),
+            None => self.input.view().head(rows * self.canvas.len()),
+        };
+        let mut output = rest[0].view_mut().head(len);
+        let gpu = &self.gpu;
+        match layer {
+            Layer::Conv(conv) => {
+                let plan = planned(&self.plans, index, rows);
+                let [weight, bias] = &self.weights[number..number + 2] else {
+                    unreachable!("two for each layer")
+                };
+                let fused = plan.is_fused().then(|| bias.compute());
+                let workspace = self.workspace.view_mut();
+                plan.forward(
+                    gpu,
+                    input,
+                    weight.compute(),
+                    fused,
+                    output.again(),
+                    workspace,
+                )?;
+                if !plan.is_fused() {
+                    gpu.bias_activation(output, Some(bias.master.view()), conv.activation)?;
+                }
+                Ok(())
+            }
+            Layer::Lrn(norm) => gpu.lrn(&norm.config, norm.channels, input, output),
+            Layer::MapNorm(norm) => gpu.map_norm(&norm.config, &norm.shape, rows, input, output),
+            Layer::Pool(pool) => {
+                let winners = self.winners[index].as_mut().expect("made for pools");
+                let winners = winners.view_mut().head(len);
+                gpu.max_pool(&pool.shape, rows, input, output.again(), winners)?;
+                match pool.activation {
+                    Some(function) => gpu.bias_activation(output, None, Some(function)),
+                    None => Ok(()),
+                }
+            }
+            Layer::Dropout(drop) => {
+                // Without a mask the values go through as they are.
+                let (rate, mask) = match mask {
+                    Some(mask) => (drop.rate, mask),
+                    None => (
+                        0.0,
+                        MaskKey {
+                            seed: 0,
+                            step: 0,
+                            layer: 0,
+                        },
+                    ),
+                };
+                gpu.dropout(rate, mask, input, output)
+            }
+            Layer::Linear(linear) => {
+                let [weight, bias] = &self.weights[number..number + 2] else {
+                    unreachable!("two for each layer")
+                };
+                let sizes = (rows, linear.inputs, linear.outputs);
+                gpu.product(sizes, input, weight.compute(), output.again())?;
+                gpu.bias_activation(output, Some(bias.master.view()), linear.activation)
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// One step of all parameters, v <- momentum v - decay w - lr g; w <- w + v, with the CPU's order of
+// operations, and the length of the gradient. A row of blocks for each parameter.
+#include "kernels.cuh"
+
+// As kernels/sgd.rs writes it.
+struct Entry {
+    float *weight;
+    float *velocity;
+    const void *gradient;
+    // A bf16 copy of the weight, or null.
+    bf16 *copy;
+    u64 len;
+    float lr;
+    // Weight decay times lr.
+    float decay;
+    u32 gradient_is_bf16;
+    u32 moves;
+};
+static_assert(sizeof(Entry) == 56, "kernels/sgd.rs has the same size");
+
+__device__ inline float gradient_at(const Entry &entry, u64 i) {
+    return entry.gradient_is_bf16 ? load(static_cast<const bf16 *>(entry.gradient), i)
+                                  : load(static_cast<const float *>(entry.gradient), i);
+}
+
+extern "C" __global__ void sgd(const Entry *entries, u32 count, float momentum) {
+    if (blockIdx.y >= count) {
+        return;
+    }
+    const Entry entry = entries[blockIdx.y];
+    if (!entry.moves) {
+        return;
+    }
+    for (u64 i = first(); i < entry.len; i += stride()) {
+        const float w = entry.weight[i];
+        const float v = momentum * entry.velocity[i] - entry.decay * w - entry.lr * gradient_at(entry, i);
+        entry.velocity[i] = v;
+        entry.weight[i] = w + v;
+        if (entry.copy != nullptr) {
+            store(entry.copy, i, w + v);
+        }
+    }
+}
+
+extern "C" __global__ void norm_partial(const Entry *entries, u32 count, double *partial, u32 parts) {
+    __shared__ double shared[BLOCK];
+    if (blockIdx.y >= count || blockIdx.x >= parts) {
+        return;
+    }
+    const Entry entry = entries[blockIdx.y];
+    double sum = 0.0;
+    for (u64 i = first(); i < entry.len; i += stride()) {
+        const double g = (double)gradient_at(entry, i);
+        sum += g * g;
+    }
+    sum = block_sum(sum, shared);
+    if (threadIdx.x == 0) {
+        partial[(u64)blockIdx.y * parts + blockIdx.x] = sum;
+    }
+}
+
+// Adds all partial sums of squares to the norm's; one block.
+extern "C" __global__ void norm_final(const double *partial, double *norm, u32 n) {
+    __shared__ double shared[BLOCK];
+    double sum = 0.0;
+    for (u32 i = threadIdx.x; i < n; i += BLOCK) {
+        sum += partial[i];
+    }
+    sum = block_sum(sum, shared);
+    if (threadIdx.x == 0) {
+        *norm += sum;
+    }
+}
