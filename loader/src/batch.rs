@@ -16,6 +16,7 @@ use crate::settings::{Layout, Output};
 pub(crate) struct Buffers {
     pub(crate) pixels: Pixels,
     pub(crate) shifts: Vec<[f32; 3]>,
+    pub(crate) areas: Vec<Area>,
     pub(crate) labels: Vec<i64>,
     pub(crate) samples: Vec<u64>,
     pub(crate) replaced: Vec<Replaced>,
@@ -35,6 +36,7 @@ impl Buffers {
         if output == Output::U8 {
             self.shifts.resize(rows, [0.0; 3]);
         }
+        self.areas.resize(rows, Area::default());
         self.labels.resize(samples, 0);
         self.samples.resize(samples, 0);
         self.replaced.clear();
@@ -44,8 +46,24 @@ impl Buffers {
     /// Bytes after such a [`resize`](Self::resize).
     pub(crate) const fn bytes(samples: usize, rows: usize, values: usize, output: Output) -> usize {
         let shift = if matches!(output, Output::U8) { 12 } else { 0 };
-        rows * (values * output.bytes() + shift) + samples * 16
+        let row = values * output.bytes() + shift + size_of::<Area>();
+        rows * row + samples * 16
     }
+}
+
+/// The part of a record that a row shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Area {
+    /// First row of the record.
+    pub top: u32,
+    /// First column of the record.
+    pub left: u32,
+    /// Rows of the record; as many as the row of the batch has, unless the area was resized.
+    pub height: u32,
+    /// Columns of the record.
+    pub width: u32,
+    /// Whether it is shown mirrored.
+    pub flip: bool,
 }
 
 /// Samples ready for a device. It owns its memory and goes to any thread; when it is dropped, its
@@ -160,6 +178,12 @@ impl Batch {
     #[must_use]
     pub fn color_shift(&self) -> &[[f32; 3]] {
         &self.buffers.shifts
+    }
+
+    /// The part of its record that each row shows.
+    #[must_use]
+    pub fn areas(&self) -> &[Area] {
+        &self.buffers.areas
     }
 
     /// The label of each sample; -1 in a split without labels.

@@ -5,7 +5,7 @@ use shardmill_formats::{Codec, Philox, Stream};
 
 use crate::augment::kernel::{Affine, Window};
 use crate::augment::views;
-use crate::batch::{Batch, Buffers};
+use crate::batch::{Area, Batch, Buffers};
 use crate::error::LoaderError;
 use crate::loader::{Plan, WorkerMemory};
 use crate::meter::Stage;
@@ -161,6 +161,13 @@ fn fill_sample(
     let crop = plan.policy.crop() as usize;
     let values = crop * crop * 3;
     for (row, view) in (i * rows..).zip(&views[..rows]) {
+        buffers.areas[row] = Area {
+            top: view.top as u32,
+            left: view.left as u32,
+            height: view.height as u32,
+            width: view.width as u32,
+            flip: view.flip,
+        };
         let window = if (view.height, view.width) != (crop, crop) || view.tint.is_some() {
             Window {
                 rgb: memory.canvas.draw(rgb, dataset.shape(), view, crop),

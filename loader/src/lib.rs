@@ -92,7 +92,7 @@ mod transform;
 mod usage;
 
 pub use augment::MemoryLimits;
-pub use batch::Batch;
+pub use batch::{Area, Batch};
 pub use builder::LoaderBuilder;
 pub use dataset::Dataset;
 pub use epoch::Epoch;

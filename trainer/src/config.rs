@@ -50,6 +50,9 @@ pub struct Recipe {
     pub conv1_lr: Vec<LaterRate>,
     /// Layers that are not trained: names, or beginnings of names such as `conv`.
     pub freeze: Vec<String>,
+    /// What is subtracted from every pixel. Paper, section 2: "the mean activity over the training set
+    /// from each pixel".
+    pub mean: Mean,
     /// Scale of the pixels that the network sees. Paper, section 2: minus the mean, nothing else.
     pub scale: InputScale,
 }
@@ -71,6 +74,7 @@ impl Default for Recipe {
             linear_lr: false,
             conv1_lr: Vec::new(),
             freeze: Vec::new(),
+            mean: Mean::Channel,
             scale: InputScale::MeanOnly,
         }
     }
@@ -88,6 +92,17 @@ pub struct LaterRate {
 
 /// Images of the paper's step, to which [`Recipe::linear_lr`] relates.
 const PAPER_BATCH: usize = 128;
+
+/// What is subtracted from every pixel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mean {
+    /// The mean of its channel over the training split.
+    #[default]
+    Channel,
+    /// The mean of the pixel of that place in the records, over the training split.
+    Image,
+}
 
 /// The scale of the pixels that the network sees; initialisation and learning rate belong to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,9 +237,15 @@ impl fmt::Display for Recipe {
             1 => String::new(),
             images => format!(" for every {images} images"),
         };
+        let mean = match self.mean {
+            Mean::Channel => "channel mean",
+            Mean::Image => "mean image",
+        };
         let scale = match self.scale {
-            InputScale::MeanOnly => "0-255 minus the channel mean",
-            InputScale::Standardized => "minus the channel mean, over its standard deviation",
+            InputScale::MeanOnly => format!("0-255 minus the {mean}"),
+            InputScale::Standardized => {
+                format!("minus the {mean}, over the channel's standard deviation")
+            }
         };
         let times = if self.accumulate > 1 {
             format!(", {} of them a step", self.accumulate)

@@ -11,6 +11,7 @@ use shardmill_loader::{
 use crate::checkpoint::{PixelStatistics, RunState};
 use crate::config::InputScale;
 use crate::error::TrainError;
+use crate::mean_image::MeanImage;
 
 /// The split that is trained on.
 pub(crate) const TRAIN: &str = "train";
@@ -90,6 +91,26 @@ pub(crate) fn check_crop(dir: &Path, dataset: &Dataset, crop: usize) -> Result<(
         height,
         width,
         crop,
+    })
+}
+
+/// Checks that a network's mean image, where it has one, is of records of this size.
+pub(crate) fn check_mean_image(
+    dir: &Path,
+    dataset: &Dataset,
+    mean: Option<&MeanImage>,
+) -> Result<(), TrainError> {
+    let (shape, Some(mean)) = (dataset.shape(), mean) else {
+        return Ok(());
+    };
+    if [shape.height, shape.width].map(|side| side as usize) == [mean.side(); 2] {
+        return Ok(());
+    }
+    Err(TrainError::MeanImageSize {
+        dir: dir.into(),
+        mean: mean.side(),
+        height: shape.height,
+        width: shape.width,
     })
 }
 

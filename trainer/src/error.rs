@@ -164,6 +164,26 @@ pub enum TrainError {
          with CUDA\"); `train doctor` says what this machine has"
     )]
     NoCuda,
+    /// A card subtracts channel means only.
+    #[error(
+        "a mean image is subtracted on the CPU only; use `--device cpu`, or train with `--mean channel`"
+    )]
+    MeanImageOnCard,
+    /// A network's mean image is of other records.
+    #[error(
+        "the network's mean image has {mean}x{mean} pixels, but the records in {} have {height}x{width}; \
+         make them anew with `prep ingest --size {mean}`", dir.display()
+    )]
+    MeanImageSize {
+        /// The dataset.
+        dir: PathBuf,
+        /// Side of the mean image.
+        mean: usize,
+        /// Rows of the records.
+        height: u32,
+        /// Columns of the records.
+        width: u32,
+    },
     /// A card, its driver or a library of it refused.
     #[cfg(feature = "cuda")]
     #[error(transparent)]

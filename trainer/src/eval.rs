@@ -113,6 +113,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     data::check_classes(&options.shards, &state.classes, dataset.classes())?;
     data::check_crop(&options.shards, &dataset, state.model.input_size)?;
     let model = checkpoint.model()?;
+    data::check_mean_image(&options.shards, &dataset, model.mean_image().as_deref())?;
     let sgd = Sgd::new(&model, SgdConfig::default());
     let mut engine = Engine::new(options.compute, model, sgd, EVALUATION_ROWS)?;
     let mut screen = Screen::new(options.display);

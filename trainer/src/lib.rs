@@ -32,6 +32,7 @@ mod engine;
 mod error;
 mod eval;
 pub mod exchange;
+mod mean_image;
 pub mod memory;
 pub mod model;
 pub mod model_config;
@@ -47,12 +48,13 @@ mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
 pub use compute::{Compute, CudaOptions, Precision};
-pub use config::{InputScale, LaterRate, Recipe};
+pub use config::{InputScale, LaterRate, Mean, Recipe};
 #[cfg(feature = "cuda")]
 pub use cuda::{CudaError, check as gpu_check};
 pub use data::classes;
 pub use error::TrainError;
 pub use eval::{EvalOptions, Evaluation, View, evaluate};
+pub use mean_image::MeanImage;
 pub use model_config::{
     Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
     Pooling, Variant,

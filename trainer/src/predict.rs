@@ -8,6 +8,7 @@ use shardmill_prep::{ImageDecoder, Reject};
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::config::InputScale;
+use crate::data;
 use crate::error::TrainError;
 use crate::eval::{View, mean_softmax};
 use crate::model::{Model, ModelError};
@@ -54,8 +55,15 @@ impl Predictor {
                  use a larger `--size`"
             )));
         }
+        let model = checkpoint.model()?;
+        if let Some(mean) = model.mean_image().filter(|mean| mean.side() != size) {
+            return Err(TrainError::Recipe(format!(
+                "the network's mean image has {0}x{0} pixels; use `--size {0}`",
+                mean.side()
+            )));
+        }
         Ok(Self {
-            model: checkpoint.model()?,
+            model,
             state: checkpoint.state.clone(),
             decoder: ImageDecoder::new(size as u32),
             size,
@@ -117,13 +125,19 @@ impl Predictor {
                 .flat_map(|flip| corners.map(|corner| (corner, flip)))
                 .collect(),
         };
+        let mean = self.model.mean_image();
+        let difference = mean.map(|mean| mean.difference(&data::normalize(&self.state, 1.0)));
         let mut values = Vec::with_capacity(windows.len() * crop * crop * 3);
         for ((top, left), flip) in windows {
             for y in top..top + crop {
                 for x in 0..crop {
                     let x = left + if flip { crop - 1 - x } else { x };
-                    let pixel = &record[(y * size + x) * 3..][..3];
-                    values.extend((0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c]));
+                    let at = (y * size + x) * 3;
+                    let pixel = &record[at..at + 3];
+                    let less = |c: usize| difference.as_ref().map_or(0.0, |less| less[at + c]);
+                    values.extend(
+                        (0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c] + less(c)),
+                    );
                 }
             }
         }

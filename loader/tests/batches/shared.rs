@@ -37,11 +37,13 @@ fn places(builder: LoaderBuilder, epoch: u64) -> Vec<(Place, u64)> {
     for batch in loader.epoch(epoch) {
         let batch = batch.unwrap();
         let images = batch.images_u8().chunks_exact(CROP * CROP * 3);
-        all.extend(
-            images
-                .zip(batch.indices())
-                .map(|(image, index)| (place(image, *index as usize % kit::SAMPLES), *index)),
-        );
+        for ((image, index), area) in images.zip(batch.indices()).zip(batch.areas()) {
+            let place = place(image, *index as usize % kit::SAMPLES);
+            let told = (area.top as usize, area.left as usize, area.flip);
+            assert_eq!(told, place, "what the batch says of itself");
+            assert_eq!([area.height, area.width], [CROP as u32; 2]);
+            all.push((place, *index));
+        }
     }
     all
 }

@@ -1,7 +1,8 @@
 //! Checkpoints: everything that a run needs to go on as if it had never stopped.
 //!
 //! A checkpoint is an ordinary safetensors file. It holds every parameter under its own name, every
-//! velocity of the optimiser under `velocity.` and that name, and as `__metadata__` strings the [`RunState`] as JSON
+//! velocity of the optimiser under `velocity.` and that name, the mean image (if inputs are less one) as
+//! `mean_image`, and as `__metadata__` strings the [`RunState`] as JSON
 //! and one CRC-32C over all of it. The same state gives the same bytes.
 
 mod error;

@@ -1,12 +1,21 @@
 //! Between a checkpoint's tensors and a network with its optimiser.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use candle_core::Tensor;
 
 use super::Checkpoint;
+use crate::config::Mean;
+use crate::mean_image::MeanImage;
 use crate::model::{Model, ModelError};
 use crate::sgd::Sgd;
+
+/// The name of the mean image among the tensors.
+const MEAN_IMAGE: &str = "mean_image";
+
+/// Side of the records that `prep ingest` makes unless it is told otherwise.
+const RECORD_SIDE: usize = 256;
 
 impl Checkpoint {
     /// The tensors of a network and its optimiser by name, as [`write`](Self::write) takes them.
@@ -16,7 +25,11 @@ impl Checkpoint {
     pub fn tensors(model: &Model, sgd: &Sgd) -> Result<BTreeMap<String, Tensor>, ModelError> {
         let parameters = model.parameters().iter();
         let parameters = parameters.map(|p| (p.name().to_owned(), p.tensor().clone()));
-        Ok(parameters.chain(sgd.state()?).collect())
+        let mut tensors: BTreeMap<_, _> = parameters.chain(sgd.state()?).collect();
+        if let Some(mean) = model.mean_image() {
+            tensors.insert(MEAN_IMAGE.to_owned(), mean.tensor()?);
+        }
+        Ok(tensors)
     }
 
     /// The network with the checkpoint's parameters.
@@ -33,6 +46,16 @@ impl Checkpoint {
         for name in names {
             let tensor = self.tensor(&name)?;
             model.set_parameter(&name, tensor)?;
+        }
+        if self.state.recipe.mean == Mean::Image {
+            let tensor = self.tensor(MEAN_IMAGE)?;
+            let mean = MeanImage::from_tensor(tensor)?;
+            let mean = mean.ok_or_else(|| ModelError::ParameterShape {
+                name: MEAN_IMAGE.to_owned(),
+                found: tensor.dims().to_vec(),
+                expected: vec![RECORD_SIDE, RECORD_SIDE, 3],
+            })?;
+            model.set_mean_image(Some(Arc::new(mean)));
         }
         Ok(model)
     }

@@ -6,8 +6,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{
-    Checkpoint, Display, NET_145_MILESTONES, Recipe, ScheduleConfig, TrainOptions, TrainOutcome,
-    train,
+    Checkpoint, Display, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig, TrainOptions,
+    TrainOutcome, train,
 };
 
 use super::device::DeviceArgs;
@@ -91,6 +91,9 @@ struct RecipeArgs {
     /// Standard deviation of the colour noise [default: 0.1]
     #[arg(long, value_name = "STD")]
     color_std: Option<f64>,
+    /// What is subtracted from every pixel [default: channel]
+    #[arg(long, value_enum, value_name = "MEAN")]
+    mean: Option<MeanArg>,
     /// Do not mirror images
     #[arg(long)]
     no_flip: bool,
@@ -100,6 +103,14 @@ struct RecipeArgs {
     /// Finished epochs after which the rate falls, for `--schedule steps` [default: 25,51,79]
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
     milestones: Option<Vec<u64>>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum MeanArg {
+    /// The mean of its channel
+    Channel,
+    /// The mean of the pixel of that place, over all training records
+    Image,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -157,7 +168,7 @@ impl TrainArgs {
         if let Some(init) = &self.init {
             let stored = Checkpoint::peek(init)?;
             options.model = stored.model;
-            options.recipe.scale = stored.recipe.scale;
+            (options.recipe.scale, options.recipe.mean) = (stored.recipe.scale, stored.recipe.mean);
             options.init = Some(init.clone());
         }
         options.compute = self.device.compute()?;
@@ -169,10 +180,11 @@ impl TrainArgs {
         if let Some(name) = &self.recipe.recipe {
             let named = Setup::open(name)?;
             base = if self.init.is_some() {
-                // The weights belong to their network and to the scale of its input.
-                let scale = base.recipe.scale;
+                // The weights belong to their network and to its input.
+                let (scale, mean) = (base.recipe.scale, base.recipe.mean);
                 let recipe = Recipe {
                     scale,
+                    mean,
                     ..named.recipe
                 };
                 Setup { recipe, ..base }
@@ -249,6 +261,11 @@ impl RecipeArgs {
             recipe.freeze.clone_from(freeze);
         }
         recipe.flip &= !self.no_flip;
+        recipe.mean = match self.mean {
+            None => recipe.mean,
+            Some(MeanArg::Channel) => Mean::Channel,
+            Some(MeanArg::Image) => Mean::Image,
+        };
         match (self.schedule, &self.milestones) {
             (Some(ScheduleArg::Steps), None) => {
                 recipe.schedule = ScheduleConfig::steps(NET_145_MILESTONES.to_vec());

@@ -1,8 +1,9 @@
 //! Training steps on the CPU.
 
-use shardmill_loader::Batch;
+use shardmill_loader::{Batch, Normalize};
 
 use super::accumulate::Accumulator;
+use super::inputs::Inputs;
 use super::{Seen, norm};
 use crate::model::{DropoutKey, Model, ModelError, Parameter, StepOutput};
 use crate::sgd::{Rate, Sgd};
@@ -16,6 +17,7 @@ pub(crate) struct CpuEngine {
     /// The scores of a step's batches so far.
     sums: Tally,
     seen: Option<Seen>,
+    inputs: Inputs,
 }
 
 impl CpuEngine {
@@ -26,7 +28,14 @@ impl CpuEngine {
             accumulator: Accumulator::default(),
             sums: Tally::default(),
             seen: None,
+            inputs: Inputs::default(),
         }
+    }
+
+    /// See [`Engine::see`](super::Engine::see).
+    pub(super) fn see(&mut self, normalize: &Normalize) {
+        self.inputs
+            .see(self.model.mean_image().as_deref(), normalize);
     }
 
     /// See [`Engine::add`](super::Engine::add). A batch whose loss is no number ends the step here,
@@ -40,9 +49,9 @@ impl CpuEngine {
         if self.seen.is_some() {
             return Ok(());
         }
-        let output = self
-            .model
-            .train_step(batch.images_f32(), batch.labels(), key)?;
+        let mean = self.model.mean_image();
+        let images = self.inputs.of(mean.as_deref(), batch);
+        let output = self.model.train_step(images, batch.labels(), key)?;
         let images = batch.len();
         match share {
             Some(share) if output.loss.is_finite() => {
@@ -94,6 +103,8 @@ impl CpuEngine {
     }
 
     pub(super) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, ModelError> {
-        Ok(self.model.logits(batch.images_f32())?.to_vec2()?)
+        let mean = self.model.mean_image();
+        let images = self.inputs.of(mean.as_deref(), batch);
+        Ok(self.model.logits(images)?.to_vec2()?)
     }
 }

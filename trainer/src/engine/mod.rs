@@ -6,6 +6,7 @@
 
 mod accumulate;
 mod cpu;
+mod inputs;
 mod norm;
 
 use shardmill_loader::{Batch, Normalize, Output};
@@ -55,6 +56,8 @@ impl Engine {
         match compute {
             Compute::Cpu => Ok(Self::Cpu(Box::new(CpuEngine::new(model, sgd)))),
             #[cfg(feature = "cuda")]
+            Compute::Cuda(_) if model.mean_image().is_some() => Err(TrainError::MeanImageOnCard),
+            #[cfg(feature = "cuda")]
             Compute::Cuda(options) => {
                 let engine = CudaEngine::new(options, model, sgd, rows)?;
                 Ok(Self::Cuda(Box::new(engine)))
@@ -86,10 +89,9 @@ impl Engine {
     }
 
     /// Says how the images of the coming batches are normalised; the loader does it for the CPU.
-    #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
     pub(crate) fn see(&mut self, normalize: Normalize) {
         match self {
-            Self::Cpu(_) => {}
+            Self::Cpu(engine) => engine.see(&normalize),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.see(normalize),
         }

@@ -15,6 +15,12 @@ pub enum ExchangeError {
          naming `pytorch` for the paper's"
     )]
     NotTorchvisions,
+    /// The description has no place for a mean image.
+    #[error(
+        "the network's inputs are less a mean image, which the exchanged file cannot hold; export one \
+         that was trained with `--mean channel`"
+    )]
+    MeanImage,
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]
     Io {

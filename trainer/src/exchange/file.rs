@@ -40,6 +40,9 @@ pub struct Described {
 pub fn export(checkpoint: &Checkpoint, naming: Naming, path: &Path) -> Result<(), ExchangeError> {
     naming.check(checkpoint.state.model.variant)?;
     let model = checkpoint.model()?;
+    if model.mean_image().is_some() {
+        return Err(ExchangeError::MeanImage);
+    }
     let features = Features::of(&model);
     let mut tensors = BTreeMap::new();
     for parameter in model.parameters() {

@@ -11,8 +11,11 @@ mod passes;
 mod scratch;
 pub(crate) mod stretch;
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 
+use crate::mean_image::MeanImage;
 use crate::model_config::ModelConfig;
 use layer::Layer;
 use passes::Buffers;
@@ -57,6 +60,7 @@ pub struct Model {
     gradients: Vec<Vec<f32>>,
     buffers: Buffers,
     features_frozen: bool,
+    mean_image: Option<Arc<MeanImage>>,
 }
 
 /// Consecutive layers and the values of their parameters.
@@ -117,7 +121,19 @@ impl Model {
             gradients,
             buffers: Buffers::default(),
             features_frozen: false,
+            mean_image: None,
         })
+    }
+
+    /// The mean image that the network's inputs are less, where they are.
+    #[must_use]
+    pub fn mean_image(&self) -> Option<Arc<MeanImage>> {
+        self.mean_image.clone()
+    }
+
+    /// Sets the mean image. The network itself takes inputs as they are: who makes them, subtracts it.
+    pub fn set_mean_image(&mut self, mean: Option<Arc<MeanImage>>) {
+        self.mean_image = mean;
     }
 
     /// The configuration that the network was built from.

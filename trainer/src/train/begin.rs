@@ -1,5 +1,6 @@
 //! Begins a run, or goes on with one; nothing is written before everything is checked.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use shardmill_loader::Dataset;
@@ -10,10 +11,11 @@ use super::folder::RunFolder;
 use super::initial;
 use super::run::Run;
 use crate::checkpoint::{Checkpoint, Progress, RunState};
-use crate::config::Recipe;
+use crate::config::{Mean, Recipe};
 use crate::data;
 use crate::engine::Engine;
 use crate::error::TrainError;
+use crate::mean_image::MeanImage;
 use crate::model::{Model, Parameter};
 use crate::model_config::ModelConfig;
 use crate::report::{Events, Line, Metrics, Screen};
@@ -50,9 +52,22 @@ impl<'a> Run<'a> {
             let fresh = initial::copy(&mut model, &state.classes, &checkpoint, path)?;
             // The weights belong to the colours that they were trained with.
             state.pixels = checkpoint.state.pixels;
+            if state.recipe.mean == Mean::Image {
+                model.set_mean_image(checkpoint.model()?.mean_image());
+            }
             begun = Some((path, fresh));
         }
         check_frozen(&state.recipe, &model)?;
+        if state.recipe.mean == Mean::Image && model.mean_image().is_none() {
+            let mut screen = Screen::new(options.display);
+            screen.begin(train.len(), 0);
+            let mean = MeanImage::of(&train, options.threads, |images| {
+                screen.update(images, "mean image");
+            })?;
+            screen.end();
+            model.set_mean_image(Some(Arc::new(mean)));
+        }
+        check_mean(options, &model, (&train, validation.as_ref()))?;
         let engine = engine(options, &state, model, None)?;
         let folder = RunFolder::create(&options.run)?;
         let metrics = Metrics::create(&folder.metrics())?;
@@ -93,6 +108,7 @@ impl<'a> Run<'a> {
         let model = checkpoint.model()?;
         let sgd = checkpoint.sgd(&model)?;
         drop(checkpoint);
+        check_mean(options, &model, (&train, validation.as_ref()))?;
         let engine = engine(options, &state, model, Some(sgd))?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
         let events = Events::create(folder.path(), state.progress.step + 1)?;
@@ -153,6 +169,17 @@ fn engine(
     let mut engine = Engine::new(options.compute, model, sgd, recipe.batch_size)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
+}
+
+/// Checks that the records of both splits have the size of the network's mean image.
+fn check_mean(
+    options: &TrainOptions,
+    model: &Model,
+    (train, validation): (&Dataset, Option<&Dataset>),
+) -> Result<(), TrainError> {
+    let mean = model.mean_image();
+    let mut splits = [Some(train), validation].into_iter().flatten();
+    splits.try_for_each(|split| data::check_mean_image(&options.shards, split, mean.as_deref()))
 }
 
 /// Whether no convolution is trained.

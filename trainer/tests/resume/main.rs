@@ -7,5 +7,6 @@
 mod begin;
 mod dataset;
 mod evaluate;
+mod mean_image;
 mod refuse;
 mod resume;
