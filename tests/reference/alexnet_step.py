@@ -30,9 +30,9 @@ class Size(NamedTuple):
     classes: int
     # Channels of conv1 to conv5 and of fc6 and fc7.
     widths: dict
-    # At the full width, one at which rounding decides nothing: where a pool's two best, or a value and
-    # ReLU's 0, lie within it, a gradient goes another way and no bound on rounding holds. 2013, 2014 and
-    # 2015 differ by 4e-3 to 9e-3 in conv1's gradient with filtered convolutions; 2016 agrees everywhere.
+    # At the full width, one at which PyTorch's own f32 gradients are within 2e-5 of its f64 ones. With 2013,
+    # 2014 and 2015 they are 2e-3 to 9e-3 apart, since a pool's two best values, or a value and ReLU's 0, lie
+    # within the rounding and a gradient goes another way: see `near_ties.py`.
     seed: int
     # Of the ten steps: small enough for a loss that falls smoothly from where the weights put it.
     lr: dict
