@@ -1,4 +1,7 @@
 //! From a batch's bytes to conv1's input.
+//!
+//! Contract: the kernel reads and writes inside its views alone, whose types and lengths are checked for the batch's
+//! sizes before their pointers leave.
 
 use shardmill_loader::Normalize;
 

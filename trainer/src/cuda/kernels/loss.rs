@@ -1,4 +1,7 @@
 //! Softmax cross-entropy with its gradient and hits.
+//!
+//! Contract: the kernels read and write inside their views alone, whose types and lengths are checked for the rows
+//! and classes before their pointers leave; a gradient that is not wanted is a null pointer.
 
 use super::super::error::CudaError;
 use super::super::gpu::Gpu;

@@ -1,4 +1,7 @@
 //! Pools and normalisations.
+//!
+//! Contract: the kernels read and write inside their views alone, whose types and lengths are checked for the shape
+//! and the rows before their pointers leave.
 
 use super::super::error::CudaError;
 use super::super::gpu::Gpu;

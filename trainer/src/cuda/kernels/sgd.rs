@@ -1,4 +1,7 @@
 //! One step of all parameters, and the length of the gradient.
+//!
+//! Contract: the card's table holds the pointers of the views given with the call, whose types and lengths
+//! are checked before; their memory is the caller's for as long as the views live.
 
 use super::super::error::CudaError;
 use super::super::gpu::Gpu;

@@ -1,4 +1,7 @@
 //! Kernels over plain values: bias, activation, dropout, casts, sums.
+//!
+//! Contract: the kernels read and write inside their views alone, whose types and lengths are checked before their
+//! pointers leave; a bias that is missing is a null pointer.
 
 use shardmill_formats::{Philox, Stream};
 

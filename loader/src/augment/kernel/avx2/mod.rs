@@ -4,6 +4,9 @@
 //! block of a row overlaps the one before where the row is not a whole number of blocks. A byte
 //! shuffle picks and widens the bytes of a block in the order in which they are written, so that
 //! reflection and planes cost nothing beyond other shuffle masks.
+//!
+//! Contract: the unsafe functions here need AVX2 and as many bytes to read as each says, which those of
+//! `bytes.rs` and `floats.rs` that call them have seen to.
 
 mod bytes;
 mod floats;
