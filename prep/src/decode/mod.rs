@@ -1,12 +1,15 @@
 //! From the bytes of a file to RGB pixels at the size of a record.
 
 mod baseline;
+mod colours;
 mod jpeg;
+mod lanes;
 mod options;
 mod other;
 mod planar;
 mod segments;
-mod upsample;
+mod strip;
+mod taps;
 mod vectorise;
 
 use fast_image_resize::images::{Image, ImageRef};
@@ -31,7 +34,7 @@ pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
 pub(crate) const DECODER: &str = "shardmill-jpeg 2, zune-jpeg 0.5.15, image 0.25.10";
 /// See [`DECODER`].
-pub(crate) const RESIZER: &str = "fast_image_resize 6.1.0";
+pub(crate) const RESIZER: &str = "shardmill-resize 1, fast_image_resize 6.1.0";
 
 /// A decoded image of any size.
 #[derive(Debug)]
@@ -104,10 +107,10 @@ impl ImageDecoder {
         let Some(planes) = self.baseline.decode(&image, region) else {
             return Ok(None);
         };
-        let (resizer, record) = (&mut self.resizer, &mut self.record);
-        Ok(self
-            .planar
-            .resize(resizer, planes, crop, &self.options, record))
+        let (options, record) = (&self.options, &mut self.record);
+        self.planar
+            .resize(planes, crop, (width, height), options, record);
+        Ok(Some(()))
     }
 
     /// Takes the pixels of the last record, and leaves memory for the next one.

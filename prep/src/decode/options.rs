@@ -156,6 +156,22 @@ impl DecodeOptions {
         }
     }
 
+    /// The filter at `x`, not yet brought to a sum of one.
+    pub(super) fn weight(&self, x: f64) -> f64 {
+        let side = x;
+        let x = x.abs();
+        match self.filter {
+            // One edge belongs to it and one does not, so that each pixel is in one box.
+            Filter::Box => f64::from(x < 0.5 || side == 0.5),
+            Filter::Bilinear => (1.0 - x).max(0.0),
+            // Keys, a = -0.5.
+            Filter::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            Filter::Bicubic if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+            Filter::Lanczos3 if x < 3.0 => sinc(x) * sinc(x / 3.0),
+            Filter::Bicubic | Filter::Lanczos3 => 0.0,
+        }
+    }
+
     pub(super) const fn filter_type(&self) -> FilterType {
         match self.filter {
             Filter::Bilinear => FilterType::Bilinear,
@@ -164,6 +180,15 @@ impl DecodeOptions {
             Filter::Box => FilterType::Box,
         }
     }
+}
+
+/// `sin(pi x) / (pi x)`; the sine is libm's, which is the same on every machine.
+fn sinc(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    let x = x * std::f64::consts::PI;
+    libm::sin(x) / x
 }
 
 #[cfg(test)]

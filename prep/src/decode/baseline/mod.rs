@@ -18,6 +18,9 @@ use super::vectorise::vectorised;
 /// Zeros behind the data, so that the bit buffer is refilled by whole words to its end.
 const PADDING: usize = 8;
 
+/// Bytes behind the pixels of a plane, so that whole registers can be read at its end.
+const SPARE: usize = 32;
+
 /// The region of an image that is needed, in pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Region {
@@ -190,8 +193,9 @@ fn shape(planes: &mut Vec<Plane>, header: &Header, tools: &[Tools<'_>]) {
         plane.stride = right - left;
         plane.lines = bottom - top;
         // Every block of it will be written, so nothing is cleared.
-        if plane.memory.len() < plane.stride * plane.lines {
-            plane.memory.resize(plane.stride * plane.lines, 0);
+        let bytes = plane.stride * plane.lines + SPARE;
+        if plane.memory.len() < bytes {
+            plane.memory.resize(bytes, 0);
         }
     }
 }
