@@ -29,12 +29,12 @@ pub(super) fn colours(
 #[inline(always)]
 pub(super) fn greys(luma: &[i16], record: &mut [u8]) {
     for (pixel, &level) in record.chunks_exact_mut(3).zip(luma) {
-        let level = (level + 128 * PARTS + PARTS / 2) / PARTS;
+        let level = level.saturating_add(128 * PARTS + PARTS / 2) / PARTS;
         pixel.fill(level.clamp(0, 255) as u8);
     }
 }
 
-/// In 1/32 of a level, so that 16 bits are enough: the upper halves of 16-bit products.
+/// In parts of a level, which 16 bits are enough for: the upper halves of 16-bit products.
 #[inline(always)]
 fn pixels(
     lanes: impl Lanes,
@@ -42,19 +42,21 @@ fn pixels(
     blue: &[i16; PIXELS],
     red: &[i16; PIXELS],
 ) -> [[u8; 3]; PIXELS] {
-    // `factor` is in 1/8192, and a difference of 1 is 256.
+    // A difference of 1 is 256, `factor` is in 1/16384, and their product in 1/64 of a level.
+    const { assert!(PARTS == 64) };
     let part =
         |difference: i16, factor: i16| ((i32::from(difference) * i32::from(factor)) >> 16) as i16;
     // A filter may overshoot the levels that there are.
     let difference = |value: i16| value.clamp(-128 * PARTS, 127 * PARTS) * (256 / PARTS);
-    let level = |value: i16| ((value + (128 << 5) + 16) >> 5).clamp(0, 255) as u8;
+    let level =
+        |value: i16| (value.saturating_add(128 * PARTS + PARTS / 2) / PARTS).clamp(0, 255) as u8;
     let mut channels = [[0; PIXELS]; 3];
     for i in 0..PIXELS {
-        let luma = luma[i] * (32 / PARTS);
+        let luma = luma[i];
         let (blue, red) = (difference(blue[i]), difference(red[i]));
-        channels[0][i] = level(luma + part(red, 11_485));
-        channels[1][i] = level(luma - part(blue, 2_819) - part(red, 5_850));
-        channels[2][i] = level(luma + part(blue, 14_516));
+        channels[0][i] = level(luma + part(red, 22_970));
+        channels[1][i] = level(luma - part(blue, 5_638) - part(red, 11_700));
+        channels[2][i] = level(luma + part(blue, 29_032));
     }
     lanes.interleaved(&channels)
 }

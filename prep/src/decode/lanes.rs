@@ -12,7 +12,7 @@ pub(super) trait Lanes: Copy {
     /// Levels of 32 pixels from 128, in 1/256: the first and third eight of them, then the others.
     fn widened(self, pixels: &[u8; 32]) -> [[i16; 16]; 2];
 
-    /// Adds the upper halves of the products of `values` and `weight` to `sums`.
+    /// Adds the products of `values` and `weight` to `sums`, each divided by 2^15 and rounded.
     fn add_products(self, sums: [i16; 16], values: &[i16; 16], weight: i16) -> [i16; 16];
 
     /// Eight columns of sixteen rows that are given by their number.
@@ -38,7 +38,8 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn add_products(self, mut sums: [i16; 16], values: &[i16; 16], weight: i16) -> [i16; 16] {
         for (sum, &value) in sums.iter_mut().zip(values) {
-            *sum = sum.wrapping_add(((i32::from(value) * i32::from(weight)) >> 16) as i16);
+            let product = i32::from(value) * i32::from(weight);
+            *sum = sum.wrapping_add((((product >> 14) + 1) >> 1) as i16);
         }
         sums
     }
@@ -47,8 +48,8 @@ impl Lanes for Scalar {
     fn columns(self, rows: impl Fn(usize) -> [i16; 8]) -> [Column; 8] {
         let mut columns = [[[0; 16]]; 8];
         for y in 0..16 {
-            for (x, &value) in rows(y).iter().enumerate() {
-                columns[x][0][y] = value;
+            for (column, value) in columns.iter_mut().zip(rows(y)) {
+                column[0][y] = value;
             }
         }
         columns
@@ -158,7 +159,7 @@ mod avx2 {
         #[inline(always)]
         fn add_products(self, sums: [i16; 16], values: &[i16; 16], weight: i16) -> [i16; 16] {
             let weights = self.avx._mm256_set1_epi16(weight);
-            let products = self.avx2._mm256_mulhi_epi16(cast(*values), weights);
+            let products = self.avx2._mm256_mulhrs_epi16(cast(*values), weights);
             cast(self.avx2._mm256_add_epi16(cast(sums), products))
         }
 
@@ -265,7 +266,8 @@ mod tests {
             pixels[21],
             [channels[0][21], channels[1][21], channels[2][21]]
         );
-        let product = (f64::from(wide[1][5]) * f64::from(weight) / 65_536.0).floor() as i16;
+        let product = f64::from(wide[1][5]) * f64::from(weight) / 32_768.0;
+        let product = (product + 0.5).floor() as i16;
         assert_eq!(sums[5], columns[3][0][5].wrapping_add(product));
     }
 

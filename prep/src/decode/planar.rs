@@ -10,31 +10,44 @@ use super::taps::{Axis, Taps};
 use super::vectorise::{WithLanes, vectorised_lanes};
 use crate::geometry::CropBox;
 
+/// Axes whose weights are kept: half of ImageNet's images have one of a few sizes, with at most four axes
+/// each.
+const KEPT: usize = 16;
+
 /// Memory for pixels on their way.
 #[derive(Debug, Default)]
 pub(super) struct Planar {
-    /// Weights downwards and across, of the luminance and of colours that were sampled down.
-    down: [Taps; 2],
-    across: [Taps; 2],
+    taps: [Taps; KEPT],
+    /// The one of them that was made last.
+    last: usize,
     strips: [Strip; 3],
 }
 
 impl Planar {
-    /// Resizes `crop`, a region of an image of `width` times `height` pixels, into `record`,
-    /// `size * size` pixels of RGB.
+    /// Resizes `crop`, a region of an image, into `record`, `size * size` pixels of RGB. `image` is the
+    /// image's width and height.
     pub(super) fn resize(
         &mut self,
         planes: &[Plane],
         crop: CropBox,
-        (width, height): (usize, usize),
+        image: (usize, usize),
         options: &DecodeOptions,
         record: &mut [u8],
     ) {
+        vectorised_lanes(self.job(planes, crop, image, options, record));
+    }
+
+    fn job<'a>(
+        &'a mut self,
+        planes: &'a [Plane],
+        crop: CropBox,
+        (width, height): (usize, usize),
+        options: &DecodeOptions,
+        record: &'a mut [u8],
+    ) -> Job<'a> {
         let size = (record.len() / 3).isqrt();
-        let Some(luma) = planes.first() else {
-            return;
-        };
-        let axes = |plane: &Plane| {
+        let mut taps = [[usize::MAX; 2]; 3];
+        for (i, plane) in planes.iter().enumerate() {
             let down = Axis {
                 length: height,
                 span: (crop.top, crop.height),
@@ -49,23 +62,33 @@ impl Planar {
                 step: plane.across,
                 samples: (plane.left, plane.width),
             };
-            (down, across)
-        };
-        // Colours of the luminance's size share its weights.
-        let last = planes.last().map_or(luma, |plane| plane);
-        let kinds = usize::from(axes(last) != axes(luma));
-        for (kind, plane) in [luma, last].into_iter().enumerate().take(kinds + 1) {
-            let (down, across) = axes(plane);
-            self.down[kind].make(down, options);
-            self.across[kind].make(across, options);
+            for (k, axis) in [down, across].into_iter().enumerate() {
+                taps[i][k] = self.taps(axis, options, taps.as_flattened());
+            }
         }
-        vectorised_lanes(Job {
+        Job {
             planar: self,
             planes,
-            kinds,
+            taps,
             size,
             record,
-        });
+        }
+    }
+
+    /// Where an axis's weights are; they are worked out in another place than those `in_use`.
+    fn taps(&mut self, axis: Axis, options: &DecodeOptions, in_use: &[usize]) -> usize {
+        let mut kept = self.taps.iter();
+        if let Some(place) = kept.position(|taps| taps.are_for(axis, options)) {
+            return place;
+        }
+        loop {
+            self.last = (self.last + 1) % KEPT;
+            if !in_use.contains(&self.last) {
+                break;
+            }
+        }
+        self.taps[self.last].make(axis, options);
+        self.last
     }
 }
 
@@ -73,8 +96,8 @@ impl Planar {
 struct Job<'a> {
     planar: &'a mut Planar,
     planes: &'a [Plane],
-    /// The weights of the colours: those of the luminance, 0, or their own, 1.
-    kinds: usize,
+    /// Where each plane's weights are, downwards and across.
+    taps: [[usize; 2]; 3],
     size: usize,
     record: &'a mut [u8],
 }
@@ -88,15 +111,11 @@ impl WithLanes for Job<'_> {
             size,
             ..
         } = self;
-        let Planar {
-            down,
-            across,
-            strips,
-        } = planar;
+        let Planar { taps, strips, .. } = planar;
         for (number, rows) in self.record.chunks_mut(ROWS * size * 3).enumerate() {
-            for (i, (plane, strip)) in planes.iter().zip(&mut *strips).enumerate() {
-                let kind = if i == 0 { 0 } else { self.kinds };
-                let taps = (&down[kind], &across[kind]);
+            let planes_of = planes.iter().zip(&self.taps);
+            for ((plane, &[down, across]), strip) in planes_of.zip(&mut *strips) {
+                let taps = (&taps[down], &taps[across]);
                 strip.make(lanes, plane, taps, number * ROWS, size);
             }
             let [luma, blue, red] = &*strips;

@@ -2,8 +2,8 @@
 //! memory; then the strip is turned, so that they do so again across. Everything between stays in the
 //! processor's nearest cache.
 //!
-//! Sums are in 16 bits, of which the lowest are parts of a level; a product keeps its upper half. Levels
-//! are counted from 128, so that they fill the sign too.
+//! Sums are in 16 bits, of which the lowest are parts of a level; products are rounded to them. Levels are
+//! counted from 128, so that they fill the sign too.
 
 use super::baseline::Plane;
 use super::lanes::{Column, Lanes};
@@ -14,14 +14,14 @@ pub(super) const ROWS: usize = 16;
 /// Pixels of a row that are taken at once.
 pub(super) const PIXELS: usize = 32;
 /// Parts of a level in a finished strip.
-pub(super) const PARTS: i16 = 16;
+pub(super) const PARTS: i16 = 64;
 
 /// A strip, and memory for making it.
 #[derive(Debug, Default)]
 pub(super) struct Strip {
     /// Some columns of the plane, in 1/256 of a level and in the order of [`Lanes::widened`].
     source: Vec<[[i16; 16]; 2]>,
-    /// Columns of the plane with rows of the record, in 1/64 of a level.
+    /// Columns of the plane with rows of the record, in 1/128 of a level.
     turned: Vec<Column>,
     /// Columns of the record, in 1/[`PARTS`] of a level.
     columns: Vec<Column>,
@@ -121,7 +121,7 @@ fn sums<const K: usize>(
         4 => few::<K, 4>(lanes, values, tap),
         5 => few::<K, 5>(lanes, values, tap),
         6 => few::<K, 6>(lanes, values, tap),
-        _ => any(lanes, values, tap.weights, tap.bias),
+        _ => any(lanes, values, tap.weights),
     }
 }
 
@@ -134,7 +134,7 @@ fn few<const K: usize, const N: usize>(
 ) -> [[i16; 16]; K] {
     let values: &[_; N] = values.first_chunk().expect("a value for each weight");
     let weights: &[_; N] = tap.weights.first_chunk().expect("as many weights");
-    any(lanes, values, weights, tap.bias)
+    any(lanes, values, weights)
 }
 
 #[inline(always)]
@@ -142,9 +142,8 @@ fn any<const K: usize>(
     lanes: impl Lanes,
     values: &[[[i16; 16]; K]],
     weights: &[i16],
-    bias: i16,
 ) -> [[i16; 16]; K] {
-    let mut sums = [[bias; 16]; K];
+    let mut sums = [[0; 16]; K];
     for (values, &weight) in values.iter().zip(weights) {
         for (sum, values) in sums.iter_mut().zip(values) {
             *sum = lanes.add_products(*sum, values, weight);

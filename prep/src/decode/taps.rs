@@ -36,8 +36,8 @@ pub(super) struct Taps {
     starts: Vec<usize>,
     /// In 1/[`ONE`], `count` to a pixel.
     weights: Vec<i16>,
-    /// Half of each pixel's weights that are not zero: products are rounded down, on average by a half.
-    biases: Vec<i16>,
+    /// How many weights each pixel has.
+    used: Vec<usize>,
     /// Memory for the weights of one pixel.
     exact: Vec<f64>,
 }
@@ -47,19 +47,20 @@ pub(super) struct Taps {
 pub(super) struct Tap<'a> {
     pub(super) start: usize,
     pub(super) weights: &'a [i16],
-    pub(super) bias: i16,
 }
 
 impl Taps {
-    /// Works the weights out, unless they are there.
+    /// Whether these are the weights along `axis`.
+    pub(super) fn are_for(&self, axis: Axis, options: &DecodeOptions) -> bool {
+        self.made_for == Some((axis, *options))
+    }
+
+    /// Works the weights out.
     pub(super) fn make(&mut self, axis: Axis, options: &DecodeOptions) {
-        if self.made_for == Some((axis, *options)) {
-            return;
-        }
         self.made_for = Some((axis, *options));
         self.starts.clear();
         self.weights.clear();
-        self.biases.clear();
+        self.used.clear();
         let window = Window::new(axis, options);
         let most = window.most();
         self.weights.resize(axis.size * most, 0);
@@ -68,20 +69,19 @@ impl Taps {
             let first = window.fill(pixel, &mut self.exact);
             let (skipped, used) = rounded(&self.exact, weights);
             self.starts.push(first + skipped);
-            self.biases.push(used as i16);
+            self.used.push(used);
             longest = longest.max(used);
         }
         // Closer together, and none beyond the last sample: zeros in front instead of behind.
         self.count = longest;
-        for (pixel, (start, bias)) in self.starts.iter_mut().zip(&mut self.biases).enumerate() {
-            let (from, used) = (pixel * most, *bias as usize);
+        for (pixel, (start, &used)) in self.starts.iter_mut().zip(&self.used).enumerate() {
+            let from = pixel * most;
             let place = (*start).min(axis.samples.1 - longest);
             let to = pixel * longest + *start - place;
             self.weights.copy_within(from..from + used, to);
             self.weights[pixel * longest..to].fill(0);
             self.weights[to + used..(pixel + 1) * longest].fill(0);
             *start = place;
-            *bias /= 2;
         }
     }
 
@@ -91,7 +91,6 @@ impl Taps {
         Tap {
             start: self.starts[i],
             weights: &self.weights[i * self.count..][..self.count],
-            bias: self.biases[i],
         }
     }
 }

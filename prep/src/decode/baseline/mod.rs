@@ -49,13 +49,6 @@ pub(super) struct Plane {
     pub(super) memory: Vec<u8>,
 }
 
-impl Plane {
-    /// `lines` rows of `stride` pixels.
-    pub(super) fn pixels(&self) -> &[u8] {
-        &self.memory[..self.stride * self.lines]
-    }
-}
-
 /// Memory for one image after another.
 #[derive(Debug, Default)]
 pub(super) struct Baseline {

@@ -81,10 +81,10 @@ fn a_region_has_the_pixels_of_the_whole() {
     let whole = part(0, 0, 150, 130);
     for plane in part(50, 40, 90, 95).iter().zip(&whole) {
         let (part, whole) = plane;
-        assert!(part.pixels().len() < whole.pixels().len());
+        assert!(part.memory.len() < whole.memory.len());
         for y in 0..part.height {
-            let row = &part.pixels()[y * part.stride..][..part.width];
-            let other = &whole.pixels()[(y + part.top) * whole.stride + part.left..][..part.width];
+            let row = &part.memory[y * part.stride..][..part.width];
+            let other = &whole.memory[(y + part.top) * whole.stride + part.left..][..part.width];
             assert_eq!(row, other);
         }
     }
