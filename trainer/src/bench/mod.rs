@@ -105,7 +105,11 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         #[cfg(feature = "cuda")]
         Compute::Cuda(cuda) => card::run(options, cuda),
         #[cfg(not(feature = "cuda"))]
-        Compute::Cuda(_) => Err(TrainError::NoCuda),
+        Compute::Cuda(_) | Compute::Cards(_) => Err(TrainError::NoCuda),
+        #[cfg(feature = "cuda")]
+        Compute::Cards(_) => Err(TrainError::Recipe(
+            "`train bench` measures one card; name it with `--device cuda:N`".to_owned(),
+        )),
     }
 }
 

@@ -52,6 +52,18 @@ pub enum CudaError {
         /// The arithmetic.
         precision: &'static str,
     },
+    /// Another card of the same run failed.
+    #[cfg(feature = "nccl")]
+    #[error("stopped, since another card failed")]
+    Stopped,
+    /// A card's thread gave up.
+    #[cfg(feature = "nccl")]
+    #[error("its thread panicked: {0}")]
+    Panicked(String),
+    /// A card's thread does not answer.
+    #[cfg(feature = "nccl")]
+    #[error("its thread does not answer any more")]
+    Silent,
     /// Something was asked for that a card does not do.
     #[error("{0}")]
     Unsupported(String),
@@ -81,6 +93,19 @@ impl<T> Doing<T> for Result<T, CudnnError> {
 impl<T> Doing<T> for Result<T, CublasError> {
     fn doing(self, action: &'static str) -> Result<T, CudaError> {
         self.map_err(|error| call(action, &error))
+    }
+}
+
+#[cfg(feature = "nccl")]
+impl<T> Doing<T> for Result<T, cudarc::nccl::result::NcclError> {
+    fn doing(self, action: &'static str) -> Result<T, CudaError> {
+        self.map_err(|error| CudaError::Call {
+            action,
+            reason: format!(
+                "{:?} (with NCCL_DEBUG=WARN in the environment NCCL says more)",
+                error.0
+            ),
+        })
     }
 }
 

@@ -3,13 +3,15 @@
 use super::Network;
 use crate::cuda::error::CudaError;
 use crate::cuda::memory::{View, ViewMut};
+use crate::engine::Slice;
 use crate::model::DropoutKey;
 use crate::model::layer::Layer;
 use crate::ops::dropout::MaskKey;
 
 impl Network {
     /// After a forward pass with the same dropout: adds the sum of the losses and the numbers of hits
-    /// to `scores`, and works out the gradients of the mean loss.
+    /// to `scores`, and works out the gradients of the mean loss of the whole batch, of which the rows
+    /// here are a slice.
     ///
     /// # Errors
     /// What the card reports.
@@ -19,6 +21,7 @@ impl Network {
     pub(crate) fn backward(
         &mut self,
         labels: View<'_>,
+        slice: Slice,
         dropout: DropoutKey,
         scores: ViewMut<'_>,
     ) -> Result<(), CudaError> {
@@ -28,8 +31,14 @@ impl Network {
         let logits = logits.view().head(rows * classes);
         let gradient = training.current.view_mut().head(rows * classes);
         let scratch = self.scratch.view_mut();
-        self.gpu
-            .score(classes, logits, labels, Some(gradient), scores, scratch)?;
+        self.gpu.score(
+            (classes, slice.whole),
+            logits,
+            labels,
+            Some(gradient),
+            scores,
+            scratch,
+        )?;
         let dropped = |layer: &&Layer| matches!(layer, Layer::Dropout(_));
         let mut dropouts = self.layers.iter().filter(dropped).count() as u32;
         let features = |layer: &Layer| !matches!(layer, Layer::Dropout(_) | Layer::Linear(_));
@@ -43,7 +52,8 @@ impl Network {
                 step: dropout.step,
                 layer: dropouts,
             };
-            self.backward_layer(index, rows, mask)?;
+            let first = slice.first * self.layers[index].output_len();
+            self.backward_layer(index, rows, (mask, first))?;
         }
         for weight in &mut self.weights {
             weight.narrow(&self.gpu)?;
@@ -57,7 +67,7 @@ impl Network {
         &mut self,
         index: usize,
         rows: usize,
-        mask: MaskKey,
+        mask: (MaskKey, usize),
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
         let training = self.training.as_mut().expect("training has begun");
