@@ -183,7 +183,7 @@ pub enum TrainError {
     },
     /// Something failed on one of several cards.
     #[cfg(feature = "nccl")]
-    #[error("cuda:{card}: {source}")]
+    #[error("cuda:{card}")]
     Card {
         /// The card's number.
         card: usize,

@@ -148,7 +148,11 @@ ncclResult_t ncclAllReduce(const void *send, void *receive, std::size_t count, n
             return ncclInvalidArgument;
         }
     }
-    group[communicator].push_back(Collective{from, to, count, stream});
+    auto &own = group[communicator];
+    if (named("HOST_NCCL_REFUSE", communicator->rank, communicator->asked + own.size())) {
+        return ncclSystemError;
+    }
+    own.push_back(Collective{from, to, count, stream});
     return depth == 0 ? launch() : ncclSuccess;
 }
 

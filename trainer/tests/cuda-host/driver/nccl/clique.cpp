@@ -31,9 +31,9 @@ static void sum(const Clique &clique, const Meeting &meeting) {
     }
 }
 
-static bool fails(int rank, std::uint64_t number) {
-    static const std::string named = std::getenv("HOST_NCCL_FAIL") != nullptr ? std::getenv("HOST_NCCL_FAIL") : "";
-    return named == std::to_string(rank) + ":" + std::to_string(number);
+bool named(const char *setting, int rank, std::uint64_t number) {
+    const char *value = std::getenv(setting);
+    return value != nullptr && value == std::to_string(rank) + ":" + std::to_string(number);
 }
 
 static void late() {
@@ -96,7 +96,7 @@ void ncclComm::meet(std::uint64_t number, const Collective &own) {
     if (meeting.parts.empty()) {
         meeting.parts.resize(static_cast<std::size_t>(alive->ranks));
     }
-    if (fails(rank, number)) {
+    if (named("HOST_NCCL_FAIL", rank, number)) {
         alive->error = ncclRemoteError;
     }
     for (const Collective *other : meeting.parts) {

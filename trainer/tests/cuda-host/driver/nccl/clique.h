@@ -2,9 +2,11 @@
 //
 // A collective is queued on a stream of every rank and runs once all of them have reached it, in the order
 // in which each rank queued them. One that differs between ranks, or that HOST_NCCL_FAIL names, never ends
-// before it is aborted, and shows as an error of the communicators, as a lost connection does.
+// before it is aborted, and shows as an error of the communicators.
 //
-// HOST_NCCL_FAIL=R:N lets collective number N of rank R fail, counted from 0. HOST_CARD_DELAY, as with
+// HOST_NCCL_FAIL=R:N lets collective number N of rank R fail on the card, counted from 0, as a lost
+// connection does; HOST_NCCL_REFUSE=R:N refuses the call of it, so that the others wait for it without
+// end. HOST_CARD_DELAY, as with
 // streams, makes what a communicator does by itself take random times.
 #pragma once
 
@@ -37,6 +39,9 @@ struct Meeting {
     unsigned present = 0;
     bool done = false;
 };
+
+// Whether a setting names this collective of this rank.
+bool named(const char *setting, int rank, std::uint64_t number);
 
 struct Clique {
     const int ranks;
