@@ -3,18 +3,26 @@
 one's scores but for rounding, the same evaluation, and the same bits after going on; and when one of them
 fails, the run ends with an error instead of standing still.
 
-Usage: cards.py TRAIN LIBRARIES SHARDS, with a train that has the feature `nccl`.
+Usage: cards.py TRAIN LIBRARIES PREP, with a train that has the feature `nccl`.
 """
 
 import filecmp
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-TRAIN, LIBRARIES, SHARDS = (Path(argument).resolve() for argument in sys.argv[1:4])
+TRAIN, LIBRARIES, PREP = (Path(argument).resolve() for argument in sys.argv[1:4])
+
+# Pictures that are in the repository for another test; how they are sorted into classes means nothing.
+PICTURES = sorted((Path(__file__).parents[3] / "tests/reference/fixtures/pillow").glob("[!s]*.jpg"))
+CLASSES = 4
+
+# Copies of each for training: in all one image more than a multiple of a batch, which is then the last.
+COPIES = {"train": 36, "val": 4}
 
 # Steps after which scores are compared. Rounding grows from step to step: where two values of a pool or
 # at a ReLU's edge are nearly equal, the other one is chosen, and later steps differ visibly.
@@ -26,6 +34,7 @@ TOLERANCE = 1e-6
 # Longer than the slowest run here by far; a run that stands still is ended after it.
 SECONDS = 120
 
+SHARDS = None
 NETWORK = ["--recipe", "small", "--set", "model.width=0.1", "--set", "model.input_size=64"]
 
 
@@ -83,7 +92,21 @@ def fail(what, arguments, code, text, **environment):
     print(f"{what}: {done.stderr.splitlines()[-1 if code == 1 else 0]}")
 
 
+def make_shards(folder):
+    """Ingests copies of the pictures, whose windows and flips differ all the same."""
+    for split, copies in COPIES.items():
+        for number in range(copies * len(PICTURES)):
+            place = folder / "pictures" / split / f"class{number % CLASSES}"
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PICTURES[number % len(PICTURES)], place / f"{number}.jpg")
+    command = [PREP, "ingest", folder / "pictures", "--out", folder / "shards", "--size", "72"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "shards"
+
+
 def main(folder):
+    global SHARDS
+    SHARDS = make_shards(folder)
     records = json.load(open(SHARDS / "manifest.json"))["splits"]["train"]["records"]
     one = run(folder / "one", "cuda")
     compare("two cards", one, run(folder / "two", "cuda:0,1", HOST_CARD_DELAY=7))

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds libraries that stand in for NVIDIA's driver and libraries, so that a `train` with the feature
-# `cuda` runs as it is on a machine without a card: its host side, with the kernels compiled for the
+# `cuda` or `nccl` runs as it is on a machine without a card: its host side, with the kernels compiled for the
 # host. driver/README.md says what that shows and what it does not.
-# Needs g++ 12 or newer and the headers of CUDA and cuDNN under CUDA_HOME; nothing of CUDA at run time.
+# Needs g++ 12 or newer and the headers of CUDA, cuDNN and NCCL under CUDA_HOME; nothing of CUDA at run time.
 # Usage: driver.sh TRAIN FOLDER, then LD_LIBRARY_PATH=FOLDER TRAIN gpu-check ...
 set -euo pipefail
 usage='usage: driver.sh TRAIN FOLDER'
@@ -10,7 +10,7 @@ train=${1:?$usage}
 mkdir -p "${2:?$usage}"
 out=$(cd "$2" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
-: "${CUDA_HOME:?the headers of CUDA and cuDNN are looked for under CUDA_HOME}"
+: "${CUDA_HOME:?the headers of CUDA, cuDNN and NCCL are looked for under CUDA_HOME}"
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 
@@ -23,7 +23,7 @@ compile() { # FILES, one a line, and flags; two at a time
 # CUDA's own headers.
 printf '%s\n' "$here"/../../src/cuda/*.cu "$here"/driver/{fiber,twin}.cpp |
   compile -Wno-unknown-pragmas -fno-strict-aliasing -ffp-contract=off -I "$here"
-printf '%s\n' "$here"/driver/*.cpp "$here"/driver/dnn/*.cpp | grep -vE '/(fiber|twin)\.cpp$' |
+printf '%s\n' "$here"/driver/*.cpp "$here"/driver/{dnn,nccl}/*.cpp | grep -vE '/(fiber|twin)\.cpp$' |
   compile -O3 -isystem "$CUDA_HOME/include"
 
 # The objects of a library; what is in no other is the driver's.
@@ -34,6 +34,7 @@ objects_of() {
   libcudart) names=runtime ;;
   libcublas) names=blas ;;
   libcudnn) names='descriptor convolution algorithm calls search' ;;
+  libnccl) names='clique api' ;;
   libcurand) names=random ;;
   libnvrtc) names=compiler ;;
   *) return 1 ;;
@@ -62,7 +63,7 @@ missing() { # LIBRARY PATTERN OBJECTS...
 }
 
 # The names of the libraries and their versions are those that the program asks for.
-needed=$(readelf -d "$train" | grep -oE 'lib(cuda|cudart|cublas|cudnn|curand)\.so\.[0-9]+')
+needed=$(readelf -d "$train" | grep -oE 'lib(cuda|cudart|cublas|cudnn|nccl|curand)\.so\.[0-9]+')
 runtime=$(grep -oE 'libcudart\.so\.[0-9]+' <<<"$needed")
 for file in libcuda.so.1 $(grep -v '^libcuda\.' <<<"$needed") "libnvrtc.so.${runtime##*.}"; do
   library=${file%%.*}
@@ -72,7 +73,7 @@ for file in libcuda.so.1 $(grep -v '^libcuda\.' <<<"$needed") "libnvrtc.so.${run
     missing "$library" '\bcu[A-Z][A-Za-z0-9_]*$' "${own[@]}"
   else
     missing "$library" "\\S+@$file" "${own[@]}"
-    printf '%s { global: cu*; nvrtc*; __cu*; local: *; };\n' "$file" >"$objects/$library.map"
+    printf '%s { global: cu*; nccl*; nvrtc*; __cu*; local: *; };\n' "$file" >"$objects/$library.map"
     link+=(-Wl,--version-script,"$objects/$library.map" -L "$out" -l:libcuda.so.1)
   fi
   gcc -O2 -fPIC -c "$objects/$library.c" -o "$objects/$library.c.o"
