@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cuda")]
 mod card;
+#[cfg(feature = "nccl")]
+mod cards;
 mod data;
 mod stages;
 mod table;
@@ -106,10 +108,10 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         Compute::Cuda(cuda) => card::run(options, cuda),
         #[cfg(not(feature = "cuda"))]
         Compute::Cuda(_) | Compute::Cards(_) => Err(TrainError::NoCuda),
-        #[cfg(feature = "cuda")]
-        Compute::Cards(_) => Err(TrainError::Recipe(
-            "`train bench` measures one card; name it with `--device cuda:N`".to_owned(),
-        )),
+        #[cfg(feature = "nccl")]
+        Compute::Cards(cards) => cards::run(options, cards),
+        #[cfg(all(feature = "cuda", not(feature = "nccl")))]
+        Compute::Cards(_) => Err(TrainError::NoNccl),
     }
 }
 

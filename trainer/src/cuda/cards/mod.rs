@@ -6,6 +6,7 @@
 
 mod crew;
 mod link;
+mod staged;
 
 use std::sync::Arc;
 
@@ -139,19 +140,36 @@ impl CardsEngine {
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), TrainError> {
-        check_labels(&self.model, batch.labels())?;
-        let (rows, cards) = (batch.len(), self.crew.len());
+        self.add_pixels(batch, |batch| Pixels::of(batch), key, share)
+    }
+
+    /// [`add`](Self::add) of a batch from anywhere, of which `pixels` gives what there is of it.
+    pub(crate) fn add_pixels<B: Send + Sync + 'static>(
+        &mut self,
+        batch: &Arc<B>,
+        pixels: fn(&B) -> Pixels<'_>,
+        key: DropoutKey,
+        share: Option<f32>,
+    ) -> Result<(), TrainError> {
+        let labels = pixels(batch).labels;
+        check_labels(&self.model, labels)?;
+        let (rows, cards) = (labels.len(), self.crew.len());
         let (batch, begin) = (Arc::clone(batch), self.begin());
         self.crew.all(move |place, card| {
             begin.as_ref().map_or(Ok(()), |sgd| card.begin(sgd))?;
             let slice = Slice::of(place, cards, rows);
-            card.add(Pixels::of(&batch), slice, key, share)
+            card.add(pixels(&batch), slice, key, share)
         })?;
+        self.note(rows);
+        Ok(())
+    }
+
+    /// Takes note of the images of a batch.
+    fn note(&mut self, rows: usize) {
         if !std::mem::replace(&mut self.open, true) {
             self.images.push(0);
         }
         *self.images.last_mut().expect("pushed above") += rows;
-        Ok(())
     }
 
     /// The optimiser that training begins with, the first time.

@@ -1,6 +1,8 @@
 //! Whether a card computes what the CPU computes, and how fast: everything that can only be known on
 //! a machine with one, as one report.
 
+#[cfg(feature = "nccl")]
+mod cards;
 mod feed;
 mod ops;
 mod products;
@@ -123,6 +125,12 @@ pub fn check(
         fed = feed::run(options, tally)?;
         Ok(())
     });
+    progress("several cards");
+    let mut several = String::new();
+    attempt(&mut tally, "several cards", |tally| {
+        several = several_cards(options, tally)?;
+        Ok(())
+    });
     let passed = tally.passed();
     let verdict = if passed {
         "Everything holds."
@@ -134,13 +142,28 @@ pub fn check(
         "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
          value of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\nThe paper's \
          network; medians of {STEPS} steps, each waited for, images on the card already.\n\n{speed}\n\
-         ### Fed by the loader\n\n{fed}",
+         ### Fed by the loader\n\n{fed}\n### Several cards\n\n{several}",
         tally.markdown()
     );
     Ok(CheckReport {
         markdown: text,
         passed,
     })
+}
+
+/// Several cards against one, and their speed, where there are several.
+#[cfg(feature = "nccl")]
+fn several_cards(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+    cards::run(options, tally)
+}
+
+/// Says why several cards are left out.
+#[cfg(not(feature = "nccl"))]
+fn several_cards(_: &CheckOptions, _: &mut Tally) -> Result<String, TrainError> {
+    Ok(
+        "Left out: this build uses one card; build with `--features nccl` for several.\n"
+            .to_owned(),
+    )
 }
 
 /// Runs a part of the check; an error is a failure, and the other parts run all the same.

@@ -15,18 +15,18 @@ use crate::setup::Setup;
 use crate::sgd::{Sgd, SgdConfig};
 
 /// Images of a step: no multiple of anything.
-const ROWS: usize = 11;
+pub(super) const ROWS: usize = 11;
 
 /// The learning rate of the steps compared.
-const LR: f32 = 0.01;
+pub(super) const LR: f32 = 0.01;
 
 /// What is allowed, over the largest value, after a whole network forward and backward.
-struct Tolerance {
-    loss: f64,
-    gradient: f64,
+pub(super) struct Tolerance {
+    pub(super) loss: f64,
+    pub(super) gradient: f64,
 }
 
-const fn tolerance(precision: Precision) -> Tolerance {
+pub(super) const fn tolerance(precision: Precision) -> Tolerance {
     match precision {
         Precision::F32 => Tolerance {
             loss: 1e-5,
@@ -46,14 +46,14 @@ const fn tolerance(precision: Precision) -> Tolerance {
 }
 
 /// A batch of random bytes with noise.
-struct Random {
+pub(super) struct Random {
     images: Vec<u8>,
     shifts: Vec<[f32; 3]>,
     labels: Vec<i64>,
 }
 
 impl Random {
-    fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
+    pub(super) fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
         let len = rows * config.input_size * config.input_size * 3;
         let byte = |value: f32| ((value + 1.0) * 127.5) as u8;
         let shifts = numbers(seed + 1, rows * 3);
@@ -66,7 +66,7 @@ impl Random {
         }
     }
 
-    fn pixels(&self) -> Pixels<'_> {
+    pub(super) fn pixels(&self) -> Pixels<'_> {
         Pixels {
             images: &self.images,
             shifts: &self.shifts,
@@ -86,7 +86,7 @@ impl Random {
 }
 
 /// Networks of every kind of layer, narrow enough for the CPU to keep up.
-fn networks() -> Vec<(&'static str, ModelConfig)> {
+pub(super) fn networks() -> Vec<(&'static str, ModelConfig)> {
     let narrow = |config: ModelConfig| ModelConfig {
         width: 0.25,
         classes: 10,
