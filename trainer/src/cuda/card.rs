@@ -136,14 +136,15 @@ impl Card {
             .forward(&self.feed, staged, &self.affine, dropout)?;
         let scores = self.scores.view_mut().tail(step * NUMBERS).head(3);
         let labels = self.feed.labels(staged);
-        self.network.backward(labels, slice, key, scores)?;
+        let mode = (key, share.is_some());
+        self.network.backward(labels, slice, mode, scores)?;
         self.leave(share)
     }
 
     /// Takes part in a batch that has no row for this card: its gradient is 0.
     fn add_nothing(&mut self, share: Option<f32>) -> Result<(), CudaError> {
         self.enter();
-        self.network.clear_gradients()?;
+        self.network.pass_nothing(share.is_some())?;
         self.leave(share)
     }
 

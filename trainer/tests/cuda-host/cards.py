@@ -119,6 +119,10 @@ def main(folder):
     name = f"three cards, {records} images by {odd}, two batches a step, and the evaluation"
     compare(name, lines, run(folder / "odd-three", "cuda:0,1,2", *accumulate, batch=odd, steps=None))
 
+    lines = run(folder / "small-one", "cuda", batch=odd, steps=None)
+    several = run(folder / "small-three", "cuda:0,1,2", batch=odd, steps=None, HOST_CARD_DELAY=5)
+    compare("three cards, one batch a step, one image in the last", lines, several)
+
     evaluations = []
     for device in ("cuda", "cuda:0,1", "cuda:0,1,2"):
         arguments = ["eval", "--checkpoint", folder / "odd-one/last.safetensors", "--shards", SHARDS]

@@ -3,8 +3,10 @@
 //! Contract: the communicator is this card's alone and is used on the card's thread only, with the card's
 //! context current, until it is aborted, which happens once. It is a non-blocking one: no call but the
 //! abort waits for another card, so that a card that fails is noticed by the others, which poll. What is
-//! summed up in place is memory of this card, named by views whose types are checked; it is queued on the
-//! card's stream before the call returns, and freed on that stream.
+//! summed up in place is memory of this card, named by views whose types are checked. Sums have a stream of
+//! their own beside the card's: [`begin`](Link::begin) lets it wait for what the card has queued before, and
+//! [`end`](Link::end) lets the card wait for the sums; between the two nobody touches what is summed up, and
+//! [`leave`](Link::leave) waits for that stream, so that memory is not freed under it.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -59,9 +61,20 @@ pub(crate) struct Link {
     /// Null after it was aborted.
     communicator: Cell<sys::ncclComm_t>,
     alarm: Arc<Alarm>,
+    /// The stream of the sums.
+    sums: Arc<CudaStream>,
+    /// What is summed up is there, on the card's stream.
+    ready: CudaEvent,
+    /// The sums are there, on their own.
+    summed: CudaEvent,
+    /// Whether NCCL is still putting sums on their stream.
+    begun: Cell<bool>,
     /// For waiting for the card's stream.
     reached: CudaEvent,
 }
+
+/// What sums are for, in errors.
+const SUMS: &str = "sum up the gradients of the cards";
 
 impl Link {
     /// Joins the card of `stream` as number `rank` of `cards`; all must do so.
@@ -75,14 +88,18 @@ impl Link {
         (rank, cards): (usize, usize),
     ) -> Result<Self, CudaError> {
         let context = stream.context();
-        let reached = context.new_event(None).doing("make an event")?;
+        let event = || context.new_event(None).doing("make an event");
         context
             .bind_to_thread()
             .doing("use the card on this thread")?;
         let link = Self {
             communicator: Cell::new(ptr::null_mut()),
             alarm,
-            reached,
+            sums: context.new_stream().doing("open a stream")?,
+            ready: event()?,
+            summed: event()?,
+            begun: Cell::new(false),
+            reached: event()?,
         };
         let (mut communicator, mut config) = (ptr::null_mut(), config());
         let id = sys::ncclUniqueId {
@@ -104,24 +121,23 @@ impl Link {
         Ok(link)
     }
 
-    /// Sums values up over the cards, in place, in the order of `stream`. All cards must give as many
-    /// of the same types.
+    /// Begins to sum values up over the cards, in place, once what `stream` has queued so far is done.
+    /// All cards must give as many, in the same order. They are not to be touched before
+    /// [`end`](Self::end).
     ///
     /// # Errors
     /// What NCCL reports, or that another card has failed.
-    pub(crate) fn sum(
+    pub(crate) fn begin(
         &self,
         stream: &CudaStream,
         values: Vec<ViewMut<'_>>,
     ) -> Result<(), CudaError> {
-        let action = "sum up the gradients of the cards";
+        self.put()?;
         self.alarm.check()?;
-        stream
-            .context()
-            .bind_to_thread()
-            .doing("use the card on this thread")?;
+        self.ready.record(stream).doing("order two streams")?;
+        self.sums.wait(&self.ready).doing("order two streams")?;
         let communicator = self.communicator.get();
-        result::group_start().doing(action)?;
+        result::group_start().doing(SUMS)?;
         let mut queued = Ok(NcclStatus::Success);
         for values in &values {
             assert_eq!(
@@ -129,8 +145,8 @@ impl Link {
                 Element::F32,
                 "gradients are summed up in f32"
             );
-            // SAFETY: the view is of as many values on this card, whose context is current; the
-            // communicator is open, and the stream is the card's.
+            // SAFETY: the view is of as many values on this card, whose context the calls above have
+            // made current; the communicator is open, and the stream is of this card.
             queued = unsafe {
                 result::all_reduce(
                     values.pointer as *const c_void,
@@ -139,7 +155,7 @@ impl Link {
                     sys::ncclDataType_t::ncclFloat32,
                     sys::ncclRedOp_t::ncclSum,
                     communicator,
-                    stream.cu_stream().cast(),
+                    self.sums.cu_stream().cast(),
                 )
             };
             if queued.is_err() {
@@ -148,7 +164,28 @@ impl Link {
         }
         // A group that was begun is ended whatever happens.
         let ended = result::group_end();
-        self.finish(queued.and(ended), action)
+        let status = queued.and(ended).doing(SUMS)?;
+        self.begun.set(status != NcclStatus::Success);
+        Ok(())
+    }
+
+    /// Lets `stream` wait for the sums that were begun.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub(crate) fn end(&self, stream: &CudaStream) -> Result<(), CudaError> {
+        self.put()?;
+        self.summed.record(&self.sums).doing("order two streams")?;
+        stream.wait(&self.summed).doing("order two streams")
+    }
+
+    /// Waits until NCCL has put all sums that were begun on their stream.
+    fn put(&self) -> Result<(), CudaError> {
+        if self.begun.get() {
+            self.finish(Ok(NcclStatus::InProgress), SUMS)?;
+            self.begun.set(false);
+        }
+        Ok(())
     }
 
     /// Waits until a call that NCCL goes on with by itself is done.
@@ -213,6 +250,7 @@ impl Link {
             // SAFETY: the communicator was open, and nobody uses it any more. An error leaves nothing
             // to do.
             let _ = unsafe { result::comm_abort(communicator) };
+            let _ = self.sums.synchronize();
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::ops::dropout::MaskKey;
 impl Network {
     /// After a forward pass with the same dropout: adds the sum of the losses and the numbers of hits
     /// to `scores`, and works out the gradients of the mean loss of the whole batch, of which the rows
-    /// here are a slice.
+    /// here are a slice. Where there are other cards, the sum of the gradients over them is begun, unless
+    /// this is one of several batches whose gradients are `accumulated`.
     ///
     /// # Errors
     /// What the card reports.
@@ -22,7 +23,7 @@ impl Network {
         &mut self,
         labels: View<'_>,
         slice: Slice,
-        dropout: DropoutKey,
+        (dropout, accumulated): (DropoutKey, bool),
         scores: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         let (rows, classes) = (labels.len, self.classes);
@@ -54,6 +55,10 @@ impl Network {
             };
             let first = slice.first * self.layers[index].output_len();
             self.backward_layer(index, rows, (mask, first))?;
+            #[cfg(feature = "nccl")]
+            self.reduce_early(index, accumulated)?;
+            #[cfg(not(feature = "nccl"))]
+            let _ = accumulated;
         }
         for weight in &mut self.weights {
             weight.narrow(&self.gpu)?;

@@ -128,11 +128,23 @@ impl Network {
     }
 
     /// Fills the gradients with 0.
+    fn clear_gradients(&mut self) -> Result<(), CudaError> {
+        self.weights.iter_mut().try_for_each(Weight::clear_gradient)
+    }
+
+    /// In place of both passes over a batch that has no row for this card: the gradient is 0.
     ///
     /// # Errors
-    /// What the card reports.
-    pub(crate) fn clear_gradients(&mut self) -> Result<(), CudaError> {
-        self.weights.iter_mut().try_for_each(Weight::clear_gradient)
+    /// What the card reports, or that another card has failed.
+    pub(crate) fn pass_nothing(&mut self, accumulated: bool) -> Result<(), CudaError> {
+        self.clear_gradients()?;
+        #[cfg(feature = "nccl")]
+        for index in (0..self.layers.len()).rev() {
+            self.reduce_early(index, accumulated)?;
+        }
+        #[cfg(not(feature = "nccl"))]
+        let _ = accumulated;
+        Ok(())
     }
 
     /// Bytes of all that the network holds on the card.
