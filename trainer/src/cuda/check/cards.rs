@@ -8,7 +8,7 @@ use shardmill_loader::Normalize;
 
 use super::steps::{LR, ROWS, Random, networks, tolerance};
 use super::tally::Tally;
-use super::{CheckOptions, STEPS};
+use super::{CheckOptions, CheckPart, STEPS};
 use crate::bench::{self, BenchOptions};
 use crate::compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 use crate::cuda::cards::CardsEngine;
@@ -38,6 +38,9 @@ pub(super) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
         for (what, config) in networks() {
             compare(options.ordinal, precision, (what, &config), tally)?;
         }
+    }
+    if options.skip.contains(&CheckPart::Speed) {
+        return Ok("Compared; their speed was left out.\n".to_owned());
     }
     let mut text = String::from(
         "| cards | precision | batch of each | training, images/s | inference, images/s |\n\

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "fault.h"
 #include "memory.h"
 #include "say.h"
 #include "stream.h"
@@ -63,6 +64,9 @@ CUresult cuInit(unsigned int flags) {
     const std::lock_guard lock(mutex);
     for (int number = 0; number < MOST_CARDS && !initialised; number++) {
         cards[number].number = number;
+    }
+    if (!initialised) {
+        watch_faults();
     }
     initialised = true;
     return flags == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;

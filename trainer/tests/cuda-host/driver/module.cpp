@@ -160,7 +160,7 @@ CUresult cuLaunchKernel(CUfunction handle, unsigned int x, unsigned int y, unsig
         }
     }
     const int card = stream->card->number;
-    queue(stream, "kernel", [=, work = own.bind(parameters)] {
+    queue(stream, own.name, [=, work = own.bind(parameters)] {
         for (const Address pointer : pointers) {
             touch(name.c_str(), card, pointer, 0);
         }

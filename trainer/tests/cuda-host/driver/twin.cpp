@@ -15,14 +15,15 @@ static std::function<void()> bound(void (*kernel)(P...), void **given, std::inde
     return [kernel, arguments] { std::apply(kernel, arguments); };
 }
 
-template <class... P> static Twin of(void (*kernel)(P...)) {
+template <class... P> static Twin of(const char *name, void (*kernel)(P...)) {
     return Twin{
+        name,
         {Parameter{sizeof(P), std::is_pointer_v<P>}...},
         [kernel](void **given) { return bound(kernel, given, std::index_sequence_for<P...>()); },
     };
 }
 
-#define ONE(name) {#name, of(name)},
+#define ONE(name) {#name, of(#name, name)},
 #define BOTH_OF(name) ONE(name##_f32) ONE(name##_bf16)
 
 const Twin *twin(std::string_view name) {

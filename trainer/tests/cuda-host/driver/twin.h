@@ -13,6 +13,7 @@ struct Parameter {
 };
 
 struct Twin {
+    const char *name;
     std::vector<Parameter> parameters;
     // A call with copies of the arguments that `cuLaunchKernel` is given.
     std::function<std::function<void()>(void **)> bind;
