@@ -14,6 +14,7 @@ use crate::compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 use crate::cuda::cards::CardsEngine;
 use crate::cuda::engine::CudaEngine;
 use crate::cuda::error::Doing;
+use crate::engine::Seen;
 use crate::error::TrainError;
 use crate::model::{DropoutKey, Model};
 use crate::model_config::ModelConfig;
@@ -87,6 +88,10 @@ fn compare(
     tally: &mut Tally,
 ) -> Result<(), TrainError> {
     let (t, name) = (tolerance(precision), precision.name());
+    let backward = match precision {
+        Precision::F32 => Tally::compare,
+        Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
+    };
     let start = || -> Result<(Model, Sgd), TrainError> {
         let model = Model::new(config, 1)?;
         let sgd = Sgd::new(&model, SgdConfig::default());
@@ -112,7 +117,7 @@ fn compare(
         two.add_pixels(&batch, Random::pixels, key, None)?;
         two.update(|p| Some(rate.rate(p.kind(), LR)))?;
     }
-    let figures = |seen: Vec<crate::engine::Seen>| -> (Vec<f32>, Vec<f32>) {
+    let figures = |seen: Vec<Seen>| -> (Vec<f32>, Vec<f32>) {
         let figures = seen.iter().map(|s| (s.output.loss as f32, s.norm as f32));
         figures.unzip()
     };
@@ -131,10 +136,10 @@ fn compare(
     let parameters = model.parameters().iter().zip(own_model.parameters());
     for (found, own) in parameters {
         let (found, own) = (found.values(), own.values());
-        tally.compare(&title("parameters"), name, &found, &own, t.gradient);
+        backward(tally, &title("parameters"), name, &found, &own, t.gradient);
     }
     for (found, own) in sgd.velocities().iter().zip(own_sgd.velocities()) {
-        tally.compare(&title("velocities"), name, found, own, t.gradient);
+        backward(tally, &title("velocities"), name, found, own, t.gradient);
     }
     tally.expect(
         &format!("two cards have the same bits of {what}, {name}"),

@@ -130,7 +130,7 @@ pub fn check(
     let _ = write!(
         text,
         "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
-         value of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\n{speed}\n\
+         value of the CPU's, or \"in length\" the length of the difference over that of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\n{speed}\n\
          ### Fed by the loader\n\n{fed}\n### Several cards\n\n{several}",
         tally.markdown()
     );
