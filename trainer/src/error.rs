@@ -257,3 +257,13 @@ pub enum TrainError {
         source: io::Error,
     },
 }
+
+#[cfg(feature = "nccl")]
+impl From<crate::engine::Failed<crate::cuda::CudaError>> for TrainError {
+    fn from(failed: crate::engine::Failed<crate::cuda::CudaError>) -> Self {
+        Self::Card {
+            card: failed.number,
+            source: Box::new(failed.fault),
+        }
+    }
+}

@@ -232,3 +232,13 @@ impl Card {
         Ok(())
     }
 }
+
+#[cfg(feature = "nccl")]
+impl Drop for Card {
+    /// Leaves the other cards first: what a failed one of them has left undone ends with that.
+    fn drop(&mut self) {
+        if let Some(link) = self.gpu.link() {
+            link.leave();
+        }
+    }
+}

@@ -56,17 +56,28 @@ pub enum CudaError {
     #[cfg(feature = "nccl")]
     #[error("stopped, since another card failed")]
     Stopped,
-    /// A card's thread gave up.
+    /// Something is wrong with a card's thread.
     #[cfg(feature = "nccl")]
-    #[error("its thread panicked: {0}")]
-    Panicked(String),
-    /// A card's thread does not answer.
-    #[cfg(feature = "nccl")]
-    #[error("its thread does not answer any more")]
-    Silent,
+    #[error("its thread {0}")]
+    Thread(String),
     /// Something was asked for that a card does not do.
     #[error("{0}")]
     Unsupported(String),
+}
+
+#[cfg(feature = "nccl")]
+impl crate::engine::Fault for CudaError {
+    fn stopped() -> Self {
+        Self::Stopped
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped)
+    }
+
+    fn of_thread(what: String) -> Self {
+        Self::Thread(what)
+    }
 }
 
 /// Says what was being done when a call failed.

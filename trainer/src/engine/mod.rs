@@ -6,6 +6,8 @@
 
 mod accumulate;
 mod cpu;
+#[cfg(any(feature = "nccl", test))]
+mod crew;
 mod inputs;
 #[cfg(any(feature = "cuda", test))]
 mod join;
@@ -26,6 +28,8 @@ use crate::error::TrainError;
 use crate::model::{DropoutKey, Model, Parameter, StepOutput};
 use crate::sgd::{Rate, Sgd};
 use cpu::CpuEngine;
+#[cfg(feature = "nccl")]
+pub(crate) use crew::{Alarm, Crew, Failed, Fault};
 #[cfg(feature = "cuda")]
 pub(crate) use join::{NUMBERS, join};
 #[cfg(feature = "cuda")]

@@ -12,7 +12,6 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use cudarc::nccl::{Id, sys};
 
 use crate::cuda::error::{CudaError, Doing};
 use crate::cuda::memory::{Element, ViewMut};
+use crate::engine::Alarm;
 
 /// How long the thread looks again and again before it sleeps between two looks.
 const EAGER: Duration = Duration::from_micros(200);
@@ -38,23 +38,6 @@ const UNDEFINED: i32 = i32::MIN;
 /// `NCCL_VERSION` counts, and its bytes. Every later library takes it, and gives the rest its defaults.
 const CONFIG_VERSION: u32 = 21_400;
 const CONFIG_BYTES: usize = 24;
-
-/// Rung by the first card that fails.
-#[derive(Debug, Default)]
-pub(crate) struct Alarm(AtomicBool);
-
-impl Alarm {
-    pub(super) fn ring(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    fn check(&self) -> Result<(), CudaError> {
-        if self.0.load(Ordering::SeqCst) {
-            return Err(CudaError::Stopped);
-        }
-        Ok(())
-    }
-}
 
 /// What joins a card to the others.
 pub(crate) struct Link {
@@ -133,7 +116,7 @@ impl Link {
         values: Vec<ViewMut<'_>>,
     ) -> Result<(), CudaError> {
         self.put()?;
-        self.alarm.check()?;
+        self.check()?;
         self.ready.record(stream).doing("order two streams")?;
         self.sums.wait(&self.ready).doing("order two streams")?;
         let communicator = self.communicator.get();
@@ -229,11 +212,19 @@ impl Link {
         })
     }
 
+    /// Whether the others are still there.
+    fn check(&self) -> Result<(), CudaError> {
+        if self.alarm.rings() {
+            return Err(CudaError::Stopped);
+        }
+        Ok(())
+    }
+
     /// Asks until the answer is yes, or until another card fails.
     fn poll(&self, done: impl Fn() -> Result<bool, CudaError>) -> Result<(), CudaError> {
         let clock = Instant::now();
         while !done()? {
-            self.alarm.check()?;
+            self.check()?;
             if clock.elapsed() < EAGER {
                 thread::yield_now();
             } else {
@@ -244,7 +235,7 @@ impl Link {
     }
 
     /// Leaves the others. What is queued ends, whether or not they take part, as all leave.
-    pub(super) fn leave(&self) {
+    pub(in crate::cuda) fn leave(&self) {
         let communicator = self.communicator.replace(ptr::null_mut());
         if !communicator.is_null() {
             // SAFETY: the communicator was open, and nobody uses it any more. An error leaves nothing

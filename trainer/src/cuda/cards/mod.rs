@@ -4,11 +4,11 @@
 //! gradients are summed up over the cards by NCCL before the update, which all make alike, so that their
 //! parameters stay the same.
 
-mod crew;
 mod link;
 mod staged;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use candle_core::cuda_backend::cudarc::nccl::{self, Id};
 use shardmill_loader::{Batch, Normalize};
@@ -19,20 +19,21 @@ use super::error::{CudaError, Doing};
 use super::feed::Pixels;
 use super::gpu::Gpu;
 use crate::compute::CardsOptions;
-use crate::engine::{Seen, Slice, join};
+use crate::engine::{Alarm, Crew, Seen, Slice, join};
 use crate::error::TrainError;
 use crate::model::{DropoutKey, Model, ModelError, Parameter};
 use crate::sgd::{Rate, Sgd};
-use crew::Crew;
-use link::Alarm;
 pub(super) use link::Link;
+
+/// How long the other cards may take to stop after one has failed.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A network and its optimiser on several cards.
 pub(crate) struct CardsEngine {
     /// Shared with the cards' threads only while they are asked something.
     model: Arc<Model>,
     sgd: Arc<Sgd>,
-    crew: Crew,
+    crew: Crew<Card>,
     /// The images of each step whose scores are on the cards, the one at hand included.
     images: Vec<usize>,
     /// Whether a step is at hand.
@@ -71,9 +72,12 @@ impl CardsEngine {
         let alarm = Arc::new(Alarm::default());
         let of_card = rows.div_ceil(count);
         let shared = Arc::clone(&model);
-        let mut crew = Crew::start(options.cards.numbers(), Arc::clone(&alarm), move |card| {
-            Card::new(Gpu::open(options.of(card))?, &shared, of_card)
-        })?;
+        let mut crew = Crew::start(
+            options.cards.numbers(),
+            Arc::clone(&alarm),
+            GRACE,
+            move |card| Card::new(Gpu::open(options.of(card))?, &shared, of_card),
+        )?;
         let id = Id::new().doing("prepare NCCL")?;
         let abouts = crew.all(move |place, card| {
             let gpu = card.gpu();
@@ -82,7 +86,7 @@ impl CardsEngine {
             Ok((gpu.describe()?, gpu.arithmetic(), card.capacity()))
         })?;
         let cards = abouts.iter().enumerate();
-        let cards = cards.map(|(place, (card, ..))| format!("cuda:{} {card}", crew.card(place)));
+        let cards = cards.map(|(place, (card, ..))| format!("cuda:{} {card}", crew.number(place)));
         let cards: Vec<String> = cards.collect();
         let (_, arithmetic, capacity) = &abouts[0];
         Ok(Self {
@@ -112,15 +116,14 @@ impl CardsEngine {
     pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), TrainError> {
         self.crew.all(move |_, card| {
             card.see(normalize);
-            Ok(())
+            Ok::<_, CudaError>(())
         })?;
         Ok(())
     }
 
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
-        self.crew
-            .all(move |_, card| card.freeze_features(frozen))
-            .map(drop)
+        self.crew.all(move |_, card| card.freeze_features(frozen))?;
+        Ok(())
     }
 
     /// The cards, their arithmetic, in words.
@@ -215,8 +218,8 @@ impl CardsEngine {
         let images = std::mem::take(&mut self.images);
         let seen = join(&images, &numbers).map_err(|parted| TrainError::CardsParted {
             step: self.taken + parted.step + 1,
-            first: self.crew.card(0),
-            card: self.crew.card(parted.card),
+            first: self.crew.number(0),
+            card: self.crew.number(parted.card),
         })?;
         self.taken += images.len();
         Ok(seen)
@@ -256,6 +259,13 @@ impl CardsEngine {
 
     pub(crate) fn model(&self) -> &Model {
         &self.model
+    }
+}
+
+impl Drop for CardsEngine {
+    fn drop(&mut self) {
+        // All are done before one leaves; an error has been told, or concerns nobody any more.
+        let _ = self.wait();
     }
 }
 

@@ -55,13 +55,15 @@ impl CardsEngine {
     /// A forward pass without dropout over a batch that is on the cards.
     pub(crate) fn infer(&mut self, batch: &StagedSlices) -> Result<(), TrainError> {
         let slices = Arc::clone(&batch.slices);
-        let done = self.crew.all(move |place, card| card.infer(&slices[place]));
-        done.map(drop)
+        self.crew
+            .all(move |place, card| card.infer(&slices[place]))?;
+        Ok(())
     }
 
     /// Waits until all queued work is done.
     pub(crate) fn wait(&mut self) -> Result<(), TrainError> {
-        self.crew.all(|_, card| card.gpu().wait()).map(drop)
+        self.crew.all(|_, card| card.gpu().wait())?;
+        Ok(())
     }
 
     /// Whether all cards have the same parameters and velocities, to the bit.
