@@ -39,6 +39,10 @@ cuda:
 cuda-host *kinds:
     trainer/tests/cuda-host/run.sh {{kinds}}
 
+# The whole program with CUDA on libraries that stand in for NVIDIA's, without a card.
+cuda-program train="target/release/train":
+    trainer/tests/cuda-host/program.sh {{train}}
+
 # A card against the CPU, and its speed, with a program built with the feature `cuda`.
 gpu-check shards train="target/release/train":
     tools/gpu-check.sh {{train}} {{shards}}

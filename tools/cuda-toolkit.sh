@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lays out what building with the feature `cuda` needs, for a machine without it: nvcc, headers and
-# libraries of CUDA 13.0 and cuDNN 9 from NVIDIA's Python wheels, and a libcuda that has names alone and
+# libraries of CUDA 13.0, cuDNN 9 and NCCL 2 from NVIDIA's Python wheels, and a libcuda that has names alone and
 # serves the linker. Nothing in it can run a kernel. Needs python3 with venv, and a C compiler.
 # Usage: tools/cuda-toolkit.sh FOLDER, then `source FOLDER/env.sh`. A complete folder is left as it is.
 set -euo pipefail
@@ -9,6 +9,7 @@ wheels=(
   nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88
   nvidia-cuda-runtime==13.0.96 nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-cccl==13.0.85
   'nvidia-cublas<13.2' nvidia-curand==10.4.0.35 'nvidia-cudnn-cu13<9.20'
+  nvidia-nccl-cu13==2.28.9
 )
 
 for program in python3 cc; do
@@ -20,7 +21,8 @@ done
 
 mkdir -p "${1:?usage: cuda-toolkit.sh FOLDER}"
 root=$(cd "$1" && pwd)
-if [ -f "$root/env.sh" ]; then
+# A folder from before there was NCCL in it is gone over again too.
+if [ -f "$root/env.sh" ] && [ -e "$root/lib64/libnccl.so" ]; then
   exit 0
 fi
 
@@ -32,13 +34,13 @@ fi
 "$root/wheels/bin/pip" install --quiet --disable-pip-version-check --no-deps "${wheels[@]}"
 packages=$(echo "$root"/wheels/lib/python3*/site-packages/nvidia)
 
-# The toolkit's own folders (bin, include, nvvm), and cuDNN's headers beside them.
+# The toolkit's own folders (bin, include, nvvm), and the others' headers beside them.
 cp -rsf "$packages/cu13/." "$root/"
-cp -rsf "$packages/cudnn/include/." "$root/include/"
+cp -rsf "$packages/cudnn/include/." "$packages/nccl/include/." "$root/include/"
 
 # The linker looks for names without a version.
 mkdir -p "$root/lib64"
-for library in "$packages"/cu13/lib/*.so* "$packages"/cudnn/lib/*.so*; do
+for library in "$packages"/{cu13,cudnn,nccl}/lib/*.so*; do
   name=$(basename "$library")
   ln -sf "$library" "$root/lib64/$name"
   ln -sf "$library" "$root/lib64/${name%%.so*}.so"

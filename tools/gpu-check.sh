@@ -74,7 +74,12 @@ fi
 
 path=$(find_library libcuda.so.1)
 missing=()
-for library in libcublas.so libcublasLt.so libcurand.so libcudart.so libcudnn.so libnvrtc.so; do
+libraries=(libcublas.so libcublasLt.so libcurand.so libcudart.so libcudnn.so libnvrtc.so)
+# A program for several cards does not start without NCCL.
+if grep -aq 'libnccl\.so' "$train"; then
+  libraries+=(libnccl.so)
+fi
+for library in "${libraries[@]}"; do
   folder=$(find_library "$library")
   if [ -n "$folder" ]; then
     case ":$path:" in *":$folder:"*) ;; *) path=$path:$folder ;; esac
@@ -83,7 +88,7 @@ for library in libcublas.so libcublasLt.so libcurand.so libcudart.so libcudnn.so
   fi
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "not found: ${missing[*]}; install the CUDA runtime and cuDNN 9, or name their folders in LD_LIBRARY_PATH" >&2
+  echo "not found: ${missing[*]}; install the CUDA runtime, cuDNN 9 and, where it is named, NCCL, or name their folders in LD_LIBRARY_PATH" >&2
   exit 2
 fi
 export LD_LIBRARY_PATH=${path#:}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}

@@ -164,6 +164,47 @@ pub enum TrainError {
          with CUDA\"); `train doctor` says what this machine has"
     )]
     NoCuda,
+    /// The build cannot use several cards.
+    #[error(
+        "this build of train uses one card; name one with `--device cuda:N`, or build it with \
+         `cargo build --release --features nccl -p shardmill-trainer`, which needs NCCL beside CUDA"
+    )]
+    NoNccl,
+    /// Some cards would have nothing to do.
+    #[error(
+        "batches of {rows} images are too small for {cards} cards: each takes at least one; use fewer \
+         cards, or a larger `--batch-size`"
+    )]
+    FewRows {
+        /// Images of a batch.
+        rows: usize,
+        /// Cards.
+        cards: usize,
+    },
+    /// Something failed on one of several cards.
+    #[cfg(feature = "nccl")]
+    #[error("cuda:{card}")]
+    Card {
+        /// The card's number.
+        card: usize,
+        /// What failed.
+        source: Box<crate::cuda::CudaError>,
+    },
+    /// Several cards do not have the same gradient any more.
+    #[cfg(feature = "nccl")]
+    #[error(
+        "cuda:{first} and cuda:{card} had different gradients in step {step} of this process, though \
+         NCCL gives the same sums to all; use cards of one kind, or another NCCL, and look at the cards \
+         with `train gpu-check`"
+    )]
+    CardsParted {
+        /// The step, counted from 1 since the process began.
+        step: usize,
+        /// The first card.
+        first: usize,
+        /// The one that differs.
+        card: usize,
+    },
     /// A card subtracts channel means only.
     #[error(
         "a mean image is subtracted on the CPU only; use `--device cpu`, or train with `--mean channel`"
@@ -215,4 +256,14 @@ pub enum TrainError {
         /// Its reason.
         source: io::Error,
     },
+}
+
+#[cfg(feature = "nccl")]
+impl From<crate::engine::Failed<crate::cuda::CudaError>> for TrainError {
+    fn from(failed: crate::engine::Failed<crate::cuda::CudaError>) -> Self {
+        Self::Card {
+            card: failed.number,
+            source: Box::new(failed.fault),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Evaluation: the share of a split's images whose class a network misses.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -166,10 +167,10 @@ pub(crate) fn score(
     };
     let samples = (engine.evaluation_rows() / view.count()).max(1);
     let loader = data::evaluation(dataset, state, policy, samples, engine.output(), threads)?;
-    engine.see(data::normalize(state, 1.0));
+    engine.see(data::normalize(state, 1.0))?;
     let mut tally = Tally::default();
     for batch in loader.epoch(0) {
-        let batch = batch?;
+        let batch = Arc::new(batch?);
         let logits = engine.logits(&batch)?;
         for (views, &label) in logits.chunks(view.count()).zip(batch.labels()) {
             let probabilities = mean_softmax(views);

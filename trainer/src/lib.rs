@@ -47,7 +47,7 @@ mod tally;
 mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
-pub use compute::{Compute, CudaOptions, Precision};
+pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 pub use config::{InputScale, LaterRate, Mean, Recipe};
 #[cfg(feature = "cuda")]
 pub use cuda::{CudaError, check as gpu_check};

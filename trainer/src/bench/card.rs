@@ -16,34 +16,25 @@ use crate::sgd::{Rate, Sgd, SgdConfig};
 /// Steps before the clock starts: the first finds algorithms and makes the memory.
 const WARM_UP: u64 = 3;
 
+/// A rate that does all of the work and leaves the loss where it is.
+pub(super) const STILL: Rate = Rate {
+    lr: 0.0,
+    decay: 0.0,
+};
+
 /// Measures training steps, then inference. Every step is waited for, as a peer's bench does it.
 ///
 /// # Errors
 /// A card that fails or is not there, or `stages`, which are the CPU's.
 pub(super) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchReport, TrainError> {
-    if options.stages || options.shards.is_some() {
-        return Err(TrainError::Recipe(
-            "`--stages` measures the CPU's kernels; leave it out with `--device cuda`".to_owned(),
-        ));
-    }
+    check(options)?;
     let (batch, config) = (options.batch_size.max(1), &options.config);
     let model = Model::new(config, options.seed)?;
     let sgd = Sgd::new(&model, SgdConfig::default());
     let mut engine = CudaEngine::new(cuda, model, sgd, batch)?;
     engine.see(Normalize::mean([127.5; 3]));
-    let images = random_pixels(options.seed, batch * config.input_size.pow(2) * 3);
-    let labels: Vec<i64> = (0..batch)
-        .map(|row| (row % config.classes) as i64)
-        .collect();
-    let staged = engine.stage(Pixels {
-        images: &images,
-        shifts: &[],
-        labels: &labels,
-    })?;
-    let still = Rate {
-        lr: 0.0,
-        decay: 0.0,
-    };
+    let images = Images::new(options);
+    let staged = engine.stage(images.pixels())?;
     let training = time(options.steps, |step| {
         let key = DropoutKey {
             seed: options.seed,
@@ -53,8 +44,7 @@ pub(super) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
             engine.take()?;
         }
         engine.add_staged(&staged, key, None)?;
-        // A rate of 0 does all of the work and leaves the loss where it is.
-        engine.update(|_| Some(still))?;
+        engine.update(|_| Some(STILL))?;
         Ok(engine.gpu().wait()?)
     })?;
     let inference = time(options.steps, |_| {
@@ -76,7 +66,42 @@ pub(super) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
     })
 }
 
-fn time(
+/// Refuses what is measured on the CPU alone.
+pub(super) fn check(options: &BenchOptions) -> Result<(), TrainError> {
+    if options.stages || options.shards.is_some() {
+        return Err(TrainError::Recipe(
+            "`--stages` measures the CPU's kernels; leave it out with `--device cuda`".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// A batch of random images.
+pub(super) struct Images {
+    images: Vec<u8>,
+    labels: Vec<i64>,
+}
+
+impl Images {
+    pub(super) fn new(options: &BenchOptions) -> Self {
+        let (batch, config) = (options.batch_size.max(1), &options.config);
+        let labels = (0..batch).map(|row| (row % config.classes) as i64);
+        Self {
+            images: random_pixels(options.seed, batch * config.input_size.pow(2) * 3),
+            labels: labels.collect(),
+        }
+    }
+
+    pub(super) fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &[],
+            labels: &self.labels,
+        }
+    }
+}
+
+pub(super) fn time(
     steps: usize,
     mut step: impl FnMut(u64) -> Result<(), TrainError>,
 ) -> Result<StepSeconds, TrainError> {

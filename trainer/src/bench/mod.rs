@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cuda")]
 mod card;
+#[cfg(feature = "nccl")]
+mod cards;
 mod data;
 mod stages;
 mod table;
@@ -105,7 +107,11 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         #[cfg(feature = "cuda")]
         Compute::Cuda(cuda) => card::run(options, cuda),
         #[cfg(not(feature = "cuda"))]
-        Compute::Cuda(_) => Err(TrainError::NoCuda),
+        Compute::Cuda(_) | Compute::Cards(_) => Err(TrainError::NoCuda),
+        #[cfg(feature = "nccl")]
+        Compute::Cards(cards) => cards::run(options, cards),
+        #[cfg(all(feature = "cuda", not(feature = "nccl")))]
+        Compute::Cards(_) => Err(TrainError::NoNccl),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use shardmill_trainer::{Compute, CudaOptions, Precision};
+use shardmill_trainer::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 
 /// The flags of whatever runs a network.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct DeviceArgs {
-    /// Where to compute: cpu, cuda, or cuda:N for card number N
+    /// Where to compute: cpu, cuda, cuda:N for card number N, or cuda:N,M,... for several cards
     #[arg(long, default_value = "cpu")]
     device: DeviceArg,
     /// Arithmetic of a card [default: tf32]
@@ -24,22 +24,37 @@ pub(super) struct DeviceArgs {
 enum DeviceArg {
     Cpu,
     Cuda(usize),
+    Cards(CardSet),
 }
 
 impl FromStr for DeviceArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = match text.split_once(':') {
+        let numbers = match text.split_once(':') {
             None if text == "cpu" => return Ok(Self::Cpu),
-            None if text == "cuda" => Some(0),
-            Some(("cuda", number)) => number.parse().ok(),
-            _ => None,
+            None if text == "cuda" => return Ok(Self::Cuda(0)),
+            Some(("cuda", numbers)) => numbers,
+            _ => return Err(WRONG.to_owned()),
         };
-        let wrong = || "expected cpu, cuda, or cuda:N with the number of a card".to_owned();
-        number.map(Self::Cuda).ok_or_else(wrong)
+        let parse = |number: &str| number.parse::<usize>().map_err(|_| WRONG.to_owned());
+        let numbers: Vec<usize> = numbers.split(',').map(parse).collect::<Result<_, _>>()?;
+        if let [number] = numbers[..] {
+            return Ok(Self::Cuda(number));
+        }
+        let most = CardSet::MOST;
+        if let Some(number) = numbers.iter().find(|&&number| number >= most) {
+            return Err(format!(
+                "card {number} of several: at most {most} are counted, from 0"
+            ));
+        }
+        let twice = "a card is named twice: each takes part once".to_owned();
+        CardSet::new(&numbers).map(Self::Cards).ok_or(twice)
     }
 }
+
+const WRONG: &str = "expected cpu, cuda, cuda:N with the number of a card, or the numbers of several \
+                     cards with commas between them, as in cuda:0,1";
 
 /// A card's arithmetic.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -78,13 +93,20 @@ impl DeviceArgs {
                     .map_or_else(Precision::default, PrecisionArg::precision),
                 deterministic: self.deterministic,
             })),
+            DeviceArg::Cards(cards) => Ok(Compute::Cards(CardsOptions {
+                cards,
+                precision: self
+                    .precision
+                    .map_or_else(Precision::default, PrecisionArg::precision),
+                deterministic: self.deterministic,
+            })),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::DeviceArg;
+    use super::{CardSet, DeviceArg};
 
     #[test]
     fn names_a_card_by_its_number() {
@@ -94,6 +116,23 @@ mod tests {
         assert_eq!(parse("cuda:3"), Some(DeviceArg::Cuda(3)));
         for wrong in ["", "gpu", "cuda:", "cuda:x", "cpu:0", "cuda:-1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_several_cards_with_commas() {
+        let parse = |text: &str| text.parse::<DeviceArg>();
+        let set = |numbers: &[usize]| Ok(DeviceArg::Cards(CardSet::new(numbers).unwrap()));
+        assert_eq!(parse("cuda:0,1"), set(&[0, 1]));
+        assert_eq!(parse("cuda:3,0,7"), set(&[0, 3, 7]));
+        for (wrong, what) in [
+            ("cuda:1,1", "twice"),
+            ("cuda:0,64", "at most 64"),
+            ("cuda:0,", "as in cuda:0,1"),
+            ("cuda:0,cuda:1", "as in cuda:0,1"),
+            ("cuda:0-3", "as in cuda:0,1"),
+        ] {
+            assert!(parse(wrong).unwrap_err().contains(what), "{wrong}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use shardmill_trainer::gpu_check::{CheckOptions, check};
+use shardmill_trainer::gpu_check::{CheckOptions, CheckPart, check};
 
 /// The flags of `train gpu-check`.
 #[derive(Args, Debug)]
@@ -22,6 +22,9 @@ pub(super) struct GpuCheckArgs {
     /// Loader threads [default: all but one]
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
+    /// Parts to leave out, which the report says; operations and networks are always checked
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    skip: Vec<CheckPart>,
 }
 
 impl GpuCheckArgs {
@@ -35,6 +38,7 @@ impl GpuCheckArgs {
             scratch: scratch.into(),
             ordinal: self.card,
             threads: self.threads.unwrap_or(cores.saturating_sub(1).max(1)),
+            skip: self.skip,
         };
         let report = check(&options, |part| eprintln!("{part}"))?;
         print!("{}", report.markdown);

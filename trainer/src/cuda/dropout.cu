@@ -1,4 +1,5 @@
-// Dropout by the CPU's generator: Philox4x32-10, a block of four words for four values.
+// Dropout by the CPU's generator: Philox4x32-10, a block of four words for four values. The values may
+// begin at any place of the batch's whole activation: a card of several has some rows of it.
 #include "kernels.cuh"
 
 // The stream of dropout masks in formats/src/philox.rs.
@@ -25,11 +26,15 @@ __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 key0, u32 key
 }
 
 template <class T>
-__device__ void dropout(const T *in, T *out, u64 n, u32 threshold, float scale, u32 key0, u32 key1, u32 layer) {
-    const bool packs = on_bound<4>(in) && on_bound<4>(out);
-    const u64 blocks = (n + 3) / 4;
+__device__ void dropout(const T *in, T *out, u64 n, u32 threshold, float scale, u32 key0, u32 key1, u32 layer,
+                        u64 begin) {
+    // Values of the first block that come before the first one here.
+    const u32 skipped = (u32)(begin % 4);
+    const bool packs = skipped == 0 && on_bound<4>(in) && on_bound<4>(out);
+    const u64 blocks = (skipped + n + 3) / 4;
     for (u64 block = first(); block < blocks; block += stride()) {
-        const Words words = philox((u32)block, (u32)(block >> 32), layer, STREAM, key0, key1);
+        const u64 counter = begin / 4 + block;
+        const Words words = philox((u32)counter, (u32)(counter >> 32), layer, STREAM, key0, key1);
         const u64 at = block * 4;
         if (packs && at + 4 <= n) {
             float x[4];
@@ -41,16 +46,18 @@ __device__ void dropout(const T *in, T *out, u64 n, u32 threshold, float scale, 
             store_pack<4>(out + at, x);
             continue;
         }
-        for (u32 j = 0; j < 4 && at + j < n; j++) {
-            store(out, at + j, words.w[j] >= threshold ? load(in, at + j) * scale : 0.0f);
+        for (u32 j = at < skipped ? skipped : 0; j < 4 && at + j < skipped + n; j++) {
+            const u64 i = at + j - skipped;
+            store(out, i, words.w[j] >= threshold ? load(in, i) * scale : 0.0f);
         }
     }
 }
 
 #define DROPOUT(T, suffix)                                                                          \
     extern "C" __global__ void dropout_##suffix(const T *in, T *out, u64 n, u32 threshold,          \
-                                                float scale, u32 key0, u32 key1, u32 layer) {       \
-        dropout<T>(in, out, n, threshold, scale, key0, key1, layer);                                \
+                                                float scale, u32 key0, u32 key1, u32 layer,         \
+                                                u64 begin) {                                        \
+        dropout<T>(in, out, n, threshold, scale, key0, key1, layer, begin);                         \
     }
 DROPOUT(float, f32)
 DROPOUT(bf16, bf16)

@@ -1,54 +1,29 @@
 //! Training steps on a card, behind the interface that those on the CPU have.
-//!
-//! No call waits for the card but [`take`](CudaEngine::take), [`logits`](CudaEngine::logits) and
-//! [`host`](CudaEngine::host): a step's scores stay on the card, each in a place of its own, until
-//! somebody asks for them.
 
 use std::rc::Rc;
 
 use shardmill_loader::{Batch, Normalize};
 
+use super::card::{Card, STEPS};
 use super::error::CudaError;
-use super::feed::{Feed, Pixels, Staged};
+use super::feed::{Pixels, Staged};
 use super::gpu::Gpu;
-use super::kernels::Affine;
-use super::memory::{Buffer, Element};
 use super::network::Network;
 use crate::compute::CudaOptions;
-use crate::engine::Seen;
+use crate::engine::{Seen, Slice, join};
 use crate::error::TrainError;
-use crate::model::{DropoutKey, Model, ModelError, Parameter, StepOutput};
+use crate::model::{DropoutKey, Model, ModelError, Parameter};
 use crate::sgd::{Rate, Sgd};
-
-/// Steps whose scores the card keeps until they must be taken.
-const STEPS: usize = 256;
-
-/// Numbers of a step: the sum of the losses, top-1 and top-5 hits, and the square of the gradient's
-/// length.
-const NUMBERS: usize = 4;
-
-/// The least number of images that a network has room for: ten views of one image.
-const LEAST_ROWS: usize = 32;
 
 /// A network and its optimiser on a card.
 pub(crate) struct CudaEngine {
     model: Model,
     sgd: Sgd,
-    gpu: Rc<Gpu>,
-    network: Network,
-    feed: Feed,
-    affine: Affine,
-    scores: Buffer,
-    /// The logits of an evaluation, in f32.
-    logits: Buffer,
+    card: Card,
     /// The images of each step whose scores are on the card, the one at hand included.
     images: Vec<usize>,
-    /// Batches of the step at hand.
-    batches: usize,
-    /// Whether their gradients are summed up.
-    accumulated: bool,
-    /// Whether training has begun.
-    training: bool,
+    /// Whether a step is at hand.
+    open: bool,
     /// Whether the host's copy of the parameters is older than the card's.
     stale: bool,
     /// Whether the memory was told.
@@ -67,25 +42,13 @@ impl CudaEngine {
         sgd: Sgd,
         rows: usize,
     ) -> Result<Self, TrainError> {
-        let gpu = Gpu::open(options)?;
-        let capacity = rows.max(LEAST_ROWS);
-        let network = Network::new(&gpu, &model, capacity)?;
-        let feed = Feed::new(&gpu, capacity, model.config().input_size)?;
-        let scores = gpu.buffer(Element::F64, STEPS * NUMBERS)?;
-        let logits = gpu.buffer(Element::F32, capacity * model.config().classes)?;
+        let card = Card::new(Gpu::open(options)?, &model, rows)?;
         Ok(Self {
-            affine: Affine::of(Normalize::none()),
             model,
             sgd,
-            network,
-            feed,
-            scores,
-            logits,
-            gpu,
+            card,
             images: Vec::new(),
-            batches: 0,
-            accumulated: false,
-            training: false,
+            open: false,
             stale: false,
             told: false,
             news: None,
@@ -93,29 +56,22 @@ impl CudaEngine {
     }
 
     pub(crate) fn evaluation_rows(&self) -> usize {
-        self.network.capacity()
+        self.card.capacity()
     }
 
     pub(crate) fn see(&mut self, normalize: Normalize) {
-        self.affine = Affine::of(normalize);
+        self.card.see(normalize);
     }
 
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
-        Ok(self.network.freeze_features(frozen)?)
+        Ok(self.card.freeze_features(frozen)?)
     }
 
     /// The card, its arithmetic, in words.
     pub(crate) fn describe(&self) -> String {
-        let card = self
-            .gpu
-            .describe()
-            .unwrap_or_else(|error| format!("a card that does not say: {error}"));
-        let deterministic = if self.gpu.deterministic {
-            ", deterministic"
-        } else {
-            ""
-        };
-        format!("{card}; {}{deterministic}", self.gpu.precision.name())
+        let card = self.gpu().describe();
+        let card = card.unwrap_or_else(|error| format!("a card that does not say: {error}"));
+        format!("{card}; {}", self.gpu().arithmetic())
     }
 
     /// What there is to tell once: the memory, after the first step has taken it.
@@ -125,12 +81,11 @@ impl CudaEngine {
 
     /// Bytes of the card that this engine holds.
     pub(crate) fn bytes(&self) -> usize {
-        let own = self.scores.bytes() + self.logits.bytes();
-        self.network.bytes() + self.feed.bytes() + own
+        self.card.bytes()
     }
 
     pub(crate) fn gpu(&self) -> &Rc<Gpu> {
-        &self.gpu
+        self.card.gpu()
     }
 
     pub(crate) fn add(
@@ -139,7 +94,7 @@ impl CudaEngine {
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), TrainError> {
-        self.add_pixels(pixels(batch), key, share)
+        self.add_pixels(Pixels::of(batch), key, share)
     }
 
     /// [`add`](Self::add) of a batch from anywhere.
@@ -149,29 +104,19 @@ impl CudaEngine {
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), TrainError> {
-        let staged = self.stage(batch)?;
-        self.add_staged(&staged, key, share)?;
-        Ok(self.feed.release(staged)?)
+        check_labels(&self.model, batch.labels)?;
+        self.card.begin(&self.sgd)?;
+        let rows = batch.labels.len();
+        self.card.add(batch, Slice::all(rows), key, share)?;
+        self.note(rows);
+        Ok(())
     }
 
     /// Brings a batch with labels onto the card.
     pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, TrainError> {
-        let classes = self.model.config().classes;
-        for (row, &label) in batch.labels.iter().enumerate() {
-            if !usize::try_from(label).is_ok_and(|label| label < classes) {
-                return Err(ModelError::Label {
-                    row,
-                    label,
-                    classes,
-                }
-                .into());
-            }
-        }
-        if !self.training {
-            self.network.begin_training(&self.sgd.velocities())?;
-            self.training = true;
-        }
-        Ok(self.feed.stage(batch)?)
+        check_labels(&self.model, batch.labels)?;
+        self.card.begin(&self.sgd)?;
+        Ok(self.card.stage(batch)?)
     }
 
     /// [`add`](Self::add) of a batch that is on the card; it stays there.
@@ -181,23 +126,18 @@ impl CudaEngine {
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), TrainError> {
-        if self.batches == 0 {
-            assert!(self.images.len() < STEPS, "the scores are taken in time");
+        let slice = Slice::all(staged.rows);
+        self.card.add_staged(staged, slice, key, share)?;
+        self.note(staged.rows);
+        Ok(())
+    }
+
+    /// Takes note of the images of a batch.
+    fn note(&mut self, rows: usize) {
+        if !std::mem::replace(&mut self.open, true) {
             self.images.push(0);
         }
-        let step = self.images.len() - 1;
-        self.images[step] += staged.rows;
-        self.network
-            .forward(&self.feed, staged, &self.affine, Some(key))?;
-        let scores = self.scores.view_mut().tail(step * NUMBERS).head(3);
-        self.network
-            .backward(self.feed.labels(staged), key, scores)?;
-        if let Some(share) = share {
-            self.network.accumulate(share, self.batches == 0)?;
-        }
-        self.batches += 1;
-        self.accumulated = share.is_some();
-        Ok(())
+        *self.images.last_mut().expect("pushed above") += rows;
     }
 
     pub(crate) fn update(
@@ -205,12 +145,8 @@ impl CudaEngine {
         rate: impl Fn(&Parameter) -> Option<Rate>,
     ) -> Result<(), TrainError> {
         let rates: Vec<Option<Rate>> = self.model.parameters().iter().map(rate).collect();
-        let step = self.images.len() - 1;
-        let norm = self.scores.view_mut().tail(step * NUMBERS + 3).head(1);
-        let momentum = self.sgd.config().momentum;
-        self.network
-            .update(momentum, &rates, self.accumulated, norm)?;
-        self.batches = 0;
+        self.card.update(self.sgd.config().momentum, &rates)?;
+        self.open = false;
         self.stale = true;
         if !self.told {
             self.told = true;
@@ -231,62 +167,36 @@ impl CudaEngine {
         if self.images.is_empty() {
             return Ok(Vec::new());
         }
-        let numbers: Vec<f64> = self.scores.read(self.images.len() * NUMBERS)?;
-        self.scores.clear()?;
-        let steps = self.images.drain(..).zip(numbers.chunks_exact(NUMBERS));
-        Ok(steps
-            .map(|(images, numbers)| Seen {
-                images,
-                output: StepOutput {
-                    loss: numbers[0] / images as f64,
-                    top1: numbers[1] as usize,
-                    top5: numbers[2] as usize,
-                },
-                norm: numbers[3].sqrt(),
-            })
-            .collect())
+        let images = std::mem::take(&mut self.images);
+        let seen = join(&images, &[self.card.take()?]);
+        Ok(seen.expect("one card is of one mind"))
     }
 
     pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, TrainError> {
-        let mut batch = pixels(batch);
-        batch.labels = &[];
-        self.logits_of(batch)
+        self.logits_of(Pixels::of(batch).unlabelled())
     }
 
-    /// [`logits`](Self::logits) of a batch from anywhere; its labels are not looked at.
+    /// [`logits`](Self::logits) of a batch from anywhere.
     pub(crate) fn logits_of(&mut self, batch: Pixels<'_>) -> Result<Vec<Vec<f32>>, TrainError> {
-        let staged = self.feed.stage(batch)?;
-        let rows = staged.rows;
-        self.infer(&staged)?;
-        self.feed.release(staged)?;
-        let logits = self.read_logits(rows)?;
-        let classes = self.model.config().classes;
-        Ok(logits.chunks_exact(classes).map(<[f32]>::to_vec).collect())
+        let rows = batch.rows(self.model.config().input_size);
+        let logits = self.card.logits(batch, Slice::all(rows))?;
+        Ok(rows_of(&logits, self.card.classes()))
     }
 
     /// A forward pass without dropout over a batch that is on the card.
     pub(crate) fn infer(&mut self, staged: &Staged) -> Result<(), CudaError> {
-        self.network.forward(&self.feed, staged, &self.affine, None)
-    }
-
-    fn read_logits(&mut self, rows: usize) -> Result<Vec<f32>, CudaError> {
-        let logits = self.network.logits(rows);
-        let len = logits.len;
-        self.gpu.cast(logits, self.logits.view_mut().head(len))?;
-        self.logits.read(len)
+        self.card.infer(staged)
     }
 
     pub(crate) fn host(&mut self) -> Result<(&Model, &Sgd), TrainError> {
         if self.stale {
-            for number in 0..self.model.parameters().len() {
-                let mut values = vec![0.0; self.model.parameters()[number].len()];
-                self.network.read_parameter(number, &mut values)?;
-                let parameter = &self.model.parameters()[number];
+            for (number, parameter) in self.model.parameters().iter().enumerate() {
+                let mut values = vec![0.0; parameter.len()];
+                let velocity = self.sgd.velocity_mut(number);
+                self.card.read(number, &mut values, velocity)?;
                 parameter
                     .update(|own| own.copy_from_slice(&values))
                     .map_err(ModelError::from)?;
-                self.network
-                    .read_velocity(number, self.sgd.velocity_mut(number))?;
             }
             self.stale = false;
         }
@@ -298,15 +208,26 @@ impl CudaEngine {
     }
 
     pub(crate) fn network(&self) -> &Network {
-        &self.network
+        self.card.network()
     }
 }
 
-/// A batch of bytes as the feed takes it.
-fn pixels(batch: &Batch) -> Pixels<'_> {
-    Pixels {
-        images: batch.images_u8(),
-        shifts: batch.color_shift(),
-        labels: batch.labels(),
+/// Checks that labels are classes of the network: a card would read past its logits.
+pub(super) fn check_labels(model: &Model, labels: &[i64]) -> Result<(), ModelError> {
+    let classes = model.config().classes;
+    for (row, &label) in labels.iter().enumerate() {
+        if !usize::try_from(label).is_ok_and(|label| label < classes) {
+            return Err(ModelError::Label {
+                row,
+                label,
+                classes,
+            });
+        }
     }
+    Ok(())
+}
+
+/// Logits row by row.
+pub(super) fn rows_of(logits: &[f32], classes: usize) -> Vec<Vec<f32>> {
+    logits.chunks_exact(classes).map(<[f32]>::to_vec).collect()
 }

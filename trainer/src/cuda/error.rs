@@ -52,9 +52,32 @@ pub enum CudaError {
         /// The arithmetic.
         precision: &'static str,
     },
+    /// Another card of the same run failed.
+    #[cfg(feature = "nccl")]
+    #[error("stopped, since another card failed")]
+    Stopped,
+    /// Something is wrong with a card's thread.
+    #[cfg(feature = "nccl")]
+    #[error("its thread {0}")]
+    Thread(String),
     /// Something was asked for that a card does not do.
     #[error("{0}")]
     Unsupported(String),
+}
+
+#[cfg(feature = "nccl")]
+impl crate::engine::Fault for CudaError {
+    fn stopped() -> Self {
+        Self::Stopped
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped)
+    }
+
+    fn of_thread(what: String) -> Self {
+        Self::Thread(what)
+    }
 }
 
 /// Says what was being done when a call failed.
@@ -81,6 +104,19 @@ impl<T> Doing<T> for Result<T, CudnnError> {
 impl<T> Doing<T> for Result<T, CublasError> {
     fn doing(self, action: &'static str) -> Result<T, CudaError> {
         self.map_err(|error| call(action, &error))
+    }
+}
+
+#[cfg(feature = "nccl")]
+impl<T> Doing<T> for Result<T, cudarc::nccl::result::NcclError> {
+    fn doing(self, action: &'static str) -> Result<T, CudaError> {
+        self.map_err(|error| CudaError::Call {
+            action,
+            reason: format!(
+                "{:?} (with NCCL_DEBUG=WARN in the environment NCCL says more)",
+                error.0
+            ),
+        })
     }
 }
 

@@ -14,10 +14,12 @@ use std::sync::Arc;
 use candle_core::cuda_backend::cudarc::driver::sys::CUevent_flags;
 use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHostSlice};
 use rayon::prelude::*;
+use shardmill_loader::Batch;
 
 use super::error::{CudaError, Doing};
 use super::gpu::Gpu;
 use super::memory::{Buffer, Value, View};
+use crate::engine::Slice;
 
 /// Batches under way at once: one that is computed on, and one that is uploaded.
 const SLOTS: usize = 2;
@@ -34,6 +36,44 @@ pub(crate) struct Pixels<'a> {
     pub(crate) shifts: &'a [[f32; 3]],
     /// One for each image; none where there is nothing to compare with.
     pub(crate) labels: &'a [i64],
+}
+
+impl<'a> Pixels<'a> {
+    /// A batch of the loader.
+    pub(crate) fn of(batch: &'a Batch) -> Self {
+        Self {
+            images: batch.images_u8(),
+            shifts: batch.color_shift(),
+            labels: batch.labels(),
+        }
+    }
+
+    /// Without the labels, of which there is one for several rows where an image has several views.
+    pub(crate) fn unlabelled(self) -> Self {
+        Self {
+            labels: &[],
+            ..self
+        }
+    }
+
+    /// The number of images of `side` pixels a side.
+    ///
+    /// # Panics
+    /// If they are not whole ones.
+    pub(crate) fn rows(&self, side: usize) -> usize {
+        let values = side * side * 3;
+        assert_eq!(self.images.len() % values, 0, "whole images");
+        self.images.len() / values
+    }
+
+    /// The rows of a slice.
+    pub(crate) fn part(&self, slice: Slice) -> Self {
+        Self {
+            images: slice.part(self.images),
+            shifts: slice.part(self.shifts),
+            labels: slice.part(self.labels),
+        }
+    }
 }
 
 /// Values on their way: in pinned memory, and on the card.
@@ -141,17 +181,14 @@ impl Feed {
     /// # Panics
     /// If it has more rows than the feed was made for, or parts of different lengths.
     pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, CudaError> {
-        let values = self.side * self.side * 3;
-        let rows = batch.images.len() / values;
-        assert_eq!(batch.images.len(), rows * values, "whole images");
+        let rows = batch.rows(self.side);
         assert!(batch.shifts.len() == rows || batch.shifts.is_empty());
         assert!(batch.labels.len() == rows || batch.labels.is_empty());
         let number = self.next;
         self.next = (number + 1) % SLOTS;
         let slot = &mut self.slots[number];
-        slot.uploaded
-            .synchronize()
-            .doing("wait for an earlier upload")?;
+        // An earlier upload, which waits for what the card reads of the slot.
+        self.gpu.wait_for(&slot.uploaded)?;
         let stream = &self.uploads;
         stream.wait(&slot.used).doing("order two streams")?;
         slot.images.upload(stream, batch.images)?;

@@ -1,17 +1,21 @@
 //! A card: its context, its stream, and the handles of the libraries on it.
 //!
 //! Contract: one `Gpu` belongs to one host thread (the type is not `Send`, as cuDNN's handle is not),
-//! and everything it queues goes through its one stream. Event tracking of the context is switched off
+//! and everything it queues goes through its one stream; NCCL's sums of gradients go through it too. Event tracking of the context is switched off
 //! where the context is our own: `feed.rs` orders the only other stream by events of its own.
 
+#[cfg(feature = "nccl")]
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use candle_core::cuda_backend::cudarc;
 use cudarc::cublas::CudaBlas;
 use cudarc::cudnn;
-use cudarc::driver::{CudaContext, CudaStream, sys::CUdevice_attribute};
+use cudarc::driver::{CudaContext, CudaEvent, CudaStream, sys::CUdevice_attribute};
 
+#[cfg(feature = "nccl")]
+use super::cards::Link;
 use super::error::{CudaError, Doing};
 use super::kernels::Kernels;
 use super::memory::{Buffer, Element};
@@ -34,6 +38,9 @@ pub(crate) struct Gpu {
     pub(super) context: Arc<CudaContext>,
     pub(super) precision: Precision,
     pub(super) deterministic: bool,
+    /// The other cards, where there are some.
+    #[cfg(feature = "nccl")]
+    link: OnceCell<Link>,
 }
 
 impl Gpu {
@@ -92,6 +99,8 @@ impl Gpu {
             dnn,
             precision,
             deterministic,
+            #[cfg(feature = "nccl")]
+            link: OnceCell::new(),
         }))
     }
 
@@ -110,7 +119,64 @@ impl Gpu {
 
     /// Waits until all queued work is done.
     pub(crate) fn wait(&self) -> Result<(), CudaError> {
+        self.settle()?;
         self.stream.synchronize().doing("finish the work queued")
+    }
+
+    /// To be called before whatever may wait for the queued work: where there are other cards, waits
+    /// for it here, since a card that has failed would be waited for without end.
+    ///
+    /// # Errors
+    /// Another card has failed, or the driver reports something.
+    pub(crate) fn settle(&self) -> Result<(), CudaError> {
+        #[cfg(feature = "nccl")]
+        if let Some(link) = self.link.get() {
+            return link.settle(&self.stream);
+        }
+        Ok(())
+    }
+
+    /// Waits for an event.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle).
+    pub(super) fn wait_for(&self, event: &CudaEvent) -> Result<(), CudaError> {
+        #[cfg(feature = "nccl")]
+        if let Some(link) = self.link.get() {
+            return link.wait_for(event);
+        }
+        event.synchronize().doing("wait for the card")
+    }
+
+    /// Joins other cards: from here, an update sums up the gradients of all.
+    #[cfg(feature = "nccl")]
+    pub(super) fn join(&self, link: Link) {
+        assert!(self.link.set(link).is_ok(), "a card joins once");
+    }
+
+    /// The other cards, where there are some.
+    #[cfg(feature = "nccl")]
+    pub(super) fn link(&self) -> Option<&Link> {
+        self.link.get()
+    }
+
+    /// Whether there are other cards.
+    pub(super) fn has_others(&self) -> bool {
+        #[cfg(feature = "nccl")]
+        return self.link.get().is_some();
+        #[cfg(not(feature = "nccl"))]
+        false
+    }
+
+    /// The arithmetic in words.
+    pub(crate) fn arithmetic(&self) -> String {
+        let name = self.precision.name();
+        let deterministic = if self.deterministic {
+            ", deterministic"
+        } else {
+            ""
+        };
+        format!("{name}{deterministic}")
     }
 
     /// The card in words: name, capability, memory.

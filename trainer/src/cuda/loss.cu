@@ -1,10 +1,11 @@
 // Softmax cross-entropy: one block for each row of logits. Sums are f64, as on the CPU; of equal logits
-// the lower class ranks first, and a label whose logit is NaN is no hit.
+// the lower class ranks first, and a label whose logit is NaN is no hit. The gradient is that of the mean
+// over `images`, of which the rows here may be some.
 #include "kernels.cuh"
 
 template <class T>
-__device__ void cross_entropy(const T *logits, const i64 *labels, T *gradient, double *row_scores, u32 rows,
-                              u32 classes) {
+__device__ void cross_entropy(const T *logits, const i64 *labels, T *gradient, double *row_scores, u32 classes,
+                              u32 images) {
     __shared__ double shared[BLOCK];
     __shared__ float largest_of[BLOCK];
     const u64 row = blockIdx.x;
@@ -44,7 +45,7 @@ __device__ void cross_entropy(const T *logits, const i64 *labels, T *gradient, d
     if (gradient == nullptr) {
         return;
     }
-    const double scale = 1.0 / (double)rows;
+    const double scale = 1.0 / (double)images;
     for (u32 c = threadIdx.x; c < classes; c += BLOCK) {
         const double share = exp((double)load(own, c) - top) / sum;
         store(gradient, row * classes + c, (float)((share - (c == label ? 1.0 : 0.0)) * scale));
@@ -52,13 +53,13 @@ __device__ void cross_entropy(const T *logits, const i64 *labels, T *gradient, d
 }
 
 extern "C" __global__ void cross_entropy_f32(const float *logits, const i64 *labels, float *gradient,
-                                             double *row_scores, u32 rows, u32 classes) {
-    cross_entropy<float>(logits, labels, gradient, row_scores, rows, classes);
+                                             double *row_scores, u32 classes, u32 images) {
+    cross_entropy<float>(logits, labels, gradient, row_scores, classes, images);
 }
 
 extern "C" __global__ void cross_entropy_bf16(const bf16 *logits, const i64 *labels, bf16 *gradient,
-                                              double *row_scores, u32 rows, u32 classes) {
-    cross_entropy<bf16>(logits, labels, gradient, row_scores, rows, classes);
+                                              double *row_scores, u32 classes, u32 images) {
+    cross_entropy<bf16>(logits, labels, gradient, row_scores, classes, images);
 }
 
 // Adds the three numbers of all rows to the sums; one block.

@@ -1,11 +1,15 @@
 //! Training on an NVIDIA card, and the question whether there is one.
 //!
 //! Contract: the only place of the crate, but for `ops/gemm.rs`, with unsafe code: calls into the CUDA
-//! driver, cuDNN and cuBLAS, and launches of the kernels beside this file. Each file says in its first
+//! driver, cuDNN, cuBLAS and NCCL, and launches of the kernels beside this file. Each file says in its first
 //! lines what it promises; every pointer that leaves for the card comes from a view
 //! ([`memory`](self::memory)) whose length and type were checked against what is asked for.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "cuda")]
+mod card;
+#[cfg(feature = "nccl")]
+mod cards;
 #[cfg(feature = "cuda")]
 pub mod check;
 #[cfg(feature = "cuda")]
@@ -32,6 +36,8 @@ pub(crate) mod tensor;
 #[cfg(feature = "cuda")]
 mod weights;
 
+#[cfg(feature = "nccl")]
+pub(crate) use cards::CardsEngine;
 #[cfg(feature = "cuda")]
 pub(crate) use engine::CudaEngine;
 #[cfg(feature = "cuda")]

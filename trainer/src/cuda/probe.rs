@@ -2,7 +2,7 @@
 //! so that a build without CUDA can ask too.
 //!
 //! Contract: every symbol is called with the type that NVIDIA's headers give it (`cuda.h`,
-//! `cublas_api.h`, `cudnn_graph.h`, `curand.h`, `cuda_runtime_api.h`, `nvrtc.h`), and no symbol outlives its library.
+//! `cublas_api.h`, `cudnn_graph.h`, `curand.h`, `cuda_runtime_api.h`, `nvrtc.h`, `nccl.h`), and no symbol outlives its library.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -69,17 +69,31 @@ const LIBRARIES: [Known; 5] = [
     },
 ];
 
+/// What joins several cards; one does without.
+const NCCL: Known = Known {
+    name: "NCCL",
+    files: &["libnccl.so.2"],
+    version: nccl_version,
+};
+
+impl Known {
+    /// The version, where the library is found.
+    fn look(&self) -> Option<String> {
+        let library = self.files.iter().find_map(|file| open(file))?;
+        let version = (self.version)(&library);
+        Some(version.unwrap_or_else(|| "of unknown version".to_owned()))
+    }
+}
+
 /// A library of the toolkit: its name, and its version where it is found.
 pub(crate) fn libraries() -> Vec<(&'static str, Option<String>)> {
-    let version = |known: &Known| {
-        let library = known.files.iter().find_map(|file| open(file))?;
-        let version = (known.version)(&library);
-        Some(version.unwrap_or_else(|| "of unknown version".to_owned()))
-    };
-    LIBRARIES
-        .iter()
-        .map(|known| (known.name, version(known)))
-        .collect()
+    let look = |known: &Known| (known.name, known.look());
+    LIBRARIES.iter().map(look).collect()
+}
+
+/// NCCL's version, where it is found.
+pub(crate) fn nccl() -> Option<String> {
+    NCCL.look()
 }
 
 fn open(file: &str) -> Option<Library> {
@@ -144,6 +158,24 @@ fn nvrtc_version(library: &Library) -> Option<String> {
     // SAFETY: both pointers are to an `int`.
     let answer = unsafe { get(&raw mut major, &raw mut minor) };
     (answer == 0).then(|| format!("{major}.{minor}"))
+}
+
+fn nccl_version(library: &Library) -> Option<String> {
+    type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
+    // SAFETY: `ncclGetVersion(int *)`.
+    let get: Symbol<'_, Get> = unsafe { library.get(b"ncclGetVersion\0") }.ok()?;
+    let mut version = 0;
+    // SAFETY: the pointer is to an `int`.
+    let answer = unsafe { get(&raw mut version) };
+    // Since NCCL 2.9; what is older counts otherwise, and is too old for several cards.
+    (answer == 0).then(|| {
+        format!(
+            "{}.{}.{}",
+            version / 10_000,
+            version % 10_000 / 100,
+            version % 100
+        )
+    })
 }
 
 /// Numbers of `CUdevice_attribute`.

@@ -157,7 +157,7 @@ pub(crate) fn dropout(
 ) -> Result<CudaStorage> {
     let values = view(storage, layout)?;
     fill(&storage.device, values.len, |gpu, output| {
-        gpu.dropout(rate, key, values, output)
+        gpu.dropout(rate, (key, 0), values, output)
     })
 }
 
@@ -175,7 +175,14 @@ pub(crate) fn cross_entropy(
         let mut sums = gpu.buffer(Element::F64, 3)?;
         let mut scratch = gpu.buffer(Element::F32, gpu.score_scratch(labels.len()))?;
         let (into, space) = (sums.view_mut(), scratch.view_mut());
-        gpu.score(classes, logits, labels.view(), None, into, space)?;
+        gpu.score(
+            (classes, labels.len()),
+            logits,
+            labels.view(),
+            None,
+            into,
+            space,
+        )?;
         sums.read::<f64>(3)
     };
     let sums = score().map_err(failed)?;
@@ -196,7 +203,14 @@ pub(crate) fn cross_entropy_backward(
         let mut sums = gpu.buffer(Element::F64, 3)?;
         let mut scratch = gpu.buffer(Element::F32, gpu.score_scratch(labels.len()))?;
         let (into, space) = (sums.view_mut(), scratch.view_mut());
-        gpu.score(classes, logits, labels.view(), Some(output), into, space)
+        gpu.score(
+            (classes, labels.len()),
+            logits,
+            labels.view(),
+            Some(output),
+            into,
+            space,
+        )
     })
 }
 

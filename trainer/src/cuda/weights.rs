@@ -30,8 +30,25 @@ pub(super) struct Moving {
     pub(super) gradient: Buffer,
     /// The gradient with more channels, as cuDNN gives it.
     pub(super) padded: Option<Buffer>,
-    /// The sum over a step's batches; there once batches have been accumulated.
+    /// The sum over a step's batches, or over several cards, in f32; there once it was made.
     pub(super) sum: Option<Buffer>,
+}
+
+impl Moving {
+    /// Adds the gradient times `share` to the sum; the first of a step replaces it.
+    pub(super) fn add(&mut self, gpu: &Gpu, share: f32, first: bool) -> Result<(), CudaError> {
+        if self.sum.is_none() {
+            self.sum = Some(gpu.buffer(Element::F32, self.gradient.len())?);
+        }
+        let sum = self.sum.as_mut().expect("made above");
+        gpu.add_scaled(self.gradient.view(), share, first, sum.view_mut())
+    }
+
+    /// Whether the parameter moves by the sum: after several batches, and after a bf16 gradient was
+    /// summed up over several cards, which is done in f32 as all sums are.
+    pub(super) fn is_summed(&self, accumulated: bool, others: bool) -> bool {
+        accumulated || (others && self.gradient.view().element == Element::Bf16)
+    }
 }
 
 impl Weight {

@@ -44,7 +44,7 @@ pub struct DemoOptions {
     /// `DIR/train/<class>/*` with `DIR/val/<class>/*`
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// Passes over the training images
+    /// Passes over the training images; with 0 the demo ends with the shards
     #[arg(long, value_name = "N", default_value_t = 14)]
     pub epochs: u64,
 }
@@ -64,9 +64,11 @@ pub struct DemoOutcome {
 
 /// Runs the demo and prints what it does.
 ///
+/// Without an epoch it ends with the shards, and has found nothing.
+///
 /// # Errors
 /// An output folder that holds something, images that cannot be read, or a disk that is full.
-pub fn run(options: &DemoOptions) -> Result<DemoOutcome> {
+pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
     let start = Instant::now();
     check_free(&options.out)?;
     let shards = options.out.join("shards");
@@ -95,6 +97,9 @@ pub fn run(options: &DemoOptions) -> Result<DemoOutcome> {
         summary.rejects.len(),
         shards.display()
     );
+    if options.epochs == 0 {
+        return Ok(None);
+    }
     let train_split = Dataset::open(&shards, "train")?;
     let val_split = Dataset::open(&shards, "val")
         .context("the demo needs images to validate with: give each class folder at least five")?;
@@ -156,12 +161,12 @@ pub fn run(options: &DemoOptions) -> Result<DemoOutcome> {
             options.seed
         );
     }
-    Ok(DemoOutcome {
+    Ok(Some(DemoOutcome {
         chance,
         color,
         center,
         ten,
-    })
+    }))
 }
 
 /// The paper's recipe but for what a thousand images of a few classes want: smaller batches, so that

@@ -33,6 +33,10 @@ pub struct Doctor {
     pub cards: Vec<CardReport>,
     /// The toolkit's libraries, and their versions where they are found.
     pub libraries: Vec<LibraryReport>,
+    /// Whether this build can use several cards at once.
+    pub nccl_build: bool,
+    /// The version of NCCL, where it is found; only several cards need it.
+    pub nccl: Option<String>,
     /// The version of nvcc, where it is found; it is needed to build, not to run.
     pub nvcc: Option<String>,
     /// Threads of the processor.
@@ -95,7 +99,10 @@ pub fn examine(folder: Option<&Path>) -> Doctor {
             missing.join(", ")
         ));
     }
-    let usable = cards.iter().any(|card| card.usable) && missing.is_empty();
+    let nccl = probe::nccl();
+    let count = cards.iter().filter(|card| card.usable).count();
+    let usable = count > 0 && missing.is_empty();
+    advice.extend(several(count, cfg!(feature = "nccl"), nccl.is_some()));
     if !cuda_build && usable {
         advice.push(
             "there is a card, and this build cannot use it: build with \
@@ -131,6 +138,8 @@ pub fn examine(folder: Option<&Path>) -> Doctor {
         driver,
         cards,
         libraries,
+        nccl_build: cfg!(feature = "nccl"),
+        nccl,
         nvcc,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         features: features(),
@@ -138,6 +147,29 @@ pub fn examine(folder: Option<&Path>) -> Doctor {
         shards,
         advice,
     }
+}
+
+/// What to do about using several cards at once, where there are several.
+fn several(usable: usize, build: bool, library: bool) -> Option<String> {
+    if usable < 2 {
+        return None;
+    }
+    let library = if library {
+        ""
+    } else {
+        "; NCCL (libnccl.so.2) is not found: install it, or put its folder into LD_LIBRARY_PATH"
+    };
+    if build && library.is_empty() {
+        return Some(format!(
+            "{usable} cards can train together: name them with commas, as in `--device cuda:0,1`"
+        ));
+    }
+    let build = if build {
+        "cannot train together"
+    } else {
+        "train one at a time by this build: build with `--features nccl` to use several together"
+    };
+    Some(format!("{usable} cards {build}{library}"))
 }
 
 fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<CardReport>) {
@@ -263,6 +295,9 @@ impl fmt::Display for Doctor {
             let version = library.version.as_deref().unwrap_or("not found");
             writeln!(f, "{:<9} {version}", library.name)?;
         }
+        let nccl = self.nccl.as_deref();
+        let nccl = nccl.unwrap_or("not found (needed for several cards)");
+        writeln!(f, "NCCL      {nccl}")?;
         writeln!(
             f,
             "nvcc      {}",
@@ -305,6 +340,24 @@ mod tests {
         let json = serde_json::to_value(&found).unwrap();
         assert_eq!(json["libraries"].as_array().unwrap().len(), 5);
         assert!(found.to_string().contains("verdict"));
+    }
+
+    #[test]
+    fn says_what_several_cards_need() {
+        for (usable, build, library, said) in [
+            (1, true, true, None),
+            (0, false, false, None),
+            (2, true, true, Some("--device cuda:0,1")),
+            (3, false, true, Some("--features nccl")),
+            (2, false, false, Some("libnccl")),
+            (2, true, false, Some("libnccl")),
+        ] {
+            let advice = several(usable, build, library);
+            let found = advice
+                .as_deref()
+                .map(|text| said.is_some_and(|said| text.contains(said)));
+            assert_eq!(found, said.map(|_| true), "{advice:?}");
+        }
     }
 
     #[test]

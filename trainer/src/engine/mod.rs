@@ -6,18 +6,34 @@
 
 mod accumulate;
 mod cpu;
+#[cfg(any(feature = "nccl", test))]
+mod crew;
 mod inputs;
+#[cfg(any(feature = "cuda", test))]
+mod join;
 mod norm;
+#[cfg(any(feature = "cuda", test))]
+mod slice;
+
+use std::sync::Arc;
 
 use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::Compute;
+#[cfg(feature = "nccl")]
+use crate::cuda::CardsEngine;
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaEngine;
 use crate::error::TrainError;
 use crate::model::{DropoutKey, Model, Parameter, StepOutput};
 use crate::sgd::{Rate, Sgd};
 use cpu::CpuEngine;
+#[cfg(feature = "nccl")]
+pub(crate) use crew::{Alarm, Crew, Failed, Fault};
+#[cfg(feature = "cuda")]
+pub(crate) use join::{NUMBERS, join};
+#[cfg(feature = "cuda")]
+pub(crate) use slice::Slice;
 
 /// Images that go through the network at once while evaluating on the CPU.
 const CPU_EVALUATION_ROWS: usize = 80;
@@ -40,6 +56,9 @@ pub(crate) enum Engine {
     /// On a card.
     #[cfg(feature = "cuda")]
     Cuda(Box<CudaEngine>),
+    /// On several cards.
+    #[cfg(feature = "nccl")]
+    Cards(Box<CardsEngine>),
 }
 
 impl Engine {
@@ -55,15 +74,24 @@ impl Engine {
     ) -> Result<Self, TrainError> {
         match compute {
             Compute::Cpu => Ok(Self::Cpu(Box::new(CpuEngine::new(model, sgd)))),
+            #[cfg(feature = "nccl")]
+            Compute::Cards(options) if model.mean_image().is_none() => {
+                let engine = CardsEngine::new(options, model, sgd, rows)?;
+                Ok(Self::Cards(Box::new(engine)))
+            }
             #[cfg(feature = "cuda")]
-            Compute::Cuda(_) if model.mean_image().is_some() => Err(TrainError::MeanImageOnCard),
+            Compute::Cuda(_) | Compute::Cards(_) if model.mean_image().is_some() => {
+                Err(TrainError::MeanImageOnCard)
+            }
             #[cfg(feature = "cuda")]
             Compute::Cuda(options) => {
                 let engine = CudaEngine::new(options, model, sgd, rows)?;
                 Ok(Self::Cuda(Box::new(engine)))
             }
+            #[cfg(feature = "cuda")]
+            Compute::Cards(_) => Err(TrainError::NoNccl),
             #[cfg(not(feature = "cuda"))]
-            Compute::Cuda(_) => {
+            Compute::Cuda(_) | Compute::Cards(_) => {
                 let _ = rows;
                 Err(TrainError::NoCuda)
             }
@@ -76,6 +104,8 @@ impl Engine {
             Self::Cpu(_) => Output::F32,
             #[cfg(feature = "cuda")]
             Self::Cuda(_) => Output::U8,
+            #[cfg(feature = "nccl")]
+            Self::Cards(_) => Output::U8,
         }
     }
 
@@ -85,16 +115,24 @@ impl Engine {
             Self::Cpu(_) => CPU_EVALUATION_ROWS,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.evaluation_rows(),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.evaluation_rows(),
         }
     }
 
     /// Says how the images of the coming batches are normalised; the loader does it for the CPU.
-    pub(crate) fn see(&mut self, normalize: Normalize) {
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), TrainError> {
         match self {
             Self::Cpu(engine) => engine.see(&normalize),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.see(normalize),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => return engine.see(normalize),
         }
+        Ok(())
     }
 
     /// Leaves out the backward pass of the convolutions, or takes it up again.
@@ -109,6 +147,8 @@ impl Engine {
             }
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.freeze_features(frozen),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.freeze_features(frozen),
         }
     }
 
@@ -119,7 +159,7 @@ impl Engine {
     /// A batch that does not fit the network, or a device that fails.
     pub(crate) fn add(
         &mut self,
-        batch: &Batch,
+        batch: &Arc<Batch>,
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), TrainError> {
@@ -127,6 +167,8 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.add(batch, key, share)?),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.add(batch, key, share),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.add(batch, key, share),
         }
     }
 
@@ -142,6 +184,8 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.update(rate)?),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.update(rate),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.update(rate),
         }
     }
 
@@ -151,6 +195,8 @@ impl Engine {
             Self::Cpu(_) => true,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.is_full(),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.is_full(),
         }
     }
 
@@ -163,6 +209,8 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.take().into_iter().collect()),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.take(),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.take(),
         }
     }
 
@@ -170,11 +218,13 @@ impl Engine {
     ///
     /// # Errors
     /// A batch that does not fit the network, or a device that fails.
-    pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, TrainError> {
+    pub(crate) fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, TrainError> {
         match self {
             Self::Cpu(engine) => Ok(engine.logits(batch)?),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.logits(batch),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.logits(batch),
         }
     }
 
@@ -187,6 +237,8 @@ impl Engine {
             Self::Cpu(engine) => Ok((&engine.model, &engine.sgd)),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.host(),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.host(),
         }
     }
 
@@ -197,6 +249,8 @@ impl Engine {
             Self::Cpu(engine) => &engine.model,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.model(),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.model(),
         }
     }
 
@@ -206,6 +260,8 @@ impl Engine {
             Self::Cpu(_) => None,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Some(engine.describe()),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => Some(engine.describe()),
         }
     }
 
@@ -215,6 +271,8 @@ impl Engine {
             Self::Cpu(_) => None,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.news(),
+            #[cfg(feature = "nccl")]
+            Self::Cards(engine) => engine.news(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub use outcome::TrainOutcome;
 pub use stop::Stop;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use shardmill_loader::{Epoch, Loader};
@@ -46,7 +47,7 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
     run.screen.begin(run.total_steps(), run.state.progress.step);
     while run.state.progress.epoch < run.state.recipe.epochs {
         let loader = data::training(&run.train, &run.state, run.engine.output(), options.threads)?;
-        run.engine.see(data::training_normalize(&run.state));
+        run.engine.see(data::training_normalize(&run.state))?;
         if train_epoch(&mut run, &loader)?.is_break() {
             run.save(false)?;
             return Ok(run.outcome(false));
@@ -167,7 +168,7 @@ fn step_gradients(run: &mut Run<'_>, batches: &mut Epoch) -> Result<Option<usize
         let Some(batch) = batches.next() else {
             return Ok(None);
         };
-        let batch = batch?;
+        let batch = Arc::new(batch?);
         let key = DropoutKey {
             seed: run.state.seed,
             step: progress.step * count as u64 + number as u64,

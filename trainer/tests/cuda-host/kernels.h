@@ -30,7 +30,7 @@ struct Entry {
     void map_norm_##s(const T *, T *, u32, u32, u32, u32, u32, float, float, float);                \
     void map_norm_backward_##s(const T *, const T *, T *, u32, u32, u32, u32, u32, float, float,    \
                                float);                                                              \
-    void dropout_##s(const T *, T *, u64, u32, float, u32, u32, u32);                               \
+    void dropout_##s(const T *, T *, u64, u32, float, u32, u32, u32, u64);                          \
     void cross_entropy_##s(const T *, const i64 *, T *, double *, u32, u32);                        \
     void widen_##s(const float *, T *, u64, u32, u32);                                              \
     void narrow_##s(const T *, float *, u64, u32, u32);                                             \

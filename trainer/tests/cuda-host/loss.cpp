@@ -3,7 +3,8 @@
 #include "kernels.h"
 #include "launch.h"
 
-template <class T> static void loss(u32 rows, u32 classes, float spread) {
+// The rows are all of `images`, or some of more.
+template <class T> static void loss(u32 rows, u32 classes, float spread, u32 images) {
     const size_t n = static_cast<size_t>(rows) * classes;
     auto logits = numbers<T>(12, n);
     for (size_t i = 0; i < n; i++) {
@@ -19,7 +20,7 @@ template <class T> static void loss(u32 rows, u32 classes, float spread) {
     }
     Placed<T> gradient(n, 0, narrow_to<T>(9));
     std::vector<double> row_scores(rows * 3), sums{1, 2, 3}, expected(n), scores(rows * 3), total{1, 2, 3};
-    launch(rows, 1, cross_entropy_of<T>(), logits.data(), labels.data(), gradient.data(), row_scores.data(), rows, classes);
+    launch(rows, 1, cross_entropy_of<T>(), logits.data(), labels.data(), gradient.data(), row_scores.data(), classes, images);
     launch(1, 1, scores_add, row_scores.data(), sums.data(), rows);
     for (size_t row = 0; row < rows; row++) {
         auto own = [&](size_t c) { return wide(logits[row * classes + c]); };
@@ -34,7 +35,7 @@ template <class T> static void loss(u32 rows, u32 classes, float spread) {
         scores[row * 3 + 1] = rank < 1;
         scores[row * 3 + 2] = rank < 5;
         for (size_t c = 0; c < classes; c++) {
-            expected[row * classes + c] = (std::exp(own(c) - own(label)) / sum - (c == label)) / rows;
+            expected[row * classes + c] = (std::exp(own(c) - own(label)) / sum - (c == label)) / images;
         }
         for (size_t i = 0; i < 3; i++) {
             total[i] += scores[row * 3 + i];
@@ -47,18 +48,19 @@ template <class T> static void loss(u32 rows, u32 classes, float spread) {
 }
 
 template <class T> static void losses() {
-    loss<T>(1, 1, 8);
-    loss<T>(5, 3, 8);
-    loss<T>(3, 1001, 8);
-    loss<T>(11, 6, 0);
-    loss<T>(7, 7, 200);
+    loss<T>(1, 1, 8, 1);
+    loss<T>(5, 3, 8, 5);
+    loss<T>(3, 1001, 8, 3);
+    loss<T>(11, 6, 0, 11);
+    loss<T>(7, 7, 200, 7);
+    loss<T>(4, 10, 8, 11);
     std::vector<T> broken{narrow_to<T>(NAN), narrow_to<T>(1)};
     std::vector<i64> label{0};
     std::vector<double> scores(3);
-    launch(1, 1, cross_entropy_of<T>(), broken.data(), label.data(), static_cast<T *>(nullptr), scores.data(), 1u, 2u);
+    launch(1, 1, cross_entropy_of<T>(), broken.data(), label.data(), static_cast<T *>(nullptr), scores.data(), 2u, 1u);
     expect(named<T>("cross_entropy"), "NaN shows in the loss and is no hit", std::isnan(scores[0]) && scores[1] == 0 && scores[2] == 0);
     label[0] = 1;
-    launch(1, 1, cross_entropy_of<T>(), broken.data(), label.data(), static_cast<T *>(nullptr), scores.data(), 1u, 2u);
+    launch(1, 1, cross_entropy_of<T>(), broken.data(), label.data(), static_cast<T *>(nullptr), scores.data(), 2u, 1u);
     expect(named<T>("cross_entropy"), "NaN ranks before the label", std::isnan(scores[0]) && scores[1] == 0 && scores[2] == 1);
 }
 

@@ -100,20 +100,24 @@ template <class T> static void dropouts() {
            zero[0] == 0x6627E8D5 && zero[1] == 0xE169C58D && zero[2] == 0xBC57AC4C && zero[3] == 0x9B00DBD8);
     for (size_t n : {1, 4, 1003, 4096}) {
         for (size_t by : {0, 1}) {
-            const u32 threshold = by ? 0x80000000 : 0x1999999A, layer = 1 + by;
-            const float scale = by ? 2.0f : 1.0f / 0.9f;
-            auto in = numbers<T>(11, n, by);
-            Placed<T> out(n, by);
-            launch(2, 1, dropout_of<T>(), in.data(), out.data(), n, threshold, scale, 77u, 99u, layer);
-            std::vector<double> expected(n);
-            for (size_t i = 0; i < n; i++) {
-                // The stream of dropout masks is 4.
-                u32 counter[4] = {static_cast<u32>(i / 4), 0, layer, 4};
-                philox(counter, 77, 99);
-                const float kept = static_cast<float>(wide(in[i])) * scale;
-                expected[i] = counter[i % 4] >= threshold ? nearest<T>(kept) : 0.0;
+            // The places of a card's first value in the whole batch; the last is behind 2^32 blocks.
+            for (u64 begin : {0ull, 4096ull, 1003ull, 0x3FFFFFFFEull}) {
+                const u32 threshold = by ? 0x80000000 : 0x1999999A, layer = 1 + by;
+                const float scale = by ? 2.0f : 1.0f / 0.9f;
+                auto in = numbers<T>(11, n, by);
+                Placed<T> out(n, by);
+                launch(2, 1, dropout_of<T>(), in.data(), out.data(), n, threshold, scale, 77u, 99u, layer, begin);
+                std::vector<double> expected(n);
+                for (size_t i = 0; i < n; i++) {
+                    const u64 place = begin + i;
+                    // The stream of dropout masks is 4.
+                    u32 counter[4] = {static_cast<u32>(place / 4), static_cast<u32>(place / 4 >> 32), layer, 4};
+                    philox(counter, 77, 99);
+                    const float kept = static_cast<float>(wide(in[i])) * scale;
+                    expected[i] = counter[place % 4] >= threshold ? nearest<T>(kept) : 0.0;
+                }
+                compare(named<T>("dropout"), out, expected, 0);
             }
-            compare(named<T>("dropout"), out, expected, 0);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Whether a card computes what the CPU computes, and how fast: everything that can only be known on
 //! a machine with one, as one report.
 
+#[cfg(feature = "nccl")]
+mod cards;
 mod feed;
 mod ops;
 mod products;
@@ -25,6 +27,18 @@ const BATCHES: [usize; 3] = [128, 512, 1024];
 /// Timed steps of each.
 const STEPS: usize = 30;
 
+/// What the report has of a part that was left out.
+const LEFT_OUT: &str = "Left out.\n";
+
+/// A part of the check that may be left out, where there is a machine's time for the others alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CheckPart {
+    /// The short training of the paper's network on shards
+    Training,
+    /// The bench, and the loader's feed
+    Speed,
+}
+
 /// What to check.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
@@ -36,6 +50,8 @@ pub struct CheckOptions {
     pub ordinal: usize,
     /// Loader threads.
     pub threads: usize,
+    /// What is left out, which the report says.
+    pub skip: Vec<CheckPart>,
 }
 
 /// What came of it.
@@ -81,21 +97,60 @@ pub fn check(
             steps::resume(card(precision), tally)
         });
     }
-    progress("a short training");
-    let mut trained = String::new();
-    attempt(&mut tally, "a short training on shards", |tally| {
-        trained = training::run(options, tally)?;
+    let mut trained = String::from(LEFT_OUT);
+    if !options.skip.contains(&CheckPart::Training) {
+        progress("a short training");
+        attempt(&mut tally, "a short training on shards", |tally| {
+            trained = training::run(options, tally)?;
+            Ok(())
+        });
+    }
+    let (mut speed, mut fed) = (String::from(LEFT_OUT), String::from(LEFT_OUT));
+    if !options.skip.contains(&CheckPart::Speed) {
+        progress("speed");
+        speed = bench(card, &mut tally);
+        progress("the loader's feed");
+        attempt(&mut tally, "the loader's feed", |tally| {
+            fed = feed::run(options, tally)?;
+            Ok(())
+        });
+    }
+    progress("several cards");
+    let mut several = String::new();
+    attempt(&mut tally, "several cards", |tally| {
+        several = several_cards(options, tally)?;
         Ok(())
     });
-    progress("speed");
-    let mut speed = String::from(
-        "| precision | batch | training, images/s | inference, images/s | a step, ms (min to max) |\n\
-         |---|---|---|---|---|\n",
+    let passed = tally.passed();
+    let verdict = if passed {
+        "Everything holds."
+    } else {
+        "**Something FAILED: see the tables.**"
+    };
+    let _ = write!(
+        text,
+        "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
+         value of the CPU's, or \"in length\" the length of the difference over that of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\n{speed}\n\
+         ### Fed by the loader\n\n{fed}\n### Several cards\n\n{several}",
+        tally.markdown()
+    );
+    Ok(CheckReport {
+        markdown: text,
+        passed,
+    })
+}
+
+/// Speed at each batch size, with and without training.
+fn bench(card: impl Fn(Precision) -> CudaOptions, tally: &mut Tally) -> String {
+    let mut speed = format!(
+        "The paper's network; medians of {STEPS} steps, each waited for, images on the card already.\n\n\
+         | precision | batch | training, images/s | inference, images/s | a step, ms (min to max) |\n\
+         |---|---|---|---|---|\n"
     );
     for precision in [Precision::Tf32, Precision::Bf16] {
         for batch_size in BATCHES {
             let what = format!("bench of batches of {batch_size} in {}", precision.name());
-            attempt(&mut tally, &what, |_| {
+            attempt(tally, &what, |_| {
                 let report = bench::run(&BenchOptions {
                     batch_size,
                     steps: STEPS,
@@ -117,30 +172,22 @@ pub fn check(
             });
         }
     }
-    progress("the loader's feed");
-    let mut fed = String::new();
-    attempt(&mut tally, "the loader's feed", |tally| {
-        fed = feed::run(options, tally)?;
-        Ok(())
-    });
-    let passed = tally.passed();
-    let verdict = if passed {
-        "Everything holds."
-    } else {
-        "**Something FAILED: see the tables.**"
-    };
-    let _ = write!(
-        text,
-        "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
-         value of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\nThe paper's \
-         network; medians of {STEPS} steps, each waited for, images on the card already.\n\n{speed}\n\
-         ### Fed by the loader\n\n{fed}",
-        tally.markdown()
-    );
-    Ok(CheckReport {
-        markdown: text,
-        passed,
-    })
+    speed
+}
+
+/// Several cards against one, and their speed, where there are several.
+#[cfg(feature = "nccl")]
+fn several_cards(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+    cards::run(options, tally)
+}
+
+/// Says why several cards are left out.
+#[cfg(not(feature = "nccl"))]
+fn several_cards(_: &CheckOptions, _: &mut Tally) -> Result<String, TrainError> {
+    Ok(
+        "Left out: this build uses one card; build with `--features nccl` for several.\n"
+            .to_owned(),
+    )
 }
 
 /// Runs a part of the check; an error is a failure, and the other parts run all the same.

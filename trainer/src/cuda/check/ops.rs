@@ -326,25 +326,29 @@ impl Ops<'_> {
     }
 
     fn dropouts(&mut self) -> Result<(), CudaError> {
-        for (len, rate) in [(1, 0.5), (1003, 0.5), (4096, 0.1), (77, 0.0)] {
+        let cases = [(0, 1, 0.5), (0, 1003, 0.5), (0, 4096, 0.1), (0, 77, 0.0)];
+        let cases = cases.into_iter().chain([(1003, 2048, 0.5)]);
+        for (first, len, rate) in cases {
             let key = MaskKey {
                 seed: 11,
                 step: 5_000_000_000,
                 layer: 1,
             };
             let values = self.numbers(10, len);
-            let mut expected = values.clone();
-            dropout::apply(&mut expected, rate, key, 0);
+            let mut whole = vec![0.0; first];
+            whole.extend(&values);
+            dropout::apply(&mut whole, rate, key, 0);
+            let expected = &whole[first..];
             let input = self.upload(&values)?;
             let mut found = self.empty(len)?;
             self.gpu
-                .dropout(rate, key, input.view(), found.view_mut())?;
+                .dropout(rate, (key, first), input.view(), found.view_mut())?;
             let exact = if self.gpu.element() == Element::F32 {
                 0.0
             } else {
                 4e-3
             };
-            self.compare("dropout", found.view(), &expected, exact)?;
+            self.compare("dropout", found.view(), expected, exact)?;
         }
         Ok(())
     }
@@ -369,7 +373,7 @@ impl Ops<'_> {
             // Twice, as sums are added to.
             for _ in 0..2 {
                 self.gpu.score(
-                    classes,
+                    (classes, rows),
                     input.view(),
                     card_labels.view(),
                     Some(found.view_mut()),

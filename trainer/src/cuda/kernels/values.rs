@@ -128,11 +128,12 @@ impl Gpu {
         }
     }
 
-    /// Multiplies values by the mask of `key`: see [`dropout::apply`](crate::ops::dropout::apply).
+    /// Multiplies values by the mask of `key`, of which they begin at place `first`: see
+    /// [`dropout::apply`](crate::ops::dropout::apply), though any place will do here.
     pub(crate) fn dropout(
         &self,
         rate: f32,
-        key: MaskKey,
+        (key, first): (MaskKey, usize),
         input: View<'_>,
         output: ViewMut<'_>,
     ) -> Result<(), CudaError> {
@@ -149,6 +150,7 @@ impl Gpu {
             Argument::U32(key0),
             Argument::U32(key1),
             Argument::U32(key.layer),
+            count(first),
         ];
         let name = ("dropout", Some(output.element));
         let grid = (blocks(output.len.div_ceil(4)), 1);

@@ -3,13 +3,16 @@
 use super::Network;
 use crate::cuda::error::CudaError;
 use crate::cuda::memory::{View, ViewMut};
+use crate::engine::Slice;
 use crate::model::DropoutKey;
 use crate::model::layer::Layer;
 use crate::ops::dropout::MaskKey;
 
 impl Network {
     /// After a forward pass with the same dropout: adds the sum of the losses and the numbers of hits
-    /// to `scores`, and works out the gradients of the mean loss.
+    /// to `scores`, and works out the gradients of the mean loss of the whole batch, of which the rows
+    /// here are a slice. Where there are other cards, the sum of the gradients over them is begun, unless
+    /// this is one of several batches whose gradients are `accumulated`.
     ///
     /// # Errors
     /// What the card reports.
@@ -19,7 +22,8 @@ impl Network {
     pub(crate) fn backward(
         &mut self,
         labels: View<'_>,
-        dropout: DropoutKey,
+        slice: Slice,
+        (dropout, accumulated): (DropoutKey, bool),
         scores: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         let (rows, classes) = (labels.len, self.classes);
@@ -28,8 +32,14 @@ impl Network {
         let logits = logits.view().head(rows * classes);
         let gradient = training.current.view_mut().head(rows * classes);
         let scratch = self.scratch.view_mut();
-        self.gpu
-            .score(classes, logits, labels, Some(gradient), scores, scratch)?;
+        self.gpu.score(
+            (classes, slice.whole),
+            logits,
+            labels,
+            Some(gradient),
+            scores,
+            scratch,
+        )?;
         let dropped = |layer: &&Layer| matches!(layer, Layer::Dropout(_));
         let mut dropouts = self.layers.iter().filter(dropped).count() as u32;
         let features = |layer: &Layer| !matches!(layer, Layer::Dropout(_) | Layer::Linear(_));
@@ -43,7 +53,12 @@ impl Network {
                 step: dropout.step,
                 layer: dropouts,
             };
-            self.backward_layer(index, rows, mask)?;
+            let first = slice.first * self.layers[index].output_len();
+            self.backward_layer(index, rows, (mask, first))?;
+            #[cfg(feature = "nccl")]
+            self.reduce_early(index, accumulated)?;
+            #[cfg(not(feature = "nccl"))]
+            let _ = accumulated;
         }
         for weight in &mut self.weights {
             weight.narrow(&self.gpu)?;
@@ -57,7 +72,7 @@ impl Network {
         &mut self,
         index: usize,
         rows: usize,
-        mask: MaskKey,
+        mask: (MaskKey, usize),
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
         let training = self.training.as_mut().expect("training has begun");

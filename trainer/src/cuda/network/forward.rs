@@ -9,7 +9,8 @@ use crate::model::layer::Layer;
 use crate::ops::dropout::MaskKey;
 
 impl Network {
-    /// Runs a batch through the layers up to the logits, with dropout where there is a key.
+    /// Runs a batch through the layers up to the logits, with dropout where there is a key and the
+    /// place of the batch's first image in the whole batch that the masks are for.
     ///
     /// # Errors
     /// What the card reports.
@@ -21,7 +22,7 @@ impl Network {
         feed: &Feed,
         batch: &Staged,
         affine: &Affine,
-        dropout: Option<DropoutKey>,
+        dropout: Option<(DropoutKey, usize)>,
     ) -> Result<(), CudaError> {
         let rows = batch.rows;
         assert!(rows > 0 && rows <= self.capacity, "{rows} images");
@@ -39,10 +40,10 @@ impl Network {
         )?;
         let mut dropouts = 0;
         for index in 0..self.layers.len() {
-            let drop = dropout.map(|DropoutKey { seed, step }| MaskKey {
-                seed,
-                step,
-                layer: dropouts,
+            let drop = dropout.map(|(DropoutKey { seed, step }, first)| {
+                let layer = dropouts;
+                let key = MaskKey { seed, step, layer };
+                (key, first * self.layers[index].output_len())
             });
             self.forward_layer(index, rows, drop)?;
             dropouts += u32::from(matches!(self.layers[index], Layer::Dropout(_)));
@@ -54,7 +55,7 @@ impl Network {
         &mut self,
         index: usize,
         rows: usize,
-        mask: Option<MaskKey>,
+        mask: Option<(MaskKey, usize)>,
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
         let layer = &self.layers[index];
@@ -104,14 +105,10 @@ impl Network {
                 // Without a mask the values go through as they are.
                 let (rate, mask) = match mask {
                     Some(mask) => (drop.rate, mask),
-                    None => (
-                        0.0,
-                        MaskKey {
-                            seed: 0,
-                            step: 0,
-                            layer: 0,
-                        },
-                    ),
+                    None => {
+                        let (seed, step, layer) = (0, 0, 0);
+                        (0.0, (MaskKey { seed, step, layer }, 0))
+                    }
                 };
                 gpu.dropout(rate, mask, input, output)
             }

@@ -3,6 +3,8 @@
 
 mod backward;
 mod forward;
+#[cfg(feature = "nccl")]
+mod reduce;
 mod update;
 
 use std::collections::HashMap;
@@ -122,7 +124,27 @@ impl Network {
     /// What the card reports.
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         self.frozen = frozen;
+        self.clear_gradients()
+    }
+
+    /// Fills the gradients with 0.
+    fn clear_gradients(&mut self) -> Result<(), CudaError> {
         self.weights.iter_mut().try_for_each(Weight::clear_gradient)
+    }
+
+    /// In place of both passes over a batch that has no row for this card: the gradient is 0.
+    ///
+    /// # Errors
+    /// What the card reports, or that another card has failed.
+    pub(crate) fn pass_nothing(&mut self, accumulated: bool) -> Result<(), CudaError> {
+        self.clear_gradients()?;
+        #[cfg(feature = "nccl")]
+        for index in (0..self.layers.len()).rev() {
+            self.reduce_early(index, accumulated)?;
+        }
+        #[cfg(not(feature = "nccl"))]
+        let _ = accumulated;
+        Ok(())
     }
 
     /// Bytes of all that the network holds on the card.
@@ -193,6 +215,8 @@ impl Network {
             let planned = |backward| self.plans.contains_key(&(index, rows, backward));
             let is_conv = matches!(self.layers[index], Layer::Conv(_));
             if is_conv && !planned(true) && (backward || !planned(false)) {
+                // cuDNN waits while it tries algorithms.
+                self.gpu.settle()?;
                 let plan = self.make_plan(index, rows, backward)?;
                 self.plans.insert((index, rows, backward), plan);
             }

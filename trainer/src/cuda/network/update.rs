@@ -3,7 +3,7 @@
 use super::Network;
 use crate::cuda::error::CudaError;
 use crate::cuda::kernels::SgdEntry;
-use crate::cuda::memory::{Element, ViewMut};
+use crate::cuda::memory::ViewMut;
 use crate::sgd::Rate;
 
 impl Network {
@@ -17,19 +17,15 @@ impl Network {
     pub(crate) fn accumulate(&mut self, share: f32, first: bool) -> Result<(), CudaError> {
         let gpu = &self.gpu;
         for weight in &mut self.weights {
-            let len = weight.master.len();
             let moving = weight.training.as_mut().expect("training has begun");
-            if moving.sum.is_none() {
-                moving.sum = Some(gpu.buffer(Element::F32, len)?);
-            }
-            let sum = moving.sum.as_mut().expect("made above");
-            gpu.add_scaled(moving.gradient.view(), share, first, sum.view_mut())?;
+            moving.add(gpu, share, first)?;
         }
         Ok(())
     }
 
     /// Adds the square of the gradient's length to `norm` and moves the parameters, each at its rate;
-    /// those without one stay. The gradient is the step's sum where batches were `accumulated`.
+    /// those without one stay. The gradient is the step's sum where batches were `accumulated`, and
+    /// the sum over all cards where there are others.
     ///
     /// # Errors
     /// What the card reports.
@@ -43,11 +39,14 @@ impl Network {
         accumulated: bool,
         norm: ViewMut<'_>,
     ) -> Result<(), CudaError> {
+        #[cfg(feature = "nccl")]
+        self.reduce(accumulated)?;
+        let others = self.gpu.has_others();
         let training = self.training.as_mut().expect("training has begun");
         let entries = self.weights.iter_mut().zip(rates).map(|(weight, rate)| {
             let moving = weight.training.as_mut().expect("training has begun");
-            let gradient = if accumulated {
-                moving.sum.as_ref().expect("batches were accumulated")
+            let gradient = if moving.is_summed(accumulated, others) {
+                moving.sum.as_ref().expect("gradients were summed up")
             } else {
                 &moving.gradient
             };

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Runs a `train` with the feature `cuda` on the libraries that stand in for NVIDIA's: its check of a card
+# but for the parts about speed; trainings in each arithmetic beside the CPU's; under random delays and
+# on from a checkpoint to the same bits; and on from a checkpoint of the other device.
+# Usage: program.sh TRAIN [LIBRARIES], the folder where the libraries are made and kept.
+set -euo pipefail
+train=$(realpath "${1:?usage: program.sh TRAIN [LIBRARIES]}")
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+libraries=${2:-$work/libraries}
+"$here/driver.sh" "$train" "$libraries"
+export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+# Enough for the networks here, and the workspace, a share of it, is soon filled.
+export HOST_CARD_MEMORY=1500000000
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# A run of some steps into a folder of that name; what is told is shown where it fails.
+run() { # NAME STEPS FLAGS...
+  local name=$1 steps=$2
+  shift 2
+  "$train" --shards "$work/demo/shards" --out "$work/$name" --width 0.25 --crop 67 --lr 0.005 --epochs 1 \
+    --max-steps "$steps" --log-every 1 "$@" >"$work/$name.log" 2>&1 || {
+    cat "$work/$name.log" >&2
+    fail "training failed: $name"
+  }
+}
+
+# Loss and gradient's length of each step of a run.
+figures() {
+  sed -nE 's/.*"event":"step".*"loss":([^,]*),.*"gradient_norm":([^,]*),.*/\1 \2/p' "$work/$1/metrics.jsonl"
+}
+
+# Whether two runs have the same steps within a share.
+near() { # RUN RUN SHARE
+  paste <(figures "$1") <(figures "$2") | awk -v share="$3" -v names="$1 and $2" '
+    function apart(a, b) { return a > b ? (a - b) / a : (b - a) / a }
+    NF != 4 || !(apart($1, $3) <= share && apart($2, $4) <= share) { bad = 1; print "step " NR ": " $0 }
+    { for (i = 1; i <= 2; i++) if (apart($i, $(i + 2)) > worst) worst = apart($i, $(i + 2)) }
+    END {
+      printf "%s: %d steps, apart by %.1e, allowed %s\n", names, NR, worst, share
+      exit bad || NR == 0
+    }' || fail "$1 and $2 differ"
+}
+
+same() {
+  cmp "$work/$1/last.safetensors" "$work/$2/last.safetensors" || fail "$1 and $2 end in other bits"
+  echo "$1 and $2: the same bits"
+}
+
+"$train" demo --out "$work/demo" --epochs 0 >"$work/demo.log"
+"$train" doctor --shards "$work/demo/shards"
+"$train" gpu-check --shards "$work/demo/shards" --out "$work/report.md" --skip training,speed >"$work/check.log" || {
+  cat "$work/check.log" >&2
+  fail "gpu-check failed"
+}
+grep -x 'Everything holds.' "$work/report.md"
+
+# A rounding that makes one ReLU choose otherwise grows from step to step, so these are few.
+exact=(--device cuda --precision f32 --deterministic)
+run cpu 4
+run f32 4 "${exact[@]}"
+run tf32 4 --device cuda
+run bf16 4 --device cuda --precision bf16
+near cpu f32 1e-5
+near cpu tf32 5e-3
+near cpu bf16 2e-2
+
+run cpu-sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2
+HOST_CARD_DELAY=1 run sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2 "${exact[@]}"
+near cpu-sums sums 1e-5
+
+HOST_CARD_DELAY=2 run delayed 4 "${exact[@]}"
+same f32 delayed
+run resumed 2 "${exact[@]}"
+HOST_CARD_DELAY=3 run resumed 4 --resume "${exact[@]}"
+same f32 resumed
+
+run to-card 2
+run to-card 4 --resume "${exact[@]}"
+near cpu to-card 1e-5
+run from-card 2 "${exact[@]}"
+run from-card 4 --resume --device cpu
+near cpu from-card 1e-5
+
+ten() { # FLAGS: the loss over ten views
+  "$train" eval --checkpoint "$work/f32/last.safetensors" --shards "$work/demo/shards" --views ten --json "$@" |
+    sed -nE 's/.*"ten":.*"loss":([^,]*),.*/\1/p'
+}
+ten >"$work/eval-cpu"
+ten "${exact[@]}" >"$work/eval-card"
+paste "$work/eval-cpu" "$work/eval-card" | awk '
+  NF == 2 { d = $1 - $2; good = d * d <= 1e-10 * $1 * $1; print "ten views: losses " $1 " and " $2 }
+  END { exit !good }' || fail "ten views differ"
