@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::archive::Packing;
 use super::folders::subfolders;
-use super::{kaggle, official, parquet, webdataset};
+use super::{kaggle, official, packed, parquet, webdataset};
 use crate::error::PrepError;
 
 /// A form that image sets come in.
@@ -90,11 +90,15 @@ impl Layout {
             Ok(Self::Official)
         } else if kaggle::root(source).is_some() {
             Ok(Self::Kaggle)
-        } else if !source.join("train").is_dir() && parquet::is_here(source) {
+        } else if !source.join("train").is_dir() && parquet::is_here(source)
+            || packed::are_in_splits(source, parquet::fits)
+        {
             Ok(Self::Parquet)
+        } else if packed::are_in_splits(source, webdataset::fits) {
+            Ok(Self::WebDataset)
         } else if !subfolders(source, &mut 0)?.is_empty() {
             Ok(Self::ClassFolders)
-        } else if webdataset::is_here(source) {
+        } else if !packed::files(source, webdataset::fits)?.is_empty() {
             Ok(Self::WebDataset)
         } else if super::folders::holds_images(source)? {
             Ok(Self::Unlabelled)

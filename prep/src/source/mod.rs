@@ -10,6 +10,7 @@ mod list_file;
 mod mat;
 mod names;
 mod official;
+mod packed;
 mod parquet;
 mod read;
 mod samples;

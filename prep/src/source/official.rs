@@ -1,10 +1,11 @@
 //! The files that the ILSVRC 2012 is distributed as, read where they lie.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::devkit::{self, image_number};
+use super::samples::is_wnid;
 use super::tar_index::{Member, ScanError, each, scan};
 use super::{Container, Entry, Layout, Listing, NO_LABEL, Place, classes, is_clutter, names};
 use crate::error::PrepError;
@@ -17,12 +18,38 @@ const TEST: [&str; 2] = [
     "ILSVRC2012_img_test.tar",
 ];
 
-/// Whether the folder holds the training or the validation tar.
+/// Folders that the training tar may have been unpacked to: itself, or one of these.
+const UNPACKED: [&str; 3] = ["", "ILSVRC2012_img_train", "train"];
+
+/// Whether the folder holds the training or the validation tar, or the training tar's tars.
 pub(super) fn is_here(folder: &Path) -> bool {
-    [TRAIN, VAL].iter().any(|name| folder.join(name).is_file())
+    let known = [TRAIN, VAL].iter().any(|name| folder.join(name).is_file());
+    known || !synset_tars(folder).is_empty()
 }
 
-/// Lists the training tar, a tar of one tar a synset; the validation tar, labelled by the
+/// The tars of the training tar where that was unpacked and they were not, with their synsets, sorted.
+fn synset_tars(source: &Path) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for folder in UNPACKED.map(|name| source.join(name)) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let synset = name.strip_suffix(".tar").filter(|stem| is_wnid(stem));
+            if let Some(synset) = synset.map(str::to_owned)
+                && path.is_file()
+            {
+                found.push((synset, path));
+            }
+        }
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Lists the training tar, a tar of one tar a synset, or these; the validation tar, labelled by the
 /// development kit; and the test tar, whichever there are.
 pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::Official);
@@ -30,6 +57,18 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let mut found: Vec<(&'static str, String, Entry)> = Vec::new();
     if let Some((path, container)) = open(&mut listing, &source.join(TRAIN)) {
         train(&mut listing, &path, container, &mut found)?;
+    } else {
+        for (synset, path) in synset_tars(source) {
+            listing.containers.push(Container::Path(path.clone()));
+            let container = listing.containers.len() as u32 - 1;
+            each(&path, |member| {
+                if let Some(name) = file_name(&mut listing, &member) {
+                    let entry = entry("train", &synset, &name, container, &member);
+                    found.push(("train", synset.clone(), entry));
+                }
+                Ok(())
+            })?;
+        }
     }
     let mut words = names::in_folder(source)?;
     if let Some((path, container)) = open(&mut listing, &source.join(VAL)) {

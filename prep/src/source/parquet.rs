@@ -1,9 +1,9 @@
 //! Parquet files as Hugging Face writes them: a column of images and one of labels.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
@@ -11,11 +11,10 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
 use super::columns::{Columns, Row};
-use super::samples::{
-    LARGEST_LABEL, Sample, component, file_name, finish, is_wnid, numbered, split_of,
-};
+use super::packed::{self, Packed};
+use super::samples::{LARGEST_LABEL, Sample, component, file_name, finish, is_wnid, numbered};
 use super::spool::Spool;
-use super::{Layout, Listing, NO_LABEL, is_clutter, names};
+use super::{Layout, Listing, NO_LABEL, names};
 use crate::error::PrepError;
 use crate::progress::Progress;
 
@@ -24,7 +23,12 @@ const FEATURES: &str = "huggingface";
 /// As many of a thousand names must be the ILSVRC's for all to be; some copies tell namesakes apart.
 const ENOUGH: usize = 980;
 
-/// Whether the folder, or its folder `data`, holds Parquet files.
+/// Whether a file is called like Parquet.
+pub(super) fn fits(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".parquet")
+}
+
+/// Whether the folder, its folder `data` or a folder of a split holds Parquet files.
 pub(super) fn is_here(folder: &Path) -> bool {
     files(folder).is_ok_and(|found| !found.is_empty())
 }
@@ -34,7 +38,8 @@ pub(super) fn is_here(folder: &Path) -> bool {
 pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::Parquet);
     let files = files(source)?;
-    let tables = files.iter().map(|path| guarded(path, || Table::open(path)));
+    let tables = files.iter();
+    let tables = tables.map(|file| guarded(&file.path, || Table::open(file)));
     let tables: Vec<Table<'_>> = tables.collect::<Result<_, _>>()?;
     let mut classes: Option<&Vec<String>> = None;
     for table in &tables {
@@ -80,26 +85,13 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
     finish(listing, &files, samples, &synsets, &words)
 }
 
-/// The Parquet files of a folder, or of its folder `data`, sorted; or the one that is the source.
-fn files(source: &Path) -> Result<Vec<PathBuf>, PrepError> {
-    if source.is_file() {
-        return Ok(vec![source.to_owned()]);
+/// The Parquet files of a source, or of its folder `data`.
+fn files(source: &Path) -> Result<Vec<Packed>, PrepError> {
+    let found = packed::files(source, fits)?;
+    let data = source.join("data");
+    if found.is_empty() && data.is_dir() {
+        return packed::files(&data, fits);
     }
-    let mut found = Vec::new();
-    for folder in [source.to_owned(), source.join("data")] {
-        if !found.is_empty() || !folder.is_dir() {
-            continue;
-        }
-        for entry in fs::read_dir(&folder).map_err(PrepError::io(&folder))? {
-            let path = entry.map_err(PrepError::io(&folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let named = name.to_ascii_lowercase().ends_with(".parquet");
-            if named && !is_clutter(&name) && path.is_file() {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
     Ok(found)
 }
 
@@ -141,8 +133,9 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn open(path: &'a Path) -> Result<Self, PrepError> {
-        let len = fs::metadata(path).map_err(PrepError::io(path))?.len();
+    fn open(file: &'a Packed) -> Result<Self, PrepError> {
+        let path = &*file.path;
+        let len = path.metadata().map_err(PrepError::io(path))?.len();
         let reader = reader(path)?;
         let metadata = reader.metadata();
         let schema = metadata.file_metadata().schema_descr();
@@ -164,11 +157,10 @@ impl<'a> Table<'a> {
                 .map(|name| name.as_str().map(str::to_owned))
                 .collect()
         });
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self {
             path,
             len,
-            split: split_of(&name),
+            split: file.split,
             images: sizes.fold(0, u64::saturating_add),
             columns,
             classes,

@@ -1,8 +1,8 @@
 //! Samples of packed sources: their splits, their keys, and labels as indices into sorted synsets.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+use super::packed::Packed;
 use super::{Entry, Listing, NO_LABEL, Place, classes, is_clutter, names};
 use crate::error::PrepError;
 
@@ -65,13 +65,13 @@ pub(super) fn numbered(label: i64, largest: i64) -> String {
 /// every label of a sample.
 pub(super) fn finish(
     mut listing: Listing,
-    files: &[PathBuf],
+    files: &[Packed],
     samples: Vec<Sample>,
     synsets: &BTreeMap<i64, String>,
     words: &BTreeMap<String, String>,
 ) -> Result<Listing, PrepError> {
     let wrong = |file: u32, message: String| PrepError::Source {
-        path: files[file as usize].clone(),
+        path: files[file as usize].path.clone(),
         message,
     };
     let mut places: BTreeMap<&str, i64> = BTreeMap::new();
@@ -128,7 +128,7 @@ pub(super) fn finish(
         {
             let mut both = [pair[0].1, pair[1].1];
             both.sort_unstable();
-            let first = files[both[0] as usize].display();
+            let first = files[both[0] as usize].path.display();
             let message = match both[0] == both[1] {
                 true => format!("it holds two images for the key {}", pair[0].0.key),
                 false => format!(

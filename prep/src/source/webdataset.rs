@@ -2,16 +2,16 @@
 //! `0001.json`.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::archive::{Content, Packing, each_in_place, each_unpacked};
-use super::samples::{LARGEST_LABEL, Sample, file_name, fill_gaps, finish, is_wnid, split_of};
+use super::packed::{self, Packed};
+use super::samples::{LARGEST_LABEL, Sample, file_name, fill_gaps, finish, is_wnid};
 use super::spool::Spool;
 use super::synsets::Synsets;
-use super::{Layout, Listing, NO_LABEL, Place, is_clutter, names};
+use super::{Layout, Listing, NO_LABEL, Place, names};
 use crate::error::PrepError;
 use crate::progress::Progress;
 
@@ -25,19 +25,19 @@ const NAME: [&str; 2] = ["filename", "file_name"];
 /// Longest `.cls` or `.json` that is read, in bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
 
-/// Whether the folder itself holds tars.
-pub(super) fn is_here(folder: &Path) -> bool {
-    archives(folder).is_ok_and(|found| !found.is_empty())
+/// Whether a file is called like a tar.
+pub(super) fn fits(name: &str) -> bool {
+    Packing::of(name).is_some()
 }
 
 /// Lists a folder of tars, or one. Compressed ones are unpacked beside the output `out`. `show` asks
 /// for progress.
 pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::WebDataset);
-    let files = archives(source)?;
+    let files = packed::files(source, fits)?;
     let (mut samples, mut synsets, mut spool) = (Vec::new(), Synsets::default(), None);
     let progress = Progress::new("read tars", files.len() as u64, show);
-    for (number, path) in files.iter().enumerate() {
+    for (number, Packed { path, split }) in files.iter().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut tar = Tar::new(path);
         match Packing::of(&name) {
@@ -58,7 +58,7 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
             }
         }
         listing.ignored += tar.ignored;
-        let split = split_of(&name).unwrap_or("train");
+        let split = split.unwrap_or("train");
         tar.close(split, number as u32, &mut samples, &mut synsets)?;
         progress.add(1);
     }
@@ -81,23 +81,6 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
     let mut synsets = synsets.resolve(&mut words);
     fill_gaps(&mut synsets);
     finish(listing, &files, samples, &synsets, &words)
-}
-
-/// The tars of a folder, sorted, or the one that is the source itself.
-fn archives(source: &Path) -> Result<Vec<PathBuf>, PrepError> {
-    if source.is_file() {
-        return Ok(vec![source.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(source).map_err(PrepError::io(source))? {
-        let path = entry.map_err(PrepError::io(source))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !is_clutter(&name) && Packing::of(&name).is_some() && path.is_file() {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// The samples of one tar while it is read.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Work, keys};
+use super::{Layout, Work, keys};
 
 #[test]
 fn samples_are_read_from_tars_of_every_packing() {
@@ -45,6 +45,69 @@ fn samples_are_read_from_tars_of_every_packing() {
         1,
         "nothing is left beside"
     );
+}
+
+#[test]
+fn splits_may_be_folders() {
+    let work = Work::new();
+    for folder in ["train", "validation", "test", "tools"] {
+        fs::create_dir(work.source().join(folder)).unwrap();
+    }
+    let sample = |label: &'static [u8]| [("a.jpg", &b"image"[..]), ("a.cls", label)];
+    work.tar("train/0000.tar", &sample(b"0"));
+    work.tar(
+        "train/validated.tar.gz",
+        &[("b.jpg", b"x"), ("b.cls", b"1")],
+    );
+    work.tar("validation/0000.tar", &sample(b"1"));
+    work.tar("test/0000.tar", &[("c.png", b"y")]);
+    work.tar("tools/programs.tar", &[("d.jpg", b"no split")]);
+    let expected = [
+        ("test/c.png", -1),
+        ("train/0000/a.jpg", 0),
+        ("train/0001/b.jpg", 1),
+        ("val/0001/a.jpg", 1),
+    ];
+    assert_eq!(work.list().unwrap().layout, Layout::WebDataset);
+    assert_eq!(keys(&work.images()), expected);
+}
+
+#[test]
+fn folders_of_classes_with_tars_beside_them_are_no_tars() {
+    let work = Work::new();
+    fs::create_dir_all(work.source().join("train/n00000001")).unwrap();
+    fs::write(work.source().join("train/n00000001/a.jpg"), b"image").unwrap();
+    work.tar("train/backup.tar", &[("a.jpg", b"x"), ("a.cls", b"0")]);
+    assert_eq!(work.list().unwrap().layout, Layout::ClassFolders);
+}
+
+#[test]
+fn the_training_tar_s_tars_are_read_where_they_lie() {
+    for folder in ["", "train/", "ILSVRC2012_img_train/"] {
+        let work = Work::new();
+        fs::create_dir_all(work.source().join(folder)).unwrap();
+        let tar = |synset: &str, members: &[(&str, &[u8])]| {
+            work.tar(&format!("{folder}{synset}.tar"), members);
+        };
+        tar(
+            "n00000002",
+            &[("n00000002_7.JPEG", b"one"), (".DS_Store", b"x")],
+        );
+        tar(
+            "n00000001",
+            &[("n00000001_1.JPEG", b"two"), ("n00000001_2.JPEG", b"three")],
+        );
+        let expected = [
+            ("train/n00000001/n00000001_1.JPEG", 0),
+            ("train/n00000001/n00000001_2.JPEG", 0),
+            ("train/n00000002/n00000002_7.JPEG", 1),
+        ];
+        assert_eq!(work.list().unwrap().layout, Layout::Official, "{folder}");
+        let images = work.images();
+        assert_eq!(keys(&images), expected, "{folder}");
+        let bytes: Vec<&[u8]> = images.values().map(|(_, bytes)| &**bytes).collect();
+        assert_eq!(bytes, [&b"two"[..], b"three", b"one"]);
+    }
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! Where the files of a packed source lie: in its folder, or in folders that are named for the splits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::is_clutter;
+use super::samples::split_of;
+use crate::error::PrepError;
+
+/// What folders of splits are called.
+const FOLDERS: [&str; 6] = ["train", "training", "val", "valid", "validation", "test"];
+
+/// A packed file of a source.
+#[derive(Debug)]
+pub(super) struct Packed {
+    pub(super) path: PathBuf,
+    /// The split that its folder, or else its name says.
+    pub(super) split: Option<&'static str>,
+}
+
+/// The files whose names `fit`, sorted: the source itself if it is one, those in the folder, or else those
+/// in its folders of splits.
+pub(super) fn files(source: &Path, fit: fn(&str) -> bool) -> Result<Vec<Packed>, PrepError> {
+    if source.is_file() {
+        return Ok(vec![named(source.to_owned())]);
+    }
+    let mut found: Vec<Packed> = Vec::new();
+    let (files, _) = look(source, fit)?;
+    found.extend(files.into_iter().map(named));
+    if found.is_empty() {
+        for folder in FOLDERS {
+            let split = split_of(folder);
+            let files = in_split(source, folder, fit)?.into_iter();
+            found.extend(files.map(|path| Packed { path, split }));
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// Whether such files lie in folders of splits.
+pub(super) fn are_in_splits(source: &Path, fit: fn(&str) -> bool) -> bool {
+    let mut folders = FOLDERS.iter();
+    folders.any(|folder| in_split(source, folder, fit).is_ok_and(|files| !files.is_empty()))
+}
+
+fn named(path: PathBuf) -> Packed {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let split = split_of(&name);
+    Packed { path, split }
+}
+
+/// The files in a folder of a split; none if it has folders too, since these are classes then.
+fn in_split(source: &Path, folder: &str, fit: fn(&str) -> bool) -> Result<Vec<PathBuf>, PrepError> {
+    let folder = source.join(folder);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let (files, folders) = look(&folder, fit)?;
+    Ok(if folders { Vec::new() } else { files })
+}
+
+/// The files in a folder whose names `fit`, and whether there are folders in it.
+fn look(folder: &Path, fit: fn(&str) -> bool) -> Result<(Vec<PathBuf>, bool), PrepError> {
+    let (mut files, mut folders) = (Vec::new(), false);
+    for entry in fs::read_dir(folder).map_err(PrepError::io(folder))? {
+        let path = entry.map_err(PrepError::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if is_clutter(&name) {
+            continue;
+        }
+        if path.is_dir() {
+            folders = true;
+        } else if fit(&name) && path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok((files, folders))
+}
