@@ -18,6 +18,15 @@ fail() {
   exit 1
 }
 
+# The stand-ins notice what is wrong: with NVIDIA's error and exit code 86, or by ending the program.
+g++ -std=c++20 -Wall -Wextra -Werror -isystem "$CUDA_HOME/include" "$here/driver/check/wrong.cpp" -o "$work/wrong" \
+  "$work"/libraries/lib{cuda,cublas,cudnn}.so.*
+for case in nothing:0 leading-dimension:86 beyond:86 free-twice:86 left-open:86 descriptor:86 border-written:134 parameters:134; do
+  status=0
+  { "$work/wrong" "${case%:*}"; } 2>"$work/wrong.log" || status=$?
+  [ "$status" = "${case#*:}" ] || fail "${case%:*}: exit code $status instead of ${case#*:}: $(cat "$work/wrong.log")"
+done
+
 # A run of some steps into a folder of that name; what is told is shown where it fails.
 run() { # NAME STEPS FLAGS...
   local name=$1 steps=$2
