@@ -19,12 +19,21 @@ fail() {
   exit 1
 }
 
+# The stand-ins notice what is wrong: with NVIDIA's error and exit code 86, or by ending the program.
+g++ -std=c++20 -Wall -Wextra -Werror -isystem "$CUDA_HOME/include" "$here/driver/check/wrong.cpp" -o "$work/wrong" \
+  "$libraries"/lib{cuda,cublas,cudnn}.so.*
+for case in nothing:0 leading-dimension:86 beyond:86 free-twice:86 left-open:86 descriptor:86 border-written:134 parameters:134; do
+  status=0
+  { "$work/wrong" "${case%:*}"; } 2>"$work/wrong.log" || status=$?
+  [ "$status" = "${case#*:}" ] || fail "${case%:*}: exit code $status instead of ${case#*:}: $(cat "$work/wrong.log")"
+done
+
 # A run of some steps into a folder of that name; what is told is shown where it fails.
 run() { # NAME STEPS FLAGS...
   local name=$1 steps=$2
   shift 2
   "$train" --shards "$work/demo/shards" --out "$work/$name" --width 0.25 --crop 67 --lr 0.005 --epochs 1 \
-    --max-steps "$steps" --log-every 1 "$@" >"$work/$name.log" 2>&1 || {
+    --max-steps "$steps" --log-every "${EVERY:-1}" "$@" >"$work/$name.log" 2>&1 || {
     cat "$work/$name.log" >&2
     fail "training failed: $name"
   }
@@ -74,11 +83,13 @@ run cpu-sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2
 HOST_CARD_DELAY=1 run sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2 "${exact[@]}"
 near cpu-sums sums 1e-5
 
-HOST_CARD_DELAY=2 run delayed 4 "${exact[@]}"
-same f32 delayed
-run resumed 2 "${exact[@]}"
-HOST_CARD_DELAY=3 run resumed 4 --resume "${exact[@]}"
-same f32 resumed
+# Nothing is read of a step before the last, so the host runs ahead of the card.
+EVERY=100 run ahead 8 "${exact[@]}"
+EVERY=100 HOST_CARD_DELAY=5 run delayed 8 "${exact[@]}"
+same ahead delayed
+EVERY=100 run resumed 3 "${exact[@]}"
+EVERY=100 HOST_CARD_DELAY=6 run resumed 8 --resume "${exact[@]}"
+same ahead resumed
 
 run to-card 2
 run to-card 4 --resume "${exact[@]}"

@@ -84,8 +84,8 @@ CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, std::size_t byte
     if (is_pinned(from, bytes)) {
         // Read when its turn comes: whoever writes it before spoils the copy.
         begin_copy(from);
-        queue(stream, "copy to the card", [=] {
-            touch("copy to the card", card, to, bytes);
+        queue(stream, TO_CARD, [=] {
+            touch(TO_CARD, card, to, bytes);
             std::memcpy(at(to), from, bytes);
             end_copy(from);
         });
@@ -93,8 +93,8 @@ CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, std::size_t byte
         // Staged before the call returns.
         std::vector<std::byte> staged(bytes);
         std::memcpy(staged.data(), from, bytes);
-        queue(stream, "copy to the card", [=, staged = std::move(staged)] {
-            touch("copy to the card", card, to, bytes);
+        queue(stream, TO_CARD, [=, staged = std::move(staged)] {
+            touch(TO_CARD, card, to, bytes);
             std::memcpy(at(to), staged.data(), bytes);
         });
     }

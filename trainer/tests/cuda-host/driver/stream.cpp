@@ -17,11 +17,13 @@ Stream::Stream(Card *card) : card(card), random(static_cast<unsigned>(setting("H
     thread = std::thread([this] { run(); });
 }
 
-// One task in four starts up to three milliseconds late.
-void Stream::late() {
+// One task in four starts up to three milliseconds late, and a copy from the host up to a second, as
+// much as the host's own arithmetic takes: else it would always be there in time.
+void Stream::late(const Task &task) {
     static const bool delays = setting("HOST_CARD_DELAY", 0) != 0;
     if (delays && random() % 4 == 0) {
-        std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+        const unsigned most = task.what == TO_CARD ? 1'000'000 : 3'000;
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % most));
     }
 }
 
@@ -35,7 +37,7 @@ void Stream::run() {
         const Task task = std::move(tasks.front());
         tasks.pop_front();
         lock.unlock();
-        late();
+        late(task);
         doing = task.what;
         task.work();
         doing = nullptr;

@@ -15,6 +15,9 @@
 
 namespace host {
 
+// What copies from the host are called.
+inline constexpr char TO_CARD[] = "copy to the card";
+
 struct Task {
     const char *what;
     std::function<void()> work;
@@ -33,7 +36,7 @@ struct Stream {
 
     explicit Stream(Card *card);
     void run();
-    void late();
+    void late(const Task &task);
 };
 
 // A moment of a stream.
