@@ -24,13 +24,22 @@ const UNPACKED: [&str; 3] = ["", "ILSVRC2012_img_train", "train"];
 /// Whether the folder holds the training or the validation tar, or the training tar's tars.
 pub(super) fn is_here(folder: &Path) -> bool {
     let known = [TRAIN, VAL].iter().any(|name| folder.join(name).is_file());
-    known || !synset_tars(folder).is_empty()
+    known || !unpacked(folder).tars.is_empty()
 }
 
-/// The tars of the training tar where that was unpacked and they were not, with their synsets, sorted.
-fn synset_tars(source: &Path) -> Vec<(String, PathBuf)> {
-    let mut found = Vec::new();
+/// What the training tar was unpacked to.
+#[derive(Default)]
+struct Unpacked {
+    /// Its tars with their synsets, sorted.
+    tars: Vec<(String, PathBuf)>,
+    /// A tar among them that is none of them.
+    stray: Option<PathBuf>,
+}
+
+/// The tars of the training tar where that was unpacked and they were not.
+fn unpacked(source: &Path) -> Unpacked {
     for folder in UNPACKED.map(|name| source.join(name)) {
+        let mut found = Unpacked::default();
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -38,15 +47,17 @@ fn synset_tars(source: &Path) -> Vec<(String, PathBuf)> {
             if let Some(synset) = synset.map(str::to_owned)
                 && path.is_file()
             {
-                found.push((synset, path));
+                found.tars.push((synset, path));
+            } else if name.ends_with(".tar") && !name.starts_with("ILSVRC") && !is_clutter(&name) {
+                found.stray = Some(path);
             }
         }
-        if !found.is_empty() {
-            break;
+        if !found.tars.is_empty() {
+            found.tars.sort();
+            return found;
         }
     }
-    found.sort();
-    found
+    Unpacked::default()
 }
 
 /// Lists the training tar, a tar of one tar a synset, or these; the validation tar, labelled by the
@@ -58,7 +69,15 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     if let Some((path, container)) = open(&mut listing, &source.join(TRAIN)) {
         train(&mut listing, &path, container, &mut found)?;
     } else {
-        for (synset, path) in synset_tars(source) {
+        let Unpacked { tars, stray } = unpacked(source);
+        if let Some(path) = stray {
+            let message =
+                "it lies among the tars of synsets and is none: move it away, or name the \
+                           layout with --layout"
+                    .to_owned();
+            return Err(PrepError::Source { path, message });
+        }
+        for (synset, path) in tars {
             listing.containers.push(Container::Path(path.clone()));
             let container = listing.containers.len() as u32 - 1;
             each(&path, |member| {

@@ -107,6 +107,10 @@ fn the_training_tar_s_tars_are_read_where_they_lie() {
         assert_eq!(keys(&images), expected, "{folder}");
         let bytes: Vec<&[u8]> = images.values().map(|(_, bytes)| &**bytes).collect();
         assert_eq!(bytes, [&b"two"[..], b"three", b"one"]);
+        // One that is none of them must not be left out without a word.
+        tar("more", &[("n00000003_1.JPEG", b"four")]);
+        let error = work.list().unwrap_err().to_string();
+        assert!(error.contains("more.tar: it lies among"), "{error}");
     }
 }
 
