@@ -28,8 +28,9 @@ COPIES = {"train": 36, "val": 4}
 # at a ReLU's edge are nearly equal, the other one is chosen, and later steps differ visibly.
 STEPS = 6
 
-# Largest difference of a loss or a gradient's length over its value, f32.
-TOLERANCE = 1e-6
+# Largest difference of a loss or a gradient's length over its value, f32: a hundred times what was seen,
+# since one of the runs has a step on the CPU, whose sums depend on the processor's vectors.
+TOLERANCE = 1e-5
 
 # Longer than the slowest run here by far; a run that stands still is ended after it.
 SECONDS = 120
