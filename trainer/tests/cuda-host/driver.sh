@@ -64,8 +64,11 @@ missing() { # LIBRARY PATTERN OBJECTS...
 
 # The names of the libraries and their versions are those that the program asks for.
 needed=$(readelf -d "$train" | grep -oE 'lib(cuda|cudart|cublas|cudnn|nccl|curand)\.so\.[0-9]+')
-runtime=$(grep -oE 'libcudart\.so\.[0-9]+' <<<"$needed")
-for file in libcuda.so.1 $(grep -v '^libcuda\.' <<<"$needed") "libnvrtc.so.${runtime##*.}"; do
+# The runtime, which a program that was optimised at link time may not ask for, and NVRTC are looked for while
+# running too, by the version of CUDA, which is cuBLAS's.
+cublas=$(grep -oE 'libcublas\.so\.[0-9]+' <<<"$needed")
+others=$(grep -vE '^lib(cuda|cudart)\.' <<<"$needed")
+for file in libcuda.so.1 $others "libcudart.so.${cublas##*.}" "libnvrtc.so.${cublas##*.}"; do
   library=${file%%.*}
   mapfile -t own < <(objects_of "$library" | tr ' ' '\n')
   link=(-shared -Wl,-soname,"$file" -o "$out/$file" -pthread)
