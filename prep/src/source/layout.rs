@@ -91,10 +91,10 @@ impl Layout {
         } else if kaggle::root(source).is_some() {
             Ok(Self::Kaggle)
         } else if !source.join("train").is_dir() && parquet::is_here(source)
-            || packed::are_in_splits(source, parquet::fits)
+            || packed::are_in_splits(source, parquet::fits)?
         {
             Ok(Self::Parquet)
-        } else if packed::are_in_splits(source, webdataset::fits) {
+        } else if packed::are_in_splits(source, webdataset::fits)? {
             Ok(Self::WebDataset)
         } else if !subfolders(source, &mut 0)?.is_empty() {
             Ok(Self::ClassFolders)

@@ -18,30 +18,37 @@ pub(super) struct Packed {
     pub(super) split: Option<&'static str>,
 }
 
-/// The files whose names `fit`, sorted: the source itself if it is one, those in the folder, or else those
-/// in its folders of splits.
+/// The files whose names `fit`, sorted: the source itself if it is one, else those in the folder and in its
+/// folders of splits.
 pub(super) fn files(source: &Path, fit: fn(&str) -> bool) -> Result<Vec<Packed>, PrepError> {
     if source.is_file() {
         return Ok(vec![named(source.to_owned())]);
     }
-    let mut found: Vec<Packed> = Vec::new();
     let (files, _) = look(source, fit)?;
-    found.extend(files.into_iter().map(named));
-    if found.is_empty() {
-        for folder in FOLDERS {
-            let split = split_of(folder);
-            let files = in_split(source, folder, fit)?.into_iter();
-            found.extend(files.map(|path| Packed { path, split }));
+    let mut found: Vec<Packed> = files.into_iter().map(named).collect();
+    for folder in FOLDERS {
+        let split = split_of(folder);
+        let (files, folders) = look_if_there(source, folder, fit)?;
+        // With folders in it, it is one of classes.
+        if !folders {
+            found.extend(files.into_iter().map(|path| Packed { path, split }));
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-/// Whether such files lie in folders of splits.
-pub(super) fn are_in_splits(source: &Path, fit: fn(&str) -> bool) -> bool {
-    let mut folders = FOLDERS.iter();
-    folders.any(|folder| in_split(source, folder, fit).is_ok_and(|files| !files.is_empty()))
+/// Whether such files lie in folders of splits, none of which has folders of classes in it.
+pub(super) fn are_in_splits(source: &Path, fit: fn(&str) -> bool) -> Result<bool, PrepError> {
+    let mut any = false;
+    for folder in FOLDERS {
+        let (files, folders) = look_if_there(source, folder, fit)?;
+        if folders {
+            return Ok(false);
+        }
+        any |= !files.is_empty();
+    }
+    Ok(any)
 }
 
 fn named(path: PathBuf) -> Packed {
@@ -50,14 +57,17 @@ fn named(path: PathBuf) -> Packed {
     Packed { path, split }
 }
 
-/// The files in a folder of a split; none if it has folders too, since these are classes then.
-fn in_split(source: &Path, folder: &str, fit: fn(&str) -> bool) -> Result<Vec<PathBuf>, PrepError> {
+/// [`look`] into a folder of a split, if there is one.
+fn look_if_there(
+    source: &Path,
+    folder: &str,
+    fit: fn(&str) -> bool,
+) -> Result<(Vec<PathBuf>, bool), PrepError> {
     let folder = source.join(folder);
     if !folder.is_dir() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
-    let (files, folders) = look(&folder, fit)?;
-    Ok(if folders { Vec::new() } else { files })
+    look(&folder, fit)
 }
 
 /// The files in a folder whose names `fit`, and whether there are folders in it.

@@ -70,6 +70,9 @@ fn splits_may_be_folders() {
     ];
     assert_eq!(work.list().unwrap().layout, Layout::WebDataset);
     assert_eq!(keys(&work.images()), expected);
+    // Neither those in the folder itself nor those in folders of splits are left out.
+    work.tar("val-1.tar", &[("e.jpg", b"z"), ("e.cls", b"0")]);
+    assert_eq!(work.images().len(), 5);
 }
 
 #[test]
@@ -77,7 +80,10 @@ fn folders_of_classes_with_tars_beside_them_are_no_tars() {
     let work = Work::new();
     fs::create_dir_all(work.source().join("train/n00000001")).unwrap();
     fs::write(work.source().join("train/n00000001/a.jpg"), b"image").unwrap();
-    work.tar("train/backup.tar", &[("a.jpg", b"x"), ("a.cls", b"0")]);
+    fs::create_dir(work.source().join("test")).unwrap();
+    for stray in ["train/backup.tar", "test/all.tar"] {
+        work.tar(stray, &[("a.jpg", b"x"), ("a.cls", b"0")]);
+    }
     assert_eq!(work.list().unwrap().layout, Layout::ClassFolders);
 }
 
