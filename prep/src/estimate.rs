@@ -12,7 +12,7 @@ use crate::error::PrepError;
 use crate::ingest::{Outcome, Recycled, Worker, check_options, reader_root};
 use crate::options::IngestOptions;
 use crate::plan::Plan;
-use crate::source::{Entry, Reader, list};
+use crate::source::{Entry, PassedOver, Reader, list};
 
 /// What [`estimate`] found.
 #[derive(Clone, Debug, Serialize)]
@@ -23,8 +23,8 @@ pub struct Estimate {
     pub classes: usize,
     /// Images of each split.
     pub images: BTreeMap<String, u64>,
-    /// Files passed over because systems and archivers leave such behind.
-    pub ignored: u64,
+    /// Files of the source that are neither records nor rejects.
+    pub passed_over: PassedOver,
     /// Images that were decoded for the estimate.
     pub sample: usize,
     /// Of these, images that would be rejected.
@@ -105,7 +105,7 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
         layout: listing.layout.name(),
         classes,
         images,
-        ignored: listing.ignored,
+        passed_over: listing.passed,
         sample: chosen.len(),
         sample_rejects: rejects,
         threads: Crew::<()>::new(options.threads).threads(),
@@ -120,13 +120,7 @@ impl fmt::Display for Estimate {
         for (split, images) in &self.images {
             writeln!(f, "{split:<8} {images} images")?;
         }
-        if self.ignored > 0 {
-            writeln!(
-                f,
-                "ignored  {} files (.DS_Store and the like)",
-                self.ignored
-            )?;
-        }
+        write!(f, "{}", self.passed_over)?;
         writeln!(
             f,
             "\ncodec        size        time on {} threads",

@@ -52,6 +52,6 @@ pub use inspect::{Inspection, inspect};
 pub use montage::montage;
 pub use options::{IngestOptions, MaxRejects, OnError, Part};
 pub use reject::{Reject, RejectLine};
-pub use source::Layout;
+pub use source::{Layout, PassedFiles, PassedKind, PassedOver};
 pub use subset::{SubsetOptions, subset};
 pub use verify::{Fault, Verification, verify};

@@ -4,7 +4,7 @@ use shardmill_formats::{Permutation, Philox, Stream, schema, shard_file_name};
 
 use crate::decode::{DECODER, RESIZER};
 use crate::options::IngestOptions;
-use crate::source::{Entry, Listing};
+use crate::source::{Entry, Listing, Place};
 
 /// The places of a split.
 #[derive(Debug)]
@@ -109,6 +109,9 @@ fn fingerprint(options: &IngestOptions, listing: &Listing) -> String {
         for entry in entries {
             add(&entry.key);
             add(&entry.label.to_string());
+            if let Place::Rejected(reject) = &entry.place {
+                add(reject.code());
+            }
         }
     }
     hash.finalize().to_hex()[..32].to_owned()
@@ -122,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::decode::{Exif, Filter, Resize, Truncated};
-    use crate::source::{Layout, Place};
+    use crate::source::Layout;
 
     fn listing(count: usize) -> Listing {
         let entries = (0..count)
@@ -139,7 +142,7 @@ mod tests {
                 name: "a".to_owned(),
             }],
             splits: BTreeMap::from([("train", entries)]),
-            ignored: 0,
+            passed: Default::default(),
             containers: Vec::new(),
         }
     }

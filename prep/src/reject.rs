@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Reason of a reject; [`code`](Self::code) is what `rejects.jsonl` and the summary name it by.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reject {
     /// The file has no bytes.
@@ -40,6 +40,15 @@ pub enum Reject {
     /// The decoder refused.
     #[error("the image cannot be decoded: {0}")]
     Damaged(String),
+    /// What a list names, or a link leads to, is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// A FIFO, a socket, a device or a folder where a file should be.
+    #[error("it is not a plain file: {0}")]
+    NotAFile(String),
+    /// The archive around it ends inside of it.
+    #[error("the archive ends inside of it: {0}")]
+    Cut(String),
     /// The file's name cannot be a key.
     #[error("the name cannot be a key: {0}")]
     Name(String),
@@ -57,6 +66,9 @@ impl Reject {
             Self::TooLong { .. } => "too-long",
             Self::UnsupportedJpeg(_) => "unsupported-jpeg",
             Self::Damaged(_) => "damaged",
+            Self::Missing(_) => "missing",
+            Self::NotAFile(_) => "not-a-file",
+            Self::Cut(_) => "cut",
             Self::Name(_) => "bad-name",
         }
     }

@@ -145,12 +145,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         manifest.codec,
         out.display()
     );
-    if summary.ignored > 0 {
-        text += &format!(
-            "{} files that are no images by name (.DS_Store and the like) were passed over\n",
-            summary.ignored
-        );
-    }
+    text += &summary.passed_over.to_string();
     if !summary.rejects.is_empty() {
         let reasons = summary
             .rejects_by_reason()
@@ -178,7 +173,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "classes": summary.manifest.classes.len(),
         "codec": summary.manifest.codec,
         "rejects": summary.rejects_by_reason(),
-        "ignored": summary.ignored,
+        "passed_over": summary.passed_over,
         "seconds": summary.seconds,
         "images_per_second": summary.images_per_second(),
     });

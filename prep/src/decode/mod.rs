@@ -131,12 +131,10 @@ impl ImageDecoder {
     fn resize(&mut self, image: &Rgb) -> Result<(), Reject> {
         let refused = |error: &dyn std::fmt::Display| Reject::Damaged(error.to_string());
         let crop = self.crop(image.width, image.height);
-        let source =
-            TypedImageRef::<U8x3>::from_buffer(image.width, image.height, &image.pixels)
-                .map_err(|error| refused(&error))?;
-        let mut target =
-            TypedImage::<U8x3>::from_buffer(self.size, self.size, &mut self.record)
-                .map_err(|error| refused(&error))?;
+        let source = TypedImageRef::<U8x3>::from_buffer(image.width, image.height, &image.pixels)
+            .map_err(|error| refused(&error))?;
+        let mut target = TypedImage::<U8x3>::from_buffer(self.size, self.size, &mut self.record)
+            .map_err(|error| refused(&error))?;
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(self.options.filter_type()))
             .crop(crop.left, crop.top, crop.width, crop.height);

@@ -24,7 +24,7 @@ use crate::output::{bytes_per_record, check_space};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::reject::{RejectLine, count_by_reason};
-use crate::source::{Reader, list};
+use crate::source::{PassedOver, Reader, list};
 use folder::Folder;
 use journal::Head;
 use todo::Todo;
@@ -40,8 +40,8 @@ pub struct IngestSummary {
     pub manifest: Manifest,
     /// Every image that became no record.
     pub rejects: Vec<RejectLine>,
-    /// Files passed over because systems and archivers leave such behind.
-    pub ignored: u64,
+    /// Files of the source that are neither records nor rejects.
+    pub passed_over: PassedOver,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
@@ -163,7 +163,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     Ok(Ingested::Dataset(Box::new(IngestSummary {
         manifest,
         rejects,
-        ignored: listing.ignored,
+        passed_over: listing.passed,
         seconds: start.elapsed().as_secs_f64(),
     })))
 }

@@ -9,7 +9,7 @@ use crate::decode::{ImageDecoder, vectorised};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::reject::{Reject, RejectLine};
-use crate::source::{Entry, LONGEST_IMAGE, Reader};
+use crate::source::{Entry, Reader};
 
 /// A record ready to be written.
 pub(crate) struct Record {
@@ -73,10 +73,8 @@ impl Worker {
         if let Err(error) = check_key(entry.key.as_bytes()) {
             return rejected(Reject::Name(error.to_string()));
         }
-        if !self.reader.read(entry, &mut self.bytes)? {
-            return rejected(Reject::TooLong {
-                limit: LONGEST_IMAGE,
-            });
+        if let Some(reject) = self.reader.read(entry, &mut self.bytes)? {
+            return rejected(reject);
         }
         let rgb = match self.decoder.decode(&self.bytes) {
             Ok(rgb) => rgb,

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::{Entry, Layout, Listing, NO_LABEL, Place, classes, is_clutter, is_image_name, names};
+use super::{
+    Entry, Layout, Listing, NO_LABEL, PassedKind, PassedOver, Place, classes, is_clutter,
+    is_image_name, names,
+};
 use crate::error::PrepError;
 
 /// Lists `SRC/train/<class>/*` with an optional `SRC/val/<class>/*` and `SRC/test/*`, or
@@ -16,7 +19,7 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let train = source.join("train");
     let has_splits = train.is_dir();
     let root = if has_splits { train } else { source.to_owned() };
-    let synsets = subfolders(&root, &mut listing.ignored)?;
+    let synsets = subfolders(&root, &mut listing.passed)?;
     if synsets.is_empty() {
         return Err(PrepError::NoClasses(source.to_owned()));
     }
@@ -30,7 +33,7 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     listing.splits.insert("train", entries);
     let (val, test) = (source.join("val"), source.join("test"));
     if has_splits && val.is_dir() {
-        let unknown = subfolders(&val, &mut 0)?
+        let unknown = subfolders(&val, &mut PassedOver::default())?
             .into_iter()
             .find(|class| synsets.binary_search(class).is_err());
         if let Some(class) = unknown {
@@ -66,14 +69,14 @@ pub(super) fn holds_images(folder: &Path) -> Result<bool, PrepError> {
 }
 
 /// Names of the folders directly inside of `root`, sorted.
-pub(super) fn subfolders(root: &Path, ignored: &mut u64) -> Result<Vec<String>, PrepError> {
+pub(super) fn subfolders(root: &Path, passed: &mut PassedOver) -> Result<Vec<String>, PrepError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root).map_err(PrepError::io(root))? {
         let entry = entry.map_err(PrepError::io(root))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let kind = entry.file_type().map_err(PrepError::io(root))?;
         if is_clutter(&name) {
-            *ignored += 1;
+            passed.add_tree(PassedKind::Hidden, root, &entry.path());
         } else if kind.is_dir() || kind.is_symlink() && entry.path().is_dir() {
             names.push(name);
         }
@@ -107,15 +110,17 @@ pub(super) fn flat_entries(
     source: &Path,
     folder: &Path,
 ) -> Result<Vec<Entry>, PrepError> {
-    let (mut entries, mut others) = (Vec::new(), 0);
+    let (mut entries, mut others) = (Vec::new(), Vec::new());
     walk(listing, folder, |path| {
         if is_image_name(&path) {
             entries.push(entry(source, path, NO_LABEL));
         } else {
-            others += 1;
+            others.push(key_of(source, &path));
         }
     })?;
-    listing.ignored += others;
+    for name in others {
+        listing.passed.add(PassedKind::NotAnImage, &name);
+    }
     Ok(entries)
 }
 
@@ -130,7 +135,10 @@ pub(super) fn walk(
         let found = match found {
             Ok(found) => found,
             Err(error) if error.loop_ancestor().is_some() => {
-                listing.ignored += 1;
+                let path = error.path().unwrap_or(folder);
+                listing
+                    .passed
+                    .add(PassedKind::Loop, &path.to_string_lossy());
                 continue;
             }
             Err(error) => {
@@ -145,7 +153,12 @@ pub(super) fn walk(
         }
         if !found.file_type().is_file() || found.path().strip_prefix(folder).is_ok_and(has_clutter)
         {
-            listing.ignored += 1;
+            let kind = if found.file_type().is_file() {
+                PassedKind::Hidden
+            } else {
+                PassedKind::Special
+            };
+            listing.passed.add(kind, &found.path().to_string_lossy());
             continue;
         }
         file(found.into_path());

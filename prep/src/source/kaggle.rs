@@ -33,7 +33,7 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let words = names::in_folder(&tables)?;
     let train = data.join("train");
     let mut synsets = match train.is_dir() {
-        true => subfolders(&train, &mut listing.ignored)?,
+        true => subfolders(&train, &mut listing.passed)?,
         false => words.keys().cloned().collect(),
     };
     let val = data.join("val");

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::archive::Packing;
 use super::folders::subfolders;
+use super::passed::PassedOver;
 use super::{kaggle, official, packed, parquet, webdataset};
 use crate::error::PrepError;
 
@@ -96,7 +97,7 @@ impl Layout {
             Ok(Self::Parquet)
         } else if packed::are_in_splits(source, webdataset::fits)? {
             Ok(Self::WebDataset)
-        } else if !subfolders(source, &mut 0)?.is_empty() {
+        } else if !subfolders(source, &mut PassedOver::default())?.is_empty() {
             Ok(Self::ClassFolders)
         } else if !packed::files(source, webdataset::fits)?.is_empty() {
             Ok(Self::WebDataset)

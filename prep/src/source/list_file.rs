@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
 use super::samples::LARGEST_LABEL;
-use super::{Entry, Layout, Listing, NO_LABEL, Place, classes, names};
+use super::{Entry, Layout, Listing, NO_LABEL, Place, classes, names, split};
 use crate::error::PrepError;
 
 /// Names that the columns may have in a first line; without one they are path, label, split.
@@ -126,13 +126,12 @@ fn rows(source: &Path) -> Result<Vec<Row>, PrepError> {
         }
         let split = match split {
             "" if label.is_empty() => "test",
-            "" | "train" | "training" => "train",
-            "val" | "valid" | "validation" => "val",
-            "test" => "test",
-            other => {
-                let message = format!("line {line}: split {other:?} is not train, val or test");
-                return Err(wrong(message));
-            }
+            "" => "train",
+            name => split::of_word(name).ok_or_else(|| {
+                wrong(format!(
+                    "line {line}: split {name:?} is not train, val or test"
+                ))
+            })?,
         };
         rows.push(Row {
             line,

@@ -12,8 +12,10 @@ mod names;
 mod official;
 mod packed;
 mod parquet;
+mod passed;
 mod read;
 mod samples;
+mod split;
 mod spool;
 mod synsets;
 mod tar_index;
@@ -28,7 +30,8 @@ use shardmill_formats::{Class, Permutation, Philox, Stream};
 
 pub use layout::Layout;
 use names::ilsvrc_words;
-pub(crate) use read::{Container, LONGEST_IMAGE, Place, Reader};
+pub use passed::{PassedFiles, PassedKind, PassedOver};
+pub(crate) use read::{Container, Place, Reader};
 
 use crate::error::PrepError;
 use crate::options::IngestOptions;
@@ -57,8 +60,8 @@ pub(crate) struct Listing {
     pub(crate) classes: Vec<Class>,
     /// Entries of each split, by label and key.
     pub(crate) splits: BTreeMap<&'static str, Vec<Entry>>,
-    /// Files that systems and archivers leave behind, passed over.
-    pub(crate) ignored: u64,
+    /// Files that are neither images nor rejects.
+    pub(crate) passed: PassedOver,
     /// Files that hold more than one image; [`Place::Range`] counts in them.
     pub(crate) containers: Vec<Container>,
 }
@@ -69,7 +72,7 @@ impl Listing {
             layout,
             classes: Vec::new(),
             splits: BTreeMap::new(),
-            ignored: 0,
+            passed: PassedOver::default(),
             containers: Vec::new(),
         }
     }

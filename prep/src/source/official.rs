@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use super::devkit::{self, image_number};
 use super::samples::is_wnid;
 use super::tar_index::{Member, ScanError, each, scan};
-use super::{Container, Entry, Layout, Listing, NO_LABEL, Place, classes, is_clutter, names};
+use super::{
+    Container, Entry, Layout, Listing, NO_LABEL, PassedKind, Place, classes, is_clutter, names,
+};
 use crate::error::PrepError;
 
 const TRAIN: &str = "ILSVRC2012_img_train.tar";
@@ -158,7 +160,7 @@ fn train(
             return Ok(());
         };
         let Some(synset) = name.strip_suffix(".tar") else {
-            listing.ignored += 1;
+            listing.passed.add(PassedKind::NoImage, &name);
             return Ok(());
         };
         let result: Result<(), ScanError> = scan(&file, inner.offset, inner.len, |member| {
@@ -176,7 +178,8 @@ fn train(
 fn file_name(listing: &mut Listing, member: &Member) -> Option<String> {
     let name = member.name.rsplit('/').next().unwrap_or_default();
     if is_clutter(name) || name.is_empty() {
-        listing.ignored += 1;
+        let kind = PassedKind::by_name(name).unwrap_or(PassedKind::NoImage);
+        listing.passed.add(kind, &member.name);
         return None;
     }
     Some(name.to_owned())

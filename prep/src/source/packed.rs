@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::is_clutter;
-use super::samples::split_of;
+use super::split;
 use crate::error::PrepError;
 
 /// What folders of splits are called.
@@ -27,7 +27,7 @@ pub(super) fn files(source: &Path, fit: fn(&str) -> bool) -> Result<Vec<Packed>,
     let (files, _) = look(source, fit)?;
     let mut found: Vec<Packed> = files.into_iter().map(named).collect();
     for folder in FOLDERS {
-        let split = split_of(folder);
+        let split = split::of_word(folder);
         let (files, folders) = look_if_there(source, folder, fit)?;
         // With folders in it, it is one of classes.
         if !folders {
@@ -53,7 +53,7 @@ pub(super) fn are_in_splits(source: &Path, fit: fn(&str) -> bool) -> Result<bool
 
 fn named(path: PathBuf) -> Packed {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let split = split_of(&name);
+    let split = split::of_name(&name);
     Packed { path, split }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use crate::error::PrepError;
+use crate::reject::Reject;
 
 /// Longest file that is read as an image, in bytes: far more than any photograph, and little enough
 /// for every thread to hold one.
@@ -17,6 +18,8 @@ pub(crate) const LONGEST_IMAGE: u64 = 256 << 20;
 pub(crate) enum Place {
     /// In the file that the key names, under the source's folder.
     Key,
+    /// Nowhere: that it is no record was known when the source was listed.
+    Rejected(Box<Reject>),
     /// In a file of another name.
     File(Box<Path>),
     /// In a part of a container.
@@ -72,11 +75,19 @@ impl Reader {
         }
     }
 
-    /// Reads the bytes of an image into `bytes`, whose memory is used again; false if there are more
-    /// than [`LONGEST_IMAGE`].
-    pub(crate) fn read(&self, entry: &Entry, bytes: &mut Vec<u8>) -> Result<bool, PrepError> {
+    /// Reads the bytes of an image into `bytes`, whose memory is used again; a reject if there are more
+    /// than [`LONGEST_IMAGE`], or if the listing knew one.
+    pub(crate) fn read(
+        &self,
+        entry: &Entry,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Option<Reject>, PrepError> {
+        const TOO_LONG: Option<Reject> = Some(Reject::TooLong {
+            limit: LONGEST_IMAGE,
+        });
         bytes.clear();
-        match &entry.place {
+        let fits = match &entry.place {
+            Place::Rejected(reject) => return Ok(Some(Reject::clone(reject))),
             Place::Key => whole(&self.root.join(&*entry.key), bytes),
             Place::File(path) => whole(path, bytes),
             &Place::Range {
@@ -85,13 +96,14 @@ impl Reader {
                 len,
             } => {
                 if len > LONGEST_IMAGE {
-                    return Ok(false);
+                    return Ok(TOO_LONG);
                 }
                 bytes.resize(len as usize, 0);
                 self.containers[container as usize].read(bytes, offset)?;
                 Ok(true)
             }
-        }
+        }?;
+        Ok(if fits { None } else { TOO_LONG })
     }
 }
 

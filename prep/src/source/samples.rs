@@ -21,20 +21,6 @@ pub(super) struct Sample {
     pub(super) place: Place,
 }
 
-/// The split that a file belongs to by its name.
-pub(super) fn split_of(file_name: &str) -> Option<&'static str> {
-    const SPLITS: [(&str, &str); 3] = [("train", "train"), ("val", "val"), ("test", "test")];
-    let name = file_name.to_ascii_lowercase();
-    let words = || name.split(|c: char| !c.is_ascii_alphabetic());
-    // A word that begins with it says more than letters inside of one: "latest-train-00".
-    let begins = |(word, _): &&(&str, &str)| words().any(|found| found.starts_with(word));
-    let holds = |(word, _): &&(&str, &str)| name.contains(word);
-    let found = SPLITS.iter().find(begins);
-    found
-        .or_else(|| SPLITS.iter().find(holds))
-        .map(|(_, split)| *split)
-}
-
 /// The last component of a path of whatever system; `None` if it names no file.
 pub(super) fn file_name(path: &str) -> Option<&str> {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -182,21 +168,6 @@ pub(super) fn fill_gaps(synsets: &mut BTreeMap<i64, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_of_a_file_says_its_split() {
-        for (name, split) in [
-            ("train-00000-of-00294.parquet", Some("train")),
-            ("imagenet1k-validation-03.tar", Some("val")),
-            ("ILSVRC2012_VAL_3.tgz", Some("val")),
-            ("ILSVRC2012_img_test_v10102019.tar", Some("test")),
-            ("latest-train-0.tar", Some("train")),
-            ("imagenetval.0.tar", Some("val")),
-            ("shard-000000.tar", None),
-        ] {
-            assert_eq!(split_of(name), split, "{name}");
-        }
-    }
 
     #[test]
     fn names_never_lead_anywhere() {

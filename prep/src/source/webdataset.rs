@@ -11,7 +11,7 @@ use super::packed::{self, Packed};
 use super::samples::{LARGEST_LABEL, Sample, file_name, fill_gaps, finish, is_wnid};
 use super::spool::Spool;
 use super::synsets::Synsets;
-use super::{Layout, Listing, NO_LABEL, Place, names};
+use super::{Layout, Listing, NO_LABEL, PassedKind, Place, names};
 use crate::error::PrepError;
 use crate::progress::Progress;
 
@@ -57,9 +57,11 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
                 spool = Some(open);
             }
         }
-        listing.ignored += tar.ignored;
         let split = split.unwrap_or("train");
         tar.close(split, number as u32, &mut samples, &mut synsets)?;
+        for member in tar.passed {
+            listing.passed.add(PassedKind::NoImage, &member);
+        }
         progress.add(1);
     }
     progress.finish();
@@ -87,7 +89,8 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
 struct Tar<'a> {
     path: &'a Path,
     parts: BTreeMap<String, Parts>,
-    ignored: u64,
+    /// Members that belong to no image.
+    passed: Vec<String>,
 }
 
 /// What a tar has of a sample.
@@ -112,7 +115,7 @@ impl<'a> Tar<'a> {
         Self {
             path,
             parts: BTreeMap::new(),
-            ignored: 0,
+            passed: Vec::new(),
         }
     }
 
@@ -125,7 +128,7 @@ impl<'a> Tar<'a> {
 
     fn add(&mut self, member: &str, content: Content<'_>) -> Result<(), PrepError> {
         let Some(name) = file_name(member) else {
-            self.ignored += 1;
+            self.passed.push(member.to_owned());
             return Ok(());
         };
         // A sample's members share everything up to the first dot of the file's name.
@@ -203,7 +206,7 @@ impl<'a> Tar<'a> {
 
     /// Makes samples of what was found.
     fn close(
-        mut self,
+        &mut self,
         split: &'static str,
         file: u32,
         samples: &mut Vec<Sample>,
@@ -216,7 +219,7 @@ impl<'a> Tar<'a> {
                 notes,
             } = parts;
             let Some((member, place)) = image else {
-                self.ignored += 1;
+                self.passed.push(sample);
                 continue;
             };
             if let (Some(class), Some(label)) = (class, notes.label)

@@ -1,5 +1,6 @@
 //! What `prep` does with finished datasets, through the library and the binary.
 
+mod cases;
 mod convert;
 mod export;
 mod extract;

@@ -104,7 +104,7 @@ fn labels_follow_sorted_class_folders_in_both_splits() {
     write_tree(tree.path());
     let out = tree.path().join("shards");
     let summary = ingest(&IngestOptions::new(tree.path(), &out)).unwrap();
-    assert_eq!(summary.ignored, 3, "the three .DS_Store");
+    assert_eq!(summary.passed_over.files(), 3, "the three .DS_Store");
     let val = samples(&out, "val");
     assert_eq!(val.len(), 6);
     for (key, (label, _)) in samples(&out, "train").iter().chain(&val) {

@@ -75,7 +75,7 @@ impl Work {
         let reader = Reader::new(Path::new("nowhere"), listing.containers);
         let mut bytes = Vec::new();
         let entries = listing.splits.into_values().flatten().map(|entry| {
-            assert!(reader.read(&entry, &mut bytes).unwrap());
+            assert_eq!(reader.read(&entry, &mut bytes).unwrap(), None);
             (entry.key.to_string(), (entry.label, bytes.clone()))
         });
         entries.collect()

@@ -1,0 +1,1 @@
+//! Datasets, exports and output folders.

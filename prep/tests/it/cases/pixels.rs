@@ -1,0 +1,1 @@
+//! Files whose pixels or damage were taken wrongly.

@@ -1,0 +1,1 @@
+//! CSV and TSV lists, and Parquet files.
