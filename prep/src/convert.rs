@@ -4,23 +4,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use shardmill_formats::{
-    ChannelSums, Codec, EncodeOptions, Encoder, MANIFEST_FILE, Manifest, Rejects, ShardMetadata,
+    ChannelSums, Codec, EncodeOptions, Encoder, Manifest, Rejects, ShardMetadata,
 };
 
 use crate::crew::Crew;
-use crate::dataset::{Shard, read_manifest};
+use crate::dataset::{Shard, read_manifest, sample};
 use crate::error::PrepError;
 use crate::ingest::REJECTS_FILE;
-use crate::output::{Output, bytes_per_record, check_free, check_space};
+use crate::output::space;
 use crate::progress::Progress;
-use crate::rewrite::{Reader, Record, SplitWriter, TRAIN, fingerprint, statistics};
+use crate::rewrite::{
+    Begun, Reader, Record, Rewritten, SplitWriter, TRAIN, begin, complete, fingerprint,
+    records_done, statistics,
+};
+
+/// Name of the journal of a conversion under way.
+pub(crate) const JOURNAL: &str = "convert.journal";
 
 /// Settings of a conversion; [`ConvertOptions::new`] gives the defaults.
 #[derive(Clone, Debug)]
 pub struct ConvertOptions {
     /// Folder of the dataset that is read.
     pub source: PathBuf,
-    /// Folder of the new dataset; must not exist, or be empty.
+    /// Folder of the new dataset; must not exist, be empty, or hold the same conversion unfinished or
+    /// complete.
     pub out: PathBuf,
     /// Encoding of the new records.
     pub codec: Codec,
@@ -28,6 +35,8 @@ pub struct ConvertOptions {
     pub quality: u8,
     /// Threads; 0 means one for each core.
     pub threads: usize,
+    /// Goes on though the disk seems to have too little room.
+    pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -41,6 +50,7 @@ impl ConvertOptions {
             codec,
             quality: EncodeOptions::default().jpeg_quality,
             threads: 0,
+            ignore_free_space: false,
             progress: false,
         }
     }
@@ -51,12 +61,14 @@ impl ConvertOptions {
 /// a lossless codec they come out as they were, from `jpeg` they are those of the stored pictures.
 ///
 /// Memory is bounded by the index of one shard and some records for each thread. The bytes of the
-/// new dataset do not depend on the number of threads. Returns the new manifest.
+/// new dataset do not depend on the number of threads. A folder that an earlier run of the same
+/// conversion left unfinished keeps its finished shards.
 ///
 /// # Errors
 /// A dataset that cannot be read or differs from its checksums, an output folder that holds
-/// something, or too little space. Nothing is left behind then.
-pub fn convert(options: &ConvertOptions) -> Result<Manifest, PrepError> {
+/// something else, or too little space. Shards that were finished until then are kept, and nothing
+/// else.
+pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     let (_, manifest) = read_manifest(&options.source)?;
     let encode = EncodeOptions {
         jpeg_quality: options.quality,
@@ -70,28 +82,47 @@ pub fn convert(options: &ConvertOptions) -> Result<Manifest, PrepError> {
     };
     // Bad options are found before anything is made.
     drop(encoder()?);
-    check_free(&options.out)?;
-    let records = manifest.splits.values();
-    let records = records.fold(0, |sum: u64, split| sum.saturating_add(split.records));
-    let each = bytes_per_record(options.codec, manifest.shape());
-    check_space(&options.out, each.saturating_mul(records))?;
-    let work = format!(
+    let made = format!(
         "convert {} {} {}",
         options.codec, encode.jpeg_quality, encode.zstd_level
     );
-    let fingerprint = fingerprint(&manifest, &work);
+    let fingerprint = fingerprint(&manifest, &made);
+    let sizes: Vec<(&str, Vec<u64>)> = manifest
+        .splits
+        .iter()
+        .map(|(name, split)| {
+            let sizes = split.shards.iter().map(|shard| shard.records);
+            (name.as_str(), sizes.collect())
+        })
+        .collect();
+    let mut work = match begin(&options.out, JOURNAL, &fingerprint, &sizes)? {
+        Begun::Complete(manifest) => {
+            return Ok(Rewritten {
+                manifest,
+                was_complete: true,
+            });
+        }
+        Begun::Work(work) => work,
+    };
+    let records = manifest.splits.values();
+    let records = records.fold(0, |sum: u64, split| sum.saturating_add(split.records));
+    let left = records.saturating_sub(records_done(&work));
+    check_space(options, &manifest, left, &encoder)?;
     let crew = Crew::new(options.threads);
-    let progress = Progress::new("convert", records, options.progress);
-    let mut output = Output::create(&options.out)?;
+    let progress = Progress::new("convert", left, options.progress);
+    let rejects = rejects_of(&options.source, &manifest)?;
     let mut converted = Manifest {
         codec: options.codec,
         jpeg_quality: (options.codec == Codec::Jpeg).then_some(options.quality),
         statistics: None,
-        rejects: copy_rejects(&options.source, &manifest, &mut output)?,
+        rejects: Rejects {
+            count: manifest.rejects.count,
+            file: rejects.is_some().then(|| REJECTS_FILE.to_owned()),
+        },
         prep_version: env!("CARGO_PKG_VERSION").to_owned(),
         ..manifest.clone()
     };
-    for (name, split) in &manifest.splits {
+    for ((name, split), (_, sizes)) in manifest.splits.iter().zip(sizes) {
         let metadata = ShardMetadata {
             codec: options.codec,
             shape: manifest.shape(),
@@ -102,9 +133,13 @@ pub fn convert(options: &ConvertOptions) -> Result<Manifest, PrepError> {
             fingerprint: fingerprint.clone(),
             sums: ChannelSums::default(),
         };
-        let sizes = split.shards.iter().map(|shard| shard.records).collect();
-        let mut writer = SplitWriter::new(&mut output, metadata, split.labelled, sizes);
+        let mut writer = SplitWriter::new(&mut work, metadata, split.labelled, sizes)?;
+        let mut skip = writer.done();
         for entry in &split.shards {
+            if skip >= entry.records {
+                skip -= entry.records;
+                continue;
+            }
             let shard = Shard::open(&options.source, &manifest, name, entry)?;
             let records: Vec<usize> = (0..shard.len()).collect();
             crew.in_order(
@@ -114,13 +149,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Manifest, PrepError> {
                     reader.decode(&shard, i)?;
                     let mut sums = ChannelSums::default();
                     sums.add_image(&reader.rgb);
-                    let mut stored = Vec::new();
-                    encoder.encode(&reader.rgb, &mut stored).map_err(|source| {
-                        PrepError::Codec {
-                            place: shard.place(i),
-                            source,
-                        }
-                    })?;
+                    let stored = encode_record(encoder, reader, &shard, i)?;
                     progress.add(1);
                     Ok(Record {
                         key: shard.key(i).to_owned(),
@@ -139,28 +168,66 @@ pub fn convert(options: &ConvertOptions) -> Result<Manifest, PrepError> {
         converted.splits.insert(name.clone(), split);
     }
     progress.finish();
-    output.write(MANIFEST_FILE, converted.to_json().as_bytes())?;
-    output.keep()?;
-    Ok(converted)
+    complete(work, rejects.as_deref(), &converted)?;
+    Ok(Rewritten {
+        manifest: converted,
+        was_complete: false,
+    })
+}
+
+/// Encodes the record that was decoded last.
+fn encode_record(
+    encoder: &mut Encoder,
+    reader: &Reader,
+    shard: &Shard,
+    i: usize,
+) -> Result<Vec<u8>, PrepError> {
+    let mut stored = Vec::new();
+    let encoded = encoder.encode(&reader.rgb, &mut stored);
+    encoded.map_err(|source| PrepError::Codec {
+        place: shard.place(i),
+        source,
+    })?;
+    Ok(stored)
+}
+
+fn check_space(
+    options: &ConvertOptions,
+    manifest: &Manifest,
+    left: u64,
+    encoder: &impl Fn() -> Result<Encoder, PrepError>,
+) -> Result<(), PrepError> {
+    if options.ignore_free_space {
+        return Ok(());
+    }
+    let most = left.saturating_mul(space::most_bytes(options.codec, manifest.shape()));
+    let likely = || {
+        if options.codec == Codec::Raw {
+            return Ok(most);
+        }
+        let (mut encoder, mut reader) = (encoder()?, Reader::new(manifest));
+        let sizes = sample(&options.source, manifest, |shard, i| {
+            reader.decode(shard, i)?;
+            Ok(encode_record(&mut encoder, &reader, shard, i)?.len() as u64)
+        })?;
+        Ok(space::scaled(&sizes, left))
+    };
+    let advice = match options.codec {
+        Codec::Raw => "store less (--codec zstd, or jpeg)",
+        Codec::Zstd => "store less (--codec jpeg)",
+        Codec::Jpeg => "store less (a lower --quality), put --out on another disk",
+    };
+    space::check(&options.out, most, likely, advice)
 }
 
 /// The list of rejects goes along, if it is there and a file of its own.
-fn copy_rejects(
-    folder: &Path,
-    manifest: &Manifest,
-    output: &mut Output,
-) -> Result<Rejects, PrepError> {
-    let mut rejects = Rejects {
-        count: manifest.rejects.count,
-        file: None,
+fn rejects_of(folder: &Path, manifest: &Manifest) -> Result<Option<Vec<u8>>, PrepError> {
+    let Some(name) = &manifest.rejects.file else {
+        return Ok(None);
     };
-    if let Some(name) = &manifest.rejects.file {
-        let path = folder.join(name);
-        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
-            let lines = fs::read(&path).map_err(PrepError::io(&path))?;
-            output.write(REJECTS_FILE, &lines)?;
-            rejects.file = Some(REJECTS_FILE.to_owned());
-        }
+    let path = folder.join(name);
+    match fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+        true => fs::read(&path).map(Some).map_err(PrepError::io(&path)),
+        false => Ok(None),
     }
-    Ok(rejects)
 }

@@ -11,6 +11,7 @@ use shardmill_formats::{
 };
 
 use crate::error::PrepError;
+use crate::output::space;
 
 /// Reads the manifest of the dataset in `folder`.
 pub(crate) fn read_manifest(folder: &Path) -> Result<(PathBuf, Manifest), PrepError> {
@@ -28,6 +29,49 @@ pub(crate) fn read_manifest(folder: &Path) -> Result<(PathBuf, Manifest), PrepEr
         source,
     })?;
     Ok((path, manifest))
+}
+
+/// Whether every shard of the dataset in `folder` is there and was made by the work with this fingerprint.
+///
+/// # Errors
+/// A shard that cannot be read or is not what the manifest says.
+pub(crate) fn check_made_from(
+    folder: &Path,
+    manifest: &Manifest,
+    fingerprint: &str,
+) -> Result<bool, PrepError> {
+    for (name, split) in &manifest.splits {
+        for entry in &split.shards {
+            let shard = Shard::open(folder, manifest, name, entry)?;
+            if shard.index.metadata().fingerprint != fingerprint {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Calls `size` with some records of a dataset, spread evenly over its shards and them.
+pub(crate) fn sample(
+    folder: &Path,
+    manifest: &Manifest,
+    mut size: impl FnMut(&Shard, usize) -> Result<u64, PrepError>,
+) -> Result<Vec<u64>, PrepError> {
+    let splits = manifest.splits.iter();
+    let shards: Vec<(&String, &ShardEntry)> = splits
+        .flat_map(|(name, split)| split.shards.iter().map(move |entry| (name, entry)))
+        .collect();
+    let chosen: Vec<usize> = space::spread(shards.len()).collect();
+    let each = (space::SAMPLE / chosen.len().max(1)).max(1);
+    let mut sizes = Vec::new();
+    for at in chosen {
+        let (name, entry) = shards[at];
+        let shard = Shard::open(folder, manifest, name, entry)?;
+        for i in (0..shard.len()).step_by(shard.len().div_ceil(each).max(1)) {
+            sizes.push(size(&shard, i)?);
+        }
+    }
+    Ok(sizes)
 }
 
 /// A shard that agrees with its manifest, with its index in memory and its records on disk.

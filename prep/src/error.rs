@@ -45,17 +45,34 @@ pub enum PrepError {
     /// The output folder holds something.
     #[error("{} exists and is not empty: choose another --out, or remove it first", .0.display())]
     OutputInUse(PathBuf),
-    /// The output folder holds an unfinished ingest that is not this one.
+    /// The output folder holds work that did not end and is not this.
     #[error(
-        "{} holds an ingest that did not end, and it is not this one ({what}): go on with the arguments it was begun with, choose another --out, or remove the folder",
+        "{} holds work that did not end, and it is not this ({what}): go on with the arguments it was begun with, choose another --out, or remove the folder",
         folder.display()
     )]
-    OtherIngest {
+    OtherWork {
         /// The output folder.
         folder: PathBuf,
         /// How it differs.
         what: String,
     },
+    /// The output folder holds something finished that is not what would be made.
+    #[error(
+        "{} is not empty: it holds a finished dataset or export, and not the one that would be made ({what}): choose another --out, or remove it first",
+        folder.display()
+    )]
+    OtherResult {
+        /// The output folder.
+        folder: PathBuf,
+        /// How it differs.
+        what: String,
+    },
+    /// A link, or something else that was not made here, stands where a file of ours should.
+    #[error(
+        "{} is there already, and no plain file of prep (a link, perhaps): it is neither followed nor changed; move it away, or choose another --out",
+        .0.display()
+    )]
+    NotOurs(PathBuf),
     /// Parts of an ingest are missing or unfinished.
     #[error("{}: {message}", folder.display())]
     Parts {
@@ -74,7 +91,7 @@ pub enum PrepError {
     },
     /// Not enough room.
     #[error(
-        "{} has {available} MB free, but the shards need about {needed} MB: free some space, or store JPEG (--codec jpeg; --quality with export)",
+        "{} has {available} MB free, but about {needed} MB are needed: free some space, {advice}, or go on in spite of it with --ignore-free-space",
         path.display()
     )]
     DiskFull {
@@ -84,6 +101,8 @@ pub enum PrepError {
         needed: u64,
         /// Megabytes free.
         available: u64,
+        /// What takes less room.
+        advice: &'static str,
     },
     /// An option without meaning.
     #[error("--{option} {found}: {expected}")]

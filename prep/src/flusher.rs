@@ -1,9 +1,10 @@
 //! Writes out a file's pages while it still grows, so that the sync at its end finds little to do.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+
+use crate::output::file;
 
 /// A thread that syncs files. What goes wrong here goes wrong in the file's last sync too, which is
 /// where it is reported: the file is opened anew, and each opening is told of a failed write.
@@ -17,7 +18,7 @@ impl Flusher {
         let (sender, receiver) = sync_channel::<PathBuf>(1);
         let work = move || {
             for path in receiver {
-                let _ = File::open(path).and_then(|file| file.sync_data());
+                let _ = file::open_to_read(&path).map(|file| file.sync_data());
             }
         };
         // Without the thread nothing is lost but time.

@@ -83,7 +83,18 @@ impl Part {
     /// the ingest is under way.
     #[must_use]
     pub fn journal_in(self, out: &Path) -> PathBuf {
-        out.join(format!("ingest-{}-of-{}.journal", self.index, self.parts))
+        out.join(self.journal_name())
+    }
+
+    pub(crate) fn journal_name(self) -> String {
+        format!("ingest-{}-of-{}.journal", self.index, self.parts)
+    }
+
+    /// The share whose journal has this name.
+    pub(crate) fn of_journal(name: &str) -> Option<Self> {
+        let middle = name.strip_prefix("ingest-")?.strip_suffix(".journal")?;
+        let part: Self = middle.replacen("-of-", "/", 1).parse().ok()?;
+        (part.journal_name() == name).then_some(part)
     }
 }
 
@@ -114,7 +125,7 @@ pub struct IngestOptions {
     pub layout: Option<Layout>,
     /// Share of the shards to make; `prep merge` completes the dataset when every share is there.
     pub part: Part,
-    /// Folder of the dataset; must not exist, be empty, or hold the same ingest unfinished.
+    /// Folder of the dataset; must not exist, be empty, or hold the same ingest unfinished or complete.
     pub out: PathBuf,
     /// Encoding of the records.
     pub codec: Codec,
@@ -136,6 +147,8 @@ pub struct IngestOptions {
     pub threads: usize,
     /// Share of each class that becomes the split `val`, where the source has no split of its own.
     pub val_fraction: f64,
+    /// Goes on though the disk seems to have too little room.
+    pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -158,6 +171,7 @@ impl IngestOptions {
             seed: 0,
             threads: 0,
             val_fraction: 0.0,
+            ignore_free_space: false,
             progress: false,
         }
     }
@@ -173,6 +187,33 @@ impl IngestOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_journal_is_known_by_its_exact_name() {
+        let name = Part {
+            index: 2,
+            parts: 10,
+        }
+        .journal_name();
+        assert_eq!(
+            Part::of_journal(&name),
+            Some(Part {
+                index: 2,
+                parts: 10
+            })
+        );
+        for name in [
+            "ingest-9-of-1.journal",
+            "ingest-1-of-1.journal",
+            "ingest-00-of-1.journal",
+            "ingest-+0-of-1.journal",
+            "ingest-0-of-0.journal",
+            "ingest-0-of-1.journal.part",
+            "ingest-.journal",
+        ] {
+            assert_eq!(Part::of_journal(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn a_limit_of_rejects_is_a_number_or_a_percentage() {

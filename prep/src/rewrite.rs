@@ -1,16 +1,19 @@
-//! New shards from records that exist already.
+//! New shards from records that exist already, made one after the other in a folder that an interrupted run
+//! of the same work may have left.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use shardmill_formats::{
-    ChannelSums, Decoder, ShardEntry, ShardMetadata, ShardWriter, Split, SplitStatistics,
-    WriteError, shard_file_name,
+    ChannelSums, Decoder, MANIFEST_FILE, Manifest, ShardEntry, ShardMetadata, ShardWriter, Split,
+    SplitStatistics, WriteError, shard_file_name,
 };
 
-use crate::dataset::Shard;
+use crate::dataset::{Shard, check_made_from, read_manifest};
 use crate::error::PrepError;
-use crate::output::Output;
+use crate::ingest::REJECTS_FILE;
+use crate::output::{Before, Head, Work, check_contents, file, finished_name};
 
 /// The split that statistics are taken over.
 pub(crate) const TRAIN: &str = "train";
@@ -31,7 +34,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(manifest: &shardmill_formats::Manifest) -> Self {
+    pub(crate) fn new(manifest: &Manifest) -> Self {
         Self {
             decoder: Decoder::new(manifest.codec, manifest.shape()),
             stored: Vec::new(),
@@ -56,9 +59,115 @@ impl Reader {
     }
 }
 
-/// Writes the shards of a split one after the other.
+/// What [`convert`](crate::convert) or [`subset`](crate::subset) made.
+#[derive(Clone, Debug)]
+pub struct Rewritten {
+    /// The new dataset's manifest.
+    pub manifest: Manifest,
+    /// Whether the dataset was complete before, so that nothing was done.
+    pub was_complete: bool,
+}
+
+/// The first line of the journal: what is being made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RewriteHead {
+    fingerprint: String,
+}
+
+/// Another line: a finished shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ShardLine {
+    split: String,
+    entry: ShardEntry,
+    /// Sums over its pixels.
+    sums: String,
+}
+
+/// The folder of the new dataset.
+pub(crate) type Rewrite = Work<RewriteHead, ShardLine>;
+
+impl Head for RewriteHead {
+    fn differs(&self, theirs: &Self) -> Option<&'static str> {
+        (self.fingerprint != theirs.fingerprint).then_some("its dataset or options were others")
+    }
+}
+
+/// What the folder of the new dataset is found as.
+pub(crate) enum Begun {
+    /// The dataset is there.
+    Complete(Manifest),
+    /// It is to be made, or gone on with.
+    Work(Rewrite),
+}
+
+/// Takes the folder `out` for the dataset that the work with this fingerprint makes, of shards with these
+/// sizes in these splits. `journal` is the name of its journal.
+pub(crate) fn begin(
+    out: &Path,
+    journal: &str,
+    fingerprint: &str,
+    splits: &[(&str, Vec<u64>)],
+) -> Result<Begun, PrepError> {
+    let head = RewriteHead {
+        fingerprint: fingerprint.to_owned(),
+    };
+    match Before::look(out, |name| name == journal, MANIFEST_FILE)? {
+        Before::Nothing => {}
+        Before::Unfinished(_) => {
+            let names = splits.iter().flat_map(|(split, sizes)| {
+                (0..sizes.len()).map(|shard| shard_file_name(split, shard, sizes.len()))
+            });
+            let names: std::collections::BTreeSet<String> = names.collect();
+            check_contents(out, |name, is_folder| {
+                let name = finished_name(name);
+                !is_folder
+                    && ([journal, MANIFEST_FILE, REJECTS_FILE].contains(&name)
+                        || names.contains(name))
+            })?;
+        }
+        Before::Finished => {
+            let (_, manifest) = read_manifest(out)?;
+            if check_made_from(out, &manifest, fingerprint)? {
+                return Ok(Begun::Complete(manifest));
+            }
+            return Err(PrepError::OtherResult {
+                folder: out.to_owned(),
+                what: "its dataset or options were others".to_owned(),
+            });
+        }
+    }
+    Work::take(out, journal, head).map(Begun::Work)
+}
+
+/// The records that are finished.
+pub(crate) fn records_done(work: &Rewrite) -> u64 {
+    work.lines().iter().map(|line| line.entry.records).sum()
+}
+
+/// The bytes that are finished.
+pub(crate) fn bytes_done(work: &Rewrite) -> u64 {
+    work.lines().iter().map(|line| line.entry.bytes).sum()
+}
+
+/// Writes the list of rejects, if there is one, and, last, the manifest.
+pub(crate) fn complete(
+    work: Rewrite,
+    rejects: Option<&[u8]>,
+    manifest: &Manifest,
+) -> Result<(), PrepError> {
+    if let Some(lines) = rejects {
+        file::replace(&work.path().join(REJECTS_FILE), lines)?;
+    }
+    file::replace(
+        &work.path().join(MANIFEST_FILE),
+        manifest.to_json().as_bytes(),
+    )?;
+    work.finish()
+}
+
+/// Writes the shards of a split one after the other, but those that are finished.
 pub(crate) struct SplitWriter<'a> {
-    output: &'a mut Output,
+    work: &'a mut Rewrite,
     metadata: ShardMetadata,
     /// Records of each shard.
     sizes: Vec<u64>,
@@ -67,33 +176,52 @@ pub(crate) struct SplitWriter<'a> {
     total: ChannelSums,
 }
 
+/// A shard that is being written. Dropped unfinished, it takes its file away.
 struct OpenShard {
     name: String,
     part: PathBuf,
-    writer: ShardWriter<File>,
+    /// `None` once it is finished.
+    writer: Option<ShardWriter<File>>,
     sums: ChannelSums,
 }
 
 impl<'a> SplitWriter<'a> {
     /// Shards of `sizes` records; `metadata` holds what they have in common.
+    ///
+    /// # Errors
+    /// A finished shard that is not as it was left.
     pub(crate) fn new(
-        output: &'a mut Output,
+        work: &'a mut Rewrite,
         metadata: ShardMetadata,
         labelled: bool,
         sizes: Vec<u64>,
-    ) -> Self {
-        Self {
-            output,
-            metadata,
-            sizes,
-            open: None,
+    ) -> Result<Self, PrepError> {
+        let mut writer = Self {
             split: Split {
                 records: 0,
                 labelled,
                 shards: Vec::new(),
             },
             total: ChannelSums::default(),
+            open: None,
+            metadata,
+            sizes,
+            work,
+        };
+        let done = writer.work.lines().iter();
+        let done: Vec<ShardLine> = done
+            .filter(|line| line.split == writer.metadata.split)
+            .cloned()
+            .collect();
+        for line in done {
+            writer.take_over(line)?;
         }
+        Ok(writer)
+    }
+
+    /// Records in the shards that are finished: the first ones of the split.
+    pub(crate) fn done(&self) -> u64 {
+        self.split.records
     }
 
     /// Appends the next record, to a new shard if the last one is full.
@@ -103,11 +231,12 @@ impl<'a> SplitWriter<'a> {
             None => self.begin()?,
         };
         open.sums.merge(&record.sums);
-        open.writer
+        let writer = open.writer.as_mut().expect("the shard is not finished");
+        writer
             .append(&record.key, record.label, &record.stored)
             .map_err(write_error(&open.part))?;
-        let size = self.sizes.get(self.split.shards.len()).copied();
-        if size.is_some_and(|size| open.writer.len() as u64 >= size) {
+        let size = self.sizes.get(self.split.shards.len());
+        if size.is_some_and(|&size| writer.len() as u64 >= size) {
             self.close(open)
         } else {
             self.open = Some(open);
@@ -123,47 +252,102 @@ impl<'a> SplitWriter<'a> {
         Ok((self.split, self.total))
     }
 
+    /// Counts a shard of an earlier run, which must be the next one and there.
+    fn take_over(&mut self, line: ShardLine) -> Result<(), PrepError> {
+        let ShardLine { entry, sums, .. } = line;
+        let wrong = |path: PathBuf, message: String| {
+            let folder = self.work.path().display();
+            Err(PrepError::Source {
+                path,
+                message: format!("{message}: remove {folder} and begin again"),
+            })
+        };
+        let next = self.split.shards.len();
+        let expected = self.sizes.get(next).copied();
+        let name = shard_file_name(&self.metadata.split, next, self.sizes.len());
+        let Ok(sums) = sums.parse() else {
+            return wrong(
+                self.work.journal().to_owned(),
+                "its sums are damaged".to_owned(),
+            );
+        };
+        if (&name, expected) != (&entry.file, Some(entry.records)) {
+            let message = format!("it names {}, which is not the next shard", entry.file);
+            return wrong(self.work.journal().to_owned(), message);
+        }
+        let path = self.work.path().join(&entry.file);
+        let found = file::look(&path)?.map_or(0, |data| data.len());
+        if found != entry.bytes {
+            let message = format!("has {found} bytes, but was made with {}", entry.bytes);
+            return wrong(path, message);
+        }
+        self.total.merge(&sums);
+        self.split.records += entry.records;
+        self.split.shards.push(entry);
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<OpenShard, PrepError> {
         let (shard, shards) = (self.split.shards.len(), self.sizes.len());
         let name = shard_file_name(&self.metadata.split, shard, shards);
-        let (part, file) = self.output.begin(&name)?;
+        let part = file::part_of(&self.work.path().join(&name));
+        file::remove_left(&part)?;
+        let file = file::create(&part)?;
+        let mut open = OpenShard {
+            name,
+            part,
+            writer: None,
+            sums: ChannelSums::default(),
+        };
         let metadata = ShardMetadata {
             shard: shard as u64,
             shards: shards as u64,
             ..self.metadata.clone()
         };
-        let writer = ShardWriter::new(file, metadata).map_err(write_error(&part))?;
-        Ok(OpenShard {
-            name,
-            part,
-            writer,
-            sums: ChannelSums::default(),
-        })
+        open.writer = Some(ShardWriter::new(file, metadata).map_err(write_error(&open.part))?);
+        Ok(open)
     }
 
-    fn close(&mut self, open: OpenShard) -> Result<(), PrepError> {
-        let OpenShard {
-            name,
-            part,
-            writer,
-            sums,
-        } = open;
-        let (file, summary) = writer.finish(&sums).map_err(write_error(&part))?;
-        self.output.finish(&part, &file, &name)?;
-        self.split.records += summary.records;
-        self.split.shards.push(ShardEntry {
-            file: name,
+    fn close(&mut self, mut open: OpenShard) -> Result<(), PrepError> {
+        let writer = open.writer.take().expect("the shard is not finished");
+        let folder = self.work.path();
+        let finish = || {
+            let (file, summary) = writer.finish(&open.sums).map_err(write_error(&open.part))?;
+            file::finish(&open.part, &file, &folder.join(&open.name))?;
+            file::sync_folder(folder)?;
+            Ok(summary)
+        };
+        let summary = finish().inspect_err(|_| {
+            let _ = fs::remove_file(&open.part);
+        })?;
+        let entry = ShardEntry {
+            file: open.name.clone(),
             records: summary.records,
             bytes: summary.bytes,
             index_crc32c: format!("{:08x}", summary.index_crc32c),
             blake3: summary.blake3,
-        });
-        self.total.merge(&sums);
+        };
+        self.work.append(ShardLine {
+            split: self.metadata.split.clone(),
+            entry: entry.clone(),
+            sums: open.sums.to_string(),
+        })?;
+        self.split.records += entry.records;
+        self.split.shards.push(entry);
+        self.total.merge(&open.sums);
         Ok(())
     }
 }
 
-fn write_error(path: &Path) -> impl FnOnce(WriteError) -> PrepError {
+impl Drop for OpenShard {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+fn write_error(path: &Path) -> impl FnOnce(WriteError) -> PrepError + use<> {
     let path = path.to_owned();
     move |source| PrepError::Write { path, source }
 }
@@ -179,7 +363,7 @@ pub(crate) fn statistics(train: &ChannelSums) -> Option<SplitStatistics> {
 }
 
 /// Identifies what shards are made from: a dataset, and what is done to it.
-pub(crate) fn fingerprint(manifest: &shardmill_formats::Manifest, work: &str) -> String {
+pub(crate) fn fingerprint(manifest: &Manifest, work: &str) -> String {
     let mut hash = blake3::Hasher::new();
     for part in [&manifest.to_json(), work, env!("CARGO_PKG_VERSION")] {
         hash.update(&(part.len() as u64).to_le_bytes());

@@ -4,12 +4,13 @@
 //! files below a folder and goes through no link. It looks at each folder before it writes there;
 //! someone who swaps folders for links in that very moment is not kept out.
 
-use std::fs::{self, File, OpenOptions};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::PrepError;
-use crate::output::check_free;
+use crate::output::file;
 
 /// Longest file name made, in bytes, so that a number and an extension still fit into the 255 that
 /// most file systems take.
@@ -80,57 +81,64 @@ fn is_device(name: &str) -> bool {
     matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³')) && digits.next().is_none()
 }
 
-/// Files below an output folder. Dropped without [`keep`](Self::keep), it takes away what it made,
-/// and nothing else.
+/// Files below a folder of ours. Dropped, it takes away what it made since the last
+/// [`commit`](Self::commit), and nothing else.
 pub(crate) struct Tree {
     root: PathBuf,
-    /// What was made, in order.
-    files: Vec<PathBuf>,
+    /// Whether an interrupted run may have left files here.
+    left: bool,
+    /// What was made since the last commit.
+    files: BTreeSet<PathBuf>,
     folders: Vec<PathBuf>,
-    kept: bool,
 }
 
 impl Tree {
-    /// Checks that `root` is free, and makes it if it is not there.
-    pub(crate) fn create(root: &Path) -> Result<Self, PrepError> {
-        check_free(root)?;
-        let mut folders = Vec::new();
-        if !root.exists() {
-            fs::create_dir_all(root).map_err(PrepError::io(root))?;
-            folders.push(root.to_owned());
-        }
-        Ok(Self {
+    /// Makes `root`, or goes on in it, which must be a folder and no link.
+    pub(crate) fn begin(root: &Path) -> Result<Self, PrepError> {
+        let mut tree = Self {
             root: root.to_owned(),
-            files: Vec::new(),
-            folders,
-            kept: false,
-        })
+            left: false,
+            files: BTreeSet::new(),
+            folders: Vec::new(),
+        };
+        tree.make_folder(root)?;
+        tree.left = tree.folders.is_empty();
+        Ok(tree)
     }
 
-    /// Makes a file that was not there, below the root by `parts`, each of which is one safe name.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes a folder below the root by `parts`, each of which is one safe name, if it is not there.
+    pub(crate) fn folder(&mut self, parts: &[&str]) -> Result<PathBuf, PrepError> {
+        let mut folder = self.root.clone();
+        if !parts.iter().all(|part| is_safe(part)) {
+            folder.extend(parts);
+            return Err(PrepError::NotInside(folder));
+        }
+        for part in parts {
+            folder.push(part);
+            self.make_folder(&folder)?;
+        }
+        Ok(folder)
+    }
+
+    /// Makes a file below the root by `parts`, each of which is one safe name. It was not there, or is
+    /// what an interrupted run left.
     pub(crate) fn file(&mut self, parts: &[&str]) -> Result<(PathBuf, File), PrepError> {
-        let path: PathBuf = parts
-            .iter()
-            .fold(self.root.clone(), |path, part| path.join(part));
-        let Some((_, folders)) = parts
-            .split_last()
-            .filter(|_| parts.iter().all(|part| is_safe(part)))
-        else {
+        let Some((name, folders)) = parts.split_last().filter(|(name, _)| is_safe(name)) else {
+            let path = parts
+                .iter()
+                .fold(self.root.clone(), |path, part| path.join(part));
             return Err(PrepError::NotInside(path));
         };
-        let mut folder = self.root.clone();
-        for part in folders {
-            folder.push(part);
-            self.folder(&folder)?;
+        let path = self.folder(folders)?.join(name);
+        if self.left && !self.files.contains(&path) {
+            file::remove_left(&path)?;
         }
-        // `create_new` neither follows a link nor opens what is there.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(PrepError::io(&path))?;
-        self.files.push(path.clone());
+        let file = file::create(&path)?;
+        self.files.insert(path.clone());
         Ok((path, file))
     }
 
@@ -138,27 +146,26 @@ impl Tree {
     pub(crate) fn rename(&mut self, part: &Path, file: &File, name: &str) -> Result<(), PrepError> {
         let path = part.with_file_name(name);
         file.sync_all().map_err(PrepError::io(part))?;
+        if self.left && !self.files.contains(&path) {
+            file::remove_left(&path)?;
+        }
         if fs::symlink_metadata(&path).is_ok() {
             return Err(PrepError::Exists(path));
         }
         fs::rename(part, &path).map_err(PrepError::io(&path))?;
-        self.files.retain(|file| file != part);
-        self.files.push(path);
+        self.files.remove(part);
+        self.files.insert(path);
         Ok(())
     }
 
-    /// Number of files made.
-    pub(crate) fn files(&self) -> usize {
-        self.files.len()
-    }
-
-    /// Everything is there: nothing is taken away any more.
-    pub(crate) fn keep(mut self) {
-        self.kept = true;
+    /// What was made until now stays.
+    pub(crate) fn commit(&mut self) {
+        self.files.clear();
+        self.folders.clear();
     }
 
     /// Makes `folder`, or sees that it is a folder and no link.
-    fn folder(&mut self, folder: &Path) -> Result<(), PrepError> {
+    fn make_folder(&mut self, folder: &Path) -> Result<(), PrepError> {
         match fs::create_dir(folder) {
             Ok(()) => {
                 self.folders.push(folder.to_owned());
@@ -179,9 +186,6 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        if self.kept {
-            return;
-        }
         for file in &self.files {
             let _ = fs::remove_file(file);
         }

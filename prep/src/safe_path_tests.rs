@@ -49,7 +49,7 @@ fn hostile_names_become_harmless() {
 fn names_that_are_not_safe_make_no_file() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("out");
-    let mut tree = Tree::create(&root).unwrap();
+    let mut tree = Tree::begin(&root).unwrap();
     for parts in [
         &[][..],
         &[".."],
@@ -72,7 +72,7 @@ fn names_that_are_not_safe_make_no_file() {
 fn what_was_made_is_taken_away_unless_kept() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("out");
-    let mut tree = Tree::create(&root).unwrap();
+    let mut tree = Tree::begin(&root).unwrap();
     tree.file(&["a", "b", "c"]).unwrap();
     let (part, file) = tree.file(&["a", "d.part"]).unwrap();
     tree.rename(&part, &file, "d").unwrap();
@@ -85,10 +85,27 @@ fn what_was_made_is_taken_away_unless_kept() {
     drop(tree);
     assert!(foreign.exists());
     assert_eq!(fs::read_dir(root.join("a")).unwrap().count(), 1);
-    assert!(matches!(
-        Tree::create(&root),
-        Err(PrepError::OutputInUse(_))
-    ));
+}
+
+#[test]
+fn what_was_committed_stays_and_what_was_left_is_made_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("out");
+    let mut tree = Tree::begin(&root).unwrap();
+    tree.file(&["a", "whole"]).unwrap();
+    tree.commit();
+    drop(tree);
+    fs::write(root.join("a").join("half"), "half").unwrap();
+    let mut tree = Tree::begin(&root).unwrap();
+    tree.file(&["a", "half"]).unwrap();
+    assert!(
+        tree.file(&["a", "half"]).is_err(),
+        "a file of this run is never overwritten"
+    );
+    assert_eq!(fs::read(root.join("a").join("half")).unwrap(), b"");
+    drop(tree);
+    assert!(root.join("a").join("whole").exists());
+    assert!(!root.join("a").join("half").exists());
 }
 
 #[cfg(unix)]
@@ -98,7 +115,7 @@ fn nothing_is_written_through_a_link() {
     let (root, outside) = (scratch.path().join("out"), scratch.path().join("outside"));
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("target"), "as it was").unwrap();
-    let mut tree = Tree::create(&root).unwrap();
+    let mut tree = Tree::begin(&root).unwrap();
     std::os::unix::fs::symlink(&outside, root.join("train")).unwrap();
     std::os::unix::fs::symlink(outside.join("target"), root.join("x.jpg")).unwrap();
     std::os::unix::fs::symlink(outside.join("new"), root.join("y.jpg")).unwrap();

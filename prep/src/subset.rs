@@ -4,24 +4,31 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use shardmill_formats::{
-    ChannelSums, Class, Codec, MANIFEST_FILE, Manifest, Permutation, Philox, Rejects,
-    ShardMetadata, Source, Stream,
+    ChannelSums, Class, Codec, Manifest, Permutation, Philox, Rejects, ShardMetadata, Source,
+    Stream,
 };
 
 use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
 use crate::nearest::Nearest;
-use crate::output::{Output, check_free, check_space};
+use crate::output::space;
 use crate::progress::Progress;
-use crate::rewrite::{Reader, Record, SplitWriter, TRAIN, fingerprint, statistics};
+use crate::rewrite::{
+    Begun, Reader, Record, Rewritten, SplitWriter, TRAIN, begin, bytes_done, complete, fingerprint,
+    records_done, statistics,
+};
+
+/// Name of the journal of a subset under way.
+pub(crate) const JOURNAL: &str = "subset.journal";
 
 /// Settings of a subset; [`SubsetOptions::new`] gives the defaults.
 #[derive(Clone, Debug)]
 pub struct SubsetOptions {
     /// Folder of the dataset that is read.
     pub source: PathBuf,
-    /// Folder of the new dataset; must not exist, or be empty.
+    /// Folder of the new dataset; must not exist, be empty, or hold the same subset unfinished or
+    /// complete.
     pub out: PathBuf,
     /// Classes kept, by synset, name or one of the synonyms in a name (`tench, Tinca tinca`); every
     /// class of that name is kept. All if `None`.
@@ -35,6 +42,8 @@ pub struct SubsetOptions {
     pub seed: u64,
     /// Threads; 0 means one for each core.
     pub threads: usize,
+    /// Goes on though the disk seems to have too little room.
+    pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -50,6 +59,7 @@ impl SubsetOptions {
             per_class: None,
             seed: 0,
             threads: 0,
+            ignore_free_space: false,
             progress: false,
         }
     }
@@ -64,31 +74,53 @@ impl SubsetOptions {
 /// alone with the others, since they must be decoded for it. Shards without sums hold ten zeros.
 ///
 /// Memory is bounded by the index of one shard, four bytes a record and some records for each
-/// thread. The bytes of the new dataset do not depend on the number of threads. Returns the new
-/// manifest.
+/// thread. The bytes of the new dataset do not depend on the number of threads. A folder that an
+/// earlier run of the same subset left unfinished keeps its finished shards.
 ///
 /// # Errors
 /// A class that the dataset does not have, options that keep nothing, a dataset that cannot be read
-/// or differs from its checksums, an output folder that holds something, or too little space.
-/// Nothing is left behind then.
-pub fn subset(options: &SubsetOptions) -> Result<Manifest, PrepError> {
+/// or differs from its checksums, an output folder that holds something else, or too little space.
+/// Shards that were finished until then are kept, and nothing else.
+pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
     check_options(options)?;
-    check_free(&options.out)?;
     let (_, manifest) = read_manifest(&options.source)?;
     let labels = new_labels(&manifest, options.classes.as_deref())?;
     let choice = choose(options, &manifest, &labels)?;
-    check_space(&options.out, choice.bytes)?;
     let kept: Vec<_> = labels.keys().collect();
-    let work = format!(
+    let made = format!(
         "subset {kept:?} {:016x} {:?} {}",
         options.fraction.to_bits(),
         options.per_class,
         options.seed
     );
-    let fingerprint = fingerprint(&manifest, &work);
+    let fingerprint = fingerprint(&manifest, &made);
+    let sizes: Vec<(&str, Vec<u64>)> = choice
+        .splits
+        .iter()
+        .map(|(name, shards)| {
+            let split = &manifest.splits[*name];
+            let largest = split.shards.iter().map(|shard| shard.records).max();
+            let records = shards.iter().map(|kept| kept.len() as u64).sum();
+            (*name, even_sizes(records, largest))
+        })
+        .collect();
+    let mut work = match begin(&options.out, JOURNAL, &fingerprint, &sizes)? {
+        Begun::Complete(manifest) => {
+            return Ok(Rewritten {
+                manifest,
+                was_complete: true,
+            });
+        }
+        Begun::Work(work) => work,
+    };
+    if !options.ignore_free_space {
+        let left = choice.bytes.saturating_sub(bytes_done(&work));
+        let advice = "keep less (--fraction, --per-class)";
+        space::check(&options.out, left, || Ok(left), advice)?;
+    }
     let crew = Crew::new(options.threads);
-    let progress = Progress::new("subset", choice.records, options.progress);
-    let mut output = Output::create(&options.out)?;
+    let left = choice.records.saturating_sub(records_done(&work));
+    let progress = Progress::new("subset", left, options.progress);
     let mut part = Manifest {
         classes: labels
             .keys()
@@ -104,7 +136,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Manifest, PrepError> {
         prep_version: env!("CARGO_PKG_VERSION").to_owned(),
         ..manifest.clone()
     };
-    for (name, shards) in &choice.splits {
+    for ((name, shards), (_, sizes)) in choice.splits.iter().zip(sizes) {
         let split = &manifest.splits[*name];
         let metadata = ShardMetadata {
             codec: manifest.codec,
@@ -116,16 +148,17 @@ pub fn subset(options: &SubsetOptions) -> Result<Manifest, PrepError> {
             fingerprint: fingerprint.clone(),
             sums: ChannelSums::default(),
         };
-        let largest = split.shards.iter().map(|shard| shard.records).max();
-        let sizes = even_sizes(shards.iter().map(|kept| kept.len() as u64).sum(), largest);
-        let mut writer = SplitWriter::new(&mut output, metadata, split.labelled, sizes);
+        let mut writer = SplitWriter::new(&mut work, metadata, split.labelled, sizes)?;
+        let mut skip = writer.done() as usize;
         for (entry, kept) in split.shards.iter().zip(shards) {
-            if kept.is_empty() {
+            let left = kept.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(kept.len());
+            if left.is_empty() {
                 continue;
             }
             let shard = Shard::open(&options.source, &manifest, name, entry)?;
             crew.in_order(
-                kept,
+                left,
                 || Ok(Reader::new(&manifest)),
                 |reader, &i| {
                     let record = copy(reader, &shard, i as usize, &manifest, *name == TRAIN)?;
@@ -145,9 +178,11 @@ pub fn subset(options: &SubsetOptions) -> Result<Manifest, PrepError> {
         part.splits.insert((*name).to_owned(), split);
     }
     progress.finish();
-    output.write(MANIFEST_FILE, part.to_json().as_bytes())?;
-    output.keep()?;
-    Ok(part)
+    complete(work, None, &part)?;
+    Ok(Rewritten {
+        manifest: part,
+        was_complete: false,
+    })
 }
 
 fn check_options(options: &SubsetOptions) -> Result<(), PrepError> {
@@ -227,9 +262,6 @@ fn new_label(labels: &BTreeMap<usize, i64>, old: i64) -> i64 {
         .unwrap_or(old)
 }
 
-/// Bytes that a record takes in the index, about.
-const INDEX_BYTES: u64 = 100;
-
 /// Which records stay: for each split, for each of its shards, their numbers in the shard.
 struct Choice<'a> {
     splits: Vec<(&'a str, Vec<Vec<u32>>)>,
@@ -260,7 +292,7 @@ fn choose<'a>(
                 if kept {
                     let (places, bytes) = places.entry(label).or_default();
                     places.push((number, i as u32));
-                    *bytes += shard.record_bytes(i) as u64 + INDEX_BYTES;
+                    *bytes += shard.record_bytes(i) as u64 + space::INDEX_BYTES;
                 }
             }
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use shardmill_formats::Codec;
 use shardmill_prep::{ConvertOptions, convert};
 
-use super::{check_dataset, print, splits_json, splits_text};
+use super::{check_dataset, interrupt, print, splits_json, splits_text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -18,12 +18,16 @@ pub(crate) struct Args {
     /// JPEG quality, 1 to 100.
     #[arg(long, default_value_t = 90)]
     quality: u8,
-    /// Folder for the new shards; must not exist, or be empty.
+    /// Folder for the new shards; must not exist, be empty, or hold the same
+    /// conversion unfinished, which then goes on.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Threads; 0 means one for each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Go on though the disk seems to have too little room.
+    #[arg(long)]
+    ignore_free_space: bool,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -31,15 +35,18 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     check_dataset(&args.dir)?;
-    let manifest = convert(&ConvertOptions {
+    interrupt::listen(&args.out)?;
+    let made = convert(&ConvertOptions {
         quality: args.quality,
         threads: args.threads,
+        ignore_free_space: args.ignore_free_space,
         progress: true,
         ..ConvertOptions::new(&args.dir, &args.out, args.codec)
-    })?;
+    })
+    .map_err(interrupt::explain(&args.out))?;
     print(&if args.json {
-        splits_json(&manifest)
+        splits_json(&made)
     } else {
-        splits_text(&manifest, &args.out)
+        splits_text(&made, &args.out)
     })
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use shardmill_prep::{ExportFormat, ExportOptions, export};
 
-use super::{check_dataset, print};
+use super::{check_dataset, complete_already, interrupt, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -15,7 +15,8 @@ pub(crate) struct Args {
     /// webdataset: tar files; folder: SPLIT/SYNSET/NAME.jpg; parquet: as Hugging Face datasets has it.
     #[arg(long, value_name = "webdataset|folder|parquet")]
     to: ExportFormat,
-    /// Folder for the files; must not exist, or be empty.
+    /// Folder for the files; must not exist, be empty, or hold the same
+    /// export unfinished, which then goes on.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Splits, separated by commas; all without it.
@@ -31,6 +32,9 @@ pub(crate) struct Args {
     /// Threads; 0 means one for each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Go on though the disk seems to have too little room.
+    #[arg(long)]
+    ignore_free_space: bool,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -38,19 +42,25 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     check_dataset(&args.dir)?;
+    interrupt::listen(&args.out)?;
     let start = Instant::now();
     let summary = export(&ExportOptions {
         splits: args.splits.clone(),
         quality: args.quality,
         shard_records: args.shard_records,
         threads: args.threads,
+        ignore_free_space: args.ignore_free_space,
         progress: true,
         ..ExportOptions::new(&args.dir, &args.out, args.to)
-    })?;
+    })
+    .map_err(interrupt::explain(&args.out))?;
     if args.json {
         return print(&(serde_json::to_string(&summary)? + "\n"));
     }
-    let mut text = String::new();
+    let mut text = match summary.was_complete {
+        true => complete_already(&args.out),
+        false => String::new(),
+    };
     for (split, records) in &summary.records {
         text += &format!("{split}: {records} images\n");
     }

@@ -9,7 +9,7 @@ use shardmill_prep::{
     OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::print;
+use super::{complete_already, interrupt, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// with the official ILSVRC2012 tars; Kaggle's download; a .csv or .tsv list of paths and labels.
     src: PathBuf,
     /// Folder for the shards; must not exist, be empty, or hold the same ingest unfinished, which then
-    /// goes on.
+    /// goes on, or complete, which is said.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Form of SRC; recognised by looking at it unless given.
@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// Share of each class that becomes the split `val`, if SRC has no split of its own.
     #[arg(long, value_name = "F", default_value_t = 0.0)]
     val_fraction: f64,
+    /// Go on though the disk seems to have too little room.
+    #[arg(long)]
+    ignore_free_space: bool,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -94,19 +97,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         seed: args.seed,
         threads: args.threads,
         val_fraction: args.val_fraction,
+        ignore_free_space: args.ignore_free_space,
         progress: true,
         ..IngestOptions::new(&args.src, &args.out)
     };
-    let done = ingest_part(&options).map_err(|error| {
-        let resumable = args.part.journal_in(&args.out).is_file();
-        let error = anyhow::Error::from(error);
-        match resumable {
-            true => error.context(
-                "the ingest stopped; finished shards are kept, and the same command goes on from them",
-            ),
-            false => error,
-        }
-    })?;
+    interrupt::listen(&args.out)?;
+    let done = ingest_part(&options).map_err(interrupt::explain(&args.out))?;
     print(&match (&done, args.json) {
         (Ingested::Dataset(summary), true) => summary_json(summary),
         (Ingested::Dataset(summary), false) => summary_text(&args.out, summary),
@@ -127,7 +123,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn summary_text(out: &Path, summary: &IngestSummary) -> String {
     let manifest = &summary.manifest;
-    let mut text = String::new();
+    let mut text = match summary.was_complete {
+        true => complete_already(out),
+        false => String::new(),
+    };
     for (name, split) in &manifest.splits {
         let bytes: u64 = split.shards.iter().map(|shard| shard.bytes).sum();
         let (shards, megabytes) = (split.shards.len(), bytes as f64 / 1e6);
@@ -174,6 +173,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "codec": summary.manifest.codec,
         "rejects": summary.rejects_by_reason(),
         "passed_over": summary.passed_over,
+        "was_complete": summary.was_complete,
         "seconds": summary.seconds,
         "images_per_second": summary.images_per_second(),
     });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use shardmill_prep::merge;
 
-use super::print;
+use super::{complete_already, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -17,7 +17,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let manifest = merge(&args.dir)?;
+    let merged = merge(&args.dir)?;
+    let manifest = &merged.manifest;
     let splits = manifest.splits.iter();
     if args.json {
         let records = splits.map(|(name, split)| (name.clone(), split.records.into()));
@@ -25,8 +26,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let rejects = manifest.rejects.count;
         return print(&format!(
             "{}\n",
-            serde_json::json!({"records": records, "rejects": rejects})
+            serde_json::json!({
+                "records": records,
+                "rejects": rejects,
+                "was_complete": merged.was_complete,
+            })
         ));
+    }
+    if merged.was_complete {
+        print(&complete_already(&args.dir))?;
     }
     let lines = splits.map(|(name, split)| {
         format!(

@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod ingest;
 pub(crate) mod inspect;
+mod interrupt;
 pub(crate) mod merge;
 pub(crate) mod plan;
 pub(crate) mod subset;
@@ -15,10 +16,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use shardmill_formats::{Manifest, Split};
+use shardmill_prep::{Rewritten, unfinished};
 
 fn check_dataset(dir: &Path) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
         return Ok(());
+    }
+    if let Some(work) = unfinished(dir) {
+        bail!(
+            "{} holds a dataset that is not finished: the `prep {work}` that makes it goes on from there",
+            dir.display()
+        );
     }
     bail!(
         "{} holds no manifest.json: give the folder that `prep ingest SRC --out DIR` made",
@@ -34,9 +42,18 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Said where the folder holds what would be made.
+fn complete_already(out: &Path) -> String {
+    format!("{} is complete already: nothing was done\n", out.display())
+}
+
 /// What a new dataset consists of, for a person.
-fn splits_text(manifest: &Manifest, out: &Path) -> String {
-    let mut text = String::new();
+fn splits_text(made: &Rewritten, out: &Path) -> String {
+    let manifest = &made.manifest;
+    let mut text = match made.was_complete {
+        true => complete_already(out),
+        false => String::new(),
+    };
     for (name, split) in &manifest.splits {
         text += &format!(
             "{name}: {} records in {} shards, {:.1} MB\n",
@@ -50,7 +67,8 @@ fn splits_text(manifest: &Manifest, out: &Path) -> String {
 }
 
 /// What a new dataset consists of, as one JSON object.
-fn splits_json(manifest: &Manifest) -> String {
+fn splits_json(made: &Rewritten) -> String {
+    let manifest: &Manifest = &made.manifest;
     let splits = manifest.splits.iter();
     let records: serde_json::Map<_, _> = splits
         .clone()
@@ -60,6 +78,7 @@ fn splits_json(manifest: &Manifest) -> String {
         "records": records,
         "classes": manifest.classes.len(),
         "codec": manifest.codec,
+        "was_complete": made.was_complete,
         "bytes": splits.map(|(_, split)| bytes(split)).sum::<u64>(),
     });
     format!("{object}\n")

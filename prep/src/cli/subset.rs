@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use shardmill_prep::{SubsetOptions, subset};
 
-use super::{check_dataset, print, splits_json, splits_text};
+use super::{check_dataset, interrupt, print, splits_json, splits_text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
-    /// Folder for the new shards; must not exist, or be empty.
+    /// Folder for the new shards; must not exist, be empty, or hold the same
+    /// subset unfinished, which then goes on.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Classes to keep, by synset, name or synonym: a file with one a line, or a list separated by
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// Threads; 0 means one for each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Go on though the disk seems to have too little room.
+    #[arg(long)]
+    ignore_free_space: bool,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -37,19 +41,22 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     check_dataset(&args.dir)?;
-    let manifest = subset(&SubsetOptions {
+    interrupt::listen(&args.out)?;
+    let made = subset(&SubsetOptions {
         classes: args.classes.as_deref().map(classes).transpose()?,
         fraction: args.fraction,
         per_class: args.per_class,
         seed: args.seed,
         threads: args.threads,
+        ignore_free_space: args.ignore_free_space,
         progress: true,
         ..SubsetOptions::new(&args.dir, &args.out)
-    })?;
+    })
+    .map_err(interrupt::explain(&args.out))?;
     print(&if args.json {
-        splits_json(&manifest)
+        splits_json(&made)
     } else {
-        splits_text(&manifest, &args.out)
+        splits_text(&made, &args.out)
     })
 }
 

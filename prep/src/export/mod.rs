@@ -1,27 +1,33 @@
 //! Datasets in the forms that other tools read.
 
+pub(crate) mod about;
 mod folder;
+mod image;
 mod parquet;
+pub(crate) mod staging;
 mod webdataset;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::Serialize;
-use shardmill_formats::{Codec, EncodeOptions, Encoder, Manifest, RecordShape};
+use serde::{Deserialize, Serialize};
+use shardmill_formats::{Codec, Manifest};
 
 use crate::crew::Crew;
-use crate::dataset::{Shard, read_manifest};
+use crate::dataset::{Shard, read_manifest, sample};
 use crate::error::PrepError;
-use crate::extract::{png, split_names};
-use crate::output::{bytes_per_record, check_free, check_space};
+use crate::extract::split_names;
+use crate::output::space;
 use crate::progress::Progress;
-use crate::rewrite::Reader;
+use crate::rewrite::fingerprint;
 use crate::safe_path::{Tree, component};
+use about::{About, SplitAbout, VERSION};
+use image::{Worker, target};
+use staging::{Begun, ExportHead, Line, Staging};
 
 /// A form that other tools read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// Tar files of `NUMBER.jpg`, `NUMBER.cls` and `NUMBER.json`, as `webdataset` reads them.
@@ -60,7 +66,7 @@ impl FromStr for ExportFormat {
 pub struct ExportOptions {
     /// Folder of the dataset.
     pub source: PathBuf,
-    /// Folder for the files; must not exist, or be empty.
+    /// Folder for the files; must not exist, be empty, or hold the same export unfinished or complete.
     pub out: PathBuf,
     /// The form.
     pub format: ExportFormat,
@@ -73,6 +79,8 @@ pub struct ExportOptions {
     pub shard_records: usize,
     /// Threads; 0 means one for each core.
     pub threads: usize,
+    /// Goes on though the disk seems to have too little room.
+    pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -88,6 +96,7 @@ impl ExportOptions {
             quality: None,
             shard_records: 10_000,
             threads: 0,
+            ignore_free_space: false,
             progress: false,
         }
     }
@@ -100,10 +109,12 @@ pub struct ExportSummary {
     pub format: ExportFormat,
     /// Images of each split.
     pub records: BTreeMap<String, u64>,
-    /// Files written.
+    /// Files of images, or with images in them.
     pub files: u64,
     /// Bytes of the images in them.
     pub image_bytes: u64,
+    /// Whether the export was complete before, so that nothing was done.
+    pub was_complete: bool,
 }
 
 /// An image on its way out.
@@ -117,11 +128,20 @@ struct Sample {
 }
 
 /// What every sink needs to know of the dataset.
+#[derive(Clone, Copy)]
 struct Context<'a> {
     manifest: &'a Manifest,
     /// `jpg` or `png`.
     extension: &'static str,
     shard_records: u64,
+}
+
+/// What is finished and lasting: files, and the images in them.
+#[derive(Default)]
+struct Unit {
+    records: u64,
+    files: u64,
+    image_bytes: u64,
 }
 
 /// Where the images go.
@@ -132,59 +152,78 @@ enum Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn begin(&mut self, split: &str, records: u64) {
-        let name = component(split);
+    /// Begins a split, of which the first units are finished.
+    fn begin(
+        &mut self,
+        tree: &mut Tree,
+        split: &str,
+        records: u64,
+        units: u64,
+    ) -> Result<(), PrepError> {
         match self {
-            Self::WebDataset(sink) => sink.begin(name),
-            Self::Folder(sink) => sink.begin(name),
-            Self::Parquet(sink) => sink.begin(name, records),
+            Self::WebDataset(sink) => sink.begin(split, units),
+            Self::Folder(sink) => sink.begin(tree, split)?,
+            Self::Parquet(sink) => sink.begin(split, records, units),
+        }
+        Ok(())
+    }
+
+    /// Whether the sink has to know of finished records too.
+    fn counts_all(&self) -> bool {
+        matches!(self, Self::Folder(_))
+    }
+
+    /// Passes a record that is finished.
+    fn pass(&mut self, key: &str, label: i64, index: u64) -> Result<(), PrepError> {
+        match self {
+            Self::Folder(sink) => sink.pass(key, label, index),
+            Self::WebDataset(_) | Self::Parquet(_) => Ok(()),
         }
     }
 
-    fn add(&mut self, sample: Sample) -> Result<(), PrepError> {
+    fn add(&mut self, tree: &mut Tree, sample: Sample) -> Result<Option<Unit>, PrepError> {
         match self {
-            Self::WebDataset(sink) => sink.add(&sample),
-            Self::Folder(sink) => sink.add(&sample),
-            Self::Parquet(sink) => sink.add(sample),
+            Self::WebDataset(sink) => sink.add(tree, &sample),
+            Self::Folder(sink) => sink.add(tree, &sample).map(|()| None),
+            Self::Parquet(sink) => sink.add(tree, sample),
         }
     }
 
-    /// Ends the split.
-    fn end(&mut self) -> Result<(), PrepError> {
+    /// A shard of the dataset has ended.
+    fn end_shard(&mut self, tree: &Tree) -> Result<Option<Unit>, PrepError> {
         match self {
-            Self::WebDataset(sink) => sink.end(),
-            Self::Folder(_) => Ok(()),
-            Self::Parquet(sink) => sink.end(),
+            Self::Folder(sink) => sink.end_shard(tree),
+            Self::WebDataset(_) | Self::Parquet(_) => Ok(None),
         }
     }
 
-    fn into_tree(self) -> Tree {
+    /// The split has ended.
+    fn end(&mut self, tree: &mut Tree) -> Result<Option<Unit>, PrepError> {
         match self {
-            Self::WebDataset(sink) => sink.tree,
-            Self::Folder(sink) => sink.tree,
-            Self::Parquet(sink) => sink.tree,
+            Self::WebDataset(sink) => sink.end(tree),
+            Self::Folder(_) => Ok(None),
+            Self::Parquet(sink) => sink.end(tree),
         }
     }
 }
 
-/// Writes the images of a dataset as files that other tools read, in the order of the dataset.
+/// Writes the images of a dataset as files that other tools read, in the order of the dataset, with what
+/// [`ingest`](crate::ingest) needs to make the same classes, labels and keys of them again.
 ///
 /// Names come from the dataset and are made safe first: nothing is written outside `out` or
 /// through a link. The bytes do not depend on the number of threads. Memory is bounded by the
-/// index of one shard and some records for each thread.
+/// index of one shard, some records for each thread, and 32 bytes for each image of an export of folders.
+/// Until everything is there, all of it is in a hidden folder, and a folder that an earlier run of the
+/// same export left unfinished keeps what is finished.
 ///
 /// # Errors
 /// A dataset that cannot be read or differs from its checksums, a split that it does not have, an
-/// output folder that holds something, or too little space. Nothing is left behind then.
+/// output folder that holds something else, or too little space. What was finished until then is
+/// kept, and nothing else.
 pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     let (_, manifest) = read_manifest(&options.source)?;
     let target = target(options, manifest.codec)?;
     let splits = split_names(&manifest, &options.splits)?;
-    check_free(&options.out)?;
-    let records = splits.iter().map(|name| manifest.splits[*name].records);
-    let records = records.fold(0, u64::saturating_add);
-    let each = bytes_per_record(target, manifest.shape());
-    check_space(&options.out, each.saturating_mul(records))?;
     let context = Context {
         manifest: &manifest,
         extension: if target == Codec::Jpeg { "jpg" } else { "png" },
@@ -193,130 +232,195 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     let make = || Worker::new(options, &manifest);
     // Bad options are found before anything is made.
     drop(make()?);
-    let crew = Crew::new(options.threads);
-    let progress = Progress::new("export", records, options.progress);
-    let tree = Tree::create(&options.out)?;
-    let mut sink = match options.format {
-        ExportFormat::WebDataset => Sink::WebDataset(webdataset::Sink::new(tree, &context)),
-        ExportFormat::Folder => Sink::Folder(folder::Sink::new(tree, &context)),
-        ExportFormat::Parquet => Sink::Parquet(Box::new(parquet::Sink::new(tree, &context))),
+    let made = format!(
+        "export {:?} {splits:?} {:?} {} {VERSION}",
+        options.format, options.quality, options.shard_records
+    );
+    let head = ExportHead {
+        fingerprint: fingerprint(&manifest, &made),
     };
-    let mut summary = ExportSummary {
+    let names = entry_names(options.format, &context, &splits);
+    let mut staging = match Staging::begin(&options.out, head.clone(), &names)? {
+        Begun::Complete(about) => return Ok(summary(&about, true)),
+        Begun::Staging(staging) => *staging,
+    };
+    let records = splits.iter().map(|name| manifest.splits[*name].records);
+    let records = records.fold(0, u64::saturating_add);
+    let left = records.saturating_sub(staging.done(None).records);
+    if !staging.is_whole() {
+        check_space(options, &manifest, target, left)?;
+    }
+    let progress = Progress::new("export", left, options.progress);
+    let folders = match staging.is_whole() {
+        true => folder::class_folders(&manifest),
+        false => write(options, &context, &splits, &mut staging, &progress)?,
+    };
+    progress.finish();
+    let totals = staging.done(None);
+    let about = About {
+        version: VERSION,
         format: options.format,
-        records: BTreeMap::new(),
-        files: 0,
-        image_bytes: 0,
+        fingerprint: head.fingerprint,
+        splits: splits
+            .iter()
+            .map(|&name| {
+                let split = SplitAbout {
+                    records: staging.done(Some(name)).records,
+                    labelled: manifest.splits[name].labelled,
+                };
+                (name.to_owned(), split)
+            })
+            .collect(),
+        files: totals.files,
+        image_bytes: totals.image_bytes,
+        classes: manifest.classes.clone(),
+        folders: match options.format {
+            ExportFormat::Folder => folders,
+            ExportFormat::WebDataset | ExportFormat::Parquet => Vec::new(),
+        },
     };
-    for name in splits {
+    staging.publish(&about)?;
+    Ok(summary(&about, false))
+}
+
+/// Makes what is not finished yet. Returns the folder of each class.
+fn write(
+    options: &ExportOptions,
+    context: &Context<'_>,
+    splits: &[&str],
+    staging: &mut Staging,
+    progress: &Progress,
+) -> Result<Vec<String>, PrepError> {
+    let manifest = context.manifest;
+    let folders = folder::class_folders(manifest);
+    let mut sink = match options.format {
+        ExportFormat::WebDataset => Sink::WebDataset(webdataset::Sink::new(*context)),
+        ExportFormat::Folder => Sink::Folder(folder::Sink::new(
+            *context,
+            &mut staging.tree,
+            folders.clone(),
+        )?),
+        ExportFormat::Parquet => Sink::Parquet(Box::new(parquet::Sink::new(*context))),
+    };
+    let make = || Worker::new(options, manifest);
+    let crew = Crew::new(options.threads);
+    for &name in splits {
         let split = &manifest.splits[name];
-        sink.begin(name, split.records);
-        let mut first: u64 = 0;
+        let done = staging.done(Some(name));
+        sink.begin(&mut staging.tree, name, split.records, done.lines)?;
+        let note = |staging: &mut Staging, unit: Option<Unit>| match unit {
+            Some(unit) => staging.append(Line::Done {
+                split: name.to_owned(),
+                records: unit.records,
+                files: unit.files,
+                image_bytes: unit.image_bytes,
+            }),
+            None => Ok(()),
+        };
+        let (mut first, mut skip) = (0_u64, done.records);
         for entry in &split.shards {
-            let shard = Shard::open(&options.source, &manifest, name, entry)?;
-            let records: Vec<usize> = (0..shard.len()).collect();
+            let finished = skip.min(entry.records);
+            skip -= finished;
+            let start = first;
+            first = first.saturating_add(entry.records);
+            if finished == entry.records && !sink.counts_all() {
+                continue;
+            }
+            let shard = Shard::open(&options.source, manifest, name, entry)?;
+            for i in 0..finished as usize {
+                sink.pass(shard.key(i), shard.label(i), start.saturating_add(i as u64))?;
+            }
+            if finished == entry.records {
+                continue;
+            }
+            let records: Vec<usize> = (finished as usize..shard.len()).collect();
             let work = |worker: &mut Worker, &i: &usize| {
                 let image = worker.image(&shard, i)?;
                 progress.add(1);
                 Ok(Sample {
-                    index: first.saturating_add(i as u64),
+                    index: start.saturating_add(i as u64),
                     key: shard.key(i).to_owned(),
                     label: shard.label(i),
                     image,
                 })
             };
             crew.in_order(&records, make, work, |sample| {
-                summary.image_bytes += sample.image.len() as u64;
-                sink.add(sample)
+                let unit = sink.add(&mut staging.tree, sample)?;
+                note(staging, unit)
             })?;
-            first = first.saturating_add(entry.records);
+            let unit = sink.end_shard(&staging.tree)?;
+            note(staging, unit)?;
         }
-        sink.end()?;
-        summary.records.insert(name.to_owned(), first);
+        let unit = sink.end(&mut staging.tree)?;
+        note(staging, unit)?;
     }
-    progress.finish();
-    let tree = sink.into_tree();
-    summary.files = tree.files() as u64;
-    tree.keep();
-    Ok(summary)
+    if let Sink::Folder(sink) = sink {
+        sink.finish(&mut staging.tree)?;
+    }
+    Ok(folders)
 }
 
-/// The encoding of the images: [`Codec::Jpeg`], or another for PNG.
-fn target(options: &ExportOptions, codec: Codec) -> Result<Codec, PrepError> {
-    if options.shard_records == 0 {
-        return Err(PrepError::Option {
-            option: "shard-records",
-            found: "0".to_owned(),
-            expected: "give at least one record a file".to_owned(),
-        });
-    }
-    match (options.quality, codec) {
-        (Some(quality), Codec::Jpeg) => Err(PrepError::Option {
-            option: "quality",
-            found: quality.to_string(),
-            expected:
-                "the records are JPEG already and are exported as stored: leave it out, or run \
-                       `prep convert --codec jpeg --quality` first"
-                    .to_owned(),
-        }),
-        (Some(_), _) => Ok(Codec::Jpeg),
-        (None, codec) => Ok(codec),
+fn summary(about: &About, was_complete: bool) -> ExportSummary {
+    let records = about.splits.iter();
+    ExportSummary {
+        format: about.format,
+        records: records
+            .map(|(name, split)| (name.clone(), split.records))
+            .collect(),
+        files: about.files,
+        image_bytes: about.image_bytes,
+        was_complete,
     }
 }
 
-/// Makes the image files, one after another.
-struct Worker {
-    reader: Reader,
-    encoder: Option<Encoder>,
-    codec: Codec,
-    shape: RecordShape,
-}
-
-impl Worker {
-    fn new(options: &ExportOptions, manifest: &Manifest) -> Result<Self, PrepError> {
-        let encoder = |jpeg_quality| {
-            let encode = EncodeOptions {
-                jpeg_quality,
-                ..EncodeOptions::default()
-            };
-            Encoder::new(Codec::Jpeg, manifest.shape(), encode).map_err(|source| PrepError::Codec {
-                place: "--quality".to_owned(),
-                source,
-            })
-        };
-        Ok(Self {
-            reader: Reader::new(manifest),
-            encoder: options.quality.map(encoder).transpose()?,
-            codec: manifest.codec,
-            shape: manifest.shape(),
-        })
-    }
-
-    fn image(&mut self, shard: &Shard, i: usize) -> Result<Vec<u8>, PrepError> {
-        if self.codec == Codec::Jpeg {
-            self.reader.read(shard, i)?;
-            return Ok(self.reader.stored.clone());
+/// Names of the entries that an export has at its root, but for its own two files.
+fn entry_names(format: ExportFormat, context: &Context<'_>, splits: &[&str]) -> BTreeSet<String> {
+    match format {
+        ExportFormat::Parquet => BTreeSet::from([parquet::FOLDER.to_owned()]),
+        ExportFormat::Folder => splits.iter().map(|split| component(split)).collect(),
+        ExportFormat::WebDataset => {
+            let names = splits.iter().flat_map(|split| {
+                let records = context.manifest.splits[*split].records;
+                let tars = records.div_ceil(context.shard_records);
+                (0..tars).map(|number| webdataset::tar_name(&component(split), number))
+            });
+            names.collect()
         }
-        self.reader.decode(shard, i)?;
-        let Some(encoder) = &mut self.encoder else {
-            return png(&self.reader.rgb, self.shape, || shard.place(i));
-        };
-        let mut image = Vec::new();
-        encoder
-            .encode(&self.reader.rgb, &mut image)
-            .map_err(|source| PrepError::Codec {
-                place: shard.place(i),
-                source,
-            })?;
-        Ok(image)
     }
 }
 
-/// The last component of a key without the extension of an image, as a safe name.
-fn stem(key: &str) -> String {
-    let name = key.rsplit('/').next().unwrap_or(key);
-    let known = ["jpg", "jpeg", "png", "gif", "bmp", "webp"];
-    let stem = name.rsplit_once('.').filter(|(stem, extension)| {
-        !stem.is_empty() && known.contains(&extension.to_ascii_lowercase().as_str())
-    });
-    component(stem.map_or(name, |(stem, _)| stem))
+/// Bytes that an image takes besides its own, in its file's last block, headers and blocks of a tar, or
+/// columns.
+const AROUND: u64 = 4096;
+
+fn check_space(
+    options: &ExportOptions,
+    manifest: &Manifest,
+    target: Codec,
+    left: u64,
+) -> Result<(), PrepError> {
+    if options.ignore_free_space {
+        return Ok(());
+    }
+    // PNG makes no image much larger, and neither does zstd, after which its bound is taken.
+    let bound = match target {
+        Codec::Jpeg => target,
+        Codec::Raw | Codec::Zstd => Codec::Zstd,
+    };
+    let around = left.saturating_mul(AROUND);
+    let most = left.saturating_mul(space::most_bytes(bound, manifest.shape()));
+    let likely = || {
+        let mut worker = Worker::new(options, manifest)?;
+        let sizes = sample(&options.source, manifest, |shard, i| match manifest.codec {
+            Codec::Jpeg => Ok(shard.record_bytes(i) as u64),
+            Codec::Raw | Codec::Zstd => Ok(worker.image(shard, i)?.len() as u64),
+        })?;
+        Ok(space::scaled(&sizes, left).saturating_add(around))
+    };
+    let advice = match (target, options.quality) {
+        (Codec::Jpeg, Some(_)) => "export less (a lower --quality, or --splits)",
+        (Codec::Jpeg, None) => "export less (--splits)",
+        (Codec::Raw | Codec::Zstd, _) => "export less (--quality for JPEG, or --splits)",
+    };
+    space::check(&options.out, most.saturating_add(around), likely, advice)
 }

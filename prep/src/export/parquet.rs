@@ -1,5 +1,6 @@
 //! Parquet files as Hugging Face `datasets` writes them: `image` is a struct of `bytes` and `path`,
-//! `label` an integer, and the names of the classes stand in the file's metadata.
+//! `label` an integer, `key` a text, and the names of the classes stand in the file's metadata, once as
+//! `datasets` has them and once as a dataset of ours has.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,24 +12,26 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use shardmill_formats::{Class, Manifest};
 
-use super::{Context, Sample, stem};
+use super::about::{ClassTable, TABLE_KEY, below_split, image_name};
+use super::{Context, Sample, Unit};
 use crate::error::PrepError;
-use crate::safe_path::Tree;
+use crate::output::{PART, file};
+use crate::safe_path::{Tree, component};
 
+/// Folder of the files, where `datasets` looks for them.
+pub(super) const FOLDER: &str = "data";
 /// Rows of a row group, what `datasets` uses for images: small enough to read one for one image.
 const GROUP_ROWS: usize = 100;
 /// Bytes of images after which a row group ends early.
 const GROUP_BYTES: usize = 64 << 20;
 
 pub(super) struct Sink<'a> {
-    pub(super) tree: Tree,
-    manifest: &'a Manifest,
-    extension: &'static str,
-    shard_records: u64,
+    context: Context<'a>,
+    /// As the dataset calls it.
     split: String,
     /// Files of the split: begun, and in all.
     begun: u64,
@@ -42,7 +45,7 @@ struct OpenFile {
     part: PathBuf,
     file: File,
     writer: SerializedFileWriter<File>,
-    rows: u64,
+    unit: Unit,
 }
 
 /// The columns of a row group.
@@ -51,16 +54,14 @@ struct Rows {
     bytes: Vec<ByteArray>,
     paths: Vec<ByteArray>,
     labels: Vec<i64>,
+    keys: Vec<ByteArray>,
     size: usize,
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(tree: Tree, context: &Context<'a>) -> Self {
+    pub(super) fn new(context: Context<'a>) -> Self {
         Self {
-            tree,
-            manifest: context.manifest,
-            extension: context.extension,
-            shard_records: context.shard_records,
+            context,
             split: String::new(),
             begun: 0,
             files: 0,
@@ -69,38 +70,46 @@ impl<'a> Sink<'a> {
         }
     }
 
-    pub(super) fn begin(&mut self, split: String, records: u64) {
-        self.split = split;
-        self.begun = 0;
-        self.files = records.div_ceil(self.shard_records);
+    pub(super) fn begin(&mut self, split: &str, records: u64, finished: u64) {
+        split.clone_into(&mut self.split);
+        self.begun = finished;
+        self.files = records.div_ceil(self.context.shard_records);
     }
 
-    pub(super) fn add(&mut self, sample: Sample) -> Result<(), PrepError> {
+    pub(super) fn add(
+        &mut self,
+        tree: &mut Tree,
+        sample: Sample,
+    ) -> Result<Option<Unit>, PrepError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.create()?,
+            None => self.create(tree)?,
         };
-        let path = format!("{}.{}", stem(&sample.key), self.extension);
+        let (mut path, name) = below_split(&sample.key, &self.split);
+        let (stem, end) = image_name(name, self.context.extension);
+        path.push(stem + &end);
         let rows = &mut self.rows;
         rows.size += sample.image.len();
+        open.unit.image_bytes += sample.image.len() as u64;
         rows.bytes.push(sample.image.into());
-        rows.paths.push(path.as_str().into());
+        rows.paths.push(path.join("/").as_str().into());
         rows.labels.push(sample.label);
-        open.rows += 1;
-        let full = open.rows >= self.shard_records;
+        rows.keys.push(sample.key.as_str().into());
+        open.unit.records += 1;
+        let full = open.unit.records >= self.context.shard_records;
         if !full && (rows.labels.len() >= GROUP_ROWS || rows.size >= GROUP_BYTES) {
             std::mem::take(rows)
                 .write(&mut open.writer)
                 .map_err(refused(&open.part))?;
         }
         self.open = Some(open);
-        if full { self.end() } else { Ok(()) }
+        if full { self.end(tree) } else { Ok(None) }
     }
 
     /// Finishes the open file.
-    pub(super) fn end(&mut self) -> Result<(), PrepError> {
+    pub(super) fn end(&mut self, tree: &mut Tree) -> Result<Option<Unit>, PrepError> {
         let Some(mut open) = self.open.take() else {
-            return Ok(());
+            return Ok(None);
         };
         let rows = std::mem::take(&mut self.rows);
         let written = if rows.labels.is_empty() {
@@ -111,20 +120,29 @@ impl<'a> Sink<'a> {
         written
             .and_then(|()| open.writer.close())
             .map_err(refused(&open.part))?;
-        self.tree.rename(&open.part, &open.file, &open.name)
+        tree.rename(&open.part, &open.file, &open.name)?;
+        file::sync_folder(&tree.root().join(FOLDER))?;
+        Ok(Some(Unit {
+            files: 1,
+            ..open.unit
+        }))
     }
 
-    fn create(&mut self) -> Result<OpenFile, PrepError> {
+    fn create(&mut self, tree: &mut Tree) -> Result<OpenFile, PrepError> {
         let name = format!(
             "{}-{:05}-of-{:05}.parquet",
-            self.split, self.begun, self.files
+            component(&self.split),
+            self.begun,
+            self.files
         );
-        let (part, file) = self.tree.file(&["data", &format!("{name}.part")])?;
+        let (part, file) = tree.file(&[FOLDER, &format!("{name}.{PART}")])?;
         self.begun += 1;
         let handle = file.try_clone().map_err(PrepError::io(&part))?;
+        let table = ClassTable::json(self.context.manifest, &self.split);
         let writer = schema()
             .and_then(|schema| {
-                SerializedFileWriter::new(file, schema, Arc::new(properties(self.manifest)))
+                let properties = properties(self.context.manifest, table);
+                SerializedFileWriter::new(file, schema, Arc::new(properties))
             })
             .map_err(refused(&part))?;
         Ok(OpenFile {
@@ -132,7 +150,7 @@ impl<'a> Sink<'a> {
             part,
             file: handle,
             writer,
-            rows: 0,
+            unit: Unit::default(),
         })
     }
 }
@@ -140,15 +158,9 @@ impl<'a> Sink<'a> {
 impl Rows {
     /// Writes the columns in the order of the schema. The levels say that nothing is null.
     fn write(self, writer: &mut SerializedFileWriter<File>) -> Result<(), ParquetError> {
-        let levels = vec![2; self.labels.len()];
         let mut group = writer.next_row_group()?;
-        for column in [&self.bytes, &self.paths] {
-            if let Some(mut writer) = group.next_column()? {
-                writer
-                    .typed::<ByteArrayType>()
-                    .write_batch(column, Some(&levels), None)?;
-                writer.close()?;
-            }
+        for (column, level) in [(&self.bytes, 2), (&self.paths, 2)] {
+            write_texts(&mut group, column, level)?;
         }
         if let Some(mut writer) = group.next_column()? {
             let levels = vec![1; self.labels.len()];
@@ -157,12 +169,29 @@ impl Rows {
                 .write_batch(&self.labels, Some(&levels), None)?;
             writer.close()?;
         }
+        write_texts(&mut group, &self.keys, 1)?;
         group.close()?;
         Ok(())
     }
 }
 
-/// `image` {`bytes`, `path`}, `label`; all may be null, as in files of `datasets`.
+/// Writes the next column of a row group. The `level` says that nothing is null.
+fn write_texts(
+    group: &mut SerializedRowGroupWriter<'_, File>,
+    values: &[ByteArray],
+    level: i16,
+) -> Result<(), ParquetError> {
+    if let Some(mut writer) = group.next_column()? {
+        let levels = vec![level; values.len()];
+        writer
+            .typed::<ByteArrayType>()
+            .write_batch(values, Some(&levels), None)?;
+        writer.close()?;
+    }
+    Ok(())
+}
+
+/// `image` {`bytes`, `path`}, `label`, `key`; all may be null, as in files of `datasets`.
 fn schema() -> Result<TypePtr, ParquetError> {
     let leaf =
         |name, kind| Type::primitive_type_builder(name, kind).with_repetition(Repetition::OPTIONAL);
@@ -175,27 +204,31 @@ fn schema() -> Result<TypePtr, ParquetError> {
         .with_fields(vec![Arc::new(bytes), Arc::new(path)])
         .build()?;
     let label = leaf("label", PhysicalType::INT64).build()?;
+    let key = leaf("key", PhysicalType::BYTE_ARRAY)
+        .with_logical_type(Some(LogicalType::String))
+        .build()?;
     let root = Type::group_type_builder("schema")
-        .with_fields(vec![Arc::new(image), Arc::new(label)])
+        .with_fields(vec![Arc::new(image), Arc::new(label), Arc::new(key)])
         .build()?;
     Ok(Arc::new(root))
 }
 
 /// Plain pages: images are compressed already, and their bytes are no use as minimum and maximum.
-fn properties(manifest: &Manifest) -> WriterProperties {
+fn properties(manifest: &Manifest, table: String) -> WriterProperties {
     let features = serde_json::json!({
         "info": {
             "features": {
                 "image": { "_type": "Image" },
                 "label": { "names": class_names(&manifest.classes), "_type": "ClassLabel" },
+                "key": { "dtype": "string", "_type": "Value" },
             }
         }
     });
     WriterProperties::builder()
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            "huggingface".to_owned(),
-            features.to_string(),
-        )]))
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new("huggingface".to_owned(), features.to_string()),
+            KeyValue::new(TABLE_KEY.to_owned(), table),
+        ]))
         .set_compression(Compression::UNCOMPRESSED)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)

@@ -2,26 +2,25 @@
 //!
 //! WebDataset takes what precedes the first dot of a name for the key of a sample. Keys of records
 //! hold dots and slashes, so a sample is called by its number in the split, and its own key stands
-//! in its JSON.
+//! in its JSON. The first member of each tar holds the classes, under a name that readers pass over.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
 
-use shardmill_formats::Manifest;
-
-use super::{Context, Sample};
+use super::about::{ClassTable, TABLE_NAME};
+use super::{Context, Sample, Unit};
 use crate::error::PrepError;
-use crate::safe_path::Tree;
+use crate::output::{PART, file};
+use crate::safe_path::{Tree, component};
 
 pub(super) struct Sink<'a> {
-    pub(super) tree: Tree,
-    manifest: &'a Manifest,
-    extension: &'static str,
-    shard_records: u64,
+    context: Context<'a>,
     split: String,
+    /// The classes, as JSON.
+    table: String,
     /// Tar files of the split so far.
-    shards: u64,
+    tars: u64,
     open: Option<OpenTar>,
 }
 
@@ -29,34 +28,42 @@ struct OpenTar {
     name: String,
     part: PathBuf,
     tar: tar::Builder<BufWriter<File>>,
-    samples: u64,
+    unit: Unit,
+}
+
+/// Name of a tar file.
+pub(super) fn tar_name(split: &str, number: u64) -> String {
+    format!("{split}-{number:06}.tar")
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(tree: Tree, context: &Context<'a>) -> Self {
+    pub(super) fn new(context: Context<'a>) -> Self {
         Self {
-            tree,
-            manifest: context.manifest,
-            extension: context.extension,
-            shard_records: context.shard_records,
+            context,
             split: String::new(),
-            shards: 0,
+            table: String::new(),
+            tars: 0,
             open: None,
         }
     }
 
-    pub(super) fn begin(&mut self, split: String) {
-        self.split = split;
-        self.shards = 0;
+    pub(super) fn begin(&mut self, split: &str, finished: u64) {
+        self.table = ClassTable::json(self.context.manifest, split);
+        self.split = component(split);
+        self.tars = finished;
     }
 
-    pub(super) fn add(&mut self, sample: &Sample) -> Result<(), PrepError> {
+    pub(super) fn add(
+        &mut self,
+        tree: &mut Tree,
+        sample: &Sample,
+    ) -> Result<Option<Unit>, PrepError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.create()?,
+            None => self.create(tree)?,
         };
         let label = usize::try_from(sample.label).ok();
-        let class = label.and_then(|label| self.manifest.classes.get(label));
+        let class = label.and_then(|label| self.context.manifest.classes.get(label));
         let json = serde_json::json!({
             "key": sample.key,
             "label": sample.label,
@@ -65,7 +72,7 @@ impl<'a> Sink<'a> {
         });
         let (json, label) = (json.to_string(), sample.label.to_string());
         let parts: [(&str, &[u8]); 3] = [
-            (self.extension, &sample.image),
+            (self.context.extension, &sample.image),
             ("cls", label.as_bytes()),
             ("json", json.as_bytes()),
         ];
@@ -77,19 +84,23 @@ impl<'a> Sink<'a> {
             )
             .map_err(PrepError::io(&open.part))?;
         }
-        open.samples += 1;
-        let full = open.samples >= self.shard_records;
+        open.unit.records += 1;
+        open.unit.image_bytes += sample.image.len() as u64;
+        let full = open.unit.records >= self.context.shard_records;
         self.open = Some(open);
-        if full { self.end() } else { Ok(()) }
+        if full { self.end(tree) } else { Ok(None) }
     }
 
     /// Finishes the open file.
-    pub(super) fn end(&mut self) -> Result<(), PrepError> {
+    pub(super) fn end(&mut self, tree: &mut Tree) -> Result<Option<Unit>, PrepError> {
         let Some(OpenTar {
-            name, part, tar, ..
+            name,
+            part,
+            tar,
+            unit,
         }) = self.open.take()
         else {
-            return Ok(());
+            return Ok(None);
         };
         let file = tar
             .into_inner()
@@ -98,18 +109,22 @@ impl<'a> Sink<'a> {
                     .map_err(std::io::IntoInnerError::into_error)
             })
             .map_err(PrepError::io(&part))?;
-        self.tree.rename(&part, &file, &name)
+        tree.rename(&part, &file, &name)?;
+        file::sync_folder(tree.root())?;
+        Ok(Some(Unit { files: 1, ..unit }))
     }
 
-    fn create(&mut self) -> Result<OpenTar, PrepError> {
-        let name = format!("{}-{:06}.tar", self.split, self.shards);
-        let (part, file) = self.tree.file(&[&format!("{name}.part")])?;
-        self.shards += 1;
+    fn create(&mut self, tree: &mut Tree) -> Result<OpenTar, PrepError> {
+        let name = tar_name(&self.split, self.tars);
+        let (part, file) = tree.file(&[&format!("{name}.{PART}")])?;
+        self.tars += 1;
+        let mut tar = tar::Builder::new(BufWriter::new(file));
+        append(&mut tar, TABLE_NAME, self.table.as_bytes()).map_err(PrepError::io(&part))?;
         Ok(OpenTar {
             name,
             part,
-            tar: tar::Builder::new(BufWriter::new(file)),
-            samples: 0,
+            tar,
+            unit: Unit::default(),
         })
     }
 }

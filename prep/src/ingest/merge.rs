@@ -2,42 +2,65 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use shardmill_formats::{
     ChannelSums, MANIFEST_FILE, Manifest, Rejects, ShardEntry, Split, SplitStatistics,
 };
 
 use super::REJECTS_FILE;
-use super::folder::Folder;
-use super::journal::{self, Head, Journal, ShardLine};
+use super::folder;
+use super::journal::{Head, Journal, PartWork, ShardLine, is_done};
+use crate::dataset::{check_made_from, read_manifest};
 use crate::error::PrepError;
-use crate::output::{replace, sync_folder};
+use crate::output::{Before, file};
 use crate::reject::RejectLine;
+use crate::rewrite::TRAIN;
 
-/// The training split, over which statistics are taken.
-const TRAIN: &str = "train";
+/// What [`merge`] did.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// The dataset's manifest.
+    pub manifest: Manifest,
+    /// Whether the dataset was complete before, so that nothing was done.
+    pub was_complete: bool,
+}
 
 /// Puts the parts of an ingest together: checks that every shard of every part is there and writes
-/// the manifest, which then is the one that a single machine would have written.
+/// the manifest, which then is the one that a single machine would have written. A folder that holds
+/// the whole dataset already stays as it is.
 ///
 /// # Errors
 /// A folder without parts, with parts of different ingests, or with a part that is not finished; the
 /// error says which.
-pub fn merge(folder: &Path) -> Result<Manifest, PrepError> {
+pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
         message,
     };
-    let paths = journal::find(folder)?;
+    let nothing = "holds no part of an ingest: give the --out of `prep ingest --part i/n`";
+    let paths = match folder::look(folder) {
+        Ok(Before::Unfinished(journals)) => journals,
+        Ok(Before::Finished) => {
+            let (_, manifest) = read_manifest(folder)?;
+            check_there(folder, manifest.splits.values().flat_map(|s| &s.shards))?;
+            return Ok(Merged {
+                manifest,
+                was_complete: true,
+            });
+        }
+        Ok(Before::Nothing) | Err(PrepError::OutputInUse(_)) => {
+            return Err(parts(nothing.to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
     let mut journals = Vec::new();
     for path in &paths {
         let journal = Journal::open(path)?;
         journals.extend(journal);
     }
     let Some(first) = journals.first() else {
-        let message = "holds no part of an ingest: give the --out of `prep ingest --part i/n`";
-        return Err(parts(message.to_owned()));
+        return Err(parts(nothing.to_owned()));
     };
     let head = first.head.clone();
     if let Some(other) = journals.iter().find(|journal| {
@@ -50,6 +73,44 @@ pub fn merge(folder: &Path) -> Result<Manifest, PrepError> {
         );
         return Err(parts(message));
     }
+    if let Some(manifest) = merged_before(folder, &head)? {
+        remove(journals)?;
+        return Ok(Merged {
+            manifest,
+            was_complete: true,
+        });
+    }
+    check_whole(folder, &head, &journals)?;
+    let lines: Vec<ShardLine> = journals
+        .iter()
+        .flat_map(|journal| journal.lines.clone())
+        .collect();
+    check_there(folder, lines.iter().filter_map(|line| line.entry.as_ref()))?;
+    let (manifest, _) = write(folder, &head, lines)?;
+    remove(journals)?;
+    Ok(Merged {
+        manifest,
+        was_complete: false,
+    })
+}
+
+/// The manifest, if an earlier merge of the same parts wrote it and was killed before the last journal was
+/// gone.
+fn merged_before(folder: &Path, head: &Head) -> Result<Option<Manifest>, PrepError> {
+    if file::look(&folder.join(MANIFEST_FILE))?.is_none() {
+        return Ok(None);
+    }
+    let (_, manifest) = read_manifest(folder)?;
+    let same = check_made_from(folder, &manifest, &head.fingerprint)?;
+    Ok(same.then_some(manifest))
+}
+
+/// Checks that every part is there and names all of its shards.
+fn check_whole(folder: &Path, head: &Head, journals: &[Journal]) -> Result<(), PrepError> {
+    let parts = |message: String| PrepError::Parts {
+        folder: folder.to_owned(),
+        message,
+    };
     let here: BTreeSet<usize> = journals
         .iter()
         .map(|journal| journal.head.part.index)
@@ -72,7 +133,7 @@ pub fn merge(folder: &Path) -> Result<Manifest, PrepError> {
             let owner = journals
                 .iter()
                 .find(|journal| journal.head.part.takes(number));
-            if !owner.is_some_and(|journal| journal.is_done(split, shard)) {
+            if !owner.is_some_and(|journal| is_done(&journal.lines, split, shard)) {
                 let message = format!(
                     "part {}/{all} has not finished: shard {shard} of {split} is missing; run it \
                      again with the same arguments",
@@ -83,42 +144,63 @@ pub fn merge(folder: &Path) -> Result<Manifest, PrepError> {
             number += 1;
         }
     }
-    for entry in journals
-        .iter()
-        .flat_map(|journal| &journal.lines)
-        .filter_map(|l| l.entry.as_ref())
-    {
+    Ok(())
+}
+
+/// Checks that the shards are there with the sizes they had.
+fn check_there<'a>(
+    folder: &Path,
+    entries: impl Iterator<Item = &'a ShardEntry>,
+) -> Result<(), PrepError> {
+    for entry in entries {
         let found = fs::metadata(folder.join(&entry.file)).map_or(0, |data| data.len());
         if found != entry.bytes {
             let (file, bytes) = (&entry.file, entry.bytes);
-            let message = format!("{file} has {found} bytes, but its journal says {bytes}");
-            return Err(parts(message));
+            return Err(PrepError::Parts {
+                folder: folder.to_owned(),
+                message: format!("{file} has {found} bytes, but was made with {bytes}"),
+            });
         }
     }
-    let lines = journals
-        .iter()
-        .flat_map(|journal| journal.lines.clone())
-        .collect();
-    let (manifest, _) = write(folder, &head, lines)?;
+    Ok(())
+}
+
+fn remove(journals: Vec<Journal>) -> Result<(), PrepError> {
     for journal in journals {
-        let path = journal.path().to_owned();
+        let path: PathBuf = journal.path().to_owned();
         drop(journal);
         fs::remove_file(&path).map_err(PrepError::io(&path))?;
     }
-    Ok(manifest)
+    Ok(())
 }
 
 /// Completes the dataset of an ingest in one part.
-pub(super) fn complete(folder: &mut Folder) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
-    if folder.journal.lines.iter().all(|line| line.entry.is_none()) {
-        folder.forget();
+pub(super) fn complete(mut work: PartWork) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
+    if work.lines().iter().all(|line| line.entry.is_none()) {
+        work.forget();
     }
-    let journal = &folder.journal;
-    let written = write(folder.path(), &journal.head, journal.lines.clone())?;
-    folder.keep();
-    let path = folder.journal.path();
-    fs::remove_file(path).map_err(PrepError::io(path))?;
+    let written = write(work.path(), work.head(), work.lines().to_vec())?;
+    work.finish()?;
     Ok(written)
+}
+
+/// The rejects of a dataset, as they are listed beside its manifest.
+pub(super) fn read_rejects(
+    folder: &Path,
+    manifest: &Manifest,
+) -> Result<Vec<RejectLine>, PrepError> {
+    let Some(name) = &manifest.rejects.file else {
+        return Ok(Vec::new());
+    };
+    let path = folder.join(name);
+    let text = fs::read_to_string(&path).map_err(PrepError::io(&path))?;
+    let lines = text.lines().map(serde_json::from_str);
+    lines
+        .collect::<Result<_, _>>()
+        .map_err(|error| PrepError::Source {
+            path,
+            message: format!("it is no list of rejects: {error}"),
+        })
 }
 
 /// Writes the list of rejects and, last, the manifest.
@@ -174,12 +256,12 @@ fn write(
         let lines = rejects
             .iter()
             .map(|line| serde_json::to_string(line).expect("a line becomes JSON") + "\n");
-        replace(
+        file::replace(
             &folder.join(REJECTS_FILE),
             lines.collect::<String>().as_bytes(),
         )?;
     }
-    replace(&folder.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
-    sync_folder(folder)?;
+    file::replace(&folder.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
+    file::sync_folder(folder)?;
     Ok((manifest, rejects))
 }

@@ -4,6 +4,7 @@ mod folder;
 mod journal;
 mod limit;
 mod merge;
+mod room;
 mod todo;
 mod worker;
 mod writer;
@@ -14,18 +15,17 @@ use std::time::Instant;
 
 use shardmill_formats::{Encoder, Manifest, RecordShape};
 
-pub use merge::merge;
+pub use merge::{Merged, merge};
 pub(crate) use worker::{Outcome, Recycled, Worker};
 
 use crate::crew::Crew;
 use crate::error::PrepError;
 use crate::options::{IngestOptions, Part};
-use crate::output::{bytes_per_record, check_space};
+use crate::output::Before;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::reject::{RejectLine, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
-use folder::Folder;
 use journal::Head;
 use todo::Todo;
 use writer::Job;
@@ -42,6 +42,8 @@ pub struct IngestSummary {
     pub rejects: Vec<RejectLine>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
+    /// Whether the dataset was complete before, so that nothing was done.
+    pub was_complete: bool,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
@@ -84,7 +86,8 @@ pub enum Ingested {
 ///
 /// The plan is fixed from the listing before anything is decoded; a reject shortens its shard and
 /// nothing moves. The bytes of the dataset do not depend on the number of threads. An output folder
-/// that an earlier run of the same plan left unfinished keeps its finished shards.
+/// that an earlier run of the same plan left unfinished keeps its finished shards, and one that holds the
+/// whole dataset stays as it is.
 ///
 /// # Errors
 /// A source without images, an output folder that holds something else, too little space, or a file
@@ -109,11 +112,29 @@ pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
 pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let start = Instant::now();
     check_options(options)?;
-    folder::look(&options.out)?;
+    let before = folder::look(&options.out)?;
+    if before == Before::Finished {
+        let ours = writer::manifest_head(options, "", Vec::new(), 0);
+        folder::check_options(&options.out, &ours)?;
+    }
     let mut listing = list(options)?;
     let images = listing.images();
     let plan = Plan::new(options, &mut listing);
     let names = plan.shard_names();
+    let journals = match before {
+        Before::Nothing => Vec::new(),
+        Before::Unfinished(journals) => journals,
+        Before::Finished => {
+            let manifest = folder::finished(&options.out, &plan.fingerprint, &names)?;
+            return Ok(Ingested::Dataset(Box::new(IngestSummary {
+                rejects: merge::read_rejects(&options.out, &manifest)?,
+                manifest,
+                passed_over: listing.passed,
+                was_complete: true,
+                seconds: start.elapsed().as_secs_f64(),
+            })));
+        }
+    };
     let classes = std::mem::take(&mut listing.classes);
     let head = Head {
         fingerprint: plan.fingerprint.clone(),
@@ -129,18 +150,16 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .filter(|split| split.entries.iter().all(|entry| entry.label < 0))
             .map(|split| split.name.to_owned())
             .collect(),
-        manifest: writer::manifest_head(options, listing.layout, classes, images),
+        manifest: writer::manifest_head(options, listing.layout.name(), classes, images),
     };
-    let mut folder = Folder::take(&options.out, head, &names)?;
-    let todo = Todo::new(&plan, &folder.journal);
-    let images = todo.images.len() as u64;
-    let needed = images * bytes_per_record(options.codec, shape(options));
-    check_space(&options.out, needed)?;
-    let progress = Progress::new("ingest", images, options.progress);
+    let mut work = folder::take(&options.out, &journals, head, &names)?;
+    let todo = Todo::new(&plan, &work);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
+    room::check(options, &todo, &reader)?;
+    let progress = Progress::new("ingest", todo.images.len() as u64, options.progress);
     let crew = Crew::new(options.threads);
     let recycled = Recycled::default();
-    let mut job = Job::new(options, &plan, &todo.shards, &mut folder, recycled.clone());
+    let mut job = Job::new(options, &plan, &todo.shards, &mut work, recycled.clone());
     crew.in_order(
         &todo.images,
         || Worker::new(options, reader.clone(), recycled.clone()),
@@ -154,16 +173,19 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     drop(job);
     progress.finish();
     if options.part != Part::WHOLE {
+        // A part without a shard is one too: the others wait for it.
+        work.keep();
         return Ok(Ingested::Part {
-            shards: folder.journal.lines.len(),
+            shards: work.lines().len(),
             seconds: start.elapsed().as_secs_f64(),
         });
     }
-    let (manifest, rejects) = merge::complete(&mut folder)?;
+    let (manifest, rejects) = merge::complete(work)?;
     Ok(Ingested::Dataset(Box::new(IngestSummary {
         manifest,
         rejects,
         passed_over: listing.passed,
+        was_complete: false,
         seconds: start.elapsed().as_secs_f64(),
     })))
 }

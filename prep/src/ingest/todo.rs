@@ -1,6 +1,6 @@
 //! The shards that are left to make, and their images.
 
-use super::journal::Journal;
+use super::journal::{PartWork, is_done};
 use super::writer::ShardPlace;
 use crate::plan::Plan;
 use crate::source::Entry;
@@ -15,7 +15,7 @@ pub(super) struct Todo<'a> {
 
 impl<'a> Todo<'a> {
     /// The shards of the journal's part that it does not name yet.
-    pub(super) fn new(plan: &'a Plan, journal: &Journal) -> Self {
+    pub(super) fn new(plan: &'a Plan, work: &PartWork) -> Self {
         let mut todo = Self {
             shards: Vec::new(),
             images: Vec::new(),
@@ -25,8 +25,8 @@ impl<'a> Todo<'a> {
             let of_split = split_plan.shards();
             let count = of_split.len();
             for (shard, entries) in of_split.enumerate() {
-                let own = journal.head.part.takes(number);
-                if own && !journal.is_done(split_plan.name, shard) {
+                let own = work.head().part.takes(number);
+                if own && !is_done(work.lines(), split_plan.name, shard) {
                     let place = ShardPlace {
                         split,
                         shard,

@@ -1,6 +1,6 @@
 //! The writing side of an ingest: shards in plan order, each named in the journal when it is done.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use shardmill_formats::{
@@ -8,18 +8,16 @@ use shardmill_formats::{
     ShardWriter, Source, shard_file_name,
 };
 
-use super::folder::Folder;
-use super::journal::ShardLine;
+use super::journal::{PartWork, ShardLine};
 use super::worker::{Outcome, Record, Recycled};
 use super::{limit, shape};
 use crate::decode::{DECODER, RESIZER};
 use crate::error::PrepError;
 use crate::flusher::Flusher;
 use crate::options::IngestOptions;
-use crate::output::{PART, sync_folder};
+use crate::output::file;
 use crate::plan::Plan;
 use crate::reject::RejectLine;
-use crate::source::Layout;
 
 /// Bytes written between two flushes.
 const FLUSH_EVERY: usize = 32 << 20;
@@ -38,7 +36,7 @@ pub(super) struct ShardPlace {
 pub(super) struct Job<'a> {
     options: &'a IngestOptions,
     plan: &'a Plan,
-    folder: &'a mut Folder,
+    work: &'a mut PartWork,
     /// The shards to make, with the number of images of each.
     shards: std::slice::Iter<'a, (ShardPlace, usize)>,
     open: Option<OpenShard>,
@@ -68,15 +66,15 @@ impl<'a> Job<'a> {
         options: &'a IngestOptions,
         plan: &'a Plan,
         shards: &'a [(ShardPlace, usize)],
-        folder: &'a mut Folder,
+        work: &'a mut PartWork,
         recycled: Recycled,
     ) -> Self {
-        let earlier = folder.journal.lines.iter();
+        let earlier = work.lines().iter();
         let rejects = earlier.flat_map(|line| line.rejects.clone()).collect();
         Self {
             options,
             plan,
-            folder,
+            work,
             shards: shards.iter(),
             open: None,
             rejects,
@@ -104,7 +102,7 @@ impl<'a> Job<'a> {
             Outcome::Reject(line) => {
                 shard.rejects.push(line.clone());
                 self.rejects.push(line);
-                let images = self.folder.journal.head.manifest.source.images;
+                let images = self.work.head().manifest.source.images;
                 limit::check(self.options, images, &self.rejects)?;
             }
         }
@@ -114,21 +112,14 @@ impl<'a> Job<'a> {
             return Ok(());
         }
         let line = self.close(shard)?;
-        self.folder.journal.append(line)?;
-        self.folder.keep();
-        Ok(())
+        self.work.append(line)
     }
 
     fn begin(&self, place: ShardPlace, images: usize) -> Result<OpenShard, PrepError> {
         let split = self.plan.splits[place.split].name;
         let name = shard_file_name(split, place.shard, place.shards);
-        let part = self.folder.path().join(format!("{name}.{PART}"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&part);
-        let file = file.map_err(PrepError::io(&part))?;
+        let part = file::part_of(&self.work.path().join(&name));
+        let file = file::create(&part)?;
         let mut shard = OpenShard {
             place,
             name,
@@ -145,7 +136,7 @@ impl<'a> Job<'a> {
             split: split.to_owned(),
             shard: place.shard as u64,
             shards: place.shards as u64,
-            classes: self.folder.journal.head.manifest.classes.len() as u64,
+            classes: self.work.head().manifest.classes.len() as u64,
             fingerprint: self.plan.fingerprint.clone(),
             sums: ChannelSums::default(),
         };
@@ -175,10 +166,8 @@ impl<'a> Job<'a> {
             let (file, summary) = writer
                 .finish(&shard.sums)
                 .map_err(write_error(&shard.part))?;
-            file.sync_all().map_err(PrepError::io(&shard.part))?;
-            let path = self.folder.path().join(&shard.name);
-            fs::rename(&shard.part, &path).map_err(PrepError::io(&path))?;
-            sync_folder(self.folder.path())?;
+            file::finish(&shard.part, &file, &self.work.path().join(&shard.name))?;
+            file::sync_folder(self.work.path())?;
             Ok(summary)
         };
         let summary = finish().inspect_err(|_| {
@@ -228,7 +217,7 @@ fn write_error(path: &Path) -> impl Fn(shardmill_formats::WriteError) -> PrepErr
 /// The manifest as far as the plan knows it.
 pub(super) fn manifest_head(
     options: &IngestOptions,
-    layout: Layout,
+    layout: &str,
     classes: Vec<Class>,
     images: u64,
 ) -> Manifest {
@@ -251,7 +240,7 @@ pub(super) fn manifest_head(
         splits: Default::default(),
         statistics: None,
         source: Source {
-            layout: layout.to_string(),
+            layout: layout.to_owned(),
             images,
         },
         rejects: Rejects::default(),

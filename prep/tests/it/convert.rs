@@ -64,7 +64,9 @@ fn raw_to_jpeg_is_what_an_ingest_to_jpeg_is() {
 fn statistics_from_jpeg_are_those_of_the_decoded_pixels() {
     let fixture = Fixture::new(Codec::Jpeg);
     let out = fixture.path("raw");
-    let converted = convert(&ConvertOptions::new(fixture.shards(), &out, Codec::Raw)).unwrap();
+    let converted = convert(&ConvertOptions::new(fixture.shards(), &out, Codec::Raw))
+        .unwrap()
+        .manifest;
     let pixels = |folder: &std::path::Path| {
         let records = records(folder).into_iter();
         records
@@ -109,7 +111,10 @@ fn damage_is_named_and_nothing_is_left_behind() {
 fn a_used_folder_and_a_bad_quality_are_refused() {
     let fixture = Fixture::new(Codec::Raw);
     let mut options = ConvertOptions::new(fixture.shards(), fixture.shards(), Codec::Jpeg);
-    assert!(matches!(convert(&options), Err(PrepError::OutputInUse(_))));
+    assert!(matches!(
+        convert(&options),
+        Err(PrepError::OtherResult { .. })
+    ));
     options.out = fixture.path("out");
     options.quality = 0;
     assert!(convert(&options).is_err());

@@ -49,6 +49,7 @@ fn webdataset_holds_image_class_and_key_of_every_record() {
     assert_eq!(summary.files, 4);
     let names: Vec<PathBuf> = files(&options.out).into_keys().collect();
     let expected = [
+        "shardmill.json",
         "train-000000.tar",
         "train-000001.tar",
         "train-000002.tar",
@@ -56,12 +57,19 @@ fn webdataset_holds_image_class_and_key_of_every_record() {
     ];
     assert_eq!(names, expected.map(PathBuf::from));
     let mut all = Vec::new();
-    for name in &expected[..3] {
-        let members = members(&options.out.join(name));
-        assert!(members.len() <= 36);
+    let classes = manifest(&fixture.shards()).classes;
+    let table = serde_json::json!({
+        "version": 1, "split": "train", "labelled": true, "classes": classes,
+    });
+    for name in &expected[1..4] {
+        let mut members = members(&options.out.join(name));
+        assert!(members.len() <= 37);
+        let (name, text) = members.remove(0);
+        assert_eq!(name, "__shardmill__");
+        let found: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(found, table);
         all.extend(members);
     }
-    let classes = manifest(&fixture.shards()).classes;
     for (i, (record, parts)) in train(&fixture).iter().zip(all.chunks(3)).enumerate() {
         let [(jpg, image), (cls, class), (json, text)] = parts else {
             panic!("three files a sample");
@@ -99,10 +107,12 @@ fn lossless_records_become_png_or_jpeg_on_demand() {
         export(&options).unwrap();
         let jpg = members(&options.out.join("train-000000.tar"));
         for (i, record) in train(&fixture).iter().enumerate() {
-            assert_eq!(png[3 * i].0, format!("{i:09}.png"));
-            assert_eq!(pixels(&png[3 * i].1), record.rgb);
-            assert_eq!(jpg[3 * i].0, format!("{i:09}.jpg"));
-            assert_eq!(pixels(&jpg[3 * i].1).len(), record.rgb.len());
+            // The first member is the table of the classes.
+            let (png, jpg) = (&png[3 * i + 1], &jpg[3 * i + 1]);
+            assert_eq!(png.0, format!("{i:09}.png"));
+            assert_eq!(pixels(&png.1), record.rgb);
+            assert_eq!(jpg.0, format!("{i:09}.jpg"));
+            assert_eq!(pixels(&jpg.1).len(), record.rgb.len());
         }
     }
 }
@@ -113,7 +123,9 @@ fn folders_hold_each_image_under_its_class() {
     let options = options(&fixture, ExportFormat::Folder);
     export(&options).unwrap();
     let found = files(&options.out);
-    assert_eq!(found.len(), 36);
+    let own = ["shardmill.json", "keys.tsv"].map(PathBuf::from);
+    assert_eq!(found.len(), 36 + own.len());
+    assert!(own.iter().all(|name| found.contains_key(name)));
     for record in records(&fixture.shards()) {
         // Keys are SPLIT/CLASS/NAME.png here, so the tree comes back with another extension.
         let path = PathBuf::from(record.key.replace(".png", ".jpg"));
@@ -150,6 +162,10 @@ fn parquet_holds_image_label_and_class_names() {
             features["info"]["features"]["label"]["names"],
             serde_json::json!(["crane (n01)", "shark", "crane (n03)"])
         );
+        let table: serde_json::Value =
+            serde_json::from_str(metadata[1].value.as_ref().unwrap()).unwrap();
+        assert_eq!(metadata[1].key, "shardmill");
+        assert_eq!(table["classes"], serde_json::json!(renamed.classes));
         for row in reader.get_row_iter(None).unwrap() {
             let row = row.unwrap();
             let image = row.get_group(0).unwrap();
@@ -158,19 +174,16 @@ fn parquet_holds_image_label_and_class_names() {
                 bytes,
                 image.get_string(1).unwrap().clone(),
                 row.get_long(1).unwrap(),
+                row.get_string(2).unwrap().clone(),
             ));
         }
     }
     let expected: Vec<_> = train(&fixture)
         .into_iter()
         .map(|record| {
-            let name = record
-                .key
-                .rsplit('/')
-                .next()
-                .unwrap()
-                .replace(".png", ".jpg");
-            (record.stored, name, record.label)
+            let path = record.key.strip_prefix("train/").unwrap();
+            let path = path.replace(".png", ".jpg");
+            (record.stored, path, record.label, record.key)
         })
         .collect();
     assert_eq!(rows, expected);
@@ -245,9 +258,8 @@ fn the_program_says_what_it_wrote_and_what_it_does_not_know() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["records"], serde_json::json!({ "val": 6 }));
     assert_eq!(json["files"], 6);
-    assert_eq!(
-        run(&["--to", "folder"]).status.code(),
-        Some(1),
-        "the folder is in use"
-    );
+    let output = run(&["--to", "folder"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "the folder is in use");
+    assert!(errors.contains("options were others"), "{errors}");
 }

@@ -26,7 +26,7 @@ fn kept_classes_are_numbered_anew_and_records_stay_as_they_are() {
         let fixture = Fixture::new(codec);
         let mut options = SubsetOptions::new(fixture.shards(), fixture.path("part"));
         options.classes = Some(vec!["n03".to_owned(), "n02".to_owned()]);
-        let part = subset(&options).unwrap();
+        let part = subset(&options).unwrap().manifest;
         assert_sound(&options.out);
         let synsets: Vec<_> = part
             .classes
@@ -115,7 +115,7 @@ fn a_name_keeps_every_class_that_it_is_a_synonym_of() {
     ] {
         let mut options = SubsetOptions::new(fixture.shards(), fixture.path(word));
         options.classes = Some(vec![word.to_owned()]);
-        let classes = subset(&options).unwrap().classes;
+        let classes = subset(&options).unwrap().manifest.classes;
         assert_eq!(
             classes
                 .iter()
@@ -145,7 +145,7 @@ fn splits_without_labels_can_be_thinned() {
     handmade(&source, &[], &["a", "b", "c", "d"]);
     let mut options = SubsetOptions::new(&source, fixture.path("part"));
     options.fraction = 0.5;
-    let part = subset(&options).unwrap();
+    let part = subset(&options).unwrap().manifest;
     assert!(!part.splits["train"].labelled);
     assert_eq!(
         counts(&records(&options.out)),

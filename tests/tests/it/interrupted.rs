@@ -148,7 +148,7 @@ fn an_unfinished_ingest_is_not_continued_with_other_arguments() {
     thirds.part = Part { index: 1, parts: 3 };
     for (other, word) in [(seeded, "options or decoder"), (thirds, "number of parts")] {
         let error = ingest_part(&other).unwrap_err();
-        assert!(matches!(error, PrepError::OtherIngest { .. }), "{error}");
+        assert!(matches!(error, PrepError::OtherWork { .. }), "{error}");
         assert!(error.to_string().contains(word), "{error}");
         assert!(files(&out) == before);
     }

@@ -1,0 +1,23 @@
+//! Output folders: what is there before the work, what is made, and how it is gone on with.
+//!
+//! Every file in an output folder is opened, made, replaced, renamed and removed by [`file`]. The folder
+//! itself is taken by [`Work`], which notes in a [`Journal`] what is finished.
+
+pub(crate) mod file;
+mod folder;
+mod journal;
+pub(crate) mod space;
+
+pub(crate) use folder::{Before, Head, Work, check_contents};
+pub(crate) use journal::Journal;
+
+/// Extension of a file that is not finished.
+pub(crate) const PART: &str = "part";
+
+/// Name of a file without the end that says that it is not finished.
+pub(crate) fn finished_name(name: &str) -> &str {
+    let end = name
+        .strip_suffix(PART)
+        .and_then(|name| name.strip_suffix('.'));
+    end.unwrap_or(name)
+}
