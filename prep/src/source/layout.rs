@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::archive::Packing;
 use super::folders::subfolders;
 use super::passed::PassedOver;
-use super::{kaggle, official, packed, parquet, webdataset};
+use super::{exported, kaggle, official, packed, parquet, webdataset};
 use crate::error::PrepError;
 
 /// A form that image sets come in.
@@ -87,6 +87,7 @@ impl Layout {
                 _ => Err(PrepError::NotAFolder(source.to_owned())),
             };
         }
+        exported::refuse_unfinished(source)?;
         if official::is_here(source) {
             Ok(Self::Official)
         } else if kaggle::root(source).is_some() {

@@ -3,6 +3,7 @@
 mod archive;
 mod columns;
 mod devkit;
+mod exported;
 mod folders;
 mod kaggle;
 mod layout;
@@ -119,11 +120,12 @@ impl Listing {
 /// Lists a source as its layout demands.
 pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let source = &options.source;
+    exported::refuse_unfinished(source)?;
     let layout = match options.layout {
         Some(layout) => layout,
         None => Layout::recognise(source)?,
     };
-    let listing = match layout {
+    let mut listing = match layout {
         Layout::ClassFolders => folders::list(source)?,
         Layout::Official => official::list(source)?,
         Layout::Kaggle => kaggle::list(source)?,
@@ -132,6 +134,9 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::Parquet => parquet::list(source, &options.out, options.progress)?,
         Layout::Unlabelled => folders::list_unlabelled(source)?,
     };
+    if matches!(layout, Layout::ClassFolders | Layout::Unlabelled) {
+        exported::apply(source, &mut listing)?;
+    }
     listing.finish(options)
 }
 
