@@ -98,7 +98,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     let mut work = match begin(&options.out, JOURNAL, &fingerprint, &sizes)? {
         Begun::Complete(manifest) => {
             return Ok(Rewritten {
-                manifest,
+                manifest: *manifest,
                 was_complete: true,
             });
         }

@@ -95,7 +95,7 @@ impl Head for RewriteHead {
 /// What the folder of the new dataset is found as.
 pub(crate) enum Begun {
     /// The dataset is there.
-    Complete(Manifest),
+    Complete(Box<Manifest>),
     /// It is to be made, or gone on with.
     Work(Rewrite),
 }
@@ -128,7 +128,7 @@ pub(crate) fn begin(
         Before::Finished => {
             let (_, manifest) = read_manifest(out)?;
             if check_made_from(out, &manifest, fingerprint)? {
-                return Ok(Begun::Complete(manifest));
+                return Ok(Begun::Complete(Box::new(manifest)));
             }
             return Err(PrepError::OtherResult {
                 folder: out.to_owned(),

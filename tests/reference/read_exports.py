@@ -5,7 +5,7 @@ Usage: prep export SHARDS --to webdataset --out EXPORTS/webdataset    (likewise 
 Needs webdataset, pyarrow, datasets, pillow, numpy and safetensors, and zstandard for codec zstd.
 JPEG bytes must be the stored ones; PNG must decode to the stored pixels. Prints what was compared.
 """
-import collections, io, json, pathlib, sys
+import collections, io, json, pathlib, sys, tarfile
 
 import datasets
 import numpy as np
@@ -19,6 +19,8 @@ manifest = json.loads((shards / "manifest.json").read_text())
 codec, height, width = manifest["codec"], manifest["height"], manifest["width"]
 classes = manifest["classes"]
 extension = "jpg" if codec == "jpeg" else "png"
+# A file keeps the name of its key where that ends as such images do.
+endings = (".jpg", ".jpeg", ".jpe", ".jfif") if codec == "jpeg" else (".png",)
 
 
 def stored(tensors):
@@ -66,16 +68,34 @@ for split in manifest["splits"]:
     assert len(rows) == len(expected), (len(rows), len(expected))
     for row, (key, label, record) in zip(rows, expected):
         assert same(row["image"]["bytes"], record) and row["label"] == label, key
-        assert row["image"]["path"].endswith(f".{extension}"), row["image"]["path"]
+        assert row["image"]["path"].lower().endswith(endings), row["image"]["path"]
+        assert row["key"] == key, (row["key"], key)
     names = json.loads(pq.read_schema(files[0]).metadata[b"huggingface"])["info"]["features"]["label"]["names"]
     assert len(set(names)) == len(classes)
+    table = json.loads(pq.read_schema(files[0]).metadata[b"shardmill"])
+    assert table["classes"] == classes and table["split"] == split, table
+    with tarfile.open(tars[0]) as tar:
+        assert json.load(tar.extractfile(tar.next())) == table
     assert all(name.startswith(c["name"]) or name == c["synset"] for name, c in zip(names, classes))
 
     folder = collections.Counter()
     by_image = collections.Counter()
-    for path in (exports / "folder" / split).rglob(f"*.{extension}"):
+    listed = exports / "folder" / "keys.tsv"
+    listed = dict(line.split("\t") for line in listed.read_text().splitlines()) if listed.exists() else {}
+    keys = set()
+    for path in (exports / "folder" / split).rglob("*"):
+        if path.is_dir():
+            continue
+        assert path.name.lower().endswith(endings), path
         content = path.read_bytes() if codec == "jpeg" else np.asarray(Image.open(path)).tobytes()
-        folder[path.parent.name, content] += 1
+        folders = path.relative_to(exports / "folder" / split).parts[:-1]
+        folder[folders[0] if folders else split, content] += 1
+        path = path.relative_to(exports / "folder").as_posix()
+        keys.add(listed.get(path, path))
+    assert keys == {key for key, _, _ in expected}, "folder: keys differ"
+    if manifest["splits"][split]["labelled"]:
+        found = sorted(path.name for path in (exports / "folder" / split).iterdir())
+        assert found == [c["synset"] for c in classes], "folder: a class without images keeps its folder"
     for key, label, record in expected:
         content = record if codec == "jpeg" else record.tobytes()
         by_image[classes[label]["synset"] if label >= 0 else split, content] += 1

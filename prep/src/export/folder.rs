@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use shardmill_formats::Manifest;
 
 use super::about::{KEYS_FILE, below_split, image_name};
-use super::{Context, Sample, Unit};
+use super::sink::{Context, Sample, Unit};
 use crate::error::PrepError;
 use crate::output::PART;
 use crate::safe_path::{Tree, component};

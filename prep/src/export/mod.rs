@@ -4,10 +4,11 @@ pub(crate) mod about;
 mod folder;
 mod image;
 mod parquet;
+mod sink;
 pub(crate) mod staging;
 mod webdataset;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -21,9 +22,9 @@ use crate::extract::split_names;
 use crate::output::space;
 use crate::progress::Progress;
 use crate::rewrite::fingerprint;
-use crate::safe_path::{Tree, component};
 use about::{About, SplitAbout, VERSION};
 use image::{Worker, target};
+use sink::{Context, Sample, Sink, Unit, entry_names};
 use staging::{Begun, ExportHead, Line, Staging};
 
 /// A form that other tools read.
@@ -115,96 +116,6 @@ pub struct ExportSummary {
     pub image_bytes: u64,
     /// Whether the export was complete before, so that nothing was done.
     pub was_complete: bool,
-}
-
-/// An image on its way out.
-struct Sample {
-    /// 0-based number in its split.
-    index: u64,
-    key: String,
-    /// Class, -1 without one.
-    label: i64,
-    image: Vec<u8>,
-}
-
-/// What every sink needs to know of the dataset.
-#[derive(Clone, Copy)]
-struct Context<'a> {
-    manifest: &'a Manifest,
-    /// `jpg` or `png`.
-    extension: &'static str,
-    shard_records: u64,
-}
-
-/// What is finished and lasting: files, and the images in them.
-#[derive(Default)]
-struct Unit {
-    records: u64,
-    files: u64,
-    image_bytes: u64,
-}
-
-/// Where the images go.
-enum Sink<'a> {
-    WebDataset(webdataset::Sink<'a>),
-    Folder(folder::Sink<'a>),
-    Parquet(Box<parquet::Sink<'a>>),
-}
-
-impl Sink<'_> {
-    /// Begins a split, of which the first units are finished.
-    fn begin(
-        &mut self,
-        tree: &mut Tree,
-        split: &str,
-        records: u64,
-        units: u64,
-    ) -> Result<(), PrepError> {
-        match self {
-            Self::WebDataset(sink) => sink.begin(split, units),
-            Self::Folder(sink) => sink.begin(tree, split)?,
-            Self::Parquet(sink) => sink.begin(split, records, units),
-        }
-        Ok(())
-    }
-
-    /// Whether the sink has to know of finished records too.
-    fn counts_all(&self) -> bool {
-        matches!(self, Self::Folder(_))
-    }
-
-    /// Passes a record that is finished.
-    fn pass(&mut self, key: &str, label: i64, index: u64) -> Result<(), PrepError> {
-        match self {
-            Self::Folder(sink) => sink.pass(key, label, index),
-            Self::WebDataset(_) | Self::Parquet(_) => Ok(()),
-        }
-    }
-
-    fn add(&mut self, tree: &mut Tree, sample: Sample) -> Result<Option<Unit>, PrepError> {
-        match self {
-            Self::WebDataset(sink) => sink.add(tree, &sample),
-            Self::Folder(sink) => sink.add(tree, &sample).map(|()| None),
-            Self::Parquet(sink) => sink.add(tree, sample),
-        }
-    }
-
-    /// A shard of the dataset has ended.
-    fn end_shard(&mut self, tree: &Tree) -> Result<Option<Unit>, PrepError> {
-        match self {
-            Self::Folder(sink) => sink.end_shard(tree),
-            Self::WebDataset(_) | Self::Parquet(_) => Ok(None),
-        }
-    }
-
-    /// The split has ended.
-    fn end(&mut self, tree: &mut Tree) -> Result<Option<Unit>, PrepError> {
-        match self {
-            Self::WebDataset(sink) => sink.end(tree),
-            Self::Folder(_) => Ok(None),
-            Self::Parquet(sink) => sink.end(tree),
-        }
-    }
 }
 
 /// Writes the images of a dataset as files that other tools read, in the order of the dataset, with what
@@ -370,22 +281,6 @@ fn summary(about: &About, was_complete: bool) -> ExportSummary {
         files: about.files,
         image_bytes: about.image_bytes,
         was_complete,
-    }
-}
-
-/// Names of the entries that an export has at its root, but for its own two files.
-fn entry_names(format: ExportFormat, context: &Context<'_>, splits: &[&str]) -> BTreeSet<String> {
-    match format {
-        ExportFormat::Parquet => BTreeSet::from([parquet::FOLDER.to_owned()]),
-        ExportFormat::Folder => splits.iter().map(|split| component(split)).collect(),
-        ExportFormat::WebDataset => {
-            let names = splits.iter().flat_map(|split| {
-                let records = context.manifest.splits[*split].records;
-                let tars = records.div_ceil(context.shard_records);
-                (0..tars).map(|number| webdataset::tar_name(&component(split), number))
-            });
-            names.collect()
-        }
     }
 }
 

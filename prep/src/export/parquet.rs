@@ -17,7 +17,7 @@ use parquet::schema::types::{Type, TypePtr};
 use shardmill_formats::{Class, Manifest};
 
 use super::about::{ClassTable, TABLE_KEY, below_split, image_name};
-use super::{Context, Sample, Unit};
+use super::sink::{Context, Sample, Unit};
 use crate::error::PrepError;
 use crate::output::{PART, file};
 use crate::safe_path::{Tree, component};

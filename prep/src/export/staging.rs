@@ -81,6 +81,7 @@ impl Staging {
         }
         let work = Work::take(out, JOURNAL, head)?;
         let tree = Tree::begin(&out.join(STAGING))?;
+        file::sync_folder(out)?;
         Ok(Begun::Staging(Box::new(Self { tree, work })))
     }
 
@@ -121,6 +122,18 @@ impl Staging {
     pub(super) fn publish(mut self, about: &About) -> Result<(), PrepError> {
         let staging = self.tree.root().to_owned();
         if !self.is_whole() {
+            let found = count_files(&staging);
+            if found != about.files {
+                let files = about.files;
+                let folder = self.work.path().display();
+                let message = format!(
+                    "holds {found} files, but {files} were made: remove {folder} and export again"
+                );
+                return Err(PrepError::Source {
+                    path: staging,
+                    message,
+                });
+            }
             let mut json = serde_json::to_string_pretty(about).expect("it becomes JSON");
             json.push('\n');
             file::replace(&staging.join(ABOUT_FILE), json.as_bytes())?;
@@ -164,17 +177,22 @@ fn finished(out: &Path, head: &ExportHead) -> Result<About, PrepError> {
     let about = read_about(&out.join(ABOUT_FILE))?
         .filter(|about| about.fingerprint == head.fingerprint)
         .ok_or_else(|| other("its dataset or options were others".to_owned()))?;
-    let files = WalkDir::new(out).into_iter().flatten().filter(|entry| {
-        let name = entry.file_name();
-        let ours = entry.depth() == 1 && [ABOUT_FILE, KEYS_FILE].iter().any(|own| name == *own);
-        entry.file_type().is_file() && !ours
-    });
-    let found = files.count() as u64;
+    let found = count_files(out);
     if found < about.files {
         let message = format!("it has {found} files and was made with {}", about.files);
         return Err(other(message));
     }
     Ok(about)
+}
+
+/// Number of files in the folder of an export, but for its own two.
+fn count_files(folder: &Path) -> u64 {
+    let files = WalkDir::new(folder).into_iter().flatten().filter(|entry| {
+        let name = entry.file_name();
+        let ours = [ABOUT_FILE, KEYS_FILE].iter().any(|own| name == *own);
+        entry.file_type().is_file() && !(ours && entry.depth() == 1)
+    });
+    files.count() as u64
 }
 
 /// Reads the description of an export; `None` if the file is none, or of another version.

@@ -9,7 +9,7 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use super::about::{ClassTable, TABLE_NAME};
-use super::{Context, Sample, Unit};
+use super::sink::{Context, Sample, Unit};
 use crate::error::PrepError;
 use crate::output::{PART, file};
 use crate::safe_path::{Tree, component};

@@ -130,12 +130,14 @@ impl<H: Head, L: Serialize + DeserializeOwned> Work<H, L> {
             file::remove_left(&path)?;
         }
         fs::create_dir_all(folder).map_err(PrepError::io(folder))?;
-        Ok(Self {
+        let work = Self {
             folder: folder.to_owned(),
             made,
             journal: Journal::create(&path, head)?,
             keep: false,
-        })
+        };
+        file::sync_folder(folder)?;
+        Ok(work)
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -37,7 +37,9 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
             torn: None,
         };
         let line = json(&journal.head);
-        journal.write(&line)?;
+        journal.write(&line).inspect_err(|_| {
+            let _ = std::fs::remove_file(path);
+        })?;
         Ok(journal)
     }
 

@@ -1,6 +1,6 @@
 //! Exports of ours into class folders: what folders and names cannot say stands beside them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -152,6 +152,15 @@ fn read_keys(path: &Path, images: &mut HashMap<Box<str>, Image>) -> Result<(), P
         if let Some(image) = images.get_mut(place) {
             image.key = Some(key.into());
         }
+    }
+    let keys = images
+        .iter()
+        .map(|(path, image)| image.key.as_ref().unwrap_or(path));
+    if keys.collect::<HashSet<_>>().len() < images.len() {
+        return Err(PrepError::Source {
+            path: path.to_owned(),
+            message: "it gives two images one key: remove the file, and paths are keys".to_owned(),
+        });
     }
     Ok(())
 }
