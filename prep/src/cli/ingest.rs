@@ -146,6 +146,9 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         out.display()
     );
     text += &summary.passed_over.to_string();
+    for note in &summary.notes {
+        text += &format!("note: {note}\n");
+    }
     if !summary.rejects.is_empty() {
         let reasons = summary
             .rejects_by_reason()
@@ -174,6 +177,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "codec": summary.manifest.codec,
         "rejects": summary.rejects_by_reason(),
         "passed_over": summary.passed_over,
+        "notes": summary.notes,
         "seconds": summary.seconds,
         "images_per_second": summary.images_per_second(),
     });

@@ -42,6 +42,8 @@ pub struct IngestSummary {
     pub rejects: Vec<RejectLine>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
+    /// Sentences about how the source was read.
+    pub notes: Vec<String>,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
@@ -164,6 +166,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         manifest,
         rejects,
         passed_over: listing.passed,
+        notes: listing.notes,
         seconds: start.elapsed().as_secs_f64(),
     })))
 }

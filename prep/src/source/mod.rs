@@ -62,6 +62,9 @@ pub(crate) struct Listing {
     pub(crate) splits: BTreeMap<&'static str, Vec<Entry>>,
     /// Files that are neither images nor rejects.
     pub(crate) passed: PassedOver,
+    /// Sentences for the person at the screen: what of the source was read otherwise than it may seem, and
+    /// what was not used that is no file (columns of a table).
+    pub(crate) notes: Vec<String>,
     /// Files that hold more than one image; [`Place::Range`] counts in them.
     pub(crate) containers: Vec<Container>,
 }
@@ -73,6 +76,7 @@ impl Listing {
             classes: Vec::new(),
             splits: BTreeMap::new(),
             passed: PassedOver::default(),
+            notes: Vec::new(),
             containers: Vec::new(),
         }
     }
