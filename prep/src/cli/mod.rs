@@ -26,6 +26,14 @@ fn check_dataset(dir: &Path) -> Result<()> {
     )
 }
 
+/// Splits by their names, which were checked.
+fn without(names: &[String]) -> Vec<&'static str> {
+    let splits = ["train", "val", "test"].into_iter();
+    splits
+        .filter(|split| names.iter().any(|name| name == split))
+        .collect()
+}
+
 /// Prints to standard output; a closed pipe (`| head`) is not an error.
 fn print(text: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {

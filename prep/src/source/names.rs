@@ -2,9 +2,9 @@
 //! 2012 otherwise.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::bounded::read_text;
 use crate::error::PrepError;
 
 /// One line for each: the synset, a tab, the words of the synset in WordNet 3.0.
@@ -29,15 +29,20 @@ pub(super) fn ilsvrc() -> Vec<(&'static str, &'static str)> {
 /// Files that sources keep the words of their synsets in, a line each: synset, blank, words.
 const WORD_FILES: [&str; 3] = ["LOC_synset_mapping.txt", "synset_words.txt", "words.txt"];
 
+/// The file of words that a folder has.
+pub(super) fn file_in(folder: &Path) -> Option<PathBuf> {
+    let paths = WORD_FILES.map(|name| folder.join(name));
+    paths.into_iter().find(|path| path.is_file())
+}
+
+/// The words of a file, by synset.
+pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>, PrepError> {
+    Ok(parse(&read_text(path)?))
+}
+
 /// The words that a source itself has, by synset.
 pub(super) fn in_folder(source: &Path) -> Result<BTreeMap<String, String>, PrepError> {
-    for path in WORD_FILES.map(|name| source.join(name)) {
-        if path.is_file() {
-            let text = fs::read_to_string(&path).map_err(PrepError::io(&path))?;
-            return Ok(parse(&text));
-        }
-    }
-    Ok(BTreeMap::new())
+    file_in(source).map_or_else(|| Ok(BTreeMap::new()), |path| read(&path))
 }
 
 fn parse(text: &str) -> BTreeMap<String, String> {

@@ -36,6 +36,8 @@ pub enum PassedKind {
     LeftOut,
     /// A link to a folder around it, which would never end.
     Loop,
+    /// A link to nothing where no image is looked for.
+    Dangling,
     /// A FIFO, a socket or a device.
     Special,
     /// A member of a sample without an image, or one that no field is read from.
@@ -58,6 +60,7 @@ impl PassedKind {
             Self::UnusedFolder => "in folders that are neither a split nor a class",
             Self::LeftOut => "in splits that were left out",
             Self::Loop => "links that lead back to a folder around them",
+            Self::Dangling => "links that lead nowhere",
             Self::Special => "FIFOs, sockets or devices",
             Self::NoImage => "members of samples without an image, or of no known use",
             Self::Output => "in the output folder",
@@ -136,12 +139,24 @@ impl PassedOver {
         }
     }
 
+    /// Counts a file as another kind than before. Its name goes to the examples of that kind.
+    pub(super) fn recount(&mut self, from: PassedKind, to: PassedKind, name: &str) {
+        if let Some(found) = self.0.get_mut(&from) {
+            found.files -= 1;
+            found.examples.retain(|known| known != name);
+            if found.files == 0 {
+                self.0.remove(&from);
+            }
+        }
+        self.add(to, name);
+    }
+
     /// Counts every file under `path`, which may be a file itself. Links are not followed: a link is one
     /// file.
     pub(super) fn add_tree(&mut self, kind: PassedKind, source: &Path, path: &Path) {
         for found in WalkDir::new(path).into_iter().flatten() {
             if !found.file_type().is_dir() {
-                self.add(kind, &super::folders::key_of(source, found.path()));
+                self.add(kind, &super::tree::name_in(source, found.path()));
             }
         }
     }
