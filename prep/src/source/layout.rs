@@ -121,7 +121,7 @@ fn has_class_folders(source: &Path, out: &Path) -> Result<bool, PrepError> {
     for folder in &level.folders {
         let inside = tree.level(&folder.path)?;
         let image = |file: &Item| PassedKind::by_name(&file.name).is_none();
-        let classes = split::of_name(&folder.name).is_some() && !inside.folders.is_empty();
+        let classes = split::of_folder(&folder.name).is_some() && !inside.folders.is_empty();
         if classes || inside.files.iter().any(image) {
             return Ok(true);
         }

@@ -42,7 +42,7 @@ pub enum PassedKind {
     Special,
     /// A member of a sample without an image, or one that no field is read from.
     NoImage,
-    /// In the output folder, which lies inside of the source.
+    /// In the output folder, or in another dataset of ours that lies inside of the source.
     Output,
 }
 
@@ -63,7 +63,7 @@ impl PassedKind {
             Self::Dangling => "links that lead nowhere",
             Self::Special => "FIFOs, sockets or devices",
             Self::NoImage => "members of samples without an image, or of no known use",
-            Self::Output => "in the output folder",
+            Self::Output => "in the output folder, or another dataset of shards",
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn named(tree: &Tree<'_>, level: &Level) -> Result<Splits, PrepError>
     }
     let exact: BTreeSet<&str> = found.folders.keys().copied().collect();
     for item in level.folders.iter().filter(|item| whole(item).is_none()) {
-        match split::of_name(&item.name) {
+        match split::of_folder(&item.name) {
             Some(split) if !exact.contains(split) => {
                 if let Some(other) = found.folders.insert(split, item.clone()) {
                     twice = Some((split, other, item.clone()));
@@ -70,7 +70,7 @@ pub(super) fn named(tree: &Tree<'_>, level: &Level) -> Result<Splits, PrepError>
 /// The splits of a folder, if it has any: if a folder that is called like one holds folders, or if all
 /// folders are called like one. So a class `train` among others stays a class.
 pub(super) fn find(tree: &Tree<'_>, level: &Level) -> Result<Option<Splits>, PrepError> {
-    let like = |item: &Item| split::of_name(&item.name).is_some();
+    let like = |item: &Item| split::of_folder(&item.name).is_some();
     let mut nested = false;
     for item in level.folders.iter().filter(|item| like(item)) {
         nested |= !tree.level(&item.path)?.folders.is_empty();

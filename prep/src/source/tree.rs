@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use shardmill_formats::{MANIFEST_FILE, Manifest};
 use walkdir::WalkDir;
 
 use super::passed::{PassedKind, PassedOver};
@@ -123,7 +124,12 @@ impl<'a> Tree<'a> {
             };
             let path = found.path();
             if found.file_type().is_dir() {
-                if self.is_out(path) {
+                // A link out of the class that leads to a folder around it would bring the others in.
+                let parent = path.parent().unwrap_or(path);
+                if found.path_is_symlink() && found.depth() > 0 && is_around(path, parent) {
+                    passed.add(PassedKind::Loop, &self.name(path));
+                    walk.skip_current_dir();
+                } else if self.is_out(path) {
                     passed.add_tree(PassedKind::Output, self.source, path);
                     walk.skip_current_dir();
                 }
@@ -200,9 +206,10 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Whether a folder is the output folder, or holds another dataset of ours.
     fn is_out(&self, folder: &Path) -> bool {
-        let Some(out) = &self.out else { return false };
-        fs::canonicalize(folder).is_ok_and(|folder| folder == *out)
+        let same = |out: &PathBuf| fs::canonicalize(folder).is_ok_and(|folder| folder == *out);
+        self.out.as_ref().is_some_and(same) || holds_dataset(folder)
     }
 }
 
@@ -221,6 +228,22 @@ fn set_aside(folder: &Path, path: &Path) -> Option<PassedKind> {
         let kind = PassedKind::by_name(&text::from_os(part.as_os_str()))?;
         matches!(kind, PassedKind::Hidden | PassedKind::System).then_some(kind)
     })
+}
+
+/// Whether a folder holds a manifest of ours.
+fn holds_dataset(folder: &Path) -> bool {
+    let path = folder.join(MANIFEST_FILE);
+    // Not opened unless it is a plain file: a FIFO would wait.
+    if !fs::metadata(&path).is_ok_and(|data| data.is_file()) {
+        return false;
+    }
+    let mut head = [0; 256];
+    let read = fs::File::open(&path).and_then(|mut file| file.read(&mut head));
+    let len = read.unwrap_or(0);
+    let text: String = String::from_utf8_lossy(&head[..len])
+        .split_whitespace()
+        .collect();
+    text.starts_with(&format!("{{\"format\":\"{}\"", Manifest::format_name()))
 }
 
 fn leads_nowhere(error: &std::io::Error) -> bool {
