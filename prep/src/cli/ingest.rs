@@ -9,7 +9,7 @@ use shardmill_prep::{
     OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::print;
+use super::{print, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(layout) => layout,
         None => Layout::recognise(&args.src)?,
     };
-    eprintln!("{}: {}", args.src.display(), layout.description());
+    say(&format!("{}: {}", args.src.display(), layout.description()));
     let options = IngestOptions {
         layout: Some(layout),
         part: args.part,

@@ -7,3 +7,4 @@ mod extract;
 mod hostile;
 mod kit;
 mod subset;
+mod terminal;
