@@ -9,7 +9,7 @@ use shardmill_prep::{
     OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::{print, without};
+use super::{print, say, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(layout) => layout,
         None => Layout::recognise(&args.src, &args.out)?,
     };
-    eprintln!("{}: {}", args.src.display(), layout.description());
+    say(&format!("{}: {}", args.src.display(), layout.description()));
     let options = IngestOptions {
         layout: args.layout,
         part: args.part,

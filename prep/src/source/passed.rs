@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use shardmill_formats::Printable;
 use walkdir::WalkDir;
 
 /// Most examples that are kept of a kind.
@@ -171,7 +172,11 @@ impl fmt::Display for PassedOver {
             } else {
                 ""
             };
-            let names = examples.join(", ");
+            let names: Vec<_> = examples
+                .iter()
+                .map(|name| Printable(name).to_string())
+                .collect();
+            let names = names.join(", ");
             writeln!(f, "passed over  {files} {} ({names}{more})", kind.words())?;
         }
         Ok(())
@@ -208,6 +213,18 @@ mod tests {
         assert!(
             json.contains(r#""text":{"files":1,"examples":["notes.txt"]}"#),
             "{json}"
+        );
+    }
+
+    #[test]
+    fn a_name_with_a_line_feed_makes_no_line_of_its_own() {
+        let mut passed = PassedOver::default();
+        passed.add(PassedKind::Text, "a\n9 images rejected\u{1b}[2J.txt");
+        let text = passed.to_string();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.contains(r"(a\u000a9 images rejected\u001b[2J.txt)"),
+            "{text}"
         );
     }
 
