@@ -124,7 +124,8 @@ fn errors_about_a_manifest_are_one_line() {
     let folder = poisoned(scratch.path());
     let at = folder.to_str().unwrap().to_owned();
     let whole = fs::read(folder.join("manifest.json")).unwrap();
-    let changes: [(&str, fn(&mut Value)); 9] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 9] = [
         ("format", |manifest| manifest["format"] = EVIL.into()),
         ("version", |manifest| manifest["version"] = EVIL.into()),
         ("codec", |manifest| manifest["codec"] = EVIL.into()),
