@@ -149,6 +149,8 @@ pub struct IngestOptions {
     pub val_fraction: f64,
     /// Goes on though the disk seems to have too little room.
     pub ignore_free_space: bool,
+    /// Splits of the source to leave out: `train`, `val` or `test`.
+    pub without: Vec<&'static str>,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -172,6 +174,7 @@ impl IngestOptions {
             threads: 0,
             val_fraction: 0.0,
             ignore_free_space: false,
+            without: Vec::new(),
             progress: false,
         }
     }

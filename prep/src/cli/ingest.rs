@@ -9,7 +9,7 @@ use shardmill_prep::{
     OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::{complete_already, interrupt, print};
+use super::{complete_already, interrupt, print, say, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -68,6 +68,9 @@ pub(crate) struct Args {
     /// Go on though the disk seems to have too little room.
     #[arg(long)]
     ignore_free_space: bool,
+    /// Leave a split of SRC out: train, val or test; may be given several times.
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"])]
+    without: Vec<String>,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -76,11 +79,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let layout = match args.layout {
         Some(layout) => layout,
-        None => Layout::recognise(&args.src)?,
+        None => Layout::recognise(&args.src, &args.out)?,
     };
-    eprintln!("{}: {}", args.src.display(), layout.description());
+    say(&format!("{}: {}", args.src.display(), layout.description()));
     let options = IngestOptions {
-        layout: Some(layout),
+        layout: args.layout,
         part: args.part,
         codec: args.codec,
         quality: args.quality,
@@ -98,6 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         threads: args.threads,
         val_fraction: args.val_fraction,
         ignore_free_space: args.ignore_free_space,
+        without: without(&args.without),
         progress: true,
         ..IngestOptions::new(&args.src, &args.out)
     };
@@ -145,6 +149,9 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         out.display()
     );
     text += &summary.passed_over.to_string();
+    for note in &summary.notes {
+        text += &format!("note: {note}\n");
+    }
     if !summary.rejects.is_empty() {
         let reasons = summary
             .rejects_by_reason()
@@ -174,6 +181,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "rejects": summary.rejects_by_reason(),
         "passed_over": summary.passed_over,
         "was_complete": summary.was_complete,
+        "notes": summary.notes,
         "seconds": summary.seconds,
         "images_per_second": summary.images_per_second(),
     });

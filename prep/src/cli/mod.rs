@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use shardmill_formats::{Manifest, Split};
+use shardmill_formats::{Manifest, Printable, Split, printable_lines};
 use shardmill_prep::{Rewritten, unfinished};
 
 fn check_dataset(dir: &Path) -> Result<()> {
@@ -34,8 +34,18 @@ fn check_dataset(dir: &Path) -> Result<()> {
     )
 }
 
-/// Prints to standard output; a closed pipe (`| head`) is not an error.
+/// Splits by their names, which were checked.
+fn without(names: &[String]) -> Vec<&'static str> {
+    let splits = ["train", "val", "test"].into_iter();
+    splits
+        .filter(|split| names.iter().any(|name| name == split))
+        .collect()
+}
+
+/// Prints lines or JSON to standard output, with control characters escaped; a closed pipe (`| head`)
+/// is not an error. Together with [`say`], all that this program prints.
 fn print(text: &str) -> Result<()> {
+    let text = printable_lines(text);
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("standard output"),
@@ -45,6 +55,11 @@ fn print(text: &str) -> Result<()> {
 /// Said where the folder holds what would be made.
 fn complete_already(out: &Path) -> String {
     format!("{} is complete already: nothing was done\n", out.display())
+}
+
+/// Prints one line to standard error, with control characters escaped.
+pub(crate) fn say(line: &str) {
+    eprintln!("{}", Printable(line));
 }
 
 /// What a new dataset consists of, for a person.

@@ -44,6 +44,8 @@ pub struct IngestSummary {
     pub passed_over: PassedOver,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
+    /// Sentences about how the source was read.
+    pub notes: Vec<String>,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
@@ -186,6 +188,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         rejects,
         passed_over: listing.passed,
         was_complete: false,
+        notes: listing.notes,
         seconds: start.elapsed().as_secs_f64(),
     })))
 }

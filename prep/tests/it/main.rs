@@ -13,3 +13,5 @@ mod links;
 mod room;
 mod round_trip;
 mod subset;
+mod terminal;
+mod trees;
