@@ -133,6 +133,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
                 manifest,
                 passed_over: listing.passed,
                 was_complete: true,
+                notes: listing.notes,
                 seconds: start.elapsed().as_secs_f64(),
             })));
         }
