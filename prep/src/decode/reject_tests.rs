@@ -70,13 +70,7 @@ fn other_truncated_formats_are_rejects_either_way() {
 #[test]
 fn what_is_no_image() {
     assert_eq!(reject(b""), "empty: the file is empty");
-    for bytes in [
-        b"\0".as_slice(),
-        b"just some text",
-        b"\xFF\xD8",
-        &[0; 4096],
-        b"%PDF-1.4",
-    ] {
+    for bytes in [b"\0".as_slice(), b"just some text", b"\xFF\xD8", &[0; 4096]] {
         assert_eq!(
             reject(bytes),
             "not-an-image: the file is not an image of a known format"

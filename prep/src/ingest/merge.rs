@@ -15,6 +15,13 @@ use crate::error::PrepError;
 use crate::output::{replace, sync_folder};
 use crate::reject::RejectLine;
 
+/// What a dataset that is complete consists of.
+pub(super) struct Written {
+    pub(super) manifest: Manifest,
+    pub(super) rejects: Vec<RejectLine>,
+    pub(super) warned: BTreeMap<String, u64>,
+}
+
 /// The training split, over which statistics are taken.
 const TRAIN: &str = "train";
 
@@ -99,7 +106,7 @@ pub fn merge(folder: &Path) -> Result<Manifest, PrepError> {
         .iter()
         .flat_map(|journal| journal.lines.clone())
         .collect();
-    let (manifest, _) = write(folder, &head, lines)?;
+    let manifest = write(folder, &head, lines)?.manifest;
     for journal in journals {
         let path = journal.path().to_owned();
         drop(journal);
@@ -109,7 +116,7 @@ pub fn merge(folder: &Path) -> Result<Manifest, PrepError> {
 }
 
 /// Completes the dataset of an ingest in one part.
-pub(super) fn complete(folder: &mut Folder) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
+pub(super) fn complete(folder: &mut Folder) -> Result<Written, PrepError> {
     if folder.journal.lines.iter().all(|line| line.entry.is_none()) {
         folder.forget();
     }
@@ -122,13 +129,13 @@ pub(super) fn complete(folder: &mut Folder) -> Result<(Manifest, Vec<RejectLine>
 }
 
 /// Writes the list of rejects and, last, the manifest.
-fn write(
-    folder: &Path,
-    head: &Head,
-    mut lines: Vec<ShardLine>,
-) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
+fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Written, PrepError> {
     lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
     let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
+    let mut warned = BTreeMap::new();
+    for (warning, count) in lines.iter().flat_map(|line| &line.warned) {
+        *warned.entry(warning.clone()).or_default() += count;
+    }
     let labelled = |split: &str| !head.unlabelled.contains(split);
     let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
     for line in &lines {
@@ -181,5 +188,9 @@ fn write(
     }
     replace(&folder.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
     sync_folder(folder)?;
-    Ok((manifest, rejects))
+    Ok(Written {
+        manifest,
+        rejects,
+        warned,
+    })
 }
