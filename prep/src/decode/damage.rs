@@ -36,6 +36,8 @@ pub(super) enum Damage {
     Ends,
     /// Bits that no code begins with, or that lead out of a block.
     Code,
+    /// Levels that no pixels have.
+    Level,
     /// A restart interval has too little data.
     Interval,
     /// A restart marker is not the one whose turn it is.
@@ -49,6 +51,7 @@ impl From<Damage> for Reject {
         Self::Damaged(match damage {
             Damage::Ends => return Self::Truncated,
             Damage::Code => "its data holds bits that are no code".to_owned(),
+            Damage::Level => "its data gives levels that no pixels have".to_owned(),
             Damage::Interval => "the data of a restart interval ends too early".to_owned(),
             Damage::Restart => "a restart marker is missing or out of turn".to_owned(),
             Damage::Header(what) => what.to_owned(),

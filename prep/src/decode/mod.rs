@@ -261,6 +261,8 @@ fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod kinds_tests;
+#[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
 mod reject_tests;
@@ -268,3 +270,5 @@ mod reject_tests;
 mod test_kit;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tiff_tests;

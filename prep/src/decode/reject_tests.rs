@@ -83,6 +83,19 @@ fn what_is_no_image() {
 }
 
 #[test]
+fn formats_that_are_not_read_are_named() {
+    for (bytes, name) in [
+        (b"%PDF-1.4".as_slice(), "PDF"),
+        (b"P6\n1 1 255\nabc", "PNM"),
+        (b"\0\0\0\x1Cftypavif\0\0\0\0avifmif1miaf", "AVIF"),
+        (b"\0\0\0\x0CjP  \r\n\x87\n", "JPEG 2000"),
+    ] {
+        let wanted = format!("unsupported-format: {name} is not supported");
+        assert_eq!(reject(bytes), wanted);
+    }
+}
+
+#[test]
 fn coding_processes_that_no_decoder_knows_are_named() {
     let bytes = rgb_jpeg(&quarters(16, 16));
     let frame = bytes

@@ -17,6 +17,11 @@ use super::damage::{Damage, Warning};
 use super::entropy::Entropy;
 use super::vectorise::vectorised;
 
+/// A block of pixels that are all white or all black has a first value of 1024, multiplied by its step.
+/// Some encoders go beyond white and black on purpose, but none goes twice as far; data that is read from
+/// the wrong bit on does so soon, since each value is added to the one before.
+const MOST_LEVEL: u32 = 2048;
+
 /// Bytes behind the pixels of a plane, so that whole registers can be read at its end.
 const SPARE: usize = 32;
 
@@ -99,6 +104,8 @@ struct Tools<'a> {
     columns: (usize, usize),
     rows: (usize, usize),
     previous: i32,
+    /// The largest first value of a block that pixels can have, with room to spare.
+    limit: u32,
 }
 
 impl Codes {
@@ -205,14 +212,16 @@ fn tools<'a>(header: &Header, codes: &'a Codes, region: Region) -> Option<Vec<To
             ((from / step).saturating_sub(1) / 8, end)
         };
         let (across, down) = (most_across / component.across, most_down / component.down);
+        let steps = header.quantisers.get(component.quantiser)?.as_ref()?;
         Some(Tools {
             component,
             levels: codes.levels.get(component.dc)?,
             values: codes.values.get(component.ac)?,
-            factors: idct::factors(header.quantisers.get(component.quantiser)?.as_ref()?),
+            factors: idct::factors(steps),
             columns: span(region.left, region.right, across, header.width),
             rows: span(region.top, region.bottom, down, header.height),
             previous: 0,
+            limit: MOST_LEVEL / u32::from(steps[0]).max(1),
         })
     };
     header.components.iter().map(tool).collect()
@@ -262,6 +271,12 @@ fn scan(
                     return Err(Damage::Code);
                 }
             }
+        }
+        // Once a row is enough: what is out of range stays so for long.
+        let out_of_range = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
+        if tools.iter().any(out_of_range) {
+            ended(&bits, ends, interval)?;
+            return Err(Damage::Level);
         }
     }
     let behind = ended(&bits, ends, interval)?;
