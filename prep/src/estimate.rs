@@ -25,6 +25,8 @@ pub struct Estimate {
     pub images: BTreeMap<String, u64>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
+    /// Sentences about how the source was read.
+    pub notes: Vec<String>,
     /// Images that were decoded for the estimate.
     pub sample: usize,
     /// Of these, images that would be rejected.
@@ -110,6 +112,7 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
         classes,
         images,
         passed_over: listing.passed,
+        notes: listing.notes,
         sample: chosen.len(),
         sample_rejects: rejects,
         threads: Crew::<()>::new(options.threads).threads(),
@@ -125,6 +128,9 @@ impl fmt::Display for Estimate {
             writeln!(f, "{split:<8} {images} images")?;
         }
         write!(f, "{}", self.passed_over)?;
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
         writeln!(
             f,
             "\ncodec        size        time on {} threads",

@@ -139,6 +139,8 @@ pub struct IngestOptions {
     pub decode_memory: Option<u64>,
     /// Share of each class that becomes the split `val`, where the source has no split of its own.
     pub val_fraction: f64,
+    /// Splits of the source to leave out: `train`, `val` or `test`.
+    pub without: Vec<&'static str>,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -162,6 +164,7 @@ impl IngestOptions {
             threads: 0,
             decode_memory: None,
             val_fraction: 0.0,
+            without: Vec::new(),
             progress: false,
         }
     }

@@ -144,6 +144,8 @@ mod tests {
             }],
             splits: BTreeMap::from([("train", entries)]),
             passed: Default::default(),
+            left_out: Default::default(),
+            notes: Vec::new(),
             containers: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use shardmill_prep::{
     MaxRejects, OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::print;
+use super::{print, say, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -72,6 +72,9 @@ pub(crate) struct Args {
     /// Share of each class that becomes the split `val`, if SRC has no split of its own.
     #[arg(long, value_name = "F", default_value_t = 0.0)]
     val_fraction: f64,
+    /// Leave a split of SRC out: train, val or test; may be given several times.
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"])]
+    without: Vec<String>,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -80,11 +83,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let layout = match args.layout {
         Some(layout) => layout,
-        None => Layout::recognise(&args.src)?,
+        None => Layout::recognise(&args.src, &args.out)?,
     };
-    eprintln!("{}: {}", args.src.display(), layout.description());
+    say(&format!("{}: {}", args.src.display(), layout.description()));
     let options = IngestOptions {
-        layout: Some(layout),
+        layout: args.layout,
         part: args.part,
         codec: args.codec,
         quality: args.quality,
@@ -103,6 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         threads: args.threads,
         decode_memory: args.decode_memory.map(|size| size.0),
         val_fraction: args.val_fraction,
+        without: without(&args.without),
         progress: true,
         ..IngestOptions::new(&args.src, &args.out)
     };
@@ -155,6 +159,9 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         out.display()
     );
     text += &summary.passed_over.to_string();
+    for note in &summary.notes {
+        text += &format!("note: {note}\n");
+    }
     if !summary.rejects.is_empty() {
         let reasons = summary
             .rejects_by_reason()
@@ -193,6 +200,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "rejects": summary.rejects_by_reason(),
         "warned": summary.warned,
         "passed_over": summary.passed_over,
+        "notes": summary.notes,
         "seconds": summary.seconds,
         "images_per_second": summary.images_per_second(),
     });

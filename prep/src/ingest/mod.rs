@@ -46,6 +46,8 @@ pub struct IngestSummary {
     pub warned: BTreeMap<String, u64>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
+    /// Sentences about how the source was read.
+    pub notes: Vec<String>,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
@@ -177,6 +179,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         rejects,
         warned,
         passed_over: listing.passed,
+        notes: listing.notes,
         seconds: start.elapsed().as_secs_f64(),
     })))
 }
