@@ -1,24 +1,31 @@
 //! Finds the images of a source, their classes and their splits, whatever form the source has.
 
 mod archive;
+mod class_table;
 mod columns;
 mod devkit;
+mod field_names;
 mod folders;
 mod kaggle;
 mod layout;
 mod list_file;
 mod mat;
 mod names;
+mod notes;
 mod official;
 mod packed;
 mod parquet;
 mod passed;
 mod read;
+mod repeats;
 mod samples;
 mod split;
 mod spool;
 mod synsets;
 mod tar_index;
+mod tar_samples;
+mod tar_walk;
+mod told;
 #[cfg(test)]
 mod tests;
 mod webdataset;
