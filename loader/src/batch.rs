@@ -3,11 +3,11 @@
 use std::io;
 
 use bytemuck::Pod;
-use crossbeam_channel::Sender;
 use half::{bf16, f16};
 
 use crate::mix::Mix;
 use crate::pixels::Pixels;
+use crate::pool::WayBack;
 use crate::reading::Replaced;
 use crate::settings::{Layout, Output};
 
@@ -70,7 +70,7 @@ pub struct Area {
 /// buffers serve a later batch.
 pub struct Batch {
     pub(crate) buffers: Buffers,
-    pub(crate) home: Sender<Buffers>,
+    pub(crate) home: WayBack,
     pub(crate) mix: Mix,
     pub(crate) step: u64,
     pub(crate) valid: usize,
@@ -217,8 +217,7 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        // A full pool or a loader that is gone lets the memory go.
-        let _ = self.home.try_send(std::mem::take(&mut self.buffers));
+        self.home.give(std::mem::take(&mut self.buffers));
     }
 }
 

@@ -4,13 +4,12 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crossbeam_channel::bounded;
-
 use crate::augment::ColorNoise;
 use crate::error::LoaderError;
 use crate::loader::{Loader, Plan};
 use crate::mix::Mix;
 use crate::order::Order;
+use crate::pool::Pool;
 use crate::reading::{Advice, BadRecord, Verify};
 use crate::sampler::Sampler;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
@@ -325,7 +324,7 @@ impl LoaderBuilder {
             noise,
             jitter: self.jitter,
             // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
-            pool: bounded(self.threads + self.prefetch + 1),
+            pool: Pool::new(self.threads + self.prefetch + 1),
             scale,
             offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
             verify: self.verify,

@@ -13,7 +13,9 @@ use crate::prefetch::Prefetch;
 
 /// The batches of one epoch, in order. Dropping it stops and joins its threads.
 ///
-/// After an error the epoch is over.
+/// After an error the epoch is over. After a `fork`, an epoch whose threads are running stays with the
+/// parent: in the child its next batch is [`LoaderError::Forked`]. One that has given no batch yet, or
+/// that works without threads, works in both.
 pub struct Epoch {
     plan: Arc<Plan>,
     epoch_plan: Arc<EpochPlan>,
@@ -93,17 +95,17 @@ impl Epoch {
 
     fn produce(&mut self) -> Result<Batch, LoaderError> {
         if matches!(self.source, Source::Unstarted) {
-            self.source = if self.plan.threads == 0 {
-                Source::Inline(Box::new(self.plan.worker_memory()))
+            let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
+            self.source = if plan.threads == 0 {
+                Source::Inline(Box::new(plan.worker_memory(plan.pool.here())))
             } else {
-                let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
                 Source::Threads(Prefetch::start(plan, epoch_plan, self.next, self.end)?)
             };
         }
         match &mut self.source {
             Source::Inline(memory) => {
                 memory.clock.skip();
-                let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
+                let buffers = memory.pool.take();
                 let batch = fill(
                     &self.plan,
                     &self.epoch_plan,

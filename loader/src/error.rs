@@ -111,6 +111,14 @@ pub enum LoaderError {
     /// A worker thread could not be started.
     #[error("cannot start a loader thread: {0}")]
     Thread(io::Error),
+    /// The process was forked after the epoch's threads had been started, and this is the child.
+    #[error(
+        "step {step}: this process was forked in the middle of the epoch, and its loader threads stayed in the parent; begin the epoch (and `seek` in it), or build the loader, in the child"
+    )]
+    Forked {
+        /// The batch that was asked for.
+        step: u64,
+    },
     /// A worker thread panicked; the epoch is over.
     #[error("a loader thread panicked at step {step}: {message}")]
     Panic {

@@ -57,7 +57,7 @@ pub(crate) fn fill(
     }
     Some(Ok(Batch {
         buffers,
-        home: plan.pool.0.clone(),
+        home: memory.pool.way_back(),
         mix: plan.mix.clone(),
         step,
         valid: valid as usize,

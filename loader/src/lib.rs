@@ -55,6 +55,11 @@
 //! # Ok::<(), shardmill_loader::LoaderError>(())
 //! ```
 //!
+//! `fork`, as Python's `multiprocessing` uses it, copies no threads. In a child, an epoch whose threads
+//! were started in the parent gives [`LoaderError::Forked`] instead of a batch, and dropping it waits
+//! for nobody; the parent's goes on undisturbed. A loader that was built in the parent works in the
+//! child: begin an epoch there, and [`seek`](Epoch::seek) to go on half way.
+//!
 //! Records are compared with their checksums when they are first read ([`Verify`]); a damaged one is
 //! an error, or is replaced ([`BadRecord`]). A shard must not change while it is open; one that is
 //! cut short ends the epoch with [`LoaderError::Truncated`] if that is seen in time, and the process
@@ -82,7 +87,9 @@ mod mix;
 mod mmap;
 mod order;
 mod pixels;
+mod pool;
 mod prefetch;
+mod process;
 mod reading;
 mod sampler;
 mod settings;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
 use shardmill_formats::{Decoder, Philox, Stream};
 
 use crate::augment::kernel::Kernel;
@@ -15,6 +14,7 @@ use crate::dataset::Dataset;
 use crate::epoch::Epoch;
 use crate::meter::Clock;
 use crate::mix::Mix;
+use crate::pool::Pool;
 use crate::reading::{Advice, BadRecord, Verify};
 use crate::sampler::Sampler;
 use crate::settings::{ColorJitter, Layout, Output, Policy};
@@ -44,8 +44,7 @@ pub(crate) struct Plan {
     pub(crate) layout: Layout,
     pub(crate) noise: Option<ColorNoise>,
     pub(crate) jitter: Option<ColorJitter>,
-    /// Buffers that no batch uses, kept from one epoch to the next.
-    pub(crate) pool: (Sender<Buffers>, Receiver<Buffers>),
+    pub(crate) pool: Pool,
     /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
     pub(crate) scale: [f64; 3],
     pub(crate) offset: [f64; 3],
@@ -130,7 +129,8 @@ impl Plan {
         Buffers::bytes(samples, rows, crop * crop * 3, self.output)
     }
 
-    pub(crate) fn worker_memory(&self) -> WorkerMemory {
+    /// The memory of a thread that shares `pool` with others.
+    pub(crate) fn worker_memory(&self, pool: Pool) -> WorkerMemory {
         let shape = self.mix.shape();
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
@@ -138,6 +138,7 @@ impl Plan {
             canvas: Canvas::default(),
             kernel: Kernel::new(self.batch_bytes() >= STREAMED),
             clock: Clock::start(),
+            pool,
         }
     }
 }
@@ -149,4 +150,5 @@ pub(crate) struct WorkerMemory {
     pub(crate) canvas: Canvas,
     pub(crate) kernel: Kernel,
     pub(crate) clock: Clock,
+    pub(crate) pool: Pool,
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use shardmill_formats::{Printable, printable_lines};
 
 use cli::args::{BenchArgs, Cli, Command};
 use cli::measure::measure;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", message(&error));
+            eprintln!("error: {}", Printable(&message(&error)));
             ExitCode::FAILURE
         }
     }
@@ -27,7 +28,9 @@ fn main() -> ExitCode {
 
 fn run(args: &BenchArgs) -> Result<()> {
     let mut out = std::io::stdout();
+    // A dataset's strings may hold anything: what acts on a terminal is escaped here and below.
     let mut print = |text: String| {
+        let text = printable_lines(&text);
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         written.context("standard output")
     };

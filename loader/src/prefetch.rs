@@ -4,6 +4,7 @@
 //! here are the threads, and what becomes of a panic.
 
 use std::any::Any;
+use std::mem::{forget, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,6 +15,8 @@ use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::Plan;
 use crate::meter::{Meter, Spent, Stage};
+use crate::pool::Pool;
+use crate::process::Process;
 use crate::slots::{Consumer, Producer, slots};
 
 type Made = (Result<Batch, LoaderError>, Spent);
@@ -23,6 +26,8 @@ pub(crate) struct Prefetch {
     consumer: Option<Consumer<Made>>,
     threads: Vec<JoinHandle<()>>,
     ahead: Option<Ahead>,
+    /// Where the threads are.
+    process: Process,
 }
 
 impl Prefetch {
@@ -38,12 +43,15 @@ impl Prefetch {
             consumer: Some(consumer),
             threads: Vec::new(),
             ahead: Ahead::start(plan, epoch, first)?,
+            process: Process::current(),
         };
+        let pool = plan.pool.here();
         for i in 0..plan.threads {
             let worker = Worker {
                 plan: Arc::clone(plan),
                 epoch: Arc::clone(epoch),
                 producer: producer.clone(),
+                pool: pool.clone(),
             };
             let builder = std::thread::Builder::new().name(format!("loader-{i}"));
             prefetch.threads.push(
@@ -57,6 +65,9 @@ impl Prefetch {
 
     /// Waits for the next batch, which has the number `step`.
     pub(crate) fn next(&mut self, step: u64, meter: &mut Meter) -> Result<Batch, LoaderError> {
+        if !self.process.is_current() {
+            return Err(LoaderError::Forked { step });
+        }
         let made = self.consumer.as_mut().and_then(Consumer::take);
         if let Some(ahead) = &mut self.ahead {
             ahead.taken(step);
@@ -74,6 +85,16 @@ impl Prefetch {
 
 impl Drop for Prefetch {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            // In a forked child: the threads to join are not here, and may have held what dropping
+            // the channels waits for.
+            forget((
+                self.consumer.take(),
+                take(&mut self.threads),
+                self.ahead.take(),
+            ));
+            return;
+        }
         self.consumer = None;
         for thread in self.threads.drain(..) {
             // A worker's panic was already given to the consumer as an error.
@@ -86,15 +107,16 @@ struct Worker {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
     producer: Producer<Made>,
+    pool: Pool,
 }
 
 impl Worker {
     fn run(self) {
-        let mut memory = self.plan.worker_memory();
+        let mut memory = self.plan.worker_memory(self.pool.clone());
         let cancelled = || self.producer.cancelled();
         while let Some(step) = self.producer.ticket() {
             memory.clock.lap(Stage::Idle);
-            let buffers = self.plan.pool.1.try_recv().unwrap_or_default();
+            let buffers = memory.pool.take();
             let work = || {
                 fill(
                     &self.plan,

@@ -34,13 +34,15 @@ pub enum PrepError {
         /// Number of class folders.
         classes: usize,
     },
-    /// A class of the validation split that training does not know.
+    /// A class of another split that training does not know.
     #[error(
-        "class folder {class:?} is in val/ but not in train/: labels come from train/, so move or remove it"
+        "class folder {class:?} is in {split}/ but not in train/: labels come from train/, so move or remove it"
     )]
     UnknownClass {
         /// The folder.
         class: String,
+        /// The split that it is in.
+        split: &'static str,
     },
     /// The output folder holds something.
     #[error("{} exists and is not empty: choose another --out, or remove it first", .0.display())]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
-use shardmill_formats::{Manifest, ShardIndex};
+use shardmill_formats::{Manifest, Printable, ShardIndex};
 
 use crate::dataset::read_manifest;
 use crate::error::PrepError;
@@ -72,7 +72,9 @@ impl fmt::Display for Inspection {
         writeln!(
             f,
             "format   {} {}, written by prep {}",
-            manifest.format, manifest.version, manifest.prep_version
+            Printable(&manifest.format),
+            Printable(&manifest.version),
+            Printable(&manifest.prep_version)
         )?;
         writeln!(
             f,
@@ -82,18 +84,22 @@ impl fmt::Display for Inspection {
         writeln!(
             f,
             "made by  {}; {}",
-            manifest.preprocessing.decoder, manifest.preprocessing.resizer
+            Printable(&manifest.preprocessing.decoder),
+            Printable(&manifest.preprocessing.resizer)
         )?;
         writeln!(
             f,
             "resize   {}, {}",
-            manifest.preprocessing.geometry, manifest.preprocessing.filter
+            Printable(&manifest.preprocessing.geometry),
+            Printable(&manifest.preprocessing.filter)
         )?;
         writeln!(f, "classes  {}", manifest.classes.len())?;
         writeln!(
             f,
             "source   {}, {} images, {} rejects",
-            manifest.source.layout, manifest.source.images, manifest.rejects.count
+            Printable(&manifest.source.layout),
+            manifest.source.images,
+            manifest.rejects.count
         )?;
         writeln!(f)?;
         writeln!(
@@ -122,7 +128,7 @@ impl fmt::Display for Inspection {
             let words = ends
                 .into_iter()
                 .flatten()
-                .map(|i| format!("{} ({})", manifest.classes[i].name, counts[i]));
+                .map(|i| format!("{} ({})", Printable(&manifest.classes[i].name), counts[i]));
             writeln!(f, "  {}", words.collect::<Vec<_>>().join(", "))?;
             writeln!(
                 f,

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", message(&error));
+            cli::say(&format!("error: {}", message(&error)));
             ExitCode::FAILURE
         }
     }

@@ -136,6 +136,8 @@ pub struct IngestOptions {
     pub threads: usize,
     /// Share of each class that becomes the split `val`, where the source has no split of its own.
     pub val_fraction: f64,
+    /// Splits of the source to leave out: `train`, `val` or `test`.
+    pub without: Vec<&'static str>,
     /// Whether progress is shown on standard error.
     pub progress: bool,
 }
@@ -158,6 +160,7 @@ impl IngestOptions {
             seed: 0,
             threads: 0,
             val_fraction: 0.0,
+            without: Vec::new(),
             progress: false,
         }
     }

@@ -143,6 +143,7 @@ mod tests {
             }],
             splits: BTreeMap::from([("train", entries)]),
             passed: Default::default(),
+            left_out: Default::default(),
             notes: Vec::new(),
             containers: Vec::new(),
         }

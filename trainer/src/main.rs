@@ -7,12 +7,15 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
+use shardmill_formats::printable_lines;
 
 fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Line feeds stay: an error in a recipe's TOML quotes its line.
+            let error = format!("{error:#}");
+            eprintln!("error: {}", printable_lines(&error));
             ExitCode::FAILURE
         }
     }

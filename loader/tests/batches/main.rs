@@ -6,6 +6,7 @@ mod meters;
 mod orders;
 mod purity;
 mod shared;
+mod terminal;
 mod trust;
 
 use shardmill_formats::Codec;

@@ -9,7 +9,7 @@ use shardmill_prep::{
     OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::print;
+use super::{print, say, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// Share of each class that becomes the split `val`, if SRC has no split of its own.
     #[arg(long, value_name = "F", default_value_t = 0.0)]
     val_fraction: f64,
+    /// Leave a split of SRC out: train, val or test; may be given several times.
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"])]
+    without: Vec<String>,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -73,11 +76,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let layout = match args.layout {
         Some(layout) => layout,
-        None => Layout::recognise(&args.src)?,
+        None => Layout::recognise(&args.src, &args.out)?,
     };
-    eprintln!("{}: {}", args.src.display(), layout.description());
+    say(&format!("{}: {}", args.src.display(), layout.description()));
     let options = IngestOptions {
-        layout: Some(layout),
+        layout: args.layout,
         part: args.part,
         codec: args.codec,
         quality: args.quality,
@@ -94,6 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         seed: args.seed,
         threads: args.threads,
         val_fraction: args.val_fraction,
+        without: without(&args.without),
         progress: true,
         ..IngestOptions::new(&args.src, &args.out)
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use shardmill_prep::{inspect, montage};
 
-use super::{check_dataset, print};
+use super::{check_dataset, print, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         inspection.to_string()
     })?;
     if let Some(target) = &args.montage {
-        eprintln!("contact sheet: {}", target.display());
+        say(&format!("contact sheet: {}", target.display()));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use shardmill_formats::{Manifest, Split};
+use shardmill_formats::{Manifest, Printable, Split, printable_lines};
 
 fn check_dataset(dir: &Path) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
@@ -26,12 +26,27 @@ fn check_dataset(dir: &Path) -> Result<()> {
     )
 }
 
-/// Prints to standard output; a closed pipe (`| head`) is not an error.
+/// Splits by their names, which were checked.
+fn without(names: &[String]) -> Vec<&'static str> {
+    let splits = ["train", "val", "test"].into_iter();
+    splits
+        .filter(|split| names.iter().any(|name| name == split))
+        .collect()
+}
+
+/// Prints lines or JSON to standard output, with control characters escaped; a closed pipe (`| head`)
+/// is not an error. Together with [`say`], all that this program prints.
 fn print(text: &str) -> Result<()> {
+    let text = printable_lines(text);
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("standard output"),
     }
+}
+
+/// Prints one line to standard error, with control characters escaped.
+pub(crate) fn say(line: &str) {
+    eprintln!("{}", Printable(line));
 }
 
 /// What a new dataset consists of, for a person.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use shardmill_prep::{IngestOptions, Layout, estimate};
 
-use super::print;
+use super::{print, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Images to decode and encode for the estimate.
     #[arg(long, value_name = "N", default_value_t = 200)]
     sample: usize,
+    /// Leave a split of SRC out: train, val or test; may be given several times.
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"])]
+    without: Vec<String>,
     /// Print the estimate as one JSON object.
     #[arg(long)]
     json: bool,
@@ -33,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         layout: args.layout,
         size: args.size,
         threads: args.threads,
+        without: without(&args.without),
         // Nothing is written there.
         ..IngestOptions::new(&args.src, "")
     };

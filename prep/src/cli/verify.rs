@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use shardmill_prep::verify;
 
-use super::{check_dataset, print};
+use super::{check_dataset, print, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 .record
                 .map(|record| format!(", record {record}"))
                 .unwrap_or_default();
-            eprintln!("{}{record}: {}", fault.shard, fault.message);
+            say(&format!("{}{record}: {}", fault.shard, fault.message));
         }
         print(&format!(
             "{} records in {} shards, {:.1} MB: {} faults\n",

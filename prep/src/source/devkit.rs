@@ -26,6 +26,20 @@ pub(super) struct Devkit {
     pub(super) words: BTreeMap<String, String>,
 }
 
+/// The files of the kit in `folder` that are read.
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+    let kits = NAMES.map(|name| folder.join(name)).into_iter();
+    let Some(kit) = kits.into_iter().find(|path| path.exists()) else {
+        return Vec::new();
+    };
+    match kit.is_dir() {
+        true => [GROUND_TRUTH, META]
+            .map(|name| kit.join("data").join(name))
+            .to_vec(),
+        false => vec![kit],
+    }
+}
+
 /// Reads the kit in `folder`, packed or unpacked; `None` if there is none.
 pub(super) fn read(folder: &Path) -> Result<Option<Devkit>, PrepError> {
     let Some(path) = NAMES

@@ -15,22 +15,90 @@ pub(super) enum Field {
 
 /// The names of a path, the likelier first, in lower case and without what stands between words.
 const PATH: [&str; 26] = [
-    "path", "paths", "filepath", "filepaths", "imagepath", "imgpath", "relativepath", "relpath", "file",
-    "files", "filename", "filenames", "imagefile", "imagefilename", "imagefilepath", "imagename", "imgname",
-    "image", "images", "img", "imgs", "picture", "photo", "imageid", "imgid", "id",
+    "path",
+    "paths",
+    "filepath",
+    "filepaths",
+    "imagepath",
+    "imgpath",
+    "relativepath",
+    "relpath",
+    "file",
+    "files",
+    "filename",
+    "filenames",
+    "imagefile",
+    "imagefilename",
+    "imagefilepath",
+    "imagename",
+    "imgname",
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "picture",
+    "photo",
+    "imageid",
+    "imgid",
+    "id",
 ];
 const IMAGE: [&str; 13] = [
-    "image", "img", "images", "imgs", "picture", "photo", "imagebytes", "imagedata", "jpg", "jpeg", "png",
-    "webp", "bytes",
+    "image",
+    "img",
+    "images",
+    "imgs",
+    "picture",
+    "photo",
+    "imagebytes",
+    "imagedata",
+    "jpg",
+    "jpeg",
+    "png",
+    "webp",
+    "bytes",
 ];
 const LABEL: [&str; 31] = [
-    "label", "labels", "class", "classes", "cls", "target", "targets", "y", "category", "categories",
-    "classlabel", "classid", "classidx", "classindex", "labelid", "labelidx", "labelindex", "categoryid",
-    "synset", "synsetid", "wnid", "wordnetid", "finelabel", "classname", "labelname", "categoryname",
-    "labeltext", "groundtruth", "gt", "truth", "coarselabel",
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "cls",
+    "target",
+    "targets",
+    "y",
+    "category",
+    "categories",
+    "classlabel",
+    "classid",
+    "classidx",
+    "classindex",
+    "labelid",
+    "labelidx",
+    "labelindex",
+    "categoryid",
+    "synset",
+    "synsetid",
+    "wnid",
+    "wordnetid",
+    "finelabel",
+    "classname",
+    "labelname",
+    "categoryname",
+    "labeltext",
+    "groundtruth",
+    "gt",
+    "truth",
+    "coarselabel",
 ];
 const SPLIT: [&str; 8] = [
-    "split", "splits", "set", "subset", "partition", "datasplit", "dataset", "usage",
+    "split",
+    "splits",
+    "set",
+    "subset",
+    "partition",
+    "datasplit",
+    "dataset",
+    "usage",
 ];
 
 impl Field {
@@ -67,7 +135,9 @@ pub(super) fn find(field: Field, columns: &[&str]) -> Vec<usize> {
 /// Whether a name is one of some field's.
 pub(super) fn is_known(column: &str) -> bool {
     let fields = [Field::Path, Field::Label, Field::Split];
-    fields.iter().any(|&field| !find(field, &[column]).is_empty())
+    fields
+        .iter()
+        .any(|&field| !find(field, &[column]).is_empty())
 }
 
 /// `Image ID`, `image_id` and `imageId` as `imageid`.
@@ -82,7 +152,15 @@ mod tests {
 
     #[test]
     fn columns_are_found_however_they_are_spelt_and_the_likeliest_first() {
-        let columns = ["id", "Image_Path", "Label Name", "labels", "coarse_label", "set", "width"];
+        let columns = [
+            "id",
+            "Image_Path",
+            "Label Name",
+            "labels",
+            "coarse_label",
+            "set",
+            "width",
+        ];
         assert_eq!(find(Field::Path, &columns), [1, 0]);
         assert_eq!(find(Field::Label, &columns), [3, 2, 4]);
         assert_eq!(find(Field::Split, &columns), [5]);

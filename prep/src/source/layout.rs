@@ -6,9 +6,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::archive::Packing;
-use super::folders::subfolders;
-use super::passed::PassedOver;
-use super::{kaggle, official, packed, parquet, webdataset};
+use super::passed::PassedKind;
+use super::tree::{Item, Tree};
+use super::{kaggle, official, packed, parquet, split, webdataset};
 use crate::error::PrepError;
 
 /// A form that image sets come in.
@@ -71,11 +71,12 @@ impl Layout {
         }
     }
 
-    /// Recognises a source by looking at it.
+    /// Recognises a source by looking at it. `out` is the output folder, which is no part of the source
+    /// where it lies inside of it.
     ///
     /// # Errors
     /// A path that is not there, a file or folder of no known form; the error says what was expected.
-    pub fn recognise(source: &Path) -> Result<Self, PrepError> {
+    pub fn recognise(source: &Path, out: &Path) -> Result<Self, PrepError> {
         let data = fs::metadata(source).map_err(|_| PrepError::NotAFolder(source.to_owned()))?;
         if data.is_file() {
             let name = source.file_name().unwrap_or_default().to_string_lossy();
@@ -97,7 +98,7 @@ impl Layout {
             Ok(Self::Parquet)
         } else if packed::are_in_splits(source, webdataset::fits)? {
             Ok(Self::WebDataset)
-        } else if !subfolders(source, &mut PassedOver::default())?.is_empty() {
+        } else if has_class_folders(source, out)? {
             Ok(Self::ClassFolders)
         } else if !packed::files(source, webdataset::fits)?.is_empty() {
             Ok(Self::WebDataset)
@@ -107,6 +108,25 @@ impl Layout {
             Err(PrepError::NoClasses(source.to_owned()))
         }
     }
+}
+
+/// Whether there are folders, and not only beside tars: those are the set then, unless a folder holds
+/// images.
+fn has_class_folders(source: &Path, out: &Path) -> Result<bool, PrepError> {
+    let tree = Tree::new(source, out);
+    let level = tree.level(source)?;
+    if packed::files(source, webdataset::fits)?.is_empty() {
+        return Ok(!level.folders.is_empty());
+    }
+    for folder in &level.folders {
+        let inside = tree.level(&folder.path)?;
+        let image = |file: &Item| PassedKind::by_name(&file.name).is_none();
+        let classes = split::of_folder(&folder.name).is_some() && !inside.folders.is_empty();
+        if classes || inside.files.iter().any(image) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl fmt::Display for Layout {

@@ -5,8 +5,11 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-/// Most bytes that a compressed element may become: the development kit's takes under a megabyte.
-const LONGEST: u64 = 64 << 20;
+/// Most bytes of a file, and most that all of its compressed elements together may become: the
+/// development kit's takes under a megabyte.
+const LONGEST: u64 = 8 << 20;
+/// Most fields of a struct; the kit's has eight.
+const MOST_FIELDS: usize = 256;
 
 const UTF8: u32 = 16;
 const MATRIX: u32 = 14;
@@ -32,18 +35,22 @@ pub(super) fn structs(file: &[u8]) -> Result<Vec<Struct>, String> {
     if &header[126..128] != b"IM" {
         return Err("it is no little-endian MATLAB 5 file".to_owned());
     }
-    let mut rest = &file[128..];
+    if file.len() as u64 > LONGEST {
+        return Err(format!("it has more than {} MB", LONGEST >> 20));
+    }
+    let (mut rest, mut budget) = (&file[128..], LONGEST);
     while !rest.is_empty() {
         let element = next(&mut rest)?;
         let found = match element.kind {
             COMPRESSED => {
                 let mut inflated = Vec::new();
                 let read = ZlibDecoder::new(element.data)
-                    .take(LONGEST)
+                    .take(budget)
                     .read_to_end(&mut inflated)
                     .map_err(|error| error.to_string())?;
-                if read as u64 == LONGEST {
-                    return Err("a compressed part is too large".to_owned());
+                budget -= read as u64;
+                if budget == 0 {
+                    return Err("its compressed parts are too large".to_owned());
                 }
                 let inner = next(&mut &inflated[..])?;
                 if inner.kind == MATRIX {
@@ -113,6 +120,10 @@ fn struct_array(mut data: &[u8]) -> Result<Option<Vec<Struct>>, String> {
             String::from_utf8_lossy(&name[..end]).into_owned()
         })
         .collect();
+    // A struct without fields takes no bytes, so their number could be anything.
+    if !(1..=MOST_FIELDS).contains(&names.len()) {
+        return Err(format!("its structs have {} fields", names.len()));
+    }
     let mut structs = Vec::new();
     for _ in 0..count {
         let fields = names.iter().map(|name| {
@@ -180,4 +191,83 @@ fn value(mut data: &[u8]) -> Result<Value, String> {
         _ => return Ok(Value::Other),
     };
     Ok(Value::Number(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file(elements: &[u8]) -> Vec<u8> {
+        let mut file = vec![b' '; 124];
+        file.extend(0x0100_u16.to_le_bytes());
+        file.extend(b"IM");
+        file.extend(elements);
+        file
+    }
+
+    fn element(kind: u32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = kind.to_le_bytes().to_vec();
+        bytes.extend((data.len() as u32).to_le_bytes());
+        bytes.extend(data);
+        bytes.resize(8 + data.len().next_multiple_of(8), 0);
+        bytes
+    }
+
+    /// An array of so many structs with these fields, and what follows them.
+    fn structs_of(count: u32, width: u32, names: &[u8], rest: &[u8]) -> Vec<u8> {
+        let parts = [
+            element(6, &[CLASS_STRUCT, 0, 0, 0, 0, 0, 0, 0]),
+            element(5, &[count.to_le_bytes(), 1_u32.to_le_bytes()].concat()),
+            element(1, b"synsets"),
+            element(5, &width.to_le_bytes()),
+            element(1, names),
+            rest.to_vec(),
+        ];
+        file(&element(MATRIX, &parts.concat()))
+    }
+
+    #[test]
+    fn four_thousand_million_structs_without_fields_are_refused() {
+        let error = structs(&structs_of(u32::MAX, 32, &[], &[])).unwrap_err();
+        assert!(error.contains("0 fields"), "{error}");
+        let error = structs(&structs_of(1, 1, &[b'a'; 1000], &[])).unwrap_err();
+        assert!(error.contains("1000 fields"), "{error}");
+        assert!(structs(&structs_of(u32::MAX, 8, b"WNID\0\0\0\0", &[0; 64])).is_err());
+    }
+
+    #[test]
+    fn parts_that_expand_without_end_are_refused() {
+        let zeros = vec![0; 4 << 20];
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, &element(9, &zeros)).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let mut compressed = COMPRESSED.to_le_bytes().to_vec();
+        compressed.extend((bomb.len() as u32).to_le_bytes());
+        compressed.extend(bomb);
+        let error = structs(&file(&compressed.repeat(100))).unwrap_err();
+        assert!(error.contains("too large"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_believed(
+            count in any::<u32>(),
+            width in 0_u32..80,
+            names in prop::collection::vec(any::<u8>(), 0..200),
+            rest in prop::collection::vec(any::<u8>(), 0..400),
+            at in any::<prop::sample::Index>(),
+            value in any::<u8>(),
+        ) {
+            let mut bytes = structs_of(count, width, &names, &rest);
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+            if let Ok(found) = structs(&bytes) {
+                // Every field takes eight bytes at least.
+                let fields: usize = found.iter().map(Vec::len).sum();
+                prop_assert!(fields * 8 <= bytes.len());
+            }
+        }
+    }
 }

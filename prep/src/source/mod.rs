@@ -1,12 +1,17 @@
 //! Finds the images of a source, their classes and their splits, whatever form the source has.
 
 mod archive;
+mod bounded;
 mod class_table;
+mod collected;
 mod columns;
 mod devkit;
+mod elsewhere;
 mod field_names;
+mod flat;
 mod folders;
 mod kaggle;
+mod labels;
 mod layout;
 mod list_file;
 mod mat;
@@ -20,17 +25,20 @@ mod read;
 mod repeats;
 mod samples;
 mod split;
+mod splits;
 mod spool;
 mod synsets;
 mod tar_index;
 mod tar_samples;
 mod tar_walk;
-mod told;
 #[cfg(test)]
 mod tests;
+mod text;
+mod told;
+mod tree;
 mod webdataset;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use shardmill_formats::{Class, Permutation, Philox, Stream};
@@ -69,6 +77,8 @@ pub(crate) struct Listing {
     pub(crate) splits: BTreeMap<&'static str, Vec<Entry>>,
     /// Files that are neither images nor rejects.
     pub(crate) passed: PassedOver,
+    /// Splits that were not even listed, since `--without` names them.
+    pub(crate) left_out: BTreeSet<&'static str>,
     /// Sentences for the person at the screen: what of the source was read otherwise than it may seem, and
     /// what was not used that is no file (columns of a table).
     pub(crate) notes: Vec<String>,
@@ -83,6 +93,7 @@ impl Listing {
             classes: Vec::new(),
             splits: BTreeMap::new(),
             passed: PassedOver::default(),
+            left_out: BTreeSet::new(),
             notes: Vec::new(),
             containers: Vec::new(),
         }
@@ -98,6 +109,7 @@ impl Listing {
     /// Sorts, divides if asked for, and drops splits without an image.
     fn finish(mut self, options: &IngestOptions) -> Result<Self, PrepError> {
         self.splits.retain(|_, entries| !entries.is_empty());
+        self.leave_out(options)?;
         self.splits
             .values_mut()
             .for_each(|entries| entries.sort_unstable());
@@ -127,21 +139,42 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// Takes away the splits that `--without` names, where that is not done yet.
+    fn leave_out(&mut self, options: &IngestOptions) -> Result<(), PrepError> {
+        for &split in &options.without {
+            if let Some(entries) = self.splits.remove(split) {
+                for entry in entries {
+                    self.passed.add(PassedKind::LeftOut, &entry.key);
+                }
+            } else if !self.left_out.contains(split) {
+                let known: Vec<&str> = self.splits.keys().copied().collect();
+                return Err(PrepError::Option {
+                    option: "without",
+                    found: split.to_owned(),
+                    expected: format!("the source has no such split, but {}", known.join(", ")),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Lists a source as its layout demands.
 pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let source = &options.source;
     let layout = match options.layout {
         Some(layout) => layout,
-        None => Layout::recognise(source)?,
+        None => Layout::recognise(source, &options.out)?,
     };
     let listing = match layout {
-        Layout::ClassFolders => folders::list(source)?,
-        Layout::Official => official::list(source)?,
-        Layout::Kaggle => kaggle::list(source)?,
+        Layout::ClassFolders => folders::list(options)?,
+        Layout::Official => official::list(options)?,
+        Layout::Kaggle => kaggle::list(options)?,
         Layout::List => list_file::list(source)?,
         Layout::WebDataset => webdataset::list(source, &options.out, options.progress)?,
         Layout::Parquet => parquet::list(source, &options.out, options.progress)?,
-        Layout::Unlabelled => folders::list_unlabelled(source)?,
+        Layout::Unlabelled => folders::list_unlabelled(options)?,
     };
     listing.finish(options)
 }
@@ -185,7 +218,11 @@ fn divide(entries: Vec<Entry>, options: &IngestOptions) -> (Vec<Entry>, Vec<Entr
 
 /// Whether a file is called like an image. Other files of a folder without classes are passed over.
 fn is_image_name(path: &Path) -> bool {
-    let known = ["jpg", "jpeg", "png", "webp", "bmp", "gif"];
+    // Formats that are not read are images too, and become rejects that say so.
+    let known = [
+        "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic",
+        "heif", "jp2", "jxl", "ppm", "pgm", "pbm", "pnm", "tga", "ico", "psd", "dds", "exr", "hdr",
+    ];
     path.extension()
         .and_then(|extension| extension.to_str())
         .is_some_and(|extension| known.iter().any(|k| extension.eq_ignore_ascii_case(k)))

@@ -7,12 +7,27 @@ use super::told::Told;
 
 /// Fields of a `.json` that may hold the label.
 const LABEL: [&str; 11] = [
-    "label", "cls", "labels", "target", "class_id", "class_idx", "class_index", "label_id", "label_idx",
-    "category_id", "class",
+    "label",
+    "cls",
+    "labels",
+    "target",
+    "class_id",
+    "class_idx",
+    "class_index",
+    "label_id",
+    "label_idx",
+    "category_id",
+    "class",
 ];
 /// Fields that may hold the synset, the class's words, and the image's name.
 const SYNSET: [&str; 4] = ["synset", "wnid", "synset_id", "wordnet_id"];
-const CLASS: [&str; 5] = ["class_name", "classname", "label_name", "category_name", "class"];
+const CLASS: [&str; 5] = [
+    "class_name",
+    "classname",
+    "label_name",
+    "category_name",
+    "class",
+];
 const NAME: [&str; 2] = ["filename", "file_name"];
 
 /// What is used of it.

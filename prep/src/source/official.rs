@@ -1,16 +1,18 @@
 //! The files that the ILSVRC 2012 is distributed as, read where they lie.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::devkit::{self, image_number};
+use super::folders::ORDER;
 use super::samples::is_wnid;
+use super::splits::{self, Collecting};
 use super::tar_index::{Member, ScanError, each, scan};
-use super::{
-    Container, Entry, Layout, Listing, NO_LABEL, PassedKind, Place, classes, is_clutter, names,
-};
+use super::tree::Tree;
+use super::{Container, Layout, Listing, NO_LABEL, PassedKind, Place, is_clutter};
 use crate::error::PrepError;
+use crate::options::IngestOptions;
 
 const TRAIN: &str = "ILSVRC2012_img_train.tar";
 const VAL: &str = "ILSVRC2012_img_val.tar";
@@ -62,116 +64,176 @@ fn unpacked(source: &Path) -> Unpacked {
     Unpacked::default()
 }
 
-/// Lists the training tar, a tar of one tar a synset, or these; the validation tar, labelled by the
-/// development kit; and the test tar, whichever there are.
-pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
+/// Lists the training tar, or a tar of each synset, or class folders; the validation tar, labelled by the
+/// development kit, or a folder; and the test tar, or a folder.
+pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
+    let source = &options.source;
+    let tree = Tree::new(source, &options.out);
+    let level = tree.level(source)?;
+    let splits = splits::named(&tree, &level)?;
     let mut listing = Listing::new(Layout::Official);
-    // Synset and image of everything found; labels follow when every synset is known.
-    let mut found: Vec<(&'static str, String, Entry)> = Vec::new();
-    if let Some((path, container)) = open(&mut listing, &source.join(TRAIN)) {
-        train(&mut listing, &path, container, &mut found)?;
-    } else {
-        let Unpacked { tars, stray } = unpacked(source);
-        if let Some(path) = stray {
-            let message =
-                "it lies among the tars of synsets and is none: move it away, or name the \
-                           layout with --layout"
-                    .to_owned();
-            return Err(PrepError::Source { path, message });
-        }
-        for (synset, path) in tars {
-            listing.containers.push(Container::Path(path.clone()));
-            let container = listing.containers.len() as u32 - 1;
-            each(&path, |member| {
-                if let Some(name) = file_name(&mut listing, &member) {
-                    let entry = entry("train", &synset, &name, container, &member);
-                    found.push(("train", synset.clone(), entry));
-                }
-                Ok(())
-            })?;
+    let tables = vec![source.clone()];
+    let mut collecting = Collecting::new(&tree, options, &mut listing, tables, false);
+    collecting.read_words()?;
+    let mut consumed = BTreeSet::new();
+    for split in ORDER {
+        let folder = splits.folders.get(split);
+        let tars = match split {
+            "train" => train(&mut collecting, &mut consumed)?,
+            "val" => val(&mut collecting, &mut consumed)?,
+            _ => test(&mut collecting, &mut consumed)?,
+        };
+        if let (false, Some(folder)) = (tars, folder) {
+            collecting.add(split, folder)?;
+            consumed.insert(folder.path.clone());
         }
     }
-    let mut words = names::in_folder(source)?;
-    if let Some((path, container)) = open(&mut listing, &source.join(VAL)) {
-        let kit = devkit::read(source)?.ok_or_else(|| PrepError::Source {
-            path: path.clone(),
-            message: "its labels are in the development kit: put ILSVRC2012_devkit_t12.tar.gz \
-                      beside it, or move the tar away to ingest the training images alone"
-                .to_owned(),
-        })?;
-        each(&path, |member| {
-            let Some(name) = file_name(&mut listing, &member) else {
-                return Ok(());
-            };
-            let number = image_number(&name);
-            let synset = number.and_then(|number| kit.validation.get(number - 1));
-            let synset = synset.ok_or_else(|| PrepError::Source {
-                path: path.clone(),
-                message: format!("the development kit has no label for {name}"),
-            })?;
-            let entry = entry("val", synset, &name, container, &member);
-            found.push(("val", synset.clone(), entry));
-            Ok(())
-        })?;
-        for (synset, name) in kit.words {
-            words.entry(synset).or_insert(name);
-        }
-    }
-    let synsets: BTreeSet<String> = found.iter().map(|(_, synset, _)| synset.clone()).collect();
-    let synsets: Vec<String> = synsets.into_iter().collect();
-    let labels: BTreeMap<&str, i64> = synsets.iter().map(String::as_str).zip(0..).collect();
-    for (split, synset, mut entry) in found {
-        entry.label = labels[synset.as_str()];
-        listing.splits.entry(split).or_default().push(entry);
-    }
-    let test = TEST.map(|name| source.join(name));
-    if let Some((path, container)) = test.iter().find_map(|path| open(&mut listing, path)) {
-        let mut entries = Vec::new();
-        each(&path, |member| {
-            if let Some(name) = file_name(&mut listing, &member) {
-                entries.push(entry("test", "", &name, container, &member));
-            }
-            Ok(())
-        })?;
-        listing.splits.insert("test", entries);
-    }
-    listing.classes = classes(synsets, &words);
+    collecting.finish(&consumed)?;
     Ok(listing)
 }
 
-/// Makes a file a container of the listing if it is there.
-fn open(listing: &mut Listing, path: &Path) -> Option<(PathBuf, u32)> {
+/// Makes a tar a container of the listing if it is there.
+fn open(listing: &mut Listing, consumed: &mut BTreeSet<PathBuf>, path: &Path) -> Option<u32> {
     if !path.is_file() {
         return None;
     }
+    consumed.insert(path.to_owned());
     listing.containers.push(Container::Path(path.to_owned()));
-    Some((path.to_owned(), listing.containers.len() as u32 - 1))
+    Some(listing.containers.len() as u32 - 1)
 }
 
+/// Adds the training images that lie in tars; whether there are any.
 fn train(
-    listing: &mut Listing,
+    collecting: &mut Collecting<'_>,
+    consumed: &mut BTreeSet<PathBuf>,
+) -> Result<bool, PrepError> {
+    let path = collecting.tree.source.join(TRAIN);
+    if path.is_file() {
+        consumed.insert(path.clone());
+        if collecting.leaves_out("train", &path) {
+            return Ok(true);
+        }
+        let Some(container) = open(collecting.listing, consumed, &path) else {
+            return Ok(false);
+        };
+        tar_of_tars(collecting, &path, container)?;
+        return Ok(true);
+    }
+    let Unpacked { tars, stray } = unpacked(collecting.tree.source);
+    if let (false, Some(path)) = (tars.is_empty(), stray) {
+        let message =
+            "it lies among the tars of synsets and is none: move it away, or name the layout \
+                       with --layout"
+                .to_owned();
+        return Err(PrepError::Source { path, message });
+    }
+    let any = !tars.is_empty();
+    for (synset, path) in tars {
+        consumed.insert(path.clone());
+        if collecting.leaves_out("train", &path) {
+            continue;
+        }
+        let Some(container) = open(collecting.listing, consumed, &path) else {
+            continue;
+        };
+        let class = collecting.collected.class(&synset);
+        each(&path, |member| {
+            add(collecting, ("train", class), container, &member);
+            Ok(())
+        })?;
+    }
+    Ok(any)
+}
+
+fn tar_of_tars(
+    collecting: &mut Collecting<'_>,
     path: &Path,
     container: u32,
-    found: &mut Vec<(&'static str, String, Entry)>,
 ) -> Result<(), PrepError> {
     let file = File::open(path).map_err(PrepError::io(path))?;
     each(path, |inner| {
-        let Some(name) = file_name(listing, &inner) else {
+        let Some(name) = file_name(collecting.listing, &inner) else {
             return Ok(());
         };
         let Some(synset) = name.strip_suffix(".tar") else {
-            listing.passed.add(PassedKind::NoImage, &name);
+            collecting.listing.passed.add(PassedKind::NoImage, &name);
             return Ok(());
         };
+        let class = collecting.collected.class(synset);
         let result: Result<(), ScanError> = scan(&file, inner.offset, inner.len, |member| {
-            if let Some(name) = file_name(listing, &member) {
-                let entry = entry("train", synset, &name, container, &member);
-                found.push(("train", synset.to_owned(), entry));
-            }
+            add(collecting, ("train", class), container, &member);
             Ok(())
         });
         result.map_err(|error| error.at(&path.join(&name)))
     })
+}
+
+/// Adds the images of the validation tar; whether it is there.
+fn val(
+    collecting: &mut Collecting<'_>,
+    consumed: &mut BTreeSet<PathBuf>,
+) -> Result<bool, PrepError> {
+    let source = collecting.tree.source;
+    let path = source.join(VAL);
+    if !path.is_file() {
+        return Ok(false);
+    }
+    consumed.insert(path.clone());
+    if collecting.leaves_out("val", &path) {
+        return Ok(true);
+    }
+    let Some(container) = open(collecting.listing, consumed, &path) else {
+        return Ok(false);
+    };
+    let kit = devkit::read(source)?.ok_or_else(|| PrepError::Source {
+        path: path.clone(),
+        message:
+            "its labels are in the development kit: put ILSVRC2012_devkit_t12.tar.gz beside it, or \
+                  leave the split out with --without val"
+                .to_owned(),
+    })?;
+    collecting.used.extend(devkit::files(source));
+    each(&path, |member| {
+        let Some(name) = file_name(collecting.listing, &member) else {
+            return Ok(());
+        };
+        let number = image_number(&name);
+        let synset = number.and_then(|number| kit.validation.get(number - 1));
+        let synset = synset.ok_or_else(|| PrepError::Source {
+            path: path.clone(),
+            message: format!("the development kit has no label for {name}"),
+        })?;
+        let class = collecting.collected.class(synset);
+        let place = place(container, &member);
+        collecting.collected.add("val", class, &name, place);
+        Ok(())
+    })?;
+    for (synset, name) in kit.words {
+        collecting.words.entry(synset).or_insert(name);
+    }
+    Ok(true)
+}
+
+/// Adds the images of the test tar; whether it is there.
+fn test(
+    collecting: &mut Collecting<'_>,
+    consumed: &mut BTreeSet<PathBuf>,
+) -> Result<bool, PrepError> {
+    let paths = TEST.map(|name| collecting.tree.source.join(name));
+    let Some(path) = paths.into_iter().find(|path| path.is_file()) else {
+        return Ok(false);
+    };
+    consumed.insert(path.clone());
+    if collecting.leaves_out("test", &path) {
+        return Ok(true);
+    }
+    if let Some(container) = open(collecting.listing, consumed, &path) {
+        each(&path, |member| {
+            add(collecting, ("test", NO_LABEL), container, &member);
+            Ok(())
+        })?;
+    }
+    Ok(true)
 }
 
 /// The member's name without its folders; `None`, counted, if it is clutter.
@@ -185,19 +247,22 @@ fn file_name(listing: &mut Listing, member: &Member) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn entry(split: &str, synset: &str, name: &str, container: u32, member: &Member) -> Entry {
-    let key = if synset.is_empty() {
-        format!("{split}/{name}")
-    } else {
-        format!("{split}/{synset}/{name}")
-    };
-    Entry {
-        label: NO_LABEL,
-        key: key.into(),
-        place: Place::Range {
-            container,
-            offset: member.offset,
-            len: member.len,
-        },
+fn add(
+    collecting: &mut Collecting<'_>,
+    (split, class): (&'static str, i64),
+    container: u32,
+    member: &Member,
+) {
+    if let Some(name) = file_name(collecting.listing, member) {
+        let place = place(container, member);
+        collecting.collected.add(split, class, &name, place);
+    }
+}
+
+const fn place(container: u32, member: &Member) -> Place {
+    Place::Range {
+        container,
+        offset: member.offset,
+        len: member.len,
     }
 }

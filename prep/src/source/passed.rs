@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use shardmill_formats::Printable;
 use walkdir::WalkDir;
 
 /// Most examples that are kept of a kind.
@@ -36,11 +37,13 @@ pub enum PassedKind {
     LeftOut,
     /// A link to a folder around it, which would never end.
     Loop,
+    /// A link to nothing where no image is looked for.
+    Dangling,
     /// A FIFO, a socket or a device.
     Special,
     /// A member of a sample without an image, or one that no field is read from.
     NoImage,
-    /// In the output folder, which lies inside of the source.
+    /// In the output folder, or in another dataset of ours that lies inside of the source.
     Output,
 }
 
@@ -58,9 +61,10 @@ impl PassedKind {
             Self::UnusedFolder => "in folders that are neither a split nor a class",
             Self::LeftOut => "in splits that were left out",
             Self::Loop => "links that lead back to a folder around them",
+            Self::Dangling => "links that lead nowhere",
             Self::Special => "FIFOs, sockets or devices",
             Self::NoImage => "members of samples without an image, or of no known use",
-            Self::Output => "in the output folder",
+            Self::Output => "in the output folder, or another dataset of shards",
         }
     }
 
@@ -136,12 +140,24 @@ impl PassedOver {
         }
     }
 
+    /// Counts a file as another kind than before. Its name goes to the examples of that kind.
+    pub(super) fn recount(&mut self, from: PassedKind, to: PassedKind, name: &str) {
+        if let Some(found) = self.0.get_mut(&from) {
+            found.files -= 1;
+            found.examples.retain(|known| known != name);
+            if found.files == 0 {
+                self.0.remove(&from);
+            }
+        }
+        self.add(to, name);
+    }
+
     /// Counts every file under `path`, which may be a file itself. Links are not followed: a link is one
     /// file.
     pub(super) fn add_tree(&mut self, kind: PassedKind, source: &Path, path: &Path) {
         for found in WalkDir::new(path).into_iter().flatten() {
             if !found.file_type().is_dir() {
-                self.add(kind, &super::folders::key_of(source, found.path()));
+                self.add(kind, &super::tree::name_in(source, found.path()));
             }
         }
     }
@@ -156,7 +172,11 @@ impl fmt::Display for PassedOver {
             } else {
                 ""
             };
-            let names = examples.join(", ");
+            let names: Vec<_> = examples
+                .iter()
+                .map(|name| Printable(name).to_string())
+                .collect();
+            let names = names.join(", ");
             writeln!(f, "passed over  {files} {} ({names}{more})", kind.words())?;
         }
         Ok(())
@@ -193,6 +213,18 @@ mod tests {
         assert!(
             json.contains(r#""text":{"files":1,"examples":["notes.txt"]}"#),
             "{json}"
+        );
+    }
+
+    #[test]
+    fn a_name_with_a_line_feed_makes_no_line_of_its_own() {
+        let mut passed = PassedOver::default();
+        passed.add(PassedKind::Text, "a\n9 images rejected\u{1b}[2J.txt");
+        let text = passed.to_string();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.contains(r"(a\u000a9 images rejected\u001b[2J.txt)"),
+            "{text}"
         );
     }
 

@@ -66,9 +66,20 @@ mod tests {
 
     #[test]
     fn equal_keys_are_numbered_in_their_order_and_no_name_is_made_twice() {
-        let keys = ["b.jpg", "a.jpg", "b.jpg", "b~2.jpg", "b.jpg", "b~2.jpg", ".x", ".x", "d.e/f", "d.e/f"];
+        let keys = [
+            "b.jpg", "a.jpg", "b.jpg", "b~2.jpg", "b.jpg", "b~2.jpg", ".x", ".x", "d.e/f", "d.e/f",
+        ];
         let expected = [
-            "b.jpg", "a.jpg", "b~3.jpg", "b~2.jpg", "b~4.jpg", "b~2~2.jpg", ".x", ".x~2", "d.e/f", "d.e/f~2",
+            "b.jpg",
+            "a.jpg",
+            "b~3.jpg",
+            "b~2.jpg",
+            "b~4.jpg",
+            "b~2~2.jpg",
+            ".x",
+            ".x~2",
+            "d.e/f",
+            "d.e/f~2",
         ];
         assert_eq!(told_apart(&keys), expected);
     }

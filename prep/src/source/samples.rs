@@ -67,7 +67,9 @@ pub(super) fn named<'a>(
     let different: BTreeSet<&String> = synsets.values().collect();
     if different.len() < synsets.len() {
         let numbers = names.keys();
-        synsets = numbers.map(|&label| (label, numbered(label, largest))).collect();
+        synsets = numbers
+            .map(|&label| (label, numbered(label, largest)))
+            .collect();
         for (label, synset) in &synsets {
             words.insert(synset.clone(), names[label].to_owned());
         }

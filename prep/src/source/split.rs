@@ -37,6 +37,23 @@ pub(super) fn of_name(name: &str) -> Option<&'static str> {
     name.split(|c: char| !c.is_alphabetic()).find_map(of_word)
 }
 
+/// The split that a folder stands for: by its whole name, or by a word of it that means nothing else. A
+/// `dev kit` is no split.
+pub(super) fn of_folder(name: &str) -> Option<&'static str> {
+    const PLAIN: [&str; 7] = [
+        "train",
+        "training",
+        "val",
+        "valid",
+        "validation",
+        "test",
+        "testing",
+    ];
+    let mut words = name.split(|c: char| !c.is_alphabetic());
+    let plain = words.find(|word| PLAIN.contains(&word.to_lowercase().as_str()));
+    of_word(name).or_else(|| plain.and_then(of_word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +84,15 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(of_word(name), split, "{name}");
+        }
+        for (name, split) in [
+            ("dev", Some("val")),
+            ("dev kit", None),
+            ("ILSVRC2012_img_val", Some("val")),
+            ("train_256", Some("train")),
+            ("contest", None),
+        ] {
+            assert_eq!(of_folder(name), split, "{name}");
         }
     }
 }

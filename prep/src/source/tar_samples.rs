@@ -18,12 +18,13 @@ use crate::reject::Reject;
 
 /// Members that are images which are read, by the end of their names.
 const READ: [&str; 14] = [
-    "jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff",
+    "jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "png", "apng", "webp", "bmp", "dib", "gif", "tif",
+    "tiff",
 ];
 /// Members that are images of formats that are not: the user has them, so they are named.
 const NOT_READ: [&str; 24] = [
-    "ppm", "pgm", "pbm", "pnm", "heic", "heif", "avif", "jp2", "j2k", "jpx", "jxl", "tga", "ico", "qoi", "exr",
-    "hdr", "psd", "svg", "dng", "cr2", "nef", "arw", "pcx", "xcf",
+    "ppm", "pgm", "pbm", "pnm", "heic", "heif", "avif", "jp2", "j2k", "jpx", "jxl", "tga", "ico",
+    "qoi", "exr", "hdr", "psd", "svg", "dng", "cr2", "nef", "arw", "pcx", "xcf",
 ];
 /// Longest `.cls` or `.json` that is read, in bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
@@ -147,7 +148,10 @@ impl<'a> Tar<'a> {
             Kind::HardLink(target) => {
                 let target = normal("", &text(target));
                 // The member of that name until here, whatever comes later.
-                self.members.get(&target).cloned().unwrap_or(Held::Link(target))
+                self.members
+                    .get(&target)
+                    .cloned()
+                    .unwrap_or(Held::Link(target))
             }
             Kind::SymbolicLink(target) => {
                 let folder = place.rfind('/').map_or("", |slash| &place[..slash]);
@@ -161,7 +165,8 @@ impl<'a> Tar<'a> {
             None => {
                 let name = member.rsplit('/').next().unwrap_or_default();
                 let hidden = PassedKind::by_name(name).filter(|_| is_clutter(name));
-                self.passed.push((hidden.unwrap_or(PassedKind::NoImage), member));
+                self.passed
+                    .push((hidden.unwrap_or(PassedKind::NoImage), member));
             }
         }
         Ok(())
@@ -177,7 +182,8 @@ impl<'a> Tar<'a> {
         let wrong = |message| ScanError::Prep(self.wrong(format!("{member}: {message}")));
         let short = |content: Content<'_>| {
             let bytes = content.text(LONGEST_TEXT)?;
-            let bytes = bytes.ok_or_else(|| wrong(format!("it has more than {LONGEST_TEXT} bytes")))?;
+            let bytes =
+                bytes.ok_or_else(|| wrong(format!("it has more than {LONGEST_TEXT} bytes")))?;
             Ok::<_, ScanError>(text(&bytes))
         };
         Ok(match part {
@@ -189,7 +195,13 @@ impl<'a> Tar<'a> {
     }
 
     /// Puts a member into its sample, or into a new one of that name where there is one like it.
-    fn put(&mut self, name: String, part: Part, member: String, held: Held) -> Result<(), ScanError> {
+    fn put(
+        &mut self,
+        name: String,
+        part: Part,
+        member: String,
+        held: Held,
+    ) -> Result<(), ScanError> {
         let mut at = match self.last.get(&name) {
             Some(&at) => at,
             None => self.samples.len(),
@@ -215,7 +227,11 @@ impl<'a> Tar<'a> {
                     }
                     // The one that can be read is the sample's.
                     let parts = &mut self.samples[at];
-                    let over = if read { parts.image.replace((member, held)) } else { Some((member, held)) };
+                    let over = if read {
+                        parts.image.replace((member, held))
+                    } else {
+                        Some((member, held))
+                    };
                     let over = over.map(|(name, _)| (PassedKind::NoImage, name));
                     self.passed.extend(over);
                     return Ok(());
@@ -278,7 +294,8 @@ impl<'a> Tar<'a> {
                 samples.push(self.sample(parts, split, file, cut, sorted)?);
             } else {
                 let members = [parts.class, parts.notes].into_iter().flatten();
-                self.passed.extend(members.map(|(member, _)| (PassedKind::NoImage, member)));
+                self.passed
+                    .extend(members.map(|(member, _)| (PassedKind::NoImage, member)));
             }
         }
         for (kind, member) in self.passed {
@@ -298,7 +315,9 @@ impl<'a> Tar<'a> {
         let (member, image) = parts.image.unwrap_or_default();
         let missing = |member: &str, held: &Held, what: &str| {
             let target = match held {
-                Held::Link(target) => format!("{member} is a link to {target}, which is no {what} of the tar"),
+                Held::Link(target) => {
+                    format!("{member} is a link to {target}, which is no {what} of the tar")
+                }
                 _ => format!("{member} holds no {what}"),
             };
             Some(Reject::Missing(target))
@@ -307,7 +326,9 @@ impl<'a> Tar<'a> {
         let place = match self.follow(&image) {
             Some(Held::Image(place) | Held::Other(Some(place))) => Some(place.clone()),
             Some(Held::Special) => {
-                reject = Some(Reject::NotAFile(format!("{member} is a sparse file or a device")));
+                reject = Some(Reject::NotAFile(format!(
+                    "{member} is a sparse file or a device"
+                )));
                 None
             }
             _ => {
@@ -356,7 +377,11 @@ impl<'a> Tar<'a> {
             Some(told) => sorted.labels.number(told).map_err(wrong)?,
             None => NO_LABEL,
         };
-        let key = self.table.as_ref().and(notes.key).filter(|key| !key.is_empty());
+        let key = self
+            .table
+            .as_ref()
+            .and(notes.key)
+            .filter(|key| !key.is_empty());
         if label == NO_LABEL && split != "test" && key.is_none() && reject.is_none() {
             if !cut {
                 return Err(self.wrong(format!(
@@ -364,19 +389,24 @@ impl<'a> Tar<'a> {
                      \"label\"; images without labels go into tars with \"test\" in their names"
                 )));
             }
-            reject = Some(Reject::Cut(format!("{member} has no label before the tar breaks off")));
+            reject = Some(Reject::Cut(format!(
+                "{member} has no label before the tar breaks off"
+            )));
         }
         let path = notes.name.filter(|name| file_name(name).is_some());
         let path = path.as_deref().unwrap_or(&member);
         if label != NO_LABEL && self.table.is_none() {
             let wrong = |message: String| self.wrong(format!("{member}: {message}"));
-            let seen = sorted.synsets.see(label, notes.synset.as_deref(), words, path);
+            let seen = sorted
+                .synsets
+                .see(label, notes.synset.as_deref(), words, path);
             seen.map_err(wrong)?;
         }
         let place = match (reject, place) {
             (None, Some(place)) => place,
             (reject, _) => {
-                let reject = reject.unwrap_or_else(|| Reject::Missing(format!("{member} holds no image")));
+                let reject =
+                    reject.unwrap_or_else(|| Reject::Missing(format!("{member} holds no image")));
                 Place::Rejected(Box::new(reject))
             }
         };

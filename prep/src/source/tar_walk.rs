@@ -256,7 +256,10 @@ impl Extended {
     fn read(&mut self, mut text: &[u8]) -> io::Result<()> {
         let wrong = || damaged("an extended header of its is damaged".to_owned());
         while !text.is_empty() {
-            let blank = text.iter().position(|&byte| byte == b' ').ok_or_else(wrong)?;
+            let blank = text
+                .iter()
+                .position(|&byte| byte == b' ')
+                .ok_or_else(wrong)?;
             let len = std::str::from_utf8(&text[..blank]).ok();
             let len: usize = len.and_then(|len| len.parse().ok()).ok_or_else(wrong)?;
             let record = text.get(blank + 1..len).ok_or_else(wrong)?;
@@ -316,7 +319,10 @@ fn without_end(mut name: Vec<u8>) -> Vec<u8> {
 }
 
 pub(super) fn cut() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the tar ends inside of a member")
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the tar ends inside of a member",
+    )
 }
 
 fn no_end() -> io::Error {
@@ -380,15 +386,28 @@ mod tests {
     #[test]
     fn long_names_extended_sizes_and_tars_one_behind_another_are_read() {
         let long = "d/".repeat(90) + "a.jpg";
-        let mut tar = entry(b"././@LongLink", EntryType::GNULongName, format!("{long}\0").as_bytes(), 186);
+        let mut tar = entry(
+            b"././@LongLink",
+            EntryType::GNULongName,
+            format!("{long}\0").as_bytes(),
+            186,
+        );
         tar.extend(entry(b"short", EntryType::Regular, b"abc", 3));
         let records = b"16 path=p/b.jpg\n9 size=5\n";
-        tar.extend(entry(b"pax", EntryType::XHeader, records, records.len() as u64));
+        tar.extend(entry(
+            b"pax",
+            EntryType::XHeader,
+            records,
+            records.len() as u64,
+        ));
         tar.extend(entry(b"no", EntryType::Regular, b"12345", 0));
         let mut two = ended(tar.clone());
         two.extend(ended(entry(b"c.jpg", EntryType::Regular, b"", 0)));
         let found = walk(&two).unwrap();
-        let names: Vec<_> = found.iter().map(|(name, _, len)| (name.as_str(), *len)).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|(name, _, len)| (name.as_str(), *len))
+            .collect();
         assert_eq!(names, [(&*long, 3), ("p/b.jpg", 5), ("c.jpg", 0)]);
         for (_, offset, len) in &found[..2] {
             let bytes = &two[*offset as usize..(*offset + *len) as usize];
@@ -420,7 +439,9 @@ mod tests {
 
     impl Skip for Endless<'_> {
         fn skip(&mut self, count: u64) -> io::Result<bool> {
-            let there = usize::try_from(count).unwrap_or(usize::MAX).min(self.0.len());
+            let there = usize::try_from(count)
+                .unwrap_or(usize::MAX)
+                .min(self.0.len());
             self.0 = &self.0[there..];
             Ok(true)
         }

@@ -25,7 +25,9 @@ impl Told {
             };
         }
         let shown: String = text.chars().take(40).collect();
-        let digit = text.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit());
+        let digit = text
+            .trim_start_matches(['+', '-', '.'])
+            .starts_with(|c: char| c.is_ascii_digit());
         if digit && text.parse::<f64>().is_ok() {
             return Err(format!(
                 "label {shown} is no whole number: write it as one of 0 to {LARGEST_LABEL}"
@@ -57,7 +59,10 @@ impl Labels {
                 if let Some((name, _)) = self.names.first_key_value() {
                     return Err(mixed(&written, name));
                 }
-                let before = self.numbers.entry(number).or_insert_with(|| written.clone());
+                let before = self
+                    .numbers
+                    .entry(number)
+                    .or_insert_with(|| written.clone());
                 match *before == written {
                     true => Ok(number),
                     false => Err(format!(
@@ -125,7 +130,10 @@ mod tests {
         assert!(error.contains("\"01\" here, but \"1\" before"), "{error}");
         for mixed in [["1", "a"], ["a", "1"]] {
             let error = see(&mixed).unwrap_err();
-            assert!(error.contains("numbers (1)") && error.contains("(\"a\")"), "{error}");
+            assert!(
+                error.contains("numbers (1)") && error.contains("(\"a\")"),
+                "{error}"
+            );
         }
     }
 }

@@ -63,7 +63,8 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
         // One that is cut before its table is no other set for it.
         if broken.is_none() || tar.table().is_some() {
             let same = |before: &Option<ClassTable>| {
-                let classes = |table: &Option<ClassTable>| table.as_ref().map(|t| t.classes.clone());
+                let classes =
+                    |table: &Option<ClassTable>| table.as_ref().map(|t| t.classes.clone());
                 classes(before) == classes(&tar.table().cloned())
             };
             if table.as_ref().is_some_and(|before| !same(before)) {
@@ -76,7 +77,14 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
         }
         let said = tar.table().and_then(ClassTable::split);
         let split = split.or(said).unwrap_or("train");
-        tar.close(split, file, broken.is_some(), &mut listing.passed, &mut samples, &mut sorted)?;
+        tar.close(
+            split,
+            file,
+            broken.is_some(),
+            &mut listing.passed,
+            &mut samples,
+            &mut sorted,
+        )?;
         if let Some(broken) = broken {
             let name = key_of(folder, path);
             failed.get_or_insert_with(|| (path.clone(), broken.message.clone()));
@@ -93,13 +101,19 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
         });
         return Err(PrepError::Source { path, message });
     }
-    let mut words = names::in_folder(if source.is_dir() { source } else { Path::new("") })?;
+    let mut words = names::in_folder(if source.is_dir() {
+        source
+    } else {
+        Path::new("")
+    })?;
     let Sorted { labels, synsets } = sorted;
     let synsets = match table.flatten() {
-        Some(table) => of_table(&table, &labels, &mut words).map_err(|message| PrepError::Source {
-            path: source.to_owned(),
-            message,
-        })?,
+        Some(table) => {
+            of_table(&table, &labels, &mut words).map_err(|message| PrepError::Source {
+                path: source.to_owned(),
+                message,
+            })?
+        }
         None => classes(&labels, synsets, &mut words),
     };
     finish(listing, &files, samples, &synsets, &words)
@@ -139,7 +153,9 @@ pub(super) fn of_table(
         ));
     }
     if let Some((_, name)) = labels.names().first_key_value() {
-        return Err(format!("label {name:?} is no number of a class of its table"));
+        return Err(format!(
+            "label {name:?} is no number of a class of its table"
+        ));
     }
     let classes = (0..).zip(&table.classes);
     Ok(classes

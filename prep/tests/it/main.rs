@@ -7,3 +7,5 @@ mod extract;
 mod hostile;
 mod kit;
 mod subset;
+mod terminal;
+mod trees;

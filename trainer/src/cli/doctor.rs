@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use shardmill_formats::printable_lines;
 use shardmill_trainer::doctor;
 
 /// The flags of `train doctor`.
@@ -22,9 +23,9 @@ impl DoctorArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let found = doctor::examine(self.shards.as_deref());
         if self.json {
-            println!("{}", serde_json::to_string(&found)?);
+            println!("{}", printable_lines(&serde_json::to_string(&found)?));
         } else {
-            print!("{found}");
+            print!("{}", printable_lines(&found.to_string()));
         }
         Ok(ExitCode::from(u8::from(!found.can_train)))
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use shardmill_formats::{Printable, printable_lines};
 use shardmill_trainer::{Display, EvalOptions, Scores, View, evaluate};
 
 use super::device::DeviceArgs;
@@ -68,7 +69,7 @@ impl EvalArgs {
         };
         let evaluation = evaluate(&options)?;
         if self.json {
-            println!("{}", serde_json::to_string(&evaluation)?);
+            println!("{}", printable_lines(&serde_json::to_string(&evaluation)?));
             return Ok(());
         }
         println!(
@@ -76,7 +77,7 @@ impl EvalArgs {
             self.checkpoint.display(),
             evaluation.epoch,
             evaluation.step,
-            evaluation.split,
+            Printable(&evaluation.split),
             100.0 - 100.0 / evaluation.classes as f64
         );
         let views = [

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use shardmill_trainer::predict::{Predictor, record_size};
+use shardmill_formats::{Printable, printable_lines};
+use shardmill_trainer::predict::{Guess, Predictor, record_size};
 use shardmill_trainer::{Checkpoint, View};
 
 /// The flags of `train predict`.
@@ -43,15 +44,39 @@ impl PredictArgs {
         for path in &self.images {
             let guesses = predictor.predict(path, self.top)?;
             if self.json {
-                println!("{}", json!({"image": path, "classes": guesses}));
+                let object = json!({"image": path, "classes": guesses}).to_string();
+                println!("{}", printable_lines(&object));
                 continue;
             }
-            println!("{}", path.display());
-            for guess in guesses {
-                let percent = 100.0 * guess.probability;
-                println!("  {percent:6.2}%  {}  {}", guess.synset, guess.name);
+            println!("{}", printable_lines(&path.display().to_string()));
+            for guess in &guesses {
+                println!("{}", line(guess));
             }
         }
         Ok(())
+    }
+}
+
+/// A guess as one line: a checkpoint's names are those of a dataset from anywhere.
+fn line(guess: &Guess) -> String {
+    let percent = 100.0 * guess.probability;
+    let (synset, name) = (Printable(&guess.synset), Printable(&guess.name));
+    format!("  {percent:6.2}%  {synset}  {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_name_is_text_on_one_line() {
+        let guess = Guess {
+            label: 0,
+            synset: "a\u{9b}2J".to_owned(),
+            name: "\u{1b}]0;owned\u{7}\nerror: forged".to_owned(),
+            probability: 0.5,
+        };
+        let expected = r"   50.00%  a\u009b2J  \u001b]0;owned\u0007\u000aerror: forged";
+        assert_eq!(line(&guess), expected);
     }
 }

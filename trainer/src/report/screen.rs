@@ -4,6 +4,7 @@ use std::fmt::Display as Text;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use shardmill_formats::printable_lines;
 
 /// What is shown while a network is trained or evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,14 +46,14 @@ impl Screen {
     pub(crate) fn update(&self, done: u64, text: impl Text) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
-            bar.set_message(text.to_string());
+            bar.set_message(printable_lines(&text.to_string()).into_owned());
         }
     }
 
     /// Changes the text behind the bar.
     pub(crate) fn note(&self, text: impl Text) {
         if let Some(bar) = &self.bar {
-            bar.set_message(text.to_string());
+            bar.set_message(printable_lines(&text.to_string()).into_owned());
             bar.tick();
         }
     }
@@ -72,7 +73,10 @@ impl Screen {
     /// Shows text that stays.
     ///
     /// That nobody reads any more (a closed pipe) is no reason to stop training.
+    /// Text out of a dataset or a checkpoint does not act on the terminal.
     pub(crate) fn say(&self, text: impl Text) {
+        let text = text.to_string();
+        let text = printable_lines(&text);
         match (&self.bar, self.display) {
             (_, Display::Quiet) => {}
             (Some(bar), _) => bar.suspend(|| drop(writeln!(stdout(), "{text}"))),
@@ -84,7 +88,7 @@ impl Screen {
     /// Passes a line of metrics on, where that was asked for.
     pub(crate) fn line(&self, json: &str) {
         if self.display == Display::Json {
-            drop(writeln!(stdout(), "{json}"));
+            drop(writeln!(stdout(), "{}", printable_lines(json)));
         }
     }
 }

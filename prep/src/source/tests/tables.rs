@@ -106,7 +106,10 @@ fn tables_are_read_with_their_names_nulls_and_splits() {
         })
         .collect();
     write_parquet(&data.join("test-0-of-1.parquet"), None, &rows);
-    assert_eq!(Layout::recognise(&work.source()).unwrap(), Layout::Parquet);
+    assert_eq!(
+        Layout::recognise(&work.source(), Path::new("")).unwrap(),
+        Layout::Parquet
+    );
     let images = work.images();
     assert_eq!(images.len(), 104);
     for name in many {
