@@ -223,6 +223,7 @@ impl<'a> Table<'a> {
             label,
             name: name.into(),
             file,
+            key: None,
             place: spool.add(image)?,
         })
     }

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use super::archive::{Broken, Packing, each_in_place, each_unpacked};
 use super::class_table::ClassTable;
-use super::folders::key_of;
 use super::packed::{self, Packed};
 use super::samples::{Sample, fill_gaps, finish, named};
 use super::spool::Spool;
 use super::synsets::Synsets;
 use super::tar_samples::{Sorted, Tar};
 use super::told::Labels;
+use super::tree::name_in as key_of;
 use super::{Layout, Listing, NO_LABEL, Place, names};
 use crate::error::PrepError;
 use crate::progress::Progress;
