@@ -14,6 +14,7 @@ mod kaggle;
 mod labels;
 mod layout;
 mod list_file;
+mod list_table;
 mod mat;
 mod names;
 mod notes;
@@ -173,7 +174,7 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::Kaggle => kaggle::list(options)?,
         Layout::List => list_file::list(source)?,
         Layout::WebDataset => webdataset::list(source, &options.out, options.progress)?,
-        Layout::Parquet => parquet::list(source, &options.out, options.progress)?,
+        Layout::Parquet => parquet::list(options)?,
         Layout::Unlabelled => folders::list_unlabelled(options)?,
     };
     listing.finish(options)

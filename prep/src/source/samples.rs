@@ -50,6 +50,16 @@ pub(super) fn numbered(label: i64, largest: i64) -> String {
     format!("{label:0width$}")
 }
 
+/// The synsets of labels that are numbers alone: one for every number up to the largest, so that a label
+/// is its number.
+pub(super) fn fill_numbers(largest: Option<i64>) -> BTreeMap<i64, String> {
+    let largest = largest.unwrap_or(NO_LABEL);
+    let labels = 0..=largest;
+    labels
+        .map(|label| (label, numbered(label, largest)))
+        .collect()
+}
+
 /// What classes with these names are called as synsets: the names, made components of keys. If two are
 /// alike then, all are told apart by their labels instead, so that they stay in the order of the labels.
 /// Names that a synset does not show are added to `words`.

@@ -122,7 +122,7 @@ const CASES: &[Case] = &[
                 ],
             )],
             rejects: &[],
-            says: &["4 in splits that were left out (val/ILSVRC2012_val_00000001.JPEG"],
+            says: &["4 files: in a split that was left out (val/ILSVRC2012_val_00000001.JPEG"],
         },
     },
     Case {
@@ -261,7 +261,7 @@ const CASES: &[Case] = &[
             classes: &SYNSETS,
             splits: &[("train", TRAINED), ("val", VALIDATED)],
             rejects: &[],
-            says: &["labels of val come from val.txt", "1 read for labels"],
+            says: &["labels of val come from val.txt", "1 file: read for labels"],
         },
     },
     Case {
@@ -294,7 +294,7 @@ const CASES: &[Case] = &[
             classes: &SYNSETS,
             splits: &[("train", TRAINED), ("val", VALIDATED)],
             rejects: &[],
-            says: &["2 read for labels"],
+            says: &["2 files: read for labels"],
         },
     },
     Case {
