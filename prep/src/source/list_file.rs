@@ -13,6 +13,9 @@ use super::{Layout, Listing, NO_LABEL, Place, names, text};
 use crate::error::PrepError;
 use crate::reject::Reject;
 
+/// A split, and a path as it is written.
+type Named = (&'static str, Box<[u8]>);
+
 /// Lists the images of a table. Paths are relative to the table's folder and stay inside of it.
 pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::List);
@@ -25,7 +28,7 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let table = list_table::read(source, &is_file)?;
     listing.notes = table.notes;
     let (mut labels, mut samples) = (Labels::default(), Vec::new());
-    let mut seen: HashMap<(&'static str, Box<[u8]>), (u64, i64)> = HashMap::new();
+    let mut seen: HashMap<Named, (u64, i64)> = HashMap::new();
     let mut labelled: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
     let mut repeated = (0_u64, 0);
     for Row {

@@ -30,6 +30,7 @@ mod splits;
 mod spool;
 mod synsets;
 mod tar_index;
+mod tar_part;
 mod tar_samples;
 mod tar_walk;
 #[cfg(test)]
@@ -173,7 +174,7 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::Official => official::list(options)?,
         Layout::Kaggle => kaggle::list(options)?,
         Layout::List => list_file::list(source)?,
-        Layout::WebDataset => webdataset::list(source, &options.out, options.progress)?,
+        Layout::WebDataset => webdataset::list(options)?,
         Layout::Parquet => parquet::list(options)?,
         Layout::Unlabelled => folders::list_unlabelled(options)?,
     };

@@ -10,24 +10,17 @@ use super::notes::Notes;
 use super::samples::{Sample, file_name};
 use super::synsets::Synsets;
 use super::tar_index::ScanError;
+use super::tar_part::{Part, normal, text};
 use super::tar_walk::{Head, Kind};
 use super::told::{Labels, Told};
 use super::{NO_LABEL, PassedKind, PassedOver, Place};
 use crate::error::PrepError;
 use crate::reject::Reject;
 
-/// Members that are images which are read, by the end of their names.
-const READ: [&str; 14] = [
-    "jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "png", "apng", "webp", "bmp", "dib", "gif", "tif",
-    "tiff",
-];
-/// Members that are images of formats that are not: the user has them, so they are named.
-const NOT_READ: [&str; 24] = [
-    "ppm", "pgm", "pbm", "pnm", "heic", "heif", "avif", "jp2", "j2k", "jpx", "jxl", "tga", "ico",
-    "qoi", "exr", "hdr", "psd", "svg", "dng", "cr2", "nef", "arw", "pcx", "xcf",
-];
 /// Longest `.cls` or `.json` that is read, in bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
+/// Longest table of classes of a dataset of ours, in bytes.
+const LONGEST_TABLE: u64 = 64 << 20;
 /// Most links that are followed one after another.
 const LINKS: usize = 40;
 
@@ -75,28 +68,6 @@ enum Held {
     Special,
 }
 
-/// What a member is for, by the end of its name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Image { read: bool },
-    Class,
-    Notes,
-}
-
-impl Part {
-    fn of(extension: &str) -> Option<Self> {
-        let last = extension.rsplit('.').next().unwrap_or_default();
-        let last = last.to_ascii_lowercase();
-        match last.as_str() {
-            "cls" => Some(Self::Class),
-            "json" => Some(Self::Notes),
-            image if READ.contains(&image) => Some(Self::Image { read: true }),
-            image if NOT_READ.contains(&image) => Some(Self::Image { read: false }),
-            _ => None,
-        }
-    }
-}
-
 impl<'a> Tar<'a> {
     pub(super) fn new(path: &'a Path) -> Self {
         Self {
@@ -129,7 +100,7 @@ impl<'a> Tar<'a> {
         let member = text(&head.name);
         let place = normal("", &member);
         if place == class_table::MEMBER && head.kind == Kind::File {
-            let bytes = content.text(u64::MAX)?.unwrap_or_default();
+            let bytes = content.text(LONGEST_TABLE)?.unwrap_or_default();
             match ClassTable::parse(&bytes) {
                 Some(table) => self.table = Some(table),
                 None => self.passed.push((PassedKind::NoImage, member)),
@@ -425,25 +396,4 @@ impl Default for Held {
     fn default() -> Self {
         Self::Other(None)
     }
-}
-
-/// A name or text of a tar.
-pub(super) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A path in a tar without `.` and `..`, seen from `folder`.
-fn normal(folder: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    let from = if path.starts_with('/') { "" } else { folder };
-    for part in from.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }

@@ -12,9 +12,10 @@ use super::spool::Spool;
 use super::synsets::Synsets;
 use super::tar_samples::{Sorted, Tar};
 use super::told::Labels;
-use super::tree::name_in as key_of;
+use super::tree::{Tree, name_in as key_of};
 use super::{Layout, Listing, NO_LABEL, Place, names};
 use crate::error::PrepError;
+use crate::options::IngestOptions;
 use crate::progress::Progress;
 use crate::reject::Reject;
 
@@ -23,9 +24,9 @@ pub(super) fn fits(name: &str) -> bool {
     Packing::of(name).is_some()
 }
 
-/// Lists a folder of tars, or one. Compressed ones are unpacked beside the output `out`. `show` asks
-/// for progress.
-pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, PrepError> {
+/// Lists a folder of tars, or one. Compressed ones are unpacked beside the output.
+pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
+    let (source, out, show) = (&*options.source, &*options.out, options.progress);
     let mut listing = Listing::new(Layout::WebDataset);
     let files = packed::files(source, fits)?;
     let folder = if source.is_dir() {
@@ -106,6 +107,11 @@ pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, Pre
     } else {
         Path::new("")
     })?;
+    if source.is_dir() {
+        let consumed = files.iter().map(|file| file.path.clone()).collect();
+        let used = names::file_in(source).into_iter().collect();
+        Tree::new(source, out).count_rest(&mut listing.passed, &consumed, &used);
+    }
     let Sorted { labels, synsets } = sorted;
     let synsets = match table.flatten() {
         Some(table) => {
@@ -171,7 +177,7 @@ fn rejected(split: &'static str, file: u32, tar: &str, broken: &Broken) -> Sampl
     let Broken { member, message } = broken;
     let (key, at) = match member {
         Some(member) => {
-            let member = super::tar_samples::text(member);
+            let member = super::tar_part::text(member);
             (format!("{tar}/{member}"), format!("in its member {member}"))
         }
         None => (tar.to_owned(), "between members".to_owned()),
