@@ -42,6 +42,8 @@ pub(super) enum Damage {
     Interval,
     /// A restart marker is not the one whose turn it is.
     Restart,
+    /// Far more data than the blocks take: codes before it were lost or changed.
+    Left,
     /// A scan's header or tables make no sense.
     Header(&'static str),
 }
@@ -53,8 +55,24 @@ impl From<Damage> for Reject {
             Damage::Code => "its data holds bits that are no code".to_owned(),
             Damage::Level => "its data gives levels that no pixels have".to_owned(),
             Damage::Interval => "the data of a restart interval ends too early".to_owned(),
+            Damage::Left => "its data goes on behind the last block".to_owned(),
             Damage::Restart => "a restart marker is missing or out of turn".to_owned(),
             Damage::Header(what) => what.to_owned(),
         })
+    }
+}
+
+/// Most bytes that may be left over behind the blocks of a restart interval or scan. What some programs
+/// add there is short; where codes in the middle were overwritten, all that the lost ones took is left.
+const MOST_LEFT: usize = 64;
+
+/// Whether whole bytes are left over, where the blocks end at bit `position` and the data at bit `end`,
+/// not before.
+#[inline(always)]
+pub(super) fn left_over(position: usize, end: usize) -> Result<bool, Damage> {
+    let bytes = (end - position) / 8;
+    match bytes > MOST_LEFT {
+        true => Err(Damage::Left),
+        false => Ok(bytes > 0),
     }
 }

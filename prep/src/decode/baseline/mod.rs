@@ -13,7 +13,7 @@ use header::{Component, Header};
 use huffman::Bits;
 use tables::{Levels, Values};
 
-use super::damage::{Damage, Warning};
+use super::damage::{Damage, Warning, left_over};
 use super::entropy::Entropy;
 use super::vectorise::vectorised;
 
@@ -267,21 +267,21 @@ fn scan(
             for (tools, plane) in tools.iter_mut().zip(&mut *planes) {
                 if unit(&mut bits, tools, plane, row, column).is_none() {
                     // What follows the end of the data is no code either.
-                    ended(&bits, ends, interval)?;
-                    return Err(Damage::Code);
+                    return Err(past(&bits, ends, interval).unwrap_or(Damage::Code));
                 }
             }
         }
         // Once a row is enough: what is out of range stays so for long.
         let out_of_range = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
         if tools.iter().any(out_of_range) {
-            ended(&bits, ends, interval)?;
-            return Err(Damage::Level);
+            return Err(past(&bits, ends, interval).unwrap_or(Damage::Level));
         }
     }
-    let behind = ended(&bits, ends, interval)?;
+    if let Some(damage) = past(&bits, ends, interval) {
+        return Err(damage);
+    }
     if rows == all_rows {
-        extra |= behind || interval + 1 < ends.len();
+        extra |= ended(&bits, ends, interval)? || interval + 1 < ends.len();
     }
     Ok(extra)
 }
@@ -289,14 +289,18 @@ fn scan(
 /// Whether whole bytes of a restart interval are left over.
 #[inline(always)]
 fn ended(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Result<bool, Damage> {
-    let end = ends[interval] * 8;
-    if bits.position() <= end {
-        Ok(end - bits.position() >= 8)
-    } else if interval + 1 == ends.len() {
-        Err(Damage::Ends)
-    } else {
-        Err(Damage::Interval)
+    match past(bits, ends, interval) {
+        Some(damage) => Err(damage),
+        None => left_over(bits.position(), ends[interval] * 8),
     }
+}
+
+/// What it means that more was read than a restart interval has.
+#[inline(always)]
+fn past(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Option<Damage> {
+    let last = interval + 1 == ends.len();
+    let damage = if last { Damage::Ends } else { Damage::Interval };
+    (bits.position() > ends[interval] * 8).then_some(damage)
 }
 
 /// Decodes the blocks of one component in one unit of the scan.

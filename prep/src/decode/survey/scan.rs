@@ -1,7 +1,7 @@
 //! A scan: its header, and whether its data is all there.
 
 use super::super::baseline::huffman::Bits;
-use super::super::damage::Damage;
+use super::super::damage::{Damage, left_over};
 use super::super::entropy::Entropy;
 use super::blocks::{Brings, PartCodes, Walker};
 use super::frame::Frame;
@@ -117,7 +117,7 @@ impl Scan {
                 let last = interval + 1 == ends.len();
                 return Err(if last { Damage::Ends } else { Damage::Interval });
             }
-            extra |= end - position >= 8;
+            extra |= left_over(position, end)?;
             used.push(position.div_ceil(8));
             Ok(())
         };
@@ -148,8 +148,10 @@ impl Scan {
                         for x in column * across..(column + 1) * across {
                             let known = known.of(part, x, y);
                             if walker.block(&mut bits, *codes, known).is_none() {
-                                end_interval(&bits, interval)?;
-                                return Err(Damage::Code);
+                                return Err(match end_interval(&bits, interval) {
+                                    Err(damage @ (Damage::Ends | Damage::Interval)) => damage,
+                                    _ => Damage::Code,
+                                });
                             }
                         }
                     }
