@@ -9,7 +9,7 @@ use shardmill_formats::Codec;
 
 use crate::crew::Crew;
 use crate::error::PrepError;
-use crate::ingest::{Outcome, Recycled, Worker, check_options, reader_root};
+use crate::ingest::{Outcome, Recycled, Worker, check_options, decode_budget, reader_root};
 use crate::options::IngestOptions;
 use crate::plan::Plan;
 use crate::source::{Entry, PassedOver, Reader, list};
@@ -77,12 +77,16 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
             ..options.clone()
         };
         let crew = Crew::new(options.threads);
+        let budget = decode_budget(&options, crew.threads());
         let start = Instant::now();
         // `None` stands for a reject.
         let mut sizes = Vec::new();
         crew.in_order(
             &chosen,
-            || Worker::new(&options, reader.clone(), Recycled::default()),
+            || {
+                let (reader, recycled) = (reader.clone(), Recycled::default());
+                Worker::new(&options, reader, recycled, budget.clone())
+            },
             |worker, entry| {
                 Ok(match worker.run(entry)? {
                     Outcome::Record(record) => Some(record.stored.len() as u64),

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod byte_size;
 mod convert;
 mod crew;
 mod dataset;
@@ -42,8 +43,12 @@ mod subset;
 mod unfinished;
 mod verify;
 
+pub use byte_size::ByteSize;
 pub use convert::{ConvertOptions, convert};
-pub use decode::{DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, UnknownChoice};
+pub use decode::{
+    Check, DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, UnknownChoice, Warning,
+    silence_decoder_panics,
+};
 pub use error::PrepError;
 pub use estimate::{CodecEstimate, Estimate, estimate};
 pub use export::{ExportFormat, ExportOptions, ExportSummary, export};

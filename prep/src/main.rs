@@ -39,6 +39,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // They are rejects, named in `rejects.jsonl`.
+    shardmill_prep::silence_decoder_panics();
     let result = match Cli::parse().command {
         Command::Ingest(args) => cli::ingest::run(&args),
         Command::Plan(args) => cli::plan::run(&args),

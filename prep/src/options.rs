@@ -145,6 +145,9 @@ pub struct IngestOptions {
     pub seed: u64,
     /// Threads that decode; 0 means one for each core.
     pub threads: usize,
+    /// Memory that the decoders of all threads take together for large images; a share of what is free if
+    /// `None`. A larger image is decoded while no other large one is.
+    pub decode_memory: Option<u64>,
     /// Share of each class that becomes the split `val`, where the source has no split of its own.
     pub val_fraction: f64,
     /// Goes on though the disk seems to have too little room.
@@ -172,6 +175,7 @@ impl IngestOptions {
             shard_records: 4096,
             seed: 0,
             threads: 0,
+            decode_memory: None,
             val_fraction: 0.0,
             ignore_free_space: false,
             without: Vec::new(),

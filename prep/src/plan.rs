@@ -89,6 +89,7 @@ fn fingerprint(options: &IngestOptions, listing: &Listing) -> String {
         options.decode.filter(),
         options.decode.exif.name(),
         options.decode.truncated.name(),
+        options.decode.check.name(),
     ] {
         add(part);
     }
@@ -124,7 +125,7 @@ mod tests {
     use shardmill_formats::Class;
 
     use super::*;
-    use crate::decode::{Exif, Filter, Resize, Truncated};
+    use crate::decode::{Check, Exif, Filter, Resize, Truncated};
     use crate::source::Layout;
 
     fn listing(count: usize) -> Listing {
@@ -200,6 +201,7 @@ mod tests {
             |options: &mut IngestOptions| options.decode.filter = Filter::Box,
             |options: &mut IngestOptions| options.decode.exif = Exif::Apply,
             |options: &mut IngestOptions| options.decode.truncated = Truncated::Pad,
+            |options: &mut IngestOptions| options.decode.check = Check::Whole,
         ] {
             let mut changed = options.clone();
             change(&mut changed);

@@ -37,6 +37,12 @@ pub enum Reject {
     /// A JPEG variant that no decoder here reads.
     #[error("{0} JPEG is not supported")]
     UnsupportedJpeg(&'static str),
+    /// An image format, or a variant of one, that no decoder here reads.
+    #[error("{0} is not supported")]
+    UnsupportedFormat(Cow<'static, str>),
+    /// The decoder failed, which is a fault of the program and no judgement about the image.
+    #[error("the decoder failed over it, please report this: {0}")]
+    DecoderFault(String),
     /// The decoder refused.
     #[error("the image cannot be decoded: {0}")]
     Damaged(String),
@@ -65,6 +71,8 @@ impl Reject {
             Self::TooLarge { .. } => "too-large",
             Self::TooLong { .. } => "too-long",
             Self::UnsupportedJpeg(_) => "unsupported-jpeg",
+            Self::UnsupportedFormat(_) => "unsupported-format",
+            Self::DecoderFault(_) => "decoder-fault",
             Self::Damaged(_) => "damaged",
             Self::Missing(_) => "missing",
             Self::NotAFile(_) => "not-a-file",

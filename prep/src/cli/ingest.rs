@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use shardmill_formats::Codec;
 use shardmill_prep::{
-    DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout, MaxRejects,
-    OnError, Part, Resize, Truncated, ingest_part,
+    ByteSize, Check, DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout,
+    MaxRejects, OnError, Part, Resize, Truncated, ingest_part,
 };
 
 use super::{complete_already, interrupt, print, say, without};
@@ -44,9 +44,12 @@ pub(crate) struct Args {
     /// EXIF orientation: ignore it, or apply it.
     #[arg(long, default_value = "ignore")]
     exif: Exif,
-    /// JPEGs whose data ends early: reject them, or pad them with grey.
+    /// JPEGs whose data ends early or is damaged: reject them, or pad them with grey.
     #[arg(long, default_value = "reject")]
     truncated: Truncated,
+    /// Where damage of JPEGs is looked for: in what must be decoded, or in the whole file, which takes longer.
+    #[arg(long, default_value = "decoded")]
+    check: Check,
     /// Images that cannot be used: reject and name them, or stop at the first.
     #[arg(long, default_value = "reject")]
     on_error: OnError,
@@ -62,6 +65,10 @@ pub(crate) struct Args {
     /// Decoding threads; 0 means one for each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Memory for decoding large images on all threads together, such as 512M or 4G; a quarter of what is free
+    /// unless given. An image that needs more is decoded alone.
+    #[arg(long, value_name = "BYTES")]
+    decode_memory: Option<ByteSize>,
     /// Share of each class that becomes the split `val`, if SRC has no split of its own.
     #[arg(long, value_name = "F", default_value_t = 0.0)]
     val_fraction: f64,
@@ -93,12 +100,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             filter: args.filter,
             exif: args.exif,
             truncated: args.truncated,
+            check: args.check,
         },
         on_error: args.on_error,
         max_rejects: args.max_rejects,
         shard_records: args.shard_records,
         seed: args.seed,
         threads: args.threads,
+        decode_memory: args.decode_memory.map(|size| size.0),
         val_fraction: args.val_fraction,
         ignore_free_space: args.ignore_free_space,
         without: without(&args.without),
@@ -165,6 +174,15 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
             file.display()
         );
     }
+    if !summary.warned.is_empty() {
+        let reasons = summary.warned.iter();
+        let reasons = reasons.map(|(reason, count)| format!("{count} {reason}"));
+        text += &format!(
+            "{} images not quite right, all pixels there ({})\n",
+            summary.warned.values().sum::<u64>(),
+            reasons.collect::<Vec<_>>().join(", ")
+        );
+    }
     text
 }
 
@@ -179,6 +197,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "classes": summary.manifest.classes.len(),
         "codec": summary.manifest.codec,
         "rejects": summary.rejects_by_reason(),
+        "warned": summary.warned,
         "passed_over": summary.passed_over,
         "was_complete": summary.was_complete,
         "notes": summary.notes,

@@ -1,4 +1,4 @@
-//! JPEG, by zune-jpeg.
+//! JPEG of all but the ordinary kind, by zune-jpeg, which is given what [`Survey`] has made sure of.
 
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
@@ -6,59 +6,66 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::budget::Budget;
+use super::damage::Warning;
 use super::options::{DecodeOptions, Exif, Truncated};
-use super::segments::Segments;
-use super::{Rgb, check_pixels, upright};
+use super::survey::Survey;
+use super::{Rgb, upright};
 use crate::reject::Reject;
 
-/// Level of the pixels that a truncated image does not reach.
+/// Level of the pixels that damaged data does not reach.
 const GREY: u8 = 128;
 
-pub(super) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Rgb, Reject> {
-    let segments = Segments::walk(bytes);
-    if let Some(name) = segments.unsupported() {
-        return Err(Reject::UnsupportedJpeg(name));
+pub(super) fn decode(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    budget: &Budget,
+) -> Result<(Rgb, Option<Warning>), Reject> {
+    let survey = Survey::take(bytes)?;
+    if let (Some(damage), Truncated::Reject) = (survey.damage, options.truncated) {
+        return Err(damage.into());
     }
-    let truncated = segments.truncated(bytes);
-    if truncated && (options.truncated == Truncated::Reject || segments.scan.is_none()) {
-        return Err(Reject::Truncated);
-    }
-    let image = pixels(bytes, truncated)?;
+    let pixels = survey.frame.width as u64 * survey.frame.height as u64;
+    // RGB, and of a progressive frame the values of all components in 16 bits.
+    let each = if survey.frame.progressive { 3 + 8 } else { 3 };
+    let _share = budget.take(pixels * each);
+    let image = decode_clean(&survey)?;
     let orientation = match options.exif {
         Exif::Ignore => None,
-        Exif::Apply => segments.exif.and_then(Orientation::from_exif_chunk),
+        Exif::Apply => survey.exif.and_then(Orientation::from_exif_chunk),
     };
-    Ok(match orientation {
+    let image = match orientation {
         Some(orientation) => upright(image, orientation),
         None => image,
-    })
+    };
+    Ok((image, survey.warning))
 }
 
-fn pixels(bytes: &[u8], truncated: bool) -> Result<Rgb, Reject> {
+fn decode_clean(survey: &Survey<'_>) -> Result<Rgb, Reject> {
+    let damaged = survey.damage.is_some();
     let options = DecoderOptions::default()
-        .set_strict_mode(false)
+        .set_strict_mode(!damaged)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&survey.clean), options);
     let refused = |error: zune_jpeg::errors::DecodeErrors| Reject::Damaged(error.to_string());
     decoder.decode_headers().map_err(refused)?;
-    let info = decoder.info().ok_or(Reject::NotAnImage)?;
-    check_pixels(info.width.into(), info.height.into())?;
-    let mut pixels = vec![GREY; usize::from(info.width) * usize::from(info.height) * 3];
+    let (width, height) = (survey.frame.width, survey.frame.height);
+    let mut pixels = vec![GREY; width * height * 3];
     if decoder.output_buffer_size() != Some(pixels.len()) {
         return Err(Reject::Damaged(
             "its colours cannot be turned into RGB".to_owned(),
         ));
     }
     match decoder.decode_into(&mut pixels) {
-        Err(error) if !truncated => return Err(refused(error)),
-        // What a truncated image lacks stays grey.
+        Err(error) if !damaged => return Err(refused(error)),
+        // What a damaged image lacks stays grey.
         _ => {}
     }
     Ok(Rgb {
-        width: info.width.into(),
-        height: info.height.into(),
+        width: width as u32,
+        height: height as u32,
         pixels,
     })
 }

@@ -1,15 +1,23 @@
 //! From the bytes of a file to RGB pixels at the size of a record.
 
 mod baseline;
+mod budget;
+mod colour_space;
 mod colours;
+mod damage;
+mod entropy;
+mod format;
+mod guard;
 mod jpeg;
 mod lanes;
 mod options;
 mod other;
 mod planar;
-mod segments;
+mod png;
 mod strip;
+mod survey;
 mod taps;
+mod tiff;
 mod vectorise;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
@@ -17,15 +25,19 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, ImageFormat, RgbImage};
 
 use crate::geometry::{CropBox, center_square};
 use crate::reject::Reject;
-use baseline::{Baseline, Ordinary};
+use baseline::{Baseline, Ordinary, Refusal};
+use format::Format;
 use planar::Planar;
 
+pub(crate) use budget::{Budget, default_budget};
+pub use damage::Warning;
+pub use guard::silence_decoder_panics;
 pub(crate) use options::choice;
-pub use options::{DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
+pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
 pub(crate) use vectorise::vectorised;
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);
@@ -33,7 +45,7 @@ pub(crate) use vectorise::vectorised;
 pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
-pub(crate) const DECODER: &str = "shardmill-jpeg 2, zune-jpeg 0.5.15, image 0.25.10";
+pub(crate) const DECODER: &str = "shardmill-jpeg 3, zune-jpeg 0.5.15, image 0.25.10, tiff 0.11.3";
 /// See [`DECODER`].
 pub(crate) const RESIZER: &str = "shardmill-resize 1, fast_image_resize 6.1.0";
 
@@ -48,11 +60,13 @@ pub(crate) struct Rgb {
 /// Decodes images and brings them to the size of a record; one for each thread.
 ///
 /// JPEG in every colour space that ImageNet holds (grayscale, YCbCr, RGB, CMYK and YCCK with Adobe's
-/// inversion), PNG, GIF, BMP and WebP whatever the file is called; 16-bit values are brought to 8,
+/// inversion), PNG, GIF, BMP, WebP and TIFF whatever the file is called; 16-bit values are brought to 8,
 /// transparency is laid over white. The rest is as [`DecodeOptions`] say.
 pub struct ImageDecoder {
     size: u32,
     options: DecodeOptions,
+    budget: Budget,
+    warning: Option<Warning>,
     baseline: Baseline,
     planar: Planar,
     resizer: Resizer,
@@ -73,11 +87,18 @@ impl ImageDecoder {
         Self {
             size,
             options,
+            budget: Budget::UNLIMITED,
+            warning: None,
             baseline: Baseline::default(),
             planar: Planar::default(),
             resizer: Resizer::new(),
             record: vec![0; bytes],
         }
+    }
+
+    /// The same decoder, which takes the memory for large images from `budget`.
+    pub(crate) fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
     }
 
     /// Decodes `bytes` and brings them to the decoder's size, by default the centre square of the
@@ -86,18 +107,48 @@ impl ImageDecoder {
     /// # Errors
     /// The reason why the bytes cannot become a record.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<&[u8], Reject> {
-        if self.decode_ordinary(bytes)?.is_some() {
-            return Ok(&self.record);
-        }
-        let image = decode_rgb(bytes, &self.options)?;
-        self.resize(&image)?;
+        self.attempt(|decoder| decoder.decode_any(bytes))?;
         Ok(&self.record)
     }
 
-    /// `None`, and nothing done, for all but undamaged JPEGs of the common kind.
+    /// What was wrong with the last image that was decoded, though all of its pixels were there.
+    #[must_use]
+    pub const fn warning(&self) -> Option<Warning> {
+        self.warning
+    }
+
+    /// Does `work`; a panic is a reject, and what it leaves behind is not used again.
+    fn attempt(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
+        self.warning = None;
+        guard::guarded(|| work(self)).unwrap_or_else(|panic| {
+            let budget = self.budget.clone();
+            *self = Self::with_options(self.size, self.options).with_budget(budget);
+            Err(Reject::DecoderFault(panic))
+        })
+    }
+
+    fn decode_any(&mut self, bytes: &[u8]) -> Result<(), Reject> {
+        let Some(format) = Format::of(bytes) else {
+            return Err(match format::unsupported(bytes) {
+                _ if bytes.is_empty() => Reject::Empty,
+                Some(name) => Reject::UnsupportedFormat(name.into()),
+                None => Reject::NotAnImage,
+            });
+        };
+        if format == Format::Jpeg && self.decode_ordinary(bytes)?.is_some() {
+            return Ok(());
+        }
+        let (image, warning) = decode_rgb(bytes, format, &self.options, &self.budget)?;
+        self.warning = warning;
+        self.resize(&image)
+    }
+
+    /// `None`, and nothing done, for all but JPEGs of the common kind.
     fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
-        let jpeg = bytes.starts_with(&[0xFF, 0xD8, 0xFF]);
-        let plain = jpeg && self.options.exif == Exif::Ignore;
+        let plain = self.options.exif == Exif::Ignore;
         let Some(image) = plain.then(|| Ordinary::new(bytes)).flatten() else {
             return Ok(None);
         };
@@ -105,13 +156,27 @@ impl ImageDecoder {
         check_pixels(width, height)?;
         let crop = self.crop(width as u32, height as u32);
         let region = planar::region(crop, self.size, &self.options, (width, height));
-        let Some(planes) = self.baseline.decode(&image, region) else {
-            return Ok(None);
+        let share = self.budget.take(width as u64 * height as u64 * 3);
+        let whole = self.options.check == Check::Whole;
+        let done = match self.baseline.decode(&image, region, whole) {
+            Ok((planes, warning)) => {
+                let (options, record) = (&self.options, &mut self.record);
+                self.planar
+                    .resize(planes, crop, (width, height), options, record);
+                self.warning = warning;
+                Ok(Some(()))
+            }
+            Err(Refusal::NotOrdinary) => Ok(None),
+            Err(Refusal::Damaged(damage)) => match self.options.truncated {
+                Truncated::Reject => Err(damage.into()),
+                Truncated::Pad => Ok(None),
+            },
         };
-        let (options, record) = (&self.options, &mut self.record);
-        self.planar
-            .resize(planes, crop, (width, height), options, record);
-        Ok(Some(()))
+        if share.is_some() {
+            // A large image's planes are not kept for small ones.
+            self.baseline = Baseline::default();
+        }
+        done
     }
 
     /// Takes the pixels of the last record, and leaves memory for the next one.
@@ -145,11 +210,20 @@ impl ImageDecoder {
     }
 }
 
-fn decode_rgb(bytes: &[u8], options: &DecodeOptions) -> Result<Rgb, Reject> {
-    match bytes {
-        [] => Err(Reject::Empty),
-        [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes, options),
-        _ => other::decode(bytes, options),
+fn decode_rgb(
+    bytes: &[u8],
+    format: Format,
+    options: &DecodeOptions,
+    budget: &Budget,
+) -> Result<(Rgb, Option<Warning>), Reject> {
+    let other = |format| other::decode(bytes, format, options, budget);
+    match format {
+        Format::Jpeg => jpeg::decode(bytes, options, budget),
+        Format::Tiff => Ok((tiff::decode(bytes, options, budget)?, None)),
+        Format::Png => other(ImageFormat::Png),
+        Format::Gif => other(ImageFormat::Gif),
+        Format::Bmp => other(ImageFormat::Bmp),
+        Format::WebP => other(ImageFormat::WebP),
     }
 }
 
@@ -170,7 +244,10 @@ fn upright(image: Rgb, orientation: Orientation) -> Rgb {
 
 fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
     let pixels = width.saturating_mul(height);
-    if pixels > PIXEL_LIMIT {
+    if pixels == 0 {
+        // Nothing can be made of nothing, and what nobody fills is another image's.
+        Err(Reject::Damaged("a side of it has 0 pixels".to_owned()))
+    } else if pixels > PIXEL_LIMIT {
         Err(Reject::TooLarge {
             width,
             height,
@@ -184,6 +261,8 @@ fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod kinds_tests;
+#[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
 mod reject_tests;
@@ -191,3 +270,5 @@ mod reject_tests;
 mod test_kit;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tiff_tests;

@@ -94,13 +94,25 @@ choice! {
 }
 
 choice! {
-    /// What is done with a JPEG whose data ends before the picture does.
+    /// What is done with a JPEG that lacks pixels, since its data ends before the picture does or is
+    /// damaged.
     Truncated, "truncated" {
         /// It is a reject.
         #[default]
         Reject = "reject",
         /// It is kept: what the data does not reach is grey, or as the decoder left it.
         Pad = "pad",
+    }
+}
+
+choice! {
+    /// How much of a JPEG is looked through for damage.
+    Check, "check" {
+        /// What must be decoded anyway: ordinary ones down to the last row that the record needs.
+        #[default]
+        Decoded = "decoded",
+        /// All of it, which takes more time.
+        Whole = "whole",
     }
 }
 
@@ -113,8 +125,10 @@ pub struct DecodeOptions {
     pub filter: Filter,
     /// Orientation.
     pub exif: Exif,
-    /// Data that ends early.
+    /// Data that ends early or is damaged.
     pub truncated: Truncated,
+    /// Where damage is looked for.
+    pub check: Check,
 }
 
 impl DecodeOptions {

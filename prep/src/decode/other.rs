@@ -1,47 +1,84 @@
-//! PNG, GIF, BMP and WebP, recognised by their first bytes and decoded by the image crate.
+//! PNG, GIF, BMP and WebP, decoded by the image crate.
 
 use std::io::{Cursor, ErrorKind};
 
-use image::{DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder as _, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::budget::Budget;
+use super::damage::Warning;
 use super::options::{DecodeOptions, Exif};
-use super::{PIXEL_LIMIT, Rgb, check_pixels, upright};
+use super::{PIXEL_LIMIT, Rgb, check_pixels, png, upright};
 use crate::reject::Reject;
 
-pub(super) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Rgb, Reject> {
-    let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut decoding = reader().map_err(|error| Reject::Damaged(error.to_string()))?;
-    if decoding.format().is_none() {
-        return Err(Reject::NotAnImage);
+pub(super) fn decode(
+    bytes: &[u8],
+    format: ImageFormat,
+    options: &DecodeOptions,
+    budget: &Budget,
+) -> Result<(Rgb, Option<Warning>), Reject> {
+    if format != ImageFormat::Png {
+        return Ok((decode_whole(bytes, format, options, budget)?, None));
     }
-    let sized = reader().map_err(|error| Reject::Damaged(error.to_string()))?;
-    let (width, height) = sized.into_dimensions().map_err(refused)?;
+    let (bytes, was_added) = png::ended(bytes);
+    match decode_whole(&bytes, format, options, budget) {
+        Ok(image) => Ok((image, was_added.then_some(Warning::NoEnd))),
+        // Whatever the decoder says of the end that was put behind it: it is cut off there.
+        Err(Reject::Damaged(_)) if was_added => Err(Reject::Truncated),
+        Err(reject) => Err(reject),
+    }
+}
+
+fn decode_whole(
+    bytes: &[u8],
+    format: ImageFormat,
+    options: &DecodeOptions,
+    budget: &Budget,
+) -> Result<Rgb, Reject> {
+    let reader = || ImageReader::with_format(Cursor::new(bytes), format);
+    let mut decoding = reader();
+    let (width, height) = reader().into_dimensions().map_err(refused)?;
     check_pixels(width as usize, height as usize)?;
     let mut limits = Limits::default();
     // Eight bytes a pixel hold 16-bit RGBA; as much again is room for the decoder itself.
     limits.max_alloc = Some(PIXEL_LIMIT as u64 * 16);
     decoding.limits(limits);
     let mut decoder = decoding.into_decoder().map_err(refused)?;
+    let pixels = u64::from(width) * u64::from(height);
+    // GIF and WebP have a whole picture in their decoder too; then RGBA and RGB are made.
+    let within = match format {
+        ImageFormat::Gif | ImageFormat::WebP => 4,
+        _ => 0,
+    };
+    let made = match decoder.color_type() {
+        image::ColorType::Rgb8 => 0,
+        color if color.has_alpha() => 4 + 3,
+        _ => 3,
+    };
+    let _share = budget.take(decoder.total_bytes() + pixels * (within + made));
     // A broken EXIF block is no reason to refuse the picture.
     let orientation = match options.exif {
         Exif::Ignore => None,
         Exif::Apply => decoder.orientation().ok(),
     };
     let image = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    let pixels = if image.color().has_alpha() {
-        over_white(image)
-    } else {
-        image.into_rgb8().into_raw()
-    };
     let image = Rgb {
         width,
         height,
-        pixels,
+        pixels: to_rgb(image),
     };
     Ok(match orientation {
         Some(orientation) => upright(image, orientation),
         None => image,
     })
+}
+
+/// Pixels in 8 bits, transparent ones laid over white.
+pub(super) fn to_rgb(image: DynamicImage) -> Vec<u8> {
+    if image.color().has_alpha() {
+        over_white(image)
+    } else {
+        image.into_rgb8().into_raw()
+    }
 }
 
 /// Lays the picture over white, rounding to the nearest level.
@@ -51,9 +88,12 @@ fn over_white(image: DynamicImage) -> Vec<u8> {
         ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
     let rgba = image.into_rgba8().into_raw();
-    rgba.chunks_exact(4)
-        .flat_map(|p| [p[0], p[1], p[2]].map(|value| blend(value, p[3])))
-        .collect()
+    let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
+    for pixel in rgba.as_chunks::<4>().0 {
+        let [red, green, blue, alpha] = *pixel;
+        rgb.extend([red, green, blue].map(|value| blend(value, alpha)));
+    }
+    rgb
 }
 
 fn refused(error: ImageError) -> Reject {
@@ -68,6 +108,8 @@ fn refused(error: ImageError) -> Reject {
             .any(|words| text.to_lowercase().ends_with(words))
     {
         Reject::Truncated
+    } else if let ImageError::Unsupported(_) = error {
+        Reject::UnsupportedFormat(text.into())
     } else {
         Reject::Damaged(text)
     }

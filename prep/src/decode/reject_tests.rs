@@ -70,13 +70,7 @@ fn other_truncated_formats_are_rejects_either_way() {
 #[test]
 fn what_is_no_image() {
     assert_eq!(reject(b""), "empty: the file is empty");
-    for bytes in [
-        b"\0".as_slice(),
-        b"just some text",
-        b"\xFF\xD8",
-        &[0; 4096],
-        b"%PDF-1.4",
-    ] {
+    for bytes in [b"\0".as_slice(), b"just some text", b"\xFF\xD8", &[0; 4096]] {
         assert_eq!(
             reject(bytes),
             "not-an-image: the file is not an image of a known format"
@@ -86,6 +80,19 @@ fn what_is_no_image() {
         reject(b"\xFF\xD8\xFF"),
         "truncated: the image data ends too early"
     );
+}
+
+#[test]
+fn formats_that_are_not_read_are_named() {
+    for (bytes, name) in [
+        (b"%PDF-1.4".as_slice(), "PDF"),
+        (b"P6\n1 1 255\nabc", "PNM"),
+        (b"\0\0\0\x1Cftypavif\0\0\0\0avifmif1miaf", "AVIF"),
+        (b"\0\0\0\x0CjP  \r\n\x87\n", "JPEG 2000"),
+    ] {
+        let wanted = format!("unsupported-format: {name} is not supported");
+        assert_eq!(reject(bytes), wanted);
+    }
 }
 
 #[test]

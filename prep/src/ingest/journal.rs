@@ -33,6 +33,9 @@ pub(super) struct ShardLine {
     /// Sums over its pixels, as the shard's own metadata has them.
     pub(super) sums: String,
     pub(super) rejects: Vec<RejectLine>,
+    /// Number of its images that are not quite right, by the warning.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) warned: BTreeMap<String, u64>,
 }
 
 /// The journal of a part.

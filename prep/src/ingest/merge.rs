@@ -26,6 +26,13 @@ pub struct Merged {
     pub was_complete: bool,
 }
 
+/// What a dataset that is complete consists of.
+pub(super) struct Written {
+    pub(super) manifest: Manifest,
+    pub(super) rejects: Vec<RejectLine>,
+    pub(super) warned: BTreeMap<String, u64>,
+}
+
 /// Puts the parts of an ingest together: checks that every shard of every part is there and writes
 /// the manifest, which then is the one that a single machine would have written. A folder that holds
 /// the whole dataset already stays as it is.
@@ -86,7 +93,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         .flat_map(|journal| journal.lines.clone())
         .collect();
     check_there(folder, lines.iter().filter_map(|line| line.entry.as_ref()))?;
-    let (manifest, _) = write(folder, &head, lines)?;
+    let manifest = write(folder, &head, lines)?.manifest;
     remove(journals)?;
     Ok(Merged {
         manifest,
@@ -175,7 +182,7 @@ fn remove(journals: Vec<Journal>) -> Result<(), PrepError> {
 }
 
 /// Completes the dataset of an ingest in one part.
-pub(super) fn complete(mut work: PartWork) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
+pub(super) fn complete(mut work: PartWork) -> Result<Written, PrepError> {
     if work.lines().iter().all(|line| line.entry.is_none()) {
         work.forget();
     }
@@ -204,13 +211,13 @@ pub(super) fn read_rejects(
 }
 
 /// Writes the list of rejects and, last, the manifest.
-fn write(
-    folder: &Path,
-    head: &Head,
-    mut lines: Vec<ShardLine>,
-) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
+fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Written, PrepError> {
     lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
     let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
+    let mut warned = BTreeMap::new();
+    for (warning, count) in lines.iter().flat_map(|line| &line.warned) {
+        *warned.entry(warning.clone()).or_default() += count;
+    }
     let labelled = |split: &str| !head.unlabelled.contains(split);
     let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
     for line in &lines {
@@ -263,5 +270,9 @@ fn write(
     }
     file::replace(&folder.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
     file::sync_folder(folder)?;
-    Ok((manifest, rejects))
+    Ok(Written {
+        manifest,
+        rejects,
+        warned,
+    })
 }

@@ -19,6 +19,7 @@ pub use merge::{Merged, merge};
 pub(crate) use worker::{Outcome, Recycled, Worker};
 
 use crate::crew::Crew;
+use crate::decode::{Budget, default_budget};
 use crate::error::PrepError;
 use crate::options::{IngestOptions, Part};
 use crate::output::Before;
@@ -40,6 +41,9 @@ pub struct IngestSummary {
     pub manifest: Manifest,
     /// Every image that became no record.
     pub rejects: Vec<RejectLine>,
+    /// Number of records made of images that are not quite right but have all of their pixels, by
+    /// [`Warning::code`](crate::Warning::code).
+    pub warned: BTreeMap<String, u64>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
     /// Whether the dataset was complete before, so that nothing was done.
@@ -131,6 +135,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             return Ok(Ingested::Dataset(Box::new(IngestSummary {
                 rejects: merge::read_rejects(&options.out, &manifest)?,
                 manifest,
+                warned: BTreeMap::new(),
                 passed_over: listing.passed,
                 was_complete: true,
                 notes: listing.notes,
@@ -161,11 +166,15 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     room::check(options, &todo, &reader)?;
     let progress = Progress::new("ingest", todo.images.len() as u64, options.progress);
     let crew = Crew::new(options.threads);
+    let budget = decode_budget(options, crew.threads());
     let recycled = Recycled::default();
     let mut job = Job::new(options, &plan, &todo.shards, &mut work, recycled.clone());
     crew.in_order(
         &todo.images,
-        || Worker::new(options, reader.clone(), recycled.clone()),
+        || {
+            let (reader, recycled) = (reader.clone(), recycled.clone());
+            Worker::new(options, reader, recycled, budget.clone())
+        },
         |worker, entry| {
             let outcome = worker.run(entry)?;
             progress.add(1);
@@ -183,15 +192,26 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             seconds: start.elapsed().as_secs_f64(),
         });
     }
-    let (manifest, rejects) = merge::complete(work)?;
+    let merge::Written {
+        manifest,
+        rejects,
+        warned,
+    } = merge::complete(work)?;
     Ok(Ingested::Dataset(Box::new(IngestSummary {
         manifest,
         rejects,
+        warned,
         passed_over: listing.passed,
         was_complete: false,
         notes: listing.notes,
         seconds: start.elapsed().as_secs_f64(),
     })))
+}
+
+/// The memory that the decoders of `threads` take together.
+pub(crate) fn decode_budget(options: &IngestOptions, threads: usize) -> Budget {
+    let bytes = options.decode_memory.unwrap_or_else(default_budget);
+    Budget::new(bytes, threads)
 }
 
 /// Keys of a list are relative to the list's folder, all others to the source.

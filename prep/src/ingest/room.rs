@@ -2,9 +2,9 @@
 
 use shardmill_formats::Codec;
 
-use super::shape;
 use super::todo::Todo;
 use super::worker::{Outcome, Recycled, Worker};
+use super::{decode_budget, shape};
 use crate::crew::Crew;
 use crate::error::PrepError;
 use crate::options::IngestOptions;
@@ -40,9 +40,14 @@ fn sample(options: &IngestOptions, todo: &Todo<'_>, reader: &Reader) -> Result<u
         .map(|at| todo.images[at])
         .collect();
     let mut sizes = Vec::new();
-    Crew::new(options.threads).in_order(
+    let crew = Crew::new(options.threads);
+    let budget = decode_budget(options, crew.threads());
+    crew.in_order(
         &chosen,
-        || Worker::new(options, reader.clone(), Recycled::default()),
+        || {
+            let (reader, recycled) = (reader.clone(), Recycled::default());
+            Worker::new(options, reader, recycled, budget.clone())
+        },
         |worker, entry| worker.run(entry),
         |outcome| {
             sizes.push(match outcome {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use shardmill_formats::{ChannelSums, Codec, Encoder, check_key};
 
 use super::encoder;
-use crate::decode::{ImageDecoder, vectorised};
+use crate::decode::{Budget, ImageDecoder, Warning, vectorised};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::reject::{Reject, RejectLine};
@@ -17,6 +17,8 @@ pub(crate) struct Record {
     pub(super) label: i64,
     pub(crate) stored: Vec<u8>,
     pub(super) sums: ChannelSums,
+    /// What was wrong with the image, though all of its pixels were there.
+    pub(super) warning: Option<Warning>,
 }
 
 /// What became of an image.
@@ -57,9 +59,10 @@ impl Worker {
         options: &IngestOptions,
         reader: Reader,
         recycled: Recycled,
+        budget: Budget,
     ) -> Result<Self, PrepError> {
         Ok(Self {
-            decoder: ImageDecoder::with_options(options.size, options.decode),
+            decoder: ImageDecoder::with_options(options.size, options.decode).with_budget(budget),
             encoder: encoder(options)?,
             codec: options.codec,
             recycled,
@@ -101,6 +104,7 @@ impl Worker {
             label: entry.label,
             stored,
             sums,
+            warning: self.decoder.warning(),
         }))
     }
 }

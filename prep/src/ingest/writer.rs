@@ -1,5 +1,6 @@
 //! The writing side of an ingest: shards in plan order, each named in the journal when it is done.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ struct OpenShard {
     writer: Option<ShardWriter<File>>,
     sums: ChannelSums,
     rejects: Vec<RejectLine>,
+    warned: BTreeMap<String, u64>,
     /// Images that are still to come.
     left: usize,
     /// Bytes since the last flush was asked for.
@@ -127,6 +129,7 @@ impl<'a> Job<'a> {
             writer: None,
             sums: ChannelSums::default(),
             rejects: Vec::new(),
+            warned: BTreeMap::new(),
             left: images,
             unflushed: 0,
         };
@@ -153,6 +156,7 @@ impl<'a> Job<'a> {
             entry: None,
             sums: shard.sums.to_string(),
             rejects: std::mem::take(&mut shard.rejects),
+            warned: std::mem::take(&mut shard.warned),
         };
         let Some(writer) = shard.writer.take() else {
             return Ok(line);
@@ -187,6 +191,9 @@ impl<'a> Job<'a> {
 impl OpenShard {
     fn append(&mut self, record: &Record, flusher: &Flusher) -> Result<(), PrepError> {
         self.sums.merge(&record.sums);
+        if let Some(warning) = record.warning {
+            *self.warned.entry(warning.code().to_owned()).or_default() += 1;
+        }
         self.unflushed += record.stored.len();
         if self.unflushed > FLUSH_EVERY {
             flusher.flush(&self.part);

@@ -5,11 +5,11 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
-use tar::{Archive, EntryType};
 
 use super::read::{Container, LONGEST_IMAGE, Place, read_exact_at};
 use super::spool::{Limited, Spool};
-use super::tar_index::{Member, each};
+use super::tar_index::{ScanError, Section};
+use super::tar_walk::{Head, Stream, Walk, cut};
 use crate::error::PrepError;
 
 /// How a tar is compressed.
@@ -37,7 +37,6 @@ impl Packing {
 
 /// What a member holds.
 pub(super) struct Content<'a> {
-    source: &'a Path,
     len: u64,
     bytes: Bytes<'a>,
 }
@@ -57,7 +56,7 @@ enum Bytes<'a> {
 
 impl Content<'_> {
     /// Keeps the member as an image.
-    pub(super) fn image(self) -> Result<Place, PrepError> {
+    pub(super) fn image(self) -> Result<Place, ScanError> {
         match self.bytes {
             Bytes::InPlace {
                 container, offset, ..
@@ -72,72 +71,103 @@ impl Content<'_> {
                 spool,
                 buffer,
             } => {
-                whole(entry, self.len, buffer).map_err(PrepError::io(self.source))?;
-                spool.add(buffer)
+                whole(entry, self.len, buffer)?;
+                spool.add(buffer).map_err(ScanError::Prep)
             }
         }
     }
 
+    /// Where the member lies, if nothing has to be unpacked for it.
+    pub(super) const fn place(&self) -> Option<Place> {
+        match self.bytes {
+            Bytes::InPlace {
+                container, offset, ..
+            } => Some(Place::Range {
+                container,
+                offset,
+                len: self.len,
+            }),
+            Bytes::Stream { .. } => None,
+        }
+    }
+
     /// The member as a small text; `None` if it is longer than `limit`.
-    pub(super) fn text(self, limit: u64) -> Result<Option<Vec<u8>>, PrepError> {
+    pub(super) fn text(self, limit: u64) -> Result<Option<Vec<u8>>, ScanError> {
         if self.len > limit {
             return Ok(None);
         }
         let mut text = Vec::new();
-        let read = match self.bytes {
+        match self.bytes {
             Bytes::InPlace { file, offset, .. } => {
                 text.resize(self.len as usize, 0);
-                read_exact_at(file, &mut text, offset)
+                read_exact_at(file, &mut text, offset)?;
             }
-            Bytes::Stream { entry, .. } => whole(entry, self.len, &mut text),
-        };
-        read.map_err(PrepError::io(self.source))?;
+            Bytes::Stream { entry, .. } => whole(entry, self.len, &mut text)?,
+        }
         Ok(Some(text))
     }
 }
 
 fn whole(entry: &mut dyn Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
-    if entry.take(len).read_to_end(bytes)? as u64 == len {
-        return Ok(());
+    match entry.take(len).read_to_end(bytes)? as u64 == len {
+        true => Ok(()),
+        false => Err(cut()),
     }
-    let message = "the tar ends inside of a member";
-    Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))
 }
 
-/// Calls `member` with the name and the content of each plain file of a tar that lies in place.
+/// How a tar ended before its end. What lay behind is unknown.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// The member that it ended in, if it was in one.
+    pub(super) member: Option<Vec<u8>>,
+    pub(super) message: String,
+}
+
+/// What is done with a member.
+pub(super) trait Take: FnMut(&Head, Content<'_>) -> Result<(), ScanError> {}
+impl<F: FnMut(&Head, Content<'_>) -> Result<(), ScanError>> Take for F {}
+
+/// Calls `member` with each member of a tar that lies in place, and its content.
 pub(super) fn each_in_place(
     path: &Path,
     containers: &mut Vec<Container>,
-    mut member: impl FnMut(&str, Content<'_>) -> Result<(), PrepError>,
-) -> Result<(), PrepError> {
+    mut member: impl Take,
+) -> Result<Option<Broken>, PrepError> {
     let file = File::open(path).map_err(PrepError::io(path))?;
+    let len = file.metadata().map_err(PrepError::io(path))?.len();
     containers.push(Container::Path(path.to_owned()));
     let container = containers.len() as u32 - 1;
-    each(path, |Member { name, offset, len }| {
-        let bytes = Bytes::InPlace {
-            file: &file,
-            container,
-            offset,
-        };
-        member(
-            &name,
-            Content {
-                source: path,
-                len,
-                bytes,
-            },
-        )
-    })
+    let mut walk = Walk::new(Section::new(&file, 0, len));
+    let mut current = None;
+    let mut walked = || -> Result<(), ScanError> {
+        while let Some(head) = walk.next()? {
+            current = Some(head.name.clone());
+            if head.ends_after(len) {
+                return Err(cut().into());
+            }
+            let bytes = Bytes::InPlace {
+                file: &file,
+                container,
+                offset: head.offset,
+            };
+            let len = head.len;
+            member(&head, Content { len, bytes })?;
+            current = None;
+        }
+        Ok(())
+    };
+    let result = walked();
+    broken(path, result, current)
 }
 
-/// Calls `member` with the name and the content of each plain file of a compressed tar.
+/// Calls `member` with each member of a compressed tar, and its content.
 pub(super) fn each_unpacked(
     path: &Path,
     packing: Packing,
     spool: &mut Spool,
-    mut member: impl FnMut(&str, Content<'_>) -> Result<(), PrepError>,
-) -> Result<(), PrepError> {
+    mut member: impl Take,
+) -> Result<Option<Broken>, PrepError> {
     let file = File::open(path).map_err(PrepError::io(path))?;
     let packed = file.metadata().map_err(PrepError::io(path))?.len();
     spool.begin(path, packed);
@@ -147,27 +177,45 @@ pub(super) fn each_unpacked(
         Packing::Gzip => Box::new(MultiGzDecoder::new(file)),
         Packing::Zstd => Box::new(zstd::Decoder::with_buffer(file).map_err(PrepError::io(path))?),
     };
-    let mut archive = Archive::new(Limited::new(stream, packed));
+    let mut walk = Walk::new(Stream(Limited::new(stream, packed)));
     let mut buffer = Vec::new();
-    for entry in archive.entries().map_err(PrepError::io(path))? {
-        let mut entry = entry.map_err(PrepError::io(path))?;
-        if !matches!(
-            entry.header().entry_type(),
-            EntryType::Regular | EntryType::Continuous
-        ) {
-            continue;
-        }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let content = Content {
-            source: path,
-            len: entry.size(),
-            bytes: Bytes::Stream {
-                entry: &mut entry,
+    let mut current = None;
+    let mut walked = || -> Result<(), ScanError> {
+        while let Some(head) = walk.next()? {
+            current = Some(head.name.clone());
+            let bytes = Bytes::Stream {
+                entry: &mut walk,
                 spool,
                 buffer: &mut buffer,
-            },
-        };
-        member(&name, content)?;
+            };
+            let len = head.len;
+            member(&head, Content { len, bytes })?;
+            walk.leave()?;
+            current = None;
+        }
+        Ok(())
+    };
+    let result = walked();
+    broken(path, result, current)
+}
+
+/// Tells a tar that is cut or damaged from a disk that fails, and from one that is made to fill disks.
+fn broken(
+    path: &Path,
+    result: Result<(), ScanError>,
+    member: Option<Vec<u8>>,
+) -> Result<Option<Broken>, PrepError> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(ScanError::Prep(error)) => Err(error),
+        Err(ScanError::Io(error))
+            if error.raw_os_error().is_some() || error.kind() == io::ErrorKind::FileTooLarge =>
+        {
+            Err(PrepError::io(path)(error))
+        }
+        Err(ScanError::Io(error)) => Ok(Some(Broken {
+            member,
+            message: error.to_string(),
+        })),
     }
-    Ok(())
 }

@@ -1,10 +1,13 @@
 //! The columns of a Parquet file that make samples, read side by side, a few rows at a time.
 
+use parquet::basic::Type;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::SchemaDescriptor;
+
+use super::field_names::{self, Field};
 
 /// Rows read at a time: their images are in memory together.
 const BATCH: usize = 32;
@@ -14,42 +17,89 @@ pub(super) struct Columns {
     image: usize,
     path: Option<usize>,
     label: Option<usize>,
+    key: Option<usize>,
+    /// The column of labels as the schema's features know it.
+    pub(super) label_name: Option<String>,
+    /// Columns that nothing is read from.
+    pub(super) unused: Vec<String>,
 }
 
 /// A row; a value is `None` where the file has a null or no such column.
 pub(super) struct Row {
     pub(super) image: Option<ByteArray>,
     pub(super) path: Option<ByteArray>,
-    pub(super) label: Option<i64>,
+    pub(super) label: Option<Label>,
+    /// The record's key, in files that were exported from a dataset of ours.
+    pub(super) key: Option<ByteArray>,
+}
+
+/// A label as the column has it.
+pub(super) enum Label {
+    Number(i64),
+    Text(ByteArray),
 }
 
 impl Columns {
-    /// Finds the columns by their names: `image.bytes` or `image`, `image.path`, `label`.
-    pub(super) fn find(schema: &SchemaDescriptor) -> std::result::Result<Self, String> {
-        let names: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
-        let find = |wanted: &str| names.iter().position(|name| name == wanted);
-        let image = find("image.bytes")
-            .or_else(|| find("image"))
-            .ok_or_else(|| {
-                format!(
-                    "it has no column image.bytes or image, but {}",
-                    names.join(", ")
-                )
-            })?;
-        let columns = Self {
-            image,
-            path: find("image.path"),
-            label: find("label"),
+    /// Finds the columns by their names: an image, or a group of its bytes and its path, and a label;
+    /// `ours` says that there may be keys. The error says which columns there are.
+    pub(super) fn find(schema: &SchemaDescriptor, ours: bool) -> std::result::Result<Self, String> {
+        let leaves: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
+        let top = |leaf: &str| leaf.split('.').next().unwrap_or_default().to_owned();
+        let mut tops: Vec<String> = leaves.iter().map(|leaf| top(leaf)).collect();
+        tops.dedup();
+        let names: Vec<&str> = tops.iter().map(String::as_str).collect();
+        let leaf = |wanted: &str| leaves.iter().position(|name| name == wanted);
+        let is_bytes = |at: &usize| schema.column(*at).physical_type() == Type::BYTE_ARRAY;
+        let image_of = |at: usize| {
+            let bytes = leaf(&format!("{}.bytes", names[at])).or_else(|| leaf(names[at]));
+            bytes.filter(is_bytes).map(|bytes| (at, bytes))
         };
-        for at in [Some(image), columns.path, columns.label]
+        let images = field_names::find(Field::Image, &names);
+        let (image_top, image) = images.into_iter().find_map(image_of).ok_or_else(|| {
+            let all = names.join(", ");
+            format!("it has no column of images (image.bytes or image), but {all}")
+        })?;
+        if schema.column(image).max_rep_level() > 0 {
+            return Err(format!("column {} holds lists", leaves[image]));
+        }
+        let paths = field_names::find(Field::Path, &names).into_iter();
+        let plain = |at: usize| leaf(names[at]).filter(|&leaf| leaf != image && is_bytes(&leaf));
+        let path =
+            leaf(&format!("{}.path", names[image_top])).or_else(|| paths.filter_map(plain).next());
+        let label_top = field_names::find(Field::Label, &names)
+            .into_iter()
+            .find(|&at| at != image_top);
+        let label = label_top
+            .map(|at| label(schema, &leaves, names[at]))
+            .transpose()?;
+        let key = leaf("key").filter(|at| ours && is_bytes(at));
+        let used = [Some(image), path, label, key];
+        let used: Vec<String> = used
             .into_iter()
             .flatten()
-        {
-            if schema.column(at).max_rep_level() > 0 {
-                return Err(format!("column {} holds lists", names[at]));
-            }
+            .map(|at| top(&leaves[at]))
+            .collect();
+        let unused = names
+            .iter()
+            .filter(|name| !used.iter().any(|used| used == *name));
+        let unused: Vec<String> = unused.map(|name| (*name).to_owned()).collect();
+        let is_path = |name: &String| !field_names::find(Field::Path, &[name]).is_empty();
+        if label.is_none() && !unused.iter().all(is_path) {
+            return Err(format!(
+                "it has no known column of labels, but {}: call it {}, or another of these, or remove these \
+                 columns to go without labels",
+                unused.join(", "),
+                Field::Label.examples()
+            ));
         }
-        Ok(columns)
+        Ok(Self {
+            image,
+            path,
+            label,
+            key,
+            label_name: label_top.map(|at| names[at].to_owned()),
+            unused,
+        })
     }
 
     /// Index of the column of images.
@@ -70,20 +120,25 @@ impl Columns {
         let mut paths = self.path.map(texts).transpose()?;
         let numbers = |at: usize| Labels::open(group.get_column_reader(at)?, highest(at));
         let mut labels = self.label.map(numbers).transpose()?;
+        let mut keys = self.key.map(texts).transpose()?;
         let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
         while left > 0 {
             let count = left.min(BATCH);
             let images = images.read(count)?;
-            let paths = match &mut paths {
-                Some(paths) => paths.read(count)?,
-                None => vec![None; count],
-            };
+            let paths = read_or_none(&mut paths, count)?;
+            let keys = read_or_none(&mut keys, count)?;
             let labels = match &mut labels {
                 Some(labels) => labels.read(count)?,
-                None => vec![None; count],
+                None => (0..count).map(|_| None).collect(),
             };
-            for ((image, path), label) in images.into_iter().zip(paths).zip(labels) {
-                row(Row { image, path, label })?;
+            let values = images.into_iter().zip(paths).zip(labels).zip(keys);
+            for (((image, path), label), key) in values {
+                row(Row {
+                    image,
+                    path,
+                    label,
+                    key,
+                })?;
             }
             left -= count;
         }
@@ -91,28 +146,72 @@ impl Columns {
     }
 }
 
-/// A column of whole numbers of either width.
+/// The leaf of the column of labels, if labels can be read from it.
+fn label(
+    schema: &SchemaDescriptor,
+    leaves: &[String],
+    name: &str,
+) -> std::result::Result<usize, String> {
+    let inside = |leaf: &String| leaf == name || leaf.starts_with(&format!("{name}."));
+    let at = leaves
+        .iter()
+        .position(inside)
+        .expect("it is a column's first name");
+    let column = schema.column(at);
+    let kind = column.physical_type();
+    let what = if column.max_rep_level() > 0 {
+        "lists"
+    } else if leaves[at] != name {
+        "groups"
+    } else if matches!(kind, Type::INT32 | Type::INT64 | Type::BYTE_ARRAY) {
+        return Ok(at);
+    } else {
+        &format!("values of type {kind}")
+    };
+    Err(format!(
+        "column {name} holds {what}: labels are whole numbers or texts, one for each image"
+    ))
+}
+
+fn read_or_none<T: DataType>(
+    column: &mut Option<Column<T>>,
+    count: usize,
+) -> Result<Vec<Option<T::T>>> {
+    match column {
+        Some(column) => column.read(count),
+        None => Ok(vec![None; count]),
+    }
+}
+
+/// A column of whole numbers of either width, or of texts.
 enum Labels {
     Short(Column<Int32Type>),
     Long(Column<Int64Type>),
+    Text(Column<ByteArrayType>),
 }
 
 impl Labels {
     fn open(reader: ColumnReader, highest: i16) -> Result<Self> {
         match reader {
             ColumnReader::Int32ColumnReader(_) => Column::open(reader, highest).map(Self::Short),
+            ColumnReader::ByteArrayColumnReader(_) => Column::open(reader, highest).map(Self::Text),
             _ => Column::open(reader, highest).map(Self::Long),
         }
     }
 
-    fn read(&mut self, count: usize) -> Result<Vec<Option<i64>>> {
-        match self {
+    fn read(&mut self, count: usize) -> Result<Vec<Option<Label>>> {
+        let number = |value: Option<i64>| value.map(Label::Number);
+        Ok(match self {
             Self::Short(column) => {
                 let values = column.read(count)?.into_iter();
-                Ok(values.map(|value| value.map(i64::from)).collect())
+                values.map(|value| number(value.map(i64::from))).collect()
             }
-            Self::Long(column) => column.read(count),
-        }
+            Self::Long(column) => column.read(count)?.into_iter().map(number).collect(),
+            Self::Text(column) => {
+                let values = column.read(count)?.into_iter();
+                values.map(|value| value.map(Label::Text)).collect()
+            }
+        })
     }
 }
 

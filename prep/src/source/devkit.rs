@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 
 use super::mat::{self, Value};
+use super::tar_walk::{Stream, Walk};
 use crate::error::PrepError;
 
 /// The kit as it is distributed, and the folder that it unpacks to.
@@ -69,11 +70,10 @@ pub(super) fn read(folder: &Path) -> Result<Option<Devkit>, PrepError> {
         }
     } else {
         let file = File::open(&path).map_err(PrepError::io(&path))?;
-        let mut archive = tar::Archive::new(GzDecoder::new(file).take(LONGEST));
-        for member in archive.entries().map_err(PrepError::io(&path))? {
-            let mut member = member.map_err(PrepError::io(&path))?;
-            let name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
-            keep(name.rsplit('/').next().unwrap_or_default(), &mut member)?;
+        let mut walk = Walk::new(Stream(GzDecoder::new(file).take(LONGEST)));
+        while let Some(head) = walk.next().map_err(PrepError::io(&path))? {
+            let name = String::from_utf8_lossy(&head.name).into_owned();
+            keep(name.rsplit('/').next().unwrap_or_default(), &mut walk)?;
         }
     }
     parse(&path, truth, meta).map(Some)

@@ -1,144 +1,141 @@
 //! A CSV or TSV file of paths, labels and perhaps splits.
 
-use std::collections::BTreeSet;
-use std::path::{Component, Path};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 
-use super::samples::LARGEST_LABEL;
-use super::{Entry, Layout, Listing, NO_LABEL, Place, classes, names, split};
+use super::list_table::{self, Row};
+use super::packed::Packed;
+use super::samples::{Sample, fill_numbers, finish, named};
+use super::told::{Labels, Told};
+use super::{Layout, Listing, NO_LABEL, Place, names, text};
 use crate::error::PrepError;
+use crate::reject::Reject;
 
-/// Names that the columns may have in a first line; without one they are path, label, split.
-const COLUMNS: [&[&str]; 3] = [
-    &["path", "file", "filename", "image"],
-    &["label", "class", "synset", "wnid", "target"],
-    &["split", "set", "subset"],
-];
-
-struct Row {
-    line: u64,
-    path: String,
-    label: String,
-    split: &'static str,
-}
+/// A split, and a path as it is written.
+type Named = (&'static str, Box<[u8]>);
 
 /// Lists the images of a table. Paths are relative to the table's folder and stay inside of it.
 pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::List);
-    let rows = rows(source)?;
+    let folder = source.parent().unwrap_or(Path::new(""));
     let wrong = |line: u64, message: String| PrepError::Source {
         path: source.to_owned(),
         message: format!("line {line}: {message}"),
     };
-    let folder = source.parent().unwrap_or(Path::new(""));
-    let labels: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    let labels: Vec<&str> = labels
-        .into_iter()
-        .filter(|label| !label.is_empty())
-        .collect();
-    let numbers: Option<Vec<i64>> = labels.iter().map(|label| label.parse().ok()).collect();
-    let synsets: Vec<String> = match &numbers {
-        Some(numbers) => {
-            let largest = numbers.iter().copied().max().unwrap_or(NO_LABEL);
-            let smallest = numbers.iter().copied().min().unwrap_or(0);
-            if smallest < 0 || largest > LARGEST_LABEL {
-                let found = if smallest < 0 { smallest } else { largest };
-                let line = rows.iter().find(|row| row.label.parse() == Ok(found));
-                let message = format!("label {found} is not one of 0 to {LARGEST_LABEL}");
-                return Err(wrong(line.map_or(0, |row| row.line), message));
-            }
-            (0..=largest).map(|label| format!("{label:04}")).collect()
-        }
-        None => labels.iter().map(|&label| label.to_owned()).collect(),
-    };
-    for row in &rows {
-        if !Path::new(&row.path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-            || row.path.contains(['\\', ':'])
-        {
+    let is_file = |path: &[u8]| inside(folder, path).is_some_and(|path| path.is_file());
+    let table = list_table::read(source, &is_file)?;
+    listing.notes = table.notes;
+    let (mut labels, mut samples) = (Labels::default(), Vec::new());
+    let mut seen: HashMap<Named, (u64, i64)> = HashMap::new();
+    let mut labelled: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
+    let mut repeated = (0_u64, 0);
+    for Row {
+        line,
+        path,
+        label,
+        split,
+    } in table.rows
+    {
+        let key = text::from_bytes(&path);
+        let Some(file) = inside(folder, &path) else {
             let message = format!(
-                "{:?} leads out of the table's folder: give paths under {}, without `..`",
-                row.path,
+                "{key:?} leads out of the table's folder: give paths under {}, without `..`",
                 folder.display()
             );
-            return Err(wrong(row.line, message));
-        }
-        let label = match &numbers {
-            _ if row.label.is_empty() => NO_LABEL,
-            Some(_) => row.label.parse().unwrap_or(NO_LABEL),
-            None => labels
-                .binary_search(&row.label.as_str())
-                .map_or(NO_LABEL, |at| at as i64),
+            return Err(wrong(line, message));
         };
-        let entries: &mut Vec<Entry> = listing.splits.entry(row.split).or_default();
-        if entries
-            .first()
-            .is_some_and(|first| (first.label < 0) != (label < 0))
-        {
+        let number = match &*label {
+            "" => NO_LABEL,
+            text => Told::read(text)
+                .and_then(|told| labels.number(told))
+                .map_err(|message| wrong(line, message))?,
+        };
+        let has = number != NO_LABEL;
+        let (before, first) = *labelled.entry(split).or_insert((has, line));
+        if before != has {
             let message = format!(
-                "split {:?} has images with and without labels: give them different splits",
-                row.split
+                "split {split:?} has images with and without labels (line {first} is the other kind): \
+                 give them different splits"
             );
-            return Err(wrong(row.line, message));
+            return Err(wrong(line, message));
         }
-        entries.push(Entry {
-            label,
-            key: row.path.as_str().into(),
-            place: Place::File(folder.join(&row.path).into()),
+        match seen.insert((split, path), (line, number)) {
+            Some((other, same)) if same == number => {
+                repeated = (
+                    repeated.0 + 1,
+                    if repeated.0 == 0 { other } else { repeated.1 },
+                );
+                continue;
+            }
+            Some((other, _)) => {
+                let message = format!("{key:?} has another label here than in line {other}");
+                return Err(wrong(line, message));
+            }
+            None => {}
+        }
+        samples.push(Sample {
+            split,
+            label: number,
+            name: "".into(),
+            key: Some(key.into()),
+            file: 0,
+            place: place(source, file, line)?,
         });
     }
-    listing.classes = classes(synsets, &names::in_folder(folder)?);
-    Ok(listing)
+    if let (count @ 1.., line) = repeated {
+        listing.notes.push(format!(
+            "{count} lines name an image again that an earlier line of the same split names with the same \
+             label (the first is that of line {line}): each image is taken once"
+        ));
+    }
+    let mut words = names::in_folder(folder)?;
+    let texts = labels.names();
+    let synsets = match texts.is_empty() {
+        true => fill_numbers(labels.largest()),
+        false => named(texts.into_iter(), &mut words),
+    };
+    let file = Packed {
+        path: source.to_owned(),
+        split: None,
+    };
+    finish(listing, &[file], samples, &synsets, &words)
 }
 
-fn rows(source: &Path) -> Result<Vec<Row>, PrepError> {
-    let wrong = |message: String| PrepError::Source {
-        path: source.to_owned(),
-        message,
-    };
-    let tabs = source
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(if tabs { b'\t' } else { b',' })
-        .from_path(source)
-        .map_err(|error| wrong(error.to_string()))?;
-    let mut columns = [Some(0), Some(1), Some(2)];
-    let mut rows = Vec::new();
-    for (number, row) in reader.records().enumerate() {
-        let row = row.map_err(|error| wrong(error.to_string()))?;
-        let line = row.position().map_or(0, csv::Position::line);
-        let named = COLUMNS.map(|names| {
-            row.iter()
-                .position(|cell| names.contains(&cell.to_ascii_lowercase().as_str()))
-        });
-        if number == 0 && named[0].is_some() {
-            columns = named;
-            continue;
+/// The file that a path names; `None` if it leads out of the folder.
+fn inside(folder: &Path, path: &[u8]) -> Option<PathBuf> {
+    #[cfg(unix)]
+    let relative = Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path));
+    #[cfg(not(unix))]
+    let relative = Path::new(std::str::from_utf8(path).ok()?);
+    let normal = |part: Component<'_>| matches!(part, Component::Normal(_));
+    let plain = !path.is_empty() && !path.iter().any(|byte| matches!(byte, b'\\' | b':'));
+    (plain && relative.components().all(normal)).then(|| folder.join(relative))
+}
+
+/// Where an image is; a reject that names the line if it is nowhere. It is decided now: a file that goes
+/// missing later is a source that changed.
+fn place(source: &Path, file: PathBuf, line: u64) -> Result<Place, PrepError> {
+    let list = text::from_os(source.file_name().unwrap_or_default());
+    let rejected = |reject| Ok(Place::Rejected(Box::new(reject)));
+    match fs::metadata(&file) {
+        Ok(data) if data.is_file() => Ok(Place::File(file.into())),
+        Ok(data) => {
+            let what = if data.is_dir() {
+                "folder"
+            } else {
+                "FIFO, socket or device"
+            };
+            rejected(Reject::NotAFile(format!(
+                "line {line} of {list} names a {what}"
+            )))
         }
-        let cell = |column: Option<usize>| column.and_then(|at| row.get(at)).unwrap_or_default();
-        let [path, label, split] = columns.map(cell);
-        if path.is_empty() {
-            return Err(wrong(format!("line {line} has no path")));
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            rejected(Reject::Missing(format!(
+                "line {line} of {list} names a file that is not there"
+            )))
         }
-        let split = match split {
-            "" if label.is_empty() => "test",
-            "" => "train",
-            name => split::of_word(name).ok_or_else(|| {
-                wrong(format!(
-                    "line {line}: split {name:?} is not train, val or test"
-                ))
-            })?,
-        };
-        rows.push(Row {
-            line,
-            path: path.to_owned(),
-            label: label.to_owned(),
-            split,
-        });
+        Err(error) => Err(PrepError::io(&file)(error)),
     }
-    Ok(rows)
 }

@@ -2,33 +2,42 @@
 
 mod archive;
 mod bounded;
+mod class_table;
 mod collected;
 mod columns;
 mod devkit;
 mod elsewhere;
 mod exported;
+mod field_names;
 mod flat;
 mod folders;
 mod kaggle;
 mod labels;
 mod layout;
 mod list_file;
+mod list_table;
 mod mat;
 mod names;
+mod notes;
 mod official;
 mod packed;
 mod parquet;
 mod passed;
 mod read;
+mod repeats;
 mod samples;
 mod split;
 mod splits;
 mod spool;
 mod synsets;
 mod tar_index;
+mod tar_part;
+mod tar_samples;
+mod tar_walk;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 mod tree;
 mod webdataset;
 
@@ -167,8 +176,8 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::Official => official::list(options)?,
         Layout::Kaggle => kaggle::list(options)?,
         Layout::List => list_file::list(source)?,
-        Layout::WebDataset => webdataset::list(source, &options.out, options.progress)?,
-        Layout::Parquet => parquet::list(source, &options.out, options.progress)?,
+        Layout::WebDataset => webdataset::list(options)?,
+        Layout::Parquet => parquet::list(options)?,
         Layout::Unlabelled => folders::list_unlabelled(options)?,
     };
     if matches!(layout, Layout::ClassFolders | Layout::Unlabelled) {

@@ -1,22 +1,29 @@
 //! Parquet files as Hugging Face writes them: a column of images and one of labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
+use shardmill_formats::Class;
 
-use super::columns::{Columns, Row};
+use super::class_table::{ClassTable, METADATA_KEY};
+use super::columns::{Columns, Label, Row};
 use super::packed::{self, Packed};
-use super::samples::{LARGEST_LABEL, Sample, component, file_name, finish, is_wnid, numbered};
+use super::samples::{LARGEST_LABEL, Sample, file_name, fill_numbers, finish, named};
 use super::spool::Spool;
-use super::{Layout, Listing, NO_LABEL, names};
+use super::told::{Labels, Told};
+use super::tree::Tree;
+use super::webdataset::of_table;
+use super::{Layout, Listing, NO_LABEL, Place, names, text};
 use crate::error::PrepError;
+use crate::options::IngestOptions;
 use crate::progress::Progress;
+use crate::reject::Reject;
 
 /// The key of a file's metadata that Hugging Face describes its columns under.
 const FEATURES: &str = "huggingface";
@@ -33,56 +40,106 @@ pub(super) fn is_here(folder: &Path) -> bool {
     files(folder).is_ok_and(|found| !found.is_empty())
 }
 
-/// Lists a folder of Parquet files, or one. The images are kept beside the output `out`. `show` asks
-/// for progress.
-pub(super) fn list(source: &Path, out: &Path, show: bool) -> Result<Listing, PrepError> {
+/// Lists a folder of Parquet files, or one. The images are kept beside the output `out`.
+pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
+    let source = &*options.source;
     let mut listing = Listing::new(Layout::Parquet);
     let files = files(source)?;
     let tables = files.iter();
     let tables = tables.map(|file| guarded(&file.path, || Table::open(file)));
     let tables: Vec<Table<'_>> = tables.collect::<Result<_, _>>()?;
-    let mut classes: Option<&Vec<String>> = None;
+    let Some(first) = tables.first() else {
+        return Ok(listing);
+    };
+    let named_classes = tables.iter().find_map(|table| table.names.as_ref());
     for table in &tables {
-        if let Some(names) = &table.classes
-            && *classes.get_or_insert(names) != names
-        {
+        let other = table
+            .names
+            .as_ref()
+            .is_some_and(|found| Some(found) != named_classes);
+        if other || table.classes() != first.classes() {
             let message = "its class names are not those of the files before it".to_owned();
             return Err(wrong(table.path, message));
         }
     }
-    let labels = classes.map_or(LARGEST_LABEL + 1, |names| names.len() as i64);
-    let mut spool = Spool::new(out, &mut listing.containers)?;
-    let mut samples = Vec::new();
-    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
-    if let Some(first) = tables.first() {
-        spool.begin(first.path, first.len);
-        spool.expect(tables.iter().map(|table| table.images).sum())?;
+    let unused: BTreeSet<&String> = tables.iter().flat_map(|t| &t.columns.unused).collect();
+    if !unused.is_empty() {
+        let names: Vec<String> = unused.iter().map(|name| format!("{name:?}")).collect();
+        let label = first.columns.label_name.as_ref();
+        let label = label.map_or("none".to_owned(), |name| format!("{name:?}"));
+        let names = names.join(", ");
+        let note =
+            format!("columns of the Parquet files that are not used: {names}; label is {label}");
+        listing.notes.push(note);
     }
-    let progress = Progress::new("unpack", tables.len() as u64, show);
-    for (number, table) in tables.iter().enumerate() {
-        let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
-        guarded(table.path, || {
-            table.read(number as u32, labels, first_row, &mut spool, &mut samples)
-        })?;
-        progress.add(1);
-    }
-    progress.finish();
-    let largest = samples.iter().map(|sample: &Sample| sample.label).max();
-    let largest = largest.unwrap_or(NO_LABEL);
     let folder = if source.is_dir() {
         source
     } else {
         Path::new("")
     };
-    let mut words = names::in_folder(folder)?;
-    let synsets = match classes {
-        // A source without a single label has no use for classes.
-        Some(names) if largest != NO_LABEL => synsets(names, &mut words),
-        _ => (0..=largest)
-            .map(|label| (label, numbered(label, largest)))
-            .collect(),
+    let mut reading = Reading {
+        source: folder,
+        spool: Spool::new(&options.out, &mut listing.containers)?,
+        labels: Labels::default(),
+        limit: match (named_classes, first.classes()) {
+            (_, Some(classes)) => classes.len() as i64,
+            (Some(names), _) => names.len() as i64,
+            _ => LARGEST_LABEL + 1,
+        },
+        samples: Vec::new(),
+        outside: BTreeSet::new(),
     };
+    reading.spool.begin(first.path, first.len);
+    reading
+        .spool
+        .expect(tables.iter().map(|table| table.images).sum())?;
+    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+    let progress = Progress::new("unpack", tables.len() as u64, options.progress);
+    for (number, table) in tables.iter().enumerate() {
+        let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
+        guarded(table.path, || {
+            table.read(number as u32, first_row, &mut reading)
+        })?;
+        progress.add(1);
+    }
+    progress.finish();
+    let Reading {
+        labels,
+        samples,
+        outside,
+        ..
+    } = reading;
+    let mut words = names::in_folder(folder)?;
+    let texts = labels.names();
+    let synsets = match (&first.table, named_classes) {
+        (Some(table), _) => {
+            of_table(table, &labels, &mut words).map_err(|m| wrong(first.path, m))?
+        }
+        // A source without a single label has no use for classes.
+        (None, Some(names)) if labels.largest().is_some() => synsets(names, &mut words),
+        _ if !texts.is_empty() => named(texts.into_iter(), &mut words),
+        _ => fill_numbers(labels.largest()),
+    };
+    if source.is_dir() {
+        let mut consumed: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+        consumed.extend(outside);
+        let used = names::file_in(folder).into_iter().collect();
+        let tree = Tree::new(source, &options.out);
+        tree.count_rest(&mut listing.passed, &consumed, &used);
+    }
     finish(listing, &files, samples, &synsets, &words)
+}
+
+/// What the rows of all files are read into.
+struct Reading<'a> {
+    source: &'a Path,
+    spool: Spool,
+    labels: Labels,
+    /// Labels that are numbers are below it.
+    limit: i64,
+    samples: Vec<Sample>,
+    /// Images that rows name and do not hold.
+    outside: BTreeSet<PathBuf>,
 }
 
 /// The Parquet files of a source, or of its folder `data`.
@@ -108,15 +165,7 @@ fn synsets(names: &[String], words: &mut BTreeMap<String, String>) -> BTreeMap<i
         let synsets = table.iter().map(|(synset, _)| (*synset).to_owned());
         return (0..).zip(synsets).collect();
     }
-    let largest = names.len() as i64 - 1;
-    let named = names.iter().zip(0..).map(|(name, label)| {
-        let synset = component(name).unwrap_or_else(|| numbered(label, largest));
-        if !is_wnid(&synset) {
-            words.entry(synset.clone()).or_insert_with(|| name.clone());
-        }
-        (label, synset)
-    });
-    named.collect()
+    named((0..).zip(names.iter().map(String::as_str)), words)
 }
 
 /// A file, and what its footer says. It is open only while it is read.
@@ -129,7 +178,9 @@ struct Table<'a> {
     /// Bytes of its images.
     images: u64,
     /// Names of its classes, if it has them.
-    classes: Option<Vec<String>>,
+    names: Option<Vec<String>>,
+    /// The table of classes of a dataset of ours that was exported.
+    table: Option<ClassTable>,
 }
 
 impl<'a> Table<'a> {
@@ -138,20 +189,24 @@ impl<'a> Table<'a> {
         let len = path.metadata().map_err(PrepError::io(path))?.len();
         let reader = reader(path)?;
         let metadata = reader.metadata();
+        let pairs = metadata.file_metadata().key_value_metadata();
+        let value = |key: &str| {
+            let mut pairs = pairs.into_iter().flatten();
+            pairs.find(|pair| pair.key == key)?.value.as_deref()
+        };
+        let table = value(METADATA_KEY).and_then(|text| ClassTable::parse(text.as_bytes()));
         let schema = metadata.file_metadata().schema_descr();
-        let columns = Columns::find(schema).map_err(|message| wrong(path, message))?;
+        let columns =
+            Columns::find(schema, table.is_some()).map_err(|message| wrong(path, message))?;
         let sizes = metadata.row_groups().iter().map(|group| {
             let size = group.column(columns.image()).uncompressed_size();
             u64::try_from(size).unwrap_or(0)
         });
-        let pairs = metadata.file_metadata().key_value_metadata();
-        let features = pairs
-            .into_iter()
-            .flatten()
-            .find(|pair| pair.key == FEATURES)
-            .and_then(|pair| serde_json::from_str::<Value>(pair.value.as_deref()?).ok());
-        let classes = features.and_then(|features| {
-            let names = features.pointer("/info/features/label/names")?.as_array()?;
+        let features = value(FEATURES).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let names = features.and_then(|features| {
+            let label = columns.label_name.as_ref()?;
+            let features = features.get("info")?.get("features")?;
+            let names = features.get(label)?.get("names")?.as_array()?;
             names
                 .iter()
                 .map(|name| name.as_str().map(str::to_owned))
@@ -160,31 +215,31 @@ impl<'a> Table<'a> {
         Ok(Self {
             path,
             len,
-            split: file.split,
+            split: file
+                .split
+                .or_else(|| table.as_ref().and_then(ClassTable::split)),
             images: sizes.fold(0, u64::saturating_add),
             columns,
-            classes,
+            names,
+            table,
         })
     }
 
-    /// Keeps the images and makes samples of the rows. Labels are below `labels`; `rows` counts the
-    /// rows of the split.
-    fn read(
-        &self,
-        file: u32,
-        labels: i64,
-        rows: &mut u64,
-        spool: &mut Spool,
-        samples: &mut Vec<Sample>,
-    ) -> Result<(), PrepError> {
-        spool.begin(self.path, self.len);
+    fn classes(&self) -> Option<&Vec<Class>> {
+        self.table.as_ref().map(|table| &table.classes)
+    }
+
+    /// Keeps the images and makes samples of the rows; `rows` counts those of the split.
+    fn read(&self, file: u32, rows: &mut u64, reading: &mut Reading<'_>) -> Result<(), PrepError> {
+        reading.spool.begin(self.path, self.len);
         let reader = reader(self.path)?;
         let damaged = |error: ParquetError| wrong(self.path, error.to_string());
         for group in 0..reader.num_row_groups() {
             let group = reader.get_row_group(group).map_err(damaged)?;
             let result: Result<(), ReadError> = self.columns.each(group.as_ref(), |row| {
-                let sample = self.sample(row, file, labels, *rows, spool);
-                samples.push(sample.map_err(ReadError::Prep)?);
+                let sample = self.sample(row, file, *rows, reading);
+                let sample = sample.map_err(ReadError::Prep)?;
+                reading.samples.push(sample);
                 *rows += 1;
                 Ok(())
             });
@@ -200,31 +255,78 @@ impl<'a> Table<'a> {
         &self,
         row: Row,
         file: u32,
-        labels: i64,
         number: u64,
-        spool: &mut Spool,
+        reading: &mut Reading<'_>,
     ) -> Result<Sample, PrepError> {
-        let image = row.image.as_ref().map_or(&[][..], ByteArray::data);
-        let path = row.path.as_ref().and_then(|path| path.as_utf8().ok());
-        let name = match path.and_then(file_name) {
+        let bytes = row.image.as_ref().map_or(&[][..], ByteArray::data);
+        let path = row.path.as_ref().map(|path| text::from_bytes(path.data()));
+        let name = match path.as_deref().and_then(file_name) {
             Some(name) => name.to_owned(),
-            None => format!("row-{number:06}.{}", extension(image)),
+            None => format!("row-{number:06}.{}", extension(bytes)),
         };
-        let label = row.label.unwrap_or(NO_LABEL);
-        if !(NO_LABEL..labels).contains(&label) {
-            let last = labels - 1;
-            let message = format!("{name}: label {label} is not one of 0 to {last}");
-            return Err(wrong(self.path, message));
-        }
+        let told = match row.label {
+            None => Ok(NO_LABEL),
+            Some(Label::Number(label)) if (NO_LABEL..reading.limit).contains(&label) => {
+                let told = Told::Number(label, label.to_string().into());
+                reading.labels.number(told)
+            }
+            Some(Label::Number(label)) => Err(format!(
+                "label {label} is not one of 0 to {}",
+                reading.limit - 1
+            )),
+            Some(Label::Text(label)) => match text::from_bytes(label.data()).as_str() {
+                "" => Ok(NO_LABEL),
+                label => Told::read(label).and_then(|told| reading.labels.number(told)),
+            },
+        };
+        let label = told.map_err(|message| {
+            let column = self.columns.label_name.as_deref().unwrap_or_default();
+            wrong(self.path, format!("{name}: column {column}: {message}"))
+        })?;
+        let key = row.key.map(|key| text::from_bytes(key.data()));
         // Images without labels are for testing, unless the file says what they are for.
         let assumed = if label == NO_LABEL { "test" } else { "train" };
+        let place = match (&row.image, path) {
+            (None, Some(path)) => self.outside(&path, reading),
+            (None, None) => {
+                let message = "its row holds neither an image nor a path".to_owned();
+                Place::Rejected(Box::new(Reject::Missing(message)))
+            }
+            (Some(_), _) => reading.spool.add(bytes)?,
+        };
         Ok(Sample {
             split: self.split.unwrap_or(assumed),
             label,
             name: name.into(),
+            key: key
+                .filter(|key| !key.is_empty())
+                .map(String::into_boxed_str),
             file,
-            place: spool.add(image)?,
+            place,
         })
+    }
+
+    /// The image that a row names and does not hold: beside the file, or in the source.
+    fn outside(&self, path: &str, reading: &mut Reading<'_>) -> Place {
+        let relative = Path::new(path);
+        let normal = |part: Component<'_>| matches!(part, Component::Normal(_));
+        let inside = relative.components().all(normal) && !path.contains(['\\', ':']);
+        let beside = self.path.parent().unwrap_or(Path::new(""));
+        let mut places = [beside, reading.source]
+            .into_iter()
+            .map(|folder| folder.join(relative));
+        match places.find(|path| inside && path.is_file()) {
+            Some(path) => {
+                reading.outside.insert(path.clone());
+                Place::File(path.into())
+            }
+            None => {
+                let message = format!(
+                    "its row holds no image but the path {path:?}, and no such file is beside the table"
+                );
+                Place::Rejected(Box::new(Reject::Missing(message)))
+            }
+        }
     }
 }
 
@@ -285,30 +387,4 @@ impl From<ParquetError> for ReadError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_the_ilsvrc_become_its_synsets_and_others_their_own() {
-        let table = names::ilsvrc();
-        let mut names: Vec<String> = table.iter().map(|(_, words)| (*words).to_owned()).collect();
-        names[1] = "Goldfish".to_owned();
-        names[517] = "crane2".to_owned();
-        let mut words = BTreeMap::new();
-        let found = synsets(&names, &mut words);
-        assert!(
-            found
-                .values()
-                .map(String::as_str)
-                .eq(table.iter().map(|(synset, _)| *synset))
-        );
-        assert!(words.is_empty());
-        names.swap(0, 999);
-        names.rotate_left(1);
-        let found = synsets(&names, &mut words);
-        assert_eq!(found[&0], "Goldfish");
-        let found = synsets(&["a/b".to_owned(), "..".to_owned()], &mut words);
-        assert_eq!(found.into_values().collect::<Vec<_>>(), ["a_b", "0001"]);
-        assert_eq!(words["a_b"], "a/b");
-    }
-}
+mod tests;

@@ -54,16 +54,16 @@ impl PassedKind {
             Self::Labels => "read for labels or names of classes",
             Self::Hidden => "hidden",
             Self::System => "left behind by file managers and archivers",
-            Self::Text => "lists, annotations or texts",
-            Self::Archive => "archives or tables where none is read",
+            Self::Text => "a list, annotation or text",
+            Self::Archive => "an archive or table where none is read",
             Self::NotAnImage => "not called like an image",
-            Self::OutsideClasses => "images outside of the class folders",
-            Self::UnusedFolder => "in folders that are neither a split nor a class",
-            Self::LeftOut => "in splits that were left out",
-            Self::Loop => "links that lead back to a folder around them",
-            Self::Dangling => "links that lead nowhere",
-            Self::Special => "FIFOs, sockets or devices",
-            Self::NoImage => "members of samples without an image, or of no known use",
+            Self::OutsideClasses => "an image outside of the class folders",
+            Self::UnusedFolder => "in a folder that is neither a split nor a class",
+            Self::LeftOut => "in a split that was left out",
+            Self::Loop => "a link that leads back to a folder around it",
+            Self::Dangling => "a link that leads nowhere",
+            Self::Special => "a FIFO, socket or device",
+            Self::NoImage => "a member of a sample without an image, or of no known use",
             Self::Output => "in the output folder, or another dataset of shards",
         }
     }
@@ -177,7 +177,12 @@ impl fmt::Display for PassedOver {
                 .map(|name| Printable(name).to_string())
                 .collect();
             let names = names.join(", ");
-            writeln!(f, "passed over  {files} {} ({names}{more})", kind.words())?;
+            let word = if *files == 1 { "file" } else { "files" };
+            writeln!(
+                f,
+                "passed over  {files} {word}: {} ({names}{more})",
+                kind.words()
+            )?;
         }
         Ok(())
     }
@@ -202,11 +207,11 @@ mod tests {
         );
         let text = passed.to_string();
         assert!(
-            text.contains("7 hidden (.0, .1, .2, .3, .5, ...)"),
+            text.contains("7 files: hidden (.0, .1, .2, .3, .5, ...)"),
             "{text}"
         );
         assert!(
-            text.contains("1 lists, annotations or texts (notes.txt)\n"),
+            text.contains("1 file: a list, annotation or text (notes.txt)\n"),
             "{text}"
         );
         let json = serde_json::to_string(&passed).unwrap();

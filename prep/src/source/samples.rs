@@ -1,8 +1,9 @@
 //! Samples of packed sources: their splits, their keys, and labels as indices into sorted synsets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::packed::Packed;
+use super::repeats::tell_apart;
 use super::{Entry, Listing, NO_LABEL, Place, classes, is_clutter, names};
 use crate::error::PrepError;
 
@@ -16,6 +17,8 @@ pub(super) struct Sample {
     pub(super) label: i64,
     /// From [`file_name`].
     pub(super) name: Box<str>,
+    /// The key, if the source says it: datasets of ours that were exported do.
+    pub(super) key: Option<Box<str>>,
     /// Which of the source's files it is in.
     pub(super) file: u32,
     pub(super) place: Place,
@@ -47,6 +50,49 @@ pub(super) fn numbered(label: i64, largest: i64) -> String {
     format!("{label:0width$}")
 }
 
+/// The synsets of labels that are numbers alone: one for every number up to the largest, so that a label
+/// is its number.
+pub(super) fn fill_numbers(largest: Option<i64>) -> BTreeMap<i64, String> {
+    let largest = largest.unwrap_or(NO_LABEL);
+    let labels = 0..=largest;
+    labels
+        .map(|label| (label, numbered(label, largest)))
+        .collect()
+}
+
+/// What classes with these names are called as synsets: the names, made components of keys. If two are
+/// alike then, all are told apart by their labels instead, so that they stay in the order of the labels.
+/// Names that a synset does not show are added to `words`.
+pub(super) fn named<'a>(
+    names: impl Iterator<Item = (i64, &'a str)>,
+    words: &mut BTreeMap<String, String>,
+) -> BTreeMap<i64, String> {
+    let names: BTreeMap<i64, &str> = names.collect();
+    let largest = names.last_key_value().map_or(0, |(&label, _)| label);
+    let mut synsets: BTreeMap<i64, String> = BTreeMap::new();
+    for (&label, name) in &names {
+        let synset = component(name).unwrap_or_else(|| numbered(label, largest));
+        synsets.insert(label, synset);
+    }
+    let different: BTreeSet<&String> = synsets.values().collect();
+    if different.len() < synsets.len() {
+        let numbers = names.keys();
+        synsets = numbers
+            .map(|&label| (label, numbered(label, largest)))
+            .collect();
+        for (label, synset) in &synsets {
+            words.insert(synset.clone(), names[label].to_owned());
+        }
+    }
+    for (label, synset) in &synsets {
+        if !is_wnid(synset) {
+            let name = || names[label].to_owned();
+            words.entry(synset.clone()).or_insert_with(name);
+        }
+    }
+    synsets
+}
+
 /// Completes a listing: keys are made, labels are counted among the synsets in order. `synsets` has
 /// every label of a sample.
 pub(super) fn finish(
@@ -72,60 +118,45 @@ pub(super) fn finish(
         places.keys().map(|&synset| synset.to_owned()).collect(),
         words,
     );
-    let mut keyed: BTreeMap<&'static str, Vec<(Entry, u32)>> = BTreeMap::new();
+    let mut labelled: BTreeMap<&str, bool> = BTreeMap::new();
     for sample in samples {
         let Sample {
             split,
             label,
             name,
+            key,
             file,
             place,
         } = sample;
-        let entries = keyed.entry(split).or_default();
-        let mixed = entries
-            .first()
-            .is_some_and(|(first, _)| (first.label < 0) != (label < 0));
-        if mixed || label < 0 && split != "test" {
-            let message = if label < 0 {
-                format!(
-                    "{name} has no label, but split {split:?} has labels: images without labels go \
-                     into files with \"test\" in their names"
-                )
-            } else {
-                format!("{name} has a label, but other images of split {split:?} have none")
-            };
-            return Err(wrong(file, message));
+        // A reject has no need of a label.
+        if !matches!(place, Place::Rejected(_)) {
+            let mixed = *labelled.entry(split).or_insert(label >= 0) != (label >= 0);
+            // A dataset of ours says itself what has no labels.
+            if mixed || label < 0 && split != "test" && key.is_none() {
+                let message = if label < 0 {
+                    format!(
+                        "{name} has no label, but split {split:?} has labels: images without labels go \
+                         into files with \"test\" in their names"
+                    )
+                } else {
+                    format!("{name} has a label, but other images of split {split:?} have none")
+                };
+                return Err(wrong(file, message));
+            }
         }
-        let (label, key) = match synsets.get(&label) {
+        let (label, made) = match synsets.get(&label) {
             Some(synset) => (
                 labels[&label],
                 format!("{split}/{synset}/{}", without_suffix(&name, synset)),
             ),
             None => (NO_LABEL, format!("{split}/{name}")),
         };
-        let key = key.into();
-        entries.push((Entry { label, key, place }, file));
+        let key = key.unwrap_or_else(|| made.into());
+        let entries = listing.splits.entry(split).or_default();
+        entries.push(Entry { label, key, place });
     }
-    for (split, mut entries) in keyed {
-        entries.sort_unstable_by(|(a, _), (b, _)| a.key.cmp(&b.key));
-        if let Some(pair) = entries
-            .windows(2)
-            .find(|pair| pair[0].0.key == pair[1].0.key)
-        {
-            let mut both = [pair[0].1, pair[1].1];
-            both.sort_unstable();
-            let first = files[both[0] as usize].path.display();
-            let message = match both[0] == both[1] {
-                true => format!("it holds two images for the key {}", pair[0].0.key),
-                false => format!(
-                    "it holds an image for the key {}, and so does {first}",
-                    pair[0].0.key
-                ),
-            };
-            return Err(wrong(both[1], message));
-        }
-        let entries = entries.into_iter().map(|(entry, _)| entry);
-        listing.splits.insert(split, entries.collect());
+    for entries in listing.splits.values_mut() {
+        tell_apart(entries);
     }
     Ok(listing)
 }

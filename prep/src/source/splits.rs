@@ -7,7 +7,7 @@ use super::collected::Collected;
 use super::passed::PassedKind;
 use super::samples::is_wnid;
 use super::tree::{Item, Level, Tree};
-use super::{Listing, NO_LABEL, flat, names, split};
+use super::{Listing, NO_LABEL, flat, is_image_name, names, split};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 
@@ -165,7 +165,16 @@ impl<'a> Collecting<'a> {
         let one_between = matches!(&*level.folders, [only] if between(only)
             && (split != "train" || !level.files.is_empty())
             && !known.contains(&only.name.as_str()));
-        if level.folders.is_empty() || one_between {
+        // Images of a test set that lie beside folders have no labels, so the others have none.
+        let loose = split == "test" && level.files.iter().any(|file| is_image_name(&file.path));
+        if loose && !level.folders.is_empty() {
+            let name = self.tree.name(&folder.path);
+            let note = format!(
+                "{name} holds images beside folders: all of its images are taken without labels"
+            );
+            self.listing.notes.push(note);
+        }
+        if level.folders.is_empty() || one_between || loose {
             return self.add_flat(split, folder);
         }
         self.tree.count_aside(&mut self.listing.passed, &level);

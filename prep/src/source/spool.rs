@@ -17,6 +17,8 @@ const LOOK: u64 = 16 << 20;
 pub(super) struct Spool {
     file: File,
     folder: PathBuf,
+    /// Whether that is the system's, for want of an output folder.
+    temporary: bool,
     container: u32,
     len: u64,
     /// Bytes that the disk is known to take.
@@ -39,6 +41,7 @@ impl Spool {
         Ok(Self {
             file,
             folder,
+            temporary: out.as_os_str().is_empty(),
             container: containers.len() as u32 - 1,
             len: 0,
             free: 0,
@@ -63,11 +66,15 @@ impl Spool {
             return Err(PrepError::Source {
                 path: self.source.clone(),
                 message: format!(
-                    "its images are unpacked beside the output, and need {} MB there, but {} has \
-                     {} MB free: free some space, or put --out on another disk",
+                    "its images are unpacked for the while, and need {} MB, but {} has {} MB free: free \
+                     some space, or {}",
                     megabytes(bytes),
                     self.folder.display(),
-                    available / 1_000_000
+                    available / 1_000_000,
+                    match self.temporary {
+                        true => "set TMPDIR to a folder on another disk",
+                        false => "put --out on another disk",
+                    }
                 ),
             });
         }
@@ -110,8 +117,12 @@ impl Spool {
     }
 }
 
-/// The folder around the output, or the output itself where that is a disk with more room.
+/// The folder around the output, or the output itself where that is a disk with more room; the system's
+/// folder for temporary files where there is no output.
 fn roomiest(out: &Path) -> Result<PathBuf, PrepError> {
+    if out.as_os_str().is_empty() {
+        return Ok(std::env::temp_dir());
+    }
     let out = std::path::absolute(out).map_err(PrepError::io(out))?;
     let mut folder = out.parent().unwrap_or(&out).to_owned();
     while !folder.is_dir() && folder.pop() {}
@@ -131,7 +142,7 @@ fn too_large(limit: u64) -> io::Error {
         "expands to more than {} MB: it is damaged or hostile",
         limit / 1_000_000
     );
-    io::Error::other(message)
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
 /// An unpacked stream that fails where it grows beyond what a packed file of its length would honestly

@@ -1,12 +1,11 @@
 //! Where the members of a tar are, without unpacking it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::Path;
 
-use tar::{Archive, EntryType};
-
 use super::read::read_exact_at;
+use super::tar_walk::{Kind, Skip, Walk};
 use crate::error::PrepError;
 
 /// A member that is a plain file.
@@ -26,31 +25,21 @@ pub(super) fn scan<E: From<io::Error>>(
     len: u64,
     mut member: impl FnMut(Member) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut archive = Archive::new(Section {
-        file,
-        start,
-        len,
-        position: 0,
-    });
-    for entry in archive.entries_with_seek()? {
-        let entry = entry?;
+    let mut walk = Walk::new(Section::new(file, start, len));
+    while let Some(head) = walk.next()? {
         // A sparse member's bytes do not lie side by side; images are never sparse.
-        if !matches!(
-            entry.header().entry_type(),
-            EntryType::Regular | EntryType::Continuous
-        ) {
+        if head.kind != Kind::File {
             continue;
         }
-        let (offset, size) = (entry.raw_file_position(), entry.size());
-        if offset.checked_add(size).is_none_or(|end| end > len) {
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let name = String::from_utf8_lossy(&head.name).into_owned();
+        if head.ends_after(len) {
             let message = format!("the tar ends inside of its member {name}");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
         }
         member(Member {
-            name: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
-            offset: start + offset,
-            len: size,
+            name,
+            offset: start + head.offset,
+            len: head.len,
         })?;
     }
     Ok(())
@@ -70,6 +59,7 @@ pub(super) fn each(
 }
 
 /// What scanning can fail with: the tar itself, which does not know its path, or the work on a member.
+#[derive(Debug)]
 pub(super) enum ScanError {
     Prep(PrepError),
     Io(io::Error),
@@ -91,11 +81,22 @@ impl ScanError {
 }
 
 /// A part of a file as a file of its own.
-struct Section<'a> {
+pub(super) struct Section<'a> {
     file: &'a File,
     start: u64,
     len: u64,
     position: u64,
+}
+
+impl<'a> Section<'a> {
+    pub(super) const fn new(file: &'a File, start: u64, len: u64) -> Self {
+        Self {
+            file,
+            start,
+            len,
+            position: 0,
+        }
+    }
 }
 
 impl Read for Section<'_> {
@@ -108,14 +109,10 @@ impl Read for Section<'_> {
     }
 }
 
-impl Seek for Section<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-            SeekFrom::End(by) => self.len.checked_add_signed(by),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
+impl Skip for Section<'_> {
+    fn skip(&mut self, count: u64) -> io::Result<bool> {
+        let to = self.position.saturating_add(count);
+        self.position = to.min(self.len);
+        Ok(to <= self.len)
     }
 }

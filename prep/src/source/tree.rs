@@ -9,7 +9,7 @@ use shardmill_formats::{MANIFEST_FILE, Manifest};
 use walkdir::WalkDir;
 
 use super::passed::{PassedKind, PassedOver};
-use super::text;
+use super::{is_image_name, text};
 use crate::error::PrepError;
 use crate::reject::Reject;
 
@@ -166,7 +166,8 @@ impl<'a> Tree<'a> {
                 }
             } else if !is_dir {
                 let place = match found.depth() {
-                    1 => PassedKind::OutsideClasses,
+                    1 if is_image_name(path) => PassedKind::OutsideClasses,
+                    1 => PassedKind::NotAnImage,
                     _ => PassedKind::UnusedFolder,
                 };
                 let kind = self.kind(&found, used).unwrap_or(place);

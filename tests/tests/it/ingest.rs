@@ -4,7 +4,7 @@ use std::path::Path;
 
 use shardmill_formats::Codec;
 use shardmill_loader::Dataset;
-use shardmill_prep::{IngestOptions, ingest, verify};
+use shardmill_prep::{IngestOptions, PassedKind, ingest, verify};
 use shardmill_tests::{TREE_IMAGES, photo, real_images, write_tree};
 
 /// Every file of a folder with its bytes.
@@ -153,7 +153,8 @@ fn bad_images_are_counted_and_named() {
     write_tree(tree.path());
     let class = tree.path().join("train").join("n01440764");
     fs::write(class.join("empty.JPEG"), b"").unwrap();
-    fs::write(class.join("notes.txt"), b"these are words").unwrap();
+    fs::write(class.join("words.JPEG"), b"these are words").unwrap();
+    fs::write(class.join("notes.txt"), b"no image by its name").unwrap();
     let whole = fs::read(class.join("n01440764_1.JPEG")).unwrap();
     fs::write(class.join("cut.JPEG"), &whole[..whole.len() / 2]).unwrap();
     let out = tree.path().join("shards");
@@ -164,13 +165,15 @@ fn bad_images_are_counted_and_named() {
         [("empty", 1), ("not-an-image", 1), ("truncated", 1)]
     );
     let lines = fs::read_to_string(out.join("rejects.jsonl")).unwrap();
-    for name in ["empty.JPEG", "notes.txt", "cut.JPEG"] {
+    for name in ["empty.JPEG", "words.JPEG", "cut.JPEG"] {
         assert!(
             lines.contains(&format!("train/n01440764/{name}")),
             "{lines}"
         );
     }
     assert_eq!(summary.manifest.rejects.count, 3);
+    let text = summary.passed_over.of(PassedKind::Text).unwrap();
+    assert_eq!(text.examples, ["train/n01440764/notes.txt"]);
     assert_eq!(
         samples(&out, "train").len(),
         TREE_IMAGES - 6,

@@ -1,5 +1,6 @@
 //! What an ordinary JPEG says before its data: one baseline frame (ITU-T T.81, annex B), one scan.
 
+use super::super::colour_space::{ColourMarks, ColourSpace};
 use super::tables::Listed;
 
 /// Place of each coefficient within a block, in the order of the data (figure A.6) but column by
@@ -54,6 +55,7 @@ impl Header {
     /// Reads the segments; `None` for anything out of the ordinary, which is left to others.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut header = Self::default();
+        let mut marks = ColourMarks::default();
         let mut at = 2;
         loop {
             let &[0xFF, marker, high, low] = bytes.get(at..at + 4)? else {
@@ -71,11 +73,12 @@ impl Header {
                 0xDA => {
                     header.scan(body)?;
                     header.data = end;
-                    return Some(header);
+                    let space = marks.space(header.components.iter().map(|part| part.id))?;
+                    let ordinary = matches!(space, ColourSpace::Grey | ColourSpace::YCbCr);
+                    return ordinary.then_some(header);
                 }
-                // Adobe's mark: only its YCbCr is ordinary.
-                0xEE if body.starts_with(b"Adobe") && body.get(11) != Some(&1) => return None,
-                0xE0..=0xEF | 0xFE => {}
+                0xE0..=0xEF => marks.look(marker, body),
+                0xFE => {}
                 _ => return None,
             }
             at = end;
@@ -108,7 +111,7 @@ impl Header {
                 let once = chroma.iter().all(|part| (part.across, part.down) == (1, 1));
                 // The samplings that cameras and libjpeg write; rarer ones are the general decoder's.
                 let even = matches!((luma.across, luma.down), (1 | 2, 1 | 2));
-                if !once || !even || luma.id == b'R' {
+                if !once || !even {
                     return None;
                 }
             }

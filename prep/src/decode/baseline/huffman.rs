@@ -4,7 +4,7 @@ use super::header::ZIGZAG;
 use super::tables::{END, FAST, LEVEL, Levels, STRIDE, Values, WHOLE, extend};
 
 /// Reads bits, the highest of each byte first, from data without stuffed zeros.
-pub(super) struct Bits<'a> {
+pub(in crate::decode) struct Bits<'a> {
     data: &'a [u8],
     /// Next byte to be read.
     at: usize,
@@ -16,7 +16,7 @@ pub(super) struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     #[inline(always)]
-    pub(super) fn new(data: &'a [u8], at: usize) -> Self {
+    pub(in crate::decode) fn new(data: &'a [u8], at: usize) -> Self {
         Self {
             data,
             at,
@@ -27,7 +27,7 @@ impl<'a> Bits<'a> {
 
     /// Makes at least 56 bits ready; zeros behind the end of the data.
     #[inline(always)]
-    fn refill(&mut self) {
+    pub(in crate::decode) fn refill(&mut self) {
         let next = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
         self.buffer |= next.map_or(0, |bytes| u64::from_be_bytes(*bytes)) >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
@@ -35,19 +35,19 @@ impl<'a> Bits<'a> {
     }
 
     #[inline(always)]
-    fn drop(&mut self, bits: u32) {
+    pub(in crate::decode) fn drop(&mut self, bits: u32) {
         self.buffer <<= bits;
         self.count -= bits;
     }
 
     /// The next bits, at most 32 of them.
     #[inline(always)]
-    const fn next(&self, bits: u32) -> u32 {
+    pub(in crate::decode) const fn next(&self, bits: u32) -> u32 {
         (self.buffer >> (64 - bits)) as u32
     }
 
     /// Bits read so far, from the start of the data.
-    pub(super) fn position(&self) -> usize {
+    pub(in crate::decode) fn position(&self) -> usize {
         self.at * 8 - self.count as usize
     }
 

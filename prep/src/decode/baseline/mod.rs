@@ -1,22 +1,26 @@
 //! Ordinary JPEGs, decoded only where the record needs them: baseline, one scan, grey or YCbCr.
 //!
 //! Colour planes are left at their own size, since resizing them brings them to the record's size
-//! anyway. See `notes.md` for what this saves. Anything out of the ordinary, damage included, is
-//! left to the general decoder.
+//! anyway. See `notes.md` for what this saves. Anything out of the ordinary is left to the general
+//! decoder; damage is not, since that one would forgive it.
 
 mod header;
-mod huffman;
+pub(super) mod huffman;
 mod idct;
-mod tables;
+pub(super) mod tables;
 
 use header::{Component, Header};
 use huffman::Bits;
 use tables::{Levels, Values};
 
+use super::damage::{Damage, Warning, left_over};
+use super::entropy::Entropy;
 use super::vectorise::vectorised;
 
-/// Zeros behind the data, so that the bit buffer is refilled by whole words to its end.
-const PADDING: usize = 8;
+/// A block of pixels that are all white or all black has a first value of 1024, multiplied by its step.
+/// Some encoders go beyond white and black on purpose, but none goes twice as far; data that is read from
+/// the wrong bit on does so soon, since each value is added to the one before.
+const MOST_LEVEL: u32 = 2048;
 
 /// Bytes behind the pixels of a plane, so that whole registers can be read at its end.
 const SPARE: usize = 32;
@@ -53,11 +57,16 @@ pub(super) struct Plane {
 #[derive(Debug, Default)]
 pub(super) struct Baseline {
     planes: Vec<Plane>,
-    /// Entropy-coded data without stuffed zeros and markers.
-    data: Vec<u8>,
-    /// Where each restart interval of `data` ends.
-    ends: Vec<usize>,
+    entropy: Entropy,
     codes: Box<Codes>,
+}
+
+/// Why there are no planes.
+pub(super) enum Refusal {
+    /// The general decoder's business.
+    NotOrdinary,
+    /// Damage in the rows that were decoded.
+    Damaged(Damage),
 }
 
 /// The codes of an image.
@@ -95,6 +104,8 @@ struct Tools<'a> {
     columns: (usize, usize),
     rows: (usize, usize),
     previous: i32,
+    /// The largest first value of a block that pixels can have, with room to spare.
+    limit: u32,
 }
 
 impl Codes {
@@ -115,56 +126,44 @@ impl Codes {
 
 impl Baseline {
     /// Decodes a region of an image: its grey plane, or luminance and two colour differences.
-    /// `None` if the data is damaged.
-    pub(super) fn decode(&mut self, image: &Ordinary<'_>, region: Region) -> Option<&[Plane]> {
+    ///
+    /// Damage is seen in the rows down to the region's last one, and in all of them if `whole` or if the
+    /// file has no end marker.
+    pub(super) fn decode(
+        &mut self,
+        image: &Ordinary<'_>,
+        region: Region,
+        whole: bool,
+    ) -> Result<(&[Plane], Option<Warning>), Refusal> {
         let header = &image.header;
-        self.codes.fill(header)?;
-        self.unstuff(image.bytes.get(header.data..)?)?;
+        let not_ordinary = || Refusal::NotOrdinary;
+        self.codes.fill(header).ok_or_else(not_ordinary)?;
+        let data = image.bytes.get(header.data..).ok_or_else(not_ordinary)?;
+        self.entropy.take(data);
+        if !matches!(self.entropy.behind, Some(0xD9) | None) {
+            return Err(Refusal::NotOrdinary);
+        }
         let Self {
             planes,
-            data,
-            ends,
+            entropy,
             codes,
         } = self;
-        let mut tools = tools(header, codes, region)?;
+        let mut tools = tools(header, codes, region).ok_or_else(not_ordinary)?;
         shape(planes, header, &tools);
+        let no_end = entropy.behind.is_none();
+        let whole = whole || no_end;
         // The closure must be moved into the call: see `vectorise.rs`.
-        vectorised(
+        let extra = vectorised(
             #[inline(always)]
-            || scan(header, &mut tools, planes, data, ends),
-        )?;
-        Some(&self.planes)
-    }
-
-    /// Copies the data of the scan without stuffed zeros; `None` if more than one scan follows.
-    fn unstuff(&mut self, mut bytes: &[u8]) -> Option<()> {
-        self.data.clear();
-        self.ends.clear();
-        loop {
-            let mark = memchr::memchr(0xFF, bytes)?;
-            let next = *bytes.get(mark + 1)?;
-            match next {
-                0 => self.data.extend_from_slice(&bytes[..=mark]),
-                0xFF => {
-                    // A fill byte: the next one may begin a marker.
-                    self.data.extend_from_slice(&bytes[..mark]);
-                    bytes = &bytes[mark + 1..];
-                    continue;
-                }
-                0xD0..=0xD7 => {
-                    self.data.extend_from_slice(&bytes[..mark]);
-                    self.ends.push(self.data.len());
-                }
-                0xD9 => {
-                    self.data.extend_from_slice(&bytes[..mark]);
-                    self.ends.push(self.data.len());
-                    self.data.extend_from_slice(&[0; PADDING]);
-                    return Some(());
-                }
-                _ => return None,
-            }
-            bytes = &bytes[mark + 2..];
-        }
+            || scan(header, &mut tools, planes, entropy, whole),
+        );
+        let extra = extra.map_err(Refusal::Damaged)?;
+        let warning = match (no_end, extra) {
+            (true, _) => Some(Warning::NoEnd),
+            (false, true) => Some(Warning::ExtraBytes),
+            (false, false) => None,
+        };
+        Ok((&self.planes, warning))
     }
 }
 
@@ -213,54 +212,95 @@ fn tools<'a>(header: &Header, codes: &'a Codes, region: Region) -> Option<Vec<To
             ((from / step).saturating_sub(1) / 8, end)
         };
         let (across, down) = (most_across / component.across, most_down / component.down);
+        let steps = header.quantisers.get(component.quantiser)?.as_ref()?;
         Some(Tools {
             component,
             levels: codes.levels.get(component.dc)?,
             values: codes.values.get(component.ac)?,
-            factors: idct::factors(header.quantisers.get(component.quantiser)?.as_ref()?),
+            factors: idct::factors(steps),
             columns: span(region.left, region.right, across, header.width),
             rows: span(region.top, region.bottom, down, header.height),
             previous: 0,
+            limit: MOST_LEVEL / u32::from(steps[0]).max(1),
         })
     };
     header.components.iter().map(tool).collect()
 }
 
-/// Decodes unit after unit, down to the last row that is needed.
+/// Decodes unit after unit, down to the last row that is needed, or that there is if `whole`; says whether
+/// there are bytes that belong to no unit.
 #[inline(always)]
 fn scan(
     header: &Header,
     tools: &mut [Tools<'_>],
     planes: &mut [Plane],
-    data: &[u8],
-    ends: &[usize],
-) -> Option<()> {
-    let (most_across, _) = most(header);
+    entropy: &Entropy,
+    whole: bool,
+) -> Result<bool, Damage> {
+    let (most_across, most_down) = most(header);
     let units = header.width.div_ceil(8 * most_across);
+    let all_rows = header.height.div_ceil(8 * most_down);
     let needed = |tools: &Tools<'_>| tools.rows.1.div_ceil(tools.component.down);
-    let rows = tools.iter().map(needed).max()?;
-    let mut intervals = ends.iter();
-    let mut end = *intervals.next()?;
+    let needed = tools.iter().map(needed).max().unwrap_or(all_rows);
+    let rows = if whole { all_rows } else { needed };
+    let (data, ends) = (&entropy.data, &entropy.ends);
+    let mut interval = 0;
     let mut bits = Bits::new(data, 0);
     let mut left = header.restart;
+    let mut extra = false;
     for row in 0..rows {
         for column in 0..units {
             if header.restart > 0 && left == 0 {
-                if bits.position() > end * 8 {
-                    return None;
+                extra |= ended(&bits, ends, interval)?;
+                bits = Bits::new(data, ends[interval]);
+                interval += 1;
+                if interval >= ends.len() {
+                    return Err(Damage::Ends);
                 }
-                bits = Bits::new(data, end);
-                end = *intervals.next()?;
+                if interval >= entropy.out_of_turn {
+                    return Err(Damage::Restart);
+                }
                 left = header.restart;
                 tools.iter_mut().for_each(|tools| tools.previous = 0);
             }
             left = left.wrapping_sub(1);
             for (tools, plane) in tools.iter_mut().zip(&mut *planes) {
-                unit(&mut bits, tools, plane, row, column)?;
+                if unit(&mut bits, tools, plane, row, column).is_none() {
+                    // What follows the end of the data is no code either.
+                    return Err(past(&bits, ends, interval).unwrap_or(Damage::Code));
+                }
             }
         }
+        // Once a row is enough: what is out of range stays so for long.
+        let out_of_range = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
+        if tools.iter().any(out_of_range) {
+            return Err(past(&bits, ends, interval).unwrap_or(Damage::Level));
+        }
     }
-    (bits.position() <= end * 8).then_some(())
+    if let Some(damage) = past(&bits, ends, interval) {
+        return Err(damage);
+    }
+    if rows == all_rows {
+        extra |= ended(&bits, ends, interval)? || interval + 1 < ends.len();
+    }
+    Ok(extra)
+}
+
+/// Whether whole bytes of a restart interval are left over.
+#[inline(always)]
+fn ended(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Result<bool, Damage> {
+    match past(bits, ends, interval) {
+        Some(damage) => Err(damage),
+        None => left_over(bits.position(), ends[interval] * 8),
+    }
+}
+
+/// What it means that more was read than a restart interval has.
+#[inline(always)]
+fn past(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Option<Damage> {
+    let last = interval + 1 == ends.len();
+    let damage = if last { Damage::Ends } else { Damage::Interval };
+    (bits.position() > ends[interval] * 8).then_some(damage)
 }
 
 /// Decodes the blocks of one component in one unit of the scan.

@@ -1,6 +1,7 @@
 //! Packed sources: what is read from them, and what is refused.
 
 mod tables;
+mod tar_members;
 mod tars;
 
 use std::collections::BTreeMap;
@@ -119,7 +120,7 @@ fn a_truncated_file_is_named() {
 
 #[test]
 fn labels_out_of_range_are_named() {
-    for label in ["1000001", "-2", "n01440764", "1.5", ""] {
+    for label in ["1000001", "-2", "1.5", ""] {
         let work = Work::new();
         work.tar("a.tar", &[("x.jpg", b"1"), ("x.cls", label.as_bytes())]);
         let error = work.error();

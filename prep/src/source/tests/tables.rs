@@ -11,7 +11,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 
-use super::{Layout, PrepError, Work, keys};
+use super::{Layout, Place, PrepError, Work, keys};
 
 /// A row of a Parquet file: image, path, label.
 pub(super) type Row<'a> = (Option<&'a [u8]>, Option<&'a str>, Option<i64>);
@@ -91,7 +91,7 @@ fn tables_are_read_with_their_names_nulls_and_splits() {
     ];
     write_parquet(&data.join("train-0-of-1.parquet"), Some(&names), &rows);
     rows[0] = (Some(b"three"), Some("../x.jpg"), Some(1));
-    rows[1] = (None, Some("y.jpg"), Some(1));
+    rows[1] = (Some(b""), Some("y.jpg"), Some(1));
     write_parquet(&data.join("validation-0-of-1.parquet"), Some(&names), &rows);
     let many: Vec<String> = (0..100).map(|i| format!("t{i:03}.jpg")).collect();
     let rows: Vec<Row<'_>> = many
@@ -124,9 +124,36 @@ fn tables_are_read_with_their_names_nulls_and_splits() {
     assert_eq!(keys(&images)[100..], expected);
     assert_eq!(
         images["val/n01440764/y.jpg"].1, b"",
-        "a missing image will be a reject"
+        "an image without bytes will be a reject"
     );
     assert_eq!(images["train/n01440764/n01440764_1.JPEG"].1, b"\xff\xd8one");
+}
+
+#[test]
+fn a_row_without_bytes_names_a_file_that_is_read_or_missed() {
+    let work = Work::new();
+    let path = work.source().join("train.parquet");
+    fs::write(work.source().join("there.jpg"), b"image").unwrap();
+    let rows: [Row<'_>; 4] = [
+        (None, Some("there.jpg"), Some(0)),
+        (None, Some("gone.jpg"), Some(0)),
+        (None, Some("../source/there.jpg"), Some(0)),
+        (None, None, Some(0)),
+    ];
+    write_parquet(&path, None, &rows);
+    let listing = work.list().unwrap();
+    let rejects = listing.splits["train"]
+        .iter()
+        .map(|entry| match &entry.place {
+            Place::Rejected(reject) => reject.code(),
+            _ => "",
+        });
+    assert_eq!(
+        rejects.collect::<Vec<_>>(),
+        ["missing", "missing", "", "missing"]
+    );
+    // The picture is a record, and no file beside it is left over.
+    assert_eq!(listing.passed.files(), 0);
 }
 
 #[test]

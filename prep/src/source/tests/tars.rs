@@ -192,7 +192,10 @@ fn samples_that_contradict_are_named() {
             &[("x.jpg", b"1"), ("x.png", b"2")],
             "x.jpg and x.png are two images",
         ),
-        (&[("x.jpg", b"1"), ("x.json", b"{")], "x.json is no JSON"),
+        (
+            &[("x.jpg", b"1"), ("x.json", b"{")],
+            "x.json: it is no JSON",
+        ),
         (
             &[
                 ("x.jpg", b"1"),
@@ -209,11 +212,30 @@ fn samples_that_contradict_are_named() {
         let error = work.error();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_name_that_repeats_over_tars_and_folders_gets_a_number() {
     let work = Work::new();
-    let first = work.tar("a.tar", &[("x.jpg", b"1"), ("x.cls", b"0")]);
-    let second = work.tar("b.tar.gz", &[("x.jpg", b"1"), ("x.cls", b"0")]);
-    let error = work.error();
-    for path in [first, second] {
-        assert!(error.contains(&path.display().to_string()), "{error}");
-    }
+    work.tar(
+        "a.tar",
+        &[
+            ("x.jpg", b"1"),
+            ("x.cls", b"0"),
+            ("s/x.jpg", b"2"),
+            ("s/x.cls", b"0"),
+        ],
+    );
+    work.tar("b.tar.gz", &[("x.jpg", b"3"), ("x.cls", b"0")]);
+    let images = work.images();
+    let found: Vec<_> = images
+        .iter()
+        .map(|(key, (_, bytes))| (&**key, &**bytes))
+        .collect();
+    let expected: [(&str, &[u8]); 3] = [
+        ("train/0000/x.jpg", b"1"),
+        ("train/0000/x~2.jpg", b"2"),
+        ("train/0000/x~3.jpg", b"3"),
+    ];
+    assert_eq!(found, expected);
 }

@@ -19,8 +19,8 @@ const TRAIN: [&str; 6] = [
     "train/n01484850/n01484850_0.JPEG",
     "train/n01484850/n01484850_1.JPEG",
 ];
-const SYNSETS: [&str; 3] = ["n01440764", "n01443537", "n01484850"];
-const TRAINED: super::Records = &[
+pub(super) const SYNSETS: [&str; 3] = ["n01440764", "n01443537", "n01484850"];
+pub(super) const TRAINED: super::Records = &[
     ("train/n01440764/n01440764_0.JPEG", 0),
     ("train/n01440764/n01440764_1.JPEG", 0),
     ("train/n01443537/n01443537_0.JPEG", 1),
@@ -28,14 +28,14 @@ const TRAINED: super::Records = &[
     ("train/n01484850/n01484850_0.JPEG", 2),
     ("train/n01484850/n01484850_1.JPEG", 2),
 ];
-const VALIDATED: super::Records = &[
+pub(super) const VALIDATED: super::Records = &[
     ("val/n01440764/ILSVRC2012_val_00000002.JPEG", 0),
     ("val/n01443537/ILSVRC2012_val_00000001.JPEG", 1),
     ("val/n01443537/ILSVRC2012_val_00000004.JPEG", 1),
     ("val/n01484850/ILSVRC2012_val_00000003.JPEG", 2),
 ];
 
-fn train_and_flat_val(folder: &Path) {
+pub(super) fn train_and_flat_val(folder: &Path) {
     pictures(folder, &TRAIN);
     for number in 1..=4 {
         picture(&folder.join(format!("val/ILSVRC2012_val_0000000{number}.JPEG")));
@@ -51,18 +51,6 @@ fn two_classes_and_flat_val(folder: &Path) {
     for number in 1..=4 {
         picture(&folder.join(format!("val/ILSVRC2012_val_0000000{number}.JPEG")));
     }
-}
-
-fn kaggle(folder: &Path) {
-    train_and_flat_val(&folder.join("ILSVRC/Data/CLS-LOC"));
-    let rows = [(3, 2), (1, 1), (4, 1), (2, 0)].map(|(number, class)| {
-        let synset = SYNSETS[class];
-        format!("ILSVRC2012_val_0000000{number},{synset} 1 2 3 4 {synset} 5 6 7 8 \n")
-    });
-    let table = format!("ImageId,PredictionString\n{}", rows.concat());
-    fs::write(folder.join("LOC_val_solution.csv"), table).unwrap();
-    let words = SYNSETS.map(|synset| format!("{synset} words of {synset}\n"));
-    fs::write(folder.join("LOC_synset_mapping.txt"), words.concat()).unwrap();
 }
 
 #[cfg(unix)]
@@ -122,7 +110,7 @@ const CASES: &[Case] = &[
                 ],
             )],
             rejects: &[],
-            says: &["4 in splits that were left out (val/ILSVRC2012_val_00000001.JPEG"],
+            says: &["4 files: in a split that was left out (val/ILSVRC2012_val_00000001.JPEG"],
         },
     },
     Case {
@@ -261,52 +249,7 @@ const CASES: &[Case] = &[
             classes: &SYNSETS,
             splits: &[("train", TRAINED), ("val", VALIDATED)],
             rejects: &[],
-            says: &["labels of val come from val.txt", "1 read for labels"],
-        },
-    },
-    Case {
-        name: "CLSLOC",
-        source: "ILSVRC/Data/CLS-LOC",
-        arguments: &[],
-        make: kaggle,
-        right: Right::Dataset {
-            classes: &SYNSETS,
-            splits: &[("train", TRAINED), ("val", VALIDATED)],
-            rejects: &[],
-            says: &["LOC_val_solution.csv"],
-        },
-    },
-    Case {
-        name: "CLSLOC",
-        source: "ILSVRC/Data",
-        arguments: &[],
-        make: kaggle,
-        right: Right::Refused {
-            says: &["the set seems to be in", "CLS-LOC: give that folder"],
-        },
-    },
-    Case {
-        name: "CLSLOC",
-        source: "",
-        arguments: &[],
-        make: kaggle,
-        right: Right::Dataset {
-            classes: &SYNSETS,
-            splits: &[("train", TRAINED), ("val", VALIDATED)],
-            rejects: &[],
-            says: &["2 read for labels"],
-        },
-    },
-    Case {
-        name: "KGP",
-        source: "",
-        arguments: &[],
-        make: |folder| kaggle(&folder.join("imagenet-object-localization-challenge")),
-        right: Right::Refused {
-            says: &[
-                "the set seems to be in",
-                "imagenet-object-localization-challenge: give that folder",
-            ],
+            says: &["labels of val come from val.txt", "1 file: read for labels"],
         },
     },
     Case {

@@ -4,6 +4,8 @@
 //! (`SHARDMILL_CASES`, or `../shared/cases` beside the project), and on the same input made here.
 
 mod folders;
+mod kaggle;
+mod lists;
 mod outputs;
 mod pixels;
 mod tables;

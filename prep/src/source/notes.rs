@@ -1,0 +1,88 @@
+//! What the `.json` beside an image of a WebDataset says of it.
+
+use serde_json::Value;
+
+use super::samples::is_wnid;
+use super::told::Told;
+
+/// Fields of a `.json` that may hold the label.
+const LABEL: [&str; 11] = [
+    "label",
+    "cls",
+    "labels",
+    "target",
+    "class_id",
+    "class_idx",
+    "class_index",
+    "label_id",
+    "label_idx",
+    "category_id",
+    "class",
+];
+/// Fields that may hold the synset, the class's words, and the image's name.
+const SYNSET: [&str; 4] = ["synset", "wnid", "synset_id", "wordnet_id"];
+const CLASS: [&str; 5] = [
+    "class_name",
+    "classname",
+    "label_name",
+    "category_name",
+    "class",
+];
+const NAME: [&str; 2] = ["filename", "file_name"];
+
+/// What is used of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    pub(super) label: Option<Told>,
+    pub(super) synset: Option<String>,
+    pub(super) words: Option<String>,
+    pub(super) name: Option<String>,
+    /// The key of a record of ours. Of other sets it says nothing.
+    pub(super) key: Option<String>,
+}
+
+impl Notes {
+    /// Reads a `.json`; the error says what is wrong with it.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let json: Value =
+            serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
+        let found = |names: &[&str]| names.iter().find_map(|name| json.get(name));
+        let text = |names: &[&str]| found(names).and_then(Value::as_str).map(str::to_owned);
+        let (mut synset, mut words) = (text(&SYNSET), text(&CLASS));
+        if synset.is_none() && words.as_deref().is_some_and(is_wnid) {
+            synset = words.take();
+        }
+        let told = |text: &str| Told::read(text).map(Some);
+        let label = LABEL.iter().find_map(|name| Some((name, json.get(name)?)));
+        let label = match label {
+            None | Some((_, Value::Null)) => None,
+            // It says it in words, and is asked last.
+            Some((name, Value::String(_))) if CLASS.contains(name) => None,
+            Some((_, Value::String(text))) => told(text)?,
+            Some((_, Value::Number(number))) => told(&number.to_string())?,
+            Some((name, value)) => {
+                let kind = match value {
+                    Value::Array(_) => "a list",
+                    Value::Object(_) => "an object",
+                    _ => "true or false",
+                };
+                return Err(format!(
+                    "its field {name:?} holds {kind}: expected a number or the name of a class"
+                ));
+            }
+        };
+        Ok(Self {
+            label,
+            synset,
+            words,
+            name: text(&NAME),
+            key: text(&["key"]),
+        })
+    }
+
+    /// The label that is only said in words.
+    pub(super) fn in_words(&self) -> Result<Option<Told>, String> {
+        let words = self.synset.as_deref().or(self.words.as_deref());
+        words.map(Told::read).transpose()
+    }
+}
