@@ -1,5 +1,6 @@
 //! From a source to a dataset.
 
+mod fits;
 mod folder;
 mod journal;
 mod limit;
@@ -160,6 +161,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .collect(),
         manifest: writer::manifest_head(options, listing.layout.name(), classes, images),
     };
+    fits::check(&options.source, &head.manifest, names.len())?;
     let mut work = folder::take(&options.out, &journals, head, &names)?;
     let todo = Todo::new(&plan, &work);
     let reader = Reader::new(reader_root(&options.source), listing.containers);

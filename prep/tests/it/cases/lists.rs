@@ -185,6 +185,27 @@ fn ten_thousand_classes_have_names_of_five_digits() {
     assert!(verify(&out, 1, false).unwrap().faults.is_empty());
 }
 
+/// A manifest over 64 MiB is refused before anything is made, not by whoever reads it.
+#[test]
+fn a_manifest_that_no_reader_takes_is_not_begun() {
+    let work = tempfile::tempdir().unwrap();
+    images(work.path(), 1);
+    let name = |n: usize| format!("img/0.jpg,{n:06}{}\n", "x".repeat(4_000));
+    let rows: String = (0..9_000)
+        .map(|n| name(n).replace("img/0", &format!("img/{n}")))
+        .collect();
+    list(work.path(), "list.csv", &format!("path,label\n{rows}"));
+    let out = work.path().join("out");
+    let mut options = IngestOptions::new(work.path().join("list.csv"), &out);
+    options.size = 8;
+    let error = ingest(&options).unwrap_err().to_string();
+    assert!(
+        error.contains("9000 classes") && error.contains("64 MiB"),
+        "{error}"
+    );
+    assert!(!out.exists());
+}
+
 /// What `prep` says of a list of three pictures.
 fn said(text: &str) -> Result<IngestSummary, String> {
     let work = tempfile::tempdir().unwrap();
