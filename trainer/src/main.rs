@@ -10,6 +10,7 @@ use clap::Parser;
 use shardmill_formats::printable_lines;
 
 fn main() -> ExitCode {
+    shardmill_prep::silence_decoder_panics();
     match cli::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
