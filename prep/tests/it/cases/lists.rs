@@ -162,27 +162,24 @@ const CASES: &[Case] = &[
 /// A list with the class 10,000 has 10,001 classes, which sort as text as they do as numbers.
 #[test]
 fn ten_thousand_classes_have_names_of_five_digits() {
-    let work = tempfile::tempdir().unwrap();
-    images(work.path(), 2);
-    list(
-        work.path(),
-        "list.csv",
-        "path,label\nimg/0.jpg,0\nimg/1.jpg,10000\n",
-    );
-    let out = work.path().join("out");
-    let source = work.path().join("list.csv");
-    let mut options = IngestOptions::new(source, &out);
-    options.size = 8;
-    let manifest = ingest(&options).unwrap().manifest;
-    assert_eq!(manifest.classes.len(), 10_001);
-    assert_eq!(
-        (
-            &*manifest.classes[0].synset,
-            &*manifest.classes[10_000].synset
-        ),
-        ("00000", "10000")
-    );
-    assert!(verify(&out, 1, false).unwrap().faults.is_empty());
+    let make = |folder: &Path| {
+        images(folder, 2);
+        list(
+            folder,
+            "list.csv",
+            "path,label\nimg/0.jpg,0\nimg/1.jpg,10000\n",
+        );
+    };
+    super::each("sources.tar", "I3", make, |folder| {
+        let out = folder.join("out");
+        let mut options = IngestOptions::new(folder.join("list.csv"), &out);
+        options.size = 8;
+        let manifest = ingest(&options).unwrap().manifest;
+        assert_eq!(manifest.classes.len(), 10_001);
+        assert_eq!(&*manifest.classes[0].synset, "00000");
+        assert_eq!(&*manifest.classes[10_000].synset, "10000");
+        assert!(verify(&out, 1, false).unwrap().faults.is_empty());
+    });
 }
 
 /// A manifest over 64 MiB is refused before anything is made, not by whoever reads it.

@@ -136,6 +136,18 @@ impl Case {
     }
 }
 
+/// Tries a case as it came, if it is at hand, and as it is made here.
+pub(crate) fn each(archive: &str, case: &str, make: fn(&Path), check: fn(&Path)) {
+    let made = tempfile::tempdir().unwrap();
+    make(made.path());
+    check(made.path());
+    if let Some(unpacked) = unpack(archive) {
+        let folder = unpacked.path().join(case);
+        assert!(folder.is_dir(), "{archive} holds no {case}");
+        check(&folder);
+    }
+}
+
 /// Key and reason of every reject, sorted.
 fn named_rejects(out: &Path) -> Vec<(String, String)> {
     let text = fs::read_to_string(out.join("rejects.jsonl")).unwrap_or_default();

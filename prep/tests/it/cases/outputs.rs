@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{pictures, unpack};
+use super::{each, pictures};
 use crate::kit::{prep_ok, records};
 
 /// Keys and labels of a dataset, sorted.
@@ -13,22 +13,10 @@ fn keys(shards: &Path) -> Vec<(String, i64)> {
     keys
 }
 
-/// Tries a case as it came, if it is at hand, and as it is made here.
-fn each(case: &str, make: fn(&Path), check: fn(&Path)) {
-    let made = tempfile::tempdir().unwrap();
-    make(made.path());
-    check(made.path());
-    if let Some(unpacked) = unpack("sources.tar") {
-        let folder = unpacked.path().join(case);
-        assert!(folder.is_dir(), "sources.tar holds no {case}");
-        check(&folder);
-    }
-}
-
 #[test]
 fn more_parts_than_shards_merge() {
     let make = |folder: &Path| pictures(folder, &["A6/cat/1.jpg", "A6/dog/1.jpg"]);
-    each("PARTS", make, |folder| {
+    each("sources.tar", "PARTS", make, |folder| {
         let (source, out) = (folder.join("A6"), folder.join("O"));
         let (source, out) = (source.to_str().unwrap(), out.to_str().unwrap());
         for part in ["0/4", "1/4", "2/4", "3/4"] {
@@ -51,7 +39,7 @@ fn more_parts_than_shards_merge() {
 #[test]
 fn names_in_subfolders_survive_an_export_to_parquet() {
     let make = |folder: &Path| pictures(folder, &["A20b/dog/front/1.jpg", "A20b/dog/back/1.jpg"]);
-    each("NESTED", make, |folder| {
+    each("sources.tar", "NESTED", make, |folder| {
         let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         let [source, first, parquet, second] = ["A20b", "S", "P", "T"].map(path);
         // Its one class holds folders only, so it is named as one.

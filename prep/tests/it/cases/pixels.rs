@@ -37,6 +37,17 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
     out.into_inner()
 }
 
+/// A TIFF of one strip without compression.
+fn tiff() -> Vec<u8> {
+    let mut out = std::io::Cursor::new(Vec::new());
+    let picture = picture(40);
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut out).unwrap();
+    encoder
+        .write_image::<tiff::encoder::colortype::RGB8>(40, 40, picture.as_raw())
+        .unwrap();
+    out.into_inner()
+}
+
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join(name), bytes).unwrap();
@@ -62,6 +73,78 @@ const CASES: &[Case] = &[
             splits: &[("test", &[("noiend.png", -1)])],
             rejects: &[],
             says: &["no-end"],
+        },
+    },
+    Case {
+        name: "A18flat",
+        source: "A18flat",
+        arguments: &[],
+        make: |folder| {
+            let folder = folder.join("A18flat");
+            for (name, format) in [
+                ("x_PNG.PNG", ImageFormat::Png),
+                ("x_webp.webp", ImageFormat::WebP),
+                ("x_bmp.bmp", ImageFormat::Bmp),
+                ("x_gif.gif", ImageFormat::Gif),
+            ] {
+                write(&folder, name, &encoded(format));
+            }
+            for name in ["x_jfif.jfif", "x_jpe.jpe", "x_JPEG.JPEG", "x_JPG.JPG"] {
+                write(&folder, name, &jpeg(40));
+            }
+            for name in ["x_tif.tif", "x_tiff.tiff"] {
+                write(&folder, name, &tiff());
+            }
+            write(
+                &folder,
+                "x_avif.avif",
+                b"\0\0\0\x1cftypavif\0\0\0\0avifmif1",
+            );
+            write(
+                &folder,
+                "x_heic.heic",
+                b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            );
+            write(&folder, "x_ppm.ppm", b"P6\n1 1\n255\nabc");
+            write(&folder, "x_jp2.jp2", b"\0\0\0\x0cjP  \r\n\x87\n");
+            write(
+                &folder,
+                "x_ico.ico",
+                b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0",
+            );
+            // An uncompressed one of 1 by 1 pixels.
+            write(
+                &folder,
+                "x_tga.tga",
+                b"\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\0abc",
+            );
+        },
+        right: Right::Dataset {
+            classes: &[],
+            splits: &[(
+                "test",
+                &[
+                    ("x_JPEG.JPEG", -1),
+                    ("x_JPG.JPG", -1),
+                    ("x_PNG.PNG", -1),
+                    ("x_bmp.bmp", -1),
+                    ("x_gif.gif", -1),
+                    ("x_jfif.jfif", -1),
+                    ("x_jpe.jpe", -1),
+                    ("x_tif.tif", -1),
+                    ("x_tiff.tiff", -1),
+                    ("x_webp.webp", -1),
+                ],
+            )],
+            rejects: &[
+                ("x_avif.avif", "unsupported-format"),
+                ("x_heic.heic", "unsupported-format"),
+                ("x_ico.ico", "unsupported-format"),
+                ("x_jp2.jp2", "unsupported-format"),
+                ("x_ppm.ppm", "unsupported-format"),
+                ("x_tga.tga", "unsupported-format"),
+            ],
+            says: &["6 images rejected (6 unsupported-format)"],
         },
     },
     Case {
@@ -113,6 +196,51 @@ const HOSTILE: &[Case] = &[
         },
     },
     Case {
+        name: "panic-chroma-wider-nonint",
+        source: "",
+        arguments: &[],
+        make: |folder| {
+            for number in 0..6 {
+                write(folder, &format!("{number}.jpg"), &finer_chroma());
+            }
+        },
+        right: Right::Refused {
+            says: &[
+                "none of the 6 images could be used",
+                "JPEG is not supported",
+            ],
+        },
+    },
+    Case {
+        name: "nonint-420-green",
+        source: "",
+        arguments: &[],
+        make: |folder| {
+            for number in 0..3 {
+                write(folder, &format!("{number}.jpg"), &one_by_one());
+            }
+        },
+        right: Right::Refused {
+            says: &[
+                "none of the 3 images could be used",
+                "JPEG is not supported",
+            ],
+        },
+    },
+    // One in a small budget too: it waits for nobody, and nothing is rejected for its memory.
+    Case {
+        name: "png-memory",
+        source: "",
+        arguments: &["--decode-memory", "1M"],
+        make: |folder| write(folder, "bit-10000x10000.png", &encoded(ImageFormat::Png)),
+        right: Right::Dataset {
+            classes: &[],
+            splits: &[("test", &[("bit-10000x10000.png", -1)])],
+            rejects: &[],
+            says: &[],
+        },
+    },
+    Case {
         name: "cut-with-eoi",
         source: "",
         arguments: &[],
@@ -132,13 +260,43 @@ const HOSTILE: &[Case] = &[
     },
 ];
 
+/// A JPEG whose frame says that chroma is sampled finer than luminance.
+fn finer_chroma() -> Vec<u8> {
+    let mut bytes = jpeg(48);
+    let frame = bytes
+        .windows(2)
+        .position(|pair| pair == [0xFF, 0xC0])
+        .unwrap();
+    // Marker, length, precision, height, width, number of components; then id and sampling of each.
+    for (component, sampling) in [(0, 0x11), (1, 0x21), (2, 0x21)] {
+        bytes[frame + 11 + 3 * component] = sampling;
+    }
+    bytes
+}
+
+/// A sequential JPEG whose first scan brings one component of three.
+fn one_by_one() -> Vec<u8> {
+    let bytes = jpeg(48);
+    let scan = bytes
+        .windows(2)
+        .position(|pair| pair == [0xFF, 0xDA])
+        .unwrap();
+    let data = scan + 2 + usize::from(bytes[scan + 3]);
+    let header = [0xFF, 0xDA, 0, 8, 1, bytes[scan + 5], 0, 0, 63, 0];
+    [&bytes[..scan], &header, &bytes[data..]].concat()
+}
+
 /// The two files of the case have one picture.
 #[test]
 fn a_jfif_marker_decides_over_adobes() {
     let work = tempfile::tempdir().unwrap();
     let source = work.path().join("source");
     fs::create_dir(&source).unwrap();
-    (CASES[1].make)(&source);
+    let case = CASES
+        .iter()
+        .find(|case| case.name == "JFIF-ADOBE0")
+        .unwrap();
+    (case.make)(&source);
     let out = work.path().join("out");
     prep_ok(&[
         "ingest",

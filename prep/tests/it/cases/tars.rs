@@ -182,3 +182,74 @@ fn a_plan_of_a_compressed_tar_needs_no_output_folder() {
         assert_eq!((plan.images["train"], plan.sample_rejects), (2, 0));
     }
 }
+
+/// A tar that was unpacked: its class folder named in Latin-1 keeps its images.
+#[cfg(unix)]
+#[test]
+fn a_class_folder_out_of_an_old_tar_keeps_its_images() {
+    let make = |folder: &Path| {
+        let mut tar = Builder::new(File::create(folder.join("set.tar")).unwrap());
+        let file = folder.join("0.jpg");
+        picture(&file);
+        for class in [&b"a"[..], b"b\xE9b\xE9"] {
+            for number in 0..3_u8 {
+                let name = [class, b"/", &[b'0' + number], b".jpg"].concat();
+                let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&*name);
+                tar.append_path_with_name(&file, name).unwrap();
+            }
+        }
+        tar.finish().unwrap();
+    };
+    super::each("hostile.tar", "nonutf8-class", make, |folder| {
+        let set = folder.join("set");
+        tar::Archive::new(File::open(folder.join("set.tar")).unwrap())
+            .unpack(&set)
+            .unwrap();
+        let mut options = IngestOptions::new(&set, folder.join("out"));
+        options.size = 8;
+        let summary = shardmill_prep::ingest(&options).unwrap();
+        assert_eq!((summary.images(), summary.manifest.classes.len()), (6, 2));
+        let odd = &summary.manifest.classes[1].synset;
+        assert!(odd.starts_with("b%") && odd.is_ascii(), "{odd}");
+    });
+}
+
+/// A development kit whose `meta.mat` claims structs without fields.
+#[test]
+fn a_kit_that_claims_structs_without_end_is_refused() {
+    let make = |folder: &Path| {
+        let mut mat = vec![b' '; 124];
+        mat.extend([0, 1, b'I', b'M']);
+        let element = |kind: u32, data: &[u8]| {
+            let mut bytes = kind.to_le_bytes().to_vec();
+            bytes.extend((data.len() as u32).to_le_bytes());
+            bytes.extend(data);
+            bytes.resize(8 + data.len().next_multiple_of(8), 0);
+            bytes
+        };
+        let parts = [
+            element(6, &[2, 0, 0, 0, 0, 0, 0, 0]),
+            element(5, &[255, 255, 255, 255, 1, 0, 0, 0]),
+            element(1, b"synsets"),
+            element(5, &[32, 0, 0, 0]),
+            element(1, b""),
+        ];
+        mat.extend(element(14, &parts.concat()));
+        fs::write(folder.join("meta.mat"), mat).unwrap();
+    };
+    super::each("hostile.tar", "mat-no-fields", make, |folder| {
+        let data = folder.join("set/ILSVRC2012_devkit_t12/data");
+        fs::create_dir_all(&data).unwrap();
+        fs::copy(folder.join("meta.mat"), data.join("meta.mat")).unwrap();
+        fs::write(data.join("ILSVRC2012_validation_ground_truth.txt"), "1\n").unwrap();
+        tar(&folder.join("set/ILSVRC2012_img_val.tar"), &[])
+            .finish()
+            .unwrap();
+        let options = IngestOptions::new(folder.join("set"), folder.join("out"));
+        let error = shardmill_prep::ingest(&options).unwrap_err().to_string();
+        assert!(
+            error.contains("meta.mat: its structs have 0 fields"),
+            "{error}"
+        );
+    });
+}
