@@ -41,6 +41,19 @@ impl Format {
     }
 }
 
+/// The usual end of an image file's name, by its first bytes; `bin` if it is none that is read.
+pub(crate) fn usual_extension(bytes: &[u8]) -> &'static str {
+    match Format::of(bytes) {
+        Some(Format::Jpeg) => "jpg",
+        Some(Format::Png) => "png",
+        Some(Format::Gif) => "gif",
+        Some(Format::Bmp) => "bmp",
+        Some(Format::WebP) => "webp",
+        Some(Format::Tiff) => "tif",
+        None => "bin",
+    }
+}
+
 /// What a file begins with that is no image we read.
 const BEGINNINGS: &[(&[u8], &str)] = &[
     (b"\0\0\0\x0CjP  \r\n\x87\n", "JPEG 2000"),

@@ -35,6 +35,7 @@ use planar::Planar;
 
 pub(crate) use budget::{Budget, default_budget};
 pub use damage::Warning;
+pub(crate) use format::usual_extension;
 pub use guard::silence_decoder_panics;
 pub(crate) use options::choice;
 pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};

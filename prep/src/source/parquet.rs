@@ -20,6 +20,7 @@ use super::told::{Labels, Told};
 use super::tree::Tree;
 use super::webdataset::of_table;
 use super::{Layout, Listing, NO_LABEL, Place, names, text};
+use crate::decode::usual_extension as extension;
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::progress::Progress;
@@ -345,32 +346,6 @@ fn wrong(path: &Path, message: String) -> PrepError {
     PrepError::Source {
         path: path.to_owned(),
         message,
-    }
-}
-
-/// The usual end of an image file's name, by its first bytes.
-fn extension(image: &[u8]) -> &'static str {
-    match image {
-        [0xff, 0xd8, ..] => "jpg",
-        [0x89, b'P', b'N', b'G', ..] => "png",
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => "webp",
-        [b'G', b'I', b'F', ..] => "gif",
-        [b'B', b'M', ..] => "bmp",
-        _ => "bin",
     }
 }
 

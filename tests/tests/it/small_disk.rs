@@ -15,7 +15,7 @@ use crate::ingest::files;
 /// arguments. The mount is seen by this script alone and is gone with it.
 const SCRIPT: &str = r#"
 mount -t tmpfs -o size=1M tmpfs "$DISK" || exit 77
-set -- ingest "$TREE" --out "$DISK/out" --codec jpeg --quality 100 --size 128 --shard-records 10
+set -- ingest "$TREE" --out "$DISK/out" --codec jpeg --quality 100 --size 128 --shard-records 10 --ignore-free-space
 if "$PREP" "$@" > "$WORK/first.log" 2>&1; then exit 3; fi
 ls "$DISK/out" > "$WORK/between.txt"
 mount -o remount,size=16M "$DISK" || exit 77
@@ -23,7 +23,7 @@ mount -o remount,size=16M "$DISK" || exit 77
 cp -r "$DISK/out" "$WORK/resumed"
 "#;
 
-/// Noise takes more room as JPEG than the estimate before the start allows for.
+/// Noise takes more room as JPEG than the disk has, which the command is told not to look at.
 fn write_noise(tree: &Path) {
     let class = tree.join("train/noise");
     fs::create_dir_all(&class).unwrap();

@@ -87,7 +87,7 @@ fn tables_are_read_with_their_names_nulls_and_splits() {
             Some("n01440764_1_n01440764.JPEG"),
             Some(1),
         ),
-        (Some(b"\x89PNGtwo"), None, Some(0)),
+        (Some(b"\x89PNG\r\n\x1a\ntwo"), None, Some(0)),
     ];
     write_parquet(&data.join("train-0-of-1.parquet"), Some(&names), &rows);
     rows[0] = (Some(b"three"), Some("../x.jpg"), Some(1));
