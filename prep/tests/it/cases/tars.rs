@@ -194,7 +194,7 @@ fn a_class_folder_out_of_an_old_tar_keeps_its_images() {
         for class in [&b"a"[..], b"b\xE9b\xE9"] {
             for number in 0..3_u8 {
                 let name = [class, b"/", &[b'0' + number], b".jpg"].concat();
-                let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&*name);
+                let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&name);
                 tar.append_path_with_name(&file, name).unwrap();
             }
         }
