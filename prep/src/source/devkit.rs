@@ -59,6 +59,15 @@ pub(super) fn read(folder: &Path) -> Result<Option<Devkit>, PrepError> {
         let mut all = Vec::new();
         let read = bytes.take(LONGEST).read_to_end(&mut all);
         read.map_err(PrepError::io(&path))?;
+        if all.len() as u64 == LONGEST {
+            return Err(PrepError::Source {
+                path: path.clone(),
+                message: format!(
+                    "{name} has {} MB or more, which no kit's has",
+                    LONGEST >> 20
+                ),
+            });
+        }
         *slot = Some(all);
         Ok(())
     };

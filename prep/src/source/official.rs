@@ -13,6 +13,7 @@ use super::tree::Tree;
 use super::{Container, Layout, Listing, NO_LABEL, PassedKind, Place, is_clutter};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
+use crate::reject::Reject;
 
 const TRAIN: &str = "ILSVRC2012_img_train.tar";
 const VAL: &str = "ILSVRC2012_img_val.tar";
@@ -155,12 +156,21 @@ fn tar_of_tars(
         let Some(name) = file_name(collecting.listing, &inner) else {
             return Ok(());
         };
-        let Some(synset) = name.strip_suffix(".tar") else {
-            collecting.listing.passed.add(PassedKind::NoImage, &name);
+        let cut = matches!(inner.reject, Some(Reject::Cut(_)));
+        let synset = name
+            .strip_suffix(".tar")
+            .filter(|stem| is_wnid(stem) || inner.reject.is_none());
+        let Some(synset) = synset.filter(|_| cut || inner.reject.is_none()) else {
+            match inner.reject {
+                Some(_) => add(collecting, ("train", NO_LABEL), container, &inner),
+                None => collecting.listing.passed.add(PassedKind::NoImage, &name),
+            }
             return Ok(());
         };
         let class = collecting.collected.class(synset);
-        let result: Result<(), ScanError> = scan(&file, inner.offset, inner.len, |member| {
+        // Of one that is cut with the tar around it, what is there is used; the scan names the rest.
+        let part = (inner.offset, inner.len);
+        let result: Result<(), ScanError> = scan(&file, part, &name, |member| {
             add(collecting, ("train", class), container, &member);
             Ok(())
         });
@@ -199,11 +209,18 @@ fn val(
         };
         let number = image_number(&name);
         let synset = number.and_then(|number| kit.validation.get(number - 1));
-        let synset = synset.ok_or_else(|| PrepError::Source {
-            path: path.clone(),
-            message: format!("the development kit has no label for {name}"),
-        })?;
-        let class = collecting.collected.class(synset);
+        let class = match synset {
+            Some(synset) => collecting.collected.class(synset),
+            // The tar itself has no label, and needs none.
+            None if member.reject.is_some() => NO_LABEL,
+            None => {
+                let message = format!("the development kit has no label for {name}");
+                return Err(PrepError::Source {
+                    path: path.clone(),
+                    message,
+                });
+            }
+        };
         let place = place(container, &member);
         collecting.collected.add("val", class, &name, place);
         Ok(())
@@ -259,10 +276,13 @@ fn add(
     }
 }
 
-const fn place(container: u32, member: &Member) -> Place {
-    Place::Range {
-        container,
-        offset: member.offset,
-        len: member.len,
+fn place(container: u32, member: &Member) -> Place {
+    match &member.reject {
+        Some(reject) => Place::Rejected(Box::new(reject.clone())),
+        None => Place::Range {
+            container,
+            offset: member.offset,
+            len: member.len,
+        },
     }
 }

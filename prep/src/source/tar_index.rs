@@ -1,58 +1,129 @@
 //! Where the members of a tar are, without unpacking it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::read::read_exact_at;
+use super::tar_part::{normal, text};
 use super::tar_walk::{Kind, Skip, Walk};
 use crate::error::PrepError;
+use crate::reject::Reject;
 
-/// A member that is a plain file.
+/// A member that is no folder.
 pub(super) struct Member {
-    /// Path in the tar, `/` between its components; bytes that are not UTF-8 replaced.
+    /// Path in the tar, `/` between its components, as text.
     pub(super) name: String,
-    /// First byte, counted from the start of the file that holds the tar.
+    /// First byte, counted from the start of the file that holds the tar; that of the file that a link
+    /// leads to.
     pub(super) offset: u64,
+    /// As far as the tar goes.
     pub(super) len: u64,
+    /// Why its bytes are none: it is cut, no plain file, or a link to nothing.
+    pub(super) reject: Option<Reject>,
 }
 
-/// Calls `member` for each plain file of the tar that lies in `len` bytes at `start` of `file`. Only
-/// headers are read.
+/// Calls `member` for each member of the tar called `tar`, which lies in `len` bytes at `start` of `file`.
+/// Only headers are read. Where the tar breaks off the members before are kept, and the one that it breaks
+/// off in, or the tar itself, is a reject.
+///
+/// # Errors
+/// A disk that fails, or what `member` fails with.
 pub(super) fn scan<E: From<io::Error>>(
     file: &File,
-    start: u64,
-    len: u64,
+    (start, len): (u64, u64),
+    tar: &str,
     mut member: impl FnMut(Member) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut walk = Walk::new(Section::new(file, start, len));
-    while let Some(head) = walk.next()? {
-        // A sparse member's bytes do not lie side by side; images are never sparse.
-        if head.kind != Kind::File {
-            continue;
+    let (mut files, mut links) = (HashMap::new(), Vec::new());
+    loop {
+        let head = match walk.next() {
+            Ok(Some(head)) => head,
+            Ok(None) => break,
+            Err(error) if error.raw_os_error().is_some() => return Err(error.into()),
+            Err(error) => {
+                let message = format!("{tar} breaks off ({error}); what comes behind is unknown");
+                member(rejected(tar.to_owned(), Reject::Cut(message)))?;
+                break;
+            }
+        };
+        let name = text(&head.name);
+        let place = normal("", &name);
+        match head.kind {
+            Kind::Folder => {}
+            Kind::File => {
+                let cut = head.ends_after(len);
+                let message = || format!("{tar} breaks off in it; what comes behind is unknown");
+                files.insert(place, (start.saturating_add(head.offset), head.len));
+                member(Member {
+                    name,
+                    offset: start.saturating_add(head.offset),
+                    len: head.len.min(len.saturating_sub(head.offset)),
+                    reject: cut.then(|| Reject::Cut(message())),
+                })?;
+                if cut {
+                    break;
+                }
+            }
+            Kind::HardLink(target) => {
+                let target = normal("", &text(&target));
+                member(linked(name, &target, files.get(&target)))?;
+            }
+            Kind::SymbolicLink(target) => {
+                let folder = place.rfind('/').map_or("", |slash| &place[..slash]);
+                links.push((name, normal(folder, &text(&target))));
+            }
+            // A sparse member's bytes do not lie side by side.
+            Kind::Other => {
+                let message = "a sparse file, a FIFO or a device of its tar".to_owned();
+                member(rejected(name, Reject::NotAFile(message)))?;
+            }
         }
-        let name = String::from_utf8_lossy(&head.name).into_owned();
-        if head.ends_after(len) {
-            let message = format!("the tar ends inside of its member {name}");
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
-        }
-        member(Member {
-            name,
-            offset: start + head.offset,
-            len: head.len,
-        })?;
+    }
+    // A symbolic link may come before what it leads to.
+    for (name, target) in links {
+        member(linked(name, &target, files.get(&target)))?;
     }
     Ok(())
 }
 
-/// Calls `member` for each plain file of a tar.
+fn linked(name: String, target: &str, file: Option<&(u64, u64)>) -> Member {
+    let missing = || {
+        Reject::Missing(format!(
+            "it is a link to {target}, which is no file of its tar"
+        ))
+    };
+    match file {
+        Some(&(offset, len)) => Member {
+            name,
+            offset,
+            len,
+            reject: None,
+        },
+        None => rejected(name, missing()),
+    }
+}
+
+const fn rejected(name: String, reject: Reject) -> Member {
+    Member {
+        name,
+        offset: 0,
+        len: 0,
+        reject: Some(reject),
+    }
+}
+
+/// Calls `member` for each member of a tar, as [`scan`] does.
 pub(super) fn each(
     path: &Path,
     mut member: impl FnMut(Member) -> Result<(), PrepError>,
 ) -> Result<(), PrepError> {
     let file = File::open(path).map_err(PrepError::io(path))?;
     let len = file.metadata().map_err(PrepError::io(path))?.len();
-    let result: Result<(), ScanError> = scan(&file, 0, len, |found| {
+    let tar = super::text::from_os(path.file_name().unwrap_or_default());
+    let result: Result<(), ScanError> = scan(&file, (0, len), &tar, |found| {
         member(found).map_err(ScanError::Prep)
     });
     result.map_err(|error| error.at(path))

@@ -188,3 +188,78 @@ fn a_name_of_gigabytes_is_not_read() {
         assert!(reject.contains("6442450944 bytes"), "{reject}");
     }
 }
+
+/// What became of each entry of the official layout's tars: its name and the reason of its reject.
+fn official(work: &Work) -> Vec<(String, &'static str)> {
+    let listing = work.list().unwrap();
+    let entries = listing.splits["train"].iter();
+    let mut found: Vec<_> = entries
+        .map(|entry| match &entry.place {
+            Place::Rejected(reject) => (entry.key.to_string(), reject.code()),
+            _ => (entry.key.to_string(), ""),
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn links_and_devices_in_the_official_tars_are_images_or_rejects() {
+    let work = Work::new();
+    linked(
+        &work,
+        "n00000001.tar",
+        &[
+            ("later.JPEG", b'2', "one.JPEG", b""),
+            ("one.JPEG", b'0', "", b"one"),
+            ("two.JPEG", b'1', "one.JPEG", b""),
+            ("gone.JPEG", b'1', "nowhere.JPEG", b""),
+            ("fifo.JPEG", b'6', "", b""),
+        ],
+    );
+    let expected = [
+        ("fifo.JPEG", "not-a-file"),
+        ("gone.JPEG", "missing"),
+        ("later.JPEG", ""),
+        ("one.JPEG", ""),
+        ("two.JPEG", ""),
+    ];
+    let expected = expected.map(|(name, code)| (format!("train/n00000001/{name}"), code));
+    assert_eq!(official(&work), expected);
+}
+
+#[test]
+fn an_official_tar_that_breaks_off_is_a_reject_and_what_came_before_is_kept() {
+    let long = vec![7; 4000];
+    let members: [(&str, &[u8]); 2] = [("a.JPEG", b"whole"), ("b.JPEG", &long)];
+    let work = Work::new();
+    let path = work.tar("n00000001.tar", &members);
+    let whole = fs::read(&path).unwrap();
+    for (len, cut) in [
+        (2048, "n00000001/b.JPEG"),
+        (1024, "n00000001/n00000001.tar"),
+        (1200, "n00000001/n00000001.tar"),
+    ] {
+        fs::write(&path, &whole[..len]).unwrap();
+        let expected = [("n00000001/a.JPEG", ""), (cut, "cut")];
+        let expected = expected.map(|(name, code)| (format!("train/{name}"), code));
+        assert_eq!(official(&work), expected, "{len}");
+    }
+    // The tar of tars, cut within its second tar.
+    fs::remove_file(&path).unwrap();
+    let first = whole.clone();
+    let outer = work.tar(
+        "ILSVRC2012_img_train.tar",
+        &[("n00000001.tar", &first), ("n00000002.tar", &whole)],
+    );
+    let bytes = fs::read(&outer).unwrap();
+    fs::write(&outer, &bytes[..512 + first.len() + 512 + 2048]).unwrap();
+    let expected = [
+        ("n00000001/a.JPEG", ""),
+        ("n00000001/b.JPEG", ""),
+        ("n00000002/a.JPEG", ""),
+        ("n00000002/b.JPEG", "cut"),
+    ];
+    let expected = expected.map(|(name, code)| (format!("train/{name}"), code));
+    assert_eq!(official(&work), expected);
+}
