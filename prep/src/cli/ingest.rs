@@ -9,7 +9,7 @@ use shardmill_prep::{
     MaxRejects, OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::{complete_already, interrupt, print, say, without};
+use super::{complete_already, interrupt, print, say, warned_text, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -174,15 +174,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
             file.display()
         );
     }
-    if !summary.warned.is_empty() {
-        let reasons = summary.warned.iter();
-        let reasons = reasons.map(|(reason, count)| format!("{count} {reason}"));
-        text += &format!(
-            "{} images not quite right, all pixels there ({})\n",
-            summary.warned.values().sum::<u64>(),
-            reasons.collect::<Vec<_>>().join(", ")
-        );
-    }
+    text += &warned_text(&summary.warned);
     text
 }
 

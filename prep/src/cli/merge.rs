@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             serde_json::json!({
                 "records": records,
                 "rejects": rejects,
+                "warned": merged.warned,
                 "was_complete": merged.was_complete,
             })
         ));
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )
     });
     print(&lines.collect::<String>())?;
+    print(&super::warned_text(&merged.warned))?;
     match manifest.rejects.count {
         0 => Ok(()),
         count => print(&format!(

@@ -11,6 +11,7 @@ pub(crate) mod plan;
 pub(crate) mod subset;
 pub(crate) mod verify;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -50,6 +51,21 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("standard output"),
     }
+}
+
+/// A line about records whose images were not quite right, if there are any.
+fn warned_text(warned: &BTreeMap<String, u64>) -> String {
+    if warned.is_empty() {
+        return String::new();
+    }
+    let reasons = warned
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"));
+    format!(
+        "{} images not quite right, all pixels there ({})\n",
+        warned.values().sum::<u64>(),
+        reasons.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Said where the folder holds what would be made.

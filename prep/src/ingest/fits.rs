@@ -10,6 +10,9 @@ use crate::error::PrepError;
 /// checksum of 8 and one of 64 digits, and their names.
 const SHARD_ENTRY: usize = 400;
 
+/// Bytes that statistics, the splits' own entries and the rejects take at most.
+const REST: usize = 4096;
+
 /// Refuses a manifest that readers would refuse, before anything is decoded. `shards` are planned.
 pub(super) fn check(source: &Path, head: &Manifest, shards: usize) -> Result<(), PrepError> {
     let json = head.to_json();

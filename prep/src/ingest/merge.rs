@@ -22,6 +22,9 @@ use crate::rewrite::TRAIN;
 pub struct Merged {
     /// The dataset's manifest.
     pub manifest: Manifest,
+    /// Number of records made of images that are not quite right but have all of their pixels, by
+    /// [`Warning::code`](crate::Warning::code); known only where something was done.
+    pub warned: BTreeMap<String, u64>,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
 }
@@ -53,6 +56,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
             check_there(folder, manifest.splits.values().flat_map(|s| &s.shards))?;
             return Ok(Merged {
                 manifest,
+                warned: BTreeMap::new(),
                 was_complete: true,
             });
         }
@@ -84,6 +88,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         remove(journals)?;
         return Ok(Merged {
             manifest,
+            warned: BTreeMap::new(),
             was_complete: true,
         });
     }
@@ -93,10 +98,13 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         .flat_map(|journal| journal.lines.clone())
         .collect();
     check_there(folder, lines.iter().filter_map(|line| line.entry.as_ref()))?;
-    let manifest = write(folder, &head, lines)?.manifest;
+    let Written {
+        manifest, warned, ..
+    } = write(folder, &head, lines)?;
     remove(journals)?;
     Ok(Merged {
         manifest,
+        warned,
         was_complete: false,
     })
 }
@@ -160,7 +168,8 @@ fn check_there<'a>(
     entries: impl Iterator<Item = &'a ShardEntry>,
 ) -> Result<(), PrepError> {
     for entry in entries {
-        let found = fs::metadata(folder.join(&entry.file)).map_or(0, |data| data.len());
+        // A link is none of ours, whatever it leads to.
+        let found = file::look(&folder.join(&entry.file))?.map_or(0, |data| data.len());
         if found != entry.bytes {
             let (file, bytes) = (&entry.file, entry.bytes);
             return Err(PrepError::Parts {
