@@ -16,9 +16,9 @@ const REST: usize = 4096;
 /// Refuses a manifest that readers would refuse, before anything is decoded. `shards` are planned.
 pub(super) fn check(source: &Path, head: &Manifest, shards: usize) -> Result<(), PrepError> {
     let json = head.to_json();
-    let bytes = json
-        .len()
-        .saturating_add(shards.saturating_mul(SHARD_ENTRY));
+    let shard_bytes = shards.saturating_mul(SHARD_ENTRY);
+    let known = json.len().saturating_add(REST);
+    let bytes = known.saturating_add(shard_bytes);
     if bytes > schema::MANIFEST_LIMIT {
         let (classes, limit) = (head.classes.len(), schema::MANIFEST_LIMIT >> 20);
         return Err(PrepError::Source {
