@@ -5,7 +5,7 @@ use std::path::Path;
 use csv::ByteRecord;
 
 use super::field_names::{self, Field};
-use super::{split, text};
+use super::{is_image_name, split, text};
 use crate::error::PrepError;
 
 /// Lines that are looked at to tell whether the first one names columns.
@@ -128,7 +128,7 @@ fn row(record: &ByteRecord, columns: &Columns) -> Result<Row, String> {
 }
 
 /// Whether the first line names columns: one of its cells is a known name, or its path is no file's while
-/// a later line's is.
+/// a later line's is. A path that is called like an image is none of a column, there or not.
 fn has_header(first: &[ByteRecord], is_file: &dyn Fn(&[u8]) -> bool) -> bool {
     let Some((header, rest)) = first.split_first() else {
         return false;
@@ -138,7 +138,11 @@ fn has_header(first: &[ByteRecord], is_file: &dyn Fn(&[u8]) -> bool) -> bool {
             .get(0)
             .is_some_and(|cell| !cell.is_empty() && is_file(cell))
     };
-    if path(header) {
+    let image = header.get(0).is_some_and(|cell| {
+        let name = text::from_bytes(cell);
+        is_image_name(Path::new(&name))
+    });
+    if image || path(header) {
         return false;
     }
     let known = |cell: &[u8]| field_names::is_known(&text::from_bytes(cell));

@@ -31,6 +31,19 @@ impl Part {
             _ => None,
         }
     }
+
+    /// Whether a member is the sample's rather than another one of the same part: an image that is read,
+    /// `x.cls` rather than `x.more.cls`, else the one that came first. The error says that there are two images.
+    pub(super) fn is_better(self, sample: &str, member: &str, other: &str) -> Result<bool, String> {
+        let Self::Image { read } = self else {
+            let plain = |member: &str| !member[sample.len() + 1..].contains('.');
+            return Ok(plain(member) && !plain(other));
+        };
+        match (read, Self::of(other) == Some(Self::Image { read: true })) {
+            (true, true) => Err(format!("{other} and {member} are two images of one sample")),
+            (read, other) => Ok(read && !other),
+        }
+    }
 }
 
 /// A path in a tar without `.` and `..`, seen from `folder`.

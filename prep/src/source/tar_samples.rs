@@ -54,6 +54,24 @@ struct Parts {
     notes: Option<(String, Held)>,
 }
 
+impl Parts {
+    const fn get(&self, part: Part) -> &Option<(String, Held)> {
+        match part {
+            Part::Image { .. } => &self.image,
+            Part::Class => &self.class,
+            Part::Notes => &self.notes,
+        }
+    }
+
+    const fn slot(&mut self, part: Part) -> &mut Option<(String, Held)> {
+        match part {
+            Part::Image { .. } => &mut self.image,
+            Part::Class => &mut self.class,
+            Part::Notes => &mut self.notes,
+        }
+    }
+}
+
 /// What a member holds.
 #[derive(Clone)]
 enum Held {
@@ -165,7 +183,7 @@ impl<'a> Tar<'a> {
         })
     }
 
-    /// Puts a member into its sample, or into a new one of that name where there is one like it.
+    /// Puts a member into its sample, or into a new one of that name where there is one of its own name.
     fn put(
         &mut self,
         name: String,
@@ -173,68 +191,38 @@ impl<'a> Tar<'a> {
         member: String,
         held: Held,
     ) -> Result<(), ScanError> {
-        let mut at = match self.last.get(&name) {
-            Some(&at) => at,
-            None => self.samples.len(),
-        };
-        if let Some(parts) = self.samples.get(at) {
-            let there = match part {
-                Part::Image { .. } => &parts.image,
-                Part::Class => &parts.class,
-                Part::Notes => &parts.notes,
-            };
-            match there {
-                Some((other, _)) if *other == member => at = self.samples.len(),
-                Some((other, _)) => {
-                    let Part::Image { read } = part else {
-                        at = self.samples.len();
-                        return self.put_at(at, name, part, member, held);
-                    };
-                    let extension = other.rsplit('.').next().unwrap_or_default();
-                    let other_read = Part::of(extension) == Some(Part::Image { read: true });
-                    if read && other_read {
-                        let message = format!("{other} and {member} are two images of one sample");
-                        return Err(ScanError::Prep(self.wrong(message)));
-                    }
-                    // The one that can be read is the sample's.
-                    let parts = &mut self.samples[at];
-                    let over = if read {
-                        parts.image.replace((member, held))
-                    } else {
-                        Some((member, held))
-                    };
-                    let over = over.map(|(name, _)| (PassedKind::NoImage, name));
-                    self.passed.extend(over);
-                    return Ok(());
-                }
-                None => {}
+        let before = self.last.get(&name).copied();
+        let same =
+            |at: usize| matches!(self.samples[at].get(part), Some((other, _)) if *other == member);
+        let at = match before {
+            Some(at) if !same(at) => at,
+            _ => {
+                self.last.insert(name.clone(), self.samples.len());
+                self.samples.push(Parts {
+                    name: name.clone(),
+                    ..Parts::default()
+                });
+                self.samples.len() - 1
             }
-        }
-        self.put_at(at, name, part, member, held)
-    }
-
-    fn put_at(
-        &mut self,
-        at: usize,
-        name: String,
-        part: Part,
-        member: String,
-        held: Held,
-    ) -> Result<(), ScanError> {
-        if at == self.samples.len() {
-            self.last.insert(name.clone(), at);
-            self.samples.push(Parts {
-                name,
-                ..Parts::default()
-            });
-        }
-        let parts = &mut self.samples[at];
-        let slot = match part {
-            Part::Image { .. } => &mut parts.image,
-            Part::Class => &mut parts.class,
-            Part::Notes => &mut parts.notes,
         };
-        *slot = Some((member, held));
+        let mut unused = Some((member, held));
+        let slot = self.samples[at].slot(part);
+        let better = match (&*slot, &unused) {
+            (Some((other, _)), Some((member, _))) => {
+                let two = |message| PrepError::Source {
+                    path: self.path.to_owned(),
+                    message,
+                };
+                part.is_better(&name, member, other)
+                    .map_err(|message| ScanError::Prep(two(message)))?
+            }
+            _ => true,
+        };
+        if better {
+            std::mem::swap(slot, &mut unused);
+        }
+        let unused = unused.map(|(member, _)| (PassedKind::NoImage, member));
+        self.passed.extend(unused);
         Ok(())
     }
 

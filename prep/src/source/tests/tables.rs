@@ -11,7 +11,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 
-use super::{Layout, Place, PrepError, Work, keys};
+use super::{IngestOptions, Layout, Place, PrepError, Work, keys, list};
 
 /// A row of a Parquet file: image, path, label.
 pub(super) type Row<'a> = (Option<&'a [u8]>, Option<&'a str>, Option<i64>);
@@ -178,4 +178,35 @@ fn no_flipped_bit_of_a_footer_gets_past_an_error() {
         }
     }
     assert!(errors > whole.len() / 5, "{errors} of {}", whole.len());
+}
+
+#[test]
+fn a_missing_image_in_the_first_line_of_a_list_is_a_reject_and_no_header() {
+    let work = Work::new();
+    fs::create_dir(work.source().join("img")).unwrap();
+    for name in ["1.jpg", "2.jpg"] {
+        fs::write(work.source().join("img").join(name), name).unwrap();
+    }
+    let path = work.source().join("list.csv");
+    let rows = "img/1.jpg,cat\nimg/2.jpg,dog\n";
+    let listed = |first: &str| {
+        fs::write(&path, format!("{first}\n{rows}")).unwrap();
+        list(&IngestOptions::new(&path, work.source().join("out")))
+    };
+    // Also where the label is a word that columns are called by.
+    for first in ["img/0.jpg,cat", "img/0.jpg,target"] {
+        let listing = listed(first).unwrap();
+        assert_eq!(listing.images(), 3, "{first}");
+        let missing = listing.splits["train"].iter().filter(
+            |entry| matches!(&entry.place, Place::Rejected(reject) if reject.code() == "missing"),
+        );
+        assert_eq!(missing.count(), 1, "{first}");
+    }
+    assert!(
+        listed("Bild,Klasse")
+            .unwrap_err()
+            .to_string()
+            .contains("line 1")
+    );
+    assert_eq!(listed("image,label").unwrap().images(), 2);
 }

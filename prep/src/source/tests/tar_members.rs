@@ -263,3 +263,31 @@ fn an_official_tar_that_breaks_off_is_a_reject_and_what_came_before_is_kept() {
     let expected = expected.map(|(name, code)| (format!("train/{name}"), code));
     assert_eq!(official(&work), expected);
 }
+
+#[test]
+fn a_second_label_or_text_of_a_sample_never_takes_the_place_of_the_first() {
+    let (plain, first, second) = (&b"1"[..], &b"{\"label\": 1}"[..], &b"{\"label\": 5}"[..]);
+    let orders: [&[(&str, &[u8])]; 4] = [
+        &[
+            ("x.cls", plain),
+            ("x.a.json", first),
+            ("x.b.json", second),
+            ("x.jpg", b"i"),
+        ],
+        &[("x.jpg", b"i"), ("x.b.json", second), ("x.json", first)],
+        &[("x.more.cls", b"5"), ("x.cls", plain), ("x.jpg", b"i")],
+        &[("x.cls", plain), ("x.more.cls", b"5"), ("x.jpg", b"i")],
+    ];
+    for members in orders {
+        let work = Work::new();
+        work.tar("train.tar", members);
+        let images = work.images();
+        assert_eq!(keys(&images), [("train/0001/x.jpg", 1)], "{members:?}");
+        let passed = work.list().unwrap().passed;
+        assert_eq!(
+            passed.of(PassedKind::NoImage).unwrap().files,
+            1,
+            "{members:?}"
+        );
+    }
+}
