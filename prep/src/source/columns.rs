@@ -1,6 +1,6 @@
 //! The columns of a Parquet file that make samples, read side by side, a few rows at a time.
 
-use parquet::basic::Type;
+use parquet::basic::{ConvertedType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::{ParquetError, Result};
@@ -163,14 +163,32 @@ fn label(
         "lists"
     } else if leaves[at] != name {
         "groups"
-    } else if matches!(kind, Type::INT32 | Type::INT64 | Type::BYTE_ARRAY) {
+    } else if !matches!(kind, Type::INT32 | Type::INT64 | Type::BYTE_ARRAY) {
+        &format!("values of type {kind}")
+    } else if is_plain(column.converted_type()) {
         return Ok(at);
     } else {
-        &format!("values of type {kind}")
+        &format!("values of type {}", column.converted_type())
     };
     Err(format!(
         "column {name} holds {what}: labels are whole numbers or texts, one for each image"
     ))
+}
+
+/// Whether whole numbers or texts are meant as such, not as dates or decimals.
+const fn is_plain(meant: ConvertedType) -> bool {
+    !matches!(
+        meant,
+        ConvertedType::DATE
+            | ConvertedType::DECIMAL
+            | ConvertedType::TIME_MILLIS
+            | ConvertedType::TIME_MICROS
+            | ConvertedType::TIMESTAMP_MILLIS
+            | ConvertedType::TIMESTAMP_MICROS
+            | ConvertedType::INTERVAL
+            | ConvertedType::BSON
+            | ConvertedType::JSON
+    )
 }
 
 fn read_or_none<T: DataType>(

@@ -288,6 +288,22 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// Dates are whole numbers in the file, and no labels.
+#[test]
+fn a_column_of_dates_holds_no_labels() {
+    let work = tempfile::tempdir().unwrap();
+    let source = work.path().join("train.parquet");
+    let columns = vec![bytes_of_images(), paths(name), numbers()];
+    let label = "optional int64 label (TIMESTAMP_MILLIS);";
+    parquet(&source, label, None, columns);
+    let options = shardmill_prep::IngestOptions::new(&source, work.path().join("out"));
+    let error = shardmill_prep::ingest(&options).unwrap_err().to_string();
+    assert!(
+        error.contains("column label holds values of type TIMESTAMP_MILLIS"),
+        "{error}"
+    );
+}
+
 fn paths_of_none() -> Values {
     Values::Texts(1, vec![None; 12])
 }
