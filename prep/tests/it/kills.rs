@@ -71,12 +71,14 @@ fn survives(folder: &Path, command: &[&str], last: &str) {
     let expected = files(&whole);
     let (mut kills, mut resumed, mut attempts) = (0, 0, 0_u32);
     while kills < KILLS {
-        loop {
+        for tries in 0_u32.. {
             // Moments spread by the golden section over the time of an undisturbed run.
             attempts += 1;
             let share = (f64::from(attempts) * 0.618_034 % 1.0).max(0.1);
             let mut child = run(&with_out(&out));
-            std::thread::sleep(duration.mul_f64(share));
+            // More and more of it: a disk that has become slower must not keep the end away for ever.
+            let patience = 1.0 + f64::from(tries) / 16.0;
+            std::thread::sleep(duration.mul_f64(share * patience));
             let ended = child.try_wait().unwrap();
             let _ = child.kill();
             let status = ended.unwrap_or(child.wait().unwrap());
