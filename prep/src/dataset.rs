@@ -11,7 +11,7 @@ use shardmill_formats::{
 };
 
 use crate::error::PrepError;
-use crate::output::space;
+use crate::output::{file, space};
 
 /// Reads the manifest of the dataset in `folder`.
 pub(crate) fn read_manifest(folder: &Path) -> Result<(PathBuf, Manifest), PrepError> {
@@ -29,6 +29,17 @@ pub(crate) fn read_manifest(folder: &Path) -> Result<(PathBuf, Manifest), PrepEr
         source,
     })?;
     Ok((path, manifest))
+}
+
+/// Writes the manifest of the dataset in `folder`, unless readers would refuse it.
+pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), PrepError> {
+    let path = folder.join(MANIFEST_FILE);
+    let json = manifest.to_json();
+    Manifest::parse(json.as_bytes()).map_err(|source| PrepError::Manifest {
+        path: path.clone(),
+        source,
+    })?;
+    file::replace(&path, json.as_bytes())
 }
 
 /// Whether every shard of the dataset in `folder` is there and was made by the work with this fingerprint.

@@ -10,7 +10,7 @@ use shardmill_formats::{
     SplitStatistics, WriteError, shard_file_name,
 };
 
-use crate::dataset::{Shard, check_made_from, read_manifest};
+use crate::dataset::{Shard, check_made_from, read_manifest, write_manifest};
 use crate::error::PrepError;
 use crate::ingest::REJECTS_FILE;
 use crate::output::{Before, Head, Work, check_contents, file, finished_name};
@@ -158,10 +158,7 @@ pub(crate) fn complete(
     if let Some(lines) = rejects {
         file::replace(&work.path().join(REJECTS_FILE), lines)?;
     }
-    file::replace(
-        &work.path().join(MANIFEST_FILE),
-        manifest.to_json().as_bytes(),
-    )?;
+    write_manifest(work.path(), manifest)?;
     work.finish()
 }
 

@@ -11,7 +11,7 @@ use shardmill_formats::{
 use super::REJECTS_FILE;
 use super::folder;
 use super::journal::{Head, Journal, PartWork, ShardLine, is_done};
-use crate::dataset::{check_made_from, read_manifest};
+use crate::dataset::{check_made_from, read_manifest, write_manifest};
 use crate::error::PrepError;
 use crate::output::{Before, file};
 use crate::reject::RejectLine;
@@ -277,7 +277,7 @@ fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Writte
             lines.collect::<String>().as_bytes(),
         )?;
     }
-    file::replace(&folder.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
+    write_manifest(folder, &manifest)?;
     file::sync_folder(folder)?;
     Ok(Written {
         manifest,
