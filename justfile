@@ -17,6 +17,11 @@ pytorch python="python3":
     {{python}} tests/reference/alexnet_step.py --full target/pytorch
     SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test numerics -- --ignored full_width
 
+# Every command of prep, killed at every call that changes a file (needs Python and strace); minutes.
+kills python="python3":
+    cargo build --release -p shardmill-prep
+    {{python}} tools/kill-everywhere.py target/release/prep
+
 # Weights to torchvision and back at the full width (needs Python with torchvision and safetensors).
 torchvision python="python3":
     {{python}} tests/reference/torchvision_exchange.py make target/torchvision

@@ -122,6 +122,8 @@ impl Staging {
     pub(super) fn publish(mut self, about: &About) -> Result<(), PrepError> {
         let staging = self.tree.root().to_owned();
         if !self.is_whole() {
+            // Of a run that was stopped while it wrote the description.
+            file::remove_left(&file::part_of(&staging.join(ABOUT_FILE)))?;
             let found = count_files(&staging);
             if found != about.files {
                 let files = about.files;

@@ -2,6 +2,7 @@
 //! nothing of theirs looks finished.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -85,6 +86,12 @@ fn survives(folder: &Path, command: &[&str], last: &str) {
             if status.success() {
                 break;
             }
+            // Whoever has an exit code was not killed, and the next try would fail alike.
+            if let Some(code) = status.code() {
+                let mut errors = String::new();
+                child.stderr.unwrap().read_to_string(&mut errors).unwrap();
+                panic!("{command:?}: exit code {code} after {kills} kills: {errors}");
+            }
             kills += 1;
             // It may have ended all but for its last words.
             assert!(
@@ -96,6 +103,12 @@ fn survives(folder: &Path, command: &[&str], last: &str) {
                 fs::read_to_string(path).map_or(0, |text| text.lines().count())
             });
             resumed += u32::from(done > 1);
+            // What a kill within the writing of the last file leaves, a moment too short to be hit.
+            let staging = out.join(".unfinished");
+            let made_in = if staging.exists() { &staging } else { &out };
+            if done > 1 && ![&staging, &out].iter().any(|at| at.join(last).exists()) {
+                fs::write(made_in.join(format!("{last}.part")), "{").unwrap();
+            }
         }
         assert!(files(&out) == expected, "{command:?}: other bytes");
         assert_eq!(
@@ -139,8 +152,6 @@ fn kills_of_an_export_change_no_byte_and_leave_nothing_that_looks_whole() {
 /// Runs a command until it has finished something, and stops it with a signal. `None` if it was too quick.
 #[cfg(target_os = "linux")]
 fn interrupted(arguments: &[&str], out: &Path, signal: &str) -> Option<(Option<i32>, String)> {
-    use std::io::Read;
-
     // Whoever runs the tests may have the signals ignored.
     let mut child = Command::new("env")
         .args(["--default-signal=INT,TERM,HUP", env!("CARGO_BIN_EXE_prep")])
