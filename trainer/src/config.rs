@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Parameter;
+use crate::report::rate;
 use crate::schedule::ScheduleConfig;
 use crate::sgd::{Rate, SgdConfig};
 
@@ -260,7 +261,7 @@ impl fmt::Display for Recipe {
         writeln!(
             f,
             "sgd       lr {}, momentum {}, weight decay {}; biases at {biases}, {decay} decay",
-            self.base_lr(),
+            rate(self.base_lr()),
             self.sgd.momentum,
             self.sgd.weight_decay
         )?;

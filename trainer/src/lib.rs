@@ -60,6 +60,6 @@ pub use model_config::{
     Pooling, Variant,
 };
 pub use report::Display;
-pub use schedule::{NET_145_MILESTONES, ScheduleConfig, ScheduleState};
+pub use schedule::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
 pub use tally::{Scores, Tally};
 pub use train::{Stop, TrainOptions, TrainOutcome, train};

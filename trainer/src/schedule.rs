@@ -14,8 +14,13 @@ pub enum ScheduleConfig {
         factor: f64,
         /// Least fall of the top-1 error, in points of a percent, that counts as an improvement.
         threshold: f64,
-        /// Epochs without an improvement after which the rate falls.
+        /// Evaluations without an improvement after which the rate falls.
         patience: u64,
+        /// Steps without an improvement that have to pass as well, so that a small set, whose epochs are
+        /// a few steps long, is not slowed down before it has learned anything. 0 in checkpoints written
+        /// before there was such a limit.
+        #[serde(default)]
+        patience_steps: u64,
         /// How often the rate falls at most. Paper, section 5: three times.
         max_drops: u32,
     },
@@ -36,12 +41,13 @@ const PAPER_FACTOR: f64 = 10.0;
 
 impl Default for ScheduleConfig {
     /// The paper watched the validation error by eye; threshold and patience are this project's
-    /// reading of "stopped improving".
+    /// reading of "stopped improving". 1,000 steps are a tenth of an epoch of ImageNet.
     fn default() -> Self {
         Self::Plateau {
             factor: PAPER_FACTOR,
             threshold: 0.1,
             patience: 5,
+            patience_steps: 1000,
             max_drops: 3,
         }
     }
@@ -66,7 +72,7 @@ impl ScheduleConfig {
         }
         match self {
             Self::Plateau { patience: 0, .. } => {
-                Some("the schedule's patience must be at least 1 epoch".to_owned())
+                Some("the schedule's patience must be at least 1 evaluation".to_owned())
             }
             Self::Plateau { threshold, .. } if !threshold.is_finite() || *threshold < 0.0 => Some(
                 format!("the schedule's threshold is {threshold}; it must not be negative"),
@@ -86,11 +92,12 @@ impl fmt::Display for ScheduleConfig {
                 factor,
                 threshold,
                 patience,
+                patience_steps,
                 max_drops,
             } => write!(
                 f,
                 "lr / {factor} when the top-1 error has not fallen by {threshold} points in \
-                 {patience} epochs, at most {max_drops} times"
+                 {patience} evaluations and {patience_steps} steps, at most {max_drops} times"
             ),
             Self::Steps { factor, milestones } => {
                 let list: Vec<String> = milestones.iter().map(u64::to_string).collect();
@@ -107,8 +114,26 @@ pub struct ScheduleState {
     pub drops: u32,
     /// The error, in percent, that has to be bettered.
     pub best: Option<f64>,
-    /// Finished epochs at the last improvement or fall.
-    pub since: u64,
+    /// Evaluations since the last improvement or fall.
+    #[serde(default)]
+    pub stale: u64,
+    /// Step of the last improvement or fall.
+    #[serde(default)]
+    pub since_step: u64,
+    /// Finished epochs at the last improvement or fall, in checkpoints that do not count evaluations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<u64>,
+}
+
+/// What a schedule decides by.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation {
+    /// Steps since the run began.
+    pub step: u64,
+    /// Top-1 error in percent.
+    pub error: f64,
+    /// Whether the loss has left its starting point. Before that a lower rate would only keep it there.
+    pub has_learned: bool,
 }
 
 impl ScheduleState {
@@ -130,35 +155,46 @@ impl ScheduleState {
         (0..drops).fold(base, |lr, _| lr / factor)
     }
 
-    /// Takes note of the top-1 error, in percent, after `finished` epochs, and says whether the
-    /// rate falls because of it.
-    pub fn observe(&mut self, config: &ScheduleConfig, finished: u64, error: f64) -> bool {
+    /// Takes note of an evaluation, and says whether the rate falls because of it.
+    pub fn observe(&mut self, config: &ScheduleConfig, seen: Observation) -> bool {
         let ScheduleConfig::Plateau {
             threshold,
             patience,
+            patience_steps,
             max_drops,
             ..
         } = config
         else {
             return false;
         };
-        if self.best.is_none_or(|best| error <= best - threshold) {
+        let Observation { step, error, .. } = seen;
+        self.stale += 1;
+        let improved = self.best.is_none_or(|best| error <= best - threshold);
+        if improved {
             self.best = Some(error);
-            self.since = finished;
-            return false;
         }
-        let falls = finished - self.since >= *patience && self.drops < *max_drops;
-        if falls {
-            self.drops += 1;
-            self.since = finished;
+        let waited = self.stale >= *patience && step - self.since_step >= *patience_steps;
+        let falls = !improved && waited && self.drops < *max_drops;
+        if improved || falls || !seen.has_learned {
+            (self.stale, self.since_step) = (0, step);
         }
+        let falls = falls && seen.has_learned;
+        self.drops += u32::from(falls);
         falls
+    }
+
+    /// Counts evaluations where a checkpoint of a run with one after each of its `finished` epochs
+    /// counted epochs.
+    pub(crate) fn count_evaluations(&mut self, finished: u64) {
+        if let Some(since) = self.since.take() {
+            self.stale = finished.saturating_sub(since);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NET_145_MILESTONES, ScheduleConfig, ScheduleState};
+    use super::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
 
     #[test]
     fn steps_fall_where_net_145_did() {
@@ -177,47 +213,94 @@ mod tests {
         }
     }
 
+    /// Evaluations, one every `every` steps, after which the rate falls.
+    fn falls(every: u64, error: impl Fn(u64) -> f64) -> Vec<u64> {
+        falls_once_learned(every, error, |_| true)
+    }
+
+    fn falls_once_learned(
+        every: u64,
+        error: impl Fn(u64) -> f64,
+        has_learned: impl Fn(u64) -> bool,
+    ) -> Vec<u64> {
+        let (config, mut state) = (ScheduleConfig::default(), ScheduleState::default());
+        (1..=100)
+            .filter(|&evaluation| {
+                let seen = Observation {
+                    step: evaluation * every,
+                    error: error(evaluation),
+                    has_learned: has_learned(evaluation),
+                };
+                state.observe(&config, seen)
+            })
+            .collect()
+    }
+
     #[test]
-    fn plateau_falls_after_five_epochs_without_a_tenth_of_a_point() {
+    fn plateau_falls_after_five_evaluations_without_a_tenth_of_a_point() {
+        let errors = [50.0, 49.95, 49.92, 49.95, 49.91, 49.93];
+        let found = falls(10_000, |evaluation| {
+            errors
+                .get(evaluation as usize - 1)
+                .copied()
+                .unwrap_or(60.0 - evaluation as f64)
+        });
+        assert_eq!(found[0], 6);
+    }
+
+    #[test]
+    fn a_fall_divides_the_rate() {
         let config = ScheduleConfig::default();
-        let mut state = ScheduleState::default();
-        let errors = [50.0, 49.95, 49.92, 49.95, 49.91];
-        for (i, error) in errors.into_iter().enumerate() {
-            assert!(!state.observe(&config, i as u64 + 1, error));
-        }
-        assert_eq!(state.lr(&config, 0.01, 5), 0.01);
-        assert!(state.observe(&config, 6, 49.93));
-        assert_eq!(state.lr(&config, 0.01, 6), 0.001);
+        let state = ScheduleState {
+            drops: 2,
+            ..ScheduleState::default()
+        };
+        assert_eq!(state.lr(&config, 0.01, 6), 1e-4);
     }
 
     #[test]
     fn plateau_counts_a_tenth_of_a_point_as_progress() {
-        let config = ScheduleConfig::default();
-        let mut state = ScheduleState::default();
-        for finished in 1..40 {
-            assert!(!state.observe(&config, finished, 90.0 - 0.125 * finished as f64));
-        }
+        let found = falls(10_000, |evaluation| 90.0 - 0.125 * evaluation as f64);
+        assert!(found.is_empty(), "{found:?}");
     }
 
     #[test]
     fn plateau_falls_three_times_at_most() {
-        let config = ScheduleConfig::default();
-        let mut state = ScheduleState::default();
-        let falls: Vec<u64> = (1..100)
-            .filter(|&n| state.observe(&config, n, 70.0))
-            .collect();
-        assert_eq!(falls, [6, 11, 16]);
+        assert_eq!(falls(10_000, |_| 70.0), [6, 11, 16]);
     }
 
     #[test]
-    fn patience_counts_epochs_even_if_only_every_third_is_evaluated() {
-        let config = ScheduleConfig::default();
-        let mut state = ScheduleState::default();
-        let falls: Vec<u64> = (1..30)
-            .step_by(3)
-            .filter(|&n| state.observe(&config, n, 70.0))
-            .collect();
-        assert_eq!(falls, [7, 13, 19]);
+    fn a_thousand_steps_pass_before_each_fall_however_short_the_epochs() {
+        assert_eq!(falls(50, |_| 70.0), [21, 41, 61]);
+        // Two classes of 100 images in batches of 64: 90 epochs end before the first fall.
+        assert!(falls(4, |_| 50.0).is_empty());
+    }
+
+    #[test]
+    fn nothing_falls_before_the_loss_has_left_its_start() {
+        let found = falls_once_learned(10_000, |_| 90.0, |evaluation| evaluation > 20);
+        assert_eq!(found, [25, 30, 35]);
+    }
+
+    #[test]
+    fn a_state_of_before_evaluations_were_counted_goes_on() {
+        let config: ScheduleConfig = serde_json::from_str(
+            r#"{"kind":"plateau","factor":10.0,"threshold":0.1,"patience":5,"max_drops":3}"#,
+        )
+        .unwrap();
+        let mut state: ScheduleState =
+            serde_json::from_str(r#"{"drops":1,"best":50.0,"since":7}"#).unwrap();
+        state.count_evaluations(11);
+        let seen = Observation {
+            step: 60,
+            error: 50.0,
+            has_learned: true,
+        };
+        assert!(
+            state.observe(&config, seen),
+            "five epochs after the seventh"
+        );
+        assert_eq!(state.drops, 2);
     }
 
     #[test]

@@ -67,14 +67,24 @@ pub struct Progress {
     pub steepest: f64,
     /// What was seen of this epoch.
     pub whole_epoch: Tally,
-    /// What was seen just before the check that the loss has left its starting point.
+    /// What was seen of the steps whose mean loss is looked at next, for whether anything is learned.
     pub early: Tally,
+    /// Whether the loss has left its starting point. Checkpoints written before this was known have.
+    #[serde(default = "yes")]
+    pub has_learned: bool,
+    /// Step of the last warning that nothing is learned; 0 for none.
+    #[serde(default)]
+    pub warned: u64,
     /// Scores of the last evaluation of the validation split from the centre view.
     pub center: Option<Scores>,
     /// The lowest top-1 error so far, in percent.
     pub best_error: Option<f64>,
     /// Lines of the metrics file.
     pub metrics_lines: u64,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl RunState {
@@ -129,7 +139,7 @@ impl RunState {
         {
             return Err(format!("its format is not {FORMAT:?}"));
         }
-        let state = Self {
+        let mut state = Self {
             seed: json(strings, "seed")?,
             recipe: json(strings, "recipe")?,
             model: json(strings, "model")?,
@@ -138,6 +148,7 @@ impl RunState {
             schedule: json(strings, "schedule")?,
             progress: json(strings, "progress")?,
         };
+        state.schedule.count_evaluations(state.progress.epoch);
         if let Some(problem) = state.recipe.problem() {
             return Err(problem);
         }

@@ -36,7 +36,9 @@ fn state() -> RunState {
         schedule: ScheduleState {
             drops: 1,
             best: Some(66.6),
-            since: 4,
+            stale: 4,
+            since_step: 3,
+            ..ScheduleState::default()
         },
         progress: Progress {
             step: 7,

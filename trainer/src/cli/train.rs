@@ -192,6 +192,13 @@ impl TrainArgs {
                 named
             };
         }
+        // Before single values, which win. Weights of another run belong to their network's settings.
+        if let Some(activation) = self.model.activation()
+            && activation != base.model.activation
+            && self.init.is_none()
+        {
+            base = base.with_activation(activation);
+        }
         let setup = recipe::read(None, &self.recipe.set, base)?;
         (options.recipe, options.model) = (setup.recipe, self.model.apply(setup.model));
         self.recipe.apply(&mut options)?;

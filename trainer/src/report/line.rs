@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::rate;
 use crate::config::Recipe;
 use crate::eval::View;
 use crate::model_config::ModelConfig;
@@ -72,6 +73,8 @@ pub(crate) struct EvaluationLine<'a> {
     pub(crate) views: View,
     #[serde(flatten)]
     pub(crate) scores: Scores,
+    /// The error of calling every image the most frequent class of the training split.
+    pub(crate) guessing_top1_error: Option<f64>,
     /// Seconds since this process began to train.
     pub(crate) seconds: f64,
 }
@@ -84,7 +87,7 @@ impl fmt::Display for StepLine {
             self.loss,
             self.top1_error,
             self.top5_error,
-            self.lr,
+            rate(self.lr),
             self.images_per_second,
             100.0 * self.data_wait
         )

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{LaterRate, Recipe};
-use crate::model_config::{Conv1Order, LrnConfig, ModelConfig};
+use crate::config::{InputScale, LaterRate, Recipe};
+use crate::model_config::{Activation, Conv1Order, LrnConfig, ModelConfig};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
 
 /// A network and how it is trained. The default is the paper.
@@ -151,6 +151,21 @@ impl Setup {
             unreachable!("a key has at least one part");
         };
         overlay::overlay(self, &table)
+    }
+}
+
+impl Setup {
+    /// The same with another activation and what it needs. tanh is flat at pixels of 0 to 255 and biases
+    /// of 1, so it brings standardised pixels, biases of 0, and weights of a standard deviation of
+    /// 0.02, with which the loss of the ablations falls.
+    #[must_use]
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.model.activation = activation;
+        if activation == Activation::Tanh {
+            self.recipe.scale = InputScale::Standardized;
+            (self.model.init.bias, self.model.init.std) = (0.0, 0.02);
+        }
+        self
     }
 }
 

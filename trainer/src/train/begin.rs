@@ -10,6 +10,7 @@ use super::difference::difference;
 use super::folder::RunFolder;
 use super::initial;
 use super::run::Run;
+use super::watch::Prior;
 use crate::checkpoint::{Checkpoint, Progress, RunState};
 use crate::config::{Mean, Recipe};
 use crate::data;
@@ -130,10 +131,14 @@ impl<'a> Run<'a> {
         (train, validation): (Dataset, Option<Dataset>),
         (folder, metrics, events): (RunFolder, Metrics, Events),
     ) -> Self {
+        let prior = Prior::of(&train);
+        let guessing = validation.as_ref().map(|split| prior.guessing_error(split));
         Self {
             options,
             state,
             engine,
+            prior,
+            guessing,
             train,
             validation,
             screen: Screen::new(options.display),

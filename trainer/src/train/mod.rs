@@ -28,8 +28,10 @@ use crate::data;
 use crate::error::TrainError;
 use crate::eval::View;
 use crate::model::{DropoutKey, StepOutput};
-use crate::report::Meter;
+use crate::report::{Meter, rate};
+use crate::schedule::Observation;
 use run::Run;
+use watch::StepLoss;
 
 /// Trains a network, or goes on training it.
 ///
@@ -56,6 +58,7 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
             return Ok(run.outcome(false));
         }
     }
+    run.look_back()?;
     for view in &options.final_views {
         if run.score(*view).is_none() && run.evaluate(*view)?.is_break() {
             return Ok(run.outcome(false));
@@ -83,6 +86,9 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
             .is_some_and(|steps| run.state.progress.step >= steps);
         if enough || run.options.stop.is_requested() {
             settle(run)?;
+            if enough {
+                run.look_back()?;
+            }
             return Ok(ControlFlow::Break(()));
         }
         let clock = Instant::now();
@@ -147,7 +153,13 @@ fn settle(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
         for tally in [&mut progress.window, &mut progress.whole_epoch] {
             tally.add(seen.images, output.loss, output.top1, output.top5);
         }
-        if let Some(warning) = watch::observe(&mut run.state, step, seen.images, output.loss) {
+        let lr = run.lr();
+        let step_loss = StepLoss {
+            step,
+            images: seen.images,
+            loss: output.loss,
+        };
+        if let Some(warning) = watch::observe(&mut run.state, &run.prior, lr, step_loss) {
             run.warn(&warning)?;
         }
     }
@@ -186,6 +198,9 @@ fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainError> {
     let finished = run.state.progress.epoch + 1;
     let lines = run.metrics.lines();
     let trained = run.log_epoch()?;
+    if let Some(scores) = trained {
+        run.state.progress.has_learned |= run.prior.is_left_by(scores.loss);
+    }
     let every = run.options.eval_every;
     let due = finished == run.state.recipe.epochs || (every > 0 && finished.is_multiple_of(every));
     let validated = if due {
@@ -209,9 +224,12 @@ fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainError> {
     let before = run.lr();
     if let Some(scores) = watched {
         let schedule = &run.state.recipe.schedule;
-        run.state
-            .schedule
-            .observe(schedule, finished, scores.top1_error);
+        let observation = Observation {
+            step: run.state.progress.step,
+            error: scores.top1_error,
+            has_learned: run.state.progress.has_learned,
+        };
+        run.state.schedule.observe(schedule, observation);
     }
     let best = validated.map(|scores| scores.top1_error).filter(|error| {
         run.state
@@ -227,8 +245,11 @@ fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainError> {
     run.save(best.is_some())?;
     let lr = run.lr();
     if lr != before && finished < run.state.recipe.epochs {
-        run.screen
-            .say(format_args!("lr {before} -> {lr} after epoch {finished}"));
+        run.screen.say(format_args!(
+            "lr {} -> {} after epoch {finished}",
+            rate(before),
+            rate(lr)
+        ));
     }
     Ok(ControlFlow::Continue(()))
 }

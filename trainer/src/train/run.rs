@@ -6,6 +6,7 @@ use std::time::Instant;
 use shardmill_loader::Dataset;
 
 use super::folder::RunFolder;
+use super::watch::Prior;
 use super::{TrainOptions, TrainOutcome};
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::data;
@@ -20,6 +21,9 @@ pub(super) struct Run<'a> {
     pub(super) options: &'a TrainOptions,
     pub(super) state: RunState,
     pub(super) engine: Engine,
+    pub(super) prior: Prior,
+    /// Top-1 error in percent of calling every validation image the most frequent class.
+    pub(super) guessing: Option<f64>,
     pub(super) train: Dataset,
     pub(super) validation: Option<Dataset>,
     pub(super) screen: Screen,
@@ -84,10 +88,15 @@ impl Run<'_> {
             split: data::VAL,
             views: view,
             scores,
+            guessing_top1_error: self.guessing,
             seconds: self.clock.elapsed().as_secs_f64(),
         };
         self.write(&Line::Evaluation(line.clone()))?;
         self.screen.say(&line);
+        let guessing = self.guessing.unwrap_or(f64::INFINITY);
+        if let Some(text) = self.prior.no_better(scores.top1_error, guessing) {
+            self.screen.say(format_args!("         {text}"));
+        }
         let [top1, top5, loss] = match view {
             View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
             View::Ten => [

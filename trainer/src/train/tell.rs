@@ -51,7 +51,7 @@ impl Run<'_> {
             Some(device) => self.screen.say(format_args!("device    {device}")),
             None => self.tell_memory(network),
         }
-        if let Some(advice) = watch::advice(&self.state) {
+        if let Some(advice) = watch::advice(&self.state, &self.prior) {
             self.screen.say(advice);
         }
     }
@@ -170,6 +170,14 @@ impl Run<'_> {
                  for the same step",
                 gib(available)
             ));
+        }
+    }
+
+    /// Warns at the end of a run that has learned nothing.
+    pub(super) fn look_back(&mut self) -> Result<(), TrainError> {
+        match watch::conclude(&self.state, &self.prior, self.lr()) {
+            Some(warning) => self.warn(&warning),
+            None => Ok(()),
         }
     }
 

@@ -139,6 +139,7 @@ pub(crate) fn options(shards: &Path, run: &Path) -> TrainOptions {
             factor: 10.0,
             threshold: 100.0,
             patience: 1,
+            patience_steps: 0,
             max_drops: 2,
         },
         ..Recipe::default()
