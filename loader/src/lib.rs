@@ -112,3 +112,8 @@ pub use reading::{Advice, BadRecord, Replaced, Verify};
 pub use settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 pub use transform::{Random, Sample};
 pub use usage::{anonymous_rss, cpu_time, peak_rss};
+
+/// The README's Rust, which has to compile as it is printed.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
