@@ -3,6 +3,7 @@
 mod ablations; // every ablation of the paper learns from real images; run by name
 mod damage; // every kind of damage to a dataset is found and named by the programs
 mod demo; // the demo's pictures cannot be told apart by colour
+mod documents; // what README and docs print runs as it stands
 mod epochs; // batches of shards that prep made are the same on any number of threads
 mod exchange; // a network goes out, comes back, and predicts the same
 mod golden; // datasets of earlier versions still open
