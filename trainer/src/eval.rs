@@ -136,7 +136,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
             view,
             options.threads,
             |done| {
-                screen.update(done, view.name());
+                let text = format_args!("{}: {done} of {}", view.name(), dataset.len());
+                screen.update(done, text);
                 true
             },
         )?;

@@ -77,7 +77,9 @@ fn run_all(document: &str, work: &Path, also: impl Fn(&[String]) -> Vec<&'static
 fn quick(words: &[String]) -> Vec<&'static str> {
     let has = |word: &str| words.iter().any(|other| other == word);
     match words[0].as_str() {
-        "train" if words[1] == "--shards" && has("--init") => vec!["--max-steps=2", "--batch-size=8"],
+        "train" if words[1] == "--shards" && has("--init") => {
+            vec!["--max-steps=2", "--batch-size=8"]
+        }
         "train" if words[1] == "--shards" => vec!["--epochs=1", "--batch-size=8", "--width=0.05"],
         "loader" => vec!["--seconds=0.1"],
         _ => Vec::new(),

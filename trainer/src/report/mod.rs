@@ -9,7 +9,7 @@ mod screen;
 pub use screen::Display;
 
 pub(crate) use events::Events;
-pub(crate) use line::{EvaluationLine, Line, StepLine};
+pub(crate) use line::{EvaluationLine, Line, StepLine, speed};
 pub(crate) use meter::Meter;
 pub(crate) use metrics::Metrics;
 pub(crate) use screen::Screen;

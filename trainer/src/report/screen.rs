@@ -33,7 +33,7 @@ impl Screen {
     /// Shows a bar of `total` things, `done` of them done, where there is a terminal.
     pub(crate) fn begin(&mut self, total: u64, done: u64) {
         if self.display == Display::Auto && stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  eta {eta}  {msg}");
+            let style = ProgressStyle::with_template("{bar:8} eta {eta} {wide_msg}");
             let bar = ProgressBar::new(total)
                 .with_style(style.expect("the template is well formed"))
                 .with_position(done);

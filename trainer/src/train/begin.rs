@@ -63,7 +63,11 @@ impl<'a> Run<'a> {
             let mut screen = Screen::new(options.display);
             screen.begin(train.len(), 0);
             let mean = MeanImage::of(&train, options.threads, |images| {
-                screen.update(images, "mean image");
+                let total = train.len();
+                screen.update(
+                    images,
+                    format_args!("mean image: {images} of {total} images"),
+                );
             })?;
             screen.end();
             model.set_mean_image(Some(Arc::new(mean)));

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use indicatif::FormattedDuration;
-
 use super::difference::differences;
 use super::options::variant_name;
 use super::run::Run;
@@ -12,7 +10,7 @@ use crate::error::TrainError;
 use crate::memory;
 use crate::model::{Model, StepOutput};
 use crate::model_config::ModelConfig;
-use crate::report::{Line, Meter, StepLine};
+use crate::report::{Line, Meter, StepLine, speed};
 use crate::tally::Scores;
 
 impl Run<'_> {
@@ -59,20 +57,17 @@ impl Run<'_> {
     /// Moves the bar.
     pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
         let errors = match self.state.progress.whole_epoch.scores() {
-            Some(scores) => format!(
-                "  top-1 {:.1}%  top-5 {:.1}%",
-                scores.top1_error, scores.top5_error
-            ),
+            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
             None => String::new(),
         };
         self.screen.update(
             self.state.progress.step,
             format_args!(
-                "epoch {}/{}  loss {:.4}{errors}  {:.1} images/s  wait {:.1}%",
+                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
                 self.state.progress.epoch + 1,
                 self.state.recipe.epochs,
                 output.loss,
-                meter.images_per_second(),
+                speed(meter.images_per_second()),
                 100.0 * meter.data_wait()
             ),
         );
@@ -110,16 +105,11 @@ impl Run<'_> {
         ];
         self.events.scalars(line.step, &values)?;
         if !self.screen.has_bar() {
-            let (step, total) = (progress.step, self.total_steps());
             let recipe = &self.state.recipe;
-            let images = (total - step) as f64 * recipe.step_images() as f64;
+            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
             // Without evaluations, and a little too much for the last batch of each epoch.
             let left = Duration::try_from_secs_f64(images / line.images_per_second);
-            let left = FormattedDuration(left.unwrap_or_default());
-            self.screen.say(format_args!(
-                "epoch {}/{}  step {step}/{total}  {line}  eta {left}",
-                line.epoch, recipe.epochs
-            ));
+            self.screen.say(line.in_log(left.unwrap_or_default()));
         }
         Ok(())
     }
