@@ -31,6 +31,11 @@ pub use tree::{TreeSize, write_tree};
 /// Width of the demo's network: a quarter of the paper's channels everywhere.
 pub const DEMO_WIDTH: f64 = 0.25;
 
+/// The demo's network learns without dropout. Its pictures are drawn by one rule, so there is nothing to
+/// overfit; in the few hundred steps of the demo the paper's 0.5 leaves errors of 2 to 14%, by the seed
+/// and the build, where none leaves 0 to 1%.
+const DEMO_DROPOUT: f32 = 0.0;
+
 /// The flags of `train demo`.
 #[derive(Args, Clone, Debug)]
 pub struct DemoOptions {
@@ -113,7 +118,7 @@ pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
     let chance = 100.0 - 100.0 / classes as f64;
     let color = color_error(&train_split, &val_split)?;
     println!(
-        "network   AlexNet of width {DEMO_WIDTH}: every layer has a quarter of the paper's channels"
+        "network   AlexNet of width {DEMO_WIDTH}, without dropout: every layer has a quarter of the paper's channels"
     );
     let mut training = TrainOptions::new(&shards, options.out.join("run"));
     training.seed = options.seed;
@@ -123,6 +128,7 @@ pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
     };
     training.model = ModelConfig {
         width: DEMO_WIDTH,
+        dropout: DEMO_DROPOUT,
         ..ModelConfig::alexnet()
     };
     training.eval_every = 4;
