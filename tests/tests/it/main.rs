@@ -11,6 +11,7 @@ mod interrupted; // a killed or divided ingest ends in the bytes of an undisturb
 mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
 mod pillow; // records are what Pillow makes of the same images
+mod predicted; // folders, broken files and odd names in `train predict`
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees
