@@ -4,6 +4,7 @@ mod ablations; // every ablation of the paper learns from real images; run by na
 mod damage; // every kind of damage to a dataset is found and named by the programs
 mod demo; // the demo's pictures cannot be told apart by colour
 mod epochs; // batches of shards that prep made are the same on any number of threads
+mod evaluated; // views, splits and subsets of classes, as a user asks for them
 mod exchange; // a network goes out, comes back, and predicts the same
 mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads

@@ -25,6 +25,9 @@ pub(super) struct PredictArgs {
     /// the network's input, 256 for 224]
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
+    /// Average over the centre view and its mirror image instead of the centre view alone
+    #[arg(long, conflicts_with = "ten")]
+    two: bool,
     /// Average over ten views instead of the centre view
     #[arg(long)]
     ten: bool,
@@ -48,7 +51,11 @@ impl PredictArgs {
         let size = self
             .size
             .unwrap_or_else(|| record_size(checkpoint.state.model.input_size));
-        let view = if self.ten { View::Ten } else { View::Center };
+        let view = match (self.two, self.ten) {
+            (true, _) => View::Two,
+            (_, true) => View::Ten,
+            _ => View::Center,
+        };
         let mut prediction = Prediction {
             predictor: Predictor::new(&checkpoint, size, view)?,
             top: self.top,
