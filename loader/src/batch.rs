@@ -99,7 +99,7 @@ impl Batch {
         self.valid
     }
 
-    /// Number of rows: as many as samples, or ten times as many with ten views.
+    /// Number of rows: as many as samples, or two or ten times as many with two or ten views.
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows

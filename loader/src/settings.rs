@@ -30,8 +30,24 @@ pub enum Policy {
         /// As of [`Train`](Self::Train).
         color_std: f64,
     },
+    /// For training without random windows: the centre window of every sample, perhaps a reflection,
+    /// and colour noise, drawn for each sample from (seed, epoch, sample).
+    FixedCrop {
+        /// Side of the window, in pixels.
+        crop: u32,
+        /// Whether half of the samples are reflected left to right: the same ones as with
+        /// [`Train`](Self::Train).
+        flip: bool,
+        /// As of [`Train`](Self::Train).
+        color_std: f64,
+    },
     /// For evaluation: the centre window.
     Center {
+        /// Side of the window, in pixels.
+        crop: u32,
+    },
+    /// For evaluation: two rows for each sample, the centre window and its reflection.
+    TwoView {
         /// Side of the window, in pixels.
         crop: u32,
     },
@@ -50,7 +66,9 @@ impl Policy {
         match self {
             Self::Train { crop, .. }
             | Self::RandomResizedCrop { crop, .. }
+            | Self::FixedCrop { crop, .. }
             | Self::Center { crop }
+            | Self::TwoView { crop }
             | Self::TenView { crop } => crop,
         }
     }
@@ -63,20 +81,23 @@ impl Policy {
     /// Standard deviation of the colour noise; `None` for policies without randomness.
     pub(crate) const fn color_std(self) -> Option<f64> {
         match self {
-            Self::Train { color_std, .. } | Self::RandomResizedCrop { color_std, .. } => {
-                Some(color_std)
-            }
-            Self::Center { .. } | Self::TenView { .. } => None,
+            Self::Train { color_std, .. }
+            | Self::RandomResizedCrop { color_std, .. }
+            | Self::FixedCrop { color_std, .. } => Some(color_std),
+            Self::Center { .. } | Self::TwoView { .. } | Self::TenView { .. } => None,
         }
     }
 
     /// Rows of a batch for each sample.
     #[must_use]
     pub const fn rows_per_sample(self) -> usize {
-        if let Self::TenView { .. } = self {
-            10
-        } else {
-            1
+        match self {
+            Self::TenView { .. } => 10,
+            Self::TwoView { .. } => 2,
+            Self::Train { .. }
+            | Self::RandomResizedCrop { .. }
+            | Self::FixedCrop { .. }
+            | Self::Center { .. } => 1,
         }
     }
 }

@@ -59,7 +59,7 @@ pub use montage::montage;
 pub use options::{IngestOptions, MaxRejects, OnError, Part};
 pub use reject::{Reject, RejectLine};
 pub use rewrite::Rewritten;
-pub use source::{Layout, PassedFiles, PassedKind, PassedOver};
+pub use source::{ImageFiles, Layout, PassedFiles, PassedKind, PassedOver, image_files, path_text};
 pub use subset::{SubsetOptions, subset};
 pub use unfinished::unfinished;
 pub use verify::{Fault, Verification, verify};

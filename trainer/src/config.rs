@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::augmentation::{Cropping, Jitter};
 use crate::model::Parameter;
 use crate::report::rate;
 use crate::schedule::ScheduleConfig;
@@ -29,6 +30,8 @@ pub struct Recipe {
     pub sgd: SgdConfig,
     /// When the learning rate falls. Paper, section 5: when the validation error stops improving.
     pub schedule: ScheduleConfig,
+    /// How the network's window is cut from an image. Paper, section 4.1: at random.
+    pub cropping: Cropping,
     /// Whether images are mirrored at random. Paper, section 4.1: yes.
     pub flip: bool,
     /// Consecutive images of an epoch that share one crop and one draw of mirroring. Paper: 1, each has
@@ -37,6 +40,8 @@ pub struct Recipe {
     /// Standard deviation of the colour noise along each principal component of the pixels'
     /// colours, in units of that component's own. Paper, section 4.1: 0.1.
     pub color_std: f64,
+    /// Random changes of brightness, contrast, saturation and hue before the colour noise. Paper: none.
+    pub jitter: Jitter,
     /// Finished epochs after which the colour noise ends; `None`: it stays. Net 145: 67.
     pub color_until: Option<u64>,
     /// Divides images that have colour noise. Authors' source: 1.1; the paper has no such thing.
@@ -56,6 +61,9 @@ pub struct Recipe {
     pub mean: Mean,
     /// Scale of the pixels that the network sees. Paper, section 2: minus the mean, nothing else.
     pub scale: InputScale,
+    /// The split that is validated on, whose error the schedule and the choice of the best checkpoint
+    /// follow; `None`: `val`, where the dataset has it with labels.
+    pub val_split: Option<String>,
 }
 
 impl Default for Recipe {
@@ -66,9 +74,11 @@ impl Default for Recipe {
             lr: 0.01,
             sgd: SgdConfig::default(),
             schedule: ScheduleConfig::default(),
+            cropping: Cropping::default(),
             flip: true,
             draw_every: 1,
             color_std: 0.1,
+            jitter: Jitter::default(),
             color_until: None,
             color_divisor: 1.0,
             accumulate: 1,
@@ -77,6 +87,7 @@ impl Default for Recipe {
             freeze: Vec::new(),
             mean: Mean::Channel,
             scale: InputScale::MeanOnly,
+            val_split: None,
         }
     }
 }
@@ -90,6 +101,13 @@ pub struct LaterRate {
     /// The rate.
     pub lr: f64,
 }
+
+/// Stands for no choice in a recipe's text, which cannot write nothing.
+pub(crate) const NONE: &str = "none";
+
+/// Why a mean image, which has a pixel for each of a record's, does not go with every cropping.
+const UNCUT_MEAN: &str = "a mean image cannot be subtracted from a resized crop, whose pixels are not \
+                          those of the records; use `--mean channel`, or `--cropping random`";
 
 /// Images of the paper's step, to which [`Recipe::linear_lr`] relates.
 const PAPER_BATCH: usize = 128;
@@ -197,6 +215,16 @@ impl Recipe {
             .or_else(|| not_zero("the number of images to a draw", self.draw_every))
             .or_else(|| share("the colour noise", self.color_std))
             .or_else(|| positive("the colour divisor", self.color_divisor))
+            .or_else(|| self.cropping.problem())
+            .or_else(|| {
+                let uncut = self.mean == Mean::Image && self.cropping.resizes();
+                uncut.then(|| UNCUT_MEAN.to_owned())
+            })
+            .or_else(|| self.jitter.problem())
+            .or_else(|| {
+                let unnamed = self.val_split.as_deref() == Some(NONE);
+                unnamed.then(|| format!("{NONE} is no split to validate on: it means no choice"))
+            })
             .or_else(|| not_zero("the number of batches accumulated", self.accumulate as u64))
             .or_else(|| {
                 let rates = self.conv1_lr.iter();
@@ -232,6 +260,9 @@ impl fmt::Display for Recipe {
         }
         if let Some(end) = self.color_until {
             noise += &format!(" until epoch {end}");
+        }
+        if self.jitter != Jitter::default() {
+            noise += &format!(", {}", self.jitter);
         }
         let flip = if self.flip { ", flip" } else { "" };
         let shared = match self.draw_every {
@@ -276,9 +307,13 @@ impl fmt::Display for Recipe {
             writeln!(f, "frozen    {}", self.freeze.join(", "))?;
         }
         writeln!(f, "schedule  {}", self.schedule)?;
+        if let Some(split) = &self.val_split {
+            writeln!(f, "          validation on split {split}")?;
+        }
         write!(
             f,
-            "images    random crop{flip}{shared}, colour noise {noise}; {scale}"
+            "images    {}{flip}{shared}, colour noise {noise}; {scale}",
+            self.cropping
         )
     }
 }

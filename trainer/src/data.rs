@@ -16,7 +16,7 @@ use crate::mean_image::MeanImage;
 /// The split that is trained on.
 pub(crate) const TRAIN: &str = "train";
 
-/// The split that is evaluated during training, where the dataset has it.
+/// The split that is evaluated during training unless another is chosen, where the dataset has it.
 pub(crate) const VAL: &str = "val";
 
 /// The manifest of the dataset in `dir`.
@@ -36,20 +36,34 @@ pub(crate) fn manifest(dir: &Path) -> Result<Manifest, TrainError> {
 /// Opens a labelled split.
 pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
     let manifest = manifest(dir)?;
+    let labelled = || {
+        let splits = manifest.splits.iter().filter(|(_, split)| split.labelled);
+        splits
+            .map(|(name, _)| &**name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let Some(entry) = manifest.splits.get(split) else {
         let known: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
-        let known = known.join(", ");
         return Err(TrainError::NoSplit {
             dir: dir.into(),
             split: split.into(),
-            known,
+            known: known.join(", "),
+            labelled: labelled(),
         });
     };
     if !entry.labelled {
         return Err(TrainError::Unlabelled {
             dir: dir.into(),
             split: split.into(),
+            labelled: labelled(),
         });
+    }
+    if entry.records == 0 {
+        return Err(TrainError::Recipe(format!(
+            "split {split:?} of {} has no images; choose another",
+            dir.display()
+        )));
     }
     Ok(Dataset::open(dir, split)?)
 }
@@ -62,13 +76,24 @@ pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
     Ok(manifest(dir)?.classes)
 }
 
-/// The validation split; `None` where the dataset has none with labels.
-pub(crate) fn open_validation(dir: &Path) -> Result<Option<Dataset>, TrainError> {
-    let labelled = manifest(dir)?
-        .splits
-        .get(VAL)
-        .is_some_and(|split| split.labelled);
-    labelled.then(|| open(dir, VAL)).transpose()
+/// The split to validate on: the one that was asked for, or else `val`, and `None` where the dataset has
+/// none of that name with labels.
+///
+/// # Errors
+/// A split that was asked for and is not there, or has no labels or images.
+pub(crate) fn open_validation(
+    dir: &Path,
+    split: Option<&str>,
+) -> Result<Option<Dataset>, TrainError> {
+    let split = match split {
+        Some(split) => Some(split),
+        None => manifest(dir)?
+            .splits
+            .get(VAL)
+            .is_some_and(|split| split.labelled)
+            .then_some(VAL),
+    };
+    split.map(|split| open(dir, split)).transpose()
 }
 
 /// The colours of the training split, from the manifest.
@@ -143,6 +168,8 @@ pub(crate) fn check_classes(
     Err(TrainError::Classes {
         dir: dir.into(),
         difference,
+        advice: "use the dataset that the network was trained on, or another split of it"
+            .to_owned(),
     })
 }
 
@@ -156,19 +183,20 @@ pub(crate) fn training(
 ) -> Result<Loader, TrainError> {
     let recipe = &state.recipe;
     let (color_std, _) = recipe.color(state.progress.epoch);
-    let policy = Policy::Train {
-        crop: state.model.input_size as u32,
-        flip: recipe.flip,
-        color_std,
-    };
-    Ok(builder(dataset, training_normalize(state), threads)
+    let crop = state.model.input_size as u32;
+    let policy = recipe.cropping.policy(crop, recipe.flip, color_std);
+    let builder = builder(dataset, training_normalize(state), threads)
         .output(output)
         .batch_size(recipe.batch_size)
         .seed(state.seed)
         .policy(policy)
         .shuffle(true)
-        .draw_every(recipe.draw_every)
-        .build()?)
+        .draw_every(recipe.draw_every);
+    let builder = match recipe.jitter.color_jitter() {
+        Some(jitter) => builder.color_jitter(jitter),
+        None => builder,
+    };
+    Ok(builder.build()?)
 }
 
 /// Batches of `samples` images for evaluation, in file order.

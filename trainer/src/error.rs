@@ -34,7 +34,10 @@ pub enum TrainError {
         source: ManifestError,
     },
     /// The dataset lacks a split.
-    #[error("the dataset in {} has no split {split:?}; it has {known}", dir.display())]
+    #[error(
+        "the dataset in {} has no split {split:?}; it has {known}; with labels: {}", dir.display(),
+        or_none(labelled)
+    )]
     NoSplit {
         /// The dataset's folder.
         dir: PathBuf,
@@ -42,17 +45,21 @@ pub enum TrainError {
         split: String,
         /// The splits that it has.
         known: String,
+        /// Those of them with labels.
+        labelled: String,
     },
     /// The split's records have no labels.
     #[error(
         "split {split:?} of {} has no labels, so there is nothing to learn or to compare with; \
-         choose a labelled split", dir.display()
+         choose a labelled split; there are: {}", dir.display(), or_none(labelled)
     )]
     Unlabelled {
         /// The dataset's folder.
         dir: PathBuf,
         /// The split.
         split: String,
+        /// The splits with labels.
+        labelled: String,
     },
     /// The manifest has no colour statistics.
     #[error(
@@ -65,14 +72,30 @@ pub enum TrainError {
     },
     /// The dataset's classes are not those that the network knows.
     #[error(
-        "the classes of {} are not those of the checkpoint: {difference}; use the dataset that the \
-         network was trained on, or another split of it", dir.display()
+        "the classes of {} are not those of the checkpoint: {difference}; {advice}", dir.display()
     )]
     Classes {
         /// The dataset's folder.
         dir: PathBuf,
         /// The first difference.
         difference: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A dataset that should have some of the network's classes has others.
+    #[error(
+        "the network does not know {unknown} of the {found} classes of {}: {names}; leave them out with \
+         `prep subset {} --classes A,B,...`", dir.display(), dir.display()
+    )]
+    UnknownClasses {
+        /// The dataset's folder.
+        dir: PathBuf,
+        /// Number of classes that the network does not have.
+        unknown: usize,
+        /// Number of the dataset's classes.
+        found: usize,
+        /// Up to twenty of the unknown ones.
+        names: String,
     },
     /// The records are smaller than the window that is cut from them.
     #[error(
@@ -256,6 +279,11 @@ pub enum TrainError {
         /// Its reason.
         source: io::Error,
     },
+}
+
+/// A list, or that it is empty.
+const fn or_none(list: &str) -> &str {
+    if list.is_empty() { "none" } else { list }
 }
 
 #[cfg(feature = "nccl")]

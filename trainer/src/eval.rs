@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::report::{Display, Screen};
 use crate::sgd::{Sgd, SgdConfig};
+use crate::subset::{self, Softmax, Subset, SubsetSize};
 use crate::tally::{Scores, Tally};
 
 /// Images that an engine for evaluation alone takes at once; one for training takes its batches.
@@ -25,6 +26,8 @@ const EVALUATION_ROWS: usize = 256;
 pub enum View {
     /// The centre window.
     Center,
+    /// The centre window and its mirror image; the two softmax outputs are averaged.
+    Two,
     /// The four corners, the centre, and their mirror images; the ten softmax outputs are averaged.
     /// Paper, section 4.1.
     Ten,
@@ -34,6 +37,7 @@ impl View {
     const fn count(self) -> usize {
         match self {
             Self::Center => 1,
+            Self::Two => 2,
             Self::Ten => 10,
         }
     }
@@ -43,6 +47,7 @@ impl View {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Center => "centre view",
+            Self::Two => "two views",
             Self::Ten => "ten views",
         }
     }
@@ -59,6 +64,9 @@ pub struct EvalOptions {
     pub split: String,
     /// The views, each evaluated by itself.
     pub views: Vec<View>,
+    /// For a dataset that has only some of the network's classes: over which outputs the softmax is
+    /// taken. `None`: the dataset must have the network's own classes.
+    pub subset: Option<Softmax>,
     /// Where to compute.
     pub compute: Compute,
     /// Loader threads.
@@ -68,7 +76,7 @@ pub struct EvalOptions {
 }
 
 impl EvalOptions {
-    /// Both kinds of view of split `val`.
+    /// The centre view and the ten views of split `val`.
     #[must_use]
     pub fn new(checkpoint: impl Into<PathBuf>, shards: impl Into<PathBuf>) -> Self {
         Self {
@@ -76,6 +84,7 @@ impl EvalOptions {
             shards: shards.into(),
             split: data::VAL.to_owned(),
             views: vec![View::Center, View::Ten],
+            subset: None,
             compute: Compute::default(),
             threads: 1,
             display: Display::Quiet,
@@ -88,14 +97,18 @@ impl EvalOptions {
 pub struct Evaluation {
     /// The split.
     pub split: String,
-    /// Number of classes.
+    /// Number of classes among which the network chose.
     pub classes: usize,
+    /// What part of the network's classes the dataset has, where such a part was asked for.
+    pub subset: Option<SubsetSize>,
     /// Finished epochs of the checkpoint.
     pub epoch: u64,
     /// Steps of the checkpoint.
     pub step: u64,
     /// From the centre view, where asked for.
     pub center: Option<Scores>,
+    /// From the centre and its mirror image, where asked for.
+    pub two: Option<Scores>,
     /// From ten views, where asked for.
     pub ten: Option<Scores>,
     /// Seconds that it took.
@@ -111,7 +124,15 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     let dataset = data::open(&options.shards, &options.split)?;
     let checkpoint = Checkpoint::read(&options.checkpoint)?;
     let state = &checkpoint.state;
-    data::check_classes(&options.shards, &state.classes, dataset.classes())?;
+    let (trained, found) = (&state.classes, dataset.classes());
+    let subset = match options.subset {
+        Some(softmax) => Some(Subset::of(&options.shards, trained, found, softmax)?),
+        None => {
+            data::check_classes(&options.shards, trained, found)
+                .map_err(|error| subset::advised(error, trained, found))?;
+            None
+        }
+    };
     data::check_crop(&options.shards, &dataset, state.model.input_size)?;
     let model = checkpoint.model()?;
     data::check_mean_image(&options.shards, &dataset, model.mean_image().as_deref())?;
@@ -120,10 +141,12 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     let mut screen = Screen::new(options.display);
     let mut evaluation = Evaluation {
         split: options.split.clone(),
-        classes: state.classes.len(),
+        classes: subset.as_ref().map_or(trained.len(), Subset::choices),
+        subset: subset.as_ref().map(Subset::size),
         epoch: state.progress.epoch,
         step: state.progress.step,
         center: None,
+        two: None,
         ten: None,
         seconds: 0.0,
     };
@@ -132,7 +155,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         let scores = score(
             &mut engine,
             state,
-            &dataset,
+            (&dataset, subset.as_ref()),
             view,
             options.threads,
             |done| {
@@ -144,6 +167,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         screen.end();
         match view {
             View::Center => evaluation.center = scores,
+            View::Two => evaluation.two = scores,
             View::Ten => evaluation.ten = scores,
         }
     }
@@ -151,12 +175,12 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluation)
 }
 
-/// The scores of a network on a dataset. `progress` hears how many images are done and says whether to
+/// The scores of a network on a dataset, which may have a subset of its classes. `progress` hears how many images are done and says whether to
 /// go on; `None` if it did not.
 pub(crate) fn score(
     engine: &mut Engine,
     state: &RunState,
-    dataset: &Dataset,
+    (dataset, subset): (&Dataset, Option<&Subset>),
     view: View,
     threads: usize,
     mut progress: impl FnMut(u64) -> bool,
@@ -164,6 +188,7 @@ pub(crate) fn score(
     let crop = state.model.input_size as u32;
     let policy = match view {
         View::Center => Policy::Center { crop },
+        View::Two => Policy::TwoView { crop },
         View::Ten => Policy::TenView { crop },
     };
     let samples = (engine.evaluation_rows() / view.count()).max(1);
@@ -174,8 +199,13 @@ pub(crate) fn score(
         let batch = Arc::new(batch?);
         let logits = engine.logits(&batch)?;
         for (views, &label) in logits.chunks(view.count()).zip(batch.labels()) {
-            let probabilities = mean_softmax(views);
-            let label = label as usize;
+            let (probabilities, label) = match subset {
+                Some(subset) => (
+                    mean_softmax(&subset.outputs(views)),
+                    subset.label(label as usize),
+                ),
+                None => (mean_softmax(views), label as usize),
+            };
             let rank = rank(&probabilities, label);
             // The smallest positive number keeps the loss of a hopeless case finite.
             let loss = -libm::log(probabilities[label].max(f64::MIN_POSITIVE));
@@ -190,9 +220,10 @@ pub(crate) fn score(
 }
 
 /// The softmax of each row, averaged over the rows.
-pub(crate) fn mean_softmax(rows: &[Vec<f32>]) -> Vec<f64> {
-    let mut mean = vec![0.0; rows[0].len()];
+pub(crate) fn mean_softmax(rows: &[impl AsRef<[f32]>]) -> Vec<f64> {
+    let mut mean = vec![0.0; rows[0].as_ref().len()];
     for row in rows {
+        let row = row.as_ref();
         let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let powers: Vec<f64> = row
             .iter()

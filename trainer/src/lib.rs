@@ -19,6 +19,7 @@
 
 #![deny(unsafe_code)]
 
+mod augmentation;
 pub mod bench;
 mod checkpoint;
 mod checksum;
@@ -42,10 +43,12 @@ mod report;
 mod schedule;
 pub mod setup;
 pub mod sgd;
+mod subset;
 pub mod summary;
 mod tally;
 mod train;
 
+pub use augmentation::{Cropping, Jitter};
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
 pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 pub use config::{InputScale, LaterRate, Mean, Recipe};
@@ -61,5 +64,6 @@ pub use model_config::{
 };
 pub use report::Display;
 pub use schedule::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
+pub use subset::{Softmax, SubsetSize};
 pub use tally::{Scores, Tally};
 pub use train::{Stop, TrainOptions, TrainOutcome, train};

@@ -120,6 +120,7 @@ impl Predictor {
         let corners = [(0, 0), (0, end), (end, 0), (end, end), (middle, middle)];
         let windows: Vec<((usize, usize), bool)> = match self.view {
             View::Center => vec![((middle, middle), false)],
+            View::Two => [false, true].map(|flip| ((middle, middle), flip)).into(),
             View::Ten => [false, true]
                 .into_iter()
                 .flat_map(|flip| corners.map(|corner| (corner, flip)))

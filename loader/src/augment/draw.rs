@@ -61,6 +61,11 @@ pub(crate) fn views(
         width: side,
         ..View::default()
     };
+    let center = View {
+        top: bottom / 2,
+        left: right / 2,
+        ..same_size
+    };
     let shift = || noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, draw.stream)));
     let tint = jitter.map(|jitter| Tint::draw(jitter, philox, draw.stream));
     let mut views = [same_size; 10];
@@ -91,12 +96,22 @@ pub(crate) fn views(
                 tint,
             };
         }
-        Policy::Center { .. } => {
+        Policy::FixedCrop { flip, .. } => {
+            let [_, _, coin, _] = philox.block(draw.window, 0);
             views[0] = View {
-                top: bottom / 2,
-                left: right / 2,
-                ..same_size
-            }
+                flip: flip && coin >> 31 == 1,
+                shift: shift(),
+                tint,
+                ..center
+            };
+        }
+        Policy::Center { .. } => views[0] = center,
+        Policy::TwoView { .. } => {
+            views[0] = center;
+            views[1] = View {
+                flip: true,
+                ..center
+            };
         }
         Policy::TenView { .. } => {
             let corners = [
@@ -155,6 +170,17 @@ mod tests {
     }
 
     fn train(draw: Draw) -> View {
+        drawn(
+            Policy::Train {
+                crop: 224,
+                flip: true,
+                color_std: 0.1,
+            },
+            draw,
+        )
+    }
+
+    fn drawn(policy: Policy, draw: Draw) -> View {
         let statistics = Statistics {
             mean: [0.0; 3],
             std: [1.0; 3],
@@ -162,11 +188,6 @@ mod tests {
             eigenvectors: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
         };
         let noise = ColorNoise::new(&statistics, 0.1);
-        let policy = Policy::Train {
-            crop: 224,
-            flip: true,
-            color_std: 0.1,
-        };
         views(
             policy,
             SHAPE,
@@ -231,6 +252,25 @@ mod tests {
                 variance.sqrt()
             );
         }
+    }
+
+    #[test]
+    fn a_fixed_window_is_the_centre_with_the_flips_and_colours_of_the_random_one() {
+        let policy = |flip| Policy::FixedCrop {
+            crop: 224,
+            flip,
+            color_std: 0.1,
+        };
+        let mut flips = 0;
+        for sample in 0..64 {
+            let (fixed, random) = (drawn(policy(true), alone(sample)), train(alone(sample)));
+            assert_eq!((fixed.top, fixed.left), (16, 16), "sample {sample}");
+            assert_eq!((fixed.height, fixed.width), (224, 224));
+            assert_eq!((fixed.flip, fixed.shift), (random.flip, random.shift));
+            flips += u32::from(fixed.flip);
+            assert!(!drawn(policy(false), alone(sample)).flip);
+        }
+        assert!((1..64).contains(&flips), "{flips} of 64 reflected");
     }
 
     #[test]

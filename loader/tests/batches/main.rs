@@ -147,6 +147,32 @@ fn ten_views_are_windows_of_the_record() {
 }
 
 #[test]
+fn two_views_are_the_centre_and_its_reflection() {
+    let (_folder, dataset) = dataset(Codec::Raw);
+    let rows = |policy| {
+        let loader = builder(&dataset)
+            .policy(policy)
+            .output(Output::U8)
+            .shuffle(false)
+            .build()
+            .unwrap();
+        loader.epoch(0).next().unwrap().unwrap()
+    };
+    let (two, ten) = (
+        rows(Policy::TwoView { crop: 16 }),
+        rows(Policy::TenView { crop: 16 }),
+    );
+    assert_eq!((two.len(), two.rows(), two.shape()), (4, 8, [8, 16, 16, 3]));
+    assert_eq!(two.labels(), ten.labels());
+    for (row, image) in two.images_u8().chunks_exact(768).enumerate() {
+        // The fifth of ten views is the centre, the tenth its reflection.
+        let same = row / 2 * 10 + 4 + row % 2 * 5;
+        assert!(image == &ten.images_u8()[same * 768..][..768], "row {row}");
+        assert_eq!(two.areas()[row], ten.areas()[same]);
+    }
+}
+
+#[test]
 fn bytes_with_their_shift_agree_with_floats() {
     for layout in [Layout::Nhwc, Layout::Nchw] {
         let (_folder, dataset) = dataset(Codec::Zstd);

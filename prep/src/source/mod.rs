@@ -11,6 +11,7 @@ mod exported;
 mod field_names;
 mod flat;
 mod folders;
+mod images;
 mod kaggle;
 mod labels;
 mod layout;
@@ -46,6 +47,7 @@ use std::path::Path;
 
 use shardmill_formats::{Class, Permutation, Philox, Stream};
 
+pub use images::{ImageFiles, image_files, path_text};
 pub use layout::Layout;
 use names::ilsvrc_words;
 pub use passed::{PassedFiles, PassedKind, PassedOver};

@@ -5,6 +5,7 @@ mod damage; // every kind of damage to a dataset is found and named by the progr
 mod demo; // the demo's pictures cannot be told apart by colour
 mod documents; // what README and docs print runs as it stands
 mod epochs; // batches of shards that prep made are the same on any number of threads
+mod evaluated; // views, splits and subsets of classes, as a user asks for them
 mod exchange; // a network goes out, comes back, and predicts the same
 mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads
@@ -12,6 +13,7 @@ mod interrupted; // a killed or divided ingest ends in the bytes of an undisturb
 mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
 mod pillow; // records are what Pillow makes of the same images
+mod predicted; // folders, broken files and odd names in `train predict`
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees

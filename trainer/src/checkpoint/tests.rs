@@ -97,6 +97,18 @@ fn comes_back_to_the_last_bit() {
 }
 
 #[test]
+fn a_recipe_of_before_is_read_as_what_it_was() {
+    let mut strings = state().to_strings();
+    let mut recipe: serde_json::Value = serde_json::from_str(&strings["recipe"]).unwrap();
+    let object = recipe.as_object_mut().unwrap();
+    for key in ["cropping", "jitter", "val_split"] {
+        assert!(object.remove(key).is_some(), "{key}");
+    }
+    strings.insert("recipe".to_owned(), recipe.to_string());
+    assert_eq!(RunState::from_strings(&strings), Ok(state()));
+}
+
+#[test]
 fn equal_states_give_equal_bytes() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(written(folder.path()), written(folder.path()));

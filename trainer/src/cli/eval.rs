@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use shardmill_formats::{Printable, printable_lines};
-use shardmill_trainer::{Display, EvalOptions, Scores, View, evaluate};
+use shardmill_trainer::{
+    Checkpoint, Display, EvalOptions, Scores, Softmax, SubsetSize, View, evaluate,
+};
 
 use super::device::DeviceArgs;
 
@@ -17,9 +19,17 @@ pub(super) struct EvalArgs {
     /// Folder of shards
     #[arg(long, value_name = "DIR")]
     pub(super) shards: PathBuf,
-    /// The split
-    #[arg(long, value_name = "NAME", default_value = "val")]
-    pub(super) split: String,
+    /// The split [default: the one that the network was validated on, `val` unless it was trained with
+    /// `--val-split`]
+    #[arg(long, value_name = "NAME")]
+    pub(super) split: Option<String>,
+    /// Evaluate on a dataset that has only some of the network's classes, matched by synset
+    #[arg(long)]
+    pub(super) subset_classes: bool,
+    /// With --subset-classes: the outputs that the softmax is taken over [default: subset, as ImageNet-A and
+    /// ImageNet-R are scored]
+    #[arg(long, value_enum, value_name = "OUTPUTS", requires = "subset_classes")]
+    pub(super) softmax: Option<SoftmaxArg>,
     /// The views
     #[arg(long, value_enum, default_value_t)]
     pub(super) views: ViewsArg,
@@ -38,19 +48,34 @@ pub(super) struct EvalArgs {
 pub(super) enum ViewsArg {
     /// The centre window
     Center,
+    /// The centre window and its mirror image, softmax outputs averaged
+    Two,
     /// Corners, centre and their mirror images, softmax outputs averaged
     Ten,
-    /// Both, one after the other
+    /// Centre and ten, one after the other
     #[default]
     Both,
+    /// All three, one after the other
+    All,
+}
+
+/// Outputs to take the softmax over.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SoftmaxArg {
+    /// Those of the dataset's classes: no other can be chosen
+    Subset,
+    /// All of the network's
+    All,
 }
 
 impl ViewsArg {
     pub(super) fn views(self) -> Vec<View> {
         match self {
             Self::Center => vec![View::Center],
+            Self::Two => vec![View::Two],
             Self::Ten => vec![View::Ten],
             Self::Both => vec![View::Center, View::Ten],
+            Self::All => vec![View::Center, View::Two, View::Ten],
         }
     }
 }
@@ -58,7 +83,19 @@ impl ViewsArg {
 impl EvalArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let mut options = EvalOptions::new(&self.checkpoint, &self.shards);
-        options.split.clone_from(&self.split);
+        options.split = match self.split {
+            Some(split) => split,
+            // The one that decided which checkpoint is the best.
+            None => Checkpoint::peek(&self.checkpoint)?
+                .recipe
+                .val_split
+                .unwrap_or(options.split),
+        };
+        options.subset = self.subset_classes.then(|| match self.softmax {
+            None => Softmax::default(),
+            Some(SoftmaxArg::Subset) => Softmax::Subset,
+            Some(SoftmaxArg::All) => Softmax::All,
+        });
         options.views = self.views.views();
         options.compute = self.device.compute()?;
         options.threads = self.threads;
@@ -80,8 +117,21 @@ impl EvalArgs {
             Printable(&evaluation.split),
             100.0 - 100.0 / evaluation.classes as f64
         );
+        if let Some(SubsetSize {
+            classes,
+            of,
+            softmax,
+        }) = evaluation.subset
+        {
+            let over = match softmax {
+                Softmax::Subset => "these",
+                Softmax::All => "all",
+            };
+            println!("{classes} of the network's {of} classes, softmax over {over}");
+        }
         let views = [
             (View::Center, evaluation.center),
+            (View::Two, evaluation.two),
             (View::Ten, evaluation.ten),
         ];
         for (view, scores) in views {

@@ -14,7 +14,7 @@ pub(super) struct ModelArgs {
     #[arg(long, value_name = "FACTOR")]
     width: Option<f64>,
     /// Side of the square that the network sees [default: 224]
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", value_parser = side)]
     crop: Option<usize>,
     /// Share of fc6's and fc7's inputs dropped in training [default: 0.5]
     #[arg(long, value_name = "SHARE")]
@@ -50,6 +50,15 @@ enum ActivationArg {
     Relu,
     Tanh,
     Sigmoid,
+}
+
+/// A side in pixels; a word is what `--cropping` takes.
+fn side(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| {
+        "give a number of pixels; how training images are cut is `--cropping fixed`, `random` or \
+         `resized`"
+            .to_owned()
+    })
 }
 
 impl ModelArgs {

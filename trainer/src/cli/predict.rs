@@ -1,17 +1,18 @@
 //! `train predict`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use shardmill_formats::{Printable, printable_lines};
+use shardmill_prep::{PrepError, image_files, path_text};
 use shardmill_trainer::predict::{Guess, Predictor, record_size};
-use shardmill_trainer::{Checkpoint, View};
+use shardmill_trainer::{Checkpoint, TrainError, View};
 
 /// The flags of `train predict`.
 #[derive(Args, Debug)]
 pub(super) struct PredictArgs {
-    /// Image files of any kind that `prep` reads
+    /// Image files of any kind that `prep` reads, and folders, in which images are looked for by name
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
     /// The checkpoint, such as RUN/best.safetensors
@@ -24,12 +25,24 @@ pub(super) struct PredictArgs {
     /// the network's input, 256 for 224]
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
+    /// Average over the centre view and its mirror image instead of the centre view alone
+    #[arg(long, conflicts_with = "ten")]
+    two: bool,
     /// Average over ten views instead of the centre view
     #[arg(long)]
     ten: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object a line: `image` and `classes`, or `image` and `error`
     #[arg(long)]
     json: bool,
+}
+
+/// Predicts one image after the other and counts.
+struct Prediction {
+    predictor: Predictor,
+    top: usize,
+    json: bool,
+    done: usize,
+    failed: usize,
 }
 
 impl PredictArgs {
@@ -38,22 +51,96 @@ impl PredictArgs {
         let size = self
             .size
             .unwrap_or_else(|| record_size(checkpoint.state.model.input_size));
-        let view = if self.ten { View::Ten } else { View::Center };
-        let mut predictor = Predictor::new(&checkpoint, size, view)?;
+        let view = match (self.two, self.ten) {
+            (true, _) => View::Two,
+            (_, true) => View::Ten,
+            _ => View::Center,
+        };
+        let mut prediction = Prediction {
+            predictor: Predictor::new(&checkpoint, size, view)?,
+            top: self.top,
+            json: self.json,
+            done: 0,
+            failed: 0,
+        };
         drop(checkpoint);
         for path in &self.images {
-            let guesses = predictor.predict(path, self.top)?;
-            if self.json {
-                let object = json!({"image": path, "classes": guesses}).to_string();
-                println!("{}", printable_lines(&object));
-                continue;
-            }
-            println!("{}", printable_lines(&path.display().to_string()));
-            for guess in &guesses {
-                println!("{}", line(guess));
+            if path.is_dir() {
+                prediction.folder(path)?;
+            } else {
+                prediction.file(path)?;
             }
         }
+        let Prediction { done, failed, .. } = prediction;
+        if failed > 0 {
+            anyhow::bail!(
+                "no classes for {failed} of {}; the reasons are above",
+                done + failed
+            );
+        }
         Ok(())
+    }
+}
+
+impl Prediction {
+    /// Everything in a folder that is called like an image.
+    fn folder(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let found = image_files(folder);
+        for path in &found.images {
+            self.file(path)?;
+        }
+        if found.images.is_empty() && found.unreadable.is_empty() {
+            self.fail(folder, "no file in this folder is called like an image");
+        }
+        for error in found.unreadable {
+            match error {
+                PrepError::Io { path, source } => self.fail(&path, &source.to_string()),
+                error => self.fail(folder, &error.to_string()),
+            }
+        }
+        let name = path_text(folder);
+        for line in found.passed.to_string().lines() {
+            eprintln!("{}: {line}", Printable(&name));
+        }
+        Ok(())
+    }
+
+    /// One file. That it is no image, or cannot be read, is told and counted.
+    fn file(&mut self, path: &Path) -> anyhow::Result<()> {
+        let guesses = match self.predictor.predict(path, self.top) {
+            Ok(guesses) => guesses,
+            Err(TrainError::Image { source, .. }) => {
+                self.fail(path, &source.to_string());
+                return Ok(());
+            }
+            Err(TrainError::Io { source, .. }) => {
+                self.fail(path, &format!("it cannot be read: {source}"));
+                return Ok(());
+            }
+            // The network or the machine: the next image would fare no better.
+            Err(error) => return Err(error.into()),
+        };
+        self.done += 1;
+        if self.json {
+            let object = json!({"image": path_text(path), "classes": guesses}).to_string();
+            println!("{}", printable_lines(&object));
+            return Ok(());
+        }
+        println!("{}", Printable(&path_text(path)));
+        for guess in &guesses {
+            println!("{}", line(guess));
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, path: &Path, reason: &str) {
+        self.failed += 1;
+        let path = path_text(path);
+        if self.json {
+            let object = json!({"image": path, "error": reason}).to_string();
+            println!("{}", printable_lines(&object));
+        }
+        eprintln!("error: {}: {}", Printable(&path), Printable(reason));
     }
 }
 

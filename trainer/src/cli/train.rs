@@ -6,8 +6,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{
-    Checkpoint, Display, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig, TrainOptions,
-    TrainOutcome, train,
+    Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
+    TrainOptions, TrainOutcome, train,
 };
 
 use super::device::DeviceArgs;
@@ -91,6 +91,14 @@ struct RecipeArgs {
     /// Standard deviation of the colour noise [default: 0.1]
     #[arg(long, value_name = "STD")]
     color_std: Option<f64>,
+    /// How the network's window is cut from an image; --set cropping.area=[LEAST,LARGEST] and
+    /// cropping.ratio change the bounds of `resized` [default: random]
+    #[arg(long, value_enum, value_name = "KIND")]
+    cropping: Option<CroppingArg>,
+    /// Random changes of brightness, contrast, saturation and hue, as torchvision's ColorJitter has
+    /// them: four numbers, such as 0.4,0.4,0.4,0.1 [default: 0,0,0,0]
+    #[arg(long, value_name = "B,C,S,H", value_delimiter = ',')]
+    jitter: Option<Vec<f64>>,
     /// What is subtracted from every pixel [default: channel]
     #[arg(long, value_enum, value_name = "MEAN")]
     mean: Option<MeanArg>,
@@ -103,6 +111,20 @@ struct RecipeArgs {
     /// Finished epochs after which the rate falls, for `--schedule steps` [default: 25,51,79]
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
     milestones: Option<Vec<u64>>,
+    /// The split to validate on, which the schedule and the choice of the best checkpoint follow
+    /// [default: val, where the dataset has it]
+    #[arg(long, value_name = "NAME")]
+    val_split: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CroppingArg {
+    /// The centre window of every image
+    Fixed,
+    /// A window at a random place
+    Random,
+    /// A window of random size and shape, resized: torchvision's RandomResizedCrop
+    Resized,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -124,7 +146,7 @@ enum ScheduleArg {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Pace")]
 struct PaceArgs {
-    /// Epochs between evaluations of split `val`; 0: only at the end [default: 1]
+    /// Epochs between evaluations of the split for validation; 0: only at the end [default: 1]
     #[arg(long, value_name = "EPOCHS")]
     eval_every: Option<u64>,
     /// Steps between log lines [default: 20]
@@ -199,6 +221,7 @@ impl TrainArgs {
         {
             base = base.with_activation(activation);
         }
+        base.recipe.cropping = self.recipe.cropping(base.recipe.cropping);
         let setup = recipe::read(None, &self.recipe.set, base)?;
         (options.recipe, options.model) = (setup.recipe, self.model.apply(setup.model));
         self.recipe.apply(&mut options)?;
@@ -230,7 +253,9 @@ impl TrainArgs {
         EvalArgs {
             checkpoint,
             shards: shards.clone(),
-            split: "val".to_owned(),
+            split: self.recipe.val_split,
+            subset_classes: false,
+            softmax: None,
             views: self.pace.final_views,
             device: self.device,
             threads: self.threads.unwrap_or(1),
@@ -245,8 +270,10 @@ impl TrainArgs {
             return Ok(out.clone());
         }
         let defaults = TrainOptions::new("", "");
-        let (name, set) = (self.recipe.recipe.as_deref(), &self.recipe.set);
-        let setup = recipe::read(name, set, Setup::default())?;
+        // The others may belong to a kind of recipe that only the run itself knows.
+        let of_model = |assignment: &&String| assignment.starts_with("model.");
+        let set: Vec<String> = self.recipe.set.iter().filter(of_model).cloned().collect();
+        let setup = recipe::read(self.recipe.recipe.as_deref(), &set, Setup::default())?;
         let variant = self.model.apply(setup.model).variant;
         let seed = self.seed.unwrap_or(defaults.seed);
         Ok(TrainOptions::default_run(shards, variant, seed))
@@ -254,6 +281,16 @@ impl TrainArgs {
 }
 
 impl RecipeArgs {
+    /// The cropping that the flag asks for. It stands before `--set`, which may change its bounds.
+    fn cropping(&self, base: Cropping) -> Cropping {
+        match (self.cropping, base) {
+            (None, base) | (Some(CroppingArg::Resized), base @ Cropping::Resized { .. }) => base,
+            (Some(CroppingArg::Resized), _) => Cropping::resized(),
+            (Some(CroppingArg::Fixed), _) => Cropping::Fixed,
+            (Some(CroppingArg::Random), _) => Cropping::Random,
+        }
+    }
+
     fn apply(&self, options: &mut TrainOptions) -> anyhow::Result<()> {
         let recipe = &mut options.recipe;
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
@@ -268,6 +305,24 @@ impl RecipeArgs {
             recipe.freeze.clone_from(freeze);
         }
         recipe.flip &= !self.no_flip;
+        recipe.cropping = self.cropping(recipe.cropping);
+        recipe.jitter = match self.jitter.as_deref() {
+            None => recipe.jitter,
+            Some(&[brightness, contrast, saturation, hue]) => Jitter {
+                brightness,
+                contrast,
+                saturation,
+                hue,
+            },
+            Some(other) => anyhow::bail!(
+                "`--jitter` takes four numbers, brightness, contrast, saturation and hue, as in \
+                 `--jitter 0.4,0.4,0.4,0.1`; {} were given",
+                other.len()
+            ),
+        };
+        if let Some(split) = &self.val_split {
+            recipe.val_split = Some(split.clone());
+        }
         recipe.mean = match self.mean {
             None => recipe.mean,
             Some(MeanArg::Channel) => Mean::Channel,
@@ -301,7 +356,11 @@ fn conclude(options: &TrainOptions, outcome: &TrainOutcome) {
         outcome.steps
     );
     if let (Some(best), Some(error)) = (&outcome.best, outcome.best_error) {
-        println!("best        {} (top-1 error {error:.2}%)", best.display());
+        let split = outcome.val_split.as_deref().unwrap_or("val");
+        println!(
+            "best        {} (top-1 error {error:.2}% of split {split})",
+            best.display()
+        );
     }
     let shards = options.shards.display();
     if !outcome.finished {

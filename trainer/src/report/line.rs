@@ -19,6 +19,8 @@ pub(crate) enum Line<'a> {
         seed: u64,
         classes: usize,
         train_images: u64,
+        /// The split that is validated on; `null` where there is none.
+        val_split: Option<&'a str>,
         val_images: u64,
         recipe: &'a Recipe,
         model: &'a ModelConfig,

@@ -7,20 +7,23 @@ use serde_json::{Map, Value, json};
 
 use super::error::{nearest, ranked};
 use super::{Setup, SetupError};
+use crate::augmentation::Cropping;
+use crate::config::NONE;
 use crate::model_config::{LrnConfig, ModelConfig, Variant};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
 
-/// Stands for nothing, which TOML cannot write.
-pub(super) const NONE: &str = "none";
-
 /// Keys that may be [`NONE`].
-const OPTIONAL: [&str; 5] = [
+const OPTIONAL: [&str; 6] = [
     "color_until",
     "sgd.bias_lr",
     "model.lrn",
     "model.map_norm",
     "model.removed_conv",
+    "val_split",
 ];
+
+/// Tables with a kind, which decides what other keys they have. A word alone is a kind.
+const KINDS: [&str; 2] = ["schedule", "cropping"];
 
 /// The key that the other keys of the network start from.
 const VARIANT: &str = "model.variant";
@@ -55,7 +58,7 @@ fn leaves(prefix: &str, table: &toml::Table) -> Vec<(String, toml::Value)> {
     for (key, value) in table {
         let key = format!("{prefix}{key}");
         match value {
-            toml::Value::Table(inner) if key != "schedule" => {
+            toml::Value::Table(inner) if !KINDS.contains(&&*key) => {
                 found.extend(leaves(&format!("{key}."), inner));
             }
             _ => found.push((key, value.clone())),
@@ -104,8 +107,10 @@ fn replace(
                 known: ranked(name, known()),
             });
         };
-        if key == "schedule" {
-            begin_schedule(old, value);
+        let kind = word(&key, value);
+        let value = kind.as_ref().unwrap_or(value);
+        if KINDS.contains(&&*key) {
+            begin_kind(&key, old, value);
         }
         if let (Value::Null, toml::Value::Table(_)) = (&*old, value) {
             *old = beginning(&key);
@@ -128,16 +133,26 @@ fn replace(
     Ok(())
 }
 
-/// Another kind of schedule has other keys: it begins with its own defaults. A word alone is a kind.
-fn begin_schedule(old: &mut Value, new: &toml::Value) {
-    let kind = new.get("kind").unwrap_or(new).as_str();
-    let default = match kind {
-        Some("plateau") => ScheduleConfig::default(),
-        Some("steps") => ScheduleConfig::steps(NET_145_MILESTONES.to_vec()),
+/// The table that a word alone stands for: its kind.
+fn word(key: &str, value: &toml::Value) -> Option<toml::Value> {
+    let word = value.as_str().filter(|_| KINDS.contains(&key))?;
+    let table = [("kind".to_owned(), toml::Value::String(word.to_owned()))];
+    Some(toml::Value::Table(toml::Table::from_iter(table)))
+}
+
+/// Another kind has other keys: it begins with its own defaults.
+fn begin_kind(key: &str, old: &mut Value, new: &toml::Value) {
+    let kind = new.get("kind").and_then(toml::Value::as_str);
+    let default = match (key, kind) {
+        ("schedule", Some("plateau")) => json!(ScheduleConfig::default()),
+        ("schedule", Some("steps")) => json!(ScheduleConfig::steps(NET_145_MILESTONES.to_vec())),
+        ("cropping", Some("fixed")) => json!(Cropping::Fixed),
+        ("cropping", Some("random")) => json!(Cropping::Random),
+        ("cropping", Some("resized")) => json!(Cropping::resized()),
         _ => return,
     };
     if old["kind"] != json!(kind) {
-        *old = serde_json::to_value(default).expect("plain data becomes JSON");
+        *old = default;
     }
 }
 

@@ -1,7 +1,8 @@
 use super::{NAMES, Setup};
-use crate::config::InputScale;
+use crate::augmentation::{Cropping, Jitter};
+use crate::config::{InputScale, Recipe};
 use crate::model_config::{Conv1Order, ModelConfig, Variant};
-use crate::schedule::ScheduleConfig;
+use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
 
 fn message(text: &str) -> String {
     Setup::parse(text).unwrap_err().to_string()
@@ -58,6 +59,65 @@ fn a_file_replaces_what_it_names() {
     assert_eq!(model.conv1_order, Conv1Order::ActivationLast);
     assert_eq!(model.map_norm.unwrap().size, 3);
     assert_eq!((model.init.std, model.init.std_middle), (0.01, 0.01));
+}
+
+#[test]
+fn a_word_alone_is_a_kind_with_its_own_values() {
+    let set = |assignment| Setup::default().set(assignment);
+    assert_eq!(
+        set("cropping=fixed").unwrap().recipe.cropping,
+        Cropping::Fixed
+    );
+    assert_eq!(
+        set("schedule=steps").unwrap().recipe.schedule,
+        ScheduleConfig::steps(NET_145_MILESTONES.to_vec())
+    );
+    let setup = set("cropping=resized").unwrap();
+    assert_eq!(setup.recipe.cropping, Cropping::resized());
+    let setup = setup.set("cropping.area=[0.5, 1]").unwrap();
+    let expected = Cropping::Resized {
+        area: (0.5, 1.0),
+        ratio: (0.75, 4.0 / 3.0),
+    };
+    assert_eq!(setup.recipe.cropping, expected);
+    let file = "[cropping]\nkind = \"resized\"\narea = [0.5, 1.0]";
+    assert_eq!(Setup::parse(file).unwrap().recipe.cropping, expected);
+    let back = setup.set("cropping=random").unwrap();
+    assert_eq!(back.recipe.cropping, Cropping::Random);
+    for (text, begin) in [
+        ("cropping = \"square\"", "cropping: "),
+        (
+            "cropping.area = [0.1, 1.0]",
+            "there is no key cropping.area; ",
+        ),
+        (
+            "cropping.kind = \"fixed\"\ncropping.area = [0.1, 1.0]",
+            "there is no key cropping.area; ",
+        ),
+        ("schedule = \"cosine\"", "schedule: "),
+    ] {
+        let found = message(text);
+        assert!(found.starts_with(begin), "{text}: {found}");
+    }
+}
+
+#[test]
+fn jitter_and_the_split_to_validate_on_are_keys_too() {
+    let file = "val_split = \"test\"\n[jitter]\nhue = 0.1\ncontrast = 0.4";
+    let setup = Setup::parse(file).unwrap();
+    assert_eq!(setup.recipe.val_split.as_deref(), Some("test"));
+    let Jitter { contrast, hue, .. } = setup.recipe.jitter;
+    assert_eq!((contrast, hue), (0.4, 0.1));
+    assert_eq!(Setup::parse(&setup.to_string()).unwrap(), setup);
+    let back = setup.set("val_split=none").unwrap();
+    assert_eq!(back.recipe.val_split, None);
+    let named = Recipe {
+        val_split: Some("none".to_owned()),
+        ..Recipe::default()
+    };
+    assert!(named.problem().unwrap().contains("no choice"));
+    let text = message("[jitter]\nbrightnes = 1");
+    assert!(text.contains("did you mean brightness?"), "{text}");
 }
 
 #[test]

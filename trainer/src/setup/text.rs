@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Setup;
-use super::overlay::NONE;
+use crate::config::NONE;
 
 impl fmt::Display for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

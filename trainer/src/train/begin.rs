@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
             seed: run.state.seed,
             classes: run.state.classes.len(),
             train_images: run.state.progress.records,
+            val_split: run.validation.clone().as_ref().map(Dataset::split),
             val_images: run.validation.as_ref().map_or(0, |split| split.len()),
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
@@ -149,6 +150,7 @@ impl<'a> Run<'a> {
             folder,
             metrics,
             events,
+            two: None,
             ten: None,
             clock: Instant::now(),
         }
@@ -162,7 +164,8 @@ fn open(options: &TrainOptions) -> Result<(Dataset, Option<Dataset>), TrainError
     }
     let train = data::open(&options.shards, data::TRAIN)?;
     data::check_crop(&options.shards, &train, options.model.input_size)?;
-    Ok((train, data::open_validation(&options.shards)?))
+    let split = options.recipe.val_split.as_deref();
+    Ok((train, data::open_validation(&options.shards, split)?))
 }
 
 /// What trains: on the device that was asked for, at rest where there is no optimiser yet.

@@ -31,7 +31,7 @@ pub struct TrainOptions {
     pub compute: Compute,
     /// Loader threads; the result does not depend on them.
     pub threads: usize,
-    /// Epochs between evaluations of split `val`; 0 for none before the end.
+    /// Epochs between evaluations of the split for validation; 0 for none before the end.
     pub eval_every: u64,
     /// Steps between log lines.
     pub log_every: u64,

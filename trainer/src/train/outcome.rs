@@ -24,8 +24,12 @@ pub struct TrainOutcome {
     pub steps: u64,
     /// Classes of the dataset.
     pub classes: usize,
+    /// The split that was validated on, where there is one.
+    pub val_split: Option<String>,
     /// Validation scores of the last epoch from the centre view.
     pub center: Option<Scores>,
+    /// Validation scores at the end from the centre and its mirror image, where asked for.
+    pub two: Option<Scores>,
     /// Validation scores at the end from ten views, where asked for.
     pub ten: Option<Scores>,
     /// Seconds that training took in this process, evaluations included.

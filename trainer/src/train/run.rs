@@ -9,7 +9,6 @@ use super::folder::RunFolder;
 use super::watch::Prior;
 use super::{TrainOptions, TrainOutcome};
 use crate::checkpoint::{Checkpoint, RunState};
-use crate::data;
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::eval::{self, View};
@@ -30,6 +29,7 @@ pub(super) struct Run<'a> {
     pub(super) folder: RunFolder,
     pub(super) metrics: Metrics,
     pub(super) events: Events,
+    pub(super) two: Option<Scores>,
     pub(super) ten: Option<Scores>,
     pub(super) clock: Instant,
 }
@@ -65,7 +65,7 @@ impl Run<'_> {
         let scores = eval::score(
             &mut self.engine,
             &self.state,
-            &validation,
+            (&validation, None),
             view,
             threads,
             |done| {
@@ -81,11 +81,12 @@ impl Run<'_> {
             return Ok(ControlFlow::Break(()));
         };
         let progress = &self.state.progress;
+        // TensorBoard's tags are called by what the split is for, whatever its name.
         let line = EvaluationLine {
             // At the end of the run the last epoch is counted as finished already.
             epoch: (progress.epoch + 1).min(self.state.recipe.epochs),
             step: progress.step,
-            split: data::VAL,
+            split: validation.split(),
             views: view,
             scores,
             guessing_top1_error: self.guessing,
@@ -99,6 +100,11 @@ impl Run<'_> {
         }
         let [top1, top5, loss] = match view {
             View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
+            View::Two => [
+                "val/two_views_top1_error",
+                "val/two_views_top5_error",
+                "val/two_views_loss",
+            ],
             View::Ten => [
                 "val/ten_views_top1_error",
                 "val/ten_views_top5_error",
@@ -113,15 +119,17 @@ impl Run<'_> {
         self.events.scalars(line.step, &values)?;
         match view {
             View::Center => self.state.progress.center = Some(scores),
+            View::Two => self.two = Some(scores),
             View::Ten => self.ten = Some(scores),
         }
         Ok(ControlFlow::Continue(Some(scores)))
     }
 
-    /// The last scores from `view`; those from ten views are of this process.
+    /// The last scores from `view`; those from more views are of this process.
     pub(super) fn score(&self, view: View) -> Option<Scores> {
         match view {
             View::Center => self.state.progress.center,
+            View::Two => self.two,
             View::Ten => self.ten,
         }
     }
@@ -170,7 +178,12 @@ impl Run<'_> {
             epochs: progress.epoch,
             steps: progress.step,
             classes: self.state.classes.len(),
+            val_split: self
+                .validation
+                .as_ref()
+                .map(|split| split.split().to_owned()),
             center: progress.center,
+            two: self.two,
             ten: self.ten,
             seconds: self.clock.elapsed().as_secs_f64(),
         }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use shardmill_loader::Dataset;
+
 use super::difference::differences;
 use super::options::variant_name;
 use super::run::Run;
 use super::watch;
+use crate::data;
 use crate::error::TrainError;
 use crate::memory;
 use crate::model::{Model, StepOutput};
@@ -22,7 +25,13 @@ impl Run<'_> {
         let size = model.input_size;
         let images = self.validation.as_ref().map_or_else(
             || "no labelled split `val`: the schedule follows the training error".to_owned(),
-            |split| format!("{} for validation", split.len()),
+            |split| {
+                format!(
+                    "{} of split `{}` for validation",
+                    split.len(),
+                    split.split()
+                )
+            },
         );
         self.screen.say(format_args!(
             "network   {} of width {}, {parameters} parameters, input {size}x{size}, seed {}",
@@ -43,6 +52,11 @@ impl Run<'_> {
             self.train.len(),
             self.state.classes.len()
         ));
+        let split = self.validation.as_ref().map(Dataset::split);
+        if split == Some(data::TRAIN) {
+            self.screen
+                .say("note: the split for validation is the one that is trained on");
+        }
         self.screen
             .say(format_args!("run       {}", self.folder.path().display()));
         match self.engine.describe() {

@@ -11,11 +11,11 @@ use shardmill_formats::{
 use shardmill_trainer::{ModelConfig, Recipe, ScheduleConfig, TrainOptions};
 
 /// Side of a record; the network sees 64 of it.
-const SIDE: u32 = 70;
+pub(crate) const SIDE: u32 = 70;
 
 pub(crate) const CLASSES: [&str; 3] = ["n01", "n02", "n03"];
 
-/// Writes a dataset with a training split, a validation split, and one without labels.
+/// Writes a dataset with a training split, two splits to validate on, and one without labels.
 pub(crate) fn write(dir: &Path, classes: &[&str]) {
     fs::create_dir_all(dir).unwrap();
     let mut manifest = Manifest {
@@ -50,7 +50,10 @@ pub(crate) fn write(dir: &Path, classes: &[&str]) {
         seed: 1,
         prep_version: "0".to_owned(),
     };
-    for (number, (split, records)) in [("train", 22), ("val", 9), ("test", 2)].iter().enumerate() {
+    for (number, (split, records)) in [("train", 22), ("val", 9), ("test", 2), ("held-out", 5)]
+        .iter()
+        .enumerate()
+    {
         let (entry, sums) = shard(dir, split, *records, number as u64, classes.len() as u64);
         if *split == "train" {
             manifest.statistics = Some(SplitStatistics {

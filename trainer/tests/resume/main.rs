@@ -2,11 +2,15 @@
 //!
 //! - `resume`: a run that was stopped gives the same bits as one that was not
 //! - `refuse`: what is refused, and that nothing is written then
+//! - `augment`: every way of cutting and recolouring images
+//! - `validate`: which split is validated on
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
 
+mod augment;
 mod begin;
 mod dataset;
 mod evaluate;
 mod mean_image;
 mod refuse;
 mod resume;
+mod validate;
