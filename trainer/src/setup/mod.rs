@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{LaterRate, Recipe};
+use crate::config::{LaterRate, Mean, Recipe};
 use crate::model_config::{Conv1Order, LrnConfig, ModelConfig};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
 
@@ -168,15 +168,22 @@ fn net_145() -> Setup {
             LaterRate {
                 after: 67,
                 lr: 1e-5,
+                frozen: false,
             },
-            LaterRate { after: 72, lr: 0.0 },
+            LaterRate {
+                after: 72,
+                lr: 0.0,
+                frozen: true,
+            },
         ],
+        mean: Mean::ImageCenter,
         ..paper.recipe
     };
     recipe.sgd.bias_lr = Some(NET_145_BIAS_LR);
     Setup {
         recipe,
         model: ModelConfig {
+            lrn_within_columns: true,
             map_norm: Some(LrnConfig::NET_145_MAPS),
             conv1_order: Conv1Order::ActivationLast,
             conv5_pool_first: true,
