@@ -2,9 +2,10 @@
 
 Writes `fixtures/operations.safetensors` and, for each variant, `fixtures/<variant>.safetensors`,
 which `trainer/tests/numerics/pytorch.rs` reads. The network is the real one at a reduced width.
+`fixtures/net145.safetensors` has what the weights and images of `alexnet` give in net 145's order of layers.
 
     python3 tests/reference/alexnet_step.py              (torch 2.9.1, safetensors 0.8)
-    python3 tests/reference/alexnet_step.py --full DIR   (the full width, 1.5 GB, into DIR)
+    python3 tests/reference/alexnet_step.py --full DIR   (the full width, 1.7 GB, into DIR)
 
 Besides one step's gradients there is the loss of ten steps of SGD by torch.optim. Images and activations are stored NHWC, kernels [outputs, height, width, inputs / groups], fc6's
 columns in NHWC order: the trainer's layouts. PyTorch itself runs on its own.
@@ -112,19 +113,47 @@ def operations(generator):
         "lrn.image_gradient": nhwc(image.grad),
     }
 
+    out |= cross_entropy(random, generator)
+
+    # Two columns of 12 channels that see nothing of each other.
+    image = (30 * random(1, 24, 3, 4)).requires_grad_()
+    result = within_columns(image, alpha=1e-2)
+    gradient = random(*result.shape)
+    result.backward(gradient)
+    return out | {
+        "lrn_columns.image": nhwc(image),
+        "lrn_columns.output": nhwc(result),
+        "lrn_columns.gradient": nhwc(gradient),
+        "lrn_columns.image_gradient": nhwc(image.grad),
+    }
+
+
+def within_columns(x, alpha):
+    """Response normalisation of each half of the channels by itself."""
+    halves = [F.local_response_norm(half, 5, alpha, beta=0.75, k=2.0) for half in x.chunk(2, 1)]
+    return torch.cat(halves, 1)
+
+
+def within_maps(x):
+    """Net 145's normalisation over squares of 5x5 pixels of each map, cut off at the edge."""
+    # The mean of 25 values, of which those beyond the edge are 0.
+    squares = F.avg_pool2d(x * x, 5, 1, padding=2, count_include_pad=True)
+    return x / (1 + 1e-3 * squares) ** 0.75
+
+
+def cross_entropy(random, generator):
     logits = (3 * random(7, 11)).requires_grad_()
     labels = torch.randint(0, 11, (7,), generator=generator)
     loss = F.cross_entropy(logits, labels)
     loss.backward()
     ranked = logits.topk(5).indices == labels[:, None]
-    out |= {
+    return {
         "cross_entropy.logits": logits.detach(),
         "cross_entropy.labels": labels,
         "cross_entropy.loss": loss.detach().double().reshape(1),
         "cross_entropy.hits": torch.stack([ranked[:, 0].sum(), ranked.sum()]),
         "cross_entropy.logits_gradient": logits.grad,
     }
-    return out
 
 
 class Net(torch.nn.Module):
@@ -133,6 +162,8 @@ class Net(torch.nn.Module):
     def __init__(self, size, variant, generator):
         super().__init__()
         self.paper = variant == "alexnet"
+        # Set for the order of net 145, which has the paper's parameters.
+        self.net145 = False
         widths = size.widths[variant]
         groups = [1, 2, 1, 2, 2] if self.paper else [1] * 5
         kernels = [11, 5, 3, 3, 3]
@@ -162,11 +193,20 @@ class Net(torch.nn.Module):
                 # (size - 11) is no multiple of 4: three zeros complete the last window.
                 x, padding = F.pad(x, (0, 3, 0, 3)), 0
             weight, bias = self.get(f"conv{i + 1}")
-            x = F.conv2d(x, weight, bias, stride, padding, groups=self.groups[i]).relu()
-            if self.paper and i < 2:
+            x = F.conv2d(x, weight, bias, stride, padding, groups=self.groups[i])
+            late = self.net145 and i in (0, 4)
+            if not late:
+                x = x.relu()
+            if self.net145 and i < 2:
+                x = within_columns(x, alpha=1e-4)
+            elif self.paper and i < 2:
                 x = F.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=2.0)
+            if self.net145 and i == 1:
+                x = within_maps(x)
             if i in (0, 1, 4):
                 x = F.max_pool2d(x, 3, 2)
+            if late:
+                x = x.relu()
         x = x.permute(0, 2, 3, 1).flatten(1)
         if not self.paper:
             x = x * masks[0]
@@ -182,9 +222,13 @@ def stored(tensor):
     return nhwc(tensor) if tensor.dim() == 4 else tensor.detach().clone()
 
 
-def step(size, variant, generator):
-    """Loss and gradients of one batch, without dropout and with given masks; ten steps' losses."""
+def step(size, variant, generator, net145=False):
+    """Loss and gradients of one batch, without dropout and with given masks; ten steps' losses.
+
+    For net 145 what the paper's network has too is left out: the weights, the batch, and the masks.
+    """
     net = Net(size, variant, generator)
+    net.net145 = net145
     images = 10 * torch.randn(ROWS, 3, size.input, size.input, generator=generator)
     labels = torch.randperm(size.classes, generator=generator)[:ROWS]
     hidden, features = size.widths[variant][5], size.widths[variant][4] * size.side**2
@@ -209,7 +253,10 @@ def step(size, variant, generator):
         for name in net.names:
             for part, tensor in zip(("weight", "bias"), net.get(name)):
                 out[f"{case}.{name}.{part}"] = stored(tensor.grad)
-    return out | curve(size.lr[variant], net, images, labels, whole)
+    out |= curve(size.lr[variant], net, images, labels, whole)
+    if net145:
+        out = {name: tensor for name, tensor in out.items() if name.startswith(("plain.", "curve."))}
+    return out
 
 
 def curve(lr, net, images, labels, masks):
@@ -241,6 +288,9 @@ def main():
         tensors = step(size, variant, torch.Generator().manual_seed(size.seed))
         save_file(tensors, out / f"{variant}.safetensors")
         print(variant, tensors["curve.losses"].tolist())
+    net145 = step(size, "alexnet", torch.Generator().manual_seed(size.seed), net145=True)
+    save_file(net145, out / "net145.safetensors")
+    print("net145", net145["curve.losses"].tolist())
     for path in sorted(out.glob("*.safetensors")):
         print(path.name, path.stat().st_size)
 

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::augmentation::{Cropping, Jitter};
+use crate::mean_image::MeanCut;
 use crate::model::Parameter;
 use crate::report::rate;
 use crate::schedule::ScheduleConfig;
@@ -51,8 +52,8 @@ pub struct Recipe {
     pub accumulate: usize,
     /// Whether `lr` is for 128 images, and larger or smaller in the ratio of a step's images to that.
     pub linear_lr: bool,
-    /// Rates of conv1 that replace the others after a number of finished epochs. Net 145: 1e-5 after 67
-    /// and 0 after 72.
+    /// Rates of conv1 that replace the others after a number of finished epochs. Net 145: 1e-5 after 67,
+    /// and none after 72: the layer then stays as it is.
     pub conv1_lr: Vec<LaterRate>,
     /// Layers that are not trained: names, or beginnings of names such as `conv`.
     pub freeze: Vec<String>,
@@ -100,6 +101,13 @@ pub struct LaterRate {
     pub after: u64,
     /// The rate.
     pub lr: f64,
+    /// Whether the layer is not updated at all, so that its weights and velocities stay exactly as they
+    /// are, as in the authors' source wherever a rate is 0; `lr` must be 0 then. At a rate of 0 without
+    /// this, the momentum still moves the layer for some steps. Runs whose checkpoints lack this value
+    /// did that, so `false` is what it means to lack it; a recipe file that lacks it means `true` where
+    /// `lr` is 0.
+    #[serde(default)]
+    pub frozen: bool,
 }
 
 /// Stands for no choice in a recipe's text, which cannot write nothing.
@@ -121,6 +129,20 @@ pub enum Mean {
     Channel,
     /// The mean of the pixel of that place in the records, over the training split.
     Image,
+    /// The centre of that mean image, for every window of an image, and never mirrored: net 145.
+    ImageCenter,
+}
+
+impl Mean {
+    /// How the mean image is cut; `None` where there is none.
+    #[must_use]
+    pub const fn cut(self) -> Option<MeanCut> {
+        match self {
+            Self::Channel => None,
+            Self::Image => Some(MeanCut::Window),
+            Self::ImageCenter => Some(MeanCut::Center),
+        }
+    }
 }
 
 /// The scale of the pixels that the network sees; initialisation and learning rate belong to it.
@@ -173,6 +195,7 @@ impl Recipe {
             .rev()
             .find(|later| later.after <= finished);
         match own.filter(|_| parameter.name().starts_with("conv1.")) {
+            Some(own) if own.frozen => None,
             // Biases too: their own rule is for rates that follow the schedule.
             Some(own) => Some(Rate {
                 lr: own.lr as f32,
@@ -232,6 +255,16 @@ impl Recipe {
                 (!rates.clone().all(sound)).then(|| "conv1's rates must be 0 or above".to_owned())
             })
             .or_else(|| {
+                let moves = |rate: &&LaterRate| rate.frozen && rate.lr != 0.0;
+                self.conv1_lr.iter().find(moves).map(|rate| {
+                    format!(
+                        "conv1 is frozen after epoch {} but has the rate {}; give it `lr = 0`, or leave \
+                         `frozen = true` out",
+                        rate.after, rate.lr
+                    )
+                })
+            })
+            .or_else(|| {
                 (!self.conv1_lr.is_sorted_by(|a, b| a.after < b.after))
                     .then(|| "the epochs of conv1's rates must rise".to_owned())
             })
@@ -272,11 +305,12 @@ impl fmt::Display for Recipe {
         let mean = match self.mean {
             Mean::Channel => "channel mean",
             Mean::Image => "mean image",
+            Mean::ImageCenter => "centre of the mean image, for every window",
         };
         let scale = match self.scale {
             InputScale::MeanOnly => format!("0-255 minus the {mean}"),
             InputScale::Standardized => {
-                format!("minus the {mean}, over the channel's standard deviation")
+                format!("minus the {mean}; over the channel's standard deviation")
             }
         };
         let times = if self.accumulate > 1 {
@@ -296,12 +330,15 @@ impl fmt::Display for Recipe {
             self.sgd.momentum,
             self.sgd.weight_decay
         )?;
-        for later in &self.conv1_lr {
-            writeln!(
-                f,
-                "          conv1 at {} after epoch {}",
-                later.lr, later.after
-            )?;
+        for LaterRate { after, lr, frozen } in &self.conv1_lr {
+            match (*lr == 0.0, frozen) {
+                (_, true) => writeln!(f, "          conv1 frozen after epoch {after}")?,
+                (true, false) => writeln!(
+                    f,
+                    "          conv1 at 0 after epoch {after}, its momentum runs out"
+                )?,
+                (false, false) => writeln!(f, "          conv1 at {lr} after epoch {after}")?,
+            }
         }
         if !self.freeze.is_empty() {
             writeln!(f, "frozen    {}", self.freeze.join(", "))?;

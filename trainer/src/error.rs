@@ -141,8 +141,8 @@ pub enum TrainError {
     },
     /// A resumed run was asked to be another run.
     #[error(
-        "the run was started with {what} {stored}, not {given}; a resumed run keeps it, so leave it \
-         out, or start another run"
+        "the run was started with {what} {stored}, not {given}; a resumed run keeps it, so leave out the \
+         flag or recipe that asks for another, or start another run"
     )]
     Changed {
         /// What differs.
@@ -228,11 +228,6 @@ pub enum TrainError {
         /// The one that differs.
         card: usize,
     },
-    /// A card subtracts channel means only.
-    #[error(
-        "a mean image is subtracted on the CPU only; use `--device cpu`, or train with `--mean channel`"
-    )]
-    MeanImageOnCard,
     /// A network's mean image is of other records.
     #[error(
         "the network's mean image has {mean}x{mean} pixels, but the records in {} have {height}x{width}; \

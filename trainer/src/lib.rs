@@ -57,7 +57,7 @@ pub use cuda::{CudaError, check as gpu_check};
 pub use data::classes;
 pub use error::TrainError;
 pub use eval::{EvalOptions, Evaluation, View, evaluate};
-pub use mean_image::MeanImage;
+pub use mean_image::{MeanCut, MeanImage};
 pub use model_config::{
     Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
     Pooling, Variant,

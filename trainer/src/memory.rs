@@ -21,7 +21,9 @@ pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -
         .unwrap_or(0);
     // A checkpoint is written from a copy of the velocities, and of one tensor in two forms.
     let saving = parameters + 2 * largest;
-    let values = copies * parameters + saving + LOADER_BATCHES * rows * side * side * 3;
+    // What is left of a batch once a mean image is subtracted stands beside it.
+    let batches = LOADER_BATCHES + usize::from(model.mean_image().is_some());
+    let values = copies * parameters + saving + batches * rows * side * side * 3;
     (values * size_of::<f32>() + model.buffer_bytes(rows, threads)) as u64
 }
 

@@ -149,6 +149,10 @@ pub struct ModelConfig {
     pub columns: usize,
     /// Response normalisation after conv1 and conv2; `None` leaves it out.
     pub lrn: Option<LrnConfig>,
+    /// Whether that normalisation stays within each of the [`columns`](Self::columns), so that channels
+    /// at a column's border have fewer neighbours: net 145. Otherwise it runs over all channels of a
+    /// pixel, as the paper's formula does. With one column the two are the same.
+    pub lrn_within_columns: bool,
     /// Further normalisation after norm2 within each map, where `alpha` is divided by `size^2`; not in
     /// the paper.
     pub map_norm: Option<LrnConfig>,
@@ -218,6 +222,7 @@ impl ModelConfig {
             width: 1.0,
             columns: 2,
             lrn: Some(LrnConfig::default()),
+            lrn_within_columns: false,
             map_norm: None,
             conv1_order: Conv1Order::ActivationFirst,
             conv5_pool_first: false,
@@ -320,6 +325,12 @@ impl ModelConfig {
             &self.init.bias,
             "a number",
         )?;
+        check(
+            self.lrn.is_some() || !self.lrn_within_columns,
+            "lrn_within_columns",
+            &self.lrn_within_columns,
+            "false where model.lrn is none",
+        )?;
         for lrn in [self.lrn, self.map_norm].into_iter().flatten() {
             let sound = lrn.size % 2 == 1 && lrn.size <= 15;
             check(sound, "lrn.size", &lrn.size, "odd, at most 15")?;
@@ -370,6 +381,11 @@ mod tests {
             },
             ModelConfig {
                 removed_conv: Some(1),
+                ..ModelConfig::alexnet()
+            },
+            ModelConfig {
+                lrn: None,
+                lrn_within_columns: true,
                 ..ModelConfig::alexnet()
             },
             ModelConfig {

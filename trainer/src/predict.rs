@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use shardmill_loader::Area;
 use shardmill_prep::{ImageDecoder, Reject};
 
 use crate::checkpoint::{Checkpoint, RunState};
@@ -127,15 +128,33 @@ impl Predictor {
                 .collect(),
         };
         let mean = self.model.mean_image();
-        let difference = mean.map(|mean| mean.difference(&data::normalize(&self.state, 1.0)));
+        let mean = mean.as_ref().map(|mean| {
+            let difference = mean.difference(&data::normalize(&self.state, 1.0));
+            (mean, difference)
+        });
         let mut values = Vec::with_capacity(windows.len() * crop * crop * 3);
         for ((top, left), flip) in windows {
-            for y in top..top + crop {
+            let area = Area {
+                top: top as u32,
+                left: left as u32,
+                height: crop as u32,
+                width: crop as u32,
+                flip,
+            };
+            let less = mean
+                .as_ref()
+                .map(|(mean, difference)| (mean.place(area, crop), difference));
+            for y in 0..crop {
                 for x in 0..crop {
-                    let x = left + if flip { crop - 1 - x } else { x };
-                    let at = (y * size + x) * 3;
-                    let pixel = &record[at..at + 3];
-                    let less = |c: usize| difference.as_ref().map_or(0.0, |less| less[at + c]);
+                    let at = |top: usize, left: usize, flip: bool| {
+                        ((top + y) * size + left + if flip { crop - 1 - x } else { x }) * 3
+                    };
+                    let pixel = &record[at(top, left, flip)..][..3];
+                    let less = |c: usize| {
+                        less.map_or(0.0, |(place, difference)| {
+                            difference[at(place.top, place.left, place.flip) + c]
+                        })
+                    };
                     values.extend(
                         (0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c] + less(c)),
                     );

@@ -18,6 +18,9 @@ pub struct LayerRow {
     pub filter: Vec<usize>,
     /// Step of the window; 0 where there is none.
     pub stride: usize,
+    /// Parts of the channels that see nothing of each other: the groups of a convolution, the columns
+    /// of a response normalisation; else 1.
+    pub groups: usize,
     /// What goes out, by `(N - F) / S + 1` along each side, `N` with its padding.
     pub output: Vec<usize>,
     /// Weights and biases.
@@ -26,6 +29,13 @@ pub struct LayerRow {
     pub multiply_adds: u64,
     /// Output values of layers with weights, which is what the paper counts.
     pub neurons: u64,
+}
+
+impl LayerRow {
+    /// Whether it is a response normalisation within columns, which its sizes do not show.
+    fn is_cut_norm(&self) -> bool {
+        self.groups > 1 && self.parameters == 0
+    }
 }
 
 /// The table of one network.
@@ -61,6 +71,7 @@ fn row(layer: &Layer) -> LayerRow {
         input: values.clone(),
         filter: Vec::new(),
         stride: 0,
+        groups: 1,
         output: values,
         parameters: 0,
         multiply_adds: 0,
@@ -73,6 +84,7 @@ fn row(layer: &Layer) -> LayerRow {
             LayerRow {
                 filter: vec![s.kernel, s.kernel, s.group_inputs()],
                 stride: s.stride,
+                groups: s.groups,
                 output,
                 parameters: (s.weight_len() + s.outputs) as u64,
                 multiply_adds: (s.output_pixels() * s.weight_len()) as u64,
@@ -93,6 +105,7 @@ fn row(layer: &Layer) -> LayerRow {
             let side = norm.pixels.isqrt();
             LayerRow {
                 filter: vec![1, 1, norm.config.size],
+                groups: norm.columns,
                 ..same(vec![side, side, norm.channels])
             }
         }
@@ -189,7 +202,16 @@ impl fmt::Display for Summary {
             &grouped(self.parameters),
             &grouped(self.multiply_adds),
             &grouped(self.neurons),
-        ])
+        ])?;
+        for row in self.layers.iter().filter(|row| row.is_cut_norm()) {
+            let (layer, columns) = (&row.layer, row.groups);
+            let channels = row.input.last().map_or(0, |all| all / columns);
+            writeln!(
+                f,
+                "{layer} within each of {columns} columns of {channels} channels"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -244,6 +266,18 @@ mod tests {
             ..base.clone()
         };
         assert_eq!(totals(&pooling).0, 60_965_224);
+        let cut = ModelConfig {
+            lrn_within_columns: true,
+            ..base.clone()
+        };
+        let table = summary(&cut).unwrap().to_string();
+        assert!(
+            table.ends_with(
+                "659,272\nnorm1 within each of 2 columns of 48 channels\n\
+                 norm2 within each of 2 columns of 128 channels\n"
+            ),
+            "{table}"
+        );
         let one_column = ModelConfig {
             columns: 1,
             ..base.clone()

@@ -32,7 +32,7 @@ pub(super) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
     let model = Model::new(config, options.seed)?;
     let sgd = Sgd::new(&model, SgdConfig::default());
     let mut engine = CudaEngine::new(cuda, model, sgd, batch)?;
-    engine.see(Normalize::mean([127.5; 3]));
+    engine.see(Normalize::mean([127.5; 3]))?;
     let images = Images::new(options);
     let staged = engine.stage(images.pixels())?;
     let training = time(options.steps, |step| {
@@ -96,6 +96,7 @@ impl Images {
         Pixels {
             images: &self.images,
             shifts: &[],
+            areas: &[],
             labels: &self.labels,
         }
     }

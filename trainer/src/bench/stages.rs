@@ -241,7 +241,7 @@ fn one(
 fn scratch_len(layer: &Layer) -> usize {
     match layer {
         Layer::Conv(conv) => conv2d::scratch_len(&conv.shape),
-        Layer::Lrn(norm) => lrn::scratch_len(norm.channels, &norm.config),
+        Layer::Lrn(norm) => lrn::scratch_len(norm.column_channels(), &norm.config),
         Layer::MapNorm(norm) => map_norm::scratch_len(&norm.shape),
         _ => 0,
     }
@@ -261,7 +261,10 @@ fn forward(layer: &Layer, input: &[f32], weight: &[f32], bias: &[f32], b: &mut B
                 output,
             );
         }
-        Layer::Lrn(norm) => lrn::forward(&norm.config, norm.channels, input, scratch, output),
+        Layer::Lrn(norm) => {
+            let channels = norm.column_channels();
+            lrn::forward(&norm.config, channels, input, scratch, output);
+        }
         Layer::MapNorm(norm) => {
             map_norm::forward(&norm.config, &norm.shape, input, scratch, output);
         }
@@ -293,7 +296,8 @@ fn backward(
             }
         }
         Layer::Lrn(norm) => {
-            lrn::backward(&norm.config, norm.channels, input, gradient, scratch, into);
+            let channels = norm.column_channels();
+            lrn::backward(&norm.config, channels, input, gradient, scratch, into);
         }
         Layer::MapNorm(norm) => {
             map_norm::backward(&norm.config, &norm.shape, input, gradient, scratch, into);

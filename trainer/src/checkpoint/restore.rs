@@ -6,7 +6,6 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::Checkpoint;
-use crate::config::Mean;
 use crate::mean_image::MeanImage;
 use crate::model::{Model, ModelError};
 use crate::sgd::Sgd;
@@ -23,9 +22,19 @@ impl Checkpoint {
     /// # Errors
     /// What candle reports.
     pub fn tensors(model: &Model, sgd: &Sgd) -> Result<BTreeMap<String, Tensor>, ModelError> {
+        let mut tensors = Self::weights(model)?;
+        tensors.extend(sgd.state()?);
+        Ok(tensors)
+    }
+
+    /// The tensors of a network alone by name: its parameters and, if it has one, its mean image.
+    ///
+    /// # Errors
+    /// What candle reports.
+    pub fn weights(model: &Model) -> Result<BTreeMap<String, Tensor>, ModelError> {
         let parameters = model.parameters().iter();
         let parameters = parameters.map(|p| (p.name().to_owned(), p.tensor().clone()));
-        let mut tensors: BTreeMap<_, _> = parameters.chain(sgd.state()?).collect();
+        let mut tensors: BTreeMap<_, _> = parameters.collect();
         if let Some(mean) = model.mean_image() {
             tensors.insert(MEAN_IMAGE.to_owned(), mean.tensor()?);
         }
@@ -47,9 +56,9 @@ impl Checkpoint {
             let tensor = self.tensor(&name)?;
             model.set_parameter(&name, tensor)?;
         }
-        if self.state.recipe.mean == Mean::Image {
+        if let Some(cut) = self.state.recipe.mean.cut() {
             let tensor = self.tensor(MEAN_IMAGE)?;
-            let mean = MeanImage::from_tensor(tensor)?;
+            let mean = MeanImage::from_tensor(tensor, cut, self.state.model.input_size)?;
             let mean = mean.ok_or_else(|| ModelError::ParameterShape {
                 name: MEAN_IMAGE.to_owned(),
                 found: tensor.dims().to_vec(),

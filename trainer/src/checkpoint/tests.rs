@@ -8,9 +8,13 @@ use candle_core::{Device, Tensor};
 use shardmill_formats::Class;
 
 use super::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
-use crate::config::Recipe;
+use crate::config::{Mean, Recipe};
+use crate::model::Model;
+use crate::model::layer::Layer;
 use crate::model_config::ModelConfig;
 use crate::schedule::ScheduleState;
+use crate::setup::Setup;
+use crate::sgd::Rate;
 use crate::tally::Tally;
 
 fn state() -> RunState {
@@ -195,4 +199,51 @@ fn other_files_are_refused() {
     }
     let missing = Checkpoint::read(&folder.path().join("none"));
     assert!(matches!(missing, Err(CheckpointError::Missing { .. })));
+}
+
+/// The recipe and the network of a checkpoint of `--recipe net145` as they were written before there
+/// was a choice of how the mean image is cut, of normalisation within columns, and of a frozen conv1.
+const OLD_RECIPE: &str = r#"{"epochs":91,"batch_size":128,"lr":0.01,"sgd":{"momentum":0.9,"weight_decay":0.0005,"bias_lr_factor":2.0,"bias_lr":0.02,"bias_decay":false},"schedule":{"kind":"steps","factor":10.0,"milestones":[25,51,79]},"flip":true,"draw_every":32,"color_std":0.1,"color_until":67,"color_divisor":1.1,"accumulate":1,"linear_lr":false,"conv1_lr":[{"after":67,"lr":0.00001},{"after":72,"lr":0.0}],"freeze":[],"mean":"channel","scale":"mean-only"}"#;
+const OLD_MODEL: &str = r#"{"variant":"alexnet","classes":2,"input_size":67,"width":0.1,"columns":2,"lrn":{"size":5,"k":2.0,"alpha":0.0001,"beta":0.75},"map_norm":{"size":5,"k":1.0,"alpha":0.001,"beta":0.75},"conv1_order":"activation-last","conv5_pool_first":true,"init":{"std":0.01,"std_middle":0.03,"bias":1.0},"pooling":"overlapping","activation":"relu","dropout":0.5,"removed_conv":null,"conv1_padding":"right-bottom"}"#;
+
+#[test]
+fn a_checkpoint_of_net_145_from_before_goes_on_as_what_it_was() {
+    let mut strings = state().to_strings();
+    strings.insert("recipe".to_owned(), OLD_RECIPE.to_owned());
+    strings.insert("model".to_owned(), OLD_MODEL.to_owned());
+    let RunState { recipe, model, .. } = RunState::from_strings(&strings).unwrap();
+    // The channels' mean, normalisation across both columns, and momentum that runs out at a rate of 0.
+    assert_eq!(recipe.mean, Mean::Channel);
+    assert!(!model.lrn_within_columns);
+    let network = Model::new(&model, 1).unwrap();
+    let widths = network.layers().iter().filter_map(|layer| match layer {
+        Layer::Lrn(norm) => Some((norm.channels, norm.column_channels())),
+        _ => None,
+    });
+    assert_eq!(widths.collect::<Vec<_>>(), [(8, 8), (24, 24)]);
+    let conv1 = &network.parameters()[0];
+    let decay = recipe.sgd.weight_decay;
+    let rates = [71, 72].map(|finished| recipe.rate(conv1, 1e-4, finished));
+    let lr = [1e-5, 0.0];
+    assert_eq!(rates, lr.map(|lr| Some(Rate { lr, decay })));
+    let text = recipe.to_string();
+    assert!(
+        text.contains("conv1 at 0 after epoch 72, its momentum runs out"),
+        "{text}"
+    );
+    // In all else it is the recipe of today.
+    let mut today = Setup::named("net145").unwrap();
+    today.recipe.mean = Mean::Channel;
+    today.recipe.conv1_lr[1].frozen = false;
+    assert_eq!(recipe, today.recipe);
+    // What is written from here says so in words.
+    let again = RunState::from_strings(
+        &RunState {
+            recipe,
+            model,
+            ..state()
+        }
+        .to_strings(),
+    );
+    assert_eq!(again.unwrap().recipe, today.recipe);
 }

@@ -19,7 +19,7 @@ pub(super) struct ModelArgs {
     /// Share of fc6's and fc7's inputs dropped in training [default: 0.5]
     #[arg(long, value_name = "SHARE")]
     dropout: Option<f32>,
-    /// Leave out response normalisation
+    /// Leave out response normalisation, of net145 also that within maps
     #[arg(long)]
     no_lrn: bool,
     /// Pool 2x2 windows instead of overlapping 3x3 ones
@@ -82,13 +82,16 @@ impl ModelArgs {
         model.input_size = self.crop.unwrap_or(model.input_size);
         model.dropout = self.dropout.unwrap_or(model.dropout);
         if self.no_lrn {
-            model.lrn = None;
+            // The paper's figure is of a run without any: net 148 of the authors' source.
+            (model.lrn, model.lrn_within_columns) = (None, false);
+            model.map_norm = None;
         }
         if self.non_overlapping_pooling {
             model.pooling = Pooling::NonOverlapping;
         }
         if self.one_column {
-            model.columns = 1;
+            // One column has no border to stay within.
+            (model.columns, model.lrn_within_columns) = (1, false);
         }
         model.activation = self.activation().unwrap_or(model.activation);
         model.removed_conv = self.remove_conv.or(model.removed_conv);
@@ -105,5 +108,43 @@ fn of(variant: Variant, base: ModelConfig) -> ModelConfig {
             classes: base.classes,
             ..ModelConfig::of(variant)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shardmill_trainer::setup::Setup;
+    use shardmill_trainer::summary::summary;
+
+    use super::*;
+
+    /// The names of the normalisations of net 145 with these flags.
+    fn norms(flags: &ModelArgs) -> String {
+        let net145 = Setup::named("net145").unwrap().model;
+        let table = summary(&flags.apply(net145)).unwrap();
+        let norm = |name: &&str| name.starts_with("norm") || name.starts_with("maps");
+        let names = table.layers.iter().map(|layer| layer.layer.as_str());
+        names.filter(norm).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn no_lrn_takes_the_normalisation_within_maps_out_too() {
+        assert_eq!(norms(&ModelArgs::default()), "norm1 norm2 maps2");
+        let no_lrn = ModelArgs {
+            no_lrn: true,
+            ..ModelArgs::default()
+        };
+        assert_eq!(norms(&no_lrn), "");
+    }
+
+    #[test]
+    fn one_column_of_net_145_has_no_border() {
+        let one_column = ModelArgs {
+            one_column: true,
+            ..ModelArgs::default()
+        };
+        let model = one_column.apply(Setup::named("net145").unwrap().model);
+        assert!(model.columns == 1 && !model.lrn_within_columns);
+        assert_eq!(norms(&one_column), "norm1 norm2 maps2");
     }
 }

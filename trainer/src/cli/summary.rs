@@ -1,14 +1,21 @@
 //! `train summary`.
 
 use clap::Args;
-use shardmill_trainer::ModelConfig;
+use shardmill_trainer::setup::Setup;
 use shardmill_trainer::summary::summary;
 
 use super::model::ModelArgs;
+use super::recipe;
 
 /// The flags of `train summary`.
 #[derive(Args, Debug)]
 pub(super) struct SummaryArgs {
+    /// The recipe whose network is meant: paper, net145, owt, small, or a TOML file [default: paper]
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    /// Replace a value of the recipe, as in `model.lrn.k=1`
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Number of classes [default: 1000]
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
@@ -21,7 +28,8 @@ pub(super) struct SummaryArgs {
 
 impl SummaryArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut model = self.model.apply(ModelConfig::default());
+        let setup = recipe::read(self.recipe.as_deref(), &self.set, Setup::default())?;
+        let mut model = self.model.apply(setup.model);
         model.classes = self.classes.unwrap_or(model.classes);
         let summary = summary(&model)?;
         if self.json {

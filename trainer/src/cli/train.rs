@@ -133,6 +133,8 @@ enum MeanArg {
     Channel,
     /// The mean of the pixel of that place, over all training records
     Image,
+    /// The centre of that mean image, for every window, and never mirrored: net145
+    ImageCenter,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -327,6 +329,7 @@ impl RecipeArgs {
             None => recipe.mean,
             Some(MeanArg::Channel) => Mean::Channel,
             Some(MeanArg::Image) => Mean::Image,
+            Some(MeanArg::ImageCenter) => Mean::ImageCenter,
         };
         match (self.schedule, &self.milestones) {
             (Some(ScheduleArg::Steps), None) => {

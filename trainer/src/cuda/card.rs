@@ -11,9 +11,9 @@ use shardmill_loader::Normalize;
 use super::error::CudaError;
 use super::feed::{Feed, Pixels, Staged};
 use super::gpu::Gpu;
-use super::kernels::Affine;
 use super::memory::{Buffer, Element};
 use super::network::Network;
+use super::preparation::Preparation;
 use crate::engine::{NUMBERS, Slice};
 use crate::model::{DropoutKey, Model};
 use crate::sgd::{Rate, Sgd};
@@ -29,7 +29,7 @@ pub(crate) struct Card {
     gpu: Rc<Gpu>,
     network: Network,
     feed: Feed,
-    affine: Affine,
+    preparation: Preparation,
     scores: Buffer,
     /// The logits of an evaluation, in f32.
     logits: Buffer,
@@ -51,9 +51,14 @@ impl Card {
         let capacity = rows.max(LEAST_ROWS);
         let classes = model.config().classes;
         Ok(Self {
-            affine: Affine::of(Normalize::none()),
+            preparation: Preparation::new(&gpu, model.mean_image())?,
             network: Network::new(&gpu, model, capacity)?,
-            feed: Feed::new(&gpu, capacity, model.config().input_size)?,
+            feed: Feed::new(
+                &gpu,
+                capacity,
+                model.config().input_size,
+                model.mean_image(),
+            )?,
             scores: gpu.buffer(Element::F64, STEPS * NUMBERS)?,
             logits: gpu.buffer(Element::F32, capacity * classes)?,
             classes,
@@ -79,12 +84,12 @@ impl Card {
 
     /// Bytes of the card that this holds.
     pub(crate) fn bytes(&self) -> usize {
-        let own = self.scores.bytes() + self.logits.bytes();
+        let own = self.scores.bytes() + self.logits.bytes() + self.preparation.bytes();
         self.network.bytes() + self.feed.bytes() + own
     }
 
-    pub(crate) fn see(&mut self, normalize: Normalize) {
-        self.affine = Affine::of(normalize);
+    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), CudaError> {
+        self.preparation.see(&self.gpu, normalize)
     }
 
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
@@ -133,7 +138,7 @@ impl Card {
         let step = self.enter();
         let dropout = Some((key, slice.first));
         self.network
-            .forward(&self.feed, staged, &self.affine, dropout)?;
+            .forward(&self.feed, staged, &self.preparation, dropout)?;
         let scores = self.scores.view_mut().tail(step * NUMBERS).head(3);
         let labels = self.feed.labels(staged);
         let mode = (key, share.is_some());
@@ -211,7 +216,8 @@ impl Card {
 
     /// A forward pass without dropout over a batch that is on the card.
     pub(crate) fn infer(&mut self, staged: &Staged) -> Result<(), CudaError> {
-        self.network.forward(&self.feed, staged, &self.affine, None)
+        self.network
+            .forward(&self.feed, staged, &self.preparation, None)
     }
 
     /// The number of classes.

@@ -59,8 +59,8 @@ impl CudaEngine {
         self.card.capacity()
     }
 
-    pub(crate) fn see(&mut self, normalize: Normalize) {
-        self.card.see(normalize);
+    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), CudaError> {
+        self.card.see(normalize)
     }
 
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {

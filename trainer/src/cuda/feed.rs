@@ -14,12 +14,14 @@ use std::sync::Arc;
 use candle_core::cuda_backend::cudarc::driver::sys::CUevent_flags;
 use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHostSlice};
 use rayon::prelude::*;
-use shardmill_loader::Batch;
+use shardmill_loader::{Area, Batch};
 
 use super::error::{CudaError, Doing};
 use super::gpu::Gpu;
+use super::kernels::PLACE;
 use super::memory::{Buffer, Value, View};
 use crate::engine::Slice;
+use crate::mean_image::{MeanImage, Place};
 
 /// Batches under way at once: one that is computed on, and one that is uploaded.
 const SLOTS: usize = 2;
@@ -34,6 +36,8 @@ pub(crate) struct Pixels<'a> {
     pub(crate) images: &'a [u8],
     /// A row for each image; none where there is no colour noise.
     pub(crate) shifts: &'a [[f32; 3]],
+    /// The part of its record that each image shows; needed only where there is a mean image.
+    pub(crate) areas: &'a [Area],
     /// One for each image; none where there is nothing to compare with.
     pub(crate) labels: &'a [i64],
 }
@@ -44,6 +48,7 @@ impl<'a> Pixels<'a> {
         Self {
             images: batch.images_u8(),
             shifts: batch.color_shift(),
+            areas: batch.areas(),
             labels: batch.labels(),
         }
     }
@@ -71,6 +76,7 @@ impl<'a> Pixels<'a> {
         Self {
             images: slice.part(self.images),
             shifts: slice.part(self.shifts),
+            areas: slice.part(self.areas),
             labels: slice.part(self.labels),
         }
     }
@@ -117,6 +123,8 @@ impl<T: Value + Send + Sync> Lane<T> {
 struct Slot {
     images: Lane<u8>,
     shifts: Lane<f32>,
+    /// Where each image's part of the mean image lies, if there is one.
+    places: Lane<u32>,
     labels: Lane<i64>,
     uploaded: CudaEvent,
     used: CudaEvent,
@@ -129,6 +137,7 @@ pub(crate) struct Feed {
     slots: Vec<Slot>,
     next: usize,
     side: usize,
+    mean: Option<Arc<MeanImage>>,
 }
 
 /// A batch on the card, until it is given back to [`Feed::release`].
@@ -139,8 +148,16 @@ pub(crate) struct Staged {
 }
 
 impl Feed {
-    /// A feed of batches of at most `rows` images of `side` pixels a side.
-    pub(crate) fn new(gpu: &Rc<Gpu>, rows: usize, side: usize) -> Result<Self, CudaError> {
+    /// A feed of batches of at most `rows` images of `side` pixels a side, from which a part of `mean`
+    /// is subtracted.
+    pub(crate) fn new(
+        gpu: &Rc<Gpu>,
+        rows: usize,
+        side: usize,
+        mean: Option<Arc<MeanImage>>,
+    ) -> Result<Self, CudaError> {
+        // The driver refuses to allocate 0 bytes.
+        let places = if mean.is_some() { rows * PLACE } else { 1 };
         let uploads = gpu.context.new_stream().doing("open a stream")?;
         let event = || {
             gpu.context
@@ -151,6 +168,7 @@ impl Feed {
             Ok(Slot {
                 images: Lane::new(gpu, rows * side * side * 3)?,
                 shifts: Lane::new(gpu, rows * 3)?,
+                places: Lane::new(gpu, places)?,
                 labels: Lane::new(gpu, rows)?,
                 uploaded: event()?,
                 used: event()?,
@@ -165,6 +183,7 @@ impl Feed {
             slots,
             next: 0,
             side,
+            mean,
         })
     }
 
@@ -172,18 +191,23 @@ impl Feed {
     pub(crate) fn bytes(&self) -> usize {
         let slots = self.slots.iter();
         slots
-            .map(|s| s.images.card.bytes() + s.shifts.card.bytes() + s.labels.card.bytes())
+            .map(|s| {
+                let [images, shifts] = [&s.images.card, &s.shifts.card].map(Buffer::bytes);
+                images + shifts + s.places.card.bytes() + s.labels.card.bytes()
+            })
             .sum()
     }
 
     /// Copies a batch into pinned memory, queues its upload, and lets the card's stream wait for it.
     ///
     /// # Panics
-    /// If it has more rows than the feed was made for, or parts of different lengths.
+    /// If it has more rows than the feed was made for, or parts of different lengths; or no areas where
+    /// there is a mean image.
     pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, CudaError> {
         let rows = batch.rows(self.side);
         assert!(batch.shifts.len() == rows || batch.shifts.is_empty());
         assert!(batch.labels.len() == rows || batch.labels.is_empty());
+        let places = self.places(batch.areas, rows);
         let number = self.next;
         self.next = (number + 1) % SLOTS;
         let slot = &mut self.slots[number];
@@ -197,11 +221,26 @@ impl Feed {
         } else {
             slot.shifts.upload(stream, batch.shifts.as_flattened())?;
         }
+        slot.places.upload(stream, places.as_flattened())?;
         slot.labels.upload(stream, batch.labels)?;
         slot.uploaded.record(stream).doing("order two streams")?;
         let card = &self.gpu.stream;
         card.wait(&slot.uploaded).doing("order two streams")?;
         Ok(Staged { slot: number, rows })
+    }
+
+    /// Where each image's part of the mean image lies; nothing where there is none.
+    fn places(&self, areas: &[Area], rows: usize) -> Vec<[u32; PLACE]> {
+        let Some(mean) = &self.mean else {
+            return Vec::new();
+        };
+        assert_eq!(areas.len(), rows, "an area for each image");
+        let place = |area: &Area| {
+            let Place { top, left, flip } = mean.place(*area, self.side);
+            // No more than the loader's own 32 bits.
+            [top as u32, left as u32, u32::from(flip)]
+        };
+        areas.iter().map(place).collect()
     }
 
     /// The images, NHWC bytes.
@@ -217,6 +256,12 @@ impl Feed {
             .card
             .view()
             .head(staged.rows * 3)
+    }
+
+    /// [`PLACE`] values for each image, where there is a mean image.
+    pub(crate) fn mean_places(&self, staged: &Staged) -> View<'_> {
+        let places = self.slots[staged.slot].places.card.view();
+        places.head(staged.rows * PLACE)
     }
 
     /// The labels.

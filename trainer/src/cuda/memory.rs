@@ -22,6 +22,7 @@ use super::gpu::Gpu;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Element {
     U8,
+    U32,
     I64,
     F32,
     F64,
@@ -33,7 +34,7 @@ impl Element {
         match self {
             Self::U8 => 1,
             Self::Bf16 => 2,
-            Self::F32 => 4,
+            Self::F32 | Self::U32 => 4,
             Self::I64 | Self::F64 => 8,
         }
     }
@@ -46,6 +47,9 @@ pub(crate) trait Value: DeviceRepr + ValidAsZeroBits + Copy + Default + 'static 
 
 impl Value for u8 {
     const ELEMENT: Element = Element::U8;
+}
+impl Value for u32 {
+    const ELEMENT: Element = Element::U32;
 }
 impl Value for i64 {
     const ELEMENT: Element = Element::I64;

@@ -28,6 +28,8 @@ mod kernels;
 mod memory;
 #[cfg(feature = "cuda")]
 mod network;
+#[cfg(feature = "cuda")]
+mod preparation;
 pub(crate) mod probe;
 #[cfg(feature = "cuda")]
 mod product;

@@ -142,7 +142,7 @@ fn kind(element: Element) -> Type {
     match element {
         Element::F32 => Type::CUDA_R_32F,
         Element::Bf16 => Type::CUDA_R_16BF,
-        Element::U8 | Element::I64 | Element::F64 => {
+        Element::U8 | Element::U32 | Element::I64 | Element::F64 => {
             unreachable!("products are of f32 or bf16 values")
         }
     }

@@ -75,20 +75,16 @@ impl Engine {
         match compute {
             Compute::Cpu => Ok(Self::Cpu(Box::new(CpuEngine::new(model, sgd)))),
             #[cfg(feature = "nccl")]
-            Compute::Cards(options) if model.mean_image().is_none() => {
+            Compute::Cards(options) => {
                 let engine = CardsEngine::new(options, model, sgd, rows)?;
                 Ok(Self::Cards(Box::new(engine)))
-            }
-            #[cfg(feature = "cuda")]
-            Compute::Cuda(_) | Compute::Cards(_) if model.mean_image().is_some() => {
-                Err(TrainError::MeanImageOnCard)
             }
             #[cfg(feature = "cuda")]
             Compute::Cuda(options) => {
                 let engine = CudaEngine::new(options, model, sgd, rows)?;
                 Ok(Self::Cuda(Box::new(engine)))
             }
-            #[cfg(feature = "cuda")]
+            #[cfg(all(feature = "cuda", not(feature = "nccl")))]
             Compute::Cards(_) => Err(TrainError::NoNccl),
             #[cfg(not(feature = "cuda"))]
             Compute::Cuda(_) | Compute::Cards(_) => {
@@ -126,13 +122,15 @@ impl Engine {
     /// A device that fails.
     pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), TrainError> {
         match self {
-            Self::Cpu(engine) => engine.see(&normalize),
+            Self::Cpu(engine) => {
+                engine.see(&normalize);
+                Ok(())
+            }
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.see(normalize),
+            Self::Cuda(engine) => Ok(engine.see(normalize)?),
             #[cfg(feature = "nccl")]
-            Self::Cards(engine) => return engine.see(normalize),
+            Self::Cards(engine) => engine.see(normalize),
         }
-        Ok(())
     }
 
     /// Leaves out the backward pass of the convolutions, or takes it up again.

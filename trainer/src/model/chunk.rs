@@ -160,7 +160,8 @@ impl FeatureChunk {
                 }
             }
             Layer::Lrn(norm) => {
-                lrn::forward(&norm.config, norm.channels, input, &mut scratch.row, output);
+                let (config, channels) = (&norm.config, norm.column_channels());
+                lrn::forward(config, channels, input, &mut scratch.row, output);
             }
             Layer::MapNorm(norm) => {
                 let (config, shape) = (&norm.config, &norm.shape);
@@ -306,7 +307,7 @@ impl FeatureChunk {
                     }
                 }
                 Layer::Lrn(norm) => {
-                    let (config, channels) = (&norm.config, norm.channels);
+                    let (config, channels) = (&norm.config, norm.column_channels());
                     lrn::backward(config, channels, input, gradient, row, input_gradient);
                 }
                 Layer::MapNorm(norm) => {

@@ -28,7 +28,8 @@ pub struct MapNormLayer {
     pub config: LrnConfig,
 }
 
-/// A response normalisation over `pixels` positions of `channels` channels.
+/// A response normalisation over `pixels` positions of `channels` channels, in `columns` equal parts
+/// that see nothing of each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LrnLayer {
     /// `norm1` or `norm2`.
@@ -37,8 +38,19 @@ pub struct LrnLayer {
     pub pixels: usize,
     /// Channels at each position.
     pub channels: usize,
+    /// Parts of the channels, one after the other, that are each normalised by themselves.
+    pub columns: usize,
     /// The constants.
     pub config: LrnConfig,
+}
+
+impl LrnLayer {
+    /// Channels that are normalised together: what [`ops::lrn`](crate::ops::lrn) takes as the channels
+    /// of a pixel, since a position's columns lie behind each other as the channels of pixels do.
+    #[must_use]
+    pub const fn column_channels(&self) -> usize {
+        self.channels / self.columns
+    }
 }
 
 /// A max pool.
@@ -259,6 +271,11 @@ fn convolution(
             name: format!("norm{number}"),
             pixels: cursor.side * cursor.side,
             channels: kernels,
+            columns: if config.lrn_within_columns {
+                config.columns
+            } else {
+                1
+            },
             config: lrn,
         }));
     }

@@ -31,7 +31,7 @@ fn conv_len(layer: &Layer) -> usize {
 impl Scratch {
     fn lens(layers: &[Layer]) -> [usize; 4] {
         let row = |layer: &Layer| match layer {
-            Layer::Lrn(norm) => lrn::scratch_len(norm.channels, &norm.config),
+            Layer::Lrn(norm) => lrn::scratch_len(norm.column_channels(), &norm.config),
             Layer::MapNorm(norm) => map_norm::scratch_len(&norm.shape),
             _ => 0,
         };

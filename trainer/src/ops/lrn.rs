@@ -3,6 +3,9 @@
 //! With `s = k + alpha / size * sum of x^2 over the neighbouring channels`, the output is
 //! `y = x s^-beta`, and the gradient
 //! `dx = dy s^-beta - 2 alpha / size * beta * x * sum of dy y / s over the same neighbours`.
+//!
+//! Columns that see nothing of each other need nothing of their own: those of a pixel lie behind each
+//! other, so with a column's channels as `channels` each column is a pixel.
 
 use super::response;
 use super::vectorise::vectorised;

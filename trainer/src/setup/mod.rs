@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{InputScale, LaterRate, Recipe};
+use crate::config::{InputScale, LaterRate, Mean, Recipe};
 use crate::model_config::{Activation, Conv1Order, LrnConfig, ModelConfig};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
 
@@ -183,15 +183,22 @@ fn net_145() -> Setup {
             LaterRate {
                 after: 67,
                 lr: 1e-5,
+                frozen: false,
             },
-            LaterRate { after: 72, lr: 0.0 },
+            LaterRate {
+                after: 72,
+                lr: 0.0,
+                frozen: true,
+            },
         ],
+        mean: Mean::ImageCenter,
         ..paper.recipe
     };
     recipe.sgd.bias_lr = Some(NET_145_BIAS_LR);
     Setup {
         recipe,
         model: ModelConfig {
+            lrn_within_columns: true,
             map_norm: Some(LrnConfig::NET_145_MAPS),
             conv1_order: Conv1Order::ActivationLast,
             conv5_pool_first: true,

@@ -24,6 +24,8 @@ const OPTIONAL: [&str; 6] = [
 
 /// Tables with a kind, which decides what other keys they have. A word alone is a kind.
 const KINDS: [&str; 2] = ["schedule", "cropping"];
+/// What has no meaning where there is no [`lrn`](ModelConfig::lrn).
+const WITHIN: &str = "lrn_within_columns";
 
 /// The key that the other keys of the network start from.
 const VARIANT: &str = "model.variant";
@@ -112,6 +114,13 @@ fn replace(
         if KINDS.contains(&&*key) {
             begin_kind(&key, old, value);
         }
+        if key == "conv1_lr" {
+            *old = later_rates(value).map_err(|error| SetupError::Value {
+                key,
+                reason: error.to_string(),
+            })?;
+            continue;
+        }
         if let (Value::Null, toml::Value::Table(_)) = (&*old, value) {
             *old = beginning(&key);
         }
@@ -130,7 +139,23 @@ fn replace(
             }
         }
     }
+    if prefix == "model." && tree["lrn"].is_null() && !table.contains_key(WITHIN) {
+        tree.insert(WITHIN.to_owned(), Value::Bool(false));
+    }
     Ok(())
+}
+
+/// conv1's later rates. A rate of 0 freezes the layer unless the text says otherwise; only in old
+/// checkpoints does the lack of the key mean `false`.
+fn later_rates(value: &toml::Value) -> Result<Value, serde_json::Error> {
+    let mut rates = serde_json::to_value(value)?;
+    for rate in rates.as_array_mut().into_iter().flatten() {
+        let zero = rate["lr"].as_f64() == Some(0.0);
+        if let Value::Object(rate) = rate {
+            rate.entry("frozen").or_insert(Value::Bool(zero));
+        }
+    }
+    Ok(rates)
 }
 
 /// The table that a word alone stands for: its kind.

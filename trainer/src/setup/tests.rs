@@ -1,8 +1,10 @@
 use super::{NAMES, Setup};
 use crate::augmentation::{Cropping, Jitter};
-use crate::config::{InputScale, Recipe};
+use crate::config::{InputScale, LaterRate, Mean, Recipe};
+use crate::model::{DropoutKey, Model, Parameter};
 use crate::model_config::{Conv1Order, ModelConfig, Variant};
 use crate::schedule::{NET_145_MILESTONES, ScheduleConfig};
+use crate::sgd::{Sgd, SgdConfig};
 
 fn message(text: &str) -> String {
     Setup::parse(text).unwrap_err().to_string()
@@ -166,6 +168,104 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
     }
     let text = message("base = \"papper\"");
     assert!(text.contains("did you mean paper?"), "{text}");
+}
+
+#[test]
+fn net_145_is_what_the_authors_source_says() {
+    let Setup { recipe, model } = Setup::named("net145").unwrap();
+    assert_eq!(recipe.mean, Mean::ImageCenter);
+    assert!(model.lrn_within_columns && model.columns == 2);
+    let network = Model::new(&narrow(&model), 1).unwrap();
+    for parameter in network.parameters() {
+        let rate = |finished| recipe.rate(parameter, 1e-4, finished);
+        let lr = |finished| rate(finished).map(|rate| rate.lr);
+        if parameter.name().starts_with("conv1.") {
+            // Not at a rate of 0, with which momentum would go on: not at all.
+            assert_eq!((lr(71), lr(72), lr(90)), (Some(1e-5), None, None));
+        } else {
+            assert!(lr(71).is_some() && lr(71) == lr(72), "{}", parameter.name());
+        }
+    }
+    let text = recipe.to_string();
+    assert!(text.contains("conv1 frozen after epoch 72"), "{text}");
+    assert!(
+        text.contains("0-255 minus the centre of the mean image, for every window"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_parameter_without_a_rate_keeps_its_velocity_and_one_with_the_rate_0_does_not() {
+    let config = narrow(&ModelConfig::alexnet());
+    let mut model = Model::new(&config, 1).unwrap();
+    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let images = vec![1.0; 67 * 67 * 3];
+    let key = DropoutKey { seed: 1, step: 1 };
+    model.train_step(&images, &[1], key).unwrap();
+    sgd.step(&mut model, 0.01).unwrap();
+    let state = |model: &Model, sgd: &Sgd| {
+        let (_, velocity) = sgd.state().unwrap().swap_remove(0);
+        let velocity: Vec<f32> = velocity.flatten_all().unwrap().to_vec1().unwrap();
+        (model.parameters()[0].values().to_vec(), velocity)
+    };
+    let before = state(&model, &sgd);
+    assert!(before.1.iter().any(|value| *value != 0.0));
+    let later = |frozen| LaterRate {
+        after: 0,
+        lr: 0.0,
+        frozen,
+    };
+    for (frozen, same) in [(true, true), (false, false)] {
+        let recipe = Recipe {
+            conv1_lr: vec![later(frozen)],
+            ..Recipe::default()
+        };
+        let rate = |parameter: &Parameter| recipe.rate(parameter, 0.01, 0);
+        sgd.step_with(&mut model, rate).unwrap();
+        assert_eq!(state(&model, &sgd) == before, same, "{frozen}");
+    }
+}
+
+#[test]
+fn a_rate_of_0_in_a_text_freezes_conv1_unless_it_says_otherwise() {
+    let frozen = |text: &str| {
+        let rates = Setup::parse(text).unwrap().recipe.conv1_lr;
+        rates.iter().map(|rate| rate.frozen).collect::<Vec<_>>()
+    };
+    let text =
+        "conv1_lr = [{ after = 3, lr = 1e-5 }, { after = 4, lr = 0 }, { after = 5, lr = 0.0 }]";
+    assert_eq!(frozen(text), [false, true, true]);
+    assert_eq!(
+        frozen("conv1_lr = [{ after = 3, lr = 0, frozen = false }]"),
+        [false]
+    );
+    let wrong = Setup::parse("conv1_lr = [{ after = 3, lr = 0.1, frozen = true }]").unwrap();
+    let problem = wrong.recipe.problem().unwrap();
+    assert!(problem.contains("frozen after epoch 3"), "{problem}");
+}
+
+#[test]
+fn without_response_normalisation_there_are_no_columns_to_stay_within() {
+    let net145 = || Setup::named("net145").unwrap();
+    let none = net145().set("model.lrn=none").unwrap().model;
+    assert!(none.lrn.is_none() && !none.lrn_within_columns);
+    none.validate().unwrap();
+    let both = net145().set("model.lrn=none").unwrap();
+    let both = both.set("model.lrn_within_columns=true").unwrap();
+    let refused = both.model.validate().unwrap_err().to_string();
+    assert!(
+        refused.contains("false where model.lrn is none"),
+        "{refused}"
+    );
+}
+
+fn narrow(model: &ModelConfig) -> ModelConfig {
+    ModelConfig {
+        width: 0.05,
+        input_size: 67,
+        classes: 3,
+        ..model.clone()
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::initial;
 use super::run::Run;
 use super::watch::Prior;
 use crate::checkpoint::{Checkpoint, Progress, RunState};
-use crate::config::{Mean, Recipe};
+use crate::config::Recipe;
 use crate::data;
 use crate::engine::Engine;
 use crate::error::TrainError;
@@ -53,16 +53,19 @@ impl<'a> Run<'a> {
             let fresh = initial::copy(&mut model, &state.classes, &checkpoint, path)?;
             // The weights belong to the colours that they were trained with.
             state.pixels = checkpoint.state.pixels;
-            if state.recipe.mean == Mean::Image {
-                model.set_mean_image(checkpoint.model()?.mean_image());
+            if let Some(cut) = state.recipe.mean.cut() {
+                let mean = checkpoint.model()?.mean_image();
+                let mean = mean.map(|mean| Arc::new(mean.as_ref().clone().with_cut(cut)));
+                model.set_mean_image(mean);
             }
             begun = Some((path, fresh));
         }
         check_frozen(&state.recipe, &model)?;
-        if state.recipe.mean == Mean::Image && model.mean_image().is_none() {
+        let cut = state.recipe.mean.cut();
+        if let (Some(cut), None) = (cut, model.mean_image()) {
             let mut screen = Screen::new(options.display);
             screen.begin(train.len(), 0);
-            let mean = MeanImage::of(&train, options.threads, |images| {
+            let mean = MeanImage::of(&train, cut, options.threads, |images| {
                 let total = train.len();
                 screen.update(
                     images,

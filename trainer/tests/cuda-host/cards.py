@@ -124,15 +124,22 @@ def main(folder):
     several = run(folder / "small-three", "cuda:0,1,2", batch=odd, steps=None, HOST_CARD_DELAY=5)
     compare("three cards, one batch a step, one image in the last", lines, several)
 
-    evaluations = []
-    for device in ("cuda", "cuda:0,1", "cuda:0,1,2"):
-        arguments = ["eval", "--checkpoint", folder / "odd-one/last.safetensors", "--shards", SHARDS]
-        arguments += ["--device", device, "--precision", "f32", "--views", "both", "--json"]
-        evaluations.append(json.loads(succeed(arguments)))
-        del evaluations[-1]["seconds"]
-    if any(evaluation != evaluations[0] for evaluation in evaluations):
-        sys.exit(f"evaluations differ: {evaluations}")
-    print("one checkpoint, evaluated by one, two and three cards: the same figures")
+    # Each card takes its own images' parts of the mean image.
+    mean = ["--mean", "image"]
+    lines = run(folder / "mean-one", "cuda", *mean)
+    several = run(folder / "mean-three", "cuda:0,1,2", *mean, HOST_CARD_DELAY=3)
+    compare("three cards, minus a mean image", lines, several)
+
+    for name in ("odd-one", "mean-one"):
+        evaluations = []
+        for device in ("cuda", "cuda:0,1", "cuda:0,1,2"):
+            arguments = ["eval", "--checkpoint", folder / name / "last.safetensors", "--shards", SHARDS]
+            arguments += ["--device", device, "--precision", "f32", "--views", "both", "--json"]
+            evaluations.append(json.loads(succeed(arguments)))
+            del evaluations[-1]["seconds"]
+        if any(evaluation != evaluations[0] for evaluation in evaluations):
+            sys.exit(f"evaluations differ: {evaluations}")
+        print(f"{name}, evaluated by one, two and three cards: the same figures")
 
     exact = "--deterministic"
     run(folder / "straight", "cuda:0,1", exact, HOST_CARD_DELAY=1)

@@ -3,7 +3,31 @@
 #include "kernels.h"
 #include "launch.h"
 
-template <class T> static void finish() {
+// A mean image of records that are larger than the images, and where each image's part of it lies: inside,
+// or beyond its end, where the kernel takes the last part.
+struct MeanImage {
+    static constexpr u32 MARGIN = 3;
+    u32 side;
+    Placed<float> difference;
+    Placed<u32> places;
+
+    MeanImage(u32 rows, u32 height, u32 width)
+        : side(std::max(height, width) + MARGIN), difference(numbers<float>(3, side * side * 3)), places(rows * 3, 0) {
+        for (u32 row = 0; row < rows; row++) {
+            places[row * 3] = row % (MARGIN + 1);
+            places[row * 3 + 1] = row == 2 ? 4000000000u : 2 * row + 1;
+            places[row * 3 + 2] = row % 2;
+        }
+    }
+    float at(size_t row, size_t y, size_t x, size_t c, u32 height, u32 width) const {
+        const size_t top = std::min<size_t>(places[row * 3], side - height);
+        const size_t left = std::min<size_t>(places[row * 3 + 1], side - width);
+        const size_t column = left + (places[row * 3 + 2] ? width - 1 - x : x);
+        return difference[((top + y) * side + column) * 3 + c];
+    }
+};
+
+template <class T> static void finish(bool with_mean) {
     const u32 sizes[][5] = {{3, 7, 5, 0, 3}, {2, 9, 17, 2, 2}, {1, 1, 1, 0, 0}, {1, 4, 3, 1, 0}};
     for (auto &[rows, height, width, before, after] : sizes) {
         for (u32 channels : {3u, 4u, 8u}) {
@@ -18,9 +42,12 @@ template <class T> static void finish() {
                 const double offset[3] = {-123.7, -2.1, 0.3};
                 // What the kernel leaves out is seen: it must write the zeros too.
                 Placed<T> found(static_cast<size_t>(rows) * high * across * channels, by, narrow_to<T>(9));
+                MeanImage mean(rows, height, width);
+                const float *difference = with_mean ? mean.difference.data() : nullptr;
+                const u32 *places = with_mean ? mean.places.data() : nullptr;
                 launch(2, 1, finish_of<T>(), bytes.data(), shifts.data(), found.data(), scale[0], scale[1],
-                       scale[2], offset[0], offset[1], offset[2], rows, height, width, before, high, across,
-                       channels);
+                       scale[2], offset[0], offset[1], offset[2], difference, places, mean.side, rows, height,
+                       width, before, high, across, channels);
                 std::vector<double> expected(found.size());
                 for (size_t i = 0; i < found.size(); i++) {
                     const size_t c = i % channels, x = i / channels % across, y = i / channels / across % high;
@@ -28,11 +55,14 @@ template <class T> static void finish() {
                     if (c < 3 && x >= before && x < before + width && y >= before && y < before + height) {
                         const u8 byte = bytes[((row * height + y - before) * width + x - before) * 3 + c];
                         const float product = static_cast<float>(byte) * scale[c];
-                        const float sum = product + static_cast<float>(offset[c] + static_cast<double>(shifts[row * 3 + c]));
+                        float sum = product + static_cast<float>(offset[c] + static_cast<double>(shifts[row * 3 + c]));
+                        if (with_mean) {
+                            sum += mean.at(row, y - before, x - before, c, height, width);
+                        }
                         expected[i] = nearest<T>(sum);
                     }
                 }
-                // The loader's bits.
+                // The loader's bits, and the CPU's where there is a mean image.
                 compare(named<T>("finish"), found, expected, 0);
             }
         }
@@ -96,8 +126,10 @@ template <class T> static void pools() {
 }
 
 void image_kernels() {
-    finish<float>();
-    finish<bf16>();
+    for (bool with_mean : {false, true}) {
+        finish<float>(with_mean);
+        finish<bf16>(with_mean);
+    }
     pools<float>();
     pools<bf16>();
 }

@@ -19,7 +19,7 @@ struct Entry {
 
 #define BOTH(T, s)                                                                                  \
     void finish_##s(const u8 *, const float *, T *, float, float, float, double, double, double,    \
-                    u32, u32, u32, u32, u32, u32, u32);                                             \
+                    const float *, const u32 *, u32, u32, u32, u32, u32, u32, u32, u32);            \
     void bias_activation_##s(T *, const float *, u64, u32, u32);                                    \
     void activation_backward_##s(const T *, T *, u64, u32);                                         \
     void bias_partial_##s(const T *, float *, u32, u32, u32);                                       \

@@ -33,19 +33,24 @@ static void check(const char *kernel, const Norm &norm, const Placed<T> &in, con
     compare(named<T>((std::string(kernel) + "_backward").c_str()), back, backward, rounding<T>());
 }
 
-template <class T> static void across_channels(u32 pixels, u32 channels, u32 size, float beta, size_t by) {
+// In `columns` parts of the channels that see nothing of each other: the kernel is given each as a pixel.
+template <class T>
+static void across_channels(u32 pixels, u32 channels, u32 columns, u32 size, float beta, size_t by) {
     // A large scale, so that the sums matter.
     const float k = 2.0f, scale = 0.3f;
     const size_t n = static_cast<size_t>(pixels) * channels;
     auto in = numbers<T>(7, n, by), gradient = numbers<T>(8, n, by);
     Placed<T> out(n, by), back(n, by);
-    launch(2, 1, lrn_of<T>(), in.data(), out.data(), n, channels, size, k, scale, beta);
-    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), back.data(), n, channels, size, k, scale, beta);
+    const u32 column = channels / columns;
+    launch(2, 1, lrn_of<T>(), in.data(), out.data(), n, column, size, k, scale, beta);
+    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), back.data(), n, column, size, k, scale, beta);
     check<T>("lrn", Norm{k, wide(scale), beta}, in, gradient, out, back, [&](size_t i, const At &value) {
         const long c = static_cast<long>(i % channels), half = size / 2;
         double sum = 0;
         for (long near = std::max(0l, c - half); near <= std::min<long>(channels - 1, c + half); near++) {
-            sum += value(i - static_cast<size_t>(c) + static_cast<size_t>(near));
+            if (near / column == c / column) {
+                sum += value(i - static_cast<size_t>(c) + static_cast<size_t>(near));
+            }
         }
         return sum;
     });
@@ -77,12 +82,19 @@ template <class T> static void norms() {
     const u32 sizes[][2] = {{1, 3}, {35, 17}, {2, 300}, {131, 8}, {67, 24}, {1, 96}};
     for (auto &[pixels, channels] : sizes) {
         for (size_t by : {0, 1}) {
-            across_channels<T>(pixels, channels, 5, 0.75f, by);
+            across_channels<T>(pixels, channels, 1, 5, 0.75f, by);
         }
     }
-    across_channels<T>(9, 16, 5, 0.5f, 0);
-    across_channels<T>(9, 16, 3, 0.75f, 0);
-    across_channels<T>(9, 15, 7, 0.75f, 0);
+    across_channels<T>(9, 16, 1, 5, 0.5f, 0);
+    across_channels<T>(9, 16, 1, 3, 0.75f, 0);
+    across_channels<T>(9, 15, 1, 7, 0.75f, 0);
+    // Columns of whole packs, as net 145's of 48 and 128 channels, of other sizes, and narrower than a window.
+    const u32 halves[][2] = {{3, 96}, {2, 256}, {5, 24}, {7, 10}, {4, 6}};
+    for (auto &[pixels, channels] : halves) {
+        for (size_t by : {0, 1}) {
+            across_channels<T>(pixels, channels, 2, 5, 0.75f, by);
+        }
+    }
     const u32 maps[][4] = {{2, 5, 4, 3}, {1, 7, 9, 2}, {1, 1, 1, 1}, {2, 1, 6, 8}};
     for (auto &[rows, height, width, channels] : maps) {
         within_maps<T>(rows, height, width, channels, 5, 0.75f);

@@ -84,6 +84,14 @@ near cpu f32 1e-4
 near cpu tf32 5e-3
 near cpu bf16 2e-2
 
+# Net 145's network and input: normalisation within columns and within maps, minus a mean image.
+net145=(--recipe net145 --set sgd.bias_lr=0.01)
+run cpu-145 4 "${net145[@]}"
+run f32-145 4 "${net145[@]}" "${exact[@]}"
+run bf16-145 4 "${net145[@]}" --device cuda --precision bf16
+near cpu-145 f32-145 1e-4
+near cpu-145 bf16-145 2e-2
+
 run cpu-sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2
 HOST_CARD_DELAY=1 run sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2 "${exact[@]}"
 near cpu-sums sums 1e-4
@@ -103,12 +111,16 @@ run from-card 2 "${exact[@]}"
 run from-card 4 --resume --device cpu
 near cpu from-card 1e-4
 
-ten() { # FLAGS: the loss over ten views
-  "$train" eval --checkpoint "$work/f32/last.safetensors" --shards "$work/demo/shards" --views ten --json "$@" |
+ten() { # RUN FLAGS: the loss over ten views
+  local name=$1
+  shift
+  "$train" eval --checkpoint "$work/$name/last.safetensors" --shards "$work/demo/shards" --views ten --json "$@" |
     sed -nE 's/.*"ten":.*"loss":([^,]*),.*/\1/p'
 }
-ten >"$work/eval-cpu"
-ten "${exact[@]}" >"$work/eval-card"
-paste "$work/eval-cpu" "$work/eval-card" | awk '
-  NF == 2 { d = $1 - $2; good = d * d <= 1e-10 * $1 * $1; print "ten views: losses " $1 " and " $2 }
-  END { exit !good }' || fail "ten views differ"
+for name in f32 f32-145; do
+  ten "$name" >"$work/eval-cpu"
+  ten "$name" "${exact[@]}" >"$work/eval-card"
+  paste "$work/eval-cpu" "$work/eval-card" | awk -v name="$name" '
+    NF == 2 { d = $1 - $2; good = d * d <= 1e-10 * $1 * $1; print "ten views of " name ": losses " $1 " and " $2 }
+    END { exit !good }' || fail "ten views of $name differ"
+done

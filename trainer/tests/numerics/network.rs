@@ -113,6 +113,7 @@ fn gradients_of_every_ablation_match_the_change_of_the_loss() {
             ..base.clone()
         },
         ModelConfig {
+            lrn_within_columns: true,
             map_norm: Some(LrnConfig::NET_145_MAPS),
             conv1_order: Conv1Order::ActivationLast,
             conv5_pool_first: true,

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
-use shardmill_trainer::LrnConfig;
+use shardmill_trainer::model::layer::{Layer, LrnLayer, layers};
 use shardmill_trainer::ops::lrn;
 use shardmill_trainer::ops::map_norm::{self, MapShape};
+use shardmill_trainer::{LrnConfig, ModelConfig};
 
 use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
 
@@ -24,18 +25,54 @@ fn configs() -> [LrnConfig; 3] {
     ]
 }
 
-const CHANNELS: [usize; 3] = [1, 4, 19];
+/// Channels, and columns of them.
+const CHANNELS: [(usize, usize); 6] = [(1, 1), (4, 1), (19, 1), (4, 2), (16, 2), (24, 2)];
+
+/// A layer of six pixels.
+fn layer(config: &LrnConfig, channels: usize, columns: usize) -> LrnLayer {
+    LrnLayer {
+        name: "norm".to_owned(),
+        pixels: 6,
+        channels,
+        columns,
+        config: *config,
+    }
+}
+
+#[test]
+fn net_145s_columns_are_those_of_its_kernels() {
+    let norms = |config: &ModelConfig| -> Vec<(usize, usize)> {
+        let layers = layers(config).unwrap().into_iter();
+        let norms = layers.filter_map(|layer| match layer {
+            Layer::Lrn(norm) => Some((norm.channels, norm.column_channels())),
+            _ => None,
+        });
+        norms.collect()
+    };
+    let paper = ModelConfig::alexnet();
+    assert_eq!(norms(&paper), [(96, 96), (256, 256)]);
+    let cut = ModelConfig {
+        lrn_within_columns: true,
+        ..paper
+    };
+    assert_eq!(norms(&cut), [(96, 48), (256, 128)]);
+    let half = ModelConfig { columns: 1, ..cut };
+    assert_eq!(norms(&half), [(48, 48), (128, 128)]);
+}
 
 #[test]
 fn forward_matches_the_definition() {
     for config in configs() {
-        for channels in CHANNELS {
+        for (channels, columns) in CHANNELS {
             let image = numbers(6 * channels, 1);
-            let mut scratch = vec![f32::NAN; lrn::scratch_len(channels, &config)];
+            let norm = layer(&config, channels, columns);
+            let own = norm.column_channels();
+            let mut scratch = vec![f32::NAN; lrn::scratch_len(own, &config)];
             let mut output = vec![f32::NAN; image.len()];
-            lrn::forward(&config, channels, &image, &mut scratch, &mut output);
-            let expected = oracle::lrn(&config, channels, &wide(&image));
-            assert!(distance(&output, &expected) < 1e-6, "{config:?} {channels}");
+            lrn::forward(&config, own, &image, &mut scratch, &mut output);
+            let expected = oracle::lrn(&config, (channels, columns), &wide(&image));
+            let distance = distance(&output, &expected);
+            assert!(distance < 1e-6, "{config:?} {channels} {columns}");
         }
     }
 }
@@ -43,21 +80,22 @@ fn forward_matches_the_definition() {
 #[test]
 fn gradient_matches_finite_differences() {
     for config in configs() {
-        for channels in CHANNELS {
+        for (channels, columns) in CHANNELS {
             let image = numbers(6 * channels, 1);
             let gradient = numbers(image.len(), 2);
-            let mut scratch = vec![f32::NAN; lrn::scratch_len(channels, &config)];
+            let own = layer(&config, channels, columns).column_channels();
+            let mut scratch = vec![f32::NAN; lrn::scratch_len(own, &config)];
             let mut image_gradient = vec![f32::NAN; image.len()];
             lrn::backward(
                 &config,
-                channels,
+                own,
                 &image,
                 &gradient,
                 &mut scratch,
                 &mut image_gradient,
             );
             check_gradient("image", &image, &image_gradient, |image| {
-                dot(&oracle::lrn(&config, channels, image), &gradient)
+                dot(&oracle::lrn(&config, (channels, columns), image), &gradient)
             });
         }
     }
@@ -70,7 +108,7 @@ fn pixels_of_the_historic_scale_stay_finite() {
     let mut scratch = vec![0.0; lrn::scratch_len(24, &config)];
     let mut output = vec![0.0; 24];
     lrn::forward(&config, 24, &image, &mut scratch, &mut output);
-    assert!(distance(&output, &oracle::lrn(&config, 24, &wide(&image))) < 1e-6);
+    assert!(distance(&output, &oracle::lrn(&config, (24, 1), &wide(&image))) < 1e-6);
 }
 
 fn maps() -> impl Strategy<Value = (LrnConfig, MapShape, u64)> {

@@ -112,13 +112,21 @@ pub(crate) fn max_pool2d(s: &PoolShape, image: &[f64]) -> Vec<f64> {
     output
 }
 
-pub(crate) fn lrn(config: &LrnConfig, channels: usize, image: &[f64]) -> Vec<f64> {
+/// Normalisation across the channels of each pixel, in `columns` equal parts that see nothing of each
+/// other.
+pub(crate) fn lrn(
+    config: &LrnConfig,
+    (channels, columns): (usize, usize),
+    image: &[f64],
+) -> Vec<f64> {
     let half = config.size / 2;
+    let column = |c: usize| c / (channels / columns);
     let mut output = Vec::with_capacity(image.len());
     for pixel in image.chunks(channels) {
         for c in 0..channels {
-            let window = &pixel[c.saturating_sub(half)..(c + half + 1).min(channels)];
-            let squares: f64 = window.iter().map(|v| v * v).sum();
+            let near = |other: usize| other.abs_diff(c) <= half && column(other) == column(c);
+            let window = (0..channels).filter(|&other| near(other));
+            let squares: f64 = window.map(|other| pixel[other] * pixel[other]).sum();
             let scale = f64::from(config.alpha) / config.size as f64;
             let s = f64::from(config.k) + scale * squares;
             output.push(pixel[c] / s.powf(f64::from(config.beta)));

@@ -5,6 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use shardmill_trainer::model::{DropoutKey, Masks, Model};
 use shardmill_trainer::ops::{ConvShape, PoolShape, conv2d, cross_entropy, lrn, max_pool2d};
+use shardmill_trainer::setup::Setup;
 use shardmill_trainer::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::{Activation, LrnConfig, ModelConfig};
 
@@ -134,19 +135,37 @@ fn max_pool2d_agrees_where_values_are_equal_too() {
 
 #[test]
 fn lrn_agrees() {
+    check_lrn("lrn", 24);
+}
+
+#[test]
+fn lrn_within_columns_agrees() {
+    // Two columns of 24 channels.
+    check_lrn("lrn_columns", 12);
+}
+
+fn check_lrn(name: &str, channels: usize) {
     let fixture = Fixture::open("operations");
     let config = LrnConfig {
         alpha: 1e-2,
         ..LrnConfig::default()
     };
-    let image = fixture.values("lrn.image");
-    let mut scratch = vec![0.0; lrn::scratch_len(24, &config)];
+    let of = |part: &str| format!("{name}.{part}");
+    let image = fixture.values(&of("image"));
+    let mut scratch = vec![0.0; lrn::scratch_len(channels, &config)];
     let mut output = vec![0.0; image.len()];
-    lrn::forward(&config, 24, &image, &mut scratch, &mut output);
-    fixture.check("lrn.output", &output, 1e-6);
-    let gradient = fixture.values("lrn.gradient");
-    lrn::backward(&config, 24, &image, &gradient, &mut scratch, &mut output);
-    fixture.check("lrn.image_gradient", &output, 1e-6);
+    lrn::forward(&config, channels, &image, &mut scratch, &mut output);
+    fixture.check(&of("output"), &output, 1e-6);
+    let gradient = fixture.values(&of("gradient"));
+    lrn::backward(
+        &config,
+        channels,
+        &image,
+        &gradient,
+        &mut scratch,
+        &mut output,
+    );
+    fixture.check(&of("image_gradient"), &output, 1e-6);
 }
 
 #[test]
@@ -190,8 +209,8 @@ fn check_loss(found: f64, expected: f64, tolerance: f64) {
     );
 }
 
-/// Runs the fixture's batch with the given masks, and compares everything.
-fn step_agrees(fixture: &Fixture, config: &ModelConfig, case: &str) {
+/// Runs the fixture's batch with the given masks, and compares everything with what `expected` has.
+fn step_agrees(fixture: &Fixture, expected: &Fixture, config: &ModelConfig, case: &str) {
     let mut model = model(fixture, config);
     let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
     let output = if case == "masked" {
@@ -201,22 +220,22 @@ fn step_agrees(fixture: &Fixture, config: &ModelConfig, case: &str) {
             .unwrap()
     } else {
         let logits = model.logits(&images).unwrap().flatten_all().unwrap();
-        fixture.check("plain.logits", &logits.to_vec1::<f32>().unwrap(), TOLERANCE);
+        expected.check("plain.logits", &logits.to_vec1::<f32>().unwrap(), TOLERANCE);
         model.train_step(&images, &labels, KEY).unwrap()
     };
-    check_loss(output.loss, fixture.number(&format!("{case}.loss")), 1e-5);
+    check_loss(output.loss, expected.number(&format!("{case}.loss")), 1e-5);
     for (parameter, gradient) in model.parameters().iter().zip(model.gradients()) {
-        fixture.check(&format!("{case}.{}", parameter.name()), gradient, TOLERANCE);
+        expected.check(&format!("{case}.{}", parameter.name()), gradient, TOLERANCE);
     }
 }
 
 /// Ten steps of SGD with momentum, weight decay and twice the rate for biases.
-fn curve_agrees(fixture: &Fixture, config: &ModelConfig) {
+fn curve_agrees(fixture: &Fixture, expected: &Fixture, config: &ModelConfig) {
     let mut model = model(fixture, config);
     let mut sgd = Sgd::new(&model, SgdConfig::default());
-    let lr = fixture.number("curve.lr") as f32;
+    let lr = expected.number("curve.lr") as f32;
     let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
-    let losses: Vec<f64> = fixture.tensor("curve.losses").to_vec1().unwrap();
+    let losses: Vec<f64> = expected.tensor("curve.losses").to_vec1().unwrap();
     assert_eq!(losses.len(), 10);
     for (number, &loss) in losses.iter().enumerate() {
         let mut labels = labels.clone();
@@ -234,9 +253,24 @@ fn training_agrees(fixture: &Fixture, config: ModelConfig) {
         dropout: 0.0,
         ..config.clone()
     };
-    step_agrees(fixture, &plain, "plain");
-    step_agrees(fixture, &config, "masked");
-    curve_agrees(fixture, &plain);
+    step_agrees(fixture, fixture, &plain, "plain");
+    step_agrees(fixture, fixture, &config, "masked");
+    curve_agrees(fixture, fixture, &plain);
+}
+
+/// The same without masks for net 145, whose fixture has what the paper's network has not.
+fn net_145_agrees(paper: &Fixture, net_145: &Fixture, config: ModelConfig) {
+    let plain = ModelConfig {
+        dropout: 0.0,
+        ..config
+    };
+    step_agrees(paper, net_145, &plain, "plain");
+    curve_agrees(paper, net_145, &plain);
+}
+
+/// Net 145's network, as the recipe has it.
+fn net_145() -> ModelConfig {
+    Setup::named("net145").unwrap().model
 }
 
 fn reduced(config: ModelConfig) -> ModelConfig {
@@ -255,12 +289,18 @@ fn training_the_papers_network_agrees() {
 }
 
 #[test]
+fn training_net_145_agrees() {
+    let [paper, net_145_fixture] = ["alexnet", "net145"].map(Fixture::open);
+    net_145_agrees(&paper, &net_145_fixture, reduced(net_145()));
+}
+
+#[test]
 fn training_torchvisions_network_agrees() {
     let config = reduced(ModelConfig::alexnet_owt());
     training_agrees(&Fixture::open("alexnet-owt"), config);
 }
 
-/// Run by `just pytorch`, which makes the fixtures: 1.5 GB.
+/// Run by `just pytorch`, which makes the fixtures: 1.7 GB.
 #[test]
 #[ignore = "needs the fixtures that `just pytorch` makes"]
 fn training_at_the_full_width_agrees() {
@@ -271,4 +311,6 @@ fn training_at_the_full_width_agrees() {
     ] {
         training_agrees(&Fixture::at(Path::new(&folder), name), config);
     }
+    let [paper, expected] = ["alexnet", "net145"].map(|n| Fixture::at(Path::new(&folder), n));
+    net_145_agrees(&paper, &expected, net_145());
 }

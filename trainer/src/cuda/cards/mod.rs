@@ -114,10 +114,7 @@ impl CardsEngine {
     }
 
     pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), TrainError> {
-        self.crew.all(move |_, card| {
-            card.see(normalize);
-            Ok::<_, CudaError>(())
-        })?;
+        self.crew.all(move |_, card| card.see(normalize))?;
         Ok(())
     }
 

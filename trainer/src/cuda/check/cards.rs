@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::cuda_backend::cudarc::driver::CudaContext;
 use shardmill_loader::Normalize;
 
-use super::steps::{LR, ROWS, Random, networks, tolerance};
+use super::steps::{LR, ROWS, Random, mean_image, networks, tolerance};
 use super::tally::Tally;
 use super::{CheckOptions, CheckPart, STEPS};
 use crate::bench::{self, BenchOptions};
@@ -93,7 +93,8 @@ fn compare(
         Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
     };
     let start = || -> Result<(Model, Sgd), TrainError> {
-        let model = Model::new(config, 1)?;
+        let mut model = Model::new(config, 1)?;
+        model.set_mean_image(mean_image(config));
         let sgd = Sgd::new(&model, SgdConfig::default());
         Ok((model, sgd))
     };
@@ -106,7 +107,7 @@ fn compare(
     let mut one = CudaEngine::new(options, model, sgd, ROWS)?;
     let (model, sgd) = start()?;
     let mut two = CardsEngine::new(together([ordinal, other], precision), model, sgd, ROWS)?;
-    one.see(Normalize::mean(MEAN));
+    one.see(Normalize::mean(MEAN))?;
     two.see(Normalize::mean(MEAN))?;
     let rate = SgdConfig::default();
     for step in 0..COMPARED {

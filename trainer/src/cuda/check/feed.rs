@@ -44,7 +44,7 @@ pub(super) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
         deterministic: false,
     };
     let mut engine = CudaEngine::new(cuda, model, sgd, BATCH)?;
-    engine.see(data::training_normalize(&state));
+    engine.see(data::training_normalize(&state))?;
     let loader = data::training(&dataset, &state, Output::U8, options.threads)?;
     let rate = state.recipe.sgd;
     let (mut clock, mut measuring) = (Instant::now(), false);

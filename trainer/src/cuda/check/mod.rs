@@ -4,6 +4,7 @@
 #[cfg(feature = "nccl")]
 mod cards;
 mod feed;
+mod images;
 mod ops;
 mod products;
 mod steps;

@@ -2,15 +2,12 @@
 
 use half::bf16;
 use shardmill_formats::{Philox, Stream};
-use shardmill_loader::Normalize;
 
 use super::tally::Tally;
 use crate::compute::Precision;
 use crate::cuda::error::CudaError;
 use crate::cuda::gpu::Gpu;
-use crate::cuda::kernels::{Affine, Canvas};
 use crate::cuda::memory::{Buffer, Element, View};
-use crate::cuda::weights::input_channels;
 use crate::model_config::{Activation, LrnConfig};
 use crate::ops::dropout::MaskKey;
 use crate::ops::map_norm::MapShape;
@@ -130,50 +127,6 @@ impl Ops<'_> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), CudaError> {
-        let normalize = Normalize {
-            mean: [123.7, 116.3, 103.5],
-            std: [1.1, 2.0, 57.3],
-        };
-        let affine = Affine::of(normalize);
-        for (rows, side, before, after) in [(3, 7, 0, 3), (2, 9, 2, 2), (5, 6, 0, 0)] {
-            let canvas = Canvas {
-                height: side,
-                width: side,
-                before,
-                after,
-                channels: input_channels(self.gpu.precision),
-            };
-            let bytes: Vec<u8> = (0..rows * side * side * 3)
-                .map(|i| (i * 37 % 256) as u8)
-                .collect();
-            let shifts = numbers(1, rows * 3);
-            let images = Buffer::from_host(&self.gpu.stream, &bytes)?;
-            let noise = Buffer::from_host(&self.gpu.stream, &shifts)?;
-            let mut output = self.empty(rows * canvas.len())?;
-            let (images, noise) = (images.view(), noise.view());
-            self.gpu
-                .finish(&canvas, rows, images, noise, &affine, output.view_mut())?;
-            let mut expected = vec![0.0; rows * canvas.len()];
-            let (_, wide) = canvas.padded();
-            for (i, &byte) in bytes.iter().enumerate() {
-                let (c, pixel) = (i % 3, i / 3);
-                let (x, y) = (pixel % side, pixel / side % side);
-                let row = pixel / (side * side);
-                let at = row * canvas.len() + ((y + before) * wide + x + before) * canvas.channels;
-                expected[at + c] = affine.apply(byte, c, shifts[row * 3 + c]);
-            }
-            // In f32 these are the loader's bytes.
-            let exact = if self.gpu.element() == Element::F32 {
-                0.0
-            } else {
-                4e-3
-            };
-            self.compare("u8 to values, padded", output.view(), &expected, exact)?;
-        }
-        Ok(())
-    }
-
     fn activations(&mut self) -> Result<(), CudaError> {
         let t = self.tolerance().pointwise;
         for (rows, channels) in [(1, 1), (37, 5), (129, 96), (3, 4097)] {
@@ -264,7 +217,8 @@ impl Ops<'_> {
             beta: 0.75,
         };
         let t = self.tolerance().pointwise;
-        for (pixels, channels) in [(1, 3), (35, 17), (50, 96)] {
+        // Net 145's columns of 48 and 128 channels are pixels of as many.
+        for (pixels, channels) in [(1, 3), (35, 17), (50, 96), (70, 48), (20, 128)] {
             for config in [
                 config,
                 LrnConfig {

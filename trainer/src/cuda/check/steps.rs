@@ -1,6 +1,8 @@
 //! Whole networks: a step's loss, gradients and update against the CPU's, and going on from a state.
 
-use shardmill_loader::Normalize;
+use std::sync::Arc;
+
+use shardmill_loader::{Area, Normalize};
 
 use super::ops::numbers;
 use super::tally::Tally;
@@ -9,6 +11,7 @@ use crate::cuda::engine::CudaEngine;
 use crate::cuda::feed::Pixels;
 use crate::cuda::kernels::Affine;
 use crate::error::TrainError;
+use crate::mean_image::{MeanCut, MeanImage};
 use crate::model::{DropoutKey, Model};
 use crate::model_config::{Activation, ModelConfig};
 use crate::setup::Setup;
@@ -55,10 +58,14 @@ pub(super) const fn tolerance(precision: Precision) -> Tolerance {
     }
 }
 
-/// A batch of random bytes with noise.
+/// By how much records are larger than the network's window.
+const MARGIN: usize = 8;
+
+/// A batch of random bytes with noise, in windows anywhere in records, every other one mirrored.
 pub(super) struct Random {
     images: Vec<u8>,
     shifts: Vec<[f32; 3]>,
+    areas: Vec<Area>,
     labels: Vec<i64>,
 }
 
@@ -70,6 +77,15 @@ impl Random {
         Self {
             images: numbers(seed, len).into_iter().map(byte).collect(),
             shifts: shifts.as_chunks().0.to_vec(),
+            areas: (0..rows)
+                .map(|row| Area {
+                    top: (row % (MARGIN + 1)) as u32,
+                    left: (row * 5 % (MARGIN + 1)) as u32,
+                    height: config.input_size as u32,
+                    width: config.input_size as u32,
+                    flip: row % 2 == 1,
+                })
+                .collect(),
             labels: (0..rows)
                 .map(|row| (row * 5 % config.classes) as i64)
                 .collect(),
@@ -80,22 +96,42 @@ impl Random {
         Pixels {
             images: &self.images,
             shifts: &self.shifts,
+            areas: &self.areas,
             labels: &self.labels,
         }
     }
 
     /// The values that the CPU's network is given.
-    fn values(&self, affine: &Affine) -> Vec<f32> {
+    fn values(&self, affine: &Affine, mean: Option<&MeanImage>) -> Vec<f32> {
         let len = self.images.len() / self.labels.len();
         let value = |(i, &byte): (usize, &u8)| {
             let channel = i % 3;
             affine.apply(byte, channel, self.shifts[i / len][channel])
         };
-        self.images.iter().enumerate().map(value).collect()
+        let values: Vec<f32> = self.images.iter().enumerate().map(value).collect();
+        let Some(mean) = mean else {
+            return values;
+        };
+        let difference = mean.difference(&affine.normalize());
+        let mut inputs = vec![0.0; values.len()];
+        let pairs = values.chunks_exact(len).zip(inputs.chunks_exact_mut(len));
+        for ((from, to), area) in pairs.zip(&self.areas) {
+            mean.shift(&difference, *area, area.width as usize, from, to);
+        }
+        inputs
     }
 }
 
-/// Networks of every kind of layer, narrow enough for the CPU to keep up.
+/// A mean image of records around the network's window, for the networks that get one.
+pub(super) fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
+    let cut = config.lrn_within_columns.then_some(MeanCut::Center)?;
+    let side = config.input_size + MARGIN;
+    let values = numbers(21, side * side * 3);
+    let values = values.into_iter().map(|value| 120.0 + 40.0 * value);
+    Some(Arc::new(MeanImage::new(side, values.collect(), cut)))
+}
+
+/// Networks of every kind of layer, narrow enough for the CPU to keep up. Net 145's has a mean image.
 pub(super) fn networks() -> Vec<(&'static str, ModelConfig)> {
     let narrow = |config: ModelConfig| ModelConfig {
         width: 0.25,
@@ -113,9 +149,7 @@ pub(super) fn networks() -> Vec<(&'static str, ModelConfig)> {
         ("alexnet-owt", narrow(ModelConfig::alexnet_owt())),
         ("alexnet, tanh, one column, 99x99", narrow(tanh)),
     ];
-    let net145 = ["net145", "net145-approx"].map(Setup::open);
-    let net145 = net145.into_iter().find_map(Result::ok);
-    let net145 = net145.expect("one of the two names is known");
+    let net145 = Setup::named("net145").expect("a known name");
     all.push(("net 145", narrow(net145.model)));
     all
 }
@@ -125,11 +159,12 @@ fn engine(
     config: &ModelConfig,
     seed: u64,
 ) -> Result<(CudaEngine, Affine), TrainError> {
-    let model = Model::new(config, seed)?;
+    let mut model = Model::new(config, seed)?;
+    model.set_mean_image(mean_image(config));
     let sgd = Sgd::new(&model, SgdConfig::default());
     let mut engine = CudaEngine::new(options, model, sgd, ROWS)?;
     let normalize = Normalize::mean([121.0, 117.0, 104.0]);
-    engine.see(normalize);
+    engine.see(normalize)?;
     Ok((engine, Affine::of(normalize)))
 }
 
@@ -147,7 +182,7 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         let mut model = Model::new(&config, 1)?;
         let mut sgd = Sgd::new(&model, SgdConfig::default());
         let key = DropoutKey { seed: 1, step: 0 };
-        let images = batch.values(&affine);
+        let images = batch.values(&affine, mean_image(&config).as_deref());
 
         let logits = model.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
@@ -218,7 +253,7 @@ pub(super) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
     }
     drop(first);
     let mut second = CudaEngine::new(options, copy, velocities, ROWS)?;
-    second.see(affine.normalize());
+    second.see(affine.normalize())?;
     steps(&mut second, &config, 3..6)?;
     let (one, _) = straight.host()?;
     let (other, _) = second.host()?;

@@ -15,7 +15,7 @@ pub(super) fn kind(element: Element) -> sys::cudnnDataType_t {
     match element {
         Element::F32 => sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
         Element::Bf16 => sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
-        Element::U8 | Element::I64 | Element::F64 => {
+        Element::U8 | Element::U32 | Element::I64 | Element::F64 => {
             unreachable!("convolutions are of f32 or bf16 values")
         }
     }

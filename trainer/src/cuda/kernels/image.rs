@@ -1,7 +1,8 @@
 //! From a batch's bytes to conv1's input.
 //!
 //! Contract: the kernel reads and writes inside its views alone, whose types and lengths are checked for the batch's
-//! sizes before their pointers leave.
+//! sizes before their pointers leave. The places in the mean image are values on
+//! the card, which cannot be checked here: the kernel clamps them.
 
 use shardmill_loader::Normalize;
 
@@ -69,16 +70,44 @@ impl Affine {
     }
 }
 
+/// A mean image on the card, and the part of it that is subtracted from each image of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MeanView<'a> {
+    /// What to add to a value minus its channel's mean: `[side, side, 3]` of f32.
+    pub(crate) difference: View<'a>,
+    /// Side of the mean image.
+    pub(crate) side: usize,
+    /// For each image the first row and column of its part, and whether it is mirrored (1 or 0), all
+    /// such that the part lies in the mean image: u32.
+    pub(crate) places: View<'a>,
+}
+
+impl MeanView<'_> {
+    /// As the kernel takes it, for `rows` images of the canvas; two null pointers where there is none.
+    fn arguments(mean: Option<Self>, canvas: &Canvas, rows: usize) -> [Argument; 3] {
+        let Some(mean) = mean else {
+            return [Argument::Pointer(0), Argument::Pointer(0), size(0)];
+        };
+        assert!(canvas.height.max(canvas.width) <= mean.side, "a part of it");
+        check(mean.difference, Element::F32, mean.side * mean.side * 3);
+        check(mean.places, Element::U32, rows * PLACE);
+        [mean.difference.into(), mean.places.into(), size(mean.side)]
+    }
+}
+
+/// Values of an image's part of the mean image.
+pub(crate) const PLACE: usize = 3;
+
 impl Gpu {
-    /// Writes the values of `rows` images of bytes, each with its colour shift, with zeros where the
-    /// canvas is larger.
+    /// Writes the values of `rows` images of bytes, each with its colour shift and minus its part of the
+    /// mean image where there is one, with zeros where the canvas is larger.
     pub(crate) fn finish(
         &self,
         canvas: &Canvas,
         rows: usize,
         images: View<'_>,
         shifts: View<'_>,
-        affine: &Affine,
+        (affine, mean): (&Affine, Option<MeanView<'_>>),
         output: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         let (height, width) = canvas.padded();
@@ -87,6 +116,7 @@ impl Gpu {
         check(output.view(), self.element(), rows * canvas.len());
         let [s0, s1, s2] = affine.scale.map(Argument::F32);
         let [o0, o1, o2] = affine.offset.map(Argument::F64);
+        let [difference, places, side] = MeanView::arguments(mean, canvas, rows);
         let arguments = [
             images.into(),
             shifts.into(),
@@ -97,6 +127,9 @@ impl Gpu {
             o0,
             o1,
             o2,
+            difference,
+            places,
+            side,
             size(rows),
             size(canvas.height),
             size(canvas.width),
@@ -106,7 +139,9 @@ impl Gpu {
             size(canvas.channels),
         ];
         let grid = (blocks(rows * height * width), 1);
-        // SAFETY: the kernel's arguments; the views were checked for these sizes.
+        // SAFETY: the kernel's arguments; the views were checked for these sizes. Without a mean image
+        // its two pointers are null, which the kernel does not follow; with one, the kernel clamps every
+        // place, so that it reads inside the mean image.
         unsafe { self.launch(("finish", Some(output.element)), grid, &arguments) }
     }
 }

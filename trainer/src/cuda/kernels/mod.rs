@@ -24,7 +24,7 @@ use super::error::{CudaError, Doing};
 use super::gpu::Gpu;
 use super::memory::{Element, View, ViewMut};
 
-pub(crate) use image::{Affine, Canvas};
+pub(crate) use image::{Affine, Canvas, MeanView, PLACE};
 pub(crate) use sgd::{SgdEntry, SgdTable};
 pub(crate) use values::Channels;
 

@@ -110,7 +110,7 @@ impl Network {
                 }
             }
             Layer::Lrn(norm) => {
-                let (config, channels) = (&norm.config, norm.channels);
+                let (config, channels) = (&norm.config, norm.column_channels());
                 gpu.lrn_backward(config, channels, input, gradient.view(), input_gradient)?;
             }
             Layer::MapNorm(norm) => {

@@ -3,7 +3,7 @@
 use super::{Network, planned};
 use crate::cuda::error::CudaError;
 use crate::cuda::feed::{Feed, Staged};
-use crate::cuda::kernels::Affine;
+use crate::cuda::preparation::Preparation;
 use crate::model::DropoutKey;
 use crate::model::layer::Layer;
 use crate::ops::dropout::MaskKey;
@@ -21,23 +21,15 @@ impl Network {
         &mut self,
         feed: &Feed,
         batch: &Staged,
-        affine: &Affine,
+        preparation: &Preparation,
         dropout: Option<(DropoutKey, usize)>,
     ) -> Result<(), CudaError> {
         let rows = batch.rows;
         assert!(rows > 0 && rows <= self.capacity, "{rows} images");
         self.plan(rows, dropout.is_some())?;
-        let images = feed.images(batch);
         let len = rows * self.canvas.len();
-        let canvas = self.input.view_mut().head(len);
-        self.gpu.finish(
-            &self.canvas,
-            rows,
-            images,
-            feed.shifts(batch),
-            affine,
-            canvas,
-        )?;
+        let input = self.input.view_mut().head(len);
+        preparation.finish(&self.gpu, &self.canvas, feed, batch, input)?;
         let mut dropouts = 0;
         for index in 0..self.layers.len() {
             let drop = dropout.map(|(DropoutKey { seed, step }, first)| {
@@ -90,7 +82,7 @@ impl Network {
                 }
                 Ok(())
             }
-            Layer::Lrn(norm) => gpu.lrn(&norm.config, norm.channels, input, output),
+            Layer::Lrn(norm) => gpu.lrn(&norm.config, norm.column_channels(), input, output),
             Layer::MapNorm(norm) => gpu.map_norm(&norm.config, &norm.shape, rows, input, output),
             Layer::Pool(pool) => {
                 let winners = self.winners[index].as_mut().expect("made for pools");
