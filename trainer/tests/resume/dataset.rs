@@ -138,13 +138,7 @@ pub(crate) fn options(shards: &Path, run: &Path) -> TrainOptions {
         epochs: 3,
         batch_size: 4,
         lr: 0.001,
-        schedule: ScheduleConfig::Plateau {
-            factor: 10.0,
-            threshold: 100.0,
-            patience: 1,
-            patience_steps: 0,
-            max_drops: 2,
-        },
+        schedule: ScheduleConfig::steps(vec![2]),
         ..Recipe::default()
     };
     options.model = ModelConfig {

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shardmill_trainer::{TrainOptions, train};
+use shardmill_trainer::{ScheduleConfig, TrainOptions, train};
 
 use crate::dataset::{CLASSES, options, write};
 
@@ -14,7 +14,7 @@ fn go_on(options: &TrainOptions, steps: Option<u64>) {
     options.max_steps = steps;
     let outcome = train(&options).unwrap();
     assert_eq!(outcome.finished, steps.is_none());
-    assert_eq!(outcome.steps, steps.unwrap_or(18));
+    assert_eq!(outcome.steps, steps.unwrap_or(6 * options.recipe.epochs));
 }
 
 /// The lines of a run without what a clock says.
@@ -68,6 +68,45 @@ fn a_run_stopped_and_resumed_gives_the_bits_of_one_that_was_not() {
         .map(|line| line["lr"].as_f64().unwrap())
         .collect();
     assert_eq!(rates, [0.001, 0.001, 0.0001]);
+}
+
+#[test]
+fn a_rate_that_falls_on_a_plateau_falls_in_a_resumed_run_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, whole, parts] = ["shards", "whole", "parts"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    let of = |run: &Path| {
+        let mut options = options(&shards, run);
+        options.recipe.epochs = 40;
+        options.model.dropout = 0.0;
+        options.recipe.schedule = ScheduleConfig::Plateau {
+            factor: 10.0,
+            threshold: 100.0,
+            patience: 2,
+            patience_steps: 20,
+            max_drops: 2,
+        };
+        options
+    };
+    go_on(&of(&whole), None);
+    for steps in [Some(50), Some(93), Some(140), None] {
+        go_on(&of(&parts), steps);
+    }
+    assert_same(&whole, &parts);
+    let lines = lines(&whole);
+    let epochs = lines.iter().filter(|line| line["event"] == "epoch");
+    let seen: Vec<(f64, f64)> = epochs
+        .map(|line| (line["loss"].as_f64().unwrap(), line["lr"].as_f64().unwrap()))
+        .collect();
+    // 22 images of three classes, as equal in number as can be.
+    let learned = seen.iter().position(|(loss, _)| *loss < 0.995 * 3_f64.ln());
+    let fell = seen.iter().position(|(_, lr)| *lr < 0.001);
+    let (learned, fell) = (learned.unwrap(), fell.unwrap());
+    assert!(
+        learned < fell,
+        "learned in {learned}, fell in {fell}: {seen:?}"
+    );
+    assert_eq!(seen.last().unwrap().1, 0.001 / 10.0 / 10.0);
 }
 
 #[test]
