@@ -36,10 +36,15 @@ pub struct Predictor {
     view: View,
 }
 
-/// Side of the record that a network's window is cut from: 256 for 224, and in this ratio for others.
-#[must_use]
-pub const fn record_size(input_size: usize) -> usize {
-    input_size * 8 / 7
+/// Side of the record that a network's window is cut from, in pixels: that of its mean image, where it has
+/// one, or else 256 for a window of 224, and in this ratio for others.
+///
+/// # Errors
+/// A checkpoint whose tensors do not fit its network.
+pub fn record_size(checkpoint: &Checkpoint) -> Result<usize, TrainError> {
+    let usual = checkpoint.state.model.input_size * 8 / 7;
+    let model = checkpoint.model()?;
+    Ok(model.mean_image().map_or(usual, |mean| mean.side()))
 }
 
 impl Predictor {

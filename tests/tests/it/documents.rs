@@ -32,10 +32,20 @@ fn blocks(document: &str, language: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The words of a command line, without what stands behind ` #`.
+/// The words of a command line, without what stands behind ` #`; of what a shell quotes, words in `'`.
 fn words(line: &str) -> Vec<String> {
     let line = line.split(" #").next().unwrap();
-    line.split_whitespace().map(str::to_owned).collect()
+    let mut quoted = false;
+    let mut words = vec![String::new()];
+    for letter in line.chars() {
+        match letter {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            _ => words.last_mut().unwrap().push(letter),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Runs every command of ours in `document` within `work`, and gives their number. `also` shortens one.

@@ -21,7 +21,7 @@ pub(super) struct PredictArgs {
     /// Classes to print for each image
     #[arg(long, value_name = "N", default_value_t = 5)]
     top: usize,
-    /// Side of the square that an image is brought to, as by `prep ingest --size` [default: 8/7 of
+    /// Side of the square that an image is brought to, as by `prep ingest --size` [default: that of the mean image, or 8/7 of
     /// the network's input, 256 for 224]
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
@@ -48,9 +48,8 @@ struct Prediction {
 impl PredictArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
-        let size = self
-            .size
-            .unwrap_or_else(|| record_size(checkpoint.state.model.input_size));
+        let of_records = || record_size(&checkpoint);
+        let size = self.size.map_or_else(of_records, Ok)?;
         let view = match (self.two, self.ten) {
             (true, _) => View::Two,
             (_, true) => View::Ten,
