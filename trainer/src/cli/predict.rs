@@ -48,8 +48,10 @@ struct Prediction {
 impl PredictArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
-        let of_records = || record_size(&checkpoint);
-        let size = self.size.map_or_else(of_records, Ok)?;
+        let size = match self.size {
+            Some(size) => size,
+            None => record_size(&checkpoint)?,
+        };
         let view = match (self.two, self.ten) {
             (true, _) => View::Two,
             (_, true) => View::Ten,
