@@ -1,11 +1,11 @@
 //! Opens datasets for training and evaluation and says kindly what is wrong with them.
 
-use std::fs;
 use std::path::Path;
 
-use shardmill_formats::{Class, MANIFEST_FILE, Manifest};
+use shardmill_formats::Class;
 use shardmill_loader::{
-    Dataset, LastBatch, Layout, Loader, LoaderBuilder, Normalize, Output, Policy,
+    Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize, Output, Policy,
+    read_manifest,
 };
 
 use crate::checkpoint::{PixelStatistics, RunState};
@@ -19,39 +19,26 @@ pub(crate) const TRAIN: &str = "train";
 /// The split that is evaluated during training, where the dataset has it.
 pub(crate) const VAL: &str = "val";
 
-/// The manifest of the dataset in `dir`.
-pub(crate) fn manifest(dir: &Path) -> Result<Manifest, TrainError> {
-    let path = dir.join(MANIFEST_FILE);
-    if !path.is_file() {
-        return Err(TrainError::NoDataset { dir: dir.into() });
+/// What the loader refused, in words of training.
+fn refused(dir: &Path) -> impl FnOnce(LoaderError) -> TrainError {
+    let dir = dir.to_owned();
+    move |error| match error {
+        LoaderError::NotADataset(_) => TrainError::NoDataset { dir },
+        LoaderError::UnknownSplit { split, known } => TrainError::NoSplit { dir, split, known },
+        other => other.into(),
     }
-    let json = fs::read(&path).map_err(|source| TrainError::Io {
-        action: "read",
-        path: path.clone(),
-        source,
-    })?;
-    Manifest::parse(&json).map_err(|source| TrainError::Manifest { path, source })
 }
 
 /// Opens a labelled split.
 pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
-    let manifest = manifest(dir)?;
-    let Some(entry) = manifest.splits.get(split) else {
-        let known: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
-        let known = known.join(", ");
-        return Err(TrainError::NoSplit {
-            dir: dir.into(),
-            split: split.into(),
-            known,
-        });
-    };
-    if !entry.labelled {
+    let dataset = Dataset::open(dir, split).map_err(refused(dir))?;
+    if !dataset.is_labelled() {
         return Err(TrainError::Unlabelled {
             dir: dir.into(),
             split: split.into(),
         });
     }
-    Ok(Dataset::open(dir, split)?)
+    Ok(dataset)
 }
 
 /// The classes of the dataset in `dir`.
@@ -59,16 +46,16 @@ pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
 /// # Errors
 /// No dataset there, or a manifest that cannot be read.
 pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
-    Ok(manifest(dir)?.classes)
+    Ok(read_manifest(dir).map_err(refused(dir))?.classes)
 }
 
 /// The validation split; `None` where the dataset has none with labels.
 pub(crate) fn open_validation(dir: &Path) -> Result<Option<Dataset>, TrainError> {
-    let labelled = manifest(dir)?
-        .splits
-        .get(VAL)
-        .is_some_and(|split| split.labelled);
-    labelled.then(|| open(dir, VAL)).transpose()
+    match open(dir, VAL) {
+        Ok(dataset) => Ok(Some(dataset)),
+        Err(TrainError::NoSplit { .. } | TrainError::Unlabelled { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The colours of the training split, from the manifest.

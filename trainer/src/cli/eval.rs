@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use shardmill_formats::{Printable, printable_lines};
+use shardmill_formats::{Printable, outln};
 use shardmill_trainer::{Display, EvalOptions, Scores, View, evaluate};
 
 use super::device::DeviceArgs;
@@ -69,17 +69,17 @@ impl EvalArgs {
         };
         let evaluation = evaluate(&options)?;
         if self.json {
-            println!("{}", printable_lines(&serde_json::to_string(&evaluation)?));
+            outln!("{}", serde_json::to_string(&evaluation)?)?;
             return Ok(());
         }
-        println!(
+        outln!(
             "{} after {} epochs ({} steps), split {}, chance error {:.1}%",
             self.checkpoint.display(),
             evaluation.epoch,
             evaluation.step,
             Printable(&evaluation.split),
             100.0 - 100.0 / evaluation.classes as f64
-        );
+        )?;
         let views = [
             (View::Center, evaluation.center),
             (View::Ten, evaluation.ten),
@@ -92,11 +92,11 @@ impl EvalArgs {
                 top5_error,
             }) = scores
             {
-                println!(
+                outln!(
                     "{:<12} top-1 error {top1_error:.2}%  top-5 error {top5_error:.2}%  \
                      loss {loss:.4}  ({samples} images)",
                     view.name()
-                );
+                )?;
             }
         }
         Ok(())

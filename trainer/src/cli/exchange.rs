@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use shardmill_formats::Class;
+use shardmill_formats::{Class, outln};
 use shardmill_trainer::exchange::{self, Described, Naming};
 use shardmill_trainer::{Checkpoint, InputScale, ModelConfig, PixelStatistics, RunState, Variant};
 
@@ -46,7 +46,7 @@ impl ExportArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
         exchange::export(&checkpoint, self.to.naming(), &self.file)?;
-        println!("{}", self.file.display());
+        outln!("{}", self.file.display())?;
         Ok(())
     }
 }
@@ -110,7 +110,7 @@ impl ImportArgs {
             .map(|p| (p.name().to_owned(), p.tensor().clone()))
             .collect();
         Checkpoint::write(&out, &state, &tensors)?;
-        println!("{}", out.display());
+        outln!("{}", out.display())?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use shardmill_formats::{Printable, printable_lines};
+use shardmill_formats::{Printable, outln};
 use shardmill_trainer::predict::{Guess, Predictor, record_size};
 use shardmill_trainer::{Checkpoint, View};
 
@@ -44,13 +44,14 @@ impl PredictArgs {
         for path in &self.images {
             let guesses = predictor.predict(path, self.top)?;
             if self.json {
-                let object = json!({"image": path, "classes": guesses}).to_string();
-                println!("{}", printable_lines(&object));
+                // A name need not be UTF-8, and JSON must be: other bytes become U+FFFD.
+                let name = path.to_string_lossy();
+                outln!("{}", json!({"image": name, "classes": guesses}))?;
                 continue;
             }
-            println!("{}", printable_lines(&path.display().to_string()));
+            outln!("{}", path.display())?;
             for guess in &guesses {
-                println!("{}", line(guess));
+                outln!("{}", line(guess))?;
             }
         }
         Ok(())
