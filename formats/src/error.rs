@@ -8,7 +8,7 @@ use crate::key::KeyError;
 #[non_exhaustive]
 pub enum ShardError {
     /// The file ends before something that it announces.
-    #[error("{what} needs {expected} bytes, but the file has {found}: it was cut short")]
+    #[error("{expected} bytes are needed for {what}, but the file has {found}: it was cut short")]
     Truncated {
         /// What does not fit.
         what: &'static str,

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Line feeds stay: an error in a recipe's TOML quotes its line.
             let error = format!("{error:#}");
-            errln!("error: {error}");
+            errln!("error: {}", error.trim_end());
             ExitCode::FAILURE
         }
     }
