@@ -2,12 +2,13 @@
 
 use crate::key::KeyError;
 
-/// What is wrong with a shard; the caller, who knows the file's name, puts it in front.
+/// What is wrong with a shard; the caller, who knows the file's name, puts it in front. As of all errors
+/// here, its text leaves out its cause: see [`Causes`](crate::Causes).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
     /// The file ends before something that it announces.
-    #[error("{what} needs {expected} bytes, but the file has {found}: it was cut short")]
+    #[error("{expected} bytes are needed for {what}, but the file has {found}: it was cut short")]
     Truncated {
         /// What does not fit.
         what: &'static str,
@@ -100,7 +101,7 @@ pub enum ShardError {
         classes: u64,
     },
     /// A key that breaks the rules.
-    #[error("record {record}: bad key: {source}")]
+    #[error("record {record} has a bad key")]
     Key {
         /// The record.
         record: usize,

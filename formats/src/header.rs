@@ -30,14 +30,15 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads the header at the front of `file` and checks that the tensors tile the rest of it.
-    pub(crate) fn parse(file: &[u8]) -> Result<Self, ShardError> {
+    /// Where the header ends in a file of `file_len` bytes that begins with `front`, of which eight
+    /// bytes are looked at.
+    pub(crate) fn end(front: &[u8], file_len: u64) -> Result<usize, ShardError> {
         let truncated = |what, expected| ShardError::Truncated {
             what,
             expected,
-            found: file.len() as u64,
+            found: file_len,
         };
-        let length: [u8; 8] = file
+        let length: [u8; 8] = front
             .get(..8)
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| truncated("the header's length", 8))?;
@@ -48,10 +49,21 @@ impl Header {
                 limit: HEADER_LIMIT as u64,
             });
         }
-        let data_start = 8 + length as usize;
-        let json = file
-            .get(8..data_start)
-            .ok_or_else(|| truncated("the header", 8 + length))?;
+        if 8 + length > file_len {
+            return Err(truncated("the header", 8 + length));
+        }
+        Ok(8 + length as usize)
+    }
+
+    /// Reads the header out of `front`, the first bytes of a file of `file_len`, and checks that the
+    /// tensors tile the rest of the file.
+    pub(crate) fn parse(front: &[u8], file_len: u64) -> Result<Self, ShardError> {
+        let data_start = Self::end(front, file_len)?;
+        let json = front.get(8..data_start).ok_or(ShardError::Truncated {
+            what: "the header",
+            expected: data_start as u64,
+            found: front.len() as u64,
+        })?;
         if !data_start.is_multiple_of(DATA_ALIGNMENT) {
             return Err(ShardError::DataMisaligned {
                 found: data_start as u64,
@@ -68,7 +80,7 @@ impl Header {
             tensors: entries.tensors,
             data_start,
         };
-        header.check_tiling((file.len() - data_start) as u64)?;
+        header.check_tiling(file_len - data_start as u64)?;
         Ok(header)
     }
 

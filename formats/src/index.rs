@@ -39,32 +39,12 @@ impl ShardIndex {
     /// # Errors
     /// Any way in which `file` is not a shard of this format's major version.
     pub fn parse(file: &[u8]) -> Result<Self, ShardError> {
-        let header = Header::parse(file)?;
+        let header = Header::parse(file, file.len() as u64)?;
         let metadata = ShardMetadata::from_strings(&header.metadata)?;
         let records = header.length(LABELS)?;
         // The labels lie inside the file, so their number fits in memory, and one more does too.
         let len = records as usize;
-        let (data, offsets) = match metadata.codec {
-            Codec::Raw => {
-                let RecordShape { height, width } = metadata.shape;
-                let shape = [records, height.into(), width.into(), 3];
-                (header.tensor(IMAGES, "U8", &shape, DATA_ALIGNMENT)?, None)
-            }
-            Codec::Zstd | Codec::Jpeg => {
-                let bytes = header.length(RECORDS)?;
-                let data = header.tensor(RECORDS, "U8", &[bytes], DATA_ALIGNMENT)?;
-                let offsets = header.tensor(OFFSETS, "I64", &[records + 1], TENSOR_ALIGNMENT)?;
-                (data, Some(offsets.start))
-            }
-        };
-        if data.start != header.data_start {
-            return Err(ShardError::Tensor {
-                name: if offsets.is_some() { RECORDS } else { IMAGES }.to_owned(),
-                what: "its first byte",
-                found: data.start.to_string(),
-                expected: format!("{}, the beginning of the data", header.data_start),
-            });
-        }
+        let (data, offsets) = record_data(&header, &metadata, records)?;
         let labels = header.tensor(LABELS, "I64", &[records], TENSOR_ALIGNMENT)?;
         let checksums = header.tensor(CHECKSUMS, "U32", &[records], TENSOR_ALIGNMENT)?;
         let key_offsets = header.tensor(KEY_OFFSETS, "I64", &[records + 1], TENSOR_ALIGNMENT)?;
@@ -87,6 +67,35 @@ impl ShardIndex {
         index.check_labels(file)?;
         index.check_keys(file)?;
         Ok(index)
+    }
+
+    /// Length of the header, its own length included, of a shard of `file_len` bytes that begins
+    /// with `front`: eight bytes at least.
+    ///
+    /// # Errors
+    /// A header that is too long or does not fit into the file.
+    pub fn header_len(front: &[u8], file_len: u64) -> Result<usize, ShardError> {
+        Header::end(front, file_len)
+    }
+
+    /// Where the records lie in a shard of `file_len` bytes that begins with `header`, which is as
+    /// long as [`header_len`](Self::header_len) says. A reader that does not want them can leave them
+    /// out: [`parse`](Self::parse) and [`verify_index`](Self::verify_index) look at what lies before
+    /// and behind them only.
+    ///
+    /// # Errors
+    /// A header that `parse` would refuse.
+    pub fn record_data(header: &[u8], file_len: u64) -> Result<Range<usize>, ShardError> {
+        let header = Header::parse(header, file_len)?;
+        let metadata = ShardMetadata::from_strings(&header.metadata)?;
+        let records = header.length(LABELS)?;
+        Ok(record_data(&header, &metadata, records)?.0)
+    }
+
+    /// Where the records lie in the file, one behind the other.
+    #[must_use]
+    pub fn data_range(&self) -> Range<usize> {
+        self.data.clone()
     }
 
     /// Number of records.
@@ -272,8 +281,92 @@ impl ShardIndex {
     }
 }
 
+/// Where the record data lies, and where its bounds begin.
+fn record_data(
+    header: &Header,
+    metadata: &ShardMetadata,
+    records: u64,
+) -> Result<(Range<usize>, Option<usize>), ShardError> {
+    let (data, offsets) = match metadata.codec {
+        Codec::Raw => {
+            let RecordShape { height, width } = metadata.shape;
+            let shape = [records, height.into(), width.into(), 3];
+            (header.tensor(IMAGES, "U8", &shape, DATA_ALIGNMENT)?, None)
+        }
+        Codec::Zstd | Codec::Jpeg => {
+            let bytes = header.length(RECORDS)?;
+            let data = header.tensor(RECORDS, "U8", &[bytes], DATA_ALIGNMENT)?;
+            let offsets = header.tensor(OFFSETS, "I64", &[records + 1], TENSOR_ALIGNMENT)?;
+            (data, Some(offsets.start))
+        }
+    };
+    if data.start != header.data_start {
+        return Err(ShardError::Tensor {
+            name: if offsets.is_some() { RECORDS } else { IMAGES }.to_owned(),
+            what: "its first byte",
+            found: data.start.to_string(),
+            expected: format!("{}, the beginning of the data", header.data_start),
+        });
+    }
+    Ok((data, offsets))
+}
+
 /// The `i`-th little-endian I64 of the tensor that begins at byte `at`.
 fn i64_at(file: &[u8], at: usize, i: usize) -> i64 {
     let at = at + 8 * i;
     i64::from_le_bytes(file[at..at + 8].try_into().expect("eight bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::{ChannelSums, ShardWriter};
+
+    #[test]
+    fn records_may_be_left_out() {
+        for codec in Codec::ALL {
+            let metadata = ShardMetadata {
+                codec,
+                shape: RecordShape {
+                    height: 2,
+                    width: 2,
+                },
+                split: "train".to_owned(),
+                shard: 0,
+                shards: 1,
+                classes: 3,
+                fingerprint: "test".to_owned(),
+                sums: ChannelSums::default(),
+            };
+            let mut writer = ShardWriter::new(Cursor::new(Vec::new()), metadata).unwrap();
+            for i in 0..3 {
+                writer
+                    .append(&format!("{i}.png"), i, &[i as u8; 12])
+                    .unwrap();
+            }
+            let (file, summary) = writer.finish(&ChannelSums::default()).unwrap();
+            let file = file.into_inner();
+            let len = file.len() as u64;
+            let header = ShardIndex::header_len(&file[..8], len).unwrap();
+            let records = ShardIndex::record_data(&file[..header], len).unwrap();
+            let mut around = vec![0; file.len()];
+            around[..header].copy_from_slice(&file[..header]);
+            around[records.end..].copy_from_slice(&file[records.end..]);
+            let index = ShardIndex::parse(&around).unwrap();
+            assert_eq!(index.data_range(), records);
+            assert_eq!(records.len(), 36);
+            index.verify_index(&around, summary.index_crc32c).unwrap();
+            assert_eq!(
+                (index.key(&around, 2), index.label(&around, 2)),
+                ("2.png", 2)
+            );
+            assert_eq!(index.record(&file, 1), [1; 12]);
+            // A header that is there in part says so.
+            assert!(ShardIndex::record_data(&file[..header - 1], len).is_err());
+            assert!(ShardIndex::header_len(&file[..7], len).is_err());
+            assert!(ShardIndex::header_len(&file[..8], 100).is_err());
+        }
+    }
 }

@@ -44,8 +44,10 @@
 
 #![forbid(unsafe_code)]
 
+mod causes;
 mod checksum;
 mod codec;
+pub mod console;
 mod error;
 mod header;
 mod index;
@@ -63,6 +65,7 @@ mod stream_hash;
 mod sums;
 mod writer;
 
+pub use causes::Causes;
 pub use checksum::crc32c;
 pub use codec::{Codec, CodecError, Decoder, EncodeOptions, Encoder};
 pub use error::ShardError;

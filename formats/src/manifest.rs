@@ -1,6 +1,7 @@
 //! `manifest.json`: what a dataset consists of.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
@@ -147,11 +148,14 @@ pub struct Rejects {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
+    /// The file refused.
+    #[error("it cannot be read")]
+    Unreadable(#[source] io::Error),
     /// More bytes than a manifest may have.
     #[error("it is longer than {MANIFEST_LIMIT} bytes")]
     TooLong,
     /// Not the JSON that a manifest is.
-    #[error("it is not a Shardmill manifest: {0}")]
+    #[error("it is not a Shardmill manifest")]
     Json(#[from] serde_json::Error),
     /// Another major version.
     #[error(transparent)]
@@ -175,6 +179,19 @@ pub fn shard_file_name(split: &str, shard: usize, shards: usize) -> String {
 }
 
 impl Manifest {
+    /// Reads a manifest out of a file, no further than a manifest may go, and parses it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and all that [`parse`](Self::parse) refuses.
+    pub fn read(from: impl Read) -> Result<Self, ManifestError> {
+        let mut json = Vec::new();
+        // One byte more than allowed is enough for the parser to refuse it.
+        from.take(MANIFEST_LIMIT as u64 + 1)
+            .read_to_end(&mut json)
+            .map_err(ManifestError::Unreadable)?;
+        Self::parse(&json)
+    }
+
     /// Parses and validates a manifest.
     ///
     /// # Errors

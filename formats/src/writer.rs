@@ -23,7 +23,7 @@ pub enum WriteError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A key that breaks the rules.
-    #[error("bad key {key:?}: {source}")]
+    #[error("bad key {key:?}")]
     Key {
         /// The key.
         key: String,

@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use crate::augment::ColorNoise;
 use crate::error::LoaderError;
-use crate::loader::{Loader, Plan};
+use crate::loader::{Loader, Plan, steps};
 use crate::mix::Mix;
 use crate::order::Order;
 use crate::pool::Pool;
 use crate::reading::{Advice, BadRecord, Verify};
+use crate::room;
 use crate::sampler::Sampler;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 use crate::transform::{Sample, Transform};
@@ -86,7 +87,7 @@ impl LoaderBuilder {
     }
 
     /// Worker threads. With 0 a batch is made when it is asked for, by the thread that asks. 1
-    /// unless set.
+    /// unless set; no more than an epoch has batches.
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
@@ -207,7 +208,8 @@ impl LoaderBuilder {
     ///
     /// # Errors
     /// An empty split, a window larger than the records, a batch size of zero or one that the ranks
-    /// cannot share, colour noise without statistics, random settings of a policy that draws nothing.
+    /// cannot share, colour noise without statistics, random settings of a policy that draws nothing,
+    /// batches that do not fit into memory together.
     pub fn build(self) -> Result<Loader, LoaderError> {
         let wrong = |what, found: String, advice: &str| {
             Err(LoaderError::Setting {
@@ -313,27 +315,34 @@ impl LoaderBuilder {
             pattern: self.mix.pattern(self.seed).map(Arc::new),
         };
         let bytes: u64 = self.mix.datasets().iter().map(|part| part.bytes()).sum();
+        // More threads than batches would have nothing to do.
+        let (threads, prefetch) = (
+            self.threads.min(steps(&sampler)),
+            self.prefetch.min(steps(&sampler)),
+        );
+        let available = available_memory();
         let plan = Plan {
             mix: self.mix,
             sampler,
-            threads: self.threads,
-            prefetch: self.prefetch,
+            threads,
+            prefetch,
             policy: self.policy,
             output: self.output,
             layout: self.layout,
             noise,
             jitter: self.jitter,
             // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
-            pool: Pool::new(self.threads + self.prefetch + 1),
+            pool: Pool::new(threads + prefetch + 1),
             scale,
             offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
             verify: self.verify,
             on_bad_record: self.on_bad_record,
             advice: self.advice,
-            beyond_memory: available_memory().is_some_and(|memory| bytes > memory),
+            beyond_memory: available.is_some_and(|memory| bytes > memory),
             warm: AtomicBool::new(false),
             transform: self.transform,
         };
+        room::check(&plan, available)?;
         Ok(Loader {
             plan: Arc::new(plan),
         })

@@ -1,16 +1,14 @@
 //! A split of a dataset: mapped, validated, and readable in any order.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use shardmill_formats::{
-    Class, Codec, Decoder, MANIFEST_FILE, Manifest, ManifestError, RecordShape,
-};
+use shardmill_formats::{Class, Codec, Decoder, Manifest, RecordShape};
 
 use crate::error::LoaderError;
+use crate::manifest::read_manifest;
 use crate::reading::Verify;
 use crate::shard::{self, Shard};
 
@@ -62,16 +60,7 @@ impl Dataset {
     /// the one that the manifest describes.
     pub fn open(folder: impl AsRef<Path>, split: &str) -> Result<Self, LoaderError> {
         let folder = folder.as_ref();
-        let path = folder.join(MANIFEST_FILE);
-        let bytes = fs::read(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => LoaderError::NotADataset(folder.to_owned()),
-            _ => LoaderError::Io {
-                path: path.clone(),
-                source,
-            },
-        })?;
-        let invalid = |source: ManifestError| LoaderError::Manifest { path, source };
-        let manifest = Manifest::parse(&bytes).map_err(invalid)?;
+        let manifest = read_manifest(folder)?;
         let Some(described) = manifest.splits.get(split) else {
             let known: Vec<_> = manifest
                 .splits

@@ -46,6 +46,8 @@ impl Epoch {
         let end = plan.sampler.steps();
         let meter = Meter {
             threads: plan.threads,
+            codec: Some(plan.mix.codec()),
+            output: Some(plan.output),
             ..Meter::default()
         };
         Self {
@@ -90,7 +92,7 @@ impl Epoch {
     /// Bytes of all batches that are under way at once, at most, for batches of full size.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
-        self.plan.batch_bytes() * (self.plan.threads + self.plan.prefetch + 1)
+        self.plan.batch_bytes() * self.plan.batches_under_way()
     }
 
     fn produce(&mut self) -> Result<Batch, LoaderError> {

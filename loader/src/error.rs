@@ -13,7 +13,7 @@ pub enum LoaderError {
     #[error("{} holds no manifest.json: make shards with `prep ingest SRC --out DIR` and give that DIR", .0.display())]
     NotADataset(PathBuf),
     /// A file refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum LoaderError {
         source: io::Error,
     },
     /// The manifest is not one.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum LoaderError {
         known: String,
     },
     /// A shard is damaged or is not this dataset's.
-    #[error("shard {shard}: {source}")]
+    #[error("shard {shard}")]
     Shard {
         /// File name.
         shard: String,
@@ -57,7 +57,7 @@ pub enum LoaderError {
         expected: String,
     },
     /// A record does not decode.
-    #[error("shard {shard}, record {record} (key {key:?}): {source}")]
+    #[error("shard {shard}, record {record} (key {key:?})")]
     Record {
         /// File name of the shard.
         shard: String,
@@ -79,7 +79,7 @@ pub enum LoaderError {
         expected: u64,
     },
     /// The user's own transform refused a sample.
-    #[error("the transform of sample {index} (key {key:?}): {source}")]
+    #[error("the transform of sample {index} (key {key:?})")]
     Transform {
         /// Index of the sample.
         index: u64,
@@ -100,7 +100,7 @@ pub enum LoaderError {
     },
     /// The system gives no memory for a batch.
     #[error(
-        "no memory for a batch of {bytes} bytes: {source}; choose a smaller batch, fewer threads or less prefetch"
+        "no memory for a batch of {bytes} bytes; choose a smaller batch, fewer threads or less prefetch"
     )]
     Memory {
         /// Its size.
@@ -108,9 +108,26 @@ pub enum LoaderError {
         /// What the system said.
         source: io::Error,
     },
+    /// The batches that are under way at once do not fit into memory.
+    #[error(
+        "{threads} threads have up to {batches} batches of {} MB under way, which with their own memory takes {} MB; this machine has {} MB to give: choose fewer threads, less prefetch or smaller batches",
+        batch_bytes.div_ceil(1_000_000), needed.div_ceil(1_000_000), available / 1_000_000
+    )]
+    Room {
+        /// Batches, those that wait and the consumer's included.
+        batches: usize,
+        /// Bytes of one.
+        batch_bytes: u64,
+        /// Loader threads.
+        threads: usize,
+        /// Bytes of all.
+        needed: u64,
+        /// Bytes that programs may take before the system swaps.
+        available: u64,
+    },
     /// A worker thread could not be started.
-    #[error("cannot start a loader thread: {0}")]
-    Thread(io::Error),
+    #[error("cannot start a loader thread; choose fewer")]
+    Thread(#[source] io::Error),
     /// The process was forked after the epoch's threads had been started, and this is the child.
     #[error(
         "step {step}: this process was forked in the middle of the epoch, and its loader threads stayed in the parent; begin the epoch (and `seek` in it), or build the loader, in the child"

@@ -120,6 +120,13 @@ impl Plan {
         }
     }
 
+    /// Batches that are there at once, at most: one for each thread, those that are ready, and the
+    /// consumer's.
+    pub(crate) fn batches_under_way(&self) -> usize {
+        let most = self.threads.saturating_add(self.prefetch).saturating_add(1);
+        most.min(steps(&self.sampler))
+    }
+
     /// Bytes of a full batch.
     pub(crate) fn batch_bytes(&self) -> usize {
         let places = self.sampler.places(0);
@@ -141,6 +148,13 @@ impl Plan {
             pool,
         }
     }
+}
+
+/// Number of batches of an epoch, as a bound: at least 1.
+pub(crate) fn steps(sampler: &Sampler) -> usize {
+    usize::try_from(sampler.steps())
+        .unwrap_or(usize::MAX)
+        .max(1)
 }
 
 /// What a thread keeps from one sample to the next.

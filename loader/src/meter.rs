@@ -1,7 +1,12 @@
 //! Where the time of an epoch went.
 
 use std::fmt;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
+
+use shardmill_formats::Codec;
+
+use crate::settings::Output;
 
 /// What a loader's thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +94,10 @@ pub struct Meter {
     pub samples: u64,
     /// Samples in them that took a damaged one's place.
     pub replaced: u64,
+    /// Encoding of the records; `None` if nothing was metered.
+    pub codec: Option<Codec>,
+    /// Type of the batches' values; `None` if nothing was metered.
+    pub output: Option<Output>,
 }
 
 /// What limits an epoch.
@@ -111,11 +120,18 @@ pub enum Bottleneck {
 
 /// What limits an epoch, with advice: `Display` gives the line.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Verdict {
     /// What it is.
     pub bottleneck: Bottleneck,
     /// Share of the loader's time, in 0 to 1.
     pub share: f64,
+    /// Whether the machine has cores that no loader thread takes.
+    pub cores_left: bool,
+    /// As of the [`Meter`].
+    pub codec: Option<Codec>,
+    /// As of the [`Meter`].
+    pub output: Option<Output>,
 }
 
 impl Meter {
@@ -142,6 +158,8 @@ impl Meter {
         self.batches += other.batches;
         self.samples += other.samples;
         self.replaced += other.replaced;
+        self.codec = self.codec.or(other.codec);
+        self.output = self.output.or(other.output);
     }
 
     /// Share of the time that the consumer waited, in 0 to 1.
@@ -160,12 +178,21 @@ impl Meter {
     /// than it waits for the loader; otherwise the stage that takes most.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        self.verdict_on(available_parallelism().map_or(1, usize::from))
+    }
+
+    /// The verdict on a machine of so many cores.
+    fn verdict_on(&self, cores: usize) -> Verdict {
+        let verdict = |bottleneck, share| Verdict {
+            bottleneck,
+            share,
+            cores_left: self.threads < cores,
+            codec: self.codec,
+            output: self.output,
+        };
         let idle = ratio(self.idle, self.total());
         if self.threads > 0 && idle > self.data_wait() {
-            return Verdict {
-                bottleneck: Bottleneck::Consumer,
-                share: idle,
-            };
+            return verdict(Bottleneck::Consumer, idle);
         }
         let stages = [
             (Bottleneck::Read, self.read),
@@ -176,9 +203,18 @@ impl Meter {
         ];
         let longest = stages.into_iter().max_by_key(|(_, time)| *time);
         let (bottleneck, time) = longest.expect("there are stages");
-        Verdict {
-            bottleneck,
-            share: ratio(time, self.total()),
+        verdict(bottleneck, ratio(time, self.total()))
+    }
+}
+
+impl Verdict {
+    /// What would help against a stage that computes, `own` beside more threads.
+    fn help(&self, own: Option<&str>) -> String {
+        match (self.cores_left, own) {
+            (true, Some(own)) => format!("add threads, or {own}"),
+            (true, None) => "add threads".to_owned(),
+            (false, Some(own)) => format!("every core has a thread, so more do not help; {own}"),
+            (false, None) => "every core has a thread: this is what the machine gives".to_owned(),
         }
     }
 }
@@ -195,15 +231,25 @@ impl fmt::Display for Verdict {
             ),
             Bottleneck::Decode => write!(
                 f,
-                "decode-bound ({percent:.0}%): add threads, or re-encode with prep convert --codec raw"
+                "decode-bound ({percent:.0}%): {}",
+                // Raw records are only copied, for a transform of the user's.
+                self.help(
+                    (self.codec != Some(Codec::Raw))
+                        .then_some("re-encode with prep convert --codec raw")
+                )
             ),
             Bottleneck::Transform => write!(
                 f,
-                "transform-bound ({percent:.0}%): add threads, or make your transform cheaper"
+                "transform-bound ({percent:.0}%): {}",
+                self.help(Some("make your transform cheaper"))
             ),
             Bottleneck::Augment => write!(
                 f,
-                "augment-bound ({percent:.0}%): add threads, or ask for u8 and finish it on the device"
+                "augment-bound ({percent:.0}%): {}",
+                self.help(
+                    (self.output != Some(Output::U8))
+                        .then_some("ask for u8 and finish it on the device")
+                )
             ),
             Bottleneck::Buffer => write!(
                 f,
@@ -267,7 +313,7 @@ mod tests {
         );
         (meter.wait, meter.idle, meter.decode) = (ms(90), ms(0), ms(186));
         assert_eq!(
-            meter.verdict().to_string(),
+            meter.verdict_on(4).to_string(),
             "decode-bound (93%): add threads, or re-encode with prep convert --codec raw"
         );
         assert!((meter.data_wait() - 0.9).abs() < 1e-9);
@@ -276,6 +322,37 @@ mod tests {
         // Without threads of its own a loader cannot wait for the consumer.
         (meter.threads, meter.idle) = (0, ms(1000));
         assert_eq!(meter.verdict().bottleneck, Bottleneck::Read);
+    }
+
+    #[test]
+    fn advice_is_what_can_be_done() {
+        let mut meter = Meter {
+            threads: 4,
+            wall: ms(100),
+            wait: ms(90),
+            augment: ms(400),
+            output: Some(Output::U8),
+            codec: Some(Codec::Raw),
+            ..Meter::default()
+        };
+        let told = |meter: &Meter, cores| {
+            let text = meter.verdict_on(cores).to_string();
+            text.split_once("%): ").unwrap().1.to_owned()
+        };
+        // The batches are u8 already, and a fifth core is there or is not.
+        assert_eq!(told(&meter, 5), "add threads");
+        let all = "every core has a thread: this is what the machine gives";
+        assert_eq!(told(&meter, 4), all);
+        meter.output = Some(Output::F32);
+        let finish = "ask for u8 and finish it on the device";
+        assert_eq!(told(&meter, 5), format!("add threads, or {finish}"));
+        assert_eq!(
+            told(&meter, 2),
+            format!("every core has a thread, so more do not help; {finish}")
+        );
+        // A transform has raw records copied, and no codec is faster.
+        (meter.augment, meter.decode) = (ms(0), ms(400));
+        assert_eq!(told(&meter, 4), all);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest, sample};
 use crate::error::PrepError;
 use crate::ingest::REJECTS_FILE;
-use crate::output::space;
+use crate::output::{Choices, space};
 use crate::progress::Progress;
 use crate::rewrite::{
     Begun, Reader, Record, Rewritten, SplitWriter, TRAIN, begin, complete, fingerprint,
@@ -87,6 +87,10 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
         options.codec, encode.jpeg_quality, encode.zstd_level
     );
     let fingerprint = fingerprint(&manifest, &made);
+    let mut choices = Choices::default().with("--codec", options.codec);
+    if options.codec == Codec::Jpeg {
+        choices = choices.with("--quality", options.quality);
+    }
     let sizes: Vec<(&str, Vec<u64>)> = manifest
         .splits
         .iter()
@@ -95,7 +99,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
             (name.as_str(), sizes.collect())
         })
         .collect();
-    let mut work = match begin(&options.out, JOURNAL, &fingerprint, &sizes)? {
+    let mut work = match begin(&options.out, JOURNAL, &fingerprint, choices, &sizes)? {
         Begun::Complete(manifest) => {
             return Ok(Rewritten {
                 manifest: *manifest,

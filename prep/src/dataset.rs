@@ -1,14 +1,11 @@
 //! A finished dataset, read with plain file reads.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
-use shardmill_formats::{
-    MANIFEST_FILE, Manifest, ShardEntry, ShardError, ShardIndex, crc32c, schema,
-};
+use shardmill_formats::{MANIFEST_FILE, Manifest, ShardEntry, ShardError, ShardIndex, crc32c};
 
 use crate::error::PrepError;
 use crate::output::{file, space};
@@ -16,15 +13,8 @@ use crate::output::{file, space};
 /// Reads the manifest of the dataset in `folder`.
 pub(crate) fn read_manifest(folder: &Path) -> Result<(PathBuf, Manifest), PrepError> {
     let path = folder.join(MANIFEST_FILE);
-    let mut bytes = Vec::new();
-    // One byte more than allowed is enough for the parser to refuse it.
-    File::open(&path)
-        .and_then(|file| {
-            let limit = schema::MANIFEST_LIMIT as u64 + 1;
-            file.take(limit).read_to_end(&mut bytes)
-        })
-        .map_err(PrepError::io(&path))?;
-    let manifest = Manifest::parse(&bytes).map_err(|source| PrepError::Manifest {
+    let file = File::open(&path).map_err(PrepError::io(&path))?;
+    let manifest = Manifest::read(file).map_err(|source| PrepError::Manifest {
         path: path.clone(),
         source,
     })?;
@@ -105,12 +95,23 @@ impl Shard {
     ) -> Result<Self, PrepError> {
         let path = folder.join(&entry.file);
         let mut file = File::open(&path).map_err(PrepError::io(&path))?;
-        let bytes = read_around_records(&mut file, entry.bytes).map_err(PrepError::io(&path))?;
+        let len = file.metadata().map_err(PrepError::io(&path))?.len();
+        if len != entry.bytes {
+            return Err(PrepError::Contradiction {
+                path,
+                what: "size in bytes",
+                found: len.to_string(),
+                expected: entry.bytes.to_string(),
+            });
+        }
         let refused = |source| PrepError::Shard {
             path: path.clone(),
             source,
         };
-        let index = ShardIndex::parse(&bytes).map_err(refused)?;
+        let (bytes, index) = read_index(&mut file, len).map_err(|error| match error {
+            IndexError::Io(source) => PrepError::io(&path)(source),
+            IndexError::Shard(source) => refused(source),
+        })?;
         index
             .verify_index(&bytes, entry.index_checksum())
             .map_err(refused)?;
@@ -182,54 +183,43 @@ impl Shard {
     }
 }
 
-/// The bytes of a shard with zeros in place of its record data. A file that is no shard comes out
-/// in some form that the parser refuses.
-fn read_around_records(file: &mut File, expected: u64) -> std::io::Result<Vec<u8>> {
-    let invalid = |message| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
-    let len = file.metadata()?.len();
-    if len != expected {
-        return Err(invalid(format!(
-            "it has {len} bytes; the manifest says {expected}"
-        )));
+/// Why the index of a shard could not be read.
+pub(crate) enum IndexError {
+    Io(io::Error),
+    Shard(ShardError),
+}
+
+impl From<io::Error> for IndexError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
+}
+
+impl From<ShardError> for IndexError {
+    fn from(error: ShardError) -> Self {
+        Self::Shard(error)
+    }
+}
+
+/// Reads what lies around the records of a shard of `len` bytes. Gives as many bytes as the file has,
+/// with zeros in place of the records: memory that the system does not give before it is written to.
+pub(crate) fn read_index(file: &mut File, len: u64) -> Result<(Vec<u8>, ShardIndex), IndexError> {
+    let mut front = vec![0; len.min(8) as usize];
+    file.read_exact(&mut front)?;
+    let header_len = ShardIndex::header_len(&front, len)?;
+    front.resize(header_len, 0);
+    file.read_exact(&mut front[8..])?;
+    let records = ShardIndex::record_data(&front, len)?;
+    let invalid = |message| io::Error::new(io::ErrorKind::InvalidData, message);
     let len = usize::try_from(len).map_err(|_| invalid(format!("{len} bytes are too many")))?;
     // Asked for first, since a zeroed vector that does not fit ends the process.
     Vec::<u8>::new()
         .try_reserve_exact(len)
         .map_err(|error| invalid(error.to_string()))?;
     let mut bytes = vec![0; len];
-    let Some(front) = bytes.get_mut(..8) else {
-        return Ok(bytes);
-    };
-    file.read_exact(front)?;
-    let header = front
-        .iter()
-        .rev()
-        .fold(0, |n, &byte| n << 8 | usize::from(byte));
-    let start = header.saturating_add(8);
-    if header > schema::HEADER_LIMIT || start > len {
-        return Ok(bytes);
-    }
-    file.read_exact(&mut bytes[8..start])?;
-    let end = serde_json::from_slice::<Front>(&bytes[8..start])
-        .ok()
-        .and_then(|front| front.records.or(front.images))
-        .map_or(start, |tensor| start.saturating_add(tensor.data_offsets.1));
-    if end <= len {
-        file.seek(SeekFrom::Start(end as u64))?;
-        file.read_exact(&mut bytes[end..])?;
-    }
-    Ok(bytes)
-}
-
-/// What a header says of the record data.
-#[derive(Deserialize)]
-struct Front {
-    images: Option<Extent>,
-    records: Option<Extent>,
-}
-
-#[derive(Deserialize)]
-struct Extent {
-    data_offsets: (usize, usize),
+    bytes[..header_len].copy_from_slice(&front);
+    file.seek(SeekFrom::Start(records.end as u64))?;
+    file.read_exact(&mut bytes[records.end..])?;
+    let index = ShardIndex::parse(&bytes)?;
+    Ok((bytes, index))
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{CodecError, ManifestError, ShardError, WriteError};
 
+use crate::options::Part;
+
 /// An error of `prep`; what is wrong with single images is a [`Reject`](crate::Reject) instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepError {
     /// A file or folder refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -75,6 +77,11 @@ pub enum PrepError {
         .0.display()
     )]
     NotOurs(PathBuf),
+    /// A whole dataset was asked of a part of the work.
+    #[error(
+        "part {0} alone completes no dataset: leave the part out, or make it with `ingest_part`, and `merge` when every part is there"
+    )]
+    OnePart(Part),
     /// Parts of an ingest are missing or unfinished.
     #[error("{}: {message}", folder.display())]
     Parts {
@@ -149,7 +156,7 @@ pub enum PrepError {
         key: String,
     },
     /// The manifest is not one.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
@@ -157,7 +164,7 @@ pub enum PrepError {
         source: ManifestError,
     },
     /// A shard is not what it should be.
-    #[error("{}: {source}; run `prep verify` on the folder to see all that is wrong", path.display())]
+    #[error("{} is damaged, or a shard of another dataset (`prep verify` shows all that is wrong)", path.display())]
     Shard {
         /// The shard.
         path: PathBuf,
@@ -166,7 +173,7 @@ pub enum PrepError {
     },
     /// A shard contradicts its manifest.
     #[error(
-        "{}: its {what} is {found}; the manifest says {expected}: was a shard of another dataset copied here?",
+        "{}: its {what} is {found}; the manifest says {expected}: was it cut short, or a shard of another dataset copied here?",
         path.display()
     )]
     Contradiction {
@@ -209,7 +216,7 @@ pub enum PrepError {
     #[error("no record is left: {0}")]
     NothingLeft(String),
     /// A record could not be encoded or decoded.
-    #[error("{place}: {source}")]
+    #[error("{place}")]
     Codec {
         /// Shard and record, or key.
         place: String,
@@ -217,7 +224,7 @@ pub enum PrepError {
         source: CodecError,
     },
     /// A shard could not be written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Write {
         /// The shard.
         path: PathBuf,

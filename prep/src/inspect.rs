@@ -1,13 +1,12 @@
 //! What a dataset consists of, for a person.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
-use shardmill_formats::{Manifest, Printable, ShardIndex};
+use shardmill_formats::{Manifest, Printable};
 
-use crate::dataset::read_manifest;
+use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
 
 /// A dataset's contents at a glance; `Display` gives a table.
@@ -19,24 +18,20 @@ pub struct Inspection {
     pub class_counts: Vec<(String, Vec<u64>)>,
 }
 
-/// Reads the manifest and the labels of the dataset in `folder`.
+/// Reads the manifest and the labels of the dataset in `folder`. Of a shard, only what lies around its
+/// records is read, and compared with its checksum.
 ///
 /// # Errors
-/// A manifest or shard that cannot be read.
+/// A manifest or shard that cannot be read or does not agree with the other.
 pub fn inspect(folder: &Path) -> Result<Inspection, PrepError> {
     let (_, manifest) = read_manifest(folder)?;
     let mut class_counts = Vec::new();
     for (name, split) in &manifest.splits {
         let mut counts = vec![0; manifest.classes.len()];
-        for shard in &split.shards {
-            let path = folder.join(&shard.file);
-            let file = fs::read(&path).map_err(PrepError::io(&path))?;
-            let index = ShardIndex::parse(&file).map_err(|error| PrepError::Io {
-                path: path.clone(),
-                source: std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()),
-            })?;
-            for i in 0..index.len() {
-                let label = usize::try_from(index.label(&file, i)).ok();
+        for entry in &split.shards {
+            let shard = Shard::open(folder, &manifest, name, entry)?;
+            for i in 0..shard.len() {
+                let label = usize::try_from(shard.label(i)).ok();
                 if let Some(count) = label.and_then(|label| counts.get_mut(label)) {
                     *count += 1;
                 }

@@ -55,20 +55,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&format!("error: {}", message(&error)));
+            cli::say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error with its causes, without those that it quotes itself.
-fn message(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |text, cause| {
-        let cause = cause.to_string();
-        match text.as_str() {
-            "" => cause,
-            text if text.ends_with(&cause) => text.to_owned(),
-            text => format!("{text}: {cause}"),
-        }
-    })
 }

@@ -1,13 +1,12 @@
 //! A contact sheet: some records of a dataset with their classes underneath.
 
-use std::fs;
 use std::path::Path;
 
 use font8x8::legacy::BASIC_LEGACY;
 use image::{Rgb, RgbImage, imageops};
-use shardmill_formats::{Decoder, ShardIndex};
+use shardmill_formats::Decoder;
 
-use crate::dataset::read_manifest;
+use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
 
 /// Columns and rows of the sheet.
@@ -20,7 +19,7 @@ const LINE: u32 = 12;
 const LETTER: u32 = 8;
 
 /// Draws records spread evenly over the dataset in `folder`, the training split first, and writes
-/// the sheet to `target`, in the format that its extension names.
+/// the sheet to `target`, in the format that its extension names. No other record is read.
 ///
 /// # Errors
 /// A dataset that cannot be read, or a target that cannot be written.
@@ -31,44 +30,41 @@ pub fn montage(folder: &Path, target: &Path) -> Result<(), PrepError> {
     splits.sort_by_key(|(name, _)| *name != "train");
     let shards: Vec<_> = splits
         .into_iter()
-        .flat_map(|(_, split)| &split.shards)
+        .flat_map(|(name, split)| split.shards.iter().map(move |entry| (name, entry)))
         .collect();
-    let records: u64 = shards.iter().map(|shard| shard.records).sum();
+    let records: u64 = shards.iter().map(|(_, entry)| entry.records).sum();
     let tiles = u64::from(COLUMNS * ROWS).min(records);
+    let mut decoder = Decoder::new(manifest.codec, manifest.shape());
+    let (mut stored, mut rgb) = (Vec::new(), vec![0; manifest.shape().bytes()]);
     let mut tile = 0;
     let mut before = 0;
-    for shard in shards {
-        let path = folder.join(&shard.file);
-        let place = |record: usize| format!("{}: record {record}", path.display());
-        let file = fs::read(&path).map_err(PrepError::io(&path))?;
-        let invalid = |error: shardmill_formats::ShardError| PrepError::Io {
-            path: path.clone(),
-            source: std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()),
-        };
-        let index = ShardIndex::parse(&file).map_err(invalid)?;
-        let mut decoder = Decoder::new(index.codec(), index.shape());
-        let mut rgb = vec![0; index.shape().bytes()];
-        let end = before + index.len() as u64;
-        while tile < tiles && tile * records / tiles < end {
-            let record = (tile * records / tiles - before) as usize;
-            decoder
-                .decode(index.record(&file, record), &mut rgb)
-                .map_err(|source| PrepError::Codec {
-                    place: place(record),
-                    source,
-                })?;
-            let class = usize::try_from(index.label(&file, record))
-                .ok()
-                .and_then(|label| manifest.classes.get(label));
-            let picture = RgbImage::from_raw(manifest.width, manifest.height, rgb.clone())
-                .expect("a decoded record has its dataset's size");
-            draw(
-                &mut sheet,
-                tile as u32,
-                &picture,
-                class.map_or("no label", |class| &class.name),
-            );
-            tile += 1;
+    for (name, entry) in shards {
+        let end = before + entry.records;
+        let here = |tile: u64| tile < tiles && tile * records / tiles < end;
+        if here(tile) {
+            let shard = Shard::open(folder, &manifest, name, entry)?;
+            while here(tile) {
+                let record = (tile * records / tiles - before) as usize;
+                shard.read(record, &mut stored)?;
+                decoder
+                    .decode(&stored, &mut rgb)
+                    .map_err(|source| PrepError::Codec {
+                        place: shard.place(record),
+                        source,
+                    })?;
+                let class = usize::try_from(shard.label(record))
+                    .ok()
+                    .and_then(|label| manifest.classes.get(label));
+                let picture = RgbImage::from_raw(manifest.width, manifest.height, rgb.clone())
+                    .expect("a decoded record has its dataset's size");
+                draw(
+                    &mut sheet,
+                    tile as u32,
+                    &picture,
+                    class.map_or("no label", |class| &class.name),
+                );
+                tile += 1;
+            }
         }
         before = end;
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use shardmill_formats::errln;
 
 /// Time between two lines in a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -61,9 +62,10 @@ impl Progress {
                     *last = Instant::now();
                     let rate = done as f64 / self.start.elapsed().as_secs_f64();
                     let left = self.total.saturating_sub(done) as f64 / rate;
-                    eprintln!(
+                    errln!(
                         "{}: {done}/{}, {rate:.0} a second, {left:.0} s to go",
-                        self.work, self.total
+                        self.work,
+                        self.total
                     );
                 }
             }

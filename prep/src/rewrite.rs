@@ -13,7 +13,7 @@ use shardmill_formats::{
 use crate::dataset::{Shard, check_made_from, read_manifest, write_manifest};
 use crate::error::PrepError;
 use crate::ingest::REJECTS_FILE;
-use crate::output::{Before, Head, Work, check_contents, file, finished_name};
+use crate::output::{Before, Choices, Head, Work, check_contents, file, finished_name};
 
 /// The split that statistics are taken over.
 pub(crate) const TRAIN: &str = "train";
@@ -72,6 +72,8 @@ pub struct Rewritten {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RewriteHead {
     fingerprint: String,
+    #[serde(default)]
+    choices: Choices,
 }
 
 /// Another line: a finished shard.
@@ -87,9 +89,20 @@ pub(crate) struct ShardLine {
 pub(crate) type Rewrite = Work<RewriteHead, ShardLine>;
 
 impl Head for RewriteHead {
-    fn differs(&self, theirs: &Self) -> Option<&'static str> {
-        (self.fingerprint != theirs.fingerprint).then_some("its dataset or options were others")
+    fn differs(&self, theirs: &Self) -> Option<String> {
+        (self.fingerprint != theirs.fingerprint).then(|| difference(&self.choices, &theirs.choices))
     }
+}
+
+/// How work of another fingerprint differs, as far as the options tell.
+pub(crate) fn difference(ours: &Choices, theirs: &Choices) -> String {
+    ours.changed_from(theirs).unwrap_or_else(|| {
+        match theirs.is_empty() {
+            true => "its dataset or options were others",
+            false => "its dataset, or the version of prep, was another",
+        }
+        .to_owned()
+    })
 }
 
 /// What the folder of the new dataset is found as.
@@ -100,20 +113,23 @@ pub(crate) enum Begun {
     Work(Rewrite),
 }
 
-/// Takes the folder `out` for the dataset that the work with this fingerprint makes, of shards with these
-/// sizes in these splits. `journal` is the name of its journal.
+/// Takes the folder `out` for the dataset that the work with this fingerprint and these options makes, of
+/// shards with these sizes in these splits. `journal` is the name of its journal.
 pub(crate) fn begin(
     out: &Path,
     journal: &str,
     fingerprint: &str,
+    choices: Choices,
     splits: &[(&str, Vec<u64>)],
 ) -> Result<Begun, PrepError> {
     let head = RewriteHead {
         fingerprint: fingerprint.to_owned(),
+        choices,
     };
     match Before::look(out, |name| name == journal, MANIFEST_FILE)? {
         Before::Nothing => {}
-        Before::Unfinished(_) => {
+        Before::Unfinished(journals) => {
+            head.check_journals::<ShardLine>(out, &journals)?;
             let names = splits.iter().flat_map(|(split, sizes)| {
                 (0..sizes.len()).map(|shard| shard_file_name(split, shard, sizes.len()))
             });
@@ -130,9 +146,10 @@ pub(crate) fn begin(
             if check_made_from(out, &manifest, fingerprint)? {
                 return Ok(Begun::Complete(Box::new(manifest)));
             }
+            let known = head.choices.changed_from(&Choices::of_codec(&manifest));
             return Err(PrepError::OtherResult {
                 folder: out.to_owned(),
-                what: "its dataset or options were others".to_owned(),
+                what: known.unwrap_or_else(|| difference(&head.choices, &Choices::default())),
             });
         }
     }

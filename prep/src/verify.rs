@@ -1,13 +1,14 @@
 //! Rereads every byte of a dataset and compares it with its checksums.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use serde::Serialize;
-use shardmill_formats::{Decoder, Manifest, ShardEntry, ShardIndex};
+use shardmill_formats::{Causes, Decoder, Manifest, ShardEntry, ShardIndex, crc32c};
 
 use crate::crew::Crew;
-use crate::dataset::read_manifest;
+use crate::dataset::{IndexError, read_index, read_manifest};
 use crate::error::PrepError;
 use crate::progress::Progress;
 
@@ -37,9 +38,12 @@ pub struct Verification {
     pub faults: Vec<Fault>,
 }
 
+/// Bytes asked of the system at once.
+const READ: usize = 256 << 10;
+
 /// Rereads every record of the dataset in `folder` against its checksum, decodes it, and compares
-/// each shard with the manifest. Uses `threads` threads, one for each core if 0; each holds one
-/// shard in memory.
+/// each shard with the manifest. Uses `threads` threads, one for each core if 0; each reads one
+/// shard from its first byte to its last and holds its index and one record in memory.
 ///
 /// # Errors
 /// A folder without a readable manifest. Faults in shards are part of the result.
@@ -54,9 +58,9 @@ pub fn verify(folder: &Path, threads: usize, show: bool) -> Result<Verification,
     let mut total = Verification::default();
     Crew::new(threads).in_order(
         &shards,
-        || Ok(()),
-        |(), (split, entry)| {
-            let part = check_shard(folder, &manifest, split, entry);
+        || Ok(Memory::default()),
+        |memory, (split, entry)| {
+            let part = check_shard(folder, &manifest, split, entry, memory);
             progress.add(entry.records);
             Ok(part)
         },
@@ -72,79 +76,164 @@ pub fn verify(folder: &Path, threads: usize, show: bool) -> Result<Verification,
     Ok(total)
 }
 
+/// One record, as it is stored and decoded; kept from one to the next.
+#[derive(Default)]
+struct Memory {
+    stored: Vec<u8>,
+    rgb: Vec<u8>,
+}
+
 fn check_shard(
     folder: &Path,
     manifest: &Manifest,
     split: &str,
     entry: &ShardEntry,
+    memory: &mut Memory,
 ) -> Verification {
     let mut result = Verification {
         shards: 1,
         ..Verification::default()
     };
-    let fault = |record, key, message: String| Fault {
-        shard: entry.file.clone(),
-        record,
-        key,
-        message,
-    };
-    let file = match fs::read(folder.join(&entry.file)) {
-        Ok(file) => file,
-        Err(error) => {
-            result
-                .faults
-                .push(fault(None, None, format!("cannot be read: {error}")));
-            return result;
-        }
-    };
-    result.bytes = file.len() as u64;
-    let whole = |expected: String, found: String, what: &str| {
-        (expected != found).then(|| {
-            fault(
-                None,
-                None,
-                format!("{what} is {found}; the manifest says {expected}"),
-            )
-        })
-    };
-    result.faults.extend(whole(
-        entry.bytes.to_string(),
-        file.len().to_string(),
-        "its size in bytes",
-    ));
-    result.faults.extend(whole(
-        entry.blake3.clone(),
-        blake3::hash(&file).to_hex().to_string(),
-        "its BLAKE3 hash",
-    ));
-    let index = match ShardIndex::parse(&file) {
-        Ok(index) => index,
-        Err(error) => {
-            result.faults.push(fault(None, None, error.to_string()));
-            return result;
-        }
-    };
-    result.faults.extend(
-        index
-            .verify_index(&file, entry.index_checksum())
-            .err()
-            .map(|e| fault(None, None, e.to_string())),
-    );
-    for other in manifest.mismatches(split, entry, &index, entry.bytes) {
-        let what = format!("its {}", other.what);
-        let fault = whole(other.expected, other.found, &what);
-        result.faults.extend(fault);
-    }
-    let mut decoder = Decoder::new(index.codec(), index.shape());
-    let mut rgb = vec![0; index.shape().bytes()];
-    for i in 0..index.len() {
-        result.records += 1;
-        let key = || Some(index.key(&file, i).to_owned());
-        if let Err(error) = index.verify_record(&file, i) {
-            result.faults.push(fault(Some(i), key(), error.to_string()));
-        } else if let Err(error) = decoder.decode(index.record(&file, i), &mut rgb) {
-            result.faults.push(fault(Some(i), key(), error.to_string()));
-        }
+    if let Err(error) = reread(folder, manifest, split, entry, memory, &mut result) {
+        let message = format!("cannot be read: {error}");
+        result.faults.push(Fault::of_shard(entry, message));
     }
     result
+}
+
+/// Adds what is wrong with a shard to `result`; fails where the file cannot be read.
+fn reread(
+    folder: &Path,
+    manifest: &Manifest,
+    split: &str,
+    entry: &ShardEntry,
+    memory: &mut Memory,
+    result: &mut Verification,
+) -> io::Result<()> {
+    let mut file = File::open(folder.join(&entry.file))?;
+    let len = file.metadata()?.len();
+    let index = match read_index(&mut file, len) {
+        Ok((bytes, index)) => Ok(Index { bytes, index }),
+        Err(IndexError::Shard(error)) => Err(error),
+        Err(IndexError::Io(error)) => return Err(error),
+    };
+    file.rewind()?;
+    let hashed = Hashed {
+        file,
+        hasher: blake3::Hasher::new(),
+        bytes: 0,
+    };
+    let mut reader = BufReader::with_capacity(READ, hashed);
+    let mut in_records = Vec::new();
+    if let Ok(index) = &index {
+        result.records += index.index.len() as u64;
+        in_records = index.reread_records(&mut reader, entry, memory)?;
+    }
+    io::copy(&mut reader, &mut io::sink())?;
+    let Hashed { hasher, bytes, .. } = reader.into_inner();
+    result.bytes = bytes;
+
+    let differs = |expected: String, found: String, what: &str| {
+        let message = format!("{what} is {found}; the manifest says {expected}");
+        (expected != found).then(|| Fault::of_shard(entry, message))
+    };
+    let faults = &mut result.faults;
+    faults.extend(differs(
+        entry.bytes.to_string(),
+        bytes.to_string(),
+        "its size in bytes",
+    ));
+    faults.extend(differs(
+        entry.blake3.clone(),
+        hasher.finalize().to_hex().to_string(),
+        "its BLAKE3 hash",
+    ));
+    match index {
+        Err(error) => faults.push(Fault::of_shard(entry, Causes(&error).to_string())),
+        Ok(Index { bytes, index }) => {
+            if let Err(error) = index.verify_index(&bytes, entry.index_checksum()) {
+                faults.push(Fault::of_shard(entry, Causes(&error).to_string()));
+            }
+            // Its size was compared above.
+            for other in manifest.mismatches(split, entry, &index, entry.bytes) {
+                let what = format!("its {}", other.what);
+                faults.extend(differs(other.expected, other.found, &what));
+            }
+        }
+    }
+    faults.extend(in_records);
+    Ok(())
+}
+
+/// A shard's index, and the bytes around its records that it was parsed from.
+struct Index {
+    bytes: Vec<u8>,
+    index: ShardIndex,
+}
+
+impl Index {
+    /// Reads the shard from its beginning to the end of its last record and gives what is wrong with
+    /// the records.
+    fn reread_records(
+        &self,
+        reader: &mut impl Read,
+        entry: &ShardEntry,
+        memory: &mut Memory,
+    ) -> io::Result<Vec<Fault>> {
+        let (index, bytes) = (&self.index, &self.bytes);
+        let front = index.data_range().start as u64;
+        io::copy(&mut reader.by_ref().take(front), &mut io::sink())?;
+        let mut decoder = Decoder::new(index.codec(), index.shape());
+        memory.rgb.resize(index.shape().bytes(), 0);
+        let mut faults = Vec::new();
+        // Records lie one behind the other, in order.
+        for i in 0..index.len() {
+            memory.stored.resize(index.record_range(bytes, i).len(), 0);
+            reader.read_exact(&mut memory.stored)?;
+            let (expected, found) = (index.checksum(bytes, i), crc32c(&memory.stored));
+            let message = if expected != found {
+                format!(
+                    "CRC-32C of the stored bytes is {found:08x}; expected {expected:08x}: the data is damaged"
+                )
+            } else if let Err(error) = decoder.decode(&memory.stored, &mut memory.rgb) {
+                Causes(&error).to_string()
+            } else {
+                continue;
+            };
+            faults.push(Fault {
+                shard: entry.file.clone(),
+                record: Some(i),
+                key: Some(index.key(bytes, i).to_owned()),
+                message,
+            });
+        }
+        Ok(faults)
+    }
+}
+
+impl Fault {
+    fn of_shard(entry: &ShardEntry, message: String) -> Self {
+        Self {
+            shard: entry.file.clone(),
+            record: None,
+            key: None,
+            message,
+        }
+    }
+}
+
+/// A file that is hashed as it is read.
+struct Hashed {
+    file: File,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
 }

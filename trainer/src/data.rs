@@ -1,11 +1,11 @@
 //! Opens datasets for training and evaluation and says kindly what is wrong with them.
 
-use std::fs;
 use std::path::Path;
 
-use shardmill_formats::{Class, MANIFEST_FILE, Manifest};
+use shardmill_formats::{Class, Manifest};
 use shardmill_loader::{
-    Dataset, LastBatch, Layout, Loader, LoaderBuilder, Normalize, Output, Policy,
+    Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize, Output, Policy,
+    read_manifest,
 };
 
 use crate::checkpoint::{PixelStatistics, RunState};
@@ -19,53 +19,51 @@ pub(crate) const TRAIN: &str = "train";
 /// The split that is evaluated during training unless another is chosen, where the dataset has it.
 pub(crate) const VAL: &str = "val";
 
-/// The manifest of the dataset in `dir`.
-pub(crate) fn manifest(dir: &Path) -> Result<Manifest, TrainError> {
-    let path = dir.join(MANIFEST_FILE);
-    if !path.is_file() {
-        return Err(TrainError::NoDataset { dir: dir.into() });
+/// What the loader refused, in words of training.
+fn refused(dir: &Path) -> impl FnOnce(LoaderError) -> TrainError {
+    let dir = dir.to_owned();
+    move |error| match error {
+        LoaderError::NotADataset(_) => TrainError::NoDataset { dir },
+        LoaderError::UnknownSplit { split, known } => {
+            // Only for the message, so whatever stands in the way of it is no other error.
+            let labelled = read_manifest(&dir).map_or_else(|_| String::new(), |m| labelled(&m));
+            TrainError::NoSplit {
+                dir,
+                split,
+                known,
+                labelled,
+            }
+        }
+        other => other.into(),
     }
-    let json = fs::read(&path).map_err(|source| TrainError::Io {
-        action: "read",
-        path: path.clone(),
-        source,
-    })?;
-    Manifest::parse(&json).map_err(|source| TrainError::Manifest { path, source })
+}
+
+/// The names of the splits that have labels.
+fn labelled(manifest: &Manifest) -> String {
+    let splits = manifest.splits.iter().filter(|(_, split)| split.labelled);
+    splits
+        .map(|(name, _)| &**name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Opens a labelled split.
 pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
-    let manifest = manifest(dir)?;
-    let labelled = || {
-        let splits = manifest.splits.iter().filter(|(_, split)| split.labelled);
-        splits
-            .map(|(name, _)| &**name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let Some(entry) = manifest.splits.get(split) else {
-        let known: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
-        return Err(TrainError::NoSplit {
-            dir: dir.into(),
-            split: split.into(),
-            known: known.join(", "),
-            labelled: labelled(),
-        });
-    };
-    if !entry.labelled {
+    let dataset = Dataset::open(dir, split).map_err(refused(dir))?;
+    if !dataset.is_labelled() {
         return Err(TrainError::Unlabelled {
             dir: dir.into(),
             split: split.into(),
-            labelled: labelled(),
+            labelled: labelled(dataset.manifest()),
         });
     }
-    if entry.records == 0 {
+    if dataset.is_empty() {
         return Err(TrainError::Recipe(format!(
             "split {split:?} of {} has no images; choose another",
             dir.display()
         )));
     }
-    Ok(Dataset::open(dir, split)?)
+    Ok(dataset)
 }
 
 /// The classes of the dataset in `dir`.
@@ -73,7 +71,7 @@ pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
 /// # Errors
 /// No dataset there, or a manifest that cannot be read.
 pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
-    Ok(manifest(dir)?.classes)
+    Ok(read_manifest(dir).map_err(refused(dir))?.classes)
 }
 
 /// The split to validate on: the one that was asked for, or else `val`, and `None` where the dataset has
@@ -85,15 +83,13 @@ pub(crate) fn open_validation(
     dir: &Path,
     split: Option<&str>,
 ) -> Result<Option<Dataset>, TrainError> {
-    let split = match split {
-        Some(split) => Some(split),
-        None => manifest(dir)?
-            .splits
-            .get(VAL)
-            .is_some_and(|split| split.labelled)
-            .then_some(VAL),
-    };
-    split.map(|split| open(dir, split)).transpose()
+    match open(dir, split.unwrap_or(VAL)) {
+        Ok(dataset) => Ok(Some(dataset)),
+        Err(TrainError::NoSplit { .. } | TrainError::Unlabelled { .. }) if split.is_none() => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The colours of the training split, from the manifest.

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use shardmill_formats::ManifestError;
 use shardmill_loader::LoaderError;
 
 use shardmill_prep::Reject;
@@ -24,14 +23,6 @@ pub enum TrainError {
     NoDataset {
         /// The folder.
         dir: PathBuf,
-    },
-    /// The dataset's manifest cannot be read.
-    #[error("{}", path.display())]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: ManifestError,
     },
     /// The dataset lacks a split.
     #[error(

@@ -6,17 +6,16 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use shardmill_formats::printable_lines;
+use shardmill_formats::errln;
 
 fn main() -> ExitCode {
     shardmill_prep::silence_decoder_panics();
-    match cli::run(cli::Cli::parse()) {
+    match cli::run(cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             // Line feeds stay: an error in a recipe's TOML quotes its line.
             let error = format!("{error:#}");
-            eprintln!("error: {}", printable_lines(&error));
+            errln!("error: {}", error.trim_end());
             ExitCode::FAILURE
         }
     }

@@ -93,10 +93,10 @@ pub enum CodecError {
     #[error("JPEG quality {0} is outside 1 to 100")]
     Quality(u8),
     /// zstd refused.
-    #[error("zstd: {0}")]
+    #[error("zstd")]
     Zstd(#[from] std::io::Error),
     /// The JPEG encoder refused.
-    #[error("JPEG encoder: {0}")]
+    #[error("JPEG encoder")]
     JpegEncode(#[from] jpeg_encoder::EncodingError),
     /// The JPEG decoder refused.
     #[error("JPEG decoder: {0}")]

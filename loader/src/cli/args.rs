@@ -1,9 +1,9 @@
 //! The command line, and the rows of the table that it asks for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shardmill_loader::{Advice, Layout, Order, Output, Verify};
 
 /// Measures how fast a dataset can be loaded.
@@ -31,7 +31,7 @@ pub(crate) struct BenchArgs {
     /// Split to load.
     #[arg(long, default_value = "train")]
     pub(crate) split: String,
-    /// Loader threads; 0 loads in the consumer's thread.
+    /// Loader threads, no more than an epoch has batches; 0 loads in the consumer's thread.
     #[arg(long, default_value = "2", value_delimiter = ',')]
     pub(crate) threads: Vec<usize>,
     /// Type of the values.
@@ -55,8 +55,8 @@ pub(crate) struct BenchArgs {
     /// Side of the window; the paper's 224 if the records are larger, else theirs.
     #[arg(long)]
     pub(crate) crop: Option<u32>,
-    /// Time that the passes of each row take together, after one that is not counted and without the
-    /// memory's limits, which are measured between them; at least three passes are made.
+    /// Time that the passes of each row take together, after one that is not counted; at least three are
+    /// made. The memory's limits are measured before, after and a few times between them.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
     /// Simulate a consumer that takes this long for each batch, in an epoch as long as `--seconds`.
@@ -162,6 +162,8 @@ impl From<AdviceArg> for Advice {
 /// One row of the table.
 #[derive(Clone, Serialize)]
 pub(crate) struct Row {
+    /// What is not UTF-8 in its name is U+FFFD in JSON.
+    #[serde(serialize_with = "lossy")]
     pub(crate) shards: PathBuf,
     pub(crate) threads: usize,
     pub(crate) output: OutputArg,
@@ -169,6 +171,10 @@ pub(crate) struct Row {
     pub(crate) order: OrderArg,
     pub(crate) verify: VerifyArg,
     pub(crate) advice: AdviceArg,
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl BenchArgs {

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use shardmill_formats::{MANIFEST_FILE, Manifest};
+use shardmill_loader::read_manifest;
 
 /// Bytes of one read: more brings nothing on any disk known to us.
 const PIECE: usize = 8 << 20;
 
 /// The shards of a split.
 pub(crate) fn files(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
-    let manifest = Manifest::parse(&fs::read(folder.join(MANIFEST_FILE))?)?;
+    let manifest = read_manifest(folder)?;
     let split = manifest.splits.get(split).context("no such split")?;
     let files = split.shards.iter().map(|shard| folder.join(&shard.file));
     Ok(files.collect())

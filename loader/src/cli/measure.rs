@@ -1,8 +1,10 @@
 //! Measures one row: whole epochs, warm, cold, or beside a consumer that takes its time.
 
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use shardmill_formats::errln;
 use shardmill_loader::{
     Dataset, Loader, MemoryLimits, Meter, Normalize, Policy, anonymous_rss, cpu_time,
 };
@@ -12,6 +14,9 @@ use super::disk;
 
 /// Passes that are made at least.
 const PASSES: usize = 3;
+/// Times that the memory's limits are measured while passes are made: it takes longer than a pass over a
+/// small dataset.
+const BETWEEN: u32 = 4;
 /// Batches after which memory is looked at again, since that takes a moment.
 const LOOK: u64 = 8;
 
@@ -31,7 +36,8 @@ pub(crate) struct Measured {
     /// Bytes a second that memory copies and takes, medians of the measurements around the passes.
     pub(crate) copy_limit: f64,
     pub(crate) store_limits: Vec<f64>,
-    /// Each pass's bytes as a share of what memory took directly before and after it.
+    /// Each pass's bytes as a share of what memory took at the last measurement before and the first
+    /// after it.
     pub(crate) shares: Vec<f64>,
     /// The counted passes together.
     pub(crate) meter: Meter,
@@ -59,6 +65,14 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
         .crop
         .unwrap_or_else(|| shape.height.min(shape.width).min(224));
     let loader = build(args, row, dataset.clone(), crop)?;
+    if row.threads as u64 > loader.steps() {
+        errln!(
+            "--threads {}: an epoch has {} batches, so no more than {} threads are started",
+            row.threads,
+            loader.steps(),
+            loader.steps()
+        );
+    }
     let mut bench = Bench::new(pause.unwrap_or(Duration::ZERO), row.threads);
     let mut disk = None;
     let buffer_bytes = loader.epoch(0).buffer_bytes();
@@ -84,9 +98,17 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
         Bench::new(Duration::ZERO, row.threads).pass(&loader, 0)?;
         bench.limit()?;
         let passes = if pause.is_some() { 1 } else { PASSES };
-        while bench.rates.len() < passes || bench.time < duration {
+        let mut measured = Duration::ZERO;
+        loop {
             bench.pass(&loader, 1 + bench.rates.len() as u64)?;
-            bench.limit()?;
+            let ended = bench.rates.len() >= passes && bench.time >= duration;
+            if ended || bench.time - measured >= duration / BETWEEN {
+                bench.limit()?;
+                measured = bench.time;
+            }
+            if ended {
+                break;
+            }
         }
     }
     let of = |value: fn(&MemoryLimits) -> f64| ascending(bench.limits.iter().map(value).collect());
@@ -159,10 +181,12 @@ struct Bench {
     threads: usize,
     /// Time of the passes together.
     time: Duration,
-    /// Before the first pass and after each: some machines' memory has a faster and a slower state
-    /// and changes between them within seconds.
+    /// Before the first pass, after the last, and now and then between them: some machines' memory has a
+    /// faster and a slower state and changes between them within seconds.
     limits: Vec<MemoryLimits>,
     rates: Vec<f64>,
+    /// How often the limits were measured before each pass.
+    after: Vec<usize>,
     images: u64,
     image_bytes: usize,
     cpu: Option<Duration>,
@@ -172,12 +196,15 @@ struct Bench {
 
 impl Bench {
     fn new(pause: Duration, threads: usize) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
         Self {
             pause,
-            threads: threads.max(1),
+            // What more threads than cores write to memory is no more, and takes as much room.
+            threads: threads.clamp(1, cores),
             time: Duration::ZERO,
             limits: Vec::new(),
             rates: Vec::new(),
+            after: Vec::new(),
             images: 0,
             image_bytes: 0,
             cpu: Some(Duration::ZERO),
@@ -207,6 +234,7 @@ impl Bench {
         let used = cpu.and_then(|before| Some(cpu_time()?.saturating_sub(before)));
         self.cpu = self.cpu.zip(used).map(|(sum, used)| sum + used);
         self.rates.push(images as f64 / seconds);
+        self.after.push(self.limits.len());
         self.images += images;
         self.meter.merge(batches.meter());
         Ok(seconds)
@@ -220,10 +248,9 @@ impl Bench {
     }
 
     fn shares(&self) -> Vec<f64> {
-        let around = self.limits.windows(2);
-        let shares = self.rates.iter().zip(around).map(|(rate, around)| {
-            let limit = f64::midpoint(around[0].store, around[1].store);
-            rate * self.image_bytes as f64 / limit
+        let shares = self.rates.iter().zip(&self.after).map(|(rate, &after)| {
+            let [before, behind] = [after - 1, after].map(|i| self.limits[i].store);
+            rate * self.image_bytes as f64 / f64::midpoint(before, behind)
         });
         shares.collect()
     }

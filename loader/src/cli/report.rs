@@ -17,12 +17,13 @@ pub(crate) struct Report {
     passes: usize,
     /// Pixels written to batches.
     gigabytes_per_second: f64,
-    /// What as many threads write to memory, measured before, between and after the passes, and what
-    /// they copy.
+    /// What as many threads, but no more than cores, write to memory, and what they copy.
     store_limit: f64,
     store_limit_min: f64,
     store_limit_max: f64,
     copy_limit: f64,
+    /// How often that was measured: before, between and after the passes.
+    limits_measured: usize,
     /// Each pass as a share of the store limits next to it: median, least and largest.
     share_of_store_limit: f64,
     share_min: f64,
@@ -89,6 +90,7 @@ impl Report {
             store_limit_min: stores[0] / 1e9,
             store_limit_max: stores[stores.len() - 1] / 1e9,
             copy_limit: measured.copy_limit / 1e9,
+            limits_measured: stores.len(),
             share_of_store_limit: median(shares),
             share_min: shares[0],
             share_max: shares[shares.len() - 1],

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use shardmill_formats::{Codec, ShardIndex};
+use shardmill_formats::{Causes, Codec, ShardIndex};
 use shardmill_loader::Dataset;
 
 use crate::{builder, kit};
@@ -37,8 +37,8 @@ fn a_damaged_record_ends_the_epoch_with_its_shard_record_and_key() {
             let mut batches = loader.epoch(0);
             let error = batches
                 .find_map(Result::err)
-                .expect("the damage went unnoticed")
-                .to_string();
+                .expect("the damage went unnoticed");
+            let error = Causes(&error).to_string();
             assert!(
                 error.contains("train-00002-of-00003.safetensors") && error.contains("record 4"),
                 "{error}"

@@ -1,5 +1,6 @@
 //! What a loader promises, on small datasets of every codec.
 
+mod bench;
 mod damage;
 mod kit;
 mod meters;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shardmill_formats::Codec;
+use shardmill_formats::{Causes, Codec};
 use shardmill_loader::{Advice, Batch, Dataset, Loader, Mix, Order, Policy};
 
 use crate::{builder, dataset, kit};
@@ -246,7 +246,8 @@ fn a_transform_changes_pixels_and_labels_by_numbers_of_the_samples_own() {
             }
         });
         let failing = failing.build().unwrap();
-        let error = failing.epoch(0).find_map(Result::err).unwrap().to_string();
+        let error = failing.epoch(0).find_map(Result::err).unwrap();
+        let error = Causes(&error).to_string();
         assert!(
             error.contains("sample 5") && error.contains("not this one"),
             "{error}"

@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shardmill_formats::{Codec, ShardIndex};
+use shardmill_formats::{Causes, Codec, ShardIndex};
 use shardmill_loader::{BadRecord, Dataset, Loader, LoaderError, Order, Verify};
 use tempfile::TempDir;
 
@@ -90,7 +90,7 @@ fn verification_can_be_switched_off() {
     let loader = builder(&dataset).threads(2).build().unwrap();
     let error = loader.epoch(0).find_map(Result::err).unwrap();
     assert!(
-        error.is_bad_record() && error.to_string().contains("9.JPEG"),
+        error.is_bad_record() && Causes(&error).to_string().contains("9.JPEG"),
         "{error}"
     );
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use shardmill_formats::errln;
 use shardmill_prep::{PrepError, unfinished};
 
 /// What a shell calls the end by Ctrl-C.
@@ -17,11 +18,11 @@ pub(super) fn listen(out: &Path) -> Result<()> {
     let out = out.to_owned();
     ctrlc::set_handler(move || {
         match unfinished(&out) {
-            Some(_) => eprintln!(
+            Some(_) => errln!(
                 "\ninterrupted: what is finished is kept in {}, and the same command goes on from there",
                 out.display()
             ),
-            None => eprintln!("\ninterrupted before anything was made; the same command begins again"),
+            None => errln!("\ninterrupted before anything was made; the same command begins again"),
         }
         std::process::exit(INTERRUPTED);
     })

@@ -12,11 +12,10 @@ pub(crate) mod subset;
 pub(crate) mod verify;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use shardmill_formats::{Manifest, Printable, Split, printable_lines};
+use anyhow::{Result, bail};
+use shardmill_formats::{Manifest, Printable, Split, console, errln};
 use shardmill_prep::{Rewritten, unfinished};
 
 fn check_dataset(dir: &Path) -> Result<()> {
@@ -43,14 +42,11 @@ fn without(names: &[String]) -> Vec<&'static str> {
         .collect()
 }
 
-/// Prints lines or JSON to standard output, with control characters escaped; a closed pipe (`| head`)
-/// is not an error. Together with [`say`], all that this program prints.
+/// Prints lines or JSON to standard output; see [`console`] on closed pipes. Together with [`say`], all
+/// that this program prints.
 fn print(text: &str) -> Result<()> {
-    let text = printable_lines(text);
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("standard output"),
-    }
+    console::print(text)?;
+    Ok(())
 }
 
 /// A line about records whose images were not quite right, if there are any.
@@ -75,7 +71,7 @@ fn complete_already(out: &Path) -> String {
 
 /// Prints one line to standard error, with control characters escaped.
 pub(crate) fn say(line: &str) {
-    eprintln!("{}", Printable(line));
+    errln!("{}", Printable(line));
 }
 
 /// What a new dataset consists of, for a person.

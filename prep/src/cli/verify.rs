@@ -11,7 +11,7 @@ use super::{check_dataset, print, say};
 pub(crate) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
-    /// Threads; 0 means one for each core. Each holds one shard in memory.
+    /// Threads; 0 means one for each core. Each holds one record in memory.
     #[arg(long, default_value_t = 0)]
     threads: usize,
     /// Print the result as one JSON object.
@@ -26,9 +26,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         print(&(serde_json::to_string(&result)? + "\n"))?;
     } else {
         for fault in &result.faults {
-            let record = fault
-                .record
-                .map(|record| format!(", record {record}"))
+            let record = (fault.record.zip(fault.key.as_ref()))
+                .map(|(record, key)| format!(", record {record} (key {key:?})"))
                 .unwrap_or_default();
             say(&format!("{}{record}: {}", fault.shard, fault.message));
         }

@@ -19,7 +19,7 @@ use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest, sample};
 use crate::error::PrepError;
 use crate::extract::split_names;
-use crate::output::space;
+use crate::output::{Choices, space};
 use crate::progress::Progress;
 use crate::rewrite::fingerprint;
 use about::{About, SplitAbout, VERSION};
@@ -40,25 +40,28 @@ pub enum ExportFormat {
 }
 
 impl ExportFormat {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::WebDataset, "webdataset"),
-        (Self::Folder, "folder"),
-        (Self::Parquet, "parquet"),
-    ];
+    const ALL: [Self; 3] = [Self::WebDataset, Self::Folder, Self::Parquet];
+
+    /// The name of the option's value.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::WebDataset => "webdataset",
+            Self::Folder => "folder",
+            Self::Parquet => "parquet",
+        }
+    }
 }
 
 impl FromStr for ExportFormat {
     type Err = PrepError;
 
     fn from_str(name: &str) -> Result<Self, PrepError> {
-        let found = Self::ALL.into_iter().find(|(_, known)| *known == name);
-        found
-            .map(|(format, _)| format)
-            .ok_or_else(|| PrepError::Option {
-                option: "to",
-                found: name.to_owned(),
-                expected: "give webdataset, folder or parquet".to_owned(),
-            })
+        let found = Self::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| PrepError::Option {
+            option: "to",
+            found: name.to_owned(),
+            expected: "give webdataset, folder or parquet".to_owned(),
+        })
     }
 }
 
@@ -149,6 +152,7 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     );
     let head = ExportHead {
         fingerprint: fingerprint(&manifest, &made),
+        choices: choices(options, &splits),
     };
     let names = entry_names(options.format, &context, &splits);
     let mut staging = match Staging::begin(&options.out, head.clone(), &names)? {
@@ -192,6 +196,18 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     };
     staging.publish(&about)?;
     Ok(summary(&about, false))
+}
+
+/// The options that the files depend on.
+fn choices(options: &ExportOptions, splits: &[&str]) -> Choices {
+    let quality = options.quality.map(|quality| quality.to_string());
+    let mut splits = splits.to_vec();
+    splits.sort_unstable();
+    Choices::default()
+        .with("--to", options.format.name())
+        .with("--splits", splits.join(","))
+        .with("--quality", quality.as_deref().unwrap_or("none"))
+        .with("--shard-records", options.shard_records)
 }
 
 /// Makes what is not finished yet. Returns the folder of each class.

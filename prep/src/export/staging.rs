@@ -14,7 +14,8 @@ use walkdir::WalkDir;
 
 use super::about::{ABOUT_FILE, About, KEYS_FILE};
 use crate::error::PrepError;
-use crate::output::{Before, Head, Work, check_contents, file};
+use crate::output::{Before, Choices, Head, Work, check_contents, file};
+use crate::rewrite::difference;
 use crate::safe_path::Tree;
 
 /// Name of the journal of an export under way.
@@ -28,11 +29,13 @@ pub(crate) const LONGEST_ABOUT: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ExportHead {
     pub(super) fingerprint: String,
+    #[serde(default)]
+    pub(super) choices: Choices,
 }
 
 impl Head for ExportHead {
-    fn differs(&self, theirs: &Self) -> Option<&'static str> {
-        (self.fingerprint != theirs.fingerprint).then_some("its dataset or options were others")
+    fn differs(&self, theirs: &Self) -> Option<String> {
+        (self.fingerprint != theirs.fingerprint).then(|| difference(&self.choices, &theirs.choices))
     }
 }
 
@@ -72,11 +75,14 @@ impl Staging {
     ) -> Result<Begun, PrepError> {
         match Before::look(out, |name| name == JOURNAL, ABOUT_FILE)? {
             Before::Nothing => {}
-            Before::Unfinished(_) => check_contents(out, |name, is_folder| match name {
-                JOURNAL | ABOUT_FILE | KEYS_FILE => !is_folder,
-                STAGING => is_folder,
-                name => names.contains(name),
-            })?,
+            Before::Unfinished(journals) => {
+                head.check_journals::<Line>(out, &journals)?;
+                check_contents(out, |name, is_folder| match name {
+                    JOURNAL | ABOUT_FILE | KEYS_FILE => !is_folder,
+                    STAGING => is_folder,
+                    name => names.contains(name),
+                })?;
+            }
             Before::Finished => return finished(out, &head).map(Box::new).map(Begun::Complete),
         }
         let work = Work::take(out, JOURNAL, head)?;
@@ -177,8 +183,17 @@ fn finished(out: &Path, head: &ExportHead) -> Result<About, PrepError> {
         what,
     };
     let about = read_about(&out.join(ABOUT_FILE))?
-        .filter(|about| about.fingerprint == head.fingerprint)
-        .ok_or_else(|| other("its dataset or options were others".to_owned()))?;
+        .ok_or_else(|| other(format!("{ABOUT_FILE} is no description of an export")))?;
+    if about.fingerprint != head.fingerprint {
+        let splits: Vec<&str> = about.splits.keys().map(String::as_str).collect();
+        let theirs = Choices::default()
+            .with("--to", about.format.name())
+            .with("--splits", splits.join(","));
+        let changed = head.choices.changed_from(&theirs);
+        return Err(other(
+            changed.unwrap_or_else(|| difference(&head.choices, &Choices::default())),
+        ));
+    }
     let found = count_files(out);
     if found < about.files {
         let message = format!("it has {found} files and was made with {}", about.files);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 
 use super::REJECTS_FILE;
-use super::journal::{Head, Journal, PartWork};
+use super::journal::{Head, PartWork, ShardLine, choices};
 use crate::dataset::{check_made_from, read_manifest};
 use crate::error::PrepError;
 use crate::options::Part;
@@ -32,19 +32,16 @@ pub(super) fn take(
     head: Head,
     names: &[String],
 ) -> Result<PartWork, PrepError> {
+    // Before the files: what differs there follows from what differs here.
+    head.check_journals::<ShardLine>(folder, journals)?;
     if !journals.is_empty() {
         let planned: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         check_contents(folder, |name, is_folder| {
             !is_folder && is_ours(name, &planned)
         })?;
     }
-    let (part, own) = (head.part, head.part.journal_in(folder));
-    for other in journals.iter().filter(|other| **other != own) {
-        if let Some(theirs) = Journal::head_of(other)? {
-            head.check_same(folder, &theirs)?;
-        }
-    }
-    let work = PartWork::take(folder, &part.journal_name(), head)?;
+    let journal = head.part.journal_name();
+    let work = PartWork::take(folder, &journal, head)?;
     check_shards(&work)?;
     remove_parts(&work, names)?;
     Ok(work)
@@ -75,21 +72,21 @@ pub(super) fn finished(
 /// options make it.
 pub(super) fn check_options(folder: &Path, ours: &Manifest) -> Result<(), PrepError> {
     let (_, theirs) = read_manifest(folder)?;
-    let settings = |manifest: &Manifest| {
-        let size = (manifest.height, manifest.width, manifest.seed);
-        let codec = (manifest.codec, manifest.jpeg_quality);
-        (size, codec, manifest.preprocessing.clone())
-    };
-    match settings(ours) == settings(&theirs) {
-        true => Ok(()),
-        false => Err(other(folder)),
+    match choices(ours).changed_from(&choices(&theirs)) {
+        None => Ok(()),
+        Some(what) => Err(PrepError::OtherResult {
+            folder: folder.to_owned(),
+            what,
+        }),
     }
 }
 
+/// Of a dataset with the same options, as far as its manifest tells.
 fn other(folder: &Path) -> PrepError {
     PrepError::OtherResult {
         folder: folder.to_owned(),
-        what: "its images, options or decoder were others".to_owned(),
+        what: "its images or their labels were others, or --shard-records, --without, --val-fraction or --check"
+            .to_owned(),
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use shardmill_formats::{Manifest, ShardEntry};
 
+use crate::decode::{Exif, Truncated};
 use crate::options::Part;
-use crate::output::{self, Work};
+use crate::output::{self, Choices, Work};
 use crate::reject::RejectLine;
 
 /// A journal's first line: what is being made.
@@ -21,6 +22,9 @@ pub(super) struct Head {
     pub(super) unlabelled: BTreeSet<String>,
     /// The manifest without splits, statistics and rejects.
     pub(super) manifest: Manifest,
+    /// Options that the manifest does not tell.
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub(super) choices: Choices,
 }
 
 /// Another line: a finished shard.
@@ -44,15 +48,49 @@ pub(super) type Journal = output::Journal<Head, ShardLine>;
 pub(super) type PartWork = Work<Head, ShardLine>;
 
 impl output::Head for Head {
-    fn differs(&self, theirs: &Self) -> Option<&'static str> {
+    fn differs(&self, theirs: &Self) -> Option<String> {
+        let (ours, before) = (choices(&self.manifest), choices(&theirs.manifest));
         if self.fingerprint != theirs.fingerprint {
-            Some("its images, options or decoder were others")
-        } else if self.part.parts != theirs.part.parts {
-            Some("it is divided into another number of parts")
-        } else {
-            None
+            let changed = [(&ours, &before), (&self.choices, &theirs.choices)];
+            let changed = changed.map(|(ours, theirs)| ours.changed_from(theirs));
+            let changed: Vec<String> = changed.into_iter().flatten().collect();
+            return Some(match changed.is_empty() {
+                true => "its images or their labels were others, or --without or --val-fraction"
+                    .to_owned(),
+                false => changed.join(", "),
+            });
         }
+        (self.part.parts != theirs.part.parts).then(|| {
+            let (was, is) = (theirs.part.parts, self.part.parts);
+            format!("--part was one of {was} and is one of {is}")
+        })
     }
+}
+
+/// The options that a manifest tells, as the command line has them.
+pub(super) fn choices(manifest: &Manifest) -> Choices {
+    let made = &manifest.preprocessing;
+    let size = match manifest.height == manifest.width {
+        true => manifest.height.to_string(),
+        false => format!("{}x{}", manifest.height, manifest.width),
+    };
+    let resize = made.geometry.trim_end_matches("-center-crop");
+    let filter = made.filter.trim_end_matches("-antialiased");
+    let or =
+        |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+    Choices::of_codec(manifest)
+        .with("--size", size)
+        .with("--resize", resize)
+        .with("--filter", filter)
+        .with("--exif", or(&made.exif, Exif::default().name()))
+        .with(
+            "--truncated",
+            or(&made.truncated, Truncated::default().name()),
+        )
+        .with("--seed", manifest.seed)
+        .with("the decoder", &made.decoder)
+        .with("the resizer", &made.resizer)
+        .with("the version of prep", &manifest.prep_version)
 }
 
 /// Whether `lines` name a shard.

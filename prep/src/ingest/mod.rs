@@ -23,7 +23,7 @@ use crate::crew::Crew;
 use crate::decode::{Budget, default_budget};
 use crate::error::PrepError;
 use crate::options::{IngestOptions, Part};
-use crate::output::Before;
+use crate::output::{Before, Choices};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::reject::{RejectLine, count_by_reason};
@@ -99,15 +99,16 @@ pub enum Ingested {
 /// # Errors
 /// A source without images, an output folder that holds something else, too little space, or a file
 /// that cannot be read or written. Shards that were finished until then are kept, and nothing else.
-/// So is `options.part` if it is not the whole: see [`ingest_part`].
+/// An `options.part` that is not the whole is an error before anything is made, since no dataset would be
+/// complete: that is for [`ingest_part`].
 pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
+    let one_part = PrepError::OnePart(options.part);
+    if options.part != Part::WHOLE {
+        return Err(one_part);
+    }
     match ingest_part(options)? {
         Ingested::Dataset(summary) => Ok(*summary),
-        Ingested::Part { .. } => Err(PrepError::Option {
-            option: "part",
-            found: options.part.to_string(),
-            expected: "the part is made; merge completes the dataset when every part is".to_owned(),
-        }),
+        Ingested::Part { .. } => Err(one_part),
     }
 }
 
@@ -160,6 +161,9 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .map(|split| split.name.to_owned())
             .collect(),
         manifest: writer::manifest_head(options, listing.layout.name(), classes, images),
+        choices: Choices::default()
+            .with("--shard-records", options.shard_records)
+            .with("--check", options.decode.check),
     };
     fits::check(&options.source, &head.manifest, names.len())?;
     let mut work = folder::take(&options.out, &journals, head, &names)?;

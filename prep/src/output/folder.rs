@@ -86,7 +86,7 @@ pub(crate) fn check_contents(
 /// The first line of a journal.
 pub(crate) trait Head: Serialize + DeserializeOwned {
     /// How the work of another journal differs from this.
-    fn differs(&self, theirs: &Self) -> Option<&'static str>;
+    fn differs(&self, theirs: &Self) -> Option<String>;
 
     /// Refuses to go on with other work.
     fn check_same(&self, folder: &Path, theirs: &Self) -> Result<(), PrepError> {
@@ -94,9 +94,23 @@ pub(crate) trait Head: Serialize + DeserializeOwned {
             None => Ok(()),
             Some(what) => Err(PrepError::OtherWork {
                 folder: folder.to_owned(),
-                what: what.to_owned(),
+                what,
             }),
         }
+    }
+
+    /// Refuses to go on with the other work of these journals.
+    fn check_journals<L: Serialize + DeserializeOwned>(
+        &self,
+        folder: &Path,
+        journals: &[PathBuf],
+    ) -> Result<(), PrepError> {
+        for journal in journals {
+            if let Some(theirs) = Journal::<Self, L>::head_of(journal)? {
+                self.check_same(folder, &theirs)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,11 +3,13 @@
 //! Every file in an output folder is opened, made, replaced, renamed and removed by [`file`]. The folder
 //! itself is taken by [`Work`], which notes in a [`Journal`] what is finished.
 
+mod choices;
 pub(crate) mod file;
 mod folder;
 mod journal;
 pub(crate) mod space;
 
+pub(crate) use choices::Choices;
 pub(crate) use folder::{Before, Head, Work, check_contents};
 pub(crate) use journal::Journal;
 

@@ -11,7 +11,7 @@ use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
 use crate::nearest::Nearest;
-use crate::output::space;
+use crate::output::{Choices, space};
 use crate::progress::Progress;
 use crate::rewrite::{
     Begun, Reader, Record, Rewritten, SplitWriter, TRAIN, begin, bytes_done, complete, fingerprint,
@@ -94,6 +94,17 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
         options.seed
     );
     let fingerprint = fingerprint(&manifest, &made);
+    let all = || "all".to_owned();
+    let classes = options.classes.as_ref();
+    let each = options.per_class.map(|count| count.to_string());
+    let choices = Choices::default()
+        .with(
+            "--classes",
+            classes.map_or_else(all, |names| names.join(",")),
+        )
+        .with("--fraction", options.fraction)
+        .with("--per-class", each.unwrap_or_else(all))
+        .with("--seed", options.seed);
     let sizes: Vec<(&str, Vec<u64>)> = choice
         .splits
         .iter()
@@ -104,7 +115,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
             (*name, even_sizes(records, largest))
         })
         .collect();
-    let mut work = match begin(&options.out, JOURNAL, &fingerprint, &sizes)? {
+    let mut work = match begin(&options.out, JOURNAL, &fingerprint, choices, &sizes)? {
         Begun::Complete(manifest) => {
             return Ok(Rewritten {
                 manifest: *manifest,

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use shardmill_formats::Codec;
+use shardmill_formats::{Codec, ShardIndex};
 
-use crate::kit::{Fixture, files, prep, prep_ok};
+use crate::kit::{Fixture, files, manifest, prep, prep_ok};
 
 /// When each file below a folder was written.
 fn times(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
@@ -22,7 +22,9 @@ fn times(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
 }
 
 /// Runs a command twice, and once with other arguments.
-fn check(out: &Path, arguments: &[&str], other: &[&str]) {
+///
+/// `word` is said of the others.
+fn check(out: &Path, arguments: &[&str], other: &[&str], word: &str) {
     prep_ok(arguments);
     let before = (times(out), files(out));
     let text = prep_ok(arguments);
@@ -36,7 +38,7 @@ fn check(out: &Path, arguments: &[&str], other: &[&str]) {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{other:?}: {errors}");
         assert!(errors.contains("not empty"), "{other:?}: {errors}");
-        assert!(errors.contains("were others"), "{other:?}: {errors}");
+        assert!(errors.contains(word), "{other:?}: {errors}");
         assert!(!errors.contains("the same command goes on"), "{errors}");
         assert!((times(out), files(out)) == before, "{other:?} wrote");
     }
@@ -57,8 +59,14 @@ fn an_ingest_that_is_complete_says_so_and_writes_nothing() {
         "--shard-records",
         "8",
     ];
-    check(&out, &arguments, &["--seed", "7"]);
-    check(&out, &arguments, &["--codec", "zstd"]);
+    check(
+        &out,
+        &arguments,
+        &["--seed", "7"],
+        "(--seed was 0 and is 7)",
+    );
+    let word = "(--codec was raw and is zstd)";
+    check(&out, &arguments, &["--codec", "zstd"], word);
     // Another plan that only the listing knows of.
     let before = (times(&out), files(&out));
     fs::rename(
@@ -98,7 +106,7 @@ fn a_merge_of_a_merged_dataset_says_so_and_writes_nothing() {
     let journals: Vec<_> = ["ingest-0-of-2.journal", "ingest-1-of-2.journal"]
         .map(|name| (out.join(name), fs::read(out.join(name)).unwrap()))
         .into();
-    check(&out, &["merge", target], &[]);
+    check(&out, &["merge", target], &[], "");
     // A merge that was killed before the last journal was gone.
     let merged = files(&out);
     let (path, bytes) = &journals[1];
@@ -115,25 +123,43 @@ fn the_other_commands_say_so_too() {
     let fixture = Fixture::new(Codec::Raw);
     let shards = fixture.shards();
     let shards = shards.to_str().unwrap();
-    for (name, command, other) in [
+    let unknown = "options were others";
+    for (name, command, other, word) in [
         (
             "a",
             &["convert", "--codec", "jpeg"][..],
             &["--quality", "40"],
+            "(--quality was 90 and is 40)",
         ),
-        ("b", &["subset", "--per-class", "3"], &["--seed", "4"]),
-        ("c", &["export", "--to", "folder"], &["--splits", "val"]),
-        ("d", &["export", "--to", "webdataset"], &["--quality", "9"]),
+        (
+            "b",
+            &["subset", "--per-class", "3"],
+            &["--seed", "4"],
+            unknown,
+        ),
+        (
+            "c",
+            &["export", "--to", "folder"],
+            &["--splits", "val"],
+            "(--splits was train,val and is val)",
+        ),
+        (
+            "d",
+            &["export", "--to", "webdataset"],
+            &["--quality", "9"],
+            unknown,
+        ),
         (
             "e",
             &["export", "--to", "parquet"],
             &["--shard-records", "4"],
+            unknown,
         ),
     ] {
         let out = fixture.path(name);
         let target = ["--out", out.to_str().unwrap()];
         let arguments = [&command[..1], &[shards], &command[1..], &target].concat();
-        check(&out, &arguments, other);
+        check(&out, &arguments, other, word);
     }
     // An export with a file less is not complete.
     let out = fixture.path("c");
@@ -146,4 +172,56 @@ fn the_other_commands_say_so_too() {
         errors.contains("has 35 files and was made with 36"),
         "{errors}"
     );
+}
+
+#[test]
+fn unfinished_work_names_the_option_that_is_another() {
+    let fixture = Fixture::new(Codec::Raw);
+    let shards = fixture.shards();
+    // The last one, so that others are finished before.
+    let path = shards.join(&manifest(&shards).splits["val"].shards[0].file);
+    let mut bytes = fs::read(&path).unwrap();
+    let range = ShardIndex::parse(&bytes).unwrap().record_range(&bytes, 0);
+    bytes[range.start] ^= 1;
+    fs::write(path, bytes).unwrap();
+    for (name, begun, other, word) in [
+        (
+            "a",
+            &["convert", "--codec", "jpeg", "--quality", "80"][..],
+            &["convert", "--codec", "zstd"][..],
+            "(--codec was jpeg and is zstd)",
+        ),
+        (
+            "b",
+            &["export", "--to", "parquet", "--shard-records", "4"],
+            &["export", "--to", "webdataset", "--shard-records", "4"],
+            "(--to was parquet and is webdataset)",
+        ),
+        (
+            "c",
+            &["export", "--to", "webdataset", "--shard-records", "4"],
+            &["export", "--to", "webdataset", "--shard-records", "5"],
+            "(--shard-records was 4 and is 5)",
+        ),
+    ] {
+        let out = fixture.path(name);
+        let said = |command: &[&str]| {
+            let places = ["--out", out.to_str().unwrap()];
+            let arguments = [
+                &command[..1],
+                &[shards.to_str().unwrap()],
+                &command[1..],
+                &places,
+            ];
+            let output = prep(&arguments.concat());
+            assert_eq!(output.status.code(), Some(1), "{command:?}");
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let errors = said(begun);
+        assert!(errors.contains("the same command goes on"), "{errors}");
+        let before = files(&out);
+        let errors = said(other);
+        assert!(errors.contains(word), "{errors}");
+        assert!(files(&out) == before, "{other:?} wrote");
+    }
 }

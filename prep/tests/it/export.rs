@@ -261,5 +261,8 @@ fn the_program_says_what_it_wrote_and_what_it_does_not_know() {
     let output = run(&["--to", "folder"]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "the folder is in use");
-    assert!(errors.contains("options were others"), "{errors}");
+    assert!(
+        errors.contains("--splits was val and is train,val"),
+        "{errors}"
+    );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use shardmill_formats::ShardIndex;
+use shardmill_formats::{Codec, ShardIndex};
 use shardmill_prep::{IngestOptions, Ingested, Part, PrepError, ingest, ingest_part, merge};
 use shardmill_tests::{Program, photo};
 
@@ -149,12 +149,32 @@ fn an_unfinished_ingest_is_not_continued_with_other_arguments() {
     seeded.seed = 9;
     let mut thirds = part.clone();
     thirds.part = Part { index: 1, parts: 3 };
-    for (other, word) in [(seeded, "options or decoder"), (thirds, "number of parts")] {
+    let mut encoded = part.clone();
+    encoded.codec = Codec::Jpeg;
+    let mut longer = part.clone();
+    longer.shard_records += 1;
+    let records = format!(
+        "--shard-records was {} and is {}",
+        part.shard_records, longer.shard_records
+    );
+    let mut divided = part.clone();
+    divided.val_fraction = 0.5;
+    for (other, word) in [
+        (seeded, "(--seed was 0 and is 9)"),
+        (encoded, "(--codec was raw and is jpeg)"),
+        (longer, &*records),
+        (divided, "--val-fraction"),
+        (thirds, "(--part was one of 2 and is one of 3)"),
+    ] {
         let error = ingest_part(&other).unwrap_err();
         assert!(matches!(error, PrepError::OtherWork { .. }), "{error}");
         assert!(error.to_string().contains(word), "{error}");
         assert!(files(&out) == before);
     }
+    // A part is no dataset, and asking for one makes nothing.
+    let error = ingest(&part).unwrap_err();
+    assert!(matches!(error, PrepError::OnePart(_)), "{error}");
+    assert!(files(&out) == before);
     // The same part again finds everything done.
     assert!(matches!(
         ingest_part(&part).unwrap(),

@@ -1,6 +1,7 @@
 //! The one integration binary: what holds across crates, with real files and real processes.
 
 mod ablations; // every ablation of the paper learns from real images; run by name
+mod causes; // an error says each cause once
 mod damage; // every kind of damage to a dataset is found and named by the programs
 mod demo; // the demo's pictures cannot be told apart by colour
 mod documents; // what README and docs print runs as it stands
@@ -13,6 +14,7 @@ mod interrupted; // a killed or divided ingest ends in the bytes of an undisturb
 mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
 mod pillow; // records are what Pillow makes of the same images
+mod pipes; // a reader that goes away changes nothing but what is read
 mod predicted; // folders, broken files and odd names in `train predict`
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest

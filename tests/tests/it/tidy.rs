@@ -130,6 +130,50 @@ fn unsafe_stands_only_where_it_is_allowed_and_is_explained() {
     }
 }
 
+/// `println!` panics when nobody reads any more; `formats/src/console.rs` and what goes through it do not.
+#[test]
+fn programs_print_through_the_console_alone() {
+    for (name, text) in sources() {
+        let is_program = ["formats/src/", "prep/src/", "loader/src/", "trainer/src/"];
+        if !is_program.iter().any(|place| name.starts_with(place)) {
+            continue;
+        }
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for (at, line) in code.enumerate() {
+            let prints = ["println!(", "print!("]
+                .iter()
+                .any(|word| line.contains(word));
+            assert!(
+                !prints,
+                "{name}, {at}: print through outln!, errln! or console::print: {line}"
+            );
+        }
+    }
+}
+
+/// Whoever prints an error prints its causes behind it, so its own text leaves them out.
+#[test]
+fn no_error_quotes_its_source() {
+    let attribute = ["#[", "error("].concat();
+    let mut seen = 0;
+    for (name, text) in sources() {
+        for (at, _) in text.match_indices(&attribute) {
+            let (message, variant) = text[at..].split_once(")]").unwrap();
+            let head = variant.trim_start().lines().next().unwrap_or("");
+            let has_source = head.contains("#[from]") || head.contains("#[source]");
+            let quotes = message.contains("{source") || (has_source && message.contains("{0"));
+            assert!(
+                !quotes,
+                "{name}: {message} quotes what is printed behind it"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "only {seen} messages were found");
+}
+
 #[test]
 fn files_stay_short() {
     for (name, text) in sources() {

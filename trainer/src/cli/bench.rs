@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use shardmill_formats::{console, outln};
 use shardmill_trainer::bench::{self, BenchOptions, StepSeconds};
 
 use super::device::DeviceArgs;
@@ -45,13 +46,15 @@ impl BenchArgs {
             ..defaults
         })?;
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
+            outln!("{}", serde_json::to_string(&report)?)?;
             return Ok(());
         }
-        println!(
+        outln!(
             "{} threads, batches of {}, {} timed steps of each kind",
-            report.threads, report.batch_size, report.steps
-        );
+            report.threads,
+            report.batch_size,
+            report.steps
+        )?;
         let kinds = [
             (
                 "training",
@@ -65,15 +68,15 @@ impl BenchArgs {
             ),
         ];
         for (kind, rate, StepSeconds { median, min, max }) in kinds {
-            println!(
+            outln!(
                 "{kind:<10} {rate:.1} images/s  (a step: median {median:.3} s, {min:.3} to {max:.3} s)"
-            );
+            )?;
         }
         if let Some(peak) = report.peak_rss_mb {
-            println!("{:<10} {peak:.0} MiB at most", "memory");
+            outln!("{:<10} {peak:.0} MiB at most", "memory")?;
         }
         if let Some(stages) = &report.stages {
-            print!("\n{stages}");
+            console::print(&format!("\n{stages}"))?;
         }
         Ok(())
     }

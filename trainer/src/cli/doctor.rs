@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use shardmill_formats::printable_lines;
+use shardmill_formats::{console, outln};
 use shardmill_trainer::doctor;
 
 /// The flags of `train doctor`.
@@ -23,9 +23,9 @@ impl DoctorArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let found = doctor::examine(self.shards.as_deref());
         if self.json {
-            println!("{}", printable_lines(&serde_json::to_string(&found)?));
+            outln!("{}", serde_json::to_string(&found)?)?;
         } else {
-            print!("{}", printable_lines(&found.to_string()));
+            console::print(&found.to_string())?;
         }
         Ok(ExitCode::from(u8::from(!found.can_train)))
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use shardmill_formats::{Printable, printable_lines};
+use shardmill_formats::{Printable, outln};
 use shardmill_trainer::{
     Checkpoint, Display, EvalOptions, Scores, Softmax, SubsetSize, View, evaluate,
 };
@@ -106,17 +106,17 @@ impl EvalArgs {
         };
         let evaluation = evaluate(&options)?;
         if self.json {
-            println!("{}", printable_lines(&serde_json::to_string(&evaluation)?));
+            outln!("{}", serde_json::to_string(&evaluation)?)?;
             return Ok(());
         }
-        println!(
+        outln!(
             "{} after {} epochs ({} steps), split {}, chance error {:.1}%",
             self.checkpoint.display(),
             evaluation.epoch,
             evaluation.step,
             Printable(&evaluation.split),
             100.0 - 100.0 / evaluation.classes as f64
-        );
+        )?;
         if let Some(SubsetSize {
             classes,
             of,
@@ -127,7 +127,7 @@ impl EvalArgs {
                 Softmax::Subset => "these",
                 Softmax::All => "all",
             };
-            println!("{classes} of the network's {of} classes, softmax over {over}");
+            outln!("{classes} of the network's {of} classes, softmax over {over}")?;
         }
         let views = [
             (View::Center, evaluation.center),
@@ -142,11 +142,11 @@ impl EvalArgs {
                 top5_error,
             }) = scores
             {
-                println!(
+                outln!(
                     "{:<12} top-1 error {top1_error:.2}%  top-5 error {top5_error:.2}%  \
                      loss {loss:.4}  ({samples} images)",
                     view.name()
-                );
+                )?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use shardmill_formats::Class;
+use shardmill_formats::{Class, errln, outln};
 use shardmill_trainer::exchange::{self, Described, MEAN_IMAGE, Naming};
 use shardmill_trainer::{
     Checkpoint, InputScale, Mean, ModelConfig, PixelStatistics, RunState, Variant,
@@ -48,9 +48,9 @@ impl ExportArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
         let mean = exchange::export(&checkpoint, self.to.naming(), &self.file)?;
-        println!("{}", self.file.display());
+        outln!("{}", self.file.display())?;
         if let Some(shape) = mean {
-            eprintln!(
+            errln!(
                 "note: it holds the mean image as {MEAN_IMAGE} {shape:?}, beside the parameters; PyTorch's \
                  load_state_dict wants it taken out first"
             );
@@ -113,7 +113,7 @@ impl ImportArgs {
             RunState::unborn(model.config().clone(), described.classes, described.pixels);
         (state.recipe.scale, state.recipe.mean) = (described.scale, described.mean);
         Checkpoint::write(&out, &state, &Checkpoint::weights(&model)?)?;
-        println!("{}", out.display());
+        outln!("{}", out.display())?;
         Ok(())
     }
 }

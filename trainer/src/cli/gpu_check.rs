@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use shardmill_formats::{console, errln};
 use shardmill_trainer::gpu_check::{CheckOptions, CheckPart, check};
 
 /// The flags of `train gpu-check`.
@@ -40,8 +41,8 @@ impl GpuCheckArgs {
             threads: self.threads.unwrap_or(cores.saturating_sub(1).max(1)),
             skip: self.skip,
         };
-        let report = check(&options, |part| eprintln!("{part}"))?;
-        print!("{}", report.markdown);
+        let report = check(&options, |part| errln!("{part}"))?;
+        console::print(&report.markdown)?;
         std::fs::write(&self.out, &report.markdown)
             .with_context(|| format!("cannot write {}", self.out.display()))?;
         Ok(ExitCode::from(u8::from(!report.passed)))

@@ -16,7 +16,8 @@ mod train;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 use shardmill_trainer::demo::{self, DemoOptions};
 
 /// Trains AlexNet on Shardmill shards.
@@ -63,6 +64,36 @@ enum Command {
     /// speed, as a report in markdown; the exit code is 0 if everything holds.
     #[cfg(feature = "cuda")]
     GpuCheck(gpu_check::GpuCheckArgs),
+    /// Stands in for the command of builds with CUDA, to say what it needs.
+    #[cfg(not(feature = "cuda"))]
+    #[command(hide = true, disable_help_flag = true)]
+    GpuCheck {
+        /// Whatever is given to it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _given: Vec<std::ffi::OsString>,
+    },
+}
+
+/// The command line that the program was started with; one that makes no sense ends it.
+pub(crate) fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| advised(error).exit())
+}
+
+/// clap offers the flag whose letters are nearest, which for other programs' name of `--lr` is
+/// `--linear-lr`.
+fn advised(mut error: clap::Error) -> clap::Error {
+    let unknown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name)) if error.kind() == ErrorKind::UnknownArgument => name,
+        _ => return error,
+    };
+    if unknown.starts_with("--learn") {
+        let flag = ContextValue::String("--lr".to_owned());
+        error.insert(ContextKind::SuggestedArg, flag);
+        // It would show the other flag.
+        let usage = ContextValue::StyledStr(Cli::command().render_usage());
+        error.insert(ContextKind::Usage, usage);
+    }
+    error
 }
 
 /// Does what the command line asks for, and gives the exit code.
@@ -80,6 +111,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor(args)) => return args.run(),
         #[cfg(feature = "cuda")]
         Some(Command::GpuCheck(args)) => return args.run(),
+        #[cfg(not(feature = "cuda"))]
+        Some(Command::GpuCheck { .. }) => anyhow::bail!(
+            "gpu-check compares an NVIDIA card with the CPU, and this build of train computes on the CPU \
+             only; build it with `cargo build --release --features cuda -p shardmill-trainer` (README, \
+             \"Building with CUDA\")"
+        ),
     };
     done.map(|()| ExitCode::SUCCESS)
 }
@@ -88,7 +125,36 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::Cli;
+    use super::{Cli, advised};
+
+    #[test]
+    fn an_unknown_flag_gets_the_one_that_is_meant() {
+        for (given, meant) in [
+            ("--learning-rate", "'--lr'"),
+            ("--learning_rate=0.1", "'--lr'"),
+            ("--epoch", "'--epochs'"),
+        ] {
+            let line = ["train", "--shards", "d", given, "0.1"];
+            let error = advised(Cli::try_parse_from(line).unwrap_err());
+            let text = error.to_string();
+            assert!(text.contains(meant), "{given}: {text}");
+            assert!(!text.contains("linear"), "{given}: {text}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "cuda"))]
+    fn a_build_without_cuda_says_what_gpu_check_needs() {
+        for line in [
+            "train gpu-check",
+            "train gpu-check --shards d --out f",
+            "train gpu-check --help",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            let error = super::run(cli).unwrap_err().to_string();
+            assert!(error.contains("--features cuda"), "{line}: {error}");
+        }
+    }
 
     #[test]
     fn is_consistent() {

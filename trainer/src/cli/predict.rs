@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use shardmill_formats::{Printable, printable_lines};
+use shardmill_formats::{Printable, errln, outln};
 use shardmill_prep::{PrepError, image_files, path_text};
 use shardmill_trainer::predict::{Guess, Predictor, record_size};
 use shardmill_trainer::{Checkpoint, TrainError, View};
@@ -91,17 +91,17 @@ impl Prediction {
             self.file(path)?;
         }
         if found.images.is_empty() && found.unreadable.is_empty() {
-            self.fail(folder, "no file in this folder is called like an image");
+            self.fail(folder, "no file in this folder is called like an image")?;
         }
         for error in found.unreadable {
             match error {
-                PrepError::Io { path, source } => self.fail(&path, &source.to_string()),
-                error => self.fail(folder, &error.to_string()),
+                PrepError::Io { path, source } => self.fail(&path, &source.to_string())?,
+                error => self.fail(folder, &error.to_string())?,
             }
         }
         let name = path_text(folder);
         for line in found.passed.to_string().lines() {
-            eprintln!("{}: {line}", Printable(&name));
+            errln!("{}: {line}", Printable(&name));
         }
         Ok(())
     }
@@ -111,11 +111,11 @@ impl Prediction {
         let guesses = match self.predictor.predict(path, self.top) {
             Ok(guesses) => guesses,
             Err(TrainError::Image { source, .. }) => {
-                self.fail(path, &source.to_string());
+                self.fail(path, &source.to_string())?;
                 return Ok(());
             }
             Err(TrainError::Io { source, .. }) => {
-                self.fail(path, &format!("it cannot be read: {source}"));
+                self.fail(path, &format!("it cannot be read: {source}"))?;
                 return Ok(());
             }
             // The network or the machine: the next image would fare no better.
@@ -124,24 +124,25 @@ impl Prediction {
         self.done += 1;
         if self.json {
             let object = json!({"image": path_text(path), "classes": guesses}).to_string();
-            println!("{}", printable_lines(&object));
+            outln!("{object}")?;
             return Ok(());
         }
-        println!("{}", Printable(&path_text(path)));
+        outln!("{}", Printable(&path_text(path)))?;
         for guess in &guesses {
-            println!("{}", line(guess));
+            outln!("{}", line(guess))?;
         }
         Ok(())
     }
 
-    fn fail(&mut self, path: &Path, reason: &str) {
+    fn fail(&mut self, path: &Path, reason: &str) -> anyhow::Result<()> {
         self.failed += 1;
         let path = path_text(path);
         if self.json {
             let object = json!({"image": path, "error": reason}).to_string();
-            println!("{}", printable_lines(&object));
+            outln!("{object}")?;
         }
-        eprintln!("error: {}: {}", Printable(&path), Printable(reason));
+        errln!("error: {}: {}", Printable(&path), Printable(reason));
+        Ok(())
     }
 }
 

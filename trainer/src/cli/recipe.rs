@@ -1,6 +1,7 @@
 //! `train recipe`, and the recipe that the flags ask for.
 
 use clap::Args;
+use shardmill_formats::{console, outln};
 use shardmill_trainer::setup::{NAMES, Setup};
 
 /// The flags of `train recipe`.
@@ -17,10 +18,15 @@ pub(super) struct ShowArgs {
 impl ShowArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match &self.recipe {
-            Some(name) => print!("{}", read(Some(name), &self.set, Setup::default())?),
-            None => NAMES
-                .iter()
-                .for_each(|(name, text)| println!("{name:<14} {text}")),
+            Some(name) => {
+                let setup = read(Some(name), &self.set, Setup::default())?;
+                console::print(&setup.to_string())?;
+            }
+            None => {
+                for (name, text) in NAMES {
+                    outln!("{name:<14} {text}")?;
+                }
+            }
         }
         Ok(())
     }

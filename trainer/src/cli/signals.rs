@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP.
 
 use anyhow::Context;
+use shardmill_formats::errln;
 use shardmill_trainer::Stop;
 
 /// What a shell calls the end by Ctrl-C.
@@ -14,7 +15,7 @@ pub(super) fn listen(stop: &Stop) -> anyhow::Result<()> {
         if stop.request() {
             std::process::exit(INTERRUPTED);
         }
-        eprintln!("stopping after this step, with a checkpoint; once more ends it at once");
+        errln!("stopping after this step, with a checkpoint; once more ends it at once");
     })
     .context("cannot listen to signals")
 }

@@ -1,6 +1,7 @@
 //! `train summary`.
 
 use clap::Args;
+use shardmill_formats::{console, outln};
 use shardmill_trainer::setup::Setup;
 use shardmill_trainer::summary::summary;
 
@@ -33,9 +34,9 @@ impl SummaryArgs {
         model.classes = self.classes.unwrap_or(model.classes);
         let summary = summary(&model)?;
         if self.json {
-            println!("{}", serde_json::to_string(&summary)?);
+            outln!("{}", serde_json::to_string(&summary)?)?;
         } else {
-            print!("{summary}");
+            console::print(&summary.to_string())?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use shardmill_formats::outln;
 use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{
     Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
@@ -174,7 +175,7 @@ impl TrainArgs {
         super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
-            conclude(&options, &outcome);
+            conclude(&options, &outcome)?;
         }
         Ok(())
     }
@@ -347,35 +348,36 @@ impl RecipeArgs {
 }
 
 /// Tells where everything is and what to do next.
-fn conclude(options: &TrainOptions, outcome: &TrainOutcome) {
-    println!();
-    println!(
+fn conclude(options: &TrainOptions, outcome: &TrainOutcome) -> anyhow::Result<()> {
+    outln!("")?;
+    outln!(
         "metrics     {}",
         outcome.run.join("metrics.jsonl").display()
-    );
-    println!(
+    )?;
+    outln!(
         "last        {} (step {})",
         outcome.last.display(),
         outcome.steps
-    );
+    )?;
     if let (Some(best), Some(error)) = (&outcome.best, outcome.best_error) {
         let split = outcome.val_split.as_deref().unwrap_or("val");
-        println!(
+        outln!(
             "best        {} (top-1 error {error:.2}% of split {split})",
             best.display()
-        );
+        )?;
     }
     let shards = options.shards.display();
     if !outcome.finished {
         let run = outcome.run.display();
-        println!("stopped after step {}; go on with", outcome.steps);
-        println!("  train --shards {shards} --out {run} --resume");
+        outln!("stopped after step {}; go on with", outcome.steps)?;
+        outln!("  train --shards {shards} --out {run} --resume")?;
     } else if outcome.center.is_some() {
         let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);
-        println!("evaluate any checkpoint with");
-        println!(
+        outln!("evaluate any checkpoint with")?;
+        outln!(
             "  train eval --checkpoint {} --shards {shards}",
             checkpoint.display()
-        );
+        )?;
     }
+    Ok(())
 }

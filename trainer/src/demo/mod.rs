@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use shardmill_formats::outln;
 use shardmill_loader::Dataset;
 use shardmill_prep::{IngestOptions, ingest};
 
@@ -82,11 +83,11 @@ pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
         None => {
             let images = options.out.join("images");
             let count = write_tree(&images, options.seed, TreeSize::DEMO)?;
-            println!(
+            outln!(
                 "drew      {count} pictures of {} classes in {}",
                 CLASSES.len(),
                 images.display()
-            );
+            )?;
             images
         }
     };
@@ -96,12 +97,12 @@ pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
         ingesting.val_fraction = 0.2;
     }
     let summary = ingest(&ingesting).with_context(|| format!("images {}", images.display()))?;
-    println!(
+    outln!(
         "ingested  {} images, {} rejects, in {}",
         summary.images(),
         summary.rejects.len(),
         shards.display()
-    );
+    )?;
     if options.epochs == 0 {
         return Ok(None);
     }
@@ -117,9 +118,10 @@ pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
     }
     let chance = 100.0 - 100.0 / classes as f64;
     let color = color_error(&train_split, &val_split)?;
-    println!(
-        "network   AlexNet of width {DEMO_WIDTH}, without dropout: every layer has a quarter of the paper's channels"
-    );
+    outln!(
+        "network   AlexNet of width {DEMO_WIDTH}, without dropout: every layer has a quarter of the paper's \
+         channels"
+    )?;
     let mut training = TrainOptions::new(&shards, options.out.join("run"));
     training.seed = options.seed;
     training.recipe = Recipe {
@@ -138,28 +140,28 @@ pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
     let (Some(center), Some(ten)) = (outcome.center, outcome.ten) else {
         bail!("training ended without an evaluation");
     };
-    println!();
-    println!(
+    outln!("")?;
+    outln!(
         "validation error, top-1, {} images of {classes} classes",
         center.samples
-    );
-    println!("  chance               {chance:5.1}%");
-    println!("  nearest mean colour  {color:5.1}%");
-    println!("  AlexNet, centre      {:5.1}%", center.top1_error);
-    println!("  AlexNet, ten views   {:5.1}%", ten.top1_error);
-    println!();
-    println!("images       {}", images.display());
-    println!(
+    )?;
+    outln!("  chance               {chance:5.1}%")?;
+    outln!("  nearest mean colour  {color:5.1}%")?;
+    outln!("  AlexNet, centre      {:5.1}%", center.top1_error)?;
+    outln!("  AlexNet, ten views   {:5.1}%", ten.top1_error)?;
+    outln!("")?;
+    outln!("images       {}", images.display())?;
+    outln!(
         "shards       {}   (look: prep inspect {} --montage sheet.png)",
         shards.display(),
         shards.display()
-    );
-    println!("checkpoint   {}", outcome.last.display());
-    println!(
+    )?;
+    outln!("checkpoint   {}", outcome.last.display())?;
+    outln!(
         "log lines    {}",
         outcome.run.join("metrics.jsonl").display()
-    );
-    println!("all of it took {:.0} s", start.elapsed().as_secs_f64());
+    )?;
+    outln!("all of it took {:.0} s", start.elapsed().as_secs_f64())?;
     // Its own pictures can be learnt, so a failure here is a fault; a person's may be too few.
     if options.images.is_none() && center.top1_error > chance / 2.0 {
         bail!(

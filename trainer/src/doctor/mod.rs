@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Serialize;
+use shardmill_formats::Causes;
 
 pub use shards::ShardPlace;
 
@@ -119,7 +120,7 @@ pub fn examine(folder: Option<&Path>) -> Doctor {
         Ok(place) => Some(place),
         Err(error) => {
             can_train = false;
-            advice.push(error.to_string());
+            advice.push(Causes(&error).to_string());
             None
         }
     });

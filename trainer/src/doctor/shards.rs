@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::data;
 use crate::error::TrainError;
@@ -19,7 +19,8 @@ const BLOCK: usize = 4 << 20;
 /// A dataset's place.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShardPlace {
-    /// Its folder.
+    /// Its folder; what is not UTF-8 in its name is U+FFFD here in JSON.
+    #[serde(serialize_with = "lossy")]
     pub folder: PathBuf,
     /// Images of split `train`.
     pub images: u64,
@@ -80,6 +81,10 @@ pub(super) fn look(folder: &Path) -> Result<ShardPlace, TrainError> {
         file_system: file_system(folder),
         bytes_per_second: read as f64 / clock.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
     })
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// The type of the file system that holds `folder`: that of the longest mount point above it.

@@ -14,6 +14,8 @@ mod training;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use shardmill_formats::Causes;
+
 use super::gpu::Gpu;
 use crate::bench::{self, BenchOptions};
 use crate::compute::{Compute, CudaOptions, Precision};
@@ -194,6 +196,6 @@ fn several_cards(_: &CheckOptions, _: &mut Tally) -> Result<String, TrainError> 
 /// Runs a part of the check; an error is a failure, and the other parts run all the same.
 fn attempt(tally: &mut Tally, what: &str, part: impl FnOnce(&mut Tally) -> Result<(), TrainError>) {
     if let Err(error) = part(tally) {
-        tally.expect(&format!("{what}: {error}"), false);
+        tally.expect(&format!("{what}: {}", Causes(&error)), false);
     }
 }

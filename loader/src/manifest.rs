@@ -1,0 +1,31 @@
+//! The file that describes a dataset.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use shardmill_formats::{MANIFEST_FILE, Manifest};
+
+use crate::error::LoaderError;
+
+/// Reads the manifest of the dataset in `folder`, of which no shard is looked at.
+///
+/// # Errors
+/// A folder without a manifest, or a file that is none, longer than any, or cannot be read.
+pub fn read_manifest(folder: impl AsRef<Path>) -> Result<Manifest, LoaderError> {
+    let folder = folder.as_ref();
+    let path = folder.join(MANIFEST_FILE);
+    // A FIFO would be waited for.
+    let file = match fs::metadata(&path) {
+        Ok(data) if !data.is_file() => return Err(LoaderError::NotADataset(folder.to_owned())),
+        _ => File::open(&path),
+    };
+    let file = file.map_err(|source| match source.kind() {
+        ErrorKind::NotFound => LoaderError::NotADataset(folder.to_owned()),
+        _ => LoaderError::Io {
+            path: path.clone(),
+            source,
+        },
+    })?;
+    Manifest::read(file).map_err(|source| LoaderError::Manifest { path, source })
+}
