@@ -10,6 +10,7 @@ mod kills;
 mod kit;
 #[cfg(unix)]
 mod links;
+mod readme;
 mod room;
 mod round_trip;
 mod subset;
