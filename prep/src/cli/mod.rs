@@ -16,8 +16,20 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use shardmill_formats::{Manifest, Printable, Split, printable_lines};
+use clap::Parser;
+use clap::error::ContextKind;
+use shardmill_formats::{Codec, EncodeOptions, Manifest, Printable, Split, printable_lines};
 use shardmill_prep::{Rewritten, unfinished};
+
+/// The command line; one that makes no sense ends the program.
+pub(crate) fn parse<C: Parser>() -> C {
+    C::try_parse().unwrap_or_else(|mut error| {
+        // No value of ours begins with two dashes, so it is a misspelt option, and no advice how to pass it as
+        // a value is of use.
+        error.remove(ContextKind::Suggested);
+        error.exit()
+    })
+}
 
 fn check_dataset(dir: &Path) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
@@ -33,6 +45,39 @@ fn check_dataset(dir: &Path) -> Result<()> {
         "{} holds no manifest.json: give the folder that `prep ingest SRC --out DIR` made",
         dir.display()
     )
+}
+
+/// Refuses shards where images are asked for.
+fn refuse_dataset(source: &Path) -> Result<()> {
+    let path = source.join(shardmill_formats::MANIFEST_FILE);
+    // Whatever else is called so may be of any length, or a FIFO.
+    let may_be =
+        std::fs::metadata(&path).is_ok_and(|data| data.is_file() && data.len() <= 64 << 20);
+    if may_be && std::fs::read(&path).is_ok_and(|bytes| Manifest::parse(&bytes).is_ok()) {
+        bail!(
+            "{} is a dataset of shards already: give the images that it was made of, or make another dataset \
+             of it with `prep convert` (another codec) or `prep subset` (some classes, or a share)",
+            source.display()
+        );
+    }
+    Ok(())
+}
+
+/// The JPEG quality that was given, or the usual one. It is said where the codec has none.
+fn quality(given: Option<u8>, codec: Codec) -> u8 {
+    let usual = EncodeOptions::default().jpeg_quality;
+    match (given, codec) {
+        (Some(given), Codec::Jpeg) => given,
+        // It is refused whatever the codec is.
+        (Some(given @ (0 | 101..)), _) => given,
+        (Some(given), _) => {
+            say(&format!(
+                "note: --quality {given} is not used: codec {codec} has none"
+            ));
+            usual
+        }
+        (None, _) => usual,
+    }
 }
 
 /// Splits by their names, which were checked.

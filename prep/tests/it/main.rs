@@ -16,3 +16,4 @@ mod round_trip;
 mod subset;
 mod terminal;
 mod trees;
+mod usage;
