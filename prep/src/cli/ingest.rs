@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// bilinear, bicubic, lanczos3 or box, each antialiased.
     #[arg(long, default_value = "bilinear")]
     filter: Filter,
-    /// EXIF orientation: ignore it, or apply it.
+    /// EXIF orientation: ignore it, or apply it. That of a TIFF is always applied.
     #[arg(long, default_value = "ignore")]
     exif: Exif,
     /// JPEGs whose data ends early or is damaged: reject them, or pad them with grey.
@@ -186,7 +186,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
             file.display()
         );
     }
-    text += &warned_text(&summary.warned);
+    text += &warned_text(&summary.warned, &summary.warnings);
     text
 }
 
@@ -202,6 +202,7 @@ fn summary_json(summary: &IngestSummary) -> String {
         "codec": summary.manifest.codec,
         "rejects": summary.rejects_by_reason(),
         "warned": summary.warned,
+        "warnings": summary.warnings,
         "passed_over": summary.passed_over,
         "was_complete": summary.was_complete,
         "notes": summary.notes,

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use clap::error::ContextKind;
 use shardmill_formats::{Codec, EncodeOptions, Manifest, Printable, Split, printable_lines};
-use shardmill_prep::{Rewritten, unfinished};
+use shardmill_prep::{Rewritten, Warning, WarningLine, unfinished};
 
 /// The command line; one that makes no sense ends the program.
 pub(crate) fn parse<C: Parser>() -> C {
@@ -98,19 +98,44 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// A line about records whose images were not quite right, if there are any.
-fn warned_text(warned: &BTreeMap<String, u64>) -> String {
-    if warned.is_empty() {
-        return String::new();
+/// Lines about records that something is wrong with, if there are any: those with all of their pixels, and
+/// those without, each with the first names.
+fn warned_text(warned: &BTreeMap<String, u64>, warnings: &[WarningLine]) -> String {
+    const NAMED: usize = 5;
+    let has_all = |code: &str| {
+        let mut known = Warning::ALL.iter();
+        let warning = known.find(|warning| warning.code() == code);
+        warning.is_none_or(|warning| warning.has_all_pixels())
+    };
+    let mut text = String::new();
+    for (whole, what) in [
+        (true, "images not quite right, all pixels there"),
+        (false, "images kept without all of their pixels"),
+    ] {
+        let counted = || warned.iter().filter(|(code, _)| has_all(code) == whole);
+        let count: u64 = counted().map(|(_, count)| count).sum();
+        if count == 0 {
+            continue;
+        }
+        let reasons: Vec<String> = counted()
+            .map(|(code, count)| format!("{count} {code}"))
+            .collect();
+        let lines = warnings
+            .iter()
+            .filter(|line| has_all(&line.warning) == whole);
+        let names: Vec<&str> = lines.take(NAMED).map(|line| &*line.key).collect();
+        let more = count.saturating_sub(names.len() as u64);
+        text += &format!(
+            "{count} {what} ({}): {}",
+            reasons.join(", "),
+            names.join(", ")
+        );
+        text += &match more {
+            0 => "\n".to_owned(),
+            more => format!(" and {more} more (an ingest with --json names all)\n"),
+        };
     }
-    let reasons = warned
-        .iter()
-        .map(|(reason, count)| format!("{count} {reason}"));
-    format!(
-        "{} images not quite right, all pixels there ({})\n",
-        warned.values().sum::<u64>(),
-        reasons.collect::<Vec<_>>().join(", ")
-    )
+    text
 }
 
 /// Said where the folder holds what would be made.
