@@ -124,14 +124,12 @@ pub enum PrepError {
         expected: String,
     },
     /// Every image was a reject.
-    #[error("none of the {images} images could be used; the first: {key}: {message}")]
+    #[error("none of the {images} images could be used: {rejects}")]
     AllRejected {
         /// Number of images.
         images: u64,
-        /// Key of the first.
-        key: String,
-        /// Why it was rejected.
-        message: String,
+        /// The first of them, each with its reason, in words.
+        rejects: String,
     },
     /// A reject, where none is wanted.
     #[error("{key}: {message} ({reason}): repair or remove it, or leave out --on-error stop")]
@@ -145,15 +143,15 @@ pub enum PrepError {
     },
     /// More rejects than are put up with.
     #[error(
-        "more than {limit} images could not be used ({reasons}), the last {key}: look at the source, or raise --max-rejects"
+        "more than {limit} images could not be used ({reasons}): look at the source, or raise --max-rejects; {rejects}"
     )]
     TooManyRejects {
         /// Most allowed.
         limit: u64,
         /// Counts by reason, in words.
         reasons: String,
-        /// Key of the one that was too many.
-        key: String,
+        /// The first of them, each with its reason, in words.
+        rejects: String,
     },
     /// The manifest is not one.
     #[error("{}", path.display())]

@@ -137,17 +137,17 @@ impl fmt::Display for Estimate {
             self.threads
         )?;
         for codec in &self.codecs {
-            let gigabytes = codec.bytes as f64 / 1e9;
+            let size = match codec.bytes as f64 {
+                bytes if bytes < 1e9 => format!("{:.1} MB", bytes / 1e6),
+                bytes => format!("{:.2} GB", bytes / 1e9),
+            };
             let time = match codec.seconds {
+                seconds if seconds < 10.0 => format!("{seconds:.1} s"),
                 seconds if seconds < 120.0 => format!("{seconds:.0} s"),
                 seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
                 seconds => format!("{:.1} h", seconds / 3600.0),
             };
-            writeln!(
-                f,
-                "{:<7} {gigabytes:>8.2} GB  {time:>10}",
-                codec.codec.to_string()
-            )?;
+            writeln!(f, "{:<7} {size:>11}  {time:>10}", codec.codec.to_string())?;
         }
         write!(f, "\nestimated from {} images", self.sample)?;
         match self.sample_rejects {

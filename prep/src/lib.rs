@@ -57,7 +57,7 @@ pub use ingest::{IngestSummary, Ingested, Merged, ingest, ingest_part, merge};
 pub use inspect::{Inspection, inspect};
 pub use montage::montage;
 pub use options::{IngestOptions, MaxRejects, OnError, Part};
-pub use reject::{Reject, RejectLine};
+pub use reject::{Reject, RejectLine, WarningLine};
 pub use rewrite::Rewritten;
 pub use source::{ImageFiles, Layout, PassedFiles, PassedKind, PassedOver, image_files, path_text};
 pub use subset::{SubsetOptions, subset};

@@ -41,7 +41,7 @@ enum Command {
 fn main() -> ExitCode {
     // They are rejects, named in `rejects.jsonl`.
     shardmill_prep::silence_decoder_panics();
-    let result = match Cli::parse().command {
+    let result = match cli::parse::<Cli>().command {
         Command::Ingest(args) => cli::ingest::run(&args),
         Command::Plan(args) => cli::plan::run(&args),
         Command::Merge(args) => cli::merge::run(&args),

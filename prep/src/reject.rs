@@ -103,6 +103,29 @@ impl RejectLine {
     }
 }
 
+/// An image that became a record though something is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarningLine {
+    /// The image's name, relative to the source.
+    pub key: String,
+    /// [`Warning::code`](crate::Warning::code).
+    pub warning: Cow<'static, str>,
+}
+
+/// The first of some rejects with their reasons, and how many more there are, for an error.
+pub(crate) fn first_ones(lines: &[RejectLine]) -> String {
+    const FIRST: usize = 10;
+    let first = lines.iter().take(FIRST);
+    let first: Vec<String> = first
+        .map(|line| format!("{}: {}", line.key, line.message))
+        .collect();
+    let more = match lines.len().saturating_sub(FIRST) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    first.join("; ") + &more
+}
+
 /// Number of rejects for each reason.
 pub(crate) fn count_by_reason(lines: &[RejectLine]) -> BTreeMap<&str, u64> {
     let mut counts = BTreeMap::new();

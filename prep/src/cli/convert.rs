@@ -6,7 +6,7 @@ use anyhow::Result;
 use shardmill_formats::Codec;
 use shardmill_prep::{ConvertOptions, convert};
 
-use super::{check_dataset, interrupt, print, splits_json, splits_text};
+use super::{check_dataset, interrupt, print, quality, splits_json, splits_text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -15,9 +15,9 @@ pub(crate) struct Args {
     /// Encoding of the new records: raw, zstd or jpeg.
     #[arg(long)]
     codec: Codec,
-    /// JPEG quality, 1 to 100.
-    #[arg(long, default_value_t = 90)]
-    quality: u8,
+    /// JPEG quality, 1 to 100, with --codec jpeg; 90 unless given.
+    #[arg(long)]
+    quality: Option<u8>,
     /// Folder for the new shards; must not exist, be empty, or hold the same
     /// conversion unfinished, which then goes on.
     #[arg(long, value_name = "DIR")]
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     check_dataset(&args.dir)?;
     interrupt::listen(&args.out)?;
     let made = convert(&ConvertOptions {
-        quality: args.quality,
+        quality: quality(args.quality, args.codec),
         threads: args.threads,
         ignore_free_space: args.ignore_free_space,
         progress: true,

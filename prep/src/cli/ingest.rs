@@ -9,18 +9,22 @@ use shardmill_prep::{
     MaxRejects, OnError, Part, Resize, Truncated, ingest_part,
 };
 
-use super::{complete_already, interrupt, print, say, warned_text, without};
+use super::{
+    complete_already, interrupt, print, quality, refuse_dataset, say, warned_text, without,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder with `train/<class>/` and perhaps `val/<class>/` and `test/`, or with `<class>/` folders;
-    /// with the official ILSVRC2012 tars; Kaggle's download; a .csv or .tsv list of paths and labels.
+    /// with the official ILSVRC2012 tars; Kaggle's download; WebDataset's tars or Parquet files, in a folder
+    /// or a single one; a .csv or .tsv list of paths and labels.
     src: PathBuf,
     /// Folder for the shards; must not exist, be empty, or hold the same ingest unfinished, which then
     /// goes on, or complete, which is said.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Form of SRC; recognised by looking at it unless given.
+    /// Form of SRC: class-folders, official-tars, kaggle, list, webdataset, parquet or unlabelled;
+    /// recognised by looking at it unless given.
     #[arg(long)]
     layout: Option<Layout>,
     /// Make only share I of N of the shards, on this machine; `prep merge` completes the dataset.
@@ -29,9 +33,9 @@ pub(crate) struct Args {
     /// raw: fastest to load, largest; zstd: lossless, about 1.5 times smaller; jpeg: about 9 times smaller.
     #[arg(long, default_value = "raw")]
     codec: Codec,
-    /// JPEG quality, 1 to 100.
-    #[arg(long, default_value_t = 90)]
-    quality: u8,
+    /// JPEG quality, 1 to 100, with --codec jpeg; 90 unless given.
+    #[arg(long)]
+    quality: Option<u8>,
     /// Side of the square records, in pixels.
     #[arg(long, default_value_t = 256)]
     size: u32,
@@ -41,7 +45,7 @@ pub(crate) struct Args {
     /// bilinear, bicubic, lanczos3 or box, each antialiased.
     #[arg(long, default_value = "bilinear")]
     filter: Filter,
-    /// EXIF orientation: ignore it, or apply it.
+    /// EXIF orientation: ignore it, or apply it. That of a TIFF is always applied.
     #[arg(long, default_value = "ignore")]
     exif: Exif,
     /// JPEGs whose data ends early or is damaged: reject them, or pad them with grey.
@@ -84,6 +88,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    refuse_dataset(&args.src)?;
     let layout = match args.layout {
         Some(layout) => layout,
         None => Layout::recognise(&args.src, &args.out)?,
@@ -93,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         layout: args.layout,
         part: args.part,
         codec: args.codec,
-        quality: args.quality,
+        quality: quality(args.quality, args.codec),
         size: args.size,
         decode: DecodeOptions {
             resize: args.resize,
@@ -149,11 +154,18 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         );
     }
     let classes = manifest.classes.len();
+    // Where nothing was done there is no speed.
+    let time = match summary.was_complete {
+        true => String::new(),
+        false => format!(
+            " in {:.1} s ({:.0} a second)",
+            summary.seconds,
+            summary.images_per_second()
+        ),
+    };
     text += &format!(
-        "{} images of {classes} classes in {:.1} s ({:.0} a second), codec {}, {}\n",
+        "{} images of {classes} classes{time}, codec {}, {}\n",
         summary.images(),
-        summary.seconds,
-        summary.images_per_second(),
         manifest.codec,
         out.display()
     );
@@ -174,7 +186,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
             file.display()
         );
     }
-    text += &warned_text(&summary.warned);
+    text += &warned_text(&summary.warned, &summary.warnings);
     text
 }
 
@@ -190,11 +202,12 @@ fn summary_json(summary: &IngestSummary) -> String {
         "codec": summary.manifest.codec,
         "rejects": summary.rejects_by_reason(),
         "warned": summary.warned,
+        "warnings": summary.warnings,
         "passed_over": summary.passed_over,
         "was_complete": summary.was_complete,
         "notes": summary.notes,
         "seconds": summary.seconds,
-        "images_per_second": summary.images_per_second(),
+        "images_per_second": (!summary.was_complete).then(|| summary.images_per_second()),
     });
     format!("{object}\n")
 }

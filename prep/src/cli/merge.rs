@@ -30,6 +30,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 "records": records,
                 "rejects": rejects,
                 "warned": merged.warned,
+                "warnings": merged.warnings,
                 "was_complete": merged.was_complete,
             })
         ));
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )
     });
     print(&lines.collect::<String>())?;
-    print(&super::warned_text(&merged.warned))?;
+    print(&super::warned_text(&merged.warned, &merged.warnings))?;
     match manifest.rejects.count {
         0 => Ok(()),
         count => print(&format!(

@@ -15,8 +15,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use shardmill_formats::{Manifest, Printable, Split, console, errln};
-use shardmill_prep::{Rewritten, unfinished};
+use clap::Parser;
+use clap::error::ContextKind;
+use shardmill_formats::{Codec, EncodeOptions, Manifest, Printable, Split, console, errln};
+use shardmill_prep::{Rewritten, Warning, WarningLine, unfinished};
+
+/// The command line; one that makes no sense ends the program.
+pub(crate) fn parse<C: Parser>() -> C {
+    C::try_parse().unwrap_or_else(|mut error| {
+        // No value of ours begins with two dashes, so it is a misspelt option, and no advice how to pass it as
+        // a value is of use.
+        error.remove(ContextKind::Suggested);
+        error.exit()
+    })
+}
 
 fn check_dataset(dir: &Path) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
@@ -34,6 +46,39 @@ fn check_dataset(dir: &Path) -> Result<()> {
     )
 }
 
+/// Refuses shards where images are asked for.
+fn refuse_dataset(source: &Path) -> Result<()> {
+    let path = source.join(shardmill_formats::MANIFEST_FILE);
+    // Whatever else is called so may be of any length, or a FIFO.
+    let may_be =
+        std::fs::metadata(&path).is_ok_and(|data| data.is_file() && data.len() <= 64 << 20);
+    if may_be && std::fs::read(&path).is_ok_and(|bytes| Manifest::parse(&bytes).is_ok()) {
+        bail!(
+            "{} is a dataset of shards already: give the images that it was made of, or make another dataset \
+             of it with `prep convert` (another codec) or `prep subset` (some classes, or a share)",
+            source.display()
+        );
+    }
+    Ok(())
+}
+
+/// The JPEG quality that was given, or the usual one. It is said where the codec has none.
+fn quality(given: Option<u8>, codec: Codec) -> u8 {
+    let usual = EncodeOptions::default().jpeg_quality;
+    match (given, codec) {
+        (Some(given), Codec::Jpeg) => given,
+        // It is refused whatever the codec is.
+        (Some(given @ (0 | 101..)), _) => given,
+        (Some(given), _) => {
+            say(&format!(
+                "note: --quality {given} is not used: codec {codec} has none"
+            ));
+            usual
+        }
+        (None, _) => usual,
+    }
+}
+
 /// Splits by their names, which were checked.
 fn without(names: &[String]) -> Vec<&'static str> {
     let splits = ["train", "val", "test"].into_iter();
@@ -49,19 +94,44 @@ fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A line about records whose images were not quite right, if there are any.
-fn warned_text(warned: &BTreeMap<String, u64>) -> String {
-    if warned.is_empty() {
-        return String::new();
+/// Lines about records that something is wrong with, if there are any: those with all of their pixels, and
+/// those without, each with the first names.
+fn warned_text(warned: &BTreeMap<String, u64>, warnings: &[WarningLine]) -> String {
+    const NAMED: usize = 5;
+    let has_all = |code: &str| {
+        let mut known = Warning::ALL.iter();
+        let warning = known.find(|warning| warning.code() == code);
+        warning.is_none_or(|warning| warning.has_all_pixels())
+    };
+    let mut text = String::new();
+    for (whole, what) in [
+        (true, "images not quite right, all pixels there"),
+        (false, "images kept without all of their pixels"),
+    ] {
+        let counted = || warned.iter().filter(|(code, _)| has_all(code) == whole);
+        let count: u64 = counted().map(|(_, count)| count).sum();
+        if count == 0 {
+            continue;
+        }
+        let reasons: Vec<String> = counted()
+            .map(|(code, count)| format!("{count} {code}"))
+            .collect();
+        let lines = warnings
+            .iter()
+            .filter(|line| has_all(&line.warning) == whole);
+        let names: Vec<&str> = lines.take(NAMED).map(|line| &*line.key).collect();
+        let more = count.saturating_sub(names.len() as u64);
+        text += &format!(
+            "{count} {what} ({}): {}",
+            reasons.join(", "),
+            names.join(", ")
+        );
+        text += &match more {
+            0 => "\n".to_owned(),
+            more => format!(" and {more} more (an ingest with --json names all)\n"),
+        };
     }
-    let reasons = warned
-        .iter()
-        .map(|(reason, count)| format!("{count} {reason}"));
-    format!(
-        "{} images not quite right, all pixels there ({})\n",
-        warned.values().sum::<u64>(),
-        reasons.collect::<Vec<_>>().join(", ")
-    )
+    text
 }
 
 /// Said where the folder holds what would be made.

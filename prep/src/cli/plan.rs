@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use shardmill_prep::{IngestOptions, Layout, estimate};
 
-use super::{print, without};
+use super::{print, refuse_dataset, without};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What `prep ingest` would be given.
     src: PathBuf,
-    /// Form of SRC; recognised by looking at it unless given.
+    /// Form of SRC: class-folders, official-tars, kaggle, list, webdataset, parquet or unlabelled;
+    /// recognised by looking at it unless given.
     #[arg(long)]
     layout: Option<Layout>,
     /// Side of the square records, in pixels.
@@ -32,6 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    refuse_dataset(&args.src)?;
     let options = IngestOptions {
         layout: args.layout,
         size: args.size,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use shardmill_prep::{SubsetOptions, subset};
 
-use super::{check_dataset, interrupt, print, splits_json, splits_text};
+use super::{check_dataset, interrupt, print, say, splits_json, splits_text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -41,6 +41,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     check_dataset(&args.dir)?;
+    if args.classes.is_none() && args.fraction == 1.0 && args.per_class.is_none() {
+        say("note: without --classes, --fraction or --per-class every record is copied");
+    }
     interrupt::listen(&args.out)?;
     let made = subset(&SubsetOptions {
         classes: args.classes.as_deref().map(classes).transpose()?,

@@ -2,7 +2,7 @@
 
 use crate::reject::Reject;
 
-/// Something wrong with an image all of whose pixels are there: it becomes a record, and is counted.
+/// Something wrong with an image that becomes a record all the same, and is counted and named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Warning {
@@ -14,9 +14,31 @@ pub enum Warning {
     OddHeader,
     /// A progressive JPEG without its last scans, which refine what others have brought.
     FewerScans,
+    /// Pixels are missing, which are grey or as the decoder left them: kept by [`Truncated::Pad`].
+    ///
+    /// [`Truncated::Pad`]: crate::Truncated::Pad
+    Padded,
+    /// Pixels that the run lengths of a BMP jump over, which are black.
+    SkippedPixels,
 }
 
 impl Warning {
+    /// Every warning.
+    pub const ALL: &'static [Self] = &[
+        Self::ExtraBytes,
+        Self::NoEnd,
+        Self::OddHeader,
+        Self::FewerScans,
+        Self::Padded,
+        Self::SkippedPixels,
+    ];
+
+    /// Whether all pixels of the image are its own.
+    #[must_use]
+    pub const fn has_all_pixels(self) -> bool {
+        !matches!(self, Self::Padded | Self::SkippedPixels)
+    }
+
     /// A short, stable name.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -25,6 +47,8 @@ impl Warning {
             Self::NoEnd => "no-end",
             Self::OddHeader => "odd-header",
             Self::FewerScans => "fewer-scans",
+            Self::Padded => "padded",
+            Self::SkippedPixels => "skipped-pixels",
         }
     }
 }

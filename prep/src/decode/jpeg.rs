@@ -38,7 +38,12 @@ pub(super) fn decode(
         Some(orientation) => upright(image, orientation),
         None => image,
     };
-    Ok((image, survey.warning))
+    // Damage is more than whatever else is wrong.
+    let warning = match survey.damage {
+        Some(_) => Some(Warning::Padded),
+        None => survey.warning,
+    };
+    Ok((image, warning))
 }
 
 fn decode_clean(survey: &Survey<'_>) -> Result<Rgb, Reject> {

@@ -1,6 +1,7 @@
 //! From the bytes of a file to RGB pixels at the size of a record.
 
 mod baseline;
+mod bmp;
 mod budget;
 mod colour_space;
 mod colours;
@@ -19,6 +20,7 @@ mod survey;
 mod taps;
 mod tiff;
 mod vectorise;
+mod webp;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -46,7 +48,8 @@ pub(crate) use vectorise::vectorised;
 pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
-pub(crate) const DECODER: &str = "shardmill-jpeg 3, zune-jpeg 0.5.15, image 0.25.10, tiff 0.11.3";
+pub(crate) const DECODER: &str =
+    "shardmill-jpeg 4, shardmill-tiff 1, zune-jpeg 0.5.15, image 0.25.10, tiff 0.11.3";
 /// See [`DECODER`].
 pub(crate) const RESIZER: &str = "shardmill-resize 1, fast_image_resize 6.1.0";
 
@@ -112,7 +115,7 @@ impl ImageDecoder {
         Ok(&self.record)
     }
 
-    /// What was wrong with the last image that was decoded, though all of its pixels were there.
+    /// What was wrong with the last image that was decoded, though it became a record.
     #[must_use]
     pub const fn warning(&self) -> Option<Warning> {
         self.warning
@@ -220,7 +223,7 @@ fn decode_rgb(
     let other = |format| other::decode(bytes, format, options, budget);
     match format {
         Format::Jpeg => jpeg::decode(bytes, options, budget),
-        Format::Tiff => Ok((tiff::decode(bytes, options, budget)?, None)),
+        Format::Tiff => tiff::decode(bytes, budget),
         Format::Png => other(ImageFormat::Png),
         Format::Gif => other(ImageFormat::Gif),
         Format::Bmp => other(ImageFormat::Bmp),

@@ -276,3 +276,25 @@ fn one_pixel_and_a_panorama() {
         );
     }
 }
+
+#[test]
+fn more_than_256_restart_intervals_are_read_by_the_general_decoder_too() {
+    let side = 17 * 8;
+    let picture = quarters(side, side);
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 98);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+    encoder.set_restart_interval(1);
+    encoder
+        .encode(picture.as_raw(), side as u16, side as u16, ColorType::Rgb)
+        .unwrap();
+    let options = DecodeOptions {
+        exif: Exif::Apply,
+        ..DecodeOptions::default()
+    };
+    let found = middles(&decode_with(&bytes, options).unwrap());
+    let wanted = middles(&decode_with(&bytes, DecodeOptions::default()).unwrap());
+    let far = |(a, b): (&u8, &u8)| a.abs_diff(*b) > 2;
+    let mut pairs = found.as_flattened().iter().zip(wanted.as_flattened());
+    assert!(!pairs.any(far), "{found:?}, {wanted:?}");
+}

@@ -85,7 +85,8 @@ choice! {
 choice! {
     /// What is done with the orientation that a camera noted.
     Exif, "exif" {
-        /// Nothing, as ImageNet's common readers do.
+        /// Nothing, as ImageNet's common readers do. A TIFF's own orientation is followed all the same,
+        /// since Pillow follows it whenever it loads one.
         #[default]
         Ignore = "ignore",
         /// The picture is turned and mirrored upright before it is cropped.
@@ -100,7 +101,8 @@ choice! {
         /// It is a reject.
         #[default]
         Reject = "reject",
-        /// It is kept: what the data does not reach is grey, or as the decoder left it.
+        /// It is kept, and counted as [`Padded`](crate::Warning::Padded): what the data does not reach is
+        /// grey, or as the decoder left it.
         Pad = "pad",
     }
 }

@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageDecoder as _, ImageError, ImageFormat, ImageReade
 use super::budget::Budget;
 use super::damage::Warning;
 use super::options::{DecodeOptions, Exif};
-use super::{PIXEL_LIMIT, Rgb, check_pixels, png, upright};
+use super::{PIXEL_LIMIT, Rgb, bmp, check_pixels, png, upright, webp};
 use crate::reject::Reject;
 
 pub(super) fn decode(
@@ -16,8 +16,18 @@ pub(super) fn decode(
     options: &DecodeOptions,
     budget: &Budget,
 ) -> Result<(Rgb, Option<Warning>), Reject> {
-    if format != ImageFormat::Png {
-        return Ok((decode_whole(bytes, format, options, budget)?, None));
+    match format {
+        ImageFormat::Png => {}
+        ImageFormat::Bmp => {
+            let bytes = bmp::placed(bytes)?;
+            let warning = bmp::check_runs(&bytes)?;
+            return Ok((decode_whole(&bytes, format, options, budget)?, warning));
+        }
+        ImageFormat::WebP => {
+            let warning = webp::check(bytes)?;
+            return Ok((decode_whole(bytes, format, options, budget)?, warning));
+        }
+        _ => return Ok((decode_whole(bytes, format, options, budget)?, None)),
     }
     let (bytes, was_added) = png::ended(bytes);
     match decode_whole(&bytes, format, options, budget) {
@@ -44,9 +54,10 @@ fn decode_whole(
     decoding.limits(limits);
     let mut decoder = decoding.into_decoder().map_err(refused)?;
     let pixels = u64::from(width) * u64::from(height);
-    // GIF and WebP have a whole picture in their decoder too; then RGBA and RGB are made.
+    // GIF has a whole picture in its decoder too, WebP a canvas and a frame; then RGBA and RGB are made.
     let within = match format {
-        ImageFormat::Gif | ImageFormat::WebP => 4,
+        ImageFormat::Gif => 4,
+        ImageFormat::WebP => 8,
         _ => 0,
     };
     let made = match decoder.color_type() {

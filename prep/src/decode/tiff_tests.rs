@@ -128,17 +128,18 @@ fn one_bit_a_pixel() {
 }
 
 #[test]
-fn orientation_is_applied_where_asked_for() {
+fn orientation_is_followed_once_whether_asked_for_or_not() {
     let tags: [(Tag, &[u16]); 1] = [(Tag::Orientation, &[3])];
     let bytes = tiff::<RGB8>(&quarters(64, 64), Compression::Uncompressed, &tags);
-    assert_near(&bytes, QUARTERS, 0);
-    let options = DecodeOptions {
-        exif: Exif::Apply,
-        ..DecodeOptions::default()
-    };
     let mut turned = QUARTERS;
     turned.reverse();
-    assert_eq!(middles(&decode_with(&bytes, options).unwrap()), turned);
+    for exif in [Exif::Ignore, Exif::Apply] {
+        let options = DecodeOptions {
+            exif,
+            ..DecodeOptions::default()
+        };
+        assert_eq!(middles(&decode_with(&bytes, options).unwrap()), turned);
+    }
 }
 
 #[test]
@@ -159,5 +160,23 @@ fn what_is_not_read_is_named_and_what_is_cut_is_truncated() {
     assert!(["truncated", "damaged"].contains(&reject(&cut).split(':').next().unwrap()));
     for length in 4..40 {
         let _ = reject(&bytes[..length]);
+    }
+}
+
+#[test]
+fn no_directory_makes_it_panic() {
+    let picture = quarters(64, 64);
+    for compression in [Compression::Uncompressed, Compression::Lzw] {
+        let bytes = tiff::<RGB8>(&picture, compression, &[(Tag::ExtraSamples, &[])]);
+        let start = u32::from_le_bytes(*bytes[4..].first_chunk().unwrap()) as usize;
+        for at in (0..8).chain(start..bytes.len()) {
+            for value in [0, 1, 2, 3, 6, 255] {
+                let mut bytes = bytes.clone();
+                bytes[at] = value;
+                let found = decode_with(&bytes, DecodeOptions::default());
+                let code = found.map_or_else(|reject| reject.code(), |_| "");
+                assert_ne!(code, "decoder-fault", "byte {at} is {value}");
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use shardmill_formats::{Manifest, ShardEntry};
 use crate::decode::{Exif, Truncated};
 use crate::options::Part;
 use crate::output::{self, Choices, Work};
-use crate::reject::RejectLine;
+use crate::reject::{RejectLine, WarningLine};
 
 /// A journal's first line: what is being made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub(super) struct ShardLine {
     /// Number of its images that are not quite right, by the warning.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) warned: BTreeMap<String, u64>,
+    /// Their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<WarningLine>,
 }
 
 /// The journal of a part.

@@ -2,7 +2,7 @@
 
 use crate::error::PrepError;
 use crate::options::{IngestOptions, OnError};
-use crate::reject::{RejectLine, count_by_reason};
+use crate::reject::{RejectLine, count_by_reason, first_ones};
 
 /// Refuses to go on after the last of `rejects` if the options say so; `images` were listed.
 pub(super) fn check(
@@ -31,7 +31,7 @@ pub(super) fn check(
     Err(PrepError::TooManyRejects {
         limit: limit.unwrap_or_default(),
         reasons: reasons.join(", "),
-        key: last.key.clone(),
+        rejects: first_ones(rejects),
     })
 }
 

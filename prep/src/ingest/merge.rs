@@ -14,7 +14,7 @@ use super::journal::{Head, Journal, PartWork, ShardLine, is_done};
 use crate::dataset::{check_made_from, read_manifest, write_manifest};
 use crate::error::PrepError;
 use crate::output::{Before, file};
-use crate::reject::RejectLine;
+use crate::reject::{RejectLine, WarningLine, first_ones};
 use crate::rewrite::TRAIN;
 
 /// What [`merge`] did.
@@ -22,9 +22,11 @@ use crate::rewrite::TRAIN;
 pub struct Merged {
     /// The dataset's manifest.
     pub manifest: Manifest,
-    /// Number of records made of images that are not quite right but have all of their pixels, by
+    /// Number of records made of images that something is wrong with, by
     /// [`Warning::code`](crate::Warning::code); known only where something was done.
     pub warned: BTreeMap<String, u64>,
+    /// These images by name.
+    pub warnings: Vec<WarningLine>,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
 }
@@ -34,6 +36,7 @@ pub(super) struct Written {
     pub(super) manifest: Manifest,
     pub(super) rejects: Vec<RejectLine>,
     pub(super) warned: BTreeMap<String, u64>,
+    pub(super) warnings: Vec<WarningLine>,
 }
 
 /// Puts the parts of an ingest together: checks that every shard of every part is there and writes
@@ -57,6 +60,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
             return Ok(Merged {
                 manifest,
                 warned: BTreeMap::new(),
+                warnings: Vec::new(),
                 was_complete: true,
             });
         }
@@ -89,6 +93,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         return Ok(Merged {
             manifest,
             warned: BTreeMap::new(),
+            warnings: Vec::new(),
             was_complete: true,
         });
     }
@@ -99,12 +104,16 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         .collect();
     check_there(folder, lines.iter().filter_map(|line| line.entry.as_ref()))?;
     let Written {
-        manifest, warned, ..
+        manifest,
+        warned,
+        warnings,
+        ..
     } = write(folder, &head, lines)?;
     remove(journals)?;
     Ok(Merged {
         manifest,
         warned,
+        warnings,
         was_complete: false,
     })
 }
@@ -227,6 +236,10 @@ fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Writte
     for (warning, count) in lines.iter().flat_map(|line| &line.warned) {
         *warned.entry(warning.clone()).or_default() += count;
     }
+    let warnings = lines
+        .iter()
+        .flat_map(|line| line.warnings.clone())
+        .collect();
     let labelled = |split: &str| !head.unlabelled.contains(split);
     let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
     for line in &lines {
@@ -248,14 +261,9 @@ fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Writte
     }
     let mut manifest = head.manifest.clone();
     if splits.is_empty() {
-        let first = rejects.first().cloned();
-        let (key, message) = first
-            .map(|line| (line.key, line.message))
-            .unwrap_or_default();
         return Err(PrepError::AllRejected {
             images: manifest.source.images,
-            key,
-            message,
+            rejects: first_ones(&rejects),
         });
     }
     manifest.splits = splits;
@@ -283,5 +291,6 @@ fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Writte
         manifest,
         rejects,
         warned,
+        warnings,
     })
 }

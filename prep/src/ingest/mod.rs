@@ -26,7 +26,7 @@ use crate::options::{IngestOptions, Part};
 use crate::output::{Before, Choices};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::reject::{RejectLine, count_by_reason};
+use crate::reject::{RejectLine, WarningLine, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
 use journal::Head;
 use todo::Todo;
@@ -42,9 +42,11 @@ pub struct IngestSummary {
     pub manifest: Manifest,
     /// Every image that became no record.
     pub rejects: Vec<RejectLine>,
-    /// Number of records made of images that are not quite right but have all of their pixels, by
+    /// Number of records made of images that something is wrong with, by
     /// [`Warning::code`](crate::Warning::code).
     pub warned: BTreeMap<String, u64>,
+    /// These images by name.
+    pub warnings: Vec<WarningLine>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
     /// Whether the dataset was complete before, so that nothing was done.
@@ -138,6 +140,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
                 rejects: merge::read_rejects(&options.out, &manifest)?,
                 manifest,
                 warned: BTreeMap::new(),
+                warnings: Vec::new(),
                 passed_over: listing.passed,
                 was_complete: true,
                 notes: listing.notes,
@@ -202,11 +205,13 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         manifest,
         rejects,
         warned,
+        warnings,
     } = merge::complete(work)?;
     Ok(Ingested::Dataset(Box::new(IngestSummary {
         manifest,
         rejects,
         warned,
+        warnings,
         passed_over: listing.passed,
         was_complete: false,
         notes: listing.notes,

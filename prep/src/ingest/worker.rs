@@ -17,7 +17,7 @@ pub(crate) struct Record {
     pub(super) label: i64,
     pub(crate) stored: Vec<u8>,
     pub(super) sums: ChannelSums,
-    /// What was wrong with the image, though all of its pixels were there.
+    /// What was wrong with the image, though it became a record.
     pub(super) warning: Option<Warning>,
 }
 

@@ -18,7 +18,7 @@ use crate::flusher::Flusher;
 use crate::options::IngestOptions;
 use crate::output::file;
 use crate::plan::Plan;
-use crate::reject::RejectLine;
+use crate::reject::{RejectLine, WarningLine};
 
 /// Bytes written between two flushes.
 const FLUSH_EVERY: usize = 32 << 20;
@@ -57,6 +57,7 @@ struct OpenShard {
     sums: ChannelSums,
     rejects: Vec<RejectLine>,
     warned: BTreeMap<String, u64>,
+    warnings: Vec<WarningLine>,
     /// Images that are still to come.
     left: usize,
     /// Bytes since the last flush was asked for.
@@ -130,6 +131,7 @@ impl<'a> Job<'a> {
             sums: ChannelSums::default(),
             rejects: Vec::new(),
             warned: BTreeMap::new(),
+            warnings: Vec::new(),
             left: images,
             unflushed: 0,
         };
@@ -157,6 +159,7 @@ impl<'a> Job<'a> {
             sums: shard.sums.to_string(),
             rejects: std::mem::take(&mut shard.rejects),
             warned: std::mem::take(&mut shard.warned),
+            warnings: std::mem::take(&mut shard.warnings),
         };
         let Some(writer) = shard.writer.take() else {
             return Ok(line);
@@ -193,6 +196,10 @@ impl OpenShard {
         self.sums.merge(&record.sums);
         if let Some(warning) = record.warning {
             *self.warned.entry(warning.code().to_owned()).or_default() += 1;
+            self.warnings.push(WarningLine {
+                key: record.key.clone(),
+                warning: warning.code().into(),
+            });
         }
         self.unflushed += record.stored.len();
         if self.unflushed > FLUSH_EVERY {

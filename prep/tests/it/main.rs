@@ -10,8 +10,10 @@ mod kills;
 mod kit;
 #[cfg(unix)]
 mod links;
+mod readme;
 mod room;
 mod round_trip;
 mod subset;
 mod terminal;
 mod trees;
+mod usage;

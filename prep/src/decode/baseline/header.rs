@@ -1,6 +1,7 @@
 //! What an ordinary JPEG says before its data: one baseline frame (ITU-T T.81, annex B), one scan.
 
 use super::super::colour_space::{ColourMarks, ColourSpace};
+use super::standard;
 use super::tables::Listed;
 
 /// Place of each coefficient within a block, in the order of the data (figure A.6) but column by
@@ -72,6 +73,7 @@ impl Header {
                 }
                 0xDA => {
                     header.scan(body)?;
+                    header.complete()?;
                     header.data = end;
                     let space = marks.space(header.components.iter().map(|part| part.id))?;
                     let ordinary = matches!(space, ColourSpace::Grey | ColourSpace::YCbCr);
@@ -149,6 +151,24 @@ impl Header {
                 _ => return None,
             }
             body = rest;
+        }
+        Some(())
+    }
+
+    /// Puts standard tables in the place of those that the components use and the file does not bring.
+    fn complete(&mut self) -> Option<()> {
+        let missing = |part: &Component| {
+            let table =
+                |of: &[Option<Listed>; 4], place: usize| of.get(place).is_some_and(Option::is_none);
+            table(&self.dc, part.dc) || table(&self.ac, part.ac)
+        };
+        if self.components.iter().any(missing) {
+            let mut standard = Self::default();
+            standard.tables(standard::body())?;
+            for place in 0..2 {
+                self.dc[place] = self.dc[place].take().or(standard.dc[place].take());
+                self.ac[place] = self.ac[place].take().or(standard.ac[place].take());
+            }
         }
         Some(())
     }

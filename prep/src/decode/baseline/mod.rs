@@ -7,6 +7,7 @@
 mod header;
 pub(super) mod huffman;
 mod idct;
+pub(super) mod standard;
 pub(super) mod tables;
 
 use header::{Component, Header};

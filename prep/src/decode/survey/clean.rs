@@ -52,7 +52,7 @@ impl Clean {
         let mut start = 0;
         for (interval, &end) in used.iter().enumerate() {
             if interval > 0 {
-                bytes.extend_from_slice(&[0xFF, 0xD0 | (interval as u8 - 1) & 7]);
+                bytes.extend_from_slice(&[0xFF, 0xD0 | (interval - 1) as u8 & 7]);
             }
             let mut rest = &entropy.data[start..end];
             while let Some(mark) = memchr::memchr(0xFF, rest) {

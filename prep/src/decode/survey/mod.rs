@@ -9,6 +9,7 @@ mod scan;
 mod segments;
 mod tables;
 
+use super::baseline::standard;
 use super::colour_space::{ColourMarks, ColourSpace};
 use super::damage::{Damage, Warning};
 use super::entropy::Entropy;
@@ -85,7 +86,7 @@ impl<'a> Headers<'a> {
         let (mut frame, mut exif) = (None, None);
         let mut marks = ColourMarks::default();
         let mut tables = Tables::default();
-        let mut defining = Vec::new();
+        let mut defining: Vec<&[u8]> = Vec::new();
         loop {
             let (marker, body) = segments.next()?;
             if let Some(name) = frame::unsupported(marker) {
@@ -102,6 +103,10 @@ impl<'a> Headers<'a> {
                     let none = || Reject::from(Damage::Header("it has no frame header"));
                     let frame = frame.ok_or_else(none)?;
                     frame.check_sampling()?;
+                    if !frame.progressive && tables.complete() {
+                        // Those of the file come behind them.
+                        defining.insert(0, &standard::SEGMENT);
+                    }
                     return Ok(Self {
                         space: frame.space(marks)?,
                         frame,

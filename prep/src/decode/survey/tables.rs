@@ -1,5 +1,6 @@
 //! The Huffman tables and the restart interval as a scan finds them.
 
+use super::super::baseline::standard;
 use super::super::baseline::tables::{Codes, Listed};
 use super::super::damage::Damage;
 use super::blocks::PartCodes;
@@ -9,6 +10,8 @@ use super::blocks::PartCodes;
 pub(super) struct Tables {
     dc: [Option<Box<Codes>>; 4],
     ac: [Option<Box<Codes>>; 4],
+    /// Whether a table was defined, be it one that makes no sense.
+    defined: [[bool; 4]; 2],
     /// Units between restart markers; 0 for none.
     pub(super) restart: usize,
 }
@@ -36,9 +39,27 @@ impl Tables {
             *kind
                 .get_mut(place)
                 .ok_or(Damage::Header("a Huffman table has a number that is none"))? = codes;
+            self.defined[usize::from(which >> 4)][place] = true;
             body = rest;
         }
         Ok(())
+    }
+
+    /// Takes the standard tables in the place of those that were not defined; says whether there are any.
+    pub(super) fn complete(&mut self) -> bool {
+        let mut standard = Self::default();
+        let known = standard.define(standard::body());
+        let missing = |place: usize| !self.defined[0][place] || !self.defined[1][place];
+        let any = known.is_ok() && (missing(0) || missing(1));
+        for place in 0..2 {
+            if !self.defined[0][place] {
+                self.dc[place] = standard.dc[place].take();
+            }
+            if !self.defined[1][place] {
+                self.ac[place] = standard.ac[place].take();
+            }
+        }
+        any
     }
 
     /// Takes the restart interval.

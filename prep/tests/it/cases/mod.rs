@@ -3,6 +3,7 @@
 //! Each case is tried on the input as its reporter had it, where the archives of cases are at hand
 //! (`SHARDMILL_CASES`, or `../shared/cases` beside the project), and on the same input made here.
 
+mod decoders;
 mod folders;
 mod kaggle;
 mod lists;
@@ -10,6 +11,8 @@ mod outputs;
 mod pixels;
 mod tables;
 mod tars;
+mod tiff_maker;
+mod warned;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

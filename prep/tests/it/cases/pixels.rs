@@ -10,7 +10,7 @@ use super::{Case, Right, check};
 use crate::kit::{prep_ok, records};
 
 /// A picture with noise, so that all of a file's data matters.
-fn picture(side: u32) -> RgbImage {
+pub(super) fn picture(side: u32) -> RgbImage {
     RgbImage::from_fn(side, side, |x, y| {
         let noise = (x * 31 + y * 17).wrapping_mul(2_654_435_761) >> 26;
         image::Rgb([
@@ -21,7 +21,7 @@ fn picture(side: u32) -> RgbImage {
     })
 }
 
-fn jpeg(side: u32) -> Vec<u8> {
+pub(super) fn jpeg(side: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let picture = picture(side);
     let encoder = Encoder::new(&mut out, 90);

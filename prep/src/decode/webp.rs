@@ -1,0 +1,159 @@
+//! What a WebP says of itself before it is decoded: whether all of its bytes are there, and how large its
+//! frames are. Its decoder forgives missing bytes, and believes the size of the canvas until it has taken
+//! memory for the frame.
+
+use super::check_pixels;
+use super::damage::Warning;
+use crate::reject::Reject;
+
+/// Length of the header of a file, and of a chunk.
+const HEAD: usize = 12;
+const CHUNK: usize = 8;
+/// What an animation's frame has before its own chunks: place, size, duration and flags.
+const FRAME: usize = 16;
+
+/// Names of chunks.
+const NAMES: [&[u8; 4]; 9] = [
+    b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ",
+];
+
+/// Pixels across and down.
+type Size = (usize, usize);
+
+/// Looks through a WebP, and says what is wrong though the picture is there: what is behind it may be cut off,
+/// the further frames of an animation or notes.
+///
+/// What is not understood is left to the decoder to refuse; bytes behind the file's own end are harmless.
+///
+/// # Errors
+/// Bytes that are missing before the end of the picture, and pictures that are larger than may be or of
+/// another size than is said around them.
+pub(super) fn check(bytes: &[u8]) -> Result<Option<Warning>, Reject> {
+    let end = CHUNK.saturating_add(length(bytes, 4).unwrap_or(0));
+    let mut canvas = None;
+    let (mut animated, mut pictures) = (false, 0);
+    for chunk in chunks(bytes, HEAD) {
+        let Chunk { at, name, body } = chunk;
+        let Some(body) = body else {
+            // Where bytes before it are missing, its name is none.
+            return match at >= end {
+                true => Ok(None),
+                false if pictures > 0 && NAMES.contains(&name) => Ok(Some(Warning::NoEnd)),
+                false => Err(Reject::Truncated),
+            };
+        };
+        match name {
+            b"VP8X" if canvas.is_none() => {
+                canvas = body.get(4..10).map(size_of_canvas);
+                animated = body.first().is_some_and(|flags| flags & 2 != 0);
+                if let Some((width, height)) = canvas {
+                    check_pixels(width, height)?;
+                }
+            }
+            b"ANMF" => {
+                let stated = body.get(6..12).map(size_of_canvas);
+                for chunk in chunks(body, FRAME) {
+                    // The file is long enough, so the frame around it is not.
+                    let found = chunk.body.ok_or_else(shorter)?;
+                    check_picture(chunk.name, found, stated)?;
+                }
+                pictures += 1;
+            }
+            // An animation's frames need not fill its canvas.
+            b"VP8 " | b"VP8L" => {
+                check_picture(name, body, canvas.filter(|_| !animated))?;
+                pictures += 1;
+            }
+            _ => {}
+        }
+    }
+    // A byte that only makes the length even is not missed.
+    if end <= bytes.len() + 1 {
+        Ok(None)
+    } else if animated && pictures > 0 {
+        Ok(Some(Warning::NoEnd))
+    } else {
+        Err(Reject::Truncated)
+    }
+}
+
+fn shorter() -> Reject {
+    Reject::Damaged("a frame of it is shorter than the picture in it".to_owned())
+}
+
+/// A chunk of a file.
+struct Chunk<'a> {
+    /// Where it begins.
+    at: usize,
+    name: &'a [u8; 4],
+    /// `None` if the file ends before it.
+    body: Option<&'a [u8]>,
+}
+
+/// The chunks from a place on.
+fn chunks(bytes: &[u8], mut at: usize) -> impl Iterator<Item = Chunk<'_>> {
+    std::iter::from_fn(move || {
+        let name = bytes.get(at..)?.first_chunk()?;
+        let length = length(bytes, at + 4)?;
+        let start = at + CHUNK;
+        let body = start
+            .checked_add(length)
+            .and_then(|end| bytes.get(start..end));
+        let chunk = Chunk { at, name, body };
+        at = start.saturating_add(length).saturating_add(length % 2);
+        Some(chunk)
+    })
+}
+
+fn length(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = bytes.get(at..)?.first_chunk()?;
+    usize::try_from(u32::from_le_bytes(*length)).ok()
+}
+
+/// Two sides less one, in 24 bits each.
+fn size_of_canvas(bytes: &[u8]) -> Size {
+    let side = |at: usize| {
+        let [low, middle, high] = [bytes[at], bytes[at + 1], bytes[at + 2]];
+        u32::from_le_bytes([low, middle, high, 0]) as usize + 1
+    };
+    (side(0), side(3))
+}
+
+/// Refuses a picture that is too large, or not of the size that is `stated` around it.
+fn check_picture(name: &[u8; 4], body: &[u8], stated: Option<Size>) -> Result<(), Reject> {
+    let found = match name {
+        b"VP8 " => lossy(body),
+        b"VP8L" => lossless(body),
+        _ => None,
+    };
+    let Some((width, height)) = found else {
+        return Ok(());
+    };
+    check_pixels(width, height)?;
+    match stated {
+        Some(stated) if stated != (width, height) => Err(Reject::Damaged(format!(
+            "its picture has {width}x{height} pixels, and {}x{} are said before it",
+            stated.0, stated.1
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The size of a key frame (RFC 6386, section 9.1).
+fn lossy(body: &[u8]) -> Option<Size> {
+    let &[_, _, _, 0x9D, 1, 0x2A, w0, w1, h0, h1] = body.first_chunk()? else {
+        return None;
+    };
+    // The two highest bits say how it is to be enlarged.
+    let side = |low, high| usize::from(u16::from_le_bytes([low, high]) & 0x3FFF);
+    Some((side(w0, w1), side(h0, h1)))
+}
+
+/// The size in a lossless picture's header (RFC 9649, section 3.4).
+fn lossless(body: &[u8]) -> Option<Size> {
+    let &[0x2F, a, b, c, d] = body.first_chunk()? else {
+        return None;
+    };
+    let bits = u32::from_le_bytes([a, b, c, d]) as usize;
+    Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+}
