@@ -17,7 +17,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use shardmill_formats::{Manifest, Printable, Split, printable_lines};
-use shardmill_prep::{Rewritten, unfinished};
+use shardmill_prep::{MOST_THREADS, Rewritten, unfinished};
 
 fn check_dataset(dir: &Path) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
@@ -33,6 +33,12 @@ fn check_dataset(dir: &Path) -> Result<()> {
         "{} holds no manifest.json: give the folder that `prep ingest SRC --out DIR` made",
         dir.display()
     )
+}
+
+/// A number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&number| number <= MOST_THREADS);
+    number.ok_or_else(|| format!("give 0, for one on each core, or a number up to {MOST_THREADS}"))
 }
 
 /// Splits by their names, which were checked.
