@@ -18,6 +18,9 @@ use crate::error::PrepError;
 /// the data.
 const WINDOW_PER_THREAD: usize = 16;
 
+/// Most threads of a command; more is taken for this many.
+pub const MOST_THREADS: usize = 1024;
+
 /// Threads, and the memory `W` that each works in, which is kept from one piece of work to the next.
 pub(crate) struct Crew<W> {
     threads: usize,
@@ -28,11 +31,14 @@ pub(crate) struct Crew<W> {
 type Done<T> = (usize, Result<Result<T, PrepError>, Box<dyn Any + Send>>);
 
 impl<W: Send> Crew<W> {
-    /// A crew of `threads`, one for each core if 0.
+    /// A crew of `threads`, one for each core if 0, and never more than [`MOST_THREADS`].
     pub(crate) fn new(threads: usize) -> Self {
         let cores = || available_parallelism().map_or(1, usize::from);
         Self {
-            threads: if threads == 0 { cores() } else { threads },
+            threads: match threads {
+                0 => cores(),
+                _ => threads.min(MOST_THREADS),
+            },
             idle: Mutex::new(Vec::new()),
         }
     }

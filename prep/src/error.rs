@@ -28,13 +28,13 @@ pub enum PrepError {
         .0.display(), .0.display(), .0.display()
     )]
     NoClasses(PathBuf),
-    /// Class folders without a file.
-    #[error("{}: none of the {classes} class folders holds a file", path.display())]
+    /// A source without an image.
+    #[error("{}: {message}", path.display())]
     NoImages {
         /// The source.
         path: PathBuf,
-        /// Number of class folders.
-        classes: usize,
+        /// What of it is empty.
+        message: String,
     },
     /// A class of another split that training does not know.
     #[error(
@@ -132,7 +132,9 @@ pub enum PrepError {
         rejects: String,
     },
     /// A reject, where none is wanted.
-    #[error("{key}: {message} ({reason}): repair or remove it, or leave out --on-error stop")]
+    #[error(
+        "{key}: {message} ({reason}): repair it and give the same command again; or remove it and begin again with another --out, since the plan of the shards is another then; or leave out --on-error stop"
+    )]
     Rejected {
         /// Key of the image.
         key: String,
@@ -205,7 +207,7 @@ pub enum PrepError {
         records: u64,
     },
     /// A file is there already.
-    #[error("{} exists: choose another --out, or replace it with --force", .0.display())]
+    #[error("{} exists: choose another name, or replace it with --force", .0.display())]
     Exists(PathBuf),
     /// Something below the output folder is a link or a file where a folder should be.
     #[error("{} is not a folder of its own (a link, perhaps), so nothing is written into it: choose another --out", .0.display())]

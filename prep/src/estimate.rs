@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Instant;
 
 use serde::Serialize;
-use shardmill_formats::Codec;
+use shardmill_formats::{Codec, Printable};
 
 use crate::crew::Crew;
 use crate::error::PrepError;
@@ -129,7 +129,7 @@ impl fmt::Display for Estimate {
         }
         write!(f, "{}", self.passed_over)?;
         for note in &self.notes {
-            writeln!(f, "note: {note}")?;
+            writeln!(f, "note: {}", Printable(note))?;
         }
         writeln!(
             f,

@@ -54,9 +54,7 @@ pub fn extract(
 ) -> Result<Extracted, PrepError> {
     let (_, manifest) = read_manifest(folder)?;
     let stored = wants_stored(target, manifest.codec)?;
-    if !force && fs::symlink_metadata(target).is_ok() {
-        return Err(PrepError::Exists(target.to_owned()));
-    }
+    check_free(target, force)?;
     let (split, first, shard, i) = find(folder, &manifest, selector, split)?;
     let mut reader = Reader::new(&manifest);
     let bytes = if stored {
@@ -187,7 +185,16 @@ pub(crate) fn png(
     Ok(bytes)
 }
 
-fn write(target: &Path, bytes: &[u8], force: bool) -> Result<(), PrepError> {
+/// Refuses a file that exists, unless `force` says that it is replaced.
+pub(crate) fn check_free(target: &Path, force: bool) -> Result<(), PrepError> {
+    match !force && fs::symlink_metadata(target).is_ok() {
+        true => Err(PrepError::Exists(target.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Writes a file that was not there, or by `force` takes the place of one that is.
+pub(crate) fn write(target: &Path, bytes: &[u8], force: bool) -> Result<(), PrepError> {
     // A new file of another name takes the old one's place, so that the old one is there until then.
     let path = if force {
         let name = target.file_name().unwrap_or_default().to_string_lossy();

@@ -45,6 +45,7 @@ mod verify;
 
 pub use byte_size::ByteSize;
 pub use convert::{ConvertOptions, convert};
+pub use crew::MOST_THREADS;
 pub use decode::{
     Check, DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, UnknownChoice, Warning,
     silence_decoder_panics,

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use font8x8::legacy::BASIC_LEGACY;
 use image::{Rgb, RgbImage, imageops};
-use shardmill_formats::Decoder;
+use shardmill_formats::{Decoder, RecordShape};
 
 use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
+use crate::extract::{check_free, png, write};
 
 /// Columns and rows of the sheet.
 const COLUMNS: u32 = 8;
@@ -19,11 +20,22 @@ const LINE: u32 = 12;
 const LETTER: u32 = 8;
 
 /// Draws records spread evenly over the dataset in `folder`, the training split first, and writes
-/// the sheet to `target`, in the format that its extension names. No other record is read.
+/// the sheet to `target` as PNG. No other record is read. A file that exists is replaced only if `force` says
+/// so; a link is replaced, never followed.
 ///
 /// # Errors
-/// A dataset that cannot be read, or a target that cannot be written.
-pub fn montage(folder: &Path, target: &Path) -> Result<(), PrepError> {
+/// A name that does not end in `.png`, a target that exists, a dataset that cannot be read, or a target that
+/// cannot be written.
+pub fn montage(folder: &Path, target: &Path, force: bool) -> Result<(), PrepError> {
+    let ending = target.extension().unwrap_or_default();
+    if !ending.eq_ignore_ascii_case("png") {
+        return Err(PrepError::Option {
+            option: "montage",
+            found: target.display().to_string(),
+            expected: "give a name that ends in .png".to_owned(),
+        });
+    }
+    check_free(target, force)?;
     let (_, manifest) = read_manifest(folder)?;
     let mut sheet = RgbImage::from_pixel(COLUMNS * TILE, ROWS * (TILE + LINE), Rgb([255; 3]));
     let mut splits: Vec<_> = manifest.splits.iter().collect();
@@ -68,11 +80,12 @@ pub fn montage(folder: &Path, target: &Path) -> Result<(), PrepError> {
         }
         before = end;
     }
-    let refused = |error: image::ImageError| PrepError::Io {
-        path: target.to_owned(),
-        source: std::io::Error::other(error.to_string()),
+    let shape = RecordShape {
+        height: sheet.height(),
+        width: sheet.width(),
     };
-    sheet.save(target).map_err(refused)
+    let bytes = png(sheet.as_raw(), shape, || target.display().to_string())?;
+    write(target, &bytes, force)
 }
 
 fn draw(sheet: &mut RgbImage, tile: u32, picture: &RgbImage, words: &str) {

@@ -47,7 +47,7 @@ fn memory_is_a_record_for_each_thread_and_inspecting_reads_no_record() {
         let found = inspect(folder.path()).unwrap();
         let each = (SHARDS * RECORDS / 2) as u64;
         assert_eq!(found.class_counts, [("train".to_owned(), vec![each; 2])]);
-        montage(folder.path(), &sheet).unwrap();
+        montage(folder.path(), &sheet, false).unwrap();
     };
     let threads = 6;
     let reread = || {

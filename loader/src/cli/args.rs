@@ -6,6 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Serialize, Serializer};
 use shardmill_loader::{Advice, Layout, Order, Output, Verify};
 
+/// Loader threads where none are asked for.
+pub(crate) const USUAL_THREADS: usize = 2;
+
 /// Measures how fast a dataset can be loaded.
 #[derive(Parser)]
 #[command(name = "loader", version)]
@@ -32,7 +35,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value = "train")]
     pub(crate) split: String,
     /// Loader threads, no more than an epoch has batches; 0 loads in the consumer's thread.
-    #[arg(long, default_value = "2", value_delimiter = ',')]
+    #[arg(long, default_values_t = [USUAL_THREADS], value_delimiter = ',')]
     pub(crate) threads: Vec<usize>,
     /// Type of the values.
     #[arg(long, value_enum, default_value = "f32", value_delimiter = ',')]

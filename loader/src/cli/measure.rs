@@ -9,7 +9,7 @@ use shardmill_loader::{
     Dataset, Loader, MemoryLimits, Meter, Normalize, Policy, anonymous_rss, cpu_time,
 };
 
-use super::args::{BenchArgs, Row};
+use super::args::{BenchArgs, Row, USUAL_THREADS};
 use super::disk;
 
 /// Passes that are made at least.
@@ -65,12 +65,16 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
         .crop
         .unwrap_or_else(|| shape.height.min(shape.width).min(224));
     let loader = build(args, row, dataset.clone(), crop)?;
-    if row.threads as u64 > loader.steps() {
+    let steps = loader.steps();
+    if row.threads as u64 > steps && row.threads > USUAL_THREADS {
+        let (batches, threads) = if steps == 1 {
+            ("1 batch".to_owned(), "1 thread is".to_owned())
+        } else {
+            (format!("{steps} batches"), format!("{steps} threads are"))
+        };
         errln!(
-            "--threads {}: an epoch has {} batches, so no more than {} threads are started",
-            row.threads,
-            loader.steps(),
-            loader.steps()
+            "note: an epoch has {batches}, so {threads} started and not {}",
+            row.threads
         );
     }
     let mut bench = Bench::new(pause.unwrap_or(Duration::ZERO), row.threads);

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     shard_records: usize,
     /// Threads; 0 means one for each core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
     /// Go on though the disk seems to have too little room.
     #[arg(long)]

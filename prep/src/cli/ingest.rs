@@ -1,12 +1,13 @@
 //! `prep ingest`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use shardmill_formats::Codec;
+use shardmill_formats::{Codec, Printable};
 use shardmill_prep::{
     ByteSize, Check, DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout,
-    MaxRejects, OnError, Part, Resize, Truncated, ingest_part,
+    MaxRejects, OnError, Part, PassedOver, RejectLine, Resize, Truncated, ingest_part,
 };
 
 use super::{
@@ -67,7 +68,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Decoding threads; 0 means one for each core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
     /// Memory for decoding large images on all threads together, such as 512M or 4G; a quarter of what is free
     /// unless given. An image that needs more is decoded alone.
@@ -124,19 +125,64 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     print(&match (&done, args.json) {
         (Ingested::Dataset(summary), true) => summary_json(summary),
         (Ingested::Dataset(summary), false) => summary_text(&args.out, summary),
-        (Ingested::Part { shards, seconds }, true) => {
+        (
+            Ingested::Part {
+                shards,
+                rejects,
+                warned,
+                warnings,
+                passed_over,
+                notes,
+                seconds,
+            },
+            json,
+        ) => {
             let part = args.part;
-            let object = serde_json::json!({
-                "part": part.index, "parts": part.parts, "shards": shards, "seconds": seconds,
-            });
-            format!("{object}\n")
+            if json {
+                let object = serde_json::json!({
+                    "part": part.index, "parts": part.parts, "shards": shards,
+                    "rejects": done.rejects_by_reason(), "warned": warned, "warnings": warnings,
+                    "passed_over": passed_over,
+                    "notes": notes, "seconds": seconds,
+                });
+                format!("{object}\n")
+            } else {
+                let out = args.out.display();
+                let found = found_text(passed_over, notes);
+                let rejected = rejects.first().map(|first| {
+                    let counts = rejects_text(&done.rejects_by_reason());
+                    let RejectLine { key, message, .. } = first;
+                    format!("{counts}, the first: {key}: {message}; prep merge names each\n")
+                });
+                format!(
+                    "part {part}: {shards} shards in {seconds:.1} s; when every part is there: prep merge {out}\n\
+                     {found}{}{}",
+                    rejected.unwrap_or_default(),
+                    warned_text(warned, warnings)
+                )
+            }
         }
-        (Ingested::Part { shards, seconds }, false) => format!(
-            "part {}: {shards} shards in {seconds:.1} s; when every part is there: prep merge {}\n",
-            args.part,
-            args.out.display()
-        ),
     })
+}
+
+/// What of the source is not used, and how it was read.
+fn found_text(passed_over: &PassedOver, notes: &[String]) -> String {
+    let notes = notes
+        .iter()
+        .map(|note| format!("note: {}\n", Printable(note)));
+    passed_over.to_string() + &notes.collect::<String>()
+}
+
+/// The number of rejects, with the reasons.
+fn rejects_text(by_reason: &BTreeMap<&str, u64>) -> String {
+    let reasons = by_reason
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"));
+    let (count, reasons) = (
+        by_reason.values().sum::<u64>(),
+        reasons.collect::<Vec<_>>().join(", "),
+    );
+    format!("{count} images rejected ({reasons})")
 }
 
 fn summary_text(out: &Path, summary: &IngestSummary) -> String {
@@ -169,22 +215,13 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         manifest.codec,
         out.display()
     );
-    text += &summary.passed_over.to_string();
-    for note in &summary.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &found_text(&summary.passed_over, &summary.notes);
     if !summary.rejects.is_empty() {
-        let reasons = summary
-            .rejects_by_reason()
-            .into_iter()
-            .map(|(reason, count)| format!("{count} {reason}"));
-        let file = out.join("rejects.jsonl");
-        text += &format!(
-            "{} images rejected ({}); each is named in {}\n",
-            summary.rejects.len(),
-            reasons.collect::<Vec<_>>().join(", "),
-            file.display()
+        let (counts, file) = (
+            rejects_text(&summary.rejects_by_reason()),
+            out.join("rejects.jsonl"),
         );
+        text += &format!("{counts}; each is named in {}\n", file.display());
     }
     text += &warned_text(&summary.warned, &summary.warnings);
     text

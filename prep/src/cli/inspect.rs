@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// Write a contact sheet of some records with their classes.
     #[arg(long, value_name = "FILE.png")]
     montage: Option<PathBuf>,
+    /// Replace the contact sheet's file if it exists.
+    #[arg(long, requires = "montage")]
+    force: bool,
     /// Print manifest and class counts as one JSON object.
     #[arg(long)]
     json: bool,
@@ -23,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     check_dataset(&args.dir)?;
     let inspection = inspect(&args.dir)?;
     if let Some(target) = &args.montage {
-        montage(&args.dir, target)?;
+        montage(&args.dir, target, args.force)?;
     }
     print(&if args.json {
         serde_json::to_string(&inspection)? + "\n"

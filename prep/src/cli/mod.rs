@@ -18,7 +18,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use clap::error::ContextKind;
 use shardmill_formats::{Codec, EncodeOptions, Manifest, Printable, Split, console, errln};
-use shardmill_prep::{Rewritten, Warning, WarningLine, unfinished};
+use shardmill_prep::{MOST_THREADS, Rewritten, Warning, WarningLine, unfinished};
 
 /// The command line; one that makes no sense ends the program.
 pub(crate) fn parse<C: Parser>() -> C {
@@ -77,6 +77,12 @@ fn quality(given: Option<u8>, codec: Codec) -> u8 {
         }
         (None, _) => usual,
     }
+}
+
+/// A number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&number| number <= MOST_THREADS);
+    number.ok_or_else(|| format!("give 0, for one on each core, or a number up to {MOST_THREADS}"))
 }
 
 /// Splits by their names, which were checked.

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 256)]
     size: u32,
     /// Threads; 0 means one for each core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
     /// Images to decode and encode for the estimate.
     #[arg(long, value_name = "N", default_value_t = 200)]

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     per_class: Option<u64>,
     /// Threads; 0 means one for each core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
     /// Go on though the disk seems to have too little room.
     #[arg(long)]
@@ -63,11 +63,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })
 }
 
-/// Lines of a file, if there is one of that name; a list otherwise.
+/// Lines of a file, if there is one of that name, which is said; a list otherwise.
 fn classes(text: &str) -> Result<Vec<String>> {
     let path = Path::new(text);
     let words: Vec<String> = if path.is_file() {
         let lines = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        say(&format!(
+            "classes are read from the file {}",
+            path.display()
+        ));
+        // Some editors put a mark of the bytes' order before a text.
+        let lines = lines.strip_prefix('\u{feff}').unwrap_or(&lines);
         lines.lines().map(str::to_owned).collect()
     } else {
         text.split(',').map(str::to_owned).collect()

@@ -12,7 +12,7 @@ pub(crate) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// Threads; 0 means one for each core. Each holds one record in memory.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
     /// Print the result as one JSON object.
     #[arg(long)]

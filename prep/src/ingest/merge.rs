@@ -228,18 +228,29 @@ pub(super) fn read_rejects(
         })
 }
 
-/// Writes the list of rejects and, last, the manifest.
-fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Written, PrepError> {
-    lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
-    let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
+/// The warnings of shards, added up.
+pub(super) fn warned(lines: &[ShardLine]) -> BTreeMap<String, u64> {
     let mut warned = BTreeMap::new();
     for (warning, count) in lines.iter().flat_map(|line| &line.warned) {
         *warned.entry(warning.clone()).or_default() += count;
     }
-    let warnings = lines
+    warned
+}
+
+/// The warnings of shards, one for each image.
+pub(super) fn warnings(lines: &[ShardLine]) -> Vec<WarningLine> {
+    lines
         .iter()
         .flat_map(|line| line.warnings.clone())
-        .collect();
+        .collect()
+}
+
+/// Writes the list of rejects and, last, the manifest.
+fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Written, PrepError> {
+    lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
+    let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
+    let warned = warned(&lines);
+    let warnings = warnings(&lines);
     let labelled = |split: &str| !head.unlabelled.contains(split);
     let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
     for line in &lines {

@@ -22,7 +22,7 @@ pub(crate) use worker::{Outcome, Recycled, Worker};
 use crate::crew::Crew;
 use crate::decode::{Budget, default_budget};
 use crate::error::PrepError;
-use crate::options::{IngestOptions, Part};
+use crate::options::{IngestOptions, OnError, Part};
 use crate::output::{Before, Choices};
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -86,9 +86,30 @@ pub enum Ingested {
     Part {
         /// Shards of this part.
         shards: usize,
+        /// Every image of this part that became no record.
+        rejects: Vec<RejectLine>,
+        /// As [`IngestSummary::warned`], of this part.
+        warned: BTreeMap<String, u64>,
+        /// As [`IngestSummary::warnings`], of this part.
+        warnings: Vec<WarningLine>,
+        /// Files of the whole source that are neither records nor rejects.
+        passed_over: PassedOver,
+        /// Sentences about how the source was read.
+        notes: Vec<String>,
         /// Wall-clock time, in seconds.
         seconds: f64,
     },
+}
+
+impl Ingested {
+    /// Number of rejects for each reason, of the part if it is one.
+    #[must_use]
+    pub fn rejects_by_reason(&self) -> BTreeMap<&str, u64> {
+        match self {
+            Self::Dataset(summary) => summary.rejects_by_reason(),
+            Self::Part { rejects, .. } => count_by_reason(rejects),
+        }
+    }
 }
 
 /// Turns the images of a source into a dataset.
@@ -129,6 +150,13 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     }
     let mut listing = list(options)?;
     let images = listing.images();
+    if options.on_error == OnError::Stop
+        && before != Before::Finished
+        && let Some(line) = listing.known_reject()
+    {
+        // Before anything is made: the plan is another when the image is there.
+        limit::check(options, images, &[line])?;
+    }
     let plan = Plan::new(options, &mut listing);
     let names = plan.shard_names();
     let journals = match before {
@@ -143,7 +171,10 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
                 warnings: Vec::new(),
                 passed_over: listing.passed,
                 was_complete: true,
-                notes: listing.notes,
+                notes: noted(
+                    listing.notes,
+                    &format!("{} holds this dataset", options.out.display()),
+                ),
                 seconds: start.elapsed().as_secs_f64(),
             })));
         }
@@ -170,6 +201,11 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     };
     fits::check(&options.source, &head.manifest, names.len())?;
     let mut work = folder::take(&options.out, &journals, head, &names)?;
+    let mut notes = listing.notes;
+    if let earlier @ 1.. = work.lines().len() {
+        let what = format!("{earlier} shards that an earlier run finished were kept");
+        notes = noted(notes, &what);
+    }
     let todo = Todo::new(&plan, &work);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
     room::check(options, &todo, &reader)?;
@@ -196,8 +232,14 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     if options.part != Part::WHOLE {
         // A part without a shard is one too: the others wait for it.
         work.keep();
+        let lines = work.lines();
         return Ok(Ingested::Part {
-            shards: work.lines().len(),
+            shards: lines.len(),
+            rejects: lines.iter().flat_map(|line| line.rejects.clone()).collect(),
+            warned: merge::warned(lines),
+            warnings: merge::warnings(lines),
+            passed_over: listing.passed,
+            notes,
             seconds: start.elapsed().as_secs_f64(),
         });
     }
@@ -214,9 +256,18 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         warnings,
         passed_over: listing.passed,
         was_complete: false,
-        notes: listing.notes,
+        notes,
         seconds: start.elapsed().as_secs_f64(),
     })))
+}
+
+/// Adds that work of an earlier run is `kept`, and how it was known to be this.
+fn noted(mut notes: Vec<String>, kept: &str) -> Vec<String> {
+    notes.push(format!(
+        "{kept}; images were compared by their names and labels, not by their contents: after changing images, \
+         begin with another --out"
+    ));
+    notes
 }
 
 /// The memory that the decoders of `threads` take together.

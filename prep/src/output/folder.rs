@@ -76,7 +76,9 @@ pub(crate) fn check_contents(
         if !is_ours(&name, kind.is_dir()) {
             return Err(PrepError::OtherWork {
                 folder: folder.to_owned(),
-                what: format!("{name} is no file of this plan"),
+                what: format!(
+                    "{name} is no file of this plan: the source or the options have changed"
+                ),
             });
         }
     }

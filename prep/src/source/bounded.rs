@@ -9,7 +9,7 @@ use crate::error::PrepError;
 /// Most bytes that are read of a file with labels or words. ImageNet's largest takes 19 MB.
 pub(super) const LONGEST: u64 = 256 << 20;
 
-/// Reads a text. Bytes that are not UTF-8 are replaced: only names and words are looked for in it.
+/// Reads a text, without the mark of its bytes' order that some editors put before it. Bytes that are not UTF-8 are replaced: only names and words are looked for in it.
 pub(super) fn read_text(path: &Path) -> Result<String, PrepError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| {
@@ -29,5 +29,6 @@ pub(super) fn read_text(path: &Path) -> Result<String, PrepError> {
             message,
         });
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    Ok(String::from_utf8_lossy(text).into_owned())
 }

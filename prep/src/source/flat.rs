@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::bounded::read_text;
 use super::devkit::{self, image_number};
-use super::kaggle;
-use super::samples::is_wnid;
+use super::{caffe, kaggle};
 use crate::error::PrepError;
 
 /// Tiny ImageNet's table, in the folder of the split: `NAME\tSYNSET\tx\ty\tx\ty`.
@@ -19,25 +18,90 @@ pub(super) struct FlatLabels {
     /// What says them.
     pub(super) files: Vec<PathBuf>,
     /// Class of each file, by its name with or without its extension.
-    named: HashMap<String, String>,
+    named: Named,
     /// Class of each file by the number in its name, from 1.
     numbered: Vec<String>,
     /// What else the files say: words of classes.
     pub(super) words: Vec<(String, String)>,
+    /// How the labels were read, where that may be another way than was meant.
+    pub(super) note: Option<String>,
 }
 
 impl FlatLabels {
     /// The class of an image.
-    pub(super) fn class(&self, file_name: &str) -> Option<&str> {
+    pub(super) fn class(&mut self, file_name: &str) -> Option<&str> {
+        if self.numbered.is_empty() {
+            return self.named.class(file_name);
+        }
+        let number = image_number(file_name)?;
+        self.numbered.get(number - 1).map(String::as_str)
+    }
+
+    /// Says which images have labels and were never asked for; `folder` is where they should be.
+    pub(super) fn absent(&self, folder: &str) -> Option<String> {
+        let absent = self.named.absent();
+        let (count, more) = (absent.len(), if absent.len() > 5 { ", ..." } else { "" });
+        let images = if count == 1 {
+            "image that is"
+        } else {
+            "images that are"
+        };
+        let names = absent.into_iter().take(5).collect::<Vec<_>>().join(", ");
+        (count > 0).then(|| {
+            let table = super::text::from_os(self.files[0].file_name().unwrap_or_default());
+            format!("{table} names {count} {images} not in {folder}: {names}{more}")
+        })
+    }
+}
+
+/// What a table says of images by their names.
+#[derive(Default)]
+pub(super) struct Named(HashMap<String, Line>);
+
+/// A line of a table.
+struct Line {
+    class: String,
+    number: u64,
+    used: bool,
+}
+
+impl Named {
+    /// Takes a line. The error says that another one contradicts it.
+    pub(super) fn add(&mut self, name: &str, class: &str, number: u64) -> Result<(), String> {
+        let line = || Line {
+            class: class.to_owned(),
+            number,
+            used: false,
+        };
+        let first = self.0.entry(name.to_owned()).or_insert_with(line);
+        match first.class == class {
+            true => Ok(()),
+            false => Err(format!(
+                "{name} has two labels, {} in line {} and {class} here: remove one of the two",
+                first.class, first.number
+            )),
+        }
+    }
+
+    /// The class of an image, by the name of its file with or without its extension.
+    fn class(&mut self, file_name: &str) -> Option<&str> {
         let stem = file_name
             .rsplit_once('.')
             .map_or(file_name, |(stem, _)| stem);
-        let named = self.named.get(file_name).or_else(|| self.named.get(stem));
-        let number = || {
-            let number = image_number(file_name)?;
-            self.numbered.get(number - 1)
-        };
-        named.or_else(number).map(String::as_str)
+        let name = [file_name, stem]
+            .into_iter()
+            .find(|name| self.0.contains_key(*name))?;
+        let line = self.0.get_mut(name)?;
+        line.used = true;
+        Some(&line.class)
+    }
+
+    /// The images that nobody asked for, sorted.
+    fn absent(&self) -> Vec<&str> {
+        let unused = self.0.iter().filter(|(_, line)| !line.used);
+        let mut names: Vec<&str> = unused.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 }
 
@@ -58,37 +122,32 @@ pub(super) fn find(
     };
     let none = || FlatLabels {
         files: Vec::new(),
-        named: HashMap::new(),
+        named: Named::default(),
         numbered: Vec::new(),
         words: Vec::new(),
+        note: None,
     };
     if let Some(path) = there(kaggle::VAL_TABLE) {
         return Ok(Some(FlatLabels {
-            named: kaggle::solution(&path)?.into_iter().collect(),
+            named: kaggle::solution(&path)?,
             files: vec![path],
             ..none()
         }));
     }
-    let annotations = folder.join(ANNOTATIONS);
-    if annotations.is_file() {
-        let text = read_text(&annotations)?;
-        let lines = text.lines().filter_map(|line| {
-            let mut fields = line.split('\t');
-            Some((
-                fields.next()?.trim().to_owned(),
-                fields.next()?.trim().to_owned(),
-            ))
-        });
+    let path = folder.join(ANNOTATIONS);
+    if path.is_file() {
         return Ok(Some(FlatLabels {
-            named: lines.collect(),
-            files: vec![annotations],
+            named: annotations(&path)?,
+            files: vec![path],
             ..none()
         }));
     }
     if let Some(path) = there(CAFFE) {
+        let (named, note) = caffe::read(&path, train)?;
         return Ok(Some(FlatLabels {
-            named: caffe(&path, train)?,
+            named,
             files: vec![path],
+            note,
             ..none()
         }));
     }
@@ -105,50 +164,20 @@ pub(super) fn find(
     Ok(None)
 }
 
-/// The lines `NAME LABEL` of Caffe's lists. A label is a number that counts the training classes, or a
-/// synset.
-fn caffe(path: &Path, train: &[String]) -> Result<HashMap<String, String>, PrepError> {
-    let wrong = |line: usize, message: String| PrepError::Source {
-        path: path.to_owned(),
-        message: format!("line {}: {message}", line + 1),
-    };
-    let mut named = HashMap::new();
-    for (line, text) in read_text(path)?.lines().enumerate() {
-        if text.trim().is_empty() {
+/// The lines of Tiny ImageNet's table. What is no line of it labels nothing.
+fn annotations(path: &Path) -> Result<Named, PrepError> {
+    let mut named = Named::default();
+    for (line, text) in (1..).zip(read_text(path)?.lines()) {
+        let mut fields = text.split('\t').map(str::trim);
+        let (Some(name), Some(class)) = (fields.next(), fields.next()) else {
             continue;
-        }
-        let (name, label) = text
-            .trim()
-            .rsplit_once([' ', '\t', ','])
-            .ok_or_else(|| wrong(line, "expected NAME LABEL".to_owned()))?;
-        let class = if let Ok(number) = label.parse::<usize>() {
-            train.get(number).cloned().ok_or_else(|| {
-                let count = train.len();
-                wrong(
-                    line,
-                    format!(
-                        "label {number} counts the training classes, but there are {count}: give the \
-                         training set that the list belongs to"
-                    ),
-                )
-            })?
-        } else if is_wnid(label) || train.iter().any(|known| known == label) {
-            label.to_owned()
-        } else {
-            return Err(wrong(
-                line,
-                format!("{label:?} is neither a number nor a class"),
-            ));
         };
-        let name = name.trim().rsplit(['/', '\\']).next().unwrap_or_default();
-        if let Some(other) = named.insert(name.to_owned(), class.clone())
-            && other != class
-        {
-            return Err(wrong(
-                line,
-                format!("{name} has two labels, {other} and {class}"),
-            ));
-        }
+        named
+            .add(name, class, line)
+            .map_err(|message| PrepError::Source {
+                path: path.to_owned(),
+                message: format!("line {line}: {message}"),
+            })?;
     }
     Ok(named)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::doubtful::Beside;
 use super::splits::{self, Collecting};
 use super::tree::{Item, Tree};
 use super::{
@@ -23,7 +24,16 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     if level.folders.is_empty() {
         return Err(PrepError::NoClasses(source.to_owned()));
     }
-    let splits = splits::find(&tree, &level)?;
+    let mut splits = splits::find(&tree, &level)?;
+    let beside = splits.as_ref().map(|splits| Beside::look(&tree, splits));
+    if let Some(beside) = beside.transpose()?.flatten() {
+        match (beside.is_doubtful, options.layout) {
+            (true, None) => return Err(beside.error(source)),
+            // It was said that all are classes.
+            (true, Some(_)) => splits = None,
+            (false, _) => listing.notes.push(beside.note()),
+        }
+    }
     if splits.is_none() && options.layout.is_none() {
         elsewhere::check(&tree, &level)?;
     }

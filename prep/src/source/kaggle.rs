@@ -1,9 +1,9 @@
 //! The ILSVRC 2012 as Kaggle packs it: `ILSVRC/Data/CLS-LOC/{train,val,test}` with CSV files beside.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::bounded::read_text;
+use super::flat::Named;
 use super::folders::{ORDER, paths};
 use super::splits::{self, Collecting};
 use super::tree::Tree;
@@ -57,22 +57,24 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
 
 /// Synset of each validation image, by its name without extension. The table has a line
 /// `ImageId,synset x y x y synset x y x y ...` for each.
-pub(super) fn solution(path: &Path) -> Result<BTreeMap<String, String>, PrepError> {
+pub(super) fn solution(path: &Path) -> Result<Named, PrepError> {
     let wrong = |message: String| PrepError::Source {
         path: path.to_owned(),
         message,
     };
     let text = read_text(path)?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let mut synsets = BTreeMap::new();
+    let mut synsets = Named::default();
     for row in reader.records() {
         let row = row.map_err(|error| wrong(error.to_string()))?;
+        let line = row.position().map_or(0, csv::Position::line);
         let synset = row.get(1).and_then(|boxes| boxes.split_whitespace().next());
         let (Some(image), Some(synset)) = (row.get(0), synset) else {
-            let line = row.position().map_or(0, csv::Position::line);
             return Err(wrong(format!("line {line} has no image or no synset")));
         };
-        synsets.insert(image.to_owned(), synset.to_owned());
+        synsets
+            .add(image, synset, line)
+            .map_err(|message| wrong(format!("line {line}: {message}")))?;
     }
     Ok(synsets)
 }

@@ -56,7 +56,7 @@ fn in_order(names: &[String], sorted: &[usize], synset: impl Fn(usize) -> String
 }
 
 /// A whole number in decimal digits.
-fn number(name: &str) -> Option<i64> {
+pub(super) fn number(name: &str) -> Option<i64> {
     let digits = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| name.parse().ok()).flatten()
 }

@@ -1,10 +1,12 @@
 //! A CSV or TSV file of paths, labels and perhaps splits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
+use super::list_seen::Seen;
 use super::list_table::{self, Row};
 use super::packed::Packed;
 use super::samples::{Sample, fill_numbers, finish, named};
@@ -12,9 +14,6 @@ use super::told::{Labels, Told};
 use super::{Layout, Listing, NO_LABEL, Place, names, text};
 use crate::error::PrepError;
 use crate::reject::Reject;
-
-/// A split, and a path as it is written.
-type Named = (&'static str, Box<[u8]>);
 
 /// Lists the images of a table. Paths are relative to the table's folder and stay inside of it.
 pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
@@ -24,34 +23,36 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
         path: source.to_owned(),
         message: format!("line {line}: {message}"),
     };
-    let is_file = |path: &[u8]| inside(folder, path).is_some_and(|path| path.is_file());
+    let around = Around::of(folder)?;
+    let is_file = |path: &[u8]| around.inside(path).is_some_and(|(path, _)| path.is_file());
     let table = list_table::read(source, &is_file)?;
     listing.notes = table.notes;
     let (mut labels, mut samples) = (Labels::default(), Vec::new());
-    let mut seen: HashMap<Named, (u64, i64)> = HashMap::new();
+    let mut seen = Seen::default();
     let mut labelled: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
-    let mut repeated = (0_u64, 0);
-    for Row {
-        line,
-        path,
-        label,
-        split,
-    } in table.rows
-    {
-        let key = text::from_bytes(&path);
-        let Some(file) = inside(folder, &path) else {
+    let mut assumed = (0_u64, 0);
+    for row in table.rows {
+        let Row {
+            line, label, split, ..
+        } = row;
+        let Some((file, path)) = around.inside(&row.path) else {
             let message = format!(
-                "{key:?} leads out of the table's folder: give paths under {}, without `..`",
+                "{:?} leads out of the table's folder: give paths under {}, without `..`",
+                text::from_bytes(&row.path),
                 folder.display()
             );
             return Err(wrong(line, message));
         };
+        let key = text::from_bytes(&path);
         let number = match &*label {
             "" => NO_LABEL,
             text => Told::read(text)
                 .and_then(|told| labels.number(told))
                 .map_err(|message| wrong(line, message))?,
         };
+        if row.assumed {
+            assumed = (assumed.0 + 1, if assumed.0 == 0 { line } else { assumed.1 });
+        }
         let has = number != NO_LABEL;
         let (before, first) = *labelled.entry(split).or_insert((has, line));
         if before != has {
@@ -61,19 +62,11 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
             );
             return Err(wrong(line, message));
         }
-        match seen.insert((split, path), (line, number)) {
-            Some((other, same)) if same == number => {
-                repeated = (
-                    repeated.0 + 1,
-                    if repeated.0 == 0 { other } else { repeated.1 },
-                );
-                continue;
-            }
-            Some((other, _)) => {
-                let message = format!("{key:?} has another label here than in line {other}");
-                return Err(wrong(line, message));
-            }
-            None => {}
+        if !seen
+            .add(&path, split, number, line)
+            .map_err(|message| wrong(line, message))?
+        {
+            continue;
         }
         samples.push(Sample {
             split,
@@ -84,10 +77,12 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
             place: place(source, file, line)?,
         });
     }
-    if let (count @ 1.., line) = repeated {
+    listing.notes.extend(seen.notes());
+    if let (count @ 1.., line) = assumed
+        && labelled.values().any(|(has, _)| *has)
+    {
         listing.notes.push(format!(
-            "{count} lines name an image again that an earlier line of the same split names with the same \
-             label (the first is that of line {line}): each image is taken once"
+            "{count} rows have no label and became split test (the first: line {line})"
         ));
     }
     let mut words = names::in_folder(folder)?;
@@ -103,15 +98,53 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     finish(listing, &[file], samples, &synsets, &words)
 }
 
-/// The file that a path names; `None` if it leads out of the folder.
-fn inside(folder: &Path, path: &[u8]) -> Option<PathBuf> {
+/// The folder that the paths of a list are relative to.
+struct Around {
+    folder: PathBuf,
+    /// What an absolute path to something in it begins with.
+    roots: Vec<PathBuf>,
+}
+
+impl Around {
+    fn of(folder: &Path) -> Result<Self, PrepError> {
+        let absolute = std::path::absolute(match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        });
+        let absolute = absolute.map_err(PrepError::io(folder))?;
+        let real = fs::canonicalize(&absolute).ok();
+        Ok(Self {
+            folder: folder.to_owned(),
+            roots: [Some(absolute), real].into_iter().flatten().collect(),
+        })
+    }
+
+    /// The file that a path names, and the path below the folder; `None` if it leads out of the folder.
+    fn inside<'a>(&self, path: &'a [u8]) -> Option<(PathBuf, Cow<'a, [u8]>)> {
+        let whole = as_path(path)?;
+        let below = match whole.is_absolute() {
+            true => self
+                .roots
+                .iter()
+                .find_map(|root| whole.strip_prefix(root).ok())?,
+            false => whole.strip_prefix(".").unwrap_or(whole),
+        };
+        let written = match below == whole {
+            true => Cow::Borrowed(path),
+            false => Cow::Owned(below.as_os_str().as_encoded_bytes().to_vec()),
+        };
+        let normal = |part: Component<'_>| matches!(part, Component::Normal(_));
+        let plain = !written.is_empty() && !written.iter().any(|byte| matches!(byte, b'\\' | b':'));
+        (plain && below.components().all(normal)).then(|| (self.folder.join(below), written))
+    }
+}
+
+fn as_path(path: &[u8]) -> Option<&Path> {
     #[cfg(unix)]
-    let relative = Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path));
+    let text = Some(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path));
     #[cfg(not(unix))]
-    let relative = Path::new(std::str::from_utf8(path).ok()?);
-    let normal = |part: Component<'_>| matches!(part, Component::Normal(_));
-    let plain = !path.is_empty() && !path.iter().any(|byte| matches!(byte, b'\\' | b':'));
-    (plain && relative.components().all(normal)).then(|| folder.join(relative))
+    let text = std::str::from_utf8(path).ok();
+    text.map(Path::new)
 }
 
 /// Where an image is; a reject that names the line if it is nowhere. It is decided now: a file that goes

@@ -1,10 +1,12 @@
 //! The rows of a CSV or TSV file, and which of its columns say what.
 
+use std::fs;
 use std::path::Path;
 
 use csv::ByteRecord;
 
 use super::field_names::{self, Field};
+use super::quotes::{self, Cell};
 use super::{is_image_name, split, text};
 use crate::error::PrepError;
 
@@ -20,6 +22,8 @@ pub(super) struct Row {
     /// Empty if it has none.
     pub(super) label: Box<str>,
     pub(super) split: &'static str,
+    /// Whether it is in the split `test` only because it has no label.
+    pub(super) assumed: bool,
 }
 
 /// What a list holds.
@@ -45,6 +49,11 @@ pub(super) fn read(source: &Path, is_file: &dyn Fn(&[u8]) -> bool) -> Result<Tab
     let tabs = source
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
+    let delimiter = if tabs { b'\t' } else { b',' };
+    let bytes = fs::read(source).map_err(PrepError::io(source))?;
+    let is_row = |line: &[u8]| is_row(line, delimiter, is_file);
+    let checked = quotes::check(&bytes, delimiter, &is_row)
+        .map_err(|(line, message)| wrong(format!("line {line}: {message}")))?;
     // Lines end with a line feed alone: a carriage return before it is trimmed, and lines are then counted
     // as editors count them.
     let mut reader = csv::ReaderBuilder::new()
@@ -52,9 +61,8 @@ pub(super) fn read(source: &Path, is_file: &dyn Fn(&[u8]) -> bool) -> Result<Tab
         .flexible(true)
         .trim(csv::Trim::All)
         .terminator(csv::Terminator::Any(b'\n'))
-        .delimiter(if tabs { b'\t' } else { b',' })
-        .from_path(source)
-        .map_err(|error| wrong(error.to_string()))?;
+        .delimiter(delimiter)
+        .from_reader(&*checked.text);
     let mut records = reader.byte_records();
     let mut first = Vec::new();
     for record in records.by_ref() {
@@ -67,13 +75,12 @@ pub(super) fn read(source: &Path, is_file: &dyn Fn(&[u8]) -> bool) -> Result<Tab
         }
     }
     let mut notes = Vec::new();
-    let columns = match has_header(&first, is_file) {
-        true => {
-            let header = first.remove(0);
-            named(&header, &mut notes)
-                .map_err(|message| wrong(format!("line {}: {message}", line_of(&header))))?
-        }
-        false => Columns {
+    notes.extend(swallowed(&bytes, &checked.cells, &is_row));
+    let header = has_header(&first, is_file).then(|| first.remove(0));
+    let columns = match &header {
+        Some(header) => named(header, &mut notes)
+            .map_err(|message| wrong(format!("line {}: {message}", line_of(header))))?,
+        None => Columns {
             path: 0,
             label: Some(1),
             split: Some(2),
@@ -83,7 +90,8 @@ pub(super) fn read(source: &Path, is_file: &dyn Fn(&[u8]) -> bool) -> Result<Tab
         rows: Vec::new(),
         notes,
     };
-    let mut widest = 0;
+    let named = header.as_ref().map(ByteRecord::len);
+    let (mut widest, mut longer) = (0, None);
     for record in first.into_iter().map(Ok).chain(records) {
         let record = record.map_err(|error| wrong(error.to_string()))?;
         if record.iter().all(<[u8]>::is_empty) {
@@ -91,12 +99,24 @@ pub(super) fn read(source: &Path, is_file: &dyn Fn(&[u8]) -> bool) -> Result<Tab
         }
         widest = widest.max(record.len());
         let line = line_of(&record);
+        let mut behind = record.iter().skip(named.unwrap_or(usize::MAX));
+        if behind.any(|cell| !cell.is_empty()) {
+            let (lines, _) = longer.get_or_insert((0_u64, line));
+            *lines += 1;
+        }
         let row = row(&record, &columns);
         table
             .rows
             .push(row.map_err(|message| wrong(format!("line {line}: {message}")))?);
     }
-    if table.notes.is_empty() && columns.split == Some(2) && widest > 3 {
+    if let Some((lines, line)) = longer {
+        let note = format!(
+            "{lines} rows have more cells than the first line has names, the first in line {line}: these cells \
+             are not used"
+        );
+        table.notes.push(note);
+    }
+    if named.is_none() && widest > 3 {
         let note = format!(
             "columns 4 to {widest} are not used: a list without a first line of names has path, label, split"
         );
@@ -122,9 +142,42 @@ fn row(record: &ByteRecord, columns: &Columns) -> Result<Row, String> {
     Ok(Row {
         line: line_of(record),
         path: path.into(),
+        assumed: name.is_empty() && label.is_empty(),
         label: label.into(),
         split,
     })
+}
+
+/// Whether a line inside of a quoted cell looks like a row: one of its cells is the path of an image, or is
+/// called so.
+fn is_row(line: &[u8], delimiter: u8, is_file: &dyn Fn(&[u8]) -> bool) -> bool {
+    let mut cells = line
+        .split(|&byte| byte == delimiter)
+        .map(<[u8]>::trim_ascii);
+    let image = |cell: &[u8]| {
+        !cell.is_empty() && (is_image_name(Path::new(&text::from_bytes(cell))) || is_file(cell))
+    };
+    line.contains(&delimiter) && cells.any(image)
+}
+
+/// Says that lines which look like rows are none, since quotes enclose them.
+fn swallowed(text: &[u8], cells: &[Cell], is_row: &dyn Fn(&[u8]) -> bool) -> Option<String> {
+    let (mut count, mut first) = (0_u64, None);
+    for cell in cells {
+        for (line, _) in cell.lines(text).filter(|(_, line)| is_row(line)) {
+            count += 1;
+            first.get_or_insert((line, cell.line));
+        }
+    }
+    let (line, begun) = first?;
+    let lines = match count {
+        1 => "1 line inside of quoted cells looks like a row and is none".to_owned(),
+        _ => format!("{count} lines inside of quoted cells look like rows and are none"),
+    };
+    Some(format!(
+        "{lines}, the first is line {line} in the cell that begins in line {begun}: if it is a row, the quote \
+         before it is one too many"
+    ))
 }
 
 /// Whether the first line names columns: one of its cells is a known name, or its path is no file's while

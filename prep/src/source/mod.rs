@@ -2,10 +2,12 @@
 
 mod archive;
 mod bounded;
+mod caffe;
 mod class_table;
 mod collected;
 mod columns;
 mod devkit;
+mod doubtful;
 mod elsewhere;
 mod exported;
 mod field_names;
@@ -16,6 +18,7 @@ mod kaggle;
 mod labels;
 mod layout;
 mod list_file;
+mod list_seen;
 mod list_table;
 mod mat;
 mod names;
@@ -24,7 +27,9 @@ mod official;
 mod packed;
 mod parquet;
 mod passed;
+mod quotes;
 mod read;
+mod renumbered;
 mod repeats;
 mod samples;
 mod split;
@@ -55,6 +60,7 @@ pub(crate) use read::{Container, Place, Reader};
 
 use crate::error::PrepError;
 use crate::options::IngestOptions;
+use crate::reject::RejectLine;
 
 /// Label of an image without one.
 pub(crate) const NO_LABEL: i64 = -1;
@@ -119,10 +125,7 @@ impl Listing {
             .values_mut()
             .for_each(|entries| entries.sort_unstable());
         if self.splits.is_empty() {
-            return Err(PrepError::NoImages {
-                path: options.source.clone(),
-                classes: self.classes.len(),
-            });
+            return Err(self.no_images(options));
         }
         if options.val_fraction > 0.0 {
             if self.splits.contains_key("val") {
@@ -145,6 +148,42 @@ impl Listing {
 }
 
 impl Listing {
+    /// Why nothing is left.
+    fn no_images(&self, options: &IngestOptions) -> PrepError {
+        if !options.without.is_empty() {
+            return PrepError::Option {
+                option: "without",
+                found: options.without.join(" --without "),
+                expected: "no split is left then: leave one of these options out".to_owned(),
+            };
+        }
+        let message = match self.layout {
+            Layout::List => {
+                "it names no image: expected a line of path, label and split for each".to_owned()
+            }
+            Layout::Parquet => "its Parquet files have no rows, or there are none".to_owned(),
+            Layout::ClassFolders if !self.classes.is_empty() => {
+                let classes = self.classes.len();
+                format!("none of the {classes} class folders holds a file that may be an image")
+            }
+            _ => "it holds no image".to_owned(),
+        };
+        PrepError::NoImages {
+            path: options.source.clone(),
+            message,
+        }
+    }
+
+    /// The first image that is known to be a reject, with its key and why.
+    pub(crate) fn known_reject(&self) -> Option<RejectLine> {
+        let entries = self.splits.values().flatten();
+        let mut rejects = entries.filter_map(|entry| match &entry.place {
+            Place::Rejected(reject) => Some(RejectLine::new(&entry.key, reject)),
+            _ => None,
+        });
+        rejects.next()
+    }
+
     /// Takes away the splits that `--without` names, where that is not done yet.
     fn leave_out(&mut self, options: &IngestOptions) -> Result<(), PrepError> {
         for &split in &options.without {
@@ -237,7 +276,10 @@ fn is_image_name(path: &Path) -> bool {
         .is_some_and(|extension| known.iter().any(|k| extension.eq_ignore_ascii_case(k)))
 }
 
-/// What file managers and archivers leave behind, and hidden files.
+/// What systems, file managers and archivers leave behind, and hidden files.
 fn is_clutter(name: &str) -> bool {
-    name.starts_with('.') || matches!(name, "Thumbs.db" | "desktop.ini" | "__MACOSX")
+    matches!(
+        PassedKind::by_name(name),
+        Some(PassedKind::Hidden | PassedKind::System)
+    )
 }

@@ -52,25 +52,21 @@ impl Notes {
         if synset.is_none() && words.as_deref().is_some_and(is_wnid) {
             synset = words.take();
         }
-        let told = |text: &str| Told::read(text).map(Some);
-        let label = LABEL.iter().find_map(|name| Some((name, json.get(name)?)));
-        let label = match label {
-            None | Some((_, Value::Null)) => None,
-            // It says it in words, and is asked last.
-            Some((name, Value::String(_))) if CLASS.contains(name) => None,
-            Some((_, Value::String(text))) => told(text)?,
-            Some((_, Value::Number(number))) => told(&number.to_string())?,
-            Some((name, value)) => {
-                let kind = match value {
-                    Value::Array(_) => "a list",
-                    Value::Object(_) => "an object",
-                    _ => "true or false",
-                };
-                return Err(format!(
-                    "its field {name:?} holds {kind}: expected a number or the name of a class"
-                ));
+        let fields = LABEL
+            .iter()
+            .filter_map(|name| Some((*name, json.get(name)?)));
+        let mut told = Vec::new();
+        for (at, (name, value)) in fields.enumerate() {
+            match label(name, value) {
+                Ok(Some(label)) => told.push((name, label)),
+                // Of other fields than the first nothing is needed.
+                Err(message) if at == 0 => return Err(message),
+                _ if at == 0 => break,
+                _ => {}
             }
-        };
+        }
+        check_alike(&told)?;
+        let label = told.into_iter().next().map(|(_, label)| label);
         Ok(Self {
             label,
             synset,
@@ -85,4 +81,36 @@ impl Notes {
         let words = self.synset.as_deref().or(self.words.as_deref());
         words.map(Told::read).transpose()
     }
+}
+
+/// The label that a field holds; `None` if it holds none, or says it in words, and is asked last.
+fn label(name: &str, value: &Value) -> Result<Option<Told>, String> {
+    let kind = match value {
+        Value::Null => return Ok(None),
+        Value::String(_) if CLASS.contains(&name) => return Ok(None),
+        Value::String(text) => return Told::read(text).map(Some),
+        Value::Number(number) => return Told::read(&number.to_string()).map(Some),
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+        Value::Bool(_) => "true or false",
+    };
+    Err(format!(
+        "its field {name:?} holds {kind}: expected a number or the name of a class"
+    ))
+}
+
+/// Refuses fields that say different labels. A number and a name may mean the same.
+fn check_alike(told: &[(&str, Told)]) -> Result<(), String> {
+    for (at, (name, label)) in told.iter().enumerate() {
+        let other = told[..at]
+            .iter()
+            .find(|(_, other)| other.contradicts(label));
+        if let Some((other_name, other)) = other {
+            return Err(format!(
+                "its fields {other_name:?} and {name:?} say different labels, {other} and {label}: remove one \
+                 of the two"
+            ));
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Parquet files as Hugging Face writes them: a column of images and one of labels.
 
+mod agreement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +21,7 @@ use super::spool::Spool;
 use super::told::{Labels, Told};
 use super::tree::Tree;
 use super::webdataset::of_table;
-use super::{Layout, Listing, NO_LABEL, Place, names, text};
+use super::{Layout, Listing, NO_LABEL, Place, labels, names, renumbered, text};
 use crate::decode::usual_extension as extension;
 use crate::error::PrepError;
 use crate::options::IngestOptions;
@@ -52,27 +54,9 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let Some(first) = tables.first() else {
         return Ok(listing);
     };
+    agreement::check(&tables)?;
+    listing.notes.extend(agreement::unused(&tables));
     let named_classes = tables.iter().find_map(|table| table.names.as_ref());
-    for table in &tables {
-        let other = table
-            .names
-            .as_ref()
-            .is_some_and(|found| Some(found) != named_classes);
-        if other || table.classes() != first.classes() {
-            let message = "its class names are not those of the files before it".to_owned();
-            return Err(wrong(table.path, message));
-        }
-    }
-    let unused: BTreeSet<&String> = tables.iter().flat_map(|t| &t.columns.unused).collect();
-    if !unused.is_empty() {
-        let names: Vec<String> = unused.iter().map(|name| format!("{name:?}")).collect();
-        let label = first.columns.label_name.as_ref();
-        let label = label.map_or("none".to_owned(), |name| format!("{name:?}"));
-        let names = names.join(", ");
-        let note =
-            format!("columns of the Parquet files that are not used: {names}; label is {label}");
-        listing.notes.push(note);
-    }
     let folder = if source.is_dir() {
         source
     } else {
@@ -89,6 +73,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         },
         samples: Vec::new(),
         outside: BTreeSet::new(),
+        assumed: (0, String::new()),
     };
     reading.spool.begin(first.path, first.len);
     reading
@@ -108,8 +93,16 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         labels,
         samples,
         outside,
+        assumed,
         ..
     } = reading;
+    if let (rows @ 1.., first) = assumed
+        && samples.iter().any(|sample| sample.label != NO_LABEL)
+    {
+        listing.notes.push(format!(
+            "{rows} rows have no label and became split test (the first: {first})"
+        ));
+    }
     let mut words = names::in_folder(folder)?;
     let texts = labels.names();
     let synsets = match (&first.table, named_classes) {
@@ -117,7 +110,11 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
             of_table(table, &labels, &mut words).map_err(|m| wrong(first.path, m))?
         }
         // A source without a single label has no use for classes.
-        (None, Some(names)) if labels.largest().is_some() => synsets(names, &mut words),
+        (None, Some(names)) if labels.largest().is_some() => {
+            let synsets = synsets(names, &mut words);
+            listing.notes.extend(renumbered::note(&synsets, &words));
+            synsets
+        }
         _ if !texts.is_empty() => named(texts.into_iter(), &mut words),
         _ => fill_numbers(labels.largest()),
     };
@@ -141,6 +138,8 @@ struct Reading<'a> {
     samples: Vec<Sample>,
     /// Images that rows name and do not hold.
     outside: BTreeSet<PathBuf>,
+    /// Rows that are in the split `test` only because they have no label, and the first of them.
+    assumed: (u64, String),
 }
 
 /// The Parquet files of a source, or of its folder `data`.
@@ -153,7 +152,8 @@ fn files(source: &Path) -> Result<Vec<Packed>, PrepError> {
     Ok(found)
 }
 
-/// The synset of each class: the ILSVRC's if the names are its, else the name itself.
+/// The synset of each class: the ILSVRC's if the names are its, else the name itself. Names that are numbers
+/// get leading zeros where they would sort otherwise as text.
 fn synsets(names: &[String], words: &mut BTreeMap<String, String>) -> BTreeMap<i64, String> {
     let table = names::ilsvrc();
     let first = |words: &str| {
@@ -166,7 +166,15 @@ fn synsets(names: &[String], words: &mut BTreeMap<String, String>) -> BTreeMap<i
         let synsets = table.iter().map(|(synset, _)| (*synset).to_owned());
         return (0..).zip(synsets).collect();
     }
-    named((0..).zip(names.iter().map(String::as_str)), words)
+    match labels::order(names) {
+        Ok(order) if order.unlike_text.is_some() => {
+            let synset = |label: &i64| order.classes[*label as usize].0.clone();
+            let synsets: Vec<String> = order.labels.iter().map(synset).collect();
+            words.extend(synsets.iter().cloned().zip(names.iter().cloned()));
+            (0..).zip(synsets).collect()
+        }
+        _ => named((0..).zip(names.iter().map(String::as_str)), words),
+    }
 }
 
 /// A file, and what its footer says. It is open only while it is read.
@@ -234,12 +242,20 @@ impl<'a> Table<'a> {
     fn read(&self, file: u32, rows: &mut u64, reading: &mut Reading<'_>) -> Result<(), PrepError> {
         reading.spool.begin(self.path, self.len);
         let reader = reader(self.path)?;
+        let before = *rows;
         let damaged = |error: ParquetError| wrong(self.path, error.to_string());
         for group in 0..reader.num_row_groups() {
             let group = reader.get_row_group(group).map_err(damaged)?;
             let result: Result<(), ReadError> = self.columns.each(group.as_ref(), |row| {
                 let sample = self.sample(row, file, *rows, reading);
                 let sample = sample.map_err(ReadError::Prep)?;
+                if sample.label == NO_LABEL && self.split.is_none() {
+                    if reading.assumed.0 == 0 {
+                        let file = text::from_os(self.path.file_name().unwrap_or_default());
+                        reading.assumed.1 = format!("row {} of {file}", *rows - before + 1);
+                    }
+                    reading.assumed.0 += 1;
+                }
                 reading.samples.push(sample);
                 *rows += 1;
                 Ok(())

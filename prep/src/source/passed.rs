@@ -9,6 +9,16 @@ use serde::Serialize;
 use shardmill_formats::Printable;
 use walkdir::WalkDir;
 
+/// What systems, file managers and archivers leave behind in a folder, in any spelling.
+const SYSTEM: [&str; 6] = [
+    "__MACOSX",
+    "@eaDir",
+    "#recycle",
+    "lost+found",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+];
+
 /// Most examples that are kept of a kind.
 const EXAMPLES: usize = 5;
 
@@ -21,7 +31,8 @@ pub enum PassedKind {
     Labels,
     /// Its name, or that of a folder around it, begins with a dot.
     Hidden,
-    /// File managers and archivers leave it behind: `Thumbs.db`, `desktop.ini`, `__MACOSX`.
+    /// Systems, file managers and archivers leave it behind: `Thumbs.db`, `desktop.ini`, `__MACOSX`, `@eaDir`,
+    /// `lost+found`, `$RECYCLE.BIN`, and what is in such a folder.
     System,
     /// A list, annotation or text by its name, of which nothing was needed.
     Text,
@@ -39,6 +50,8 @@ pub enum PassedKind {
     Loop,
     /// A link to nothing where no image is looked for.
     Dangling,
+    /// A folder that cannot be read, where no image is looked for: what is in it is not known.
+    Unreadable,
     /// A FIFO, a socket or a device.
     Special,
     /// A member of a sample without an image, or one that no field is read from.
@@ -53,7 +66,7 @@ impl PassedKind {
         match self {
             Self::Labels => "read for labels or names of classes",
             Self::Hidden => "hidden",
-            Self::System => "left behind by file managers and archivers",
+            Self::System => "left behind by the system, file managers or archivers",
             Self::Text => "a list, annotation or text",
             Self::Archive => "an archive or table where none is read",
             Self::NotAnImage => "not called like an image",
@@ -62,6 +75,7 @@ impl PassedKind {
             Self::LeftOut => "in a split that was left out",
             Self::Loop => "a link that leads back to a folder around it",
             Self::Dangling => "a link that leads nowhere",
+            Self::Unreadable => "a folder that cannot be read",
             Self::Special => "a FIFO, socket or device",
             Self::NoImage => "a member of a sample without an image, or of no known use",
             Self::Output => "in the output folder, or another dataset of shards",
@@ -83,7 +97,8 @@ impl PassedKind {
             .map(|(_, end)| end.to_ascii_lowercase());
         let ends = |known: &[&str]| extension.as_deref().is_some_and(|end| known.contains(&end));
         match name {
-            "Thumbs.db" | "desktop.ini" | "__MACOSX" | ".DS_Store" => Some(Self::System),
+            "Thumbs.db" | "desktop.ini" | ".DS_Store" => Some(Self::System),
+            _ if SYSTEM.iter().any(|known| name.eq_ignore_ascii_case(known)) => Some(Self::System),
             _ if name.starts_with('.') => Some(Self::Hidden),
             _ if ends(&TEXTS) => Some(Self::Text),
             _ if ends(&ARCHIVES) => Some(Self::Archive),
@@ -153,13 +168,22 @@ impl PassedOver {
     }
 
     /// Counts every file under `path`, which may be a file itself. Links are not followed: a link is one
-    /// file.
+    /// file, `path` too. A folder that cannot be read is counted as that.
     pub(super) fn add_tree(&mut self, kind: PassedKind, source: &Path, path: &Path) {
-        for found in WalkDir::new(path).into_iter().flatten() {
-            if !found.file_type().is_dir() {
-                self.add(kind, &super::tree::name_in(source, found.path()));
+        let walk = WalkDir::new(path).follow_root_links(false);
+        for found in walk {
+            match found {
+                Ok(found) if found.file_type().is_dir() => {}
+                Ok(found) => self.add(kind, &super::tree::name_in(source, found.path())),
+                Err(error) => self.add_error(&error, source, path),
             }
         }
+    }
+
+    /// Counts what a walk of `path` could not read.
+    pub(super) fn add_error(&mut self, error: &walkdir::Error, source: &Path, path: &Path) {
+        let path = error.path().unwrap_or(path);
+        self.add(PassedKind::Unreadable, &super::tree::name_in(source, path));
     }
 }
 
@@ -242,6 +266,10 @@ mod tests {
             ("Thumbs.db", Some(PassedKind::System)),
             ("n01440764_boxes.TXT", Some(PassedKind::Text)),
             ("train.zip", Some(PassedKind::Archive)),
+            ("@eaDir", Some(PassedKind::System)),
+            ("$Recycle.Bin", Some(PassedKind::System)),
+            ("lost+found", Some(PassedKind::System)),
+            ("lost", None),
         ] {
             assert_eq!(PassedKind::by_name(name), kind, "{name}");
         }

@@ -7,12 +7,12 @@ use super::collected::Collected;
 use super::passed::PassedKind;
 use super::samples::is_wnid;
 use super::tree::{Item, Level, Tree};
-use super::{Listing, NO_LABEL, flat, is_image_name, names, split};
+use super::{Listing, NO_LABEL, doubtful, flat, is_image_name, names, split};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 
 /// What the one folder between a split and its images may be called.
-const BETWEEN: [&str; 5] = ["images", "image", "imgs", "img", "jpegimages"];
+pub(super) const BETWEEN: [&str; 5] = ["images", "image", "imgs", "img", "jpegimages"];
 
 /// The folders of splits, and the other ones.
 #[derive(Debug, Default)]
@@ -94,6 +94,8 @@ pub(super) struct Collecting<'a> {
     pub(super) used: BTreeSet<PathBuf>,
     /// Words of classes, from labels.
     pub(super) words: BTreeMap<String, String>,
+    /// Class folders without an image.
+    empty: Vec<String>,
 }
 
 impl<'a> Collecting<'a> {
@@ -113,6 +115,7 @@ impl<'a> Collecting<'a> {
             tables,
             used: BTreeSet::new(),
             words: BTreeMap::new(),
+            empty: Vec::new(),
         }
     }
 
@@ -136,8 +139,17 @@ impl<'a> Collecting<'a> {
             collected,
             used,
             words,
+            empty,
             ..
         } = self;
+        if !empty.is_empty() {
+            let (count, names) = (empty.len(), doubtful::names(&empty));
+            let note = match count {
+                1 => format!("1 class folder holds no image: {names}"),
+                _ => format!("{count} class folders hold no image: {names}"),
+            };
+            listing.notes.push(note);
+        }
         collected.finish(tree.source, listing, &words)?;
         tree.count_rest(&mut listing.passed, consumed, &used);
         Ok(())
@@ -203,13 +215,21 @@ impl<'a> Collecting<'a> {
                 split,
             });
         }
+        if known.is_empty() && self.options.layout.is_none() {
+            doubtful::check_classes(self.tree, folders)?;
+        }
         for folder in folders {
             let class = self.collected.class(&folder.name);
             let (tree, collected) = (self.tree, &mut self.collected);
+            let mut images = false;
             tree.walk(&folder.path, &mut self.listing.passed, |path, reject| {
                 let name = super::tree::name_in(&folder.path, &path);
                 collected.add_file(tree.source, (split, class, &name), path, reject);
+                images = true;
             })?;
+            if !images {
+                self.empty.push(tree.name(&folder.path));
+            }
         }
         Ok(())
     }
@@ -280,7 +300,7 @@ impl<'a> Collecting<'a> {
             return Ok(());
         }
         let train = self.collected.in_order();
-        let Some(labels) = flat::find(&folder.path, &self.tables, &train)? else {
+        let Some(mut labels) = flat::find(&folder.path, &self.tables, &train)? else {
             return Err(flat::expected(
                 files.len(),
                 split,
@@ -319,6 +339,10 @@ impl<'a> Collecting<'a> {
             (0, _) | (_, 0) => note,
             _ => format!("{note}; {more} of its classes have no training images"),
         });
+        let absent = labels.absent(&self.tree.name(&folder.path));
+        self.listing
+            .notes
+            .extend(labels.note.take().into_iter().chain(absent));
         for file in &labels.files {
             // It was counted as a text if it lies among the images.
             if file.starts_with(&folder.path) {

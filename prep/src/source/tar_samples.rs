@@ -319,7 +319,7 @@ impl<'a> Tar<'a> {
         let wrong = |message: String| self.wrong(format!("{member}: {message}"));
         let mut words = notes.words.clone();
         let told = match (class, &notes.label) {
-            (Some(Told::Number(class, _)), Some(Told::Number(label, _))) if class != *label => {
+            (Some(class), Some(label)) if class.contradicts(label) => {
                 let message = format!("{name}.cls says label {class}, its .json {label}");
                 return Err(self.wrong(message));
             }

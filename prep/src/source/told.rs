@@ -1,9 +1,10 @@
 //! What one image of a packed source is said to show: a number, or the name of a class.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::NO_LABEL;
-use super::samples::LARGEST_LABEL;
+use super::samples::{LARGEST_LABEL, is_wnid};
 
 /// A label as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,28 @@ impl Told {
             ));
         }
         Ok(Self::Text(text.into()))
+    }
+}
+
+impl Told {
+    /// Whether another label of the same image means another class: of two numbers or two names, but not of a
+    /// synset and a name, which may mean the same.
+    pub(super) fn contradicts(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number(one, _), Self::Number(other, _)) => one != other,
+            (Self::Text(one), Self::Text(other)) => one != other && is_wnid(one) == is_wnid(other),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Told {
+    /// As it is written, a name in quotes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(_, written) => f.write_str(written),
+            Self::Text(text) => write!(f, "{text:?}"),
+        }
     }
 }
 

@@ -145,6 +145,15 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
+    /// Whether a folder holds, however deep, a file whose path is `wanted`. What cannot be read holds none.
+    pub(super) fn holds(&self, folder: &Path, wanted: impl Fn(&Path) -> bool) -> bool {
+        let walk = WalkDir::new(folder).follow_links(true).into_iter();
+        walk.flatten().any(|found| {
+            let path = found.path();
+            found.file_type().is_file() && set_aside(folder, path).is_none() && wanted(path)
+        })
+    }
+
     /// Counts every file of the source but those under `but`: as labels those that were `used`, the others
     /// by their names, or by where they are. Links are not followed.
     pub(super) fn count_rest(
@@ -155,7 +164,13 @@ impl<'a> Tree<'a> {
     ) {
         let mut walk = WalkDir::new(self.source).into_iter();
         while let Some(found) = walk.next() {
-            let Ok(found) = found else { continue };
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    passed.add_error(&error, self.source, self.source);
+                    continue;
+                }
+            };
             let (path, is_dir) = (found.path(), found.file_type().is_dir());
             if is_dir && !but.contains(path) && self.is_out(path) {
                 passed.add_tree(PassedKind::Output, self.source, path);

@@ -13,7 +13,7 @@ use super::synsets::Synsets;
 use super::tar_samples::{Sorted, Tar};
 use super::told::Labels;
 use super::tree::{Tree, name_in as key_of};
-use super::{Layout, Listing, NO_LABEL, Place, names};
+use super::{Layout, Listing, NO_LABEL, Place, names, renumbered};
 use crate::error::PrepError;
 use crate::options::IngestOptions;
 use crate::progress::Progress;
@@ -120,7 +120,13 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
                 message,
             })?
         }
-        None => classes(&labels, synsets, &mut words),
+        None => {
+            let synsets = classes(&labels, synsets, &mut words);
+            if labels.names().is_empty() {
+                listing.notes.extend(renumbered::note(&synsets, &words));
+            }
+            synsets
+        }
     };
     finish(listing, &files, samples, &synsets, &words)
 }

@@ -1,5 +1,6 @@
 //! What `prep` does with finished datasets, through the library and the binary.
 
+mod beside;
 mod cases;
 mod complete;
 mod convert;
@@ -8,11 +9,13 @@ mod extract;
 mod hostile;
 mod kills;
 mod kit;
+mod labels;
 #[cfg(unix)]
 mod links;
 mod readme;
 mod room;
 mod round_trip;
+mod said;
 mod subset;
 mod terminal;
 mod trees;

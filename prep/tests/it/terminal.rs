@@ -171,6 +171,8 @@ fn names_of_a_sources_files_do_not_reach_the_terminal() {
     let class = source.join(EVIL);
     fs::create_dir_all(&class).unwrap();
     fs::create_dir_all(source.join("b")).unwrap();
+    // A note names it.
+    fs::create_dir_all(source.join(format!("{EVIL}empty"))).unwrap();
     let picture = image::RgbImage::from_pixel(20, 20, image::Rgb([1, 2, 3]));
     picture.save(source.join("b/1.png")).unwrap();
     picture.save(class.join("1.png")).unwrap();

@@ -243,7 +243,7 @@ fn crops_jitter_and_the_split_to_validate_on_are_flags_and_keys() {
     assert!(text.contains("split val,"), "{text}");
 
     for (more, word) in [
-        ("--val-split dev", "it has train, val"),
+        ("--val-split dev", "with labels: train, val"),
         ("--jitter 0.4,0.4", "takes four numbers"),
         ("--jitter 0,0,0,0.7", "jitter.hue is 0.7"),
         ("--cropping resized --mean image", "--mean channel"),

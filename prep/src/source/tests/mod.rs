@@ -67,7 +67,9 @@ impl Work {
 
     fn error(&self) -> String {
         let error = self.list().unwrap_err();
-        error.to_string()
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+        let texts: Vec<String> = causes.map(ToString::to_string).collect();
+        texts.join(": ")
     }
 
     /// The bytes of every image, by split and key, with its label.

@@ -3,6 +3,7 @@
 //! Each case is tried on the input as its reporter had it, where the archives of cases are at hand
 //! (`SHARDMILL_CASES`, or `../shared/cases` beside the project), and on the same input made here.
 
+mod columns;
 mod decoders;
 mod folders;
 mod kaggle;

@@ -19,15 +19,22 @@ fn parquet_files_come_out_right() {
 }
 
 /// The values of a column.
-enum Values {
+pub(super) enum Values {
     /// With the definition level of each, which is the highest where there is a value.
     Texts(i16, Vec<Option<Vec<u8>>>),
     Numbers(i16, Vec<i64>),
+    /// Numbers, some of them null.
+    Sparse(Vec<Option<i64>>),
 }
 
 /// Twelve rows of a Parquet file; `label` is its label column in the schema's language, and the names of
 /// its classes if it has any.
-fn parquet(path: &Path, label: &str, feature: Option<(&str, &[&str])>, columns: Vec<Values>) {
+pub(super) fn parquet(
+    path: &Path,
+    label: &str,
+    feature: Option<(&str, &[&str])>,
+    columns: Vec<Values>,
+) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let schema = format!(
         "message schema {{ optional group image {{ optional binary bytes; optional binary path (UTF8); }} {label} }}"
@@ -58,6 +65,12 @@ fn parquet(path: &Path, label: &str, feature: Option<(&str, &[&str])>, columns: 
                     .write_batch(&values, Some(&levels), None)
                     .unwrap();
             }
+            Values::Sparse(numbers) => {
+                let levels: Vec<i16> = numbers.iter().map(|n| n.is_some().into()).collect();
+                let values: Vec<i64> = numbers.into_iter().flatten().collect();
+                let typed = column.typed::<Int64Type>();
+                typed.write_batch(&values, Some(&levels), None).unwrap();
+            }
             Values::Numbers(highest, numbers) => {
                 let levels = vec![highest; numbers.len()];
                 let starts = (highest > 1).then(|| vec![0; numbers.len()]);
@@ -73,14 +86,14 @@ fn parquet(path: &Path, label: &str, feature: Option<(&str, &[&str])>, columns: 
     writer.close().unwrap();
 }
 
-fn bytes_of_images() -> Values {
+pub(super) fn bytes_of_images() -> Values {
     let folder = tempfile::tempdir().unwrap();
     images(folder.path(), 12);
     let read = |number| Some(fs::read(folder.path().join(format!("img/{number}.jpg"))).unwrap());
     Values::Texts(2, (0..12).map(read).collect())
 }
 
-fn paths(path: impl Fn(usize) -> String) -> Values {
+pub(super) fn paths(path: impl Fn(usize) -> String) -> Values {
     Values::Texts(
         2,
         (0..12)
@@ -89,15 +102,15 @@ fn paths(path: impl Fn(usize) -> String) -> Values {
     )
 }
 
-fn name(number: usize) -> String {
+pub(super) fn name(number: usize) -> String {
     format!("{number}.jpg")
 }
 
-fn numbers() -> Values {
+pub(super) fn numbers() -> Values {
     Values::Numbers(1, (0..12).map(|number| number % 3).collect())
 }
 
-const ABC: &[&str] = &["ant", "bee", "cow"];
+pub(super) const ABC: &[&str] = &["ant", "bee", "cow"];
 
 const BY_CLASS: Right = Right::Dataset {
     classes: ABC,
