@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use memmap2::MmapMut;
 use shardmill_formats::{MANIFEST_FILE, Manifest, ShardEntry, ShardError, ShardIndex, crc32c};
 
 use crate::error::PrepError;
@@ -81,7 +82,7 @@ pub(crate) struct Shard {
     file: Mutex<File>,
     /// As long as the file, but only what lies outside the record data was read; the rest are
     /// zeros that the system gives without taking memory.
-    bytes: Vec<u8>,
+    bytes: MmapMut,
     index: ShardIndex,
 }
 
@@ -201,9 +202,10 @@ impl From<ShardError> for IndexError {
     }
 }
 
-/// Reads what lies around the records of a shard of `len` bytes. Gives as many bytes as the file has,
-/// with zeros in place of the records: memory that the system does not give before it is written to.
-pub(crate) fn read_index(file: &mut File, len: u64) -> Result<(Vec<u8>, ShardIndex), IndexError> {
+/// Reads what lies around the records of a shard of `len` bytes. Gives as many bytes as the file has, with
+/// zeros in place of the records. It is an anonymous map, whose pages take no memory before they are written
+/// to; a zeroed vector does so only where the allocator asks the system for it.
+pub(crate) fn read_index(file: &mut File, len: u64) -> Result<(MmapMut, ShardIndex), IndexError> {
     let mut front = vec![0; len.min(8) as usize];
     file.read_exact(&mut front)?;
     let header_len = ShardIndex::header_len(&front, len)?;
@@ -212,11 +214,7 @@ pub(crate) fn read_index(file: &mut File, len: u64) -> Result<(Vec<u8>, ShardInd
     let records = ShardIndex::record_data(&front, len)?;
     let invalid = |message| io::Error::new(io::ErrorKind::InvalidData, message);
     let len = usize::try_from(len).map_err(|_| invalid(format!("{len} bytes are too many")))?;
-    // Asked for first, since a zeroed vector that does not fit ends the process.
-    Vec::<u8>::new()
-        .try_reserve_exact(len)
-        .map_err(|error| invalid(error.to_string()))?;
-    let mut bytes = vec![0; len];
+    let mut bytes = MmapMut::map_anon(len)?;
     bytes[..header_len].copy_from_slice(&front);
     file.seek(SeekFrom::Start(records.end as u64))?;
     file.read_exact(&mut bytes[records.end..])?;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
+use memmap2::MmapMut;
 use serde::Serialize;
 use shardmill_formats::{Causes, Decoder, Manifest, ShardEntry, ShardIndex, crc32c};
 
@@ -167,7 +168,7 @@ fn reread(
 
 /// A shard's index, and the bytes around its records that it was parsed from.
 struct Index {
-    bytes: Vec<u8>,
+    bytes: MmapMut,
     index: ShardIndex,
 }
 

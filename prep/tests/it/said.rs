@@ -151,7 +151,7 @@ fn work_of_an_earlier_run_is_said_to_be_known_by_names_and_labels() {
     ]);
     let error = stderr(&stopping);
     assert!(
-        error.contains("the source or the options have changed"),
+        error.contains("its images or their labels were others"),
         "{error}"
     );
     picture(&bad);
