@@ -175,8 +175,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluation)
 }
 
-/// The scores of a network on a dataset, which may have a subset of its classes. `progress` hears how many images are done and says whether to
-/// go on; `None` if it did not.
+/// The scores of a network on a dataset, which may have a subset of its classes. `progress` hears how
+/// many images are done and says whether to go on; `None` if it did not.
 pub(crate) fn score(
     engine: &mut Engine,
     state: &RunState,

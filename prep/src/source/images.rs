@@ -43,7 +43,14 @@ fn look(tree: &Tree<'_>, folder: &Path, around: &[PathBuf], found: &mut ImageFil
         Ok(level) => level,
         Err(error) => return found.unreadable.push(error),
     };
-    tree.count_aside(&mut found.passed, &level);
+    for (kind, path) in level.aside {
+        // A link is one thing, wherever it leads.
+        if fs::symlink_metadata(&path).is_ok_and(|data| data.is_dir()) {
+            found.passed.add_tree(kind, tree.source, &path);
+        } else {
+            found.passed.add(kind, &tree.name(&path));
+        }
+    }
     for file in level.files {
         match PassedKind::by_name(&file.name) {
             Some(kind) => found.passed.add(kind, &tree.name(&file.path)),
@@ -137,6 +144,7 @@ mod tests {
         files(folder.path(), &["a/1.png", "b/2.png"]);
         symlink("../b", folder.path().join("a/b")).unwrap();
         symlink("../a", folder.path().join("b/a")).unwrap();
+        symlink("..", folder.path().join("a/up")).unwrap();
         symlink("nowhere.png", folder.path().join("gone.png")).unwrap();
         let found = image_files(folder.path());
         let expected = ["a/1.png", "a/b/2.png", "b/2.png", "b/a/1.png"];
@@ -144,7 +152,7 @@ mod tests {
         let files = |kind| found.passed.of(kind).map_or(0, |files| files.files);
         assert_eq!(
             (files(PassedKind::Loop), files(PassedKind::Dangling)),
-            (2, 1)
+            (4, 1)
         );
     }
 

@@ -92,8 +92,8 @@ struct RecipeArgs {
     /// Standard deviation of the colour noise [default: 0.1]
     #[arg(long, value_name = "STD")]
     color_std: Option<f64>,
-    /// How the network's window is cut from an image; --set cropping.area=[LEAST,LARGEST] and
-    /// cropping.ratio change the bounds of `resized` [default: random]
+    /// How the network's window is cut from an image; `--set cropping.area` and `--set cropping.ratio`
+    /// change the bounds of `resized` [default: random]
     #[arg(long, value_enum, value_name = "KIND")]
     cropping: Option<CroppingArg>,
     /// Random changes of brightness, contrast, saturation and hue, as torchvision's ColorJitter has

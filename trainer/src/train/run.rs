@@ -81,7 +81,6 @@ impl Run<'_> {
             return Ok(ControlFlow::Break(()));
         };
         let progress = &self.state.progress;
-        // TensorBoard's tags are called by what the split is for, whatever its name.
         let line = EvaluationLine {
             // At the end of the run the last epoch is counted as finished already.
             epoch: (progress.epoch + 1).min(self.state.recipe.epochs),
@@ -98,6 +97,7 @@ impl Run<'_> {
         if let Some(text) = self.prior.no_better(scores.top1_error, guessing) {
             self.screen.say(format_args!("         {text}"));
         }
+        // Called by what the split is for, whatever its name: `train/` has its own tags.
         let [top1, top5, loss] = match view {
             View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
             View::Two => [
