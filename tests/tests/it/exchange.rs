@@ -14,6 +14,17 @@ fn say(arguments: &[&str]) -> String {
 
 #[test]
 fn predictions_survive_export_and_import() {
+    survive(&[]);
+}
+
+/// The mean image goes along, and is cut as it was.
+#[test]
+fn predictions_of_a_network_with_a_mean_image_survive_export_and_import() {
+    survive(&["--mean", "image"]);
+    survive(&["--mean", "image-center"]);
+}
+
+fn survive(mean: &[&str]) {
     let work = tempfile::tempdir().unwrap();
     let path = |name: &str| work.path().join(name).to_str().unwrap().to_owned();
     let [tree, shards, out] = ["tree", "shards", "run"].map(path);
@@ -24,6 +35,7 @@ fn predictions_survive_export_and_import() {
     let flags = "--width 0.05 --crop 64 --batch-size 5 --max-steps 3 --shards";
     let mut arguments: Vec<&str> = flags.split(' ').collect();
     arguments.extend([&shards, "--out", &out]);
+    arguments.extend(mean);
     say(&arguments);
 
     let [checkpoint, exported, imported] = [
@@ -32,14 +44,12 @@ fn predictions_survive_export_and_import() {
         "imported.safetensors",
     ]
     .map(path);
-    say(&[
-        "export",
-        &exported,
-        "--to",
-        "pytorch",
-        "--checkpoint",
-        &checkpoint,
-    ]);
+    let export = ["export", &exported, "--to", "pytorch"];
+    let export = [&export[..], &["--checkpoint", &checkpoint]].concat();
+    let (code, _, stderr) = run(Program::Train, &export);
+    assert_eq!(code, Some(0), "{stderr}");
+    let told = stderr.contains("mean_image [3, 72, 72]");
+    assert_eq!(told, !mean.is_empty(), "{stderr}");
     say(&["import", &exported, "--from", "pytorch", "--out", &imported]);
 
     let mut images: Vec<String> = Vec::new();
@@ -54,7 +64,9 @@ fn predictions_survive_export_and_import() {
     images.truncate(3);
     assert_eq!(images.len(), 3);
     let predict = |checkpoint: &str, more: &[&str]| {
-        let mut arguments = vec!["predict", "--checkpoint", checkpoint, "--json"];
+        // A mean image is of records of this size.
+        let mut arguments = vec!["predict", "--checkpoint", checkpoint];
+        arguments.extend(["--json", "--size", "72"]);
         arguments.extend(
             images
                 .iter()
@@ -65,7 +77,9 @@ fn predictions_survive_export_and_import() {
     };
     let before = predict(&checkpoint, &[]);
     assert_eq!(before, predict(&imported, &[]));
-    assert_ne!(before, predict(&checkpoint, &["--ten"]));
+    let ten = predict(&checkpoint, &["--ten"]);
+    assert_ne!(before, ten);
+    assert_eq!(ten, predict(&imported, &["--ten"]));
     let classes = shardmill_trainer::classes(shards.as_ref()).unwrap();
     for line in before.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -85,7 +99,14 @@ fn predictions_survive_export_and_import() {
     fs::write(path("text.jpg"), "no image").unwrap();
     let (code, _, stderr) = run(
         Program::Train,
-        &["predict", &path("text.jpg"), "--checkpoint", &checkpoint],
+        &[
+            "predict",
+            &path("text.jpg"),
+            "--checkpoint",
+            &checkpoint,
+            "--size",
+            "72",
+        ],
     );
     assert_eq!(code, Some(1));
     assert!(

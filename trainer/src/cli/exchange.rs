@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_formats::Class;
-use shardmill_trainer::exchange::{self, Described, Naming};
-use shardmill_trainer::{Checkpoint, InputScale, ModelConfig, PixelStatistics, RunState, Variant};
+use shardmill_trainer::exchange::{self, Described, MEAN_IMAGE, Naming};
+use shardmill_trainer::{
+    Checkpoint, InputScale, Mean, ModelConfig, PixelStatistics, RunState, Variant,
+};
 
 use super::model::ModelArgs;
 
@@ -45,8 +47,14 @@ pub(super) struct ExportArgs {
 impl ExportArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
-        exchange::export(&checkpoint, self.to.naming(), &self.file)?;
+        let mean = exchange::export(&checkpoint, self.to.naming(), &self.file)?;
         println!("{}", self.file.display());
+        if let Some(shape) = mean {
+            eprintln!(
+                "note: it holds the mean image as {MEAN_IMAGE} {shape:?}, beside the parameters; PyTorch's \
+                 load_state_dict wants it taken out first"
+            );
+        }
         Ok(())
     }
 }
@@ -103,13 +111,8 @@ impl ImportArgs {
         }
         let mut state =
             RunState::unborn(model.config().clone(), described.classes, described.pixels);
-        state.recipe.scale = described.scale;
-        let tensors = model
-            .parameters()
-            .iter()
-            .map(|p| (p.name().to_owned(), p.tensor().clone()))
-            .collect();
-        Checkpoint::write(&out, &state, &tensors)?;
+        (state.recipe.scale, state.recipe.mean) = (described.scale, described.mean);
+        Checkpoint::write(&out, &state, &Checkpoint::weights(&model)?)?;
         println!("{}", out.display());
         Ok(())
     }
@@ -130,5 +133,6 @@ fn foreign(model: &ModelConfig) -> Described {
             std: [0.229, 0.224, 0.225].map(|std: f64| 255.0 * std),
         },
         scale: InputScale::Standardized,
+        mean: Mean::Channel,
     }
 }

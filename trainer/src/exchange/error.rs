@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::MEAN_IMAGE;
 use crate::model::ModelError;
 
 /// Why weights cannot be exchanged.
@@ -15,12 +16,19 @@ pub enum ExchangeError {
          naming `pytorch` for the paper's"
     )]
     NotTorchvisions,
-    /// The description has no place for a mean image.
+    /// The mean image is none of this network.
     #[error(
-        "the network's inputs are less a mean image, which the exchanged file cannot hold; export one \
-         that was trained with `--mean channel`"
+        "{MEAN_IMAGE} in {} has the shape {found:?}; expected [3, side, side] with a side of at least \
+         {crop}, the window that the network sees", path.display()
     )]
-    MeanImage,
+    MeanImage {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's shape.
+        found: Vec<usize>,
+        /// Side of the network's window.
+        crop: usize,
+    },
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]
     Io {

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use shardmill_formats::Class;
 
-use super::layout::Features;
-use super::{ExchangeError, Naming};
+use super::layout::{self, Features};
+use super::{ExchangeError, MEAN_IMAGE, Naming};
 use crate::checkpoint::{Checkpoint, PixelStatistics};
-use crate::config::InputScale;
+use crate::config::{InputScale, Mean};
+use crate::mean_image::MeanImage;
 use crate::model::Model;
 use crate::model_config::ModelConfig;
 
@@ -31,20 +33,32 @@ pub struct Described {
     pub pixels: PixelStatistics,
     /// How.
     pub scale: InputScale,
+    /// What is subtracted: `pixels.mean`, or the file's tensor [`MEAN_IMAGE`]. Files from before there
+    /// was a choice have no such word, and no such tensor.
+    #[serde(default)]
+    pub mean: Mean,
 }
 
-/// Writes a checkpoint's parameters to the new file `path`.
+/// Writes a checkpoint's parameters, and its mean image if it has one, to the new file `path`; the
+/// shape of the mean image there, if there is one.
 ///
 /// # Errors
 /// A network that the names do not fit, or a file that exists already.
-pub fn export(checkpoint: &Checkpoint, naming: Naming, path: &Path) -> Result<(), ExchangeError> {
+pub fn export(
+    checkpoint: &Checkpoint,
+    naming: Naming,
+    path: &Path,
+) -> Result<Option<Vec<usize>>, ExchangeError> {
     naming.check(checkpoint.state.model.variant)?;
     let model = checkpoint.model()?;
-    if model.mean_image().is_some() {
-        return Err(ExchangeError::MeanImage);
-    }
     let features = Features::of(&model);
     let mut tensors = BTreeMap::new();
+    let mean = model
+        .mean_image()
+        .map(|mean| layout::to_chw(&mean.tensor()?));
+    let mean = mean.transpose()?;
+    let shape = mean.as_ref().map(|mean| mean.dims().to_vec());
+    tensors.extend(mean.map(|mean| (MEAN_IMAGE.to_owned(), mean)));
     for parameter in model.parameters() {
         let tensor = features.to_nchw(parameter.name(), parameter.tensor())?;
         tensors.insert(naming.of(parameter.name()), tensor);
@@ -55,6 +69,7 @@ pub fn export(checkpoint: &Checkpoint, naming: Naming, path: &Path) -> Result<()
         classes: state.classes.clone(),
         pixels: state.pixels,
         scale: state.recipe.scale,
+        mean: state.recipe.mean,
     };
     let json = serde_json::to_string(&described).expect("plain data becomes JSON");
     let metadata = HashMap::from([(KEY.to_owned(), json)]);
@@ -74,10 +89,12 @@ pub fn export(checkpoint: &Checkpoint, naming: Naming, path: &Path) -> Result<()
     written.map_err(failed).inspect_err(|_| {
         // The first error is the one to tell; the half file is ours.
         let _ = fs::remove_file(path);
-    })
+    })?;
+    Ok(shape)
 }
 
-/// Reads a network from `path`, and what the file says about it if it was exported here.
+/// Reads a network from `path`, with its mean image if it has one, and what the file says about it if
+/// it was exported here.
 ///
 /// `config` says what the network is made of where the file does not; its number of classes is that of
 /// the file's last layer in any case.
@@ -128,13 +145,28 @@ pub fn import(
     };
     naming.check(config.variant)?;
     let mut model = Model::new(&config, 0)?;
+    let cut = described.as_ref().and_then(|found| found.mean.cut());
+    if let Some(cut) = cut {
+        let values = tensor(MEAN_IMAGE)?;
+        let wrong = || ExchangeError::MeanImage {
+            path: path.into(),
+            found: values.dims().to_vec(),
+            crop: config.input_size,
+        };
+        if values.rank() != 3 {
+            return Err(wrong());
+        }
+        let image = MeanImage::from_tensor(&layout::to_hwc(values)?, cut, config.input_size)?;
+        model.set_mean_image(Some(Arc::new(image.ok_or_else(wrong)?)));
+    }
     let names: Vec<String> = model
         .parameters()
         .iter()
         .map(|p| p.name().to_owned())
         .collect();
     let foreign: Vec<String> = names.iter().map(|name| naming.of(name)).collect();
-    if let Some(name) = tensors.keys().filter(|name| !foreign.contains(name)).min() {
+    let known = |name: &String| foreign.contains(name) || (cut.is_some() && name == MEAN_IMAGE);
+    if let Some(name) = tensors.keys().filter(|name| !known(name)).min() {
         return Err(ExchangeError::Unknown {
             path: path.into(),
             name: name.clone(),

@@ -5,6 +5,16 @@ use candle_core::{Result, Tensor};
 use crate::model::Model;
 use crate::model::layer::Layer;
 
+/// An image as PyTorch has it, `[channels, height, width]`.
+pub(super) fn to_chw(image: &Tensor) -> Result<Tensor> {
+    image.permute((2, 0, 1))?.contiguous()
+}
+
+/// An image of PyTorch as it is here, `[height, width, channels]`.
+pub(super) fn to_hwc(image: &Tensor) -> Result<Tensor> {
+    image.permute((1, 2, 0))?.contiguous()
+}
+
 /// Rows, columns and channels of what fc6 sees.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Features([usize; 3]);

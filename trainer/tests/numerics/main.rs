@@ -5,10 +5,12 @@
 //! - `autograd`: the same kernels through candle's backward pass
 //! - `network`: whole training steps: finite differences, repeatability, memory reuse, learning
 //! - `pytorch`: values and gradients that PyTorch computed (`tests/reference/`)
+//! - `torchvision`, `mean_image`: exchanged files, against torchvision and against what went in
 
 mod autograd;
 mod convolution;
 mod linear;
+mod mean_image;
 mod network;
 mod normalisation;
 mod oracle;

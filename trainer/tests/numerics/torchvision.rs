@@ -12,15 +12,15 @@ use shardmill_trainer::{Checkpoint, ModelConfig, PixelStatistics, RunState};
 
 use crate::oracle::{distance, wide};
 
-fn load(path: &Path) -> HashMap<String, Tensor> {
+pub(crate) fn load(path: &Path) -> HashMap<String, Tensor> {
     candle_core::safetensors::load(path, &Device::Cpu).unwrap()
 }
 
-fn flat(tensor: &Tensor) -> Vec<f32> {
+pub(crate) fn flat(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-fn checkpoint(model: &Model) -> Checkpoint {
+pub(crate) fn checkpoint(model: &Model) -> Checkpoint {
     let class = |label: usize| Class {
         synset: format!("n{label}"),
         name: format!("class {label}"),
@@ -31,12 +31,9 @@ fn checkpoint(model: &Model) -> Checkpoint {
     };
     let config = model.config().clone();
     let classes = (0..config.classes).map(class).collect();
-    let tensors = model.parameters().iter();
     Checkpoint {
         state: RunState::unborn(config, classes, pixels),
-        tensors: tensors
-            .map(|p| (p.name().to_owned(), p.tensor().clone()))
-            .collect(),
+        tensors: Checkpoint::weights(model).unwrap(),
     }
 }
 
