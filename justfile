@@ -12,7 +12,7 @@ test:
 million:
     cargo test --release -p shardmill-tests --test it -- --ignored --nocapture million
 
-# Steps of the full network beside PyTorch's (needs Python with torch and safetensors; 1.5 GB).
+# Steps of the full network beside PyTorch's (needs Python with torch and safetensors; 1.7 GB).
 pytorch python="python3":
     {{python}} tests/reference/alexnet_step.py --full target/pytorch
     SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test numerics -- --ignored full_width

@@ -5,7 +5,7 @@ which `trainer/tests/numerics/pytorch.rs` reads. The network is the real one at 
 `fixtures/net145.safetensors` has what the weights and images of `alexnet` give in net 145's order of layers.
 
     python3 tests/reference/alexnet_step.py              (torch 2.9.1, safetensors 0.8)
-    python3 tests/reference/alexnet_step.py --full DIR   (the full width, 1.5 GB, into DIR)
+    python3 tests/reference/alexnet_step.py --full DIR   (the full width, 1.7 GB, into DIR)
 
 Besides one step's gradients there is the loss of ten steps of SGD by torch.optim. Images and activations are stored NHWC, kernels [outputs, height, width, inputs / groups], fc6's
 columns in NHWC order: the trainer's layouts. PyTorch itself runs on its own.

@@ -300,7 +300,7 @@ fn training_torchvisions_network_agrees() {
     training_agrees(&Fixture::open("alexnet-owt"), config);
 }
 
-/// Run by `just pytorch`, which makes the fixtures: 1.5 GB.
+/// Run by `just pytorch`, which makes the fixtures: 1.7 GB.
 #[test]
 #[ignore = "needs the fixtures that `just pytorch` makes"]
 fn training_at_the_full_width_agrees() {
