@@ -109,7 +109,7 @@ impl MeanImage {
         self.cut
     }
 
-    /// Of values that are there already, `[side, side, 3]`.
+    /// From values, `[side, side, 3]`.
     ///
     /// # Panics
     /// If they are not as many.
@@ -138,7 +138,7 @@ impl MeanImage {
     }
 
     /// Of a checkpoint's tensor, for windows of `crop` pixels a side; `None` if it has another shape or
-    /// is smaller than they.
+    /// is smaller than a window.
     pub(crate) fn from_tensor(
         tensor: &Tensor,
         cut: MeanCut,

@@ -28,10 +28,8 @@ pub(super) struct SummaryArgs {
 
 impl SummaryArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut model = {
-            let setup = recipe::read(self.recipe.as_deref(), &self.set, Setup::default())?;
-            self.model.apply(setup.model)
-        };
+        let setup = recipe::read(self.recipe.as_deref(), &self.set, Setup::default())?;
+        let mut model = self.model.apply(setup.model);
         model.classes = self.classes.unwrap_or(model.classes);
         let summary = summary(&model)?;
         if self.json {

@@ -156,7 +156,7 @@ impl Feed {
         side: usize,
         mean: Option<Arc<MeanImage>>,
     ) -> Result<Self, CudaError> {
-        // The driver gives no memory for nothing.
+        // The driver refuses to allocate 0 bytes.
         let places = if mean.is_some() { rows * PLACE } else { 1 };
         let uploads = gpu.context.new_stream().doing("open a stream")?;
         let event = || {

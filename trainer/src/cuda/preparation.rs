@@ -12,7 +12,7 @@ use super::memory::{Buffer, Element, ViewMut};
 use crate::mean_image::MeanImage;
 
 /// The scale of the pixels and the mean that is subtracted, on the card.
-pub(super) struct Preparation {
+pub(crate) struct Preparation {
     affine: Affine,
     mean: Option<Mean>,
 }

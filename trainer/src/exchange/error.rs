@@ -16,7 +16,7 @@ pub enum ExchangeError {
          naming `pytorch` for the paper's"
     )]
     NotTorchvisions,
-    /// The mean image is none of this network.
+    /// The mean image does not fit the network.
     #[error(
         "{MEAN_IMAGE} in {} has the shape {found:?}; expected [3, side, side] with a side of at least \
          {crop}, the window that the network sees", path.display()

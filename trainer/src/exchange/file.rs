@@ -33,14 +33,14 @@ pub struct Described {
     pub pixels: PixelStatistics,
     /// How.
     pub scale: InputScale,
-    /// What is subtracted: `pixels.mean`, or the file's tensor [`MEAN_IMAGE`]. Files from before there
-    /// was a choice have no such word, and no such tensor.
+    /// What is subtracted: `pixels.mean`, or the file's tensor [`MEAN_IMAGE`]. Older files have neither
+    /// this value nor that tensor.
     #[serde(default)]
     pub mean: Mean,
 }
 
-/// Writes a checkpoint's parameters, and its mean image if it has one, to the new file `path`; the
-/// shape of the mean image there, if there is one.
+/// Writes a checkpoint's parameters, and its mean image if it has one, to the new file `path`. Returns
+/// the shape that the mean image has there.
 ///
 /// # Errors
 /// A network that the names do not fit, or a file that exists already.
