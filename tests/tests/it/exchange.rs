@@ -99,7 +99,14 @@ fn survive(mean: &[&str]) {
     fs::write(path("text.jpg"), "no image").unwrap();
     let (code, _, stderr) = run(
         Program::Train,
-        &["predict", &path("text.jpg"), "--checkpoint", &checkpoint],
+        &[
+            "predict",
+            &path("text.jpg"),
+            "--checkpoint",
+            &checkpoint,
+            "--size",
+            "72",
+        ],
     );
     assert_eq!(code, Some(1));
     assert!(
