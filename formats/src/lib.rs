@@ -63,6 +63,7 @@ mod shape;
 mod statistics;
 mod stream_hash;
 mod sums;
+mod words;
 mod writer;
 
 pub use causes::Causes;
@@ -84,4 +85,5 @@ pub use schema::MANIFEST_FILE;
 pub use shape::RecordShape;
 pub use statistics::Statistics;
 pub use sums::ChannelSums;
+pub use words::{counted, size};
 pub use writer::{ShardSummary, ShardWriter, WriteError};

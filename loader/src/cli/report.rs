@@ -119,19 +119,19 @@ impl Report {
     /// The names of the columns.
     pub(crate) fn head() -> String {
         format!(
-            "{:>7} {:>5} {:>6} {:>6} {:>10} {:>9}  {:<17} {:>6} {:>8} {:>9} {:>8} {:>7}",
+            "{:>7} {:>5} {:>6} {:>6} {:>10} {:>8} {:<15} {:>5} {:>8} {:>8} {:>6} {:>5}",
             "threads",
             "codec",
             "output",
             "layout",
             "order",
             "images/s",
-            "(slowest-fastest)",
+            "(range)",
             "GB/s",
             "of store",
             "CPU s/1k",
-            "peak MB",
-            "wait %"
+            "MB",
+            "wait"
         )
     }
 
@@ -143,11 +143,12 @@ impl Report {
         };
         let time = &self.time;
         let mut text = format!(
-            "{:>7} {:>5} {:>6} {:>6} {:>10} {:>9.0}  {:<17} {:>6.2} {:>7.0}% {:>9} {:>8} {:>7.2}\n\
-             {:8}{}; {} passes; checksums {}, advice {}\n\
-             {:8}read {:.1}%, decode {:.1}%, augment {:.1}%, buffer {:.1}%, idle {:.1}%; \
-             memory takes {:.1} GB/s ({:.1}-{:.1}) of stores, of which each pass reached {:.0}% \
-             ({:.0}-{:.0}), and {:.1} of copies\n",
+            "{:>7} {:>5} {:>6} {:>6} {:>10} {:>8.0} {:<15} {:>5.1} {:>7.0}% {:>8} {:>6} {:>4.0}%\n\
+             {:8}{}\n\
+             {:8}{} passes; checksums {}, advice {}\n\
+             {:8}read {:.1}%, decode {:.1}%, augment {:.1}%, buffer {:.1}%, idle {:.1}%\n\
+             {:8}memory: {:.1} GB/s ({:.1}-{:.1}) of stores, {:.1} of copies; a pass reached {:.0}% \
+             ({:.0}-{:.0}) of stores\n",
             self.row.threads,
             self.codec.to_string(),
             name(&self.row.output),
@@ -162,6 +163,7 @@ impl Report {
             self.data_wait * 1e2,
             "",
             self.verdict,
+            "",
             self.passes,
             self.checksums,
             name(&self.row.advice),
@@ -171,13 +173,14 @@ impl Report {
             time.augment * 1e2,
             time.buffer * 1e2,
             time.idle * 1e2,
+            "",
             self.store_limit,
             self.store_limit_min,
             self.store_limit_max,
+            self.copy_limit,
             self.share_of_store_limit * 1e2,
             self.share_min * 1e2,
             self.share_max * 1e2,
-            self.copy_limit,
         );
         if let Some(disk) = &self.disk {
             text += &format!(

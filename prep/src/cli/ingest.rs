@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use shardmill_formats::{Codec, Printable};
+use shardmill_formats::{Codec, Printable, counted};
 use shardmill_prep::{
     ByteSize, Check, DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout,
     MaxRejects, OnError, Part, PassedOver, RejectLine, Resize, Truncated, ingest_part,
 };
 
 use super::{
-    complete_already, interrupt, print, quality, refuse_dataset, say, warned_text, without,
+    complete_already, interrupt, print, quality, refuse_dataset, say, split_text, warned_text,
+    without,
 };
 
 #[derive(clap::Args)]
@@ -155,8 +156,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                     format!("{counts}, the first: {key}: {message}; prep merge names each\n")
                 });
                 format!(
-                    "part {part}: {shards} shards in {seconds:.1} s; when every part is there: prep merge {out}\n\
+                    "part {part}: {} in {seconds:.1} s; when every part is there: prep merge {out}\n\
                      {found}{}{}",
+                    counted(*shards, "shard", "shards"),
                     rejected.unwrap_or_default(),
                     warned_text(warned, warnings)
                 )
@@ -182,7 +184,7 @@ fn rejects_text(by_reason: &BTreeMap<&str, u64>) -> String {
         by_reason.values().sum::<u64>(),
         reasons.collect::<Vec<_>>().join(", "),
     );
-    format!("{count} images rejected ({reasons})")
+    format!("{} rejected ({reasons})", counted(count, "image", "images"))
 }
 
 fn summary_text(out: &Path, summary: &IngestSummary) -> String {
@@ -193,11 +195,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
     };
     for (name, split) in &manifest.splits {
         let bytes: u64 = split.shards.iter().map(|shard| shard.bytes).sum();
-        let (shards, megabytes) = (split.shards.len(), bytes as f64 / 1e6);
-        text += &format!(
-            "{name}: {} records in {shards} shards, {megabytes:.1} MB\n",
-            split.records
-        );
+        text += &split_text(name, split, bytes);
     }
     let classes = manifest.classes.len();
     // Where nothing was done there is no speed.
@@ -210,8 +208,9 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         ),
     };
     text += &format!(
-        "{} images of {classes} classes{time}, codec {}, {}\n",
-        summary.images(),
+        "{} of {}{time}, codec {}, {}\n",
+        counted(summary.images(), "image", "images"),
+        counted(classes, "class", "classes"),
         manifest.codec,
         out.display()
     );

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use shardmill_formats::counted;
 use shardmill_prep::merge;
 
 use super::{complete_already, print};
@@ -50,7 +51,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match manifest.rejects.count {
         0 => Ok(()),
         count => print(&format!(
-            "{count} images rejected; each is named in rejects.jsonl\n"
+            "{} rejected; each is named in rejects.jsonl\n",
+            counted(count, "image", "images")
         )),
     }
 }

@@ -17,7 +17,9 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use clap::Parser;
 use clap::error::ContextKind;
-use shardmill_formats::{Codec, EncodeOptions, Manifest, Printable, Split, console, errln};
+use shardmill_formats::{
+    Codec, EncodeOptions, Manifest, Printable, Split, console, counted, errln, size,
+};
 use shardmill_prep::{MOST_THREADS, Rewritten, Warning, WarningLine, unfinished};
 
 /// The command line; one that makes no sense ends the program.
@@ -111,15 +113,15 @@ fn warned_text(warned: &BTreeMap<String, u64>, warnings: &[WarningLine]) -> Stri
     };
     let mut text = String::new();
     for (whole, what) in [
-        (true, "images not quite right, all pixels there"),
-        (false, "images kept without all of their pixels"),
+        (true, "not quite right, all pixels there"),
+        (false, "kept without all of their pixels"),
     ] {
-        let counted = || warned.iter().filter(|(code, _)| has_all(code) == whole);
-        let count: u64 = counted().map(|(_, count)| count).sum();
+        let found = || warned.iter().filter(|(code, _)| has_all(code) == whole);
+        let count: u64 = found().map(|(_, count)| count).sum();
         if count == 0 {
             continue;
         }
-        let reasons: Vec<String> = counted()
+        let reasons: Vec<String> = found()
             .map(|(code, count)| format!("{count} {code}"))
             .collect();
         let lines = warnings
@@ -128,7 +130,8 @@ fn warned_text(warned: &BTreeMap<String, u64>, warnings: &[WarningLine]) -> Stri
         let names: Vec<&str> = lines.take(NAMED).map(|line| &*line.key).collect();
         let more = count.saturating_sub(names.len() as u64);
         text += &format!(
-            "{count} {what} ({}): {}",
+            "{} {what} ({}): {}",
+            counted(count, "image", "images"),
             reasons.join(", "),
             names.join(", ")
         );
@@ -158,15 +161,21 @@ fn splits_text(made: &Rewritten, out: &Path) -> String {
         false => String::new(),
     };
     for (name, split) in &manifest.splits {
-        text += &format!(
-            "{name}: {} records in {} shards, {:.1} MB\n",
-            split.records,
-            split.shards.len(),
-            bytes(split) as f64 / 1e6
-        );
+        text += &split_text(name, split, bytes(split));
     }
     let (classes, codec) = (manifest.classes.len(), manifest.codec);
-    text + &format!("{classes} classes, codec {codec}, {}\n", out.display())
+    let classes = counted(classes, "class", "classes");
+    text + &format!("{classes}, codec {codec}, {}\n", out.display())
+}
+
+/// What is in a split, on a line.
+fn split_text(name: &str, split: &Split, bytes: u64) -> String {
+    format!(
+        "{name}: {} in {}, {}\n",
+        counted(split.records, "record", "records"),
+        counted(split.shards.len(), "shard", "shards"),
+        size(bytes)
+    )
 }
 
 /// What a new dataset consists of, as one JSON object.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use shardmill_formats::{counted, size};
 use shardmill_prep::verify;
 
 use super::{check_dataset, print, say};
@@ -32,11 +33,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             say(&format!("{}{record}: {}", fault.shard, fault.message));
         }
         print(&format!(
-            "{} records in {} shards, {:.1} MB: {} faults\n",
-            result.records,
-            result.shards,
-            result.bytes as f64 / 1e6,
-            result.faults.len()
+            "{} in {}, {}: {}\n",
+            counted(result.records, "record", "records"),
+            counted(result.shards, "shard", "shards"),
+            size(result.bytes),
+            counted(result.faults.len(), "fault", "faults")
         ))?;
     }
     if result.faults.is_empty() {

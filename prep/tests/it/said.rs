@@ -48,7 +48,7 @@ fn a_part_says_what_it_rejected_and_what_was_passed_over() {
     }
     let rejected = texts
         .iter()
-        .filter(|text| text.contains("1 images rejected (1 not-an-image)"));
+        .filter(|text| text.contains("1 image rejected (1 not-an-image)"));
     assert_eq!(rejected.count(), 1, "{texts:?}");
     assert!(texts.concat().contains("train/dog/bad.jpg"), "{texts:?}");
     // Again, it says the same of its earlier run.
@@ -69,7 +69,7 @@ fn a_part_says_what_it_rejected_and_what_was_passed_over() {
         assert!(part["warned"].is_object(), "{part}");
     }
     let merged = prep_ok(&["merge", &out]);
-    assert!(merged.contains("1 images rejected"), "{merged}");
+    assert!(merged.contains("1 image rejected"), "{merged}");
 }
 
 #[test]

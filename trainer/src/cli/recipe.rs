@@ -7,7 +7,7 @@ use shardmill_trainer::setup::{NAMES, Setup};
 /// The flags of `train recipe`.
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// A recipe's name, or a TOML file; without one, the names
+    /// A recipe's name, or a TOML file; without one, the names, or `paper` with --set
     #[arg(value_name = "NAME|FILE")]
     recipe: Option<String>,
     /// Replace a value, as in `model.lrn.k=1`
@@ -17,12 +17,12 @@ pub(super) struct ShowArgs {
 
 impl ShowArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        match &self.recipe {
-            Some(name) => {
-                let setup = read(Some(name), &self.set, Setup::default())?;
+        match (&self.recipe, self.set.is_empty()) {
+            (name, false) | (name @ Some(_), true) => {
+                let setup = read(name.as_deref(), &self.set, Setup::default())?;
                 console::print(&setup.to_string())?;
             }
-            None => {
+            (None, true) => {
                 for (name, text) in NAMES {
                     outln!("{name:<14} {text}")?;
                 }

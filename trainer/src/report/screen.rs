@@ -4,7 +4,7 @@ use std::fmt::Display as Text;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use shardmill_formats::printable_lines;
+use shardmill_formats::{console, printable_lines};
 
 /// What is shown while a network is trained or evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,14 @@ impl Screen {
     /// Text out of a dataset or a checkpoint does not act on the terminal.
     pub(crate) fn say(&self, text: impl Text) {
         let text = text.to_string();
-        let text = printable_lines(&text);
+        let mut text = printable_lines(&text);
+        let terminal = match self.display {
+            Display::Json => stderr().is_terminal(),
+            _ => stdout().is_terminal(),
+        };
+        if console::wants_colour(terminal) {
+            text = console::coloured(&text).into();
+        }
         match (&self.bar, self.display) {
             (_, Display::Quiet) => {}
             (Some(bar), _) => bar.suspend(|| drop(writeln!(stdout(), "{text}"))),

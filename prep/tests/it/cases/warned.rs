@@ -93,7 +93,7 @@ fn pixels_that_runs_jump_over_are_said() {
         wanted.put_pixel(x, SIDE - 1 - 7, image::Rgb([0; 3]));
     }
     assert!(found.records["jumps.bmp"] == *wanted.as_raw());
-    let said = "1 images kept without all of their pixels (1 skipped-pixels): jumps.bmp\n";
+    let said = "1 image kept without all of their pixels (1 skipped-pixels): jumps.bmp\n";
     assert!(found.text.contains(said), "{}", found.text);
 }
 
@@ -177,7 +177,7 @@ fn padded_images_are_said_to_lack_pixels_and_are_named() {
     let found = padded(&[]);
     assert_eq!(found.records.len(), 9);
     for said in [
-        "1 images not quite right, all pixels there (1 no-end): no-end.jpg\n",
+        "1 image not quite right, all pixels there (1 no-end): no-end.jpg\n",
         "7 images kept without all of their pixels (7 padded): half-",
         " and 2 more (an ingest with --json names all)\n",
     ] {
