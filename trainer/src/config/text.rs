@@ -6,8 +6,44 @@ use super::{InputScale, LaterRate, Mean, Recipe};
 use crate::augmentation::Jitter;
 use crate::report::rate;
 
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
+/// Columns that the first word of a line, which says what it is about, takes with the spaces behind it.
+const INDENT: usize = 10;
+
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text)?;
+        let lines: Vec<String> = text.lines().map(wrapped).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// A line broken at spaces, with what goes on indented.
+fn wrapped(line: &str) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    let (head, rest) = line.split_at_checked(INDENT).unwrap_or((line, ""));
+    text += head;
+    column += head.len();
+    for word in rest.split(' ') {
+        let width = word.chars().count();
+        if column + 1 + width > COLUMNS && column > INDENT {
+            text += &format!("\n{:INDENT$}", "");
+            column = INDENT;
+        } else if column > INDENT {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += width;
+    }
+    text
+}
+
+impl Recipe {
+    fn write(&self, f: &mut impl fmt::Write) -> fmt::Result {
         let decay = if self.sgd.bias_decay {
             "with"
         } else {
@@ -82,5 +118,26 @@ impl fmt::Display for Recipe {
             "images    {}{flip}{shared}, colour noise {noise}; {scale}",
             self.cropping
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::setup::{NAMES, Setup};
+
+    #[test]
+    fn every_recipe_fits_a_terminal_and_loses_no_word() {
+        for (name, _) in NAMES {
+            let recipe = Setup::named(name).unwrap().recipe;
+            let (mut plain, text) = (String::new(), recipe.to_string());
+            recipe.write(&mut plain).unwrap();
+            assert!(text.lines().all(|line| line.len() <= 80), "{name}: {text}");
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(words(&text), words(&plain), "{name}");
+        }
     }
 }

@@ -143,8 +143,14 @@ pub(super) fn advice(state: &RunState, prior: &Prior) -> Option<String> {
         return Some(format!("note: {flat}"));
     }
     (classes < FEW_CLASSES && lr >= paper).then(|| {
+        let rate = crate::report::rate(lr);
+        let above = if lr > paper {
+            format!("above the paper's {paper}, which is ")
+        } else {
+            String::new()
+        };
         format!(
-            "note: lr {paper} is for 1,000 classes; with {classes} the loss may stay at {:.3}; {}",
+            "note: lr {rate} is {above}for 1,000 classes; with {classes} the loss may stay at {:.3}; {}",
             prior.entropy,
             small_set(state, lr).expect("the rate is above that of small sets")
         )
