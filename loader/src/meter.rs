@@ -213,7 +213,7 @@ impl Verdict {
         match (self.cores_left, own) {
             (true, Some(own)) => format!("add threads, or {own}"),
             (true, None) => "add threads".to_owned(),
-            (false, Some(own)) => format!("every core has a thread, so more do not help; {own}"),
+            (false, Some(own)) => format!("every core has a thread; {own}"),
             (false, None) => "every core has a thread: this is what the machine gives".to_owned(),
         }
     }
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(told(&meter, 5), format!("add threads, or {finish}"));
         assert_eq!(
             told(&meter, 2),
-            format!("every core has a thread, so more do not help; {finish}")
+            format!("every core has a thread; {finish}")
         );
         // A transform has raw records copied, and no codec is faster.
         (meter.augment, meter.decode) = (ms(0), ms(400));
