@@ -154,3 +154,30 @@ fn truncated_manifests_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_file_is_read_no_further_than_a_manifest_may_go() {
+    struct Counted(u64);
+    impl Read for Counted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b' ');
+            self.0 += buffer.len() as u64;
+            Ok(buffer.len())
+        }
+    }
+    let mut endless = Counted(0);
+    let error = Manifest::read(&mut endless).unwrap_err();
+    assert!(matches!(error, ManifestError::TooLong), "{error}");
+    assert!(endless.0 <= MANIFEST_LIMIT as u64 + 1, "{}", endless.0);
+    let json = example().to_json();
+    assert_eq!(Manifest::read(json.as_bytes()).unwrap(), example());
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the cable is out"))
+        }
+    }
+    let error = Manifest::read(Broken).unwrap_err();
+    let text = crate::Causes(&error).to_string();
+    assert_eq!(text, "it cannot be read: the cable is out");
+}
