@@ -257,7 +257,9 @@ mod tests {
         let mut recipe = resized((0.25, 1.0), (0.5, 2.0));
         recipe.jitter.hue = 0.1;
         recipe.val_split = Some("test".to_owned());
+        // Lines are broken at 80 columns.
         let text = recipe.to_string();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for words in [
             "random resized crop (area 0.25 to 1, ratio 0.500 to 2.000)",
             "colour jitter (brightness 0, contrast 0, saturation 0, hue 0.1)",

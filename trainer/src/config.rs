@@ -116,6 +116,9 @@ pub(crate) const NONE: &str = "none";
 const UNCUT_MEAN: &str = "a mean image cannot be subtracted from a resized crop, whose pixels are not \
                           those of the records; use `--mean channel`, or `--cropping random`";
 
+/// The most images of a step: more than any set has, so that sums of images never overflow.
+const MOST_IMAGES: usize = 1 << 31;
+
 /// Images of the paper's step, to which [`Recipe::linear_lr`] relates.
 const PAPER_BATCH: usize = 128;
 
@@ -248,6 +251,16 @@ impl Recipe {
                 unnamed.then(|| format!("{NONE} is no split to validate on: it means no choice"))
             })
             .or_else(|| not_zero("the number of batches accumulated", self.accumulate as u64))
+            .or_else(|| {
+                let images = self.batch_size.checked_mul(self.accumulate);
+                let fits = images.is_some_and(|images| images <= MOST_IMAGES);
+                (!fits).then(|| format!("a step has more than {MOST_IMAGES} images; use smaller batches"))
+            })
+            .or_else(|| {
+                let rate = self.sgd.bias_lr.unwrap_or(0.0);
+                let sound = rate.is_finite() && rate >= 0.0;
+                (!sound).then(|| format!("the biases' rate is {rate}; it must be 0 or above"))
+            })
             .or_else(|| {
                 let rates = self.conv1_lr.iter();
                 let sound = |rate: &LaterRate| rate.lr.is_finite() && rate.lr >= 0.0;

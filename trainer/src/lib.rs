@@ -28,6 +28,7 @@ mod config;
 mod cuda;
 mod data;
 pub mod demo;
+mod difference;
 pub mod doctor;
 mod engine;
 mod error;

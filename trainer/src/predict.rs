@@ -47,6 +47,9 @@ pub fn record_size(checkpoint: &Checkpoint) -> Result<usize, TrainError> {
     Ok(model.mean_image().map_or(usual, |mean| mean.side()))
 }
 
+/// Largest side of an image that is looked at, in pixels, as for `prep ingest --size`.
+const MOST_PIXELS: usize = 8192;
+
 impl Predictor {
     /// A predictor that brings an image to `size` pixels a side as `prep ingest` does, and looks at it
     /// by `view`.
@@ -62,6 +65,11 @@ impl Predictor {
             )));
         }
         let model = checkpoint.model()?;
+        if size > MOST_PIXELS {
+            return Err(TrainError::Recipe(format!(
+                "images of {size}x{size} are too large; use a `--size` of at most {MOST_PIXELS}"
+            )));
+        }
         if let Some(mean) = model.mean_image().filter(|mean| mean.side() != size) {
             return Err(TrainError::Recipe(format!(
                 "the network's mean image has {0}x{0} pixels; use `--size {0}`",

@@ -224,7 +224,9 @@ fn crops_jitter_and_the_split_to_validate_on_are_flags_and_keys() {
         "12 of split `train` for validation",
         "note: the split for validation is the one that is trained on",
     ] {
-        assert!(flags.contains(words), "{words}: {flags}");
+        // Lines are broken at 80 columns.
+        let line = flags.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(line.contains(words), "{words}: {flags}");
     }
     let recipe = "val_split = \"train\"\n[cropping]\nkind = \"resized\"\narea = [0.5, 1]\n[jitter]\n\
                   brightness = 0.4\ncontrast = 0.3\nsaturation = 0.2\nhue = 0.1\n";

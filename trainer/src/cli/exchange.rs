@@ -97,6 +97,12 @@ impl ImportArgs {
             Naming::Pytorch => ModelConfig::default(),
         };
         let (model, described) = exchange::import(&self.file, naming, &self.model.apply(base))?;
+        if described.is_some() && self.model.apply(model.config().clone()) != *model.config() {
+            anyhow::bail!(
+                "{} describes its own network, and the flags describe another: leave them out",
+                self.file.display()
+            );
+        }
         let mut described = described.unwrap_or_else(|| foreign(&model.config().clone()));
         if let Some(shards) = &self.shards {
             described.classes = shardmill_trainer::classes(shards)?;

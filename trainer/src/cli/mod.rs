@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod conclude;
 mod device;
 mod doctor;
 mod eval;

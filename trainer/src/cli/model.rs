@@ -71,13 +71,18 @@ impl ModelArgs {
         })
     }
 
-    /// `base` with what the flags change.
-    pub(super) fn apply(&self, base: ModelConfig) -> ModelConfig {
-        let mut model = match self.variant {
+    /// The network that the other flags start from: `base`, or that of another variant.
+    pub(super) fn begin(&self, base: ModelConfig) -> ModelConfig {
+        match self.variant {
             None => base,
             Some(VariantArg::Alexnet) => of(Variant::Alexnet, base),
             Some(VariantArg::AlexnetOwt) => of(Variant::AlexnetOwt, base),
-        };
+        }
+    }
+
+    /// `base` with what the flags change.
+    pub(super) fn apply(&self, base: ModelConfig) -> ModelConfig {
+        let mut model = self.begin(base);
         model.width = self.width.unwrap_or(model.width);
         model.input_size = self.crop.unwrap_or(model.input_size);
         model.dropout = self.dropout.unwrap_or(model.dropout);

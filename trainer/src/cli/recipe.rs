@@ -1,7 +1,7 @@
 //! `train recipe`, and the recipe that the flags ask for.
 
 use clap::Args;
-use shardmill_formats::{console, outln};
+use shardmill_formats::{console, errln, outln};
 use shardmill_trainer::setup::{NAMES, Setup};
 
 /// The flags of `train recipe`.
@@ -38,8 +38,60 @@ pub(super) fn read(name: Option<&str>, set: &[String], base: Setup) -> anyhow::R
         Some(name) => Setup::open(name)?,
         None => base,
     };
-    for assignment in set {
+    // What other values depend on comes first, whatever the order on the command line.
+    let begins = |assignment: &&String| {
+        let key = assignment.split('=').next().unwrap_or_default();
+        BEGINNINGS.contains(&key.trim())
+    };
+    let rest = set.iter().filter(|assignment| !begins(assignment));
+    for assignment in set.iter().filter(begins).chain(rest) {
         setup = setup.set(assignment)?;
     }
     Ok(setup)
+}
+
+/// Keys whose values bring others.
+const BEGINNINGS: [&str; 5] = [
+    "model.variant",
+    "schedule",
+    "schedule.kind",
+    "cropping",
+    "cropping.kind",
+];
+
+/// Refuses values that were given with `--set` and are others in the end, since another flag or another
+/// `--set` has given the same key.
+pub(super) fn check_kept(set: &[String], setup: &Setup) -> anyhow::Result<()> {
+    for assignment in set {
+        if setup.clone().set(assignment)? != *setup {
+            anyhow::bail!(
+                "`--set {assignment}` and another flag give different values to the same key: give one \
+                 of them"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Says which values of a recipe do not count where a run begins with the weights of another one, whose
+/// network, scale and mean are kept.
+pub(super) fn tell_unused(named: &Setup, kept: &Setup) {
+    let plain = Setup::default();
+    let asked = named.differences(&plain);
+    let unused: Vec<String> = named
+        .differences(kept)
+        .into_iter()
+        .filter(|(key, ..)| {
+            let kept = key.starts_with("model.") || key == "scale" || key == "mean";
+            kept && asked.iter().any(|(other, ..)| other == key)
+        })
+        .map(|(key, named, kept)| format!("{key} = {named} (the checkpoint's is {kept})"))
+        .collect();
+    if !unused.is_empty() {
+        errln!(
+            "note: with --init network, scale and mean are the checkpoint's; of the recipe these are not \
+             used: {}",
+            unused.join(", ")
+        );
+    }
 }

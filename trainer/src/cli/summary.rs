@@ -29,8 +29,12 @@ pub(super) struct SummaryArgs {
 
 impl SummaryArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let setup = recipe::read(self.recipe.as_deref(), &self.set, Setup::default())?;
-        let mut model = self.model.apply(setup.model);
+        let mut base = recipe::read(self.recipe.as_deref(), &[], Setup::default())?;
+        base.model = self.model.begin(base.model);
+        let mut setup = recipe::read(None, &self.set, base)?;
+        setup.model = self.model.apply(setup.model);
+        recipe::check_kept(&self.set, &setup)?;
+        let mut model = setup.model;
         model.classes = self.classes.unwrap_or(model.classes);
         let summary = summary(&model)?;
         if self.json {

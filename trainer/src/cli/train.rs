@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use shardmill_formats::outln;
 use shardmill_trainer::setup::Setup;
 use shardmill_trainer::{
     Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
-    TrainOptions, TrainOutcome, train,
+    TrainOptions, train,
 };
 
 use super::device::DeviceArgs;
@@ -30,7 +29,11 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     resume: bool,
     /// Train nothing: evaluate the best checkpoint in the run's folder, as `train eval` does
-    #[arg(long, conflicts_with_all = ["resume", "init"])]
+    #[arg(long, conflicts_with_all = [
+        "resume", "init", "recipe", "set", "epochs", "batch_size", "lr", "momentum", "weight_decay",
+        "accumulate", "linear_lr", "freeze", "color_std", "mean", "no_flip", "schedule", "milestones",
+        "cropping", "jitter", "seed", "eval_every", "log_every", "checkpoint_every", "max_steps",
+    ])]
     eval_only: bool,
     /// Begin with the weights, and the network, of another run's checkpoint; fc8 is new if the classes
     /// are others
@@ -175,7 +178,7 @@ impl TrainArgs {
         super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
-            conclude(&options, &outcome)?;
+            super::conclude::conclude(&options, &outcome)?;
         }
         Ok(())
     }
@@ -206,6 +209,7 @@ impl TrainArgs {
             let named = Setup::open(name)?;
             base = if self.init.is_some() {
                 // The weights belong to their network and to its input.
+                recipe::tell_unused(&named, &base);
                 let (scale, mean) = (base.recipe.scale, base.recipe.mean);
                 let recipe = Recipe {
                     scale,
@@ -217,7 +221,10 @@ impl TrainArgs {
                 named
             };
         }
-        // Before single values, which win. Weights of another run belong to their network's settings.
+        // What brings other values comes before single values, which win.
+        base.model = self.model.begin(base.model);
+        base.recipe.schedule = self.recipe.schedule_kind(base.recipe.schedule);
+        // Weights of another run belong to their network's settings.
         if let Some(activation) = self.model.activation()
             && activation != base.model.activation
             && self.init.is_none()
@@ -228,6 +235,11 @@ impl TrainArgs {
         let setup = recipe::read(None, &self.recipe.set, base)?;
         (options.recipe, options.model) = (setup.recipe, self.model.apply(setup.model));
         self.recipe.apply(&mut options)?;
+        let chosen = Setup {
+            recipe: options.recipe.clone(),
+            model: options.model.clone(),
+        };
+        recipe::check_kept(&self.recipe.set, &chosen)?;
         options.threads = self.threads.unwrap_or(options.threads);
         options.eval_every = self.pace.eval_every.unwrap_or(options.eval_every);
         options.log_every = self.pace.log_every.unwrap_or(options.log_every);
@@ -284,6 +296,17 @@ impl TrainArgs {
 }
 
 impl RecipeArgs {
+    /// A schedule of the kind that was asked for: the one that is there, or the default of that kind.
+    fn schedule_kind(&self, now: ScheduleConfig) -> ScheduleConfig {
+        match (self.schedule, now) {
+            (Some(ScheduleArg::Steps), ScheduleConfig::Plateau { .. }) => {
+                ScheduleConfig::steps(NET_145_MILESTONES.to_vec())
+            }
+            (Some(ScheduleArg::Plateau), ScheduleConfig::Steps { .. }) => ScheduleConfig::default(),
+            (_, now) => now,
+        }
+    }
+
     /// The cropping that the flag asks for. It stands before `--set`, which may change its bounds.
     fn cropping(&self, base: Cropping) -> Cropping {
         match (self.cropping, base) {
@@ -332,52 +355,15 @@ impl RecipeArgs {
             Some(MeanArg::Image) => Mean::Image,
             Some(MeanArg::ImageCenter) => Mean::ImageCenter,
         };
-        match (self.schedule, &self.milestones) {
-            (Some(ScheduleArg::Steps), None) => {
-                recipe.schedule = ScheduleConfig::steps(NET_145_MILESTONES.to_vec());
+        match (&mut recipe.schedule, &self.milestones) {
+            (ScheduleConfig::Steps { milestones, .. }, Some(epochs)) => {
+                milestones.clone_from(epochs);
             }
-            (Some(ScheduleArg::Steps), Some(epochs)) => {
-                recipe.schedule = ScheduleConfig::steps(epochs.clone());
+            (ScheduleConfig::Plateau { .. }, Some(_)) => {
+                anyhow::bail!("`--milestones` belongs to `--schedule steps`; add it")
             }
-            (_, Some(_)) => anyhow::bail!("`--milestones` belongs to `--schedule steps`; add it"),
-            (Some(ScheduleArg::Plateau), None) => recipe.schedule = ScheduleConfig::default(),
-            (None, None) => {}
+            (_, None) => {}
         }
         Ok(())
     }
-}
-
-/// Tells where everything is and what to do next.
-fn conclude(options: &TrainOptions, outcome: &TrainOutcome) -> anyhow::Result<()> {
-    outln!("")?;
-    outln!(
-        "metrics     {}",
-        outcome.run.join("metrics.jsonl").display()
-    )?;
-    outln!(
-        "last        {} (step {})",
-        outcome.last.display(),
-        outcome.steps
-    )?;
-    if let (Some(best), Some(error)) = (&outcome.best, outcome.best_error) {
-        let split = outcome.val_split.as_deref().unwrap_or("val");
-        outln!(
-            "best        {} (top-1 error {error:.2}% of split {split})",
-            best.display()
-        )?;
-    }
-    let shards = options.shards.display();
-    if !outcome.finished {
-        let run = outcome.run.display();
-        outln!("stopped after step {}; go on with", outcome.steps)?;
-        outln!("  train --shards {shards} --out {run} --resume")?;
-    } else if outcome.center.is_some() {
-        let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);
-        outln!("evaluate any checkpoint with")?;
-        outln!(
-            "  train eval --checkpoint {} --shards {shards}",
-            checkpoint.display()
-        )?;
-    }
-    Ok(())
 }

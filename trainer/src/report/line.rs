@@ -126,7 +126,7 @@ impl fmt::Display for EvaluationLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "epoch {}  {} of {}: top-1 error {:.2}%, top-5 error {:.2}%, loss {:.4}",
+            "epoch {}  {} of {}: top-1 error {:.2}%, top-5 {:.2}%, loss {:.4}",
             self.epoch,
             self.views.name(),
             self.split,

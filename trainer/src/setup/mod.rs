@@ -155,6 +155,12 @@ impl Setup {
 }
 
 impl Setup {
+    /// Every value in which two setups differ: its dotted key, this one's and the other's.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
+        crate::difference::differences(self, other)
+    }
+
     /// The same with another activation and what it needs. tanh is flat at pixels of 0 to 255 and biases
     /// of 1, so it brings standardised pixels, biases of 0, and weights of a standard deviation of
     /// 0.02, with which the loss of the ablations falls.

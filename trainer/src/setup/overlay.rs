@@ -109,6 +109,14 @@ fn replace(
                 known: ranked(name, known()),
             });
         };
+        if let toml::Value::Float(number) = value
+            && !number.is_finite()
+        {
+            return Err(SetupError::Value {
+                key,
+                reason: format!("{number} is no finite number"),
+            });
+        }
         let kind = word(&key, value);
         let value = kind.as_ref().unwrap_or(value);
         if KINDS.contains(&&*key) {

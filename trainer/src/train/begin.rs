@@ -6,7 +6,6 @@ use std::time::Instant;
 use shardmill_loader::Dataset;
 
 use super::TrainOptions;
-use super::difference::difference;
 use super::folder::RunFolder;
 use super::initial;
 use super::run::Run;
@@ -14,6 +13,7 @@ use super::watch::Prior;
 use crate::checkpoint::{Checkpoint, Progress, RunState};
 use crate::config::Recipe;
 use crate::data;
+use crate::difference::difference;
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::mean_image::MeanImage;
@@ -112,6 +112,7 @@ impl<'a> Run<'a> {
         let (train, validation) = open(options)?;
         data::check_classes(&options.shards, &checkpoint.state.classes, train.classes())?;
         check_same(&checkpoint.state, options, &train)?;
+        check_end(&checkpoint.state.progress, options)?;
         let mut state = checkpoint.state.clone();
         state.recipe.epochs = options.recipe.epochs;
         let model = checkpoint.model()?;
@@ -120,6 +121,7 @@ impl<'a> Run<'a> {
         check_mean(options, &model, (&train, validation.as_ref()))?;
         let engine = engine(options, &state, model, Some(sgd))?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
+        let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let events = Events::create(folder.path(), state.progress.step + 1)?;
         let files = (folder, metrics, events);
         let run = Self::assemble(options, state, engine, (train, validation), files);
@@ -129,6 +131,12 @@ impl<'a> Run<'a> {
             "resumed   after step {}: {} of {} epochs and {} images",
             progress.step, progress.epoch, run.state.recipe.epochs, progress.samples
         ));
+        if lost > 0 {
+            run.screen.say(format_args!(
+                "warning: metrics.jsonl has lost {lost} of its {} lines; it goes on without them",
+                progress.metrics_lines
+            ));
+        }
         Ok(run)
     }
 
@@ -225,6 +233,23 @@ fn check_frozen(recipe: &Recipe, model: &Model) -> Result<(), TrainError> {
         ));
     }
     Ok(())
+}
+
+/// Checks that the end of a resumed run does not lie behind it.
+fn check_end(progress: &Progress, options: &TrainOptions) -> Result<(), TrainError> {
+    let begun = progress.epoch + u64::from(progress.samples > 0);
+    if options.recipe.epochs < begun {
+        return Err(TrainError::Recipe(format!(
+            "the run has begun epoch {begun} already; resume it with `--epochs {begun}` or more, or without"
+        )));
+    }
+    match options.max_steps {
+        Some(steps) if steps < progress.step => Err(TrainError::Recipe(format!(
+            "the run has done {} steps already; resume it with more `--max-steps`, or without",
+            progress.step
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that a resumed run is the same run.

@@ -4,7 +4,6 @@
 //! schedule follow from these, so that a run goes on from a checkpoint as if it had never stopped.
 
 mod begin;
-mod difference;
 mod folder;
 mod initial;
 mod options;
@@ -198,9 +197,6 @@ fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainError> {
     let finished = run.state.progress.epoch + 1;
     let lines = run.metrics.lines();
     let trained = run.log_epoch()?;
-    if let Some(scores) = trained {
-        run.state.progress.has_learned |= run.prior.is_left_by(scores.loss);
-    }
     let every = run.options.eval_every;
     let due = finished == run.state.recipe.epochs || (every > 0 && finished.is_multiple_of(every));
     let validated = if due {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use shardmill_loader::Dataset;
 
-use super::difference::differences;
 use super::options::variant_name;
 use super::run::Run;
 use super::watch;
 use crate::data;
+use crate::difference::differences;
 use crate::error::TrainError;
 use crate::memory;
 use crate::model::{Model, StepOutput};

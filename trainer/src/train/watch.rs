@@ -246,19 +246,29 @@ fn remedies(state: &RunState, prior: &Prior, lr: f64, step: u64) -> Vec<String> 
     let recipe = &state.recipe;
     let base = recipe.base_lr();
     let few_classes = state.classes.len() < FEW_CLASSES;
+    let usual = if few_classes {
+        small()
+    } else {
+        Recipe::default()
+    };
     let mut found: Vec<String> = flat_activation(state).into_iter().collect();
     if lr < base * SLOWED {
         found.push(format!(
             "the schedule has lowered it from {}: choose a later fall with `--schedule`",
             crate::report::rate(base)
         ));
+    } else if base < usual.lr * SLOWED {
+        found.push(format!("it is low: try `--lr {}`", usual.lr));
     } else if let Some(advice) = few_classes.then(|| small_set(state, lr)).flatten() {
         found.push(advice);
-    } else if base > Recipe::default().lr {
-        found.push(format!("try the paper's `--lr {}`", Recipe::default().lr));
+    } else if !few_classes && base > usual.lr {
+        found.push(match recipe.lr > usual.lr {
+            true => format!("try the paper's `--lr {}`", usual.lr),
+            false => "leave out `--linear-lr`".to_owned(),
+        });
     }
     if step < PATIENCE {
-        found.push("train for more epochs: these are few steps".to_owned());
+        found.push(format!("train longer: {step} steps are few"));
     }
     if prior.share > DOMINANT {
         found.push("make the classes of more equal size (`prep subset --per-class N`)".to_owned());
@@ -275,39 +285,53 @@ fn remedies(state: &RunState, prior: &Prior, lr: f64, step: u64) -> Vec<String> 
     found
 }
 
+/// The recipe for sets of a few classes.
+fn small() -> Recipe {
+    let setup = crate::setup::Setup::named("small");
+    setup.expect("it is a recipe of ours").recipe
+}
+
 /// The advice for a set of a few classes, without what is done already.
 fn small_set(state: &RunState, lr: f64) -> Option<String> {
-    let small = crate::setup::Setup::named("small")
-        .expect("it is ours")
-        .recipe;
-    let lower = lr > small.lr;
-    let smaller = state.recipe.step_images() > small.batch_size;
-    let flags = match (lower, smaller) {
-        (true, true) => "--lr 0.002 --batch-size 64",
-        (true, false) => "--lr 0.002",
-        (false, true) => "--batch-size 64",
-        (false, false) => return None,
-    };
-    Some(format!("for a set of a few classes train with `{flags}`"))
+    let (recipe, small) = (&state.recipe, small());
+    let mut flags = Vec::new();
+    let mut without = Vec::new();
+    if lr > small.lr {
+        match recipe.lr > small.lr {
+            true => flags.push(format!("--lr {}", small.lr)),
+            false => without.push("--linear-lr"),
+        }
+    }
+    if recipe.batch_size > small.batch_size {
+        flags.push(format!("--batch-size {}", small.batch_size));
+    }
+    if recipe.accumulate > 1 && recipe.step_images() > small.batch_size {
+        without.push("--accumulate");
+    }
+    let mut parts = Vec::new();
+    if !flags.is_empty() {
+        parts.push(format!("with `{}`", flags.join(" ")));
+    }
+    if !without.is_empty() {
+        parts.push(format!("without `{}`", without.join("` and `")));
+    }
+    (!parts.is_empty()).then(|| format!("for a set of a few classes train {}", parts.join(" and ")))
 }
 
 /// What an activation lacks whose gradient is flat with the network's other settings.
 fn flat_activation(state: &RunState) -> Option<String> {
     let (recipe, model) = (&state.recipe, &state.model);
     match model.activation {
-        Activation::Relu => None,
-        Activation::Tanh if recipe.scale == InputScale::MeanOnly || model.init.bias != 0.0 => {
-            Some(
-                "tanh is flat at pixels of 0 to 255 and biases of 1: `--activation tanh` alone brings \
-                 `scale=standardized`, `model.init.bias=0` and `model.init.std=0.02`"
-                    .to_owned(),
-            )
-        }
-        Activation::Tanh => None,
-        Activation::Sigmoid => Some(
-            "eight layers of sigmoid pass on hardly any gradient, so that this network may learn nothing"
+        Activation::Tanh if recipe.scale == InputScale::MeanOnly || model.init.bias != 0.0 => Some(
+            "tanh is flat at pixels of 0 to 255 and biases of 1: train with `--set scale=standardized \
+             --set model.init.bias=0 --set model.init.std=0.02`"
                 .to_owned(),
         ),
+        Activation::Sigmoid => Some(
+            "layer upon layer of sigmoid passes on hardly any gradient: train with `--activation relu`"
+                .to_owned(),
+        ),
+        Activation::Relu | Activation::Tanh => None,
     }
 }
 

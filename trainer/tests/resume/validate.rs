@@ -38,7 +38,7 @@ fn a_split_of_any_name_is_validated_on_and_named() {
     options.recipe.val_split = None;
     options.recipe.epochs += 1;
     let text = train(&options).unwrap_err().to_string();
-    assert!(text.contains("val_split \"held-out\""), "{text}");
+    assert!(text.contains("val_split held-out, not none"), "{text}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_loss_that_has_left_is_not_told() {
 fn short_runs_are_looked_at_when_they_end() {
     let (steps, text) = warnings(&mut state(10), &balanced(10), 80, |_| 10f64.ln());
     assert_eq!(steps, [80]);
-    assert!(text.contains("few steps"), "{text}");
+    assert!(text.contains("80 steps are few"), "{text}");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn tanh_without_its_settings_is_told() {
     let mut tanh = state(1000);
     tanh.model.activation = Activation::Tanh;
     let text = advice(&tanh, &balanced(1000)).unwrap();
-    assert!(text.contains("--activation tanh"), "{text}");
+    assert!(text.contains("--set scale=standardized"), "{text}");
     tanh.recipe.scale = InputScale::Standardized;
     tanh.model.init.bias = 0.0;
     assert_eq!(advice(&tanh, &balanced(1000)), None);
@@ -196,4 +196,25 @@ fn advice_is_for_few_classes_at_the_papers_rate() {
     let mut slow = state(10);
     slow.recipe.lr = 0.002;
     assert_eq!(advice(&slow, &balanced(10)), None);
+}
+
+#[test]
+fn accumulation_and_linear_rates_are_named_where_they_are_the_cause() {
+    let mut state = state(10);
+    state.recipe = Setup::named("small").unwrap().recipe;
+    (state.recipe.batch_size, state.recipe.accumulate) = (32, 4);
+    let (_, text) = warnings(&mut state, &balanced(10), 300, |_| 10f64.ln());
+    assert!(text.contains("train without `--accumulate`"), "{text}");
+    assert!(!text.contains("--batch-size"), "{text}");
+    (state.recipe.batch_size, state.recipe.linear_lr) = (64, true);
+    state.progress = Progress::default();
+    let (_, text) = warnings(&mut state, &balanced(10), 300, |_| 10f64.ln());
+    assert!(
+        text.contains("train without `--linear-lr` and `--accumulate`"),
+        "{text}"
+    );
+    let mut low = self::state(1000);
+    low.recipe.lr = 1e-6;
+    let (_, text) = warnings(&mut low, &balanced(1000), 300, |_| 1000f64.ln());
+    assert!(text.contains("it is low: try `--lr 0.01`"), "{text}");
 }

@@ -4,15 +4,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// A field's name and its two values.
-pub(super) type Difference = (String, String, String);
+pub(crate) type Difference = (String, String, String);
 
 /// The first field in which two values of one type differ.
-pub(super) fn difference<T: Serialize>(stored: &T, given: &T) -> Option<Difference> {
+pub(crate) fn difference<T: Serialize>(stored: &T, given: &T) -> Option<Difference> {
     differences(stored, given).into_iter().next()
 }
 
 /// Every field in which two values of one type differ.
-pub(super) fn differences<T: Serialize>(stored: &T, given: &T) -> Vec<Difference> {
+pub(crate) fn differences<T: Serialize>(stored: &T, given: &T) -> Vec<Difference> {
     let json = |value: &T| serde_json::to_value(value).expect("plain data becomes JSON");
     let mut found = Vec::new();
     collect("", &json(stored), &json(given), &mut found);
@@ -32,9 +32,34 @@ fn collect(name: &str, stored: &Value, given: &Value, found: &mut Vec<Difference
             }
         }
         _ if stored != given => {
-            found.push((name.to_owned(), stored.to_string(), given.to_string()));
+            found.push((name.to_owned(), text(stored), text(given)));
         }
         _ => {}
+    }
+}
+
+/// A value as it was meant: what f32 makes of 0.3 is 0.3 and no longer number, and nothing is `none`.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Number(number) => match number.as_f64() {
+            Some(wide) if number.is_f64() && f64::from(wide as f32) == wide => {
+                (wide as f32).to_string()
+            }
+            _ => number.to_string(),
+        },
+        Value::Object(object) => {
+            let fields = object
+                .iter()
+                .map(|(key, value)| format!("{key} {}", text(value)));
+            format!("({})", fields.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(text).collect();
+            format!("[{}]", values.join(", "))
+        }
+        Value::String(word) => word.clone(),
+        Value::Bool(_) => value.to_string(),
     }
 }
 
@@ -52,6 +77,9 @@ mod tests {
         other.sgd.momentum = 0.5;
         let found = difference(&paper, &other).unwrap();
         assert_eq!((&*found.0, &*found.2), ("sgd.momentum", "0.5"));
+        other.sgd.momentum = 0.3;
+        let found = difference(&paper, &other).unwrap();
+        assert_eq!((&*found.1, &*found.2), ("0.9", "0.3"));
         let other = Recipe {
             schedule: ScheduleConfig::steps(vec![1]),
             ..paper.clone()
