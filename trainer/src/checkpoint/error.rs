@@ -25,7 +25,11 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// The bytes are no checkpoint of this program, or not all of one.
-    #[error("{} is not a whole Shardmill checkpoint: {reason}", path.display())]
+    #[error(
+        "{} is not a whole Shardmill checkpoint: {reason}; take another one, a run keeps \
+         last.safetensors and best.safetensors",
+        path.display()
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -33,7 +37,11 @@ pub enum CheckpointError {
         reason: String,
     },
     /// The bytes are not those that were written.
-    #[error("{} is damaged: its checksum is {found}; expected {expected}", path.display())]
+    #[error(
+        "{} is damaged: its checksum is {found}; expected {expected}; take another one, a run keeps \
+         last.safetensors and best.safetensors",
+        path.display()
+    )]
     Checksum {
         /// The file.
         path: PathBuf,
@@ -43,8 +51,11 @@ pub enum CheckpointError {
         expected: String,
     },
     /// Written by another version.
-    #[error("{} has checkpoint version {found}; this program reads version {expected}",
-            path.display())]
+    #[error(
+        "{} has checkpoint version {found}; this program reads version {expected}: use the program that \
+         wrote it, or a newer one",
+        path.display()
+    )]
     Version {
         /// The file.
         path: PathBuf,

@@ -47,6 +47,9 @@ pub(super) struct ExportArgs {
 impl ExportArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
+        if self.file.exists() {
+            anyhow::bail!("{} exists; choose another file", self.file.display());
+        }
         let mean = exchange::export(&checkpoint, self.to.naming(), &self.file)?;
         outln!("{}", self.file.display())?;
         if let Some(shape) = mean {
