@@ -85,6 +85,8 @@ impl Value for bf16 {
     }
 }
 
+/// # Safety
+/// As for [`Value::store8`], with 16 bytes.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn store16_bytes<const STREAM: bool>(out: *mut x86::__m128i, bytes: x86::__m128i) {

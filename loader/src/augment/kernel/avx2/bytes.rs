@@ -69,6 +69,8 @@ const fn reflected_mask() -> [u8; REGISTER] {
 static PLANAR: [[u8; REGISTER]; 2] = [planar_mask(false), planar_mask(true)];
 static REFLECTED: [u8; REGISTER] = reflected_mask();
 
+/// # Safety
+/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
 #[inline(always)]
 unsafe fn copied<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
     let bytes = window.crop * 3;
@@ -90,6 +92,9 @@ unsafe fn copied<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
 }
 
 /// Eight pixels are 24 bytes, six words: four times six words become three registers.
+///
+/// # Safety
+/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
 #[inline(always)]
 unsafe fn reflected<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
     let crop = window.crop;
@@ -131,6 +136,9 @@ unsafe fn reflected<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
 }
 
 /// A word holds one channel of four pixels; the words of four pairs are transposed.
+///
+/// # Safety
+/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
 #[inline(always)]
 unsafe fn planar<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
     let Window { crop, flip, .. } = window;
@@ -194,6 +202,8 @@ pub(in super::super) unsafe fn fill(out: &mut [u8]) {
     x86::_mm_sfence();
 }
 
+/// # Safety
+/// AVX2, and room for 32 bytes behind `out`, which is aligned to them if they are streamed.
 #[inline(always)]
 unsafe fn store<const STREAM: bool>(out: *mut u8, bytes: x86::__m256i) {
     // SAFETY: the caller may write 32 bytes from `out`, which is aligned if they are streamed.

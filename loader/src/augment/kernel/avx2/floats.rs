@@ -93,6 +93,8 @@ static PLANAR: [[[u8; REGISTER]; 3]; 2] = [
     ],
 ];
 
+/// # Safety
+/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
 #[inline(always)]
 unsafe fn interleaved<T: Value, const STREAM: bool>(
     window: Window<'_>,
@@ -130,6 +132,8 @@ unsafe fn interleaved<T: Value, const STREAM: bool>(
     }
 }
 
+/// # Safety
+/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
 #[inline(always)]
 unsafe fn planar<T: Value, const STREAM: bool>(window: Window<'_>, affine: Affine, out: &mut [T]) {
     let Window { crop, flip, .. } = window;
@@ -159,6 +163,9 @@ unsafe fn planar<T: Value, const STREAM: bool>(window: Window<'_>, affine: Affin
 }
 
 /// Two roundings, as everywhere.
+///
+/// # Safety
+/// AVX2.
 #[inline(always)]
 unsafe fn normalise(wide: x86::__m256i, scale: x86::__m256, offset: x86::__m256) -> x86::__m256 {
     // SAFETY: the caller has AVX2.

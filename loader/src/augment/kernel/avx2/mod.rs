@@ -65,6 +65,9 @@ fn blocks(crop: usize, block: usize) -> impl Iterator<Item = usize> {
 
 /// Pixels 0 to 3 of eight in the low half's first bytes and 4 to 7 in the high half's last, or,
 /// `flip`ped, 4 to 7 in the low half and 0 to 3 in the high one.
+///
+/// # Safety
+/// AVX2, and 24 bytes to read from `block` on.
 #[inline(always)]
 unsafe fn pair(block: *const u8, flip: bool) -> x86::__m256i {
     let (low, high) = if flip { (8, 0) } else { (0, 8) };
@@ -81,6 +84,9 @@ const fn place_in_pair(flip: bool, x: usize, c: usize) -> u8 {
 }
 
 /// A register from bytes.
+///
+/// # Safety
+/// AVX2.
 #[inline(always)]
 unsafe fn register(bytes: &[u8; REGISTER]) -> x86::__m256i {
     // SAFETY: the caller has AVX2, and the array is as long as the register.
