@@ -1,0 +1,177 @@
+"""How samples become rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from shardmill.errors import SettingError
+from shardmill.words import choose
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = [
+    "Augment",
+    "CenterCrop",
+    "ColorJitter",
+    "FixedCrop",
+    "RandomCrop",
+    "RandomResizedCrop",
+    "Sample",
+    "TenViews",
+    "Transform",
+    "TwoViews",
+    "augment_named",
+]
+
+_USUAL_CROP = 224
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What the augmentations have in common."""
+
+    crop: int = _USUAL_CROP
+    """Side of the window, in pixels."""
+
+    kind: ClassVar[str]
+    random: ClassVar[bool] = True
+    """Whether it draws anything at random."""
+    views: ClassVar[int] = 1
+    """Rows that it makes of a sample."""
+
+    def settings(self) -> dict[str, object]:
+        """The settings as the loader takes them."""
+        return {
+            "kind": self.kind,
+            "crop": self.crop,
+            "flip": getattr(self, "flip", False),
+            "color_std": getattr(self, "color_std", 0.0),
+            "scale": getattr(self, "scale", (1.0, 1.0)),
+            "ratio": getattr(self, "ratio", (1.0, 1.0)),
+        }
+
+
+@dataclass(frozen=True)
+class RandomCrop(Augment):
+    """A random window, perhaps mirrored, with the AlexNet paper's colour noise."""
+
+    flip: bool = True
+    """Whether half of the samples are mirrored."""
+    color_std: float = 0.1
+    """Standard deviation of the noise along each principal component of the colours; 0 is none."""
+
+    kind: ClassVar[str] = "random_crop"
+
+
+@dataclass(frozen=True)
+class RandomResizedCrop(Augment):
+    """A random window of any size, resized bilinearly with antialiasing, perhaps mirrored."""
+
+    scale: tuple[float, float] = (0.08, 1.0)
+    """Least and largest share of the record's area."""
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    """Least and largest ratio of width to height."""
+    flip: bool = True
+    """Whether half of the samples are mirrored."""
+    color_std: float = 0.0
+    """As of :class:`RandomCrop`."""
+
+    kind: ClassVar[str] = "random_resized_crop"
+
+
+@dataclass(frozen=True)
+class FixedCrop(Augment):
+    """For training without random windows: the centre window, perhaps mirrored."""
+
+    flip: bool = True
+    """Whether half of the samples are mirrored."""
+    color_std: float = 0.1
+    """As of :class:`RandomCrop`."""
+
+    kind: ClassVar[str] = "fixed_crop"
+
+
+@dataclass(frozen=True)
+class CenterCrop(Augment):
+    """For evaluation: the centre window."""
+
+    kind: ClassVar[str] = "center"
+    random: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class TwoViews(Augment):
+    """For evaluation: the centre window and its mirror image."""
+
+    kind: ClassVar[str] = "two_view"
+    random: ClassVar[bool] = False
+    views: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class TenViews(Augment):
+    """The paper's test: four corners and the centre, then their mirror images."""
+
+    kind: ClassVar[str] = "ten_view"
+    random: ClassVar[bool] = False
+    views: ClassVar[int] = 10
+
+
+@dataclass(frozen=True)
+class ColorJitter:
+    """Random changes of colour with torchvision's definitions, before the colour noise."""
+
+    brightness: float = 0.0
+    """The factor is uniform from 1 - brightness, or 0, to 1 + brightness; so of the next two."""
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    """Part of a circle that the hue is turned by at most; at most 0.5."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a transform is told about its sample."""
+
+    label: int
+    key: str
+    index: int
+    """The index that the batch gives."""
+    epoch: int
+    seed: int
+    """64 random bits that depend on (seed, epoch, sample) alone, for ``numpy.random.default_rng``."""
+
+
+if TYPE_CHECKING:
+    Transform: TypeAlias = Callable[
+        [npt.NDArray[np.uint8], Sample], npt.NDArray[np.uint8] | None
+    ]
+else:
+    Transform = Callable
+
+_NAMED: Mapping[str, type[Augment]] = {
+    "alexnet": RandomCrop,
+    "random_crop": RandomCrop,
+    "random_resized_crop": RandomResizedCrop,
+    "fixed_crop": FixedCrop,
+    "center": CenterCrop,
+    "two_view": TwoViews,
+    "ten_view": TenViews,
+}
+
+
+def augment_named(given: str | Augment | None, crop: int | None, split: str) -> Augment:
+    """The augmentation that was asked for: AlexNet's of a training split, the centre of another."""
+    if isinstance(given, Augment):
+        if crop is not None and crop != given.crop:
+            raise SettingError(
+                f"crop is {crop}, but {given!r} has its own: give one of the two"
+            )
+        return given
+    name = given if given is not None else ("alexnet" if split == "train" else "center")
+    kind = _NAMED[choose("augment", name, _NAMED)]
+    return kind() if crop is None else kind(crop=crop)

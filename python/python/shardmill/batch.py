@@ -1,0 +1,120 @@
+"""A batch, as it is handed out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from shardmill import _core
+
+__all__ = ["Batch", "Replaced"]
+
+
+class Replaced(NamedTuple):
+    """A sample that took the place of a damaged one."""
+
+    place: int
+    """Its place in the batch."""
+    bad: int
+    """Index of the damaged sample."""
+    by: int
+    """Index of the sample that is there instead."""
+
+
+class Batch(tuple[Any, Any]):
+    """``images, labels``, with everything else about the samples as attributes.
+
+    The images are the loader's own memory. It serves a later batch only when they, every view of them and
+    every tensor made from them are gone, so a batch may be kept and written to.
+    """
+
+    # A subclass of tuple has no room for slots; the attributes are set by `Batch.of`.
+    _core: _core.Batch
+    _step: int
+    _epoch: int
+    _color_shift: Any
+
+    @classmethod
+    def of(
+        cls, pair: Iterable[Any], core: _core.Batch, *, epoch: int, step: int, color_shift: Any = None
+    ) -> Batch:
+        """A batch of the loader's."""
+        made = cls(pair)
+        made._core = core
+        made._epoch = epoch
+        made._step = step
+        made._color_shift = color_shift
+        return made
+
+    def __reduce__(self) -> tuple[type[Batch], tuple[tuple[Any, Any]]]:
+        return Batch, ((self[0], self[1]),)
+
+    def _source(self) -> _core.Batch:
+        core: _core.Batch | None = self.__dict__.get("_core")
+        if core is None:
+            raise AttributeError(
+                "this batch was made anew of its two parts, by a library that moved it to a device for instance; "
+                "keys, indices and the rest are with the batch that the loader gave"
+            )
+        return core
+
+    @property
+    def images(self) -> Any:
+        """The images, in the loader's output, layout and framework."""
+        return self[0]
+
+    @property
+    def labels(self) -> Any:
+        """The labels, int64; -1 in a split without labels."""
+        return self[1]
+
+    @property
+    def indices(self) -> npt.NDArray[np.uint64]:
+        """Index of each sample in the dataset; in a mix, see :meth:`shardmill.Loader.locate`."""
+        return self._source().indices()
+
+    @property
+    def keys(self) -> list[str]:
+        """Key of each sample: the name of its source."""
+        return self._source().keys()
+
+    @property
+    def color_shift(self) -> Any:
+        """With ``output="uint8"``: float32 ``[rows, 3]``, the colour noise of each row, already divided by the
+        standard deviation. A byte ``v`` of channel ``c`` is finished by ``(v - mean[c]) / std[c] + shift[c]``.
+        Without rows for floats, which have the noise in them."""
+        source = self._source()
+        return source.color_shift() if self._color_shift is None else self._color_shift
+
+    @property
+    def areas(self) -> npt.NDArray[np.int32]:
+        """The part of its record that each row shows, int32 ``[rows, 5]``: top, left, height, width, and 1
+        where it is mirrored."""
+        return self._source().areas()
+
+    @property
+    def valid(self) -> int:
+        """Samples that are not padding; they come first."""
+        return self._source().valid
+
+    @property
+    def replaced(self) -> list[Replaced]:
+        """Samples that took a damaged one's place (``on_bad_record="replace"``)."""
+        return [Replaced(*one) for one in self._source().replaced()]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that it belongs to."""
+        self._source()
+        return self._epoch
+
+    @property
+    def step(self) -> int:
+        """Number of the batch in its iteration, from 0; where the iteration went on from a state, from there."""
+        self._source()
+        return self._step

@@ -1,0 +1,212 @@
+"""A split of a dataset, sample by sample."""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shardmill import _core
+from shardmill.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Class", "Dataset", "Statistics"]
+
+
+class Class(NamedTuple):
+    """A class; a label is its place in the list."""
+
+    synset: str
+    """WordNet id, or the class folder's name."""
+    name: str
+    """Words for people."""
+
+
+class Statistics(NamedTuple):
+    """Colour statistics of the training split on the 0-255 scale, R, G, B."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    eigenvalues: tuple[float, float, float]
+    eigenvectors: tuple[tuple[float, float, float], ...]
+
+
+class Dataset:
+    """A split of a dataset, or a part of one: ``dataset[i]`` is ``(image, label)``.
+
+    The image is uint8 ``[height, width, 3]``, the whole record; augmentation is the
+    :class:`~shardmill.Loader`'s, or that of ``transform``, which is called with the image. Made for
+    ``torch.utils.data.DataLoader`` with worker processes, forked or spawned: a dataset is pickled as its path,
+    and every process maps the same files.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        split: str = "train",
+        *,
+        transform: Callable[[npt.NDArray[np.uint8]], Any] | None = None,
+    ) -> None:
+        self._path = os.path.abspath(os.fspath(path))
+        self._split = split
+        self._core = _core.Dataset(os.fspath(path), split)
+        self._origins: npt.NDArray[np.uint64] | None = None
+        self.transform = transform
+        """Called with the image of ``dataset[i]``; what it gives takes the image's place."""
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        at = self._index(index)
+        image = self._core.read(at)
+        return self._transformed(image), self._core.label(at)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, int]]:
+        """Several samples at once, as torch's DataLoader asks for them."""
+        at = [self._index(index) for index in indices]
+        images = self._core.read_many(at)
+        return [
+            (self._transformed(image), self._core.label(i)) for image, i in zip(images, at, strict=True)
+        ]
+
+    def _index(self, index: int) -> int:
+        at = operator.index(index)
+        count = len(self)
+        if not -count <= at < count:
+            raise IndexError(f"sample {at} of a dataset of {count}")
+        return at % count
+
+    def _transformed(self, image: npt.NDArray[np.uint8]) -> Any:
+        return image if self.transform is None else self.transform(image)
+
+    @property
+    def path(self) -> str:
+        """The folder, as an absolute path."""
+        return self._path
+
+    @property
+    def split(self) -> str:
+        """Name of the split."""
+        return self._split
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels; if not, each is -1."""
+        return self._core.labelled
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Every label, int64."""
+        return self._core.labels()
+
+    @property
+    def classes(self) -> list[Class]:
+        """The classes that labels are indices into."""
+        return [Class(*one) for one in self._core.classes()]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a record."""
+        height, width = self._core.sides
+        return height, width, 3
+
+    @property
+    def codec(self) -> str:
+        """``raw``, ``zstd`` or ``jpeg``."""
+        return self._core.codec
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """All of ``manifest.json``."""
+        manifest: dict[str, Any] = json.loads(self._core.manifest())
+        return manifest
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """Colour statistics of the training split, if the dataset has one."""
+        found = self.manifest.get("statistics")
+        if found is None:
+            return None
+        return Statistics(
+            tuple(found["mean"]),
+            tuple(found["std"]),
+            tuple(found["eigenvalues"]),
+            tuple(tuple(vector) for vector in found["eigenvectors"]),
+        )
+
+    @property
+    def keys(self) -> list[str]:
+        """Key of every sample: the name of its source."""
+        return self._core.keys(list(range(len(self))))
+
+    def key(self, index: int) -> str:
+        """Key of a sample."""
+        return self._core.key(self._index(index))
+
+    def stored(self, index: int) -> bytes:
+        """The record as it is stored, compared with its checksum: with codec ``jpeg`` a JPEG file."""
+        return self._core.stored(self._index(index))
+
+    def select(self, indices: Iterable[int]) -> Dataset:
+        """The part that consists of these samples, in this order; one may come more than once."""
+        return self._part(self._core.select([self._index(index) for index in indices]))
+
+    def filter_classes(self, classes: Iterable[int | str]) -> Dataset:
+        """The samples of these classes: labels, synsets (or class folders' names), or names. Labels stay as they
+        are."""
+        return self._part(self._core.filter_classes([self._label(one) for one in classes]))
+
+    def _label(self, given: int | str) -> int:
+        known = self.classes
+        if not isinstance(given, str):
+            label = operator.index(given)
+            if not 0 <= label < len(known):
+                raise SettingError(f"there is no class {label}: the dataset has {len(known)}")
+            return label
+        found = [i for i, one in enumerate(known) if given == one.synset]
+        found = found or [i for i, one in enumerate(known) if given == one.name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(known[i].synset for i in found)
+            raise SettingError(f"{given!r} is the name of several classes: choose among {names}")
+        some = ", ".join(repr(one.synset) for one in known[:5])
+        raise SettingError(f"there is no class {given!r}; the dataset's are {some}{', ...' * (len(known) > 5)}")
+
+    def _part(self, core: _core.Dataset) -> Dataset:
+        part = Dataset.__new__(Dataset)
+        part._path, part._split, part.transform = self._path, self._split, self.transform
+        part._core = core
+        part._origins = core.origins()
+        return part
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "path": self._path,
+            "split": self._split,
+            "origins": self._origins,
+            "transform": self.transform,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._path, self._split = state["path"], state["split"]
+        self._core = _core.Dataset(self._path, self._split)
+        self._origins = state["origins"]
+        self.transform = state["transform"]
+        if self._origins is not None:
+            self._core = self._core.select(self._origins.tolist())
+
+    def __repr__(self) -> str:
+        height, width, _ = self.shape
+        return (
+            f"shardmill.Dataset({self._path!r}, split={self._split!r}): {len(self):,} samples, "
+            f"{len(self.classes):,} classes, {height}x{width}, {self.codec}"
+        )

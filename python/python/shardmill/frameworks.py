@@ -1,0 +1,52 @@
+"""Batches as arrays of other packages, over the same memory."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from shardmill import _core
+from shardmill.errors import SettingError
+from shardmill.words import choose
+
+__all__ = ["Convert", "converter"]
+
+Convert: TypeAlias = Callable[[Any], Any]
+
+_PACKAGES = {"numpy": "numpy", "torch": "torch", "jax": "jax.dlpack"}
+
+
+def converter(framework: str) -> Convert:
+    """Turns an array of the loader's into one of the framework's, without a copy."""
+    name = choose("framework", framework, _PACKAGES)
+    try:
+        package = importlib.import_module(_PACKAGES[name])
+    except ImportError as error:
+        raise SettingError(
+            f"framework is {name!r}, and it cannot be imported ({error}): install it, or leave framework out"
+        ) from error
+    if name == "torch":
+        return _to_torch(package)
+    if name == "jax":
+        return _to_jax(package)
+    return lambda array: array
+
+
+def _to_torch(torch: Any) -> Convert:
+    def convert(array: Any) -> Any:
+        if isinstance(array, _core.BFloat16Array):
+            # Through a signed type, since torch took uint16 late.
+            return torch.from_numpy(array.bits.view(np.int16)).view(torch.bfloat16)
+        if array.dtype == np.uint64:
+            return torch.from_numpy(array.view(np.int64))
+        return torch.from_numpy(array)
+
+    return convert
+
+
+def _to_jax(dlpack: Any) -> Convert:
+    convert: Convert = dlpack.from_dlpack
+    return convert

@@ -1,0 +1,91 @@
+"""Which of several processes this is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from shardmill.errors import SettingError
+
+__all__ = ["Ranks", "find_ranks", "local_processes"]
+
+#: Environment variables of launchers: rank and number of processes. torchrun's first.
+_LAUNCHERS = (
+    ("RANK", "WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_NTASKS"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+)
+#: Processes on this machine, as the same launchers say it.
+_LOCAL = ("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE", "OMPI_COMM_WORLD_LOCAL_SIZE")
+
+_said: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process's number, how many there are, and how that is known."""
+
+    rank: int
+    world_size: int
+    source: str
+
+
+def find_ranks(rank: int | None, world_size: int | None) -> Ranks:
+    """The ranks that were given; else those of ``torch.distributed`` if it is initialised; else those of a
+    launcher's environment; else one process. What was found by itself is said once on standard error."""
+    if rank is not None or world_size is not None:
+        if rank is None or world_size is None:
+            raise SettingError("rank and world_size belong together: give both or neither")
+        return Ranks(rank, world_size, "given")
+    found = _of_torch() or _of_environment()
+    if found is None:
+        return Ranks(0, 1, "none")
+    _say(found)
+    return found
+
+
+def _of_torch() -> Ranks | None:
+    # A program that uses torch.distributed has imported torch; nobody else waits for that import.
+    torch = sys.modules.get("torch")
+    distributed = getattr(torch, "distributed", None)
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    return Ranks(distributed.get_rank(), distributed.get_world_size(), "torch.distributed")
+
+
+def _of_environment() -> Ranks | None:
+    for rank_name, size_name in _LAUNCHERS:
+        rank, size = os.environ.get(rank_name), os.environ.get(size_name)
+        if rank is None or size is None:
+            continue
+        try:
+            found = Ranks(int(rank), int(size), f"{rank_name} and {size_name}")
+        except ValueError:
+            raise SettingError(
+                f"{rank_name} is {rank!r} and {size_name} is {size!r} in the environment, which are no whole "
+                "numbers: give rank= and world_size="
+            ) from None
+        if not 0 <= found.rank < found.world_size:
+            raise SettingError(
+                f"{rank_name} is {rank} and {size_name} is {size} in the environment; ranks count from 0 to "
+                "below their number: give rank= and world_size="
+            )
+        return found
+    return None
+
+
+def _say(found: Ranks) -> None:
+    text = f"shardmill: rank {found.rank} of {found.world_size}, from {found.source}"
+    if found.world_size > 1 and text not in _said:
+        _said.add(text)
+        print(text, file=sys.stderr, flush=True)
+
+
+def local_processes() -> int:
+    """How many processes of this run share the machine, as far as the launcher says it."""
+    for name in _LOCAL:
+        value = os.environ.get(name, "")
+        if value.isdecimal() and int(value) > 0:
+            return int(value)
+    return 1

@@ -1,0 +1,101 @@
+"""A loader's settings: checked, completed, and written as the compiled part takes them."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from shardmill.augment import Augment, ColorJitter
+from shardmill.dataset import Dataset
+from shardmill.errors import SettingError
+from shardmill.ranks import local_processes
+from shardmill.words import choose
+
+__all__ = ["Blocks", "Normalize", "color_jitter_settings", "mean_and_std", "order_settings", "usual_threads", "whole"]
+
+Normalize: TypeAlias = "str | tuple[Sequence[float], Sequence[float]] | None"
+
+#: Mean and standard deviation that most networks trained on ImageNet take, on the 0-255 scale.
+_IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """An order that reads long runs: blocks of consecutive samples in random order, shuffled within groups."""
+
+    block: int = 32
+    """Samples of a block."""
+    interleave: int = 32
+    """Blocks of a group."""
+
+
+def whole(setting: str, given: object, least: int) -> int:
+    """A whole number that is large enough."""
+    try:
+        number = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        raise SettingError(f"{setting} is {given!r}; give a whole number from {least} on") from None
+    if isinstance(given, bool) or number < least or number >= 1 << 63:
+        raise SettingError(f"{setting} is {given!r}; give a whole number from {least} on")
+    return number
+
+
+def usual_threads() -> int:
+    """Threads where none are asked for: the processors that this process may use, shared with the other
+    processes of this run on this machine; eight at most."""
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return max(1, min(processors // local_processes(), _MOST_THREADS))
+
+
+def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[float]]:
+    """What is subtracted and what divides, on the 0-255 scale."""
+    if given is None:
+        return [0.0] * 3, [1.0] * 3
+    if isinstance(given, str):
+        if choose("normalize", given, ("imagenet", "dataset")) == "imagenet":
+            return list(_IMAGENET[0]), list(_IMAGENET[1])
+        statistics = dataset.statistics
+        if statistics is None:
+            raise SettingError(
+                'normalize is "dataset", but the manifest has no colour statistics: they are made of a training '
+                'split; use "imagenet", or give (mean, std)'
+            )
+        return list(statistics.mean), list(statistics.std)
+    try:
+        mean, std = ([float(value) for value in part] for part in given)
+    except (TypeError, ValueError):
+        mean, std = [], []
+    if len(mean) != 3 or len(std) != 3:
+        raise SettingError(
+            f'normalize is {given!r}; give "imagenet", "dataset", or (mean, std) with three numbers each, on the '
+            "0-255 scale"
+        )
+    if all(0 < value <= 1 for value in mean) and all(0 < value <= 1 for value in std):
+        raise SettingError(
+            f"normalize is {given!r}, which looks like the 0-1 scale; records are bytes, so multiply both by 255"
+        )
+    return mean, std
+
+
+def order_settings(given: str | Blocks | None, augment: Augment, split: str) -> dict[str, Any]:
+    """The order: shuffled for a training split and whatever is augmented at random, else the shards' own."""
+    if isinstance(given, Blocks):
+        blocks = (whole("block", given.block, 1), whole("interleave", given.interleave, 1))
+        return {"order": "blocks", "blocks": blocks}
+    if given is None:
+        given = "global" if split == "train" and augment.random else "sequential"
+    return {"order": choose("order", given, ("global", "blocks", "sequential")), "blocks": None}
+
+
+def color_jitter_settings(given: ColorJitter | None) -> tuple[float, float, float, float] | None:
+    """The jitter's four parts."""
+    if given is None:
+        return None
+    return given.brightness, given.contrast, given.saturation, given.hue

@@ -1,0 +1,113 @@
+//! A batch that Python holds.
+
+use numpy::ndarray::Array2;
+use numpy::{IntoPyArray, PyArray1, PyArray2};
+use pyo3::prelude::*;
+use shardmill_loader::Output;
+
+use crate::lend::{self, BFloat16Array, Lent};
+
+/// A batch. Its memory serves a later one when this object and everything that was made of
+/// [`images`](Batch::images) is gone.
+#[pyclass(frozen, module = "shardmill._core")]
+pub(crate) struct Batch {
+    pub(crate) lent: Lent,
+    /// Samples of the epoch that were handed out with this batch and before it, over all ranks.
+    samples_after: u64,
+    /// Whether no batch of the epoch comes after it.
+    last: bool,
+}
+
+impl Batch {
+    /// A batch with `views` rows for each sample: an axis of its own where there are several.
+    pub(crate) fn new(
+        batch: shardmill_loader::Batch,
+        views: usize,
+        output: Output,
+        samples_after: u64,
+        last: bool,
+    ) -> Self {
+        let [rows, rest @ ..] = batch.shape();
+        let mut shape = match views {
+            1 => vec![rows],
+            _ => vec![rows / views, views],
+        };
+        shape.extend(rest);
+        Self {
+            lent: Lent::new(batch, shape, output),
+            samples_after,
+            last,
+        }
+    }
+}
+
+#[pymethods]
+impl Batch {
+    /// The pixels, in the type of the loader's output.
+    fn images<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if this.get().lent.output() == Output::Bf16 {
+            let owner = this.clone().unbind();
+            return Ok(Bound::new(this.py(), BFloat16Array { owner })?.into_any());
+        }
+        Ok(lend::array(this))
+    }
+
+    /// int64 `[samples]`.
+    fn labels<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        PyArray1::from_slice(py, self.lent.rest().labels())
+    }
+
+    /// uint64 `[samples]`.
+    fn indices<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u64>> {
+        PyArray1::from_slice(py, self.lent.rest().indices())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        let batch = self.lent.rest();
+        (0..batch.len()).map(|i| batch.key(i)).collect()
+    }
+
+    /// float32 `[rows, 3]`; empty unless the output is uint8.
+    fn color_shift<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
+        let shifts = self.lent.rest().color_shift();
+        Array2::from_shape_fn((shifts.len(), 3), |(row, c)| shifts[row][c]).into_pyarray(py)
+    }
+
+    /// int32 `[rows, 5]`: top, left, height, width, flipped.
+    fn areas<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<i32>> {
+        let areas = self.lent.rest().areas();
+        let value = |(row, column): (usize, usize)| {
+            let area = areas[row];
+            let values = [area.top, area.left, area.height, area.width];
+            values
+                .get(column)
+                .map_or_else(|| i32::from(area.flip), |&value| value as i32)
+        };
+        Array2::from_shape_fn((areas.len(), 5), value).into_pyarray(py)
+    }
+
+    /// Place in the batch, index of the damaged sample, index of the one that is there instead.
+    fn replaced(&self) -> Vec<(usize, u64, u64)> {
+        let replaced = self.lent.rest().replaced().iter();
+        replaced.map(|one| (one.place, one.bad, one.by)).collect()
+    }
+
+    #[getter]
+    fn valid(&self) -> usize {
+        self.lent.rest().valid()
+    }
+
+    #[getter]
+    fn samples_after(&self) -> u64 {
+        self.samples_after
+    }
+
+    #[getter]
+    fn last(&self) -> bool {
+        self.last
+    }
+
+    fn __len__(&self) -> usize {
+        self.lent.rest().len()
+    }
+}

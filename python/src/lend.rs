@@ -1,0 +1,245 @@
+//! Lends the pixels of a batch to numpy, and to everything that reads DLPack.
+//!
+//! # Contract
+//! A [`Lent`] batch is never touched again by Rust: not read, not written, only dropped, which gives its
+//! memory to a later batch of the loader. It lives in a Python object, and everything that points into its
+//! memory holds a reference to that object: a numpy array as its base, a DLPack capsule as its context. So
+//! the memory is given back when the last array, view and tensor is gone, and not before. The pixels are
+//! in pages of their own, which do not move when the batch moves, and the pointer was taken from a unique
+//! borrow of them.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_void};
+use std::ptr::{NonNull, null_mut};
+
+use numpy::ndarray::{ArrayViewMutD, IxDyn};
+use numpy::{Element, PyArrayDyn};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use shardmill_loader::Output;
+
+use crate::batch::Batch;
+
+/// A batch whose pixels are lent out.
+pub(crate) struct Lent {
+    batch: shardmill_loader::Batch,
+    values: NonNull<u8>,
+    /// Rows (or samples and views), then the three axes of an image.
+    shape: Vec<usize>,
+    output: Output,
+}
+
+// SAFETY: a batch goes to any thread. The pointer leads to memory that the batch owns and that Rust does
+// not touch; who writes to it through numpy answers for it as for any numpy array.
+unsafe impl Send for Lent {}
+// SAFETY: as above; through a shared reference nothing but the rest of the batch is read.
+unsafe impl Sync for Lent {}
+
+impl Lent {
+    /// Takes the pixels of a batch; `shape` has as many values as it.
+    pub(crate) fn new(
+        mut batch: shardmill_loader::Batch,
+        shape: Vec<usize>,
+        output: Output,
+    ) -> Self {
+        let bytes = batch.image_bytes_mut();
+        assert_eq!(
+            shape.iter().product::<usize>() * output.bytes(),
+            bytes.len(),
+            "the shape of a batch"
+        );
+        let values = NonNull::from(bytes).cast();
+        Self {
+            batch,
+            values,
+            shape,
+            output,
+        }
+    }
+
+    /// Everything of the batch but its pixels, which are lent.
+    pub(crate) const fn rest(&self) -> &shardmill_loader::Batch {
+        &self.batch
+    }
+
+    pub(crate) const fn output(&self) -> Output {
+        self.output
+    }
+}
+
+/// The pixels as a writable numpy array; bf16 as its bits, uint16.
+pub(crate) fn array<'py>(owner: &Bound<'py, Batch>) -> Bound<'py, PyAny> {
+    match owner.get().lent.output {
+        Output::F32 => typed::<f32>(owner).into_any(),
+        Output::F16 => typed::<half::f16>(owner).into_any(),
+        Output::Bf16 => typed::<u16>(owner).into_any(),
+        Output::U8 => typed::<u8>(owner).into_any(),
+    }
+}
+
+fn typed<'py, T: Element>(owner: &Bound<'py, Batch>) -> Bound<'py, PyArrayDyn<T>> {
+    let lent = &owner.get().lent;
+    assert_eq!(size_of::<T>(), lent.output.bytes(), "the type of a batch");
+    // SAFETY: `new` checked that the memory holds so many values of this size; every pattern of bits is
+    // one; pages begin on the bound of any of these types. No Rust reference into it is alive.
+    let view = unsafe {
+        ArrayViewMutD::from_shape_ptr(IxDyn(&lent.shape), lent.values.as_ptr().cast::<T>())
+    };
+    // SAFETY: the owner becomes the array's base, and the memory stays where it is until the owner is
+    // dropped.
+    unsafe { PyArrayDyn::borrow_from_array(&view, owner.clone().into_any()) }
+}
+
+/// A batch in bfloat16, a type that numpy lacks: torch, JAX and others take it through DLPack.
+#[pyclass(frozen, module = "shardmill._core")]
+pub(crate) struct BFloat16Array {
+    pub(crate) owner: Py<Batch>,
+}
+
+#[pymethods]
+impl BFloat16Array {
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
+        pyo3::types::PyTuple::new(py, &self.owner.get().lent.shape)
+    }
+
+    /// The bits of the values, uint16, over the same memory.
+    #[getter]
+    fn bits<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        array(self.owner.bind(py))
+    }
+
+    /// On the CPU.
+    fn __dlpack_device__(&self) -> (i32, i32) {
+        (CPU, 0)
+    }
+
+    /// A capsule of DLPack before 1.0, which every consumer takes; the arguments of the protocol ask for
+    /// nothing that it would change on the CPU.
+    #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
+    fn __dlpack__<'py>(
+        &self,
+        py: Python<'py>,
+        stream: Option<Bound<'py, PyAny>>,
+        max_version: Option<Bound<'py, PyAny>>,
+        dl_device: Option<(i32, i32)>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = max_version;
+        if stream.is_some() || copy == Some(true) || dl_device.is_some_and(|d| d != (CPU, 0)) {
+            return Err(pyo3::exceptions::PyBufferError::new_err(
+                "a batch is lent on the CPU without a copy: copy it or move it to a device afterwards",
+            ));
+        }
+        capsule(py, &self.owner)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("BFloat16Array(shape={:?})", self.owner.get().lent.shape)
+    }
+}
+
+/// DLPack's number of the CPU.
+const CPU: i32 = 1;
+/// DLPack's number of bfloat.
+const BFLOAT: u8 = 4;
+const NAME: &CStr = c"dltensor";
+
+/// The structures of DLPack 0.8 (dlpack.h), as consumers read them.
+#[repr(C)]
+struct Tensor {
+    data: *mut c_void,
+    device_type: i32,
+    device_id: i32,
+    ndim: i32,
+    code: u8,
+    bits: u8,
+    lanes: u16,
+    shape: *mut i64,
+    strides: *mut i64,
+    byte_offset: u64,
+}
+
+#[repr(C)]
+struct ManagedTensor {
+    tensor: Tensor,
+    context: *mut c_void,
+    deleter: Option<unsafe extern "C" fn(*mut ManagedTensor)>,
+}
+
+/// What a tensor points to: its shape, and what it keeps alive.
+struct Context {
+    shape: Box<[i64]>,
+    owner: Py<Batch>,
+}
+
+fn capsule<'py>(py: Python<'py>, owner: &Py<Batch>) -> PyResult<Bound<'py, PyCapsule>> {
+    let lent = &owner.get().lent;
+    let mut context = Box::new(Context {
+        shape: lent.shape.iter().map(|&axis| axis as i64).collect(),
+        owner: owner.clone_ref(py),
+    });
+    let tensor = Tensor {
+        data: lent.values.as_ptr().cast(),
+        device_type: CPU,
+        device_id: 0,
+        ndim: context.shape.len() as i32,
+        code: BFLOAT,
+        bits: 16,
+        lanes: 1,
+        shape: context.shape.as_mut_ptr(),
+        // Without strides the values lie one behind the other.
+        strides: null_mut(),
+        byte_offset: 0,
+    };
+    let managed = Box::into_raw(Box::new(ManagedTensor {
+        tensor,
+        context: Box::into_raw(context).cast(),
+        deleter: Some(delete),
+    }));
+    // SAFETY: the pointer is not null, the name lives as long as the program, and the destructor fits what
+    // the capsule holds.
+    let made = unsafe {
+        let raw = pyo3::ffi::PyCapsule_New(managed.cast(), NAME.as_ptr(), Some(abandon));
+        Bound::from_owned_ptr_or_err(py, raw)
+    };
+    match made {
+        Ok(capsule) => capsule.cast_into().map_err(PyErr::from),
+        Err(error) => {
+            // SAFETY: no capsule took the tensor.
+            unsafe { delete(managed) };
+            Err(error)
+        }
+    }
+}
+
+/// Ends a tensor: consumers call it once, on any thread, with or without the GIL.
+///
+/// # Safety
+/// `managed` is of [`capsule`] and was not deleted before.
+unsafe extern "C" fn delete(managed: *mut ManagedTensor) {
+    // SAFETY: both boxes were given up by `capsule`, and come back here once.
+    let context = unsafe {
+        let managed = Box::from_raw(managed);
+        Box::from_raw(managed.context.cast::<Context>())
+    };
+    // Where the interpreter has ended, the object went with it.
+    let mut context = Some(context);
+    if Python::try_attach(|_| drop(context.take())).is_none() {
+        std::mem::forget(context);
+    }
+}
+
+/// Ends the tensor of a capsule that nobody consumed; a consumer gives the capsule another name.
+///
+/// # Safety
+/// `capsule` is of [`capsule`].
+unsafe extern "C" fn abandon(capsule: *mut pyo3::ffi::PyObject) {
+    // SAFETY: it is a capsule; its pointer is read only under the name that says that it is still there.
+    unsafe {
+        if pyo3::ffi::PyCapsule_IsValid(capsule, NAME.as_ptr()) == 1 {
+            delete(pyo3::ffi::PyCapsule_GetPointer(capsule, NAME.as_ptr()).cast());
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `shardmill._core`: the loader and prep for Python. Thin on purpose: what reads better in Python is in
+//! `python/shardmill/`, which is also what users import.
+
+#![deny(unsafe_code)]
+
+#[cfg(Py_GIL_DISABLED)]
+compile_error!(
+    "shardmill does not support free-threaded Python yet: build it for a Python with the GIL (python3.13, not python3.13t)"
+);
+
+mod batch;
+mod dataset;
+mod epoch;
+mod errors;
+mod lend;
+mod loader;
+mod settings;
+mod transform;
+
+use pyo3::prelude::*;
+
+/// The compiled part of the package.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<dataset::Dataset>()?;
+    module.add_class::<loader::Loader>()?;
+    module.add_class::<epoch::Epoch>()?;
+    module.add_class::<batch::Batch>()?;
+    module.add_class::<lend::BFloat16Array>()?;
+    Ok(())
+}

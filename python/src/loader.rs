@@ -1,0 +1,115 @@
+//! A loader: data and settings.
+
+use pyo3::prelude::*;
+use shardmill_loader::{Mix, Normalize, Output};
+
+use crate::dataset::Dataset;
+use crate::epoch::Epoch;
+use crate::errors::{detached, from_loader};
+use crate::settings::Settings;
+use crate::transform::Transform;
+
+/// Datasets and settings that fit together.
+#[pyclass(frozen, module = "shardmill._core")]
+pub(crate) struct Loader {
+    inner: shardmill_loader::Loader,
+    views: usize,
+    output: Output,
+}
+
+#[pymethods]
+impl Loader {
+    /// `parts` are datasets with whole weights; `samples` is the length of an epoch of several.
+    #[new]
+    #[pyo3(signature = (parts, samples, settings, transform))]
+    fn new(
+        py: Python<'_>,
+        parts: Vec<(Py<Dataset>, u32)>,
+        samples: Option<u64>,
+        settings: Settings,
+        transform: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let parts = parts
+            .iter()
+            .map(|(dataset, weight)| (dataset.get().inner.clone(), *weight));
+        let parts: Vec<_> = parts.collect();
+        let mix = match <[_; 1]>::try_from(parts) {
+            Ok([(dataset, _)]) => Mix::from(dataset),
+            Err(parts) => Mix::new(parts).map_err(|error| from_loader(py, &error))?,
+        };
+        let mix = match samples {
+            Some(samples) => mix.samples(samples),
+            None => mix,
+        };
+        let policy = settings.policy(py)?;
+        let output = settings.output(py)?;
+        let mut builder = shardmill_loader::Loader::builder(mix)
+            .batch_size(settings.global_batch_size)
+            .seed(settings.seed)
+            .threads(settings.threads)
+            .prefetch(settings.prefetch)
+            .policy(policy)
+            .views(settings.views)
+            .draw_every(settings.draw_every)
+            .normalize(Normalize {
+                mean: settings.mean,
+                std: settings.std,
+            })
+            .output(output)
+            .layout(settings.layout(py)?)
+            .last_batch(settings.last_batch(py)?)
+            .order(settings.order(py)?)
+            .verify(settings.verify(py)?)
+            .on_bad_record(settings.on_bad_record(py)?)
+            .advice(settings.advice(py)?)
+            .rank(settings.rank, settings.world_size);
+        if let Some(jitter) = settings.color_jitter() {
+            builder = builder.color_jitter(jitter);
+        }
+        if let Some(function) = transform {
+            let transform = Transform::new(function);
+            builder = builder.transform(move |sample| transform.apply(sample));
+        }
+        let inner = detached(py, || builder.build())?;
+        let views = policy.rows_per_sample() * settings.views;
+        Ok(Self {
+            inner,
+            views,
+            output,
+        })
+    }
+
+    /// Batches of an epoch, the same on every rank.
+    #[getter]
+    fn steps(&self) -> u64 {
+        self.inner.steps()
+    }
+
+    /// Samples of an epoch, over all ranks.
+    #[getter]
+    fn samples(&self) -> u64 {
+        self.inner.mix().len()
+    }
+
+    /// The batches of an epoch after the first `samples` samples of it, counted over all ranks.
+    fn epoch(&self, number: u64, samples: u64) -> Epoch {
+        let epoch = self.inner.epoch_from(number, samples);
+        Epoch::new(epoch, self.views, self.output)
+    }
+
+    /// The dataset that an index in a batch belongs to, and the sample's index in it.
+    fn locate(&self, index: u64) -> PyResult<(usize, u64)> {
+        let mix = self.inner.mix();
+        let all: u64 = mix.datasets().iter().map(|part| part.len()).sum();
+        if index >= all {
+            let text = format!("index {index} of {all} samples");
+            return Err(pyo3::exceptions::PyIndexError::new_err(text));
+        }
+        Ok(mix.locate(index))
+    }
+
+    /// Distinct classes that a batch is expected to hold; `None` for several datasets.
+    fn expected_classes(&self, py: Python<'_>, epoch: u64) -> PyResult<Option<f64>> {
+        detached(py, || Ok(self.inner.expected_classes(epoch)))
+    }
+}
