@@ -1,10 +1,12 @@
 //! One pass over a dataset: an iterator of batches.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
+use crate::carry::PATIENCE;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::{Plan, WorkerMemory};
@@ -13,7 +15,7 @@ use crate::prefetch::Prefetch;
 
 /// The batches of one epoch, in order. Dropping it stops and joins its threads.
 ///
-/// After an error the epoch is over. After a `fork`, an epoch whose threads are running stays with the
+/// After an error the epoch is over, unless it is [`LoaderError::Stopped`]. After a `fork`, an epoch whose threads are running stays with the
 /// parent: in the child its next batch is [`LoaderError::Forked`]. One that has given no batch yet, or
 /// that works without threads, works in both.
 pub struct Epoch {
@@ -95,7 +97,18 @@ impl Epoch {
         self.plan.batch_bytes() * self.plan.batches_under_way()
     }
 
-    fn produce(&mut self) -> Result<Batch, LoaderError> {
+    /// [`next`](Iterator::next) for a caller that may be interrupted: while it waits it asks `stop`
+    /// about every 25 ms, and when that says `true` it gives [`LoaderError::Stopped`]. The epoch goes
+    /// on all the same: the next call gives the batch that this one would have given. A batch that is
+    /// there already is given without a question.
+    ///
+    /// Without threads the calling thread asks between two samples, so that a sample is always
+    /// finished first; a batch that was stopped is begun again by the next call.
+    pub fn next_unless(&mut self, stop: &dyn Fn() -> bool) -> Option<Result<Batch, LoaderError>> {
+        self.advance(Some(stop))
+    }
+
+    fn produce(&mut self, stop: Option<&dyn Fn() -> bool>) -> Result<Batch, LoaderError> {
         if matches!(self.source, Source::Unstarted) {
             let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
             self.source = if plan.threads == 0 {
@@ -108,19 +121,28 @@ impl Epoch {
             Source::Inline(memory) => {
                 memory.clock.skip();
                 let buffers = memory.pool.take();
+                let asked = Cell::new(Instant::now());
+                let stopped = || {
+                    stop.is_some_and(|stop| {
+                        let due = asked.get().elapsed() >= PATIENCE;
+                        due && {
+                            asked.set(Instant::now());
+                            stop()
+                        }
+                    })
+                };
                 let batch = fill(
                     &self.plan,
                     &self.epoch_plan,
                     self.next,
                     buffers,
                     memory,
-                    &|| false,
-                )
-                .expect("nobody cancels inline work");
+                    &stopped,
+                );
                 self.meter.add(&memory.clock.take());
-                batch
+                batch.unwrap_or(Err(LoaderError::Stopped))
             }
-            Source::Threads(prefetch) => prefetch.next(self.next, &mut self.meter),
+            Source::Threads(prefetch) => prefetch.next(self.next, &mut self.meter, stop),
             Source::Unstarted => unreachable!("the source was started above"),
         }
     }
@@ -135,34 +157,42 @@ impl Epoch {
         }
         batch
     }
-}
 
-impl Iterator for Epoch {
-    type Item = Result<Batch, LoaderError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    fn advance(&mut self, stop: Option<&dyn Fn() -> bool>) -> Option<Result<Batch, LoaderError>> {
         if self.next >= self.end {
             return None;
         }
         let start = Instant::now();
         let began = *self.began.get_or_insert(start);
-        let mut batch = self.produce();
+        let mut batch = self.produce(stop);
         if batch.is_ok() && self.next + 1 == self.end {
             batch = self.finish(batch);
         }
         let now = Instant::now();
         self.meter.wait += now - start;
         self.meter.wall = now - began;
-        if let Ok(batch) = &batch {
-            self.next += 1;
-            self.meter.batches += 1;
-            self.meter.samples += batch.len() as u64;
-            self.meter.replaced += batch.replaced().len() as u64;
-        } else {
-            self.next = self.end;
-            self.source = Source::Unstarted;
+        match &batch {
+            Ok(batch) => {
+                self.next += 1;
+                self.meter.batches += 1;
+                self.meter.samples += batch.len() as u64;
+                self.meter.replaced += batch.replaced().len() as u64;
+            }
+            Err(LoaderError::Stopped) => {}
+            Err(_) => {
+                self.next = self.end;
+                self.source = Source::Unstarted;
+            }
         }
         Some(batch)
+    }
+}
+
+impl Iterator for Epoch {
+    type Item = Result<Batch, LoaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance(None)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -21,7 +21,8 @@ pub(crate) struct EpochPlan {
     pub(crate) philox: Philox,
 }
 
-/// Fills a batch; `None` if the epoch was dropped meanwhile.
+/// Fills a batch; `None` if it was cancelled meanwhile, since the epoch was dropped or its consumer
+/// waits no longer.
 pub(crate) fn fill(
     plan: &Plan,
     epoch: &EpochPlan,
@@ -48,6 +49,7 @@ pub(crate) fn fill(
     }
     for (i, place) in places.enumerate() {
         if cancelled() {
+            memory.pool.way_back().give(buffers);
             return None;
         }
         let draw = epoch.order.draw(place);

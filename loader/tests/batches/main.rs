@@ -7,6 +7,7 @@ mod meters;
 mod orders;
 mod purity;
 mod shared;
+mod stopping;
 mod terminal;
 mod trust;
 
