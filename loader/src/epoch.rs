@@ -27,7 +27,7 @@ pub struct Epoch {
     meter: Meter,
     /// When the first batch was asked for.
     began: Option<Instant>,
-    /// Whether every batch from the first on was taken.
+    /// Whether every batch from the first of the epoch on was taken.
     whole: bool,
 }
 
@@ -39,13 +39,16 @@ enum Source {
 }
 
 impl Epoch {
-    pub(crate) fn new(plan: Arc<Plan>, epoch: u64) -> Self {
+    /// From place `first` of the epoch's order on.
+    pub(crate) fn new(plan: Arc<Plan>, epoch: u64, first: u64) -> Self {
+        let first = first.min(plan.sampler.samples);
         let epoch_plan = EpochPlan {
             number: epoch,
             order: plan.sampler.epoch(epoch, &plan.mix),
+            first,
             philox: plan.augment_philox(epoch),
         };
-        let end = plan.sampler.steps();
+        let end = plan.sampler.steps(first);
         let meter = Meter {
             threads: plan.threads,
             codec: Some(plan.mix.codec()),
@@ -60,11 +63,11 @@ impl Epoch {
             source: Source::Unstarted,
             meter,
             began: None,
-            whole: true,
+            whole: first == 0,
         }
     }
 
-    /// Goes to the batch with number `step`, wherever the epoch is; beyond the last there is none.
+    /// Goes to the batch with number `step`, counted from where this epoch began, wherever the epoch is; beyond the last there is none.
     #[must_use]
     pub fn seek(mut self, step: u64) -> Self {
         self.source = Source::Unstarted;
@@ -85,10 +88,19 @@ impl Epoch {
         &self.meter
     }
 
-    /// Number of the next batch.
+    /// Number of the next batch, counted from where this epoch began.
     #[must_use]
     pub const fn step(&self) -> u64 {
         self.next
+    }
+
+    /// Samples of the epoch, over all ranks, that come before the next batch: those before the place
+    /// at which this epoch began included, padding not. What to keep for
+    /// [`Loader::epoch_from`](crate::Loader::epoch_from).
+    #[must_use]
+    pub fn samples_taken(&self) -> u64 {
+        let first = self.epoch_plan.first;
+        self.plan.sampler.before(first, self.next)
     }
 
     /// Bytes of all batches that are under way at once, at most, for batches of full size.
