@@ -110,7 +110,7 @@ struct Walk {
 impl Walk {
     fn run(&mut self, steps: &Receiver<u64>) {
         for step in steps {
-            let places = self.plan.sampler.places(step);
+            let places = self.epoch.places(&self.plan, step);
             let end = places.end.min(self.epoch.order.samples());
             for place in places.start..end {
                 if self.cancelled.load(Ordering::Relaxed) {

@@ -1,6 +1,7 @@
 //! A batch and the buffers that it lends out.
 
 use std::io;
+use std::ops::Range;
 
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -73,6 +74,8 @@ pub struct Batch {
     pub(crate) home: WayBack,
     pub(crate) mix: Mix,
     pub(crate) step: u64,
+    pub(crate) places: Range<u64>,
+    pub(crate) samples_after: u64,
     pub(crate) valid: usize,
     pub(crate) rows: usize,
     pub(crate) crop: usize,
@@ -105,10 +108,25 @@ impl Batch {
         self.rows
     }
 
-    /// Number of the batch in its epoch.
+    /// Number of the batch, counted from where its [`Epoch`](crate::Epoch) began.
     #[must_use]
     pub const fn step(&self) -> u64 {
         self.step
+    }
+
+    /// Places of the samples in the epoch's order, of this rank alone. Those of padding go on behind
+    /// the last sample of the epoch.
+    #[must_use]
+    pub const fn places(&self) -> Range<u64> {
+        self.places.start..self.places.end
+    }
+
+    /// Samples of the epoch that were handed out, over all ranks, once every rank has its batch of
+    /// this step: what to keep for [`Loader::epoch_from`](crate::Loader::epoch_from). Every rank gives
+    /// the same number, and padding does not count.
+    #[must_use]
+    pub const fn samples_after(&self) -> u64 {
+        self.samples_after
     }
 
     /// The four axes: `[rows, height, width, 3]` or `[rows, 3, height, width]`.

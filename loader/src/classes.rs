@@ -14,7 +14,7 @@ pub(crate) fn expected(
     label: impl Fn(u64) -> i64,
 ) -> Option<f64> {
     let drawn = order.single()?;
-    let steps = sampler.steps();
+    let steps = sampler.steps(0);
     if steps == 0 {
         return None;
     }

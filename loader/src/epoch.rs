@@ -1,10 +1,12 @@
 //! One pass over a dataset: an iterator of batches.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
+use crate::carry::PATIENCE;
 use crate::error::LoaderError;
 use crate::fill::{EpochPlan, fill};
 use crate::loader::{Plan, WorkerMemory};
@@ -13,7 +15,7 @@ use crate::prefetch::Prefetch;
 
 /// The batches of one epoch, in order. Dropping it stops and joins its threads.
 ///
-/// After an error the epoch is over. After a `fork`, an epoch whose threads are running stays with the
+/// After an error the epoch is over, unless it is [`LoaderError::Stopped`]. After a `fork`, an epoch whose threads are running stays with the
 /// parent: in the child its next batch is [`LoaderError::Forked`]. One that has given no batch yet, or
 /// that works without threads, works in both.
 pub struct Epoch {
@@ -25,7 +27,7 @@ pub struct Epoch {
     meter: Meter,
     /// When the first batch was asked for.
     began: Option<Instant>,
-    /// Whether every batch from the first on was taken.
+    /// Whether every batch from the first of the epoch on was taken.
     whole: bool,
 }
 
@@ -37,13 +39,16 @@ enum Source {
 }
 
 impl Epoch {
-    pub(crate) fn new(plan: Arc<Plan>, epoch: u64) -> Self {
+    /// From place `first` of the epoch's order on.
+    pub(crate) fn new(plan: Arc<Plan>, epoch: u64, first: u64) -> Self {
+        let first = first.min(plan.sampler.samples);
         let epoch_plan = EpochPlan {
             number: epoch,
             order: plan.sampler.epoch(epoch, &plan.mix),
+            first,
             philox: plan.augment_philox(epoch),
         };
-        let end = plan.sampler.steps();
+        let end = plan.sampler.steps(first);
         let meter = Meter {
             threads: plan.threads,
             codec: Some(plan.mix.codec()),
@@ -58,11 +63,11 @@ impl Epoch {
             source: Source::Unstarted,
             meter,
             began: None,
-            whole: true,
+            whole: first == 0,
         }
     }
 
-    /// Goes to the batch with number `step`, wherever the epoch is; beyond the last there is none.
+    /// Goes to the batch with number `step`, counted from where this epoch began, wherever the epoch is; beyond the last there is none.
     #[must_use]
     pub fn seek(mut self, step: u64) -> Self {
         self.source = Source::Unstarted;
@@ -83,10 +88,19 @@ impl Epoch {
         &self.meter
     }
 
-    /// Number of the next batch.
+    /// Number of the next batch, counted from where this epoch began.
     #[must_use]
     pub const fn step(&self) -> u64 {
         self.next
+    }
+
+    /// Samples of the epoch, over all ranks, that come before the next batch: those before the place
+    /// at which this epoch began included, padding not. What to keep for
+    /// [`Loader::epoch_from`](crate::Loader::epoch_from).
+    #[must_use]
+    pub fn samples_taken(&self) -> u64 {
+        let first = self.epoch_plan.first;
+        self.plan.sampler.before(first, self.next)
     }
 
     /// Bytes of all batches that are under way at once, at most, for batches of full size.
@@ -95,7 +109,18 @@ impl Epoch {
         self.plan.batch_bytes() * self.plan.batches_under_way()
     }
 
-    fn produce(&mut self) -> Result<Batch, LoaderError> {
+    /// [`next`](Iterator::next) for a caller that may be interrupted: while it waits it asks `stop`
+    /// about every 25 ms, and when that says `true` it gives [`LoaderError::Stopped`]. The epoch goes
+    /// on all the same: the next call gives the batch that this one would have given. A batch that is
+    /// there already is given without a question.
+    ///
+    /// Without threads the calling thread asks between two samples, so that a sample is always
+    /// finished first; a batch that was stopped is begun again by the next call.
+    pub fn next_unless(&mut self, stop: &dyn Fn() -> bool) -> Option<Result<Batch, LoaderError>> {
+        self.advance(Some(stop))
+    }
+
+    fn produce(&mut self, stop: Option<&dyn Fn() -> bool>) -> Result<Batch, LoaderError> {
         if matches!(self.source, Source::Unstarted) {
             let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
             self.source = if plan.threads == 0 {
@@ -108,19 +133,28 @@ impl Epoch {
             Source::Inline(memory) => {
                 memory.clock.skip();
                 let buffers = memory.pool.take();
+                let asked = Cell::new(Instant::now());
+                let stopped = || {
+                    stop.is_some_and(|stop| {
+                        let due = asked.get().elapsed() >= PATIENCE;
+                        due && {
+                            asked.set(Instant::now());
+                            stop()
+                        }
+                    })
+                };
                 let batch = fill(
                     &self.plan,
                     &self.epoch_plan,
                     self.next,
                     buffers,
                     memory,
-                    &|| false,
-                )
-                .expect("nobody cancels inline work");
+                    &stopped,
+                );
                 self.meter.add(&memory.clock.take());
-                batch
+                batch.unwrap_or(Err(LoaderError::Stopped))
             }
-            Source::Threads(prefetch) => prefetch.next(self.next, &mut self.meter),
+            Source::Threads(prefetch) => prefetch.next(self.next, &mut self.meter, stop),
             Source::Unstarted => unreachable!("the source was started above"),
         }
     }
@@ -135,34 +169,42 @@ impl Epoch {
         }
         batch
     }
-}
 
-impl Iterator for Epoch {
-    type Item = Result<Batch, LoaderError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    fn advance(&mut self, stop: Option<&dyn Fn() -> bool>) -> Option<Result<Batch, LoaderError>> {
         if self.next >= self.end {
             return None;
         }
         let start = Instant::now();
         let began = *self.began.get_or_insert(start);
-        let mut batch = self.produce();
+        let mut batch = self.produce(stop);
         if batch.is_ok() && self.next + 1 == self.end {
             batch = self.finish(batch);
         }
         let now = Instant::now();
         self.meter.wait += now - start;
         self.meter.wall = now - began;
-        if let Ok(batch) = &batch {
-            self.next += 1;
-            self.meter.batches += 1;
-            self.meter.samples += batch.len() as u64;
-            self.meter.replaced += batch.replaced().len() as u64;
-        } else {
-            self.next = self.end;
-            self.source = Source::Unstarted;
+        match &batch {
+            Ok(batch) => {
+                self.next += 1;
+                self.meter.batches += 1;
+                self.meter.samples += batch.len() as u64;
+                self.meter.replaced += batch.replaced().len() as u64;
+            }
+            Err(LoaderError::Stopped) => {}
+            Err(_) => {
+                self.next = self.end;
+                self.source = Source::Unstarted;
+            }
         }
         Some(batch)
+    }
+}
+
+impl Iterator for Epoch {
+    type Item = Result<Batch, LoaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance(None)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

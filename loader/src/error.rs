@@ -125,6 +125,10 @@ pub enum LoaderError {
         /// Bytes that programs may take before the system swaps.
         available: u64,
     },
+    /// The caller of [`Epoch::next_unless`](crate::Epoch::next_unless) stopped the wait. Unlike every
+    /// other error it does not end the epoch.
+    #[error("the wait for a batch was stopped; ask the epoch for its next batch to go on")]
+    Stopped,
     /// A worker thread could not be started.
     #[error("cannot start a loader thread; choose fewer")]
     Thread(#[source] io::Error),

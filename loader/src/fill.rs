@@ -1,5 +1,7 @@
 //! Makes one batch: the same function inline and in every worker.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 use shardmill_formats::{Codec, Philox, Stream};
 
@@ -18,10 +20,20 @@ use crate::transform::{Random, Sample};
 pub(crate) struct EpochPlan {
     pub(crate) number: u64,
     pub(crate) order: EpochOrder,
+    /// Place in the order at which the first batch begins.
+    pub(crate) first: u64,
     pub(crate) philox: Philox,
 }
 
-/// Fills a batch; `None` if the epoch was dropped meanwhile.
+impl EpochPlan {
+    /// Places in the order of this rank's share of a batch.
+    pub(crate) fn places(&self, plan: &Plan, step: u64) -> Range<u64> {
+        plan.sampler.places(self.first, step)
+    }
+}
+
+/// Fills a batch; `None` if it was cancelled meanwhile, since the epoch was dropped or its consumer
+/// waits no longer.
 pub(crate) fn fill(
     plan: &Plan,
     epoch: &EpochPlan,
@@ -30,7 +42,7 @@ pub(crate) fn fill(
     memory: &mut WorkerMemory,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Result<Batch, LoaderError>> {
-    let places = plan.sampler.places(step);
+    let places = epoch.places(plan, step);
     let samples = (places.end - places.start) as usize;
     let valid = plan.sampler.samples.clamp(places.start, places.end) - places.start;
     let crop = plan.policy.crop() as usize;
@@ -46,8 +58,9 @@ pub(crate) fn fill(
             return Some(Err(error));
         }
     }
-    for (i, place) in places.enumerate() {
+    for (i, place) in places.clone().enumerate() {
         if cancelled() {
+            memory.pool.way_back().give(buffers);
             return None;
         }
         let draw = epoch.order.draw(place);
@@ -60,6 +73,8 @@ pub(crate) fn fill(
         home: memory.pool.way_back(),
         mix: plan.mix.clone(),
         step,
+        places,
+        samples_after: plan.sampler.before(epoch.first, step + 1),
         valid: valid as usize,
         rows: samples * rows_each,
         crop,

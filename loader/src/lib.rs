@@ -27,7 +27,10 @@
 //!
 //! Batches are `Send` and `'static`; dropping one gives its memory to a later batch, and a loader
 //! that is not asked for more holds `threads + prefetch + 1` of them at most. Dropping an epoch half
-//! way joins its threads. To resume, keep (seed, epoch, step) and [`seek`](Epoch::seek).
+//! way joins its threads. To resume, keep (seed, epoch, step) and [`seek`](Epoch::seek); to resume
+//! with another batch size or other ranks, keep (seed, epoch, samples) and begin with
+//! [`epoch_from`](Loader::epoch_from). A program that must answer while it waits for a batch, to a
+//! signal for instance, calls [`next_unless`](Epoch::next_unless).
 //!
 //! Parts of a dataset, several datasets at once, and a function of your own in the loader's threads:
 //!

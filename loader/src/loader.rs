@@ -67,13 +67,39 @@ impl Loader {
     /// The batches of an epoch, from the first.
     #[must_use]
     pub fn epoch(&self, epoch: u64) -> Epoch {
-        Epoch::new(Arc::clone(&self.plan), epoch)
+        self.epoch_from(epoch, 0)
+    }
+
+    /// The batches of what is left of an epoch of which `samples` samples were handed out already,
+    /// over all ranks, by any loader of the same dataset, order and seed: with another batch size or
+    /// another number of ranks too. [`Batch::samples_after`](crate::Batch::samples_after) gives the
+    /// number to keep.
+    ///
+    /// The first batch begins at place `samples` of the epoch's order. Batches and steps, those of
+    /// [`seek`](Epoch::seek) too, count from there. Every sample looks as in the whole epoch, and the
+    /// last batch is kept, dropped or padded by what is left: padding still comes from the beginning
+    /// of the epoch's order. With as many samples as the epoch has, or more, there is no batch.
+    #[must_use]
+    pub fn epoch_from(&self, epoch: u64, samples: u64) -> Epoch {
+        Epoch::new(Arc::clone(&self.plan), epoch, samples)
     }
 
     /// Number of batches of an epoch, the same for every rank.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.plan.sampler.steps()
+        self.steps_from(0)
+    }
+
+    /// Number of batches of [`epoch_from`](Self::epoch_from), the same for every rank.
+    #[must_use]
+    pub fn steps_from(&self, samples: u64) -> u64 {
+        self.plan.sampler.steps(samples)
+    }
+
+    /// Number of samples of an epoch, over all ranks.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.plan.sampler.samples
     }
 
     /// The dataset; of a mix, the first.
@@ -129,7 +155,7 @@ impl Plan {
 
     /// Bytes of a full batch.
     pub(crate) fn batch_bytes(&self) -> usize {
-        let places = self.sampler.places(0);
+        let places = self.sampler.places(0, 0);
         let samples = (places.end - places.start) as usize;
         let rows = samples * self.policy.rows_per_sample();
         let crop = self.policy.crop() as usize;
@@ -152,7 +178,7 @@ impl Plan {
 
 /// Number of batches of an epoch, as a bound: at least 1.
 pub(crate) fn steps(sampler: &Sampler) -> usize {
-    usize::try_from(sampler.steps())
+    usize::try_from(sampler.steps(0))
         .unwrap_or(usize::MAX)
         .max(1)
 }

@@ -63,12 +63,20 @@ impl Prefetch {
         Ok(prefetch)
     }
 
-    /// Waits for the next batch, which has the number `step`.
-    pub(crate) fn next(&mut self, step: u64, meter: &mut Meter) -> Result<Batch, LoaderError> {
+    /// Waits for the next batch, which has the number `step`, or until `stop` says so.
+    pub(crate) fn next(
+        &mut self,
+        step: u64,
+        meter: &mut Meter,
+        stop: Option<&dyn Fn() -> bool>,
+    ) -> Result<Batch, LoaderError> {
         if !self.process.is_current() {
             return Err(LoaderError::Forked { step });
         }
-        let made = self.consumer.as_mut().and_then(Consumer::take);
+        let made = match &mut self.consumer {
+            Some(consumer) => consumer.take(stop).map_err(|_| LoaderError::Stopped)?,
+            None => None,
+        };
         if let Some(ahead) = &mut self.ahead {
             ahead.taken(step);
         }

@@ -25,23 +25,35 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Number of batches of an epoch, the same for every rank.
-    pub(crate) fn steps(&self) -> u64 {
+    /// Number of batches from place `first` to the end of an epoch, the same for every rank.
+    pub(crate) fn steps(&self, first: u64) -> u64 {
+        let left = self.samples.saturating_sub(first);
         match self.last {
-            LastBatch::Drop => self.samples / self.batch_size,
-            LastBatch::Keep | LastBatch::Pad => self.samples.div_ceil(self.batch_size),
+            LastBatch::Drop => left / self.batch_size,
+            LastBatch::Keep | LastBatch::Pad => left.div_ceil(self.batch_size),
         }
     }
 
-    /// Places in the epoch's order of this rank's share of a batch. With padding they may go beyond
-    /// the last sample.
-    pub(crate) fn places(&self, step: u64) -> Range<u64> {
-        let start = step * self.batch_size;
+    /// Places in the epoch's order of this rank's share of a batch, where batches count from place
+    /// `first`. With padding they may go beyond the last sample.
+    pub(crate) fn places(&self, first: u64, step: u64) -> Range<u64> {
+        let start = self.start(first, step);
         if self.last == LastBatch::Keep {
-            return start..(start + self.batch_size).min(self.samples);
+            return start..start.saturating_add(self.batch_size).min(self.samples);
         }
         let share = self.batch_size / self.ranks;
-        start + self.rank * share..start + (self.rank + 1) * share
+        let place = |rank: u64| start.saturating_add(rank * share);
+        place(self.rank)..place(self.rank + 1)
+    }
+
+    /// Samples of an epoch that all ranks have when they have each batch before `step`, those before
+    /// place `first` included. Padding does not count.
+    pub(crate) fn before(&self, first: u64, step: u64) -> u64 {
+        self.start(first, step).min(self.samples)
+    }
+
+    fn start(&self, first: u64, step: u64) -> u64 {
+        first.saturating_add(step.saturating_mul(self.batch_size))
     }
 
     pub(crate) fn epoch(&self, epoch: u64, mix: &Mix) -> EpochOrder {

@@ -18,13 +18,15 @@
 //! tickets and the consumer waits for batches, and nobody waits in a circle. Dropping the consumer
 //! ends the tickets and raises a flag that workers look at between samples.
 //!
+//! A wait can be stopped: nothing changes hands then, and the next call waits for the same batch.
+//!
 //! The channels come from the module `carry` beside this one: crossbeam's in the crate, loom's in
 //! the model that tries every interleaving (`tests/loom`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::carry::{Flag, Receiver, Sender, bounded};
+use super::carry::{Flag, Receiver, Sender, Waited, bounded, recv_briefly};
 
 /// State of a slot.
 enum Slot<T> {
@@ -35,6 +37,10 @@ enum Slot<T> {
     /// It was made and waits for its turn.
     Ready(T),
 }
+
+/// The wait for what is next was stopped.
+#[derive(Debug)]
+pub(crate) struct Stopped;
 
 /// The side that takes what was made, in order.
 pub(crate) struct Consumer<T> {
@@ -87,11 +93,14 @@ pub(crate) fn slots<T>(first: u64, end: u64, slots: usize) -> (Consumer<T>, Prod
 
 impl<T> Consumer<T> {
     /// Waits for the next in order; `None` after the last, and where no worker is left to make it.
-    pub(crate) fn take(&mut self) -> Option<T> {
+    ///
+    /// With `stop` it asks now and then whether to wait on. After a stop the next call takes what
+    /// this one would have.
+    pub(crate) fn take(&mut self, stop: Option<&dyn Fn() -> bool>) -> Result<Option<T>, Stopped> {
         if self.next == self.end {
-            return None;
+            return Ok(None);
         }
-        if std::mem::replace(&mut self.held, true) {
+        if std::mem::take(&mut self.held) {
             self.hand_out();
         }
         let slot = self.slot(self.next);
@@ -99,16 +108,26 @@ impl<T> Consumer<T> {
             if let Slot::Ready(_) = self.slots[slot] {
                 break std::mem::replace(&mut self.slots[slot], Slot::Free);
             }
-            let (step, made) = self.made.recv().ok()?;
+            let waited = match stop {
+                None => self.made.recv().map_or(Waited::Closed, Waited::Arrived),
+                Some(_) => recv_briefly(&self.made),
+            };
+            let (step, made) = match waited {
+                Waited::Arrived(message) => message,
+                Waited::InVain if stop.is_some_and(|stop| stop()) => return Err(Stopped),
+                Waited::InVain => continue,
+                Waited::Closed => return Ok(None),
+            };
             let arrived = self.slot(step);
             let before = std::mem::replace(&mut self.slots[arrived], Slot::Ready(made));
             assert!(matches!(before, Slot::Out), "step {step} came unasked");
         };
         self.next += 1;
+        self.held = true;
         let Slot::Ready(made) = taken else {
             unreachable!("the loop ends on a slot that is ready")
         };
-        Some(made)
+        Ok(Some(made))
     }
 
     /// Lets the workers begin one more.

@@ -6,13 +6,15 @@ mod kit;
 mod meters;
 mod orders;
 mod purity;
+mod resume;
 mod shared;
+mod stopping;
 mod terminal;
 mod trust;
 
 use shardmill_formats::Codec;
 use shardmill_loader::{
-    ColorJitter, Dataset, Layout, Loader, LoaderBuilder, Normalize, Output, Policy,
+    ColorJitter, Dataset, Layout, Loader, LoaderBuilder, Mix, Normalize, Output, Policy,
 };
 use tempfile::TempDir;
 
@@ -24,7 +26,11 @@ fn dataset(codec: Codec) -> (TempDir, Dataset) {
 }
 
 fn builder(dataset: &Dataset) -> LoaderBuilder {
-    Loader::builder(dataset.clone())
+    builder_of(dataset.clone())
+}
+
+fn builder_of(data: impl Into<Mix>) -> LoaderBuilder {
+    Loader::builder(data)
         .batch_size(4)
         .seed(7)
         .policy(Policy::Train {
@@ -40,7 +46,11 @@ fn builder(dataset: &Dataset) -> LoaderBuilder {
 
 /// Windows of any size, resized to `crop`, with every change of colour.
 fn modern(dataset: &Dataset, crop: u32) -> LoaderBuilder {
-    builder(dataset)
+    modern_of(dataset.clone(), crop)
+}
+
+fn modern_of(data: impl Into<Mix>, crop: u32) -> LoaderBuilder {
+    builder_of(data)
         .policy(Policy::RandomResizedCrop {
             crop,
             scale: (0.08, 1.0),

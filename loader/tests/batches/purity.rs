@@ -7,7 +7,7 @@ use crate::{builder, dataset, kit, modern};
 
 /// Everything that a batch holds.
 #[derive(Debug, PartialEq)]
-struct Contents {
+pub(crate) struct Contents {
     /// The pixels' bytes, whatever their type is.
     pixels: Vec<u8>,
     shifts: Vec<[u32; 3]>,
@@ -16,7 +16,7 @@ struct Contents {
     valid: usize,
 }
 
-fn contents(batch: &Batch) -> Contents {
+pub(crate) fn contents(batch: &Batch) -> Contents {
     let [rows, a, b, c] = batch.shape();
     let pixels = batch.image_bytes().to_vec();
     assert!(pixels.len().is_multiple_of(rows * a * b * c));
@@ -33,7 +33,7 @@ fn contents(batch: &Batch) -> Contents {
     }
 }
 
-fn epoch(loader: &Loader, epoch: u64) -> Vec<Contents> {
+pub(crate) fn epoch(loader: &Loader, epoch: u64) -> Vec<Contents> {
     loader
         .epoch(epoch)
         .map(|batch| contents(&batch.unwrap()))

@@ -62,6 +62,28 @@ impl<T> Receiver<T> {
     }
 }
 
+/// What became of a wait that does not last for ever.
+pub(crate) enum Waited<T> {
+    Arrived(T),
+    InVain,
+    Closed,
+}
+
+/// A wait without time: it was in vain wherever the message has not come yet, and loom tries every
+/// order in which it may come. Other threads get their turn before the next look.
+pub(crate) fn recv_briefly<T>(receiver: &Receiver<T>) -> Waited<T> {
+    let mut messages = receiver.0.messages.lock().unwrap();
+    if let Some(message) = messages.as_mut().and_then(VecDeque::pop_front) {
+        return Waited::Arrived(message);
+    }
+    if receiver.0.senders.load(Ordering::SeqCst) == 0 {
+        return Waited::Closed;
+    }
+    drop(messages);
+    loom::thread::yield_now();
+    Waited::InVain
+}
+
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.0.senders.fetch_add(1, Ordering::SeqCst);

@@ -7,6 +7,7 @@ mod carry;
 #[path = "../../src/slots.rs"]
 mod slots;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,6 +35,8 @@ struct Play {
     taken: u64,
     /// The worker that gets this ticket gives its result and ends, as after a panic.
     ends_at: Option<u64>,
+    /// Questions after which a wait is stopped; what was waited for is then asked for again.
+    patience: Option<usize>,
 }
 
 /// Every interleaving, or those with at most `preemptions` forced switches.
@@ -48,6 +51,22 @@ fn explore(play: Play, preemptions: Option<usize>) -> usize {
         run(play);
     });
     runs.load(Ordering::Relaxed)
+}
+
+/// The next in order. With patience, the first wait is stopped after so many questions and the second
+/// is not.
+fn take<T>(consumer: &mut slots::Consumer<T>, patience: Option<usize>) -> Option<T> {
+    if let Some(patience) = patience {
+        let asked = Cell::new(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() > patience
+        };
+        if let Ok(taken) = consumer.take(Some(&stop)) {
+            return taken;
+        }
+    }
+    consumer.take(None).expect("nobody stops this wait")
 }
 
 fn run(play: Play) {
@@ -80,11 +99,14 @@ fn run(play: Play) {
         })
         .collect();
     for step in 0..play.taken {
-        let made = consumer.take().expect("a worker is left");
+        let made = take(&mut consumer, play.patience).expect("a worker is left");
         assert_eq!(made.step, step, "out of order");
     }
     if play.taken == play.steps {
-        assert!(consumer.take().is_none(), "there is nothing after the last");
+        assert!(
+            take(&mut consumer, None).is_none(),
+            "there is nothing after the last"
+        );
     }
     // The epoch is dropped and its threads are joined; a thread that never ended would be a
     // deadlock, which loom reports.
@@ -109,6 +131,7 @@ fn every_interleaving(taken: u64) {
         slots: 2,
         taken,
         ends_at: None,
+        patience: None,
     };
     println!("{taken} of 2 taken: {} interleavings", explore(play, None));
 }
@@ -136,6 +159,7 @@ fn a_slot_is_used_again() {
             slots: 3,
             taken,
             ends_at: None,
+            patience: None,
         };
         println!(
             "{taken} of 4 taken: {} interleavings",
@@ -152,8 +176,29 @@ fn one_worker_goes_on_when_the_other_ends() {
             slots: 2,
             taken: 2,
             ends_at: Some(ends_at),
+            patience: None,
         };
         println!("end at {ends_at}: {} interleavings", explore(play, None));
+    }
+}
+
+/// A wait that was stopped loses no ticket and no batch, in a slot that is used again too.
+#[test]
+fn a_wait_is_stopped_and_taken_up_again() {
+    for taken in 0..=3 {
+        for patience in 0..2 {
+            let play = Play {
+                steps: 3,
+                slots: 2,
+                taken,
+                ends_at: None,
+                patience: Some(patience),
+            };
+            println!(
+                "{taken} of 3 taken, stopped after {patience}: {} interleavings",
+                explore(play, Some(2))
+            );
+        }
     }
 }
 
@@ -175,7 +220,7 @@ fn a_consumer_without_workers_is_told() {
             })
             .collect();
         let mut taken = Vec::new();
-        while let Some(step) = consumer.take() {
+        while let Some(step) = take(&mut consumer, None) {
             taken.push(step);
         }
         assert_eq!(taken, [0, 1], "two workers made one each");
