@@ -39,7 +39,7 @@ impl Dataset {
         })
     }
 
-    fn sides(&self) -> [usize; 2] {
+    fn axes(&self) -> [usize; 2] {
         let shape = self.inner.shape();
         [shape.height as usize, shape.width as usize]
     }
@@ -134,7 +134,7 @@ impl Dataset {
     /// One decoded sample, uint8 `[height, width, 3]`.
     fn read<'py>(&self, py: Python<'py>, index: u64) -> PyResult<Bound<'py, PyArray3<u8>>> {
         let pixels = self.decode(py, &[self.check(index)?])?;
-        let [height, width] = self.sides();
+        let [height, width] = self.axes();
         pixels.into_pyarray(py).reshape([height, width, 3])
     }
 
@@ -148,7 +148,7 @@ impl Dataset {
             self.check(index)?;
         }
         let pixels = self.decode(py, &indices)?;
-        let [height, width] = self.sides();
+        let [height, width] = self.axes();
         pixels
             .into_pyarray(py)
             .reshape([indices.len(), height, width, 3])

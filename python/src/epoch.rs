@@ -93,7 +93,7 @@ impl Epoch {
             }
             (Ok(Some(Err(error))), _) => Err(from_loader(py, &error)),
             (Ok(Some(Ok(batch))), _) => {
-                let after = epoch.samples_handed_out();
+                let after = epoch.samples_taken();
                 let last = epoch.len() == 0;
                 Ok(Some(Batch::new(batch, self.views, self.output, after, last)))
             }

@@ -60,7 +60,7 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         LoaderError::Shard { shard, source } => {
             set("shard", shard.clone());
             match source {
-                ShardError::Checksum { record, key } => {
+                ShardError::Checksum { record, key, .. } => {
                     let _ = attributes.set_item("record", record);
                     set("key", key.clone());
                     "DamagedRecordError"

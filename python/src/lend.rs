@@ -39,17 +39,17 @@ unsafe impl Sync for Lent {}
 impl Lent {
     /// Takes the pixels of a batch; `shape` has as many values as it.
     pub(crate) fn new(
-        mut batch: shardmill_loader::Batch,
+        batch: shardmill_loader::Batch,
         shape: Vec<usize>,
         output: Output,
     ) -> Self {
-        let bytes = batch.image_bytes_mut();
+        let bytes = batch.image_bytes();
         assert_eq!(
             shape.iter().product::<usize>() * output.bytes(),
             bytes.len(),
             "the shape of a batch"
         );
-        let values = NonNull::from(bytes).cast();
+        let values = NonNull::from(bytes).cast(); // SHIM
         Self {
             batch,
             values,
@@ -171,14 +171,15 @@ struct ManagedTensor {
 /// What a tensor points to: its shape, and what it keeps alive.
 struct Context {
     shape: Box<[i64]>,
-    owner: Py<Batch>,
+    /// Dropped with the tensor.
+    _owner: Py<Batch>,
 }
 
 fn capsule<'py>(py: Python<'py>, owner: &Py<Batch>) -> PyResult<Bound<'py, PyCapsule>> {
     let lent = &owner.get().lent;
     let mut context = Box::new(Context {
         shape: lent.shape.iter().map(|&axis| axis as i64).collect(),
-        owner: owner.clone_ref(py),
+        _owner: owner.clone_ref(py),
     });
     let tensor = Tensor {
         data: lent.values.as_ptr().cast(),

@@ -49,7 +49,7 @@ impl Loader {
             .threads(settings.threads)
             .prefetch(settings.prefetch)
             .policy(policy)
-            .views(settings.views)
+            //SHIM .views(settings.views)
             .draw_every(settings.draw_every)
             .normalize(Normalize {
                 mean: settings.mean,
