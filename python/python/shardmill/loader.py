@@ -14,7 +14,7 @@ from shardmill import _core
 from shardmill.augment import Augment, ColorJitter, Transform, augment_named
 from shardmill.batch import Batch
 from shardmill.dataset import Dataset
-from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, StateWarning
+from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, ShardmillError, StateWarning
 from shardmill.frameworks import Convert, converter
 from shardmill.ranks import find_ranks
 from shardmill.settings import (
@@ -364,8 +364,8 @@ class Iteration(Iterator[Batch]):
             core = self._core.next()
         except ConcurrentUseError:
             raise
-        except Exception:
-            # The epoch is over, and it was not read to its end. Not so after Ctrl-C.
+        except ShardmillError:
+            # The epoch is over, and it was not read to its end. Not so after Ctrl-C or a signal.
             self._over = True
             raise
         if core is None:
