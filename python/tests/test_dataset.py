@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, SAMPLES, SIDE, picture
 
 import shardmill
+
+from conftest import CLASSES, SAMPLES, SIDE, picture
 
 
 def number(key: str) -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES
 
 import shardmill
+
+from conftest import SAMPLES
 
 
 def refused(kind: type[Exception], words: str, **settings: object) -> None:

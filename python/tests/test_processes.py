@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import shardmill
@@ -31,7 +32,7 @@ def test_two_threads_at_once_are_told_apart(shards: Path) -> None:
         time.sleep(0.2)
         try:
             next(iteration)
-        except Exception as error:
+        except shardmill.ShardmillError as error:
             caught.append(error)
 
     thread = threading.Thread(target=other)

@@ -81,9 +81,7 @@ class Device:
         finally:
             iteration.close()
 
-    def _send(
-        self, iteration: Iteration, number: int, stream: Any
-    ) -> tuple[Batch, _core.Batch, Any] | None:
+    def _send(self, iteration: Iteration, number: int, stream: Any) -> tuple[Batch, _core.Batch, Any] | None:
         """Takes a batch and begins to move it; with the event that ends the move."""
         taken = iteration._take()
         if taken is None:
@@ -100,9 +98,7 @@ class Device:
             labels = labels.to(self._device, non_blocking=True)
             done = stream.record_event() if stream is not None else None
         color_shift = shift.to(self._device) if self._type is None else None
-        batch = Batch.of(
-            (images, labels), core, epoch=iteration.epoch, step=step, color_shift=color_shift
-        )
+        batch = Batch.of((images, labels), core, epoch=iteration.epoch, step=step, color_shift=color_shift)
         return batch, core, done
 
     def _staged(self, host: Any, stage: int, stream: Any) -> Any:

@@ -114,9 +114,7 @@ class Loader:
             "std": std,
             "output": choose("output", output, ("float32", "float16", "bfloat16", "uint8")),
             "layout": choose("layout", layout, ("nchw", "nhwc")),
-            "last_batch": choose(
-                "last_batch", last_batch or ("pad" if several else "keep"), ("keep", "drop", "pad")
-            ),
+            "last_batch": choose("last_batch", last_batch or ("pad" if several else "keep"), ("keep", "drop", "pad")),
             "verify": choose("verify", verify, ("first-read", "never")),
             "on_bad_record": choose("on_bad_record", on_bad_record, ("stop", "replace")),
             "advice": choose("advice", advice, ("auto", "always", "never")),
@@ -350,9 +348,7 @@ class Iteration(Iterator[Batch]):
             raise StopIteration
         core, step = taken
         convert = self._loader._convert
-        batch = Batch.of(
-            (convert(core.images()), convert(core.labels())), core, epoch=self.epoch, step=step
-        )
+        batch = Batch.of((convert(core.images()), convert(core.labels())), core, epoch=self.epoch, step=step)
         self._hand_out(core)
         return batch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,7 +30,7 @@ def ingest(
     quality: int | None = None,
     size: int = 256,
     resize: str = "short-side",
-    filter: str = "bilinear",  # noqa: A002 - the program's word
+    filter: str = "bilinear",
     exif: str = "ignore",
     truncated: str = "reject",
     check: str = "decoded",
@@ -116,7 +116,7 @@ def write(
     quality: int | None = None,
     size: int = 256,
     resize: str = "short-side",
-    filter: str = "bilinear",  # noqa: A002 - the program's word
+    filter: str = "bilinear",
     exif: str = "ignore",
     truncated: str = "reject",
     check: str = "decoded",
@@ -155,7 +155,7 @@ def write(
         threads=threads,
         decode_memory=decode_memory,
     )
-    total = len(samples) if hasattr(samples, "__len__") else None
+    total = len(samples) if isinstance(samples, Sized) else None
     writer = _core.Writer(os.fspath(out), names, make)
     try:
         with Progress(progress) as shown:
@@ -172,7 +172,7 @@ def write(
 def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, labels: dict[str, int]) -> None:
     if not isinstance(sample, (tuple, list)) or not 2 <= len(sample) <= 4:
         raise PrepareError(
-            f"sample {number} is {_short(sample)}; give (image, label), (image, label, key) or (image, label, key, split)"
+            f"sample {number} is {_short(sample)}; give (image, label), with a key and a split behind them if you like"
         )
     image, label = sample[0], sample[1]
     key = sample[2] if len(sample) > 2 else None
@@ -189,7 +189,7 @@ def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, 
         at = whole("a label", label, -1)
     except SettingError as error:
         raise PrepareError(f"sample {number}: {error}") from None
-    if isinstance(image, os.PathLike) or isinstance(image, str):
+    if isinstance(image, (os.PathLike, str)):
         with open(image, "rb") as file:
             image = file.read()
     if isinstance(image, (bytes, bytearray, memoryview)):
@@ -206,7 +206,7 @@ def _pixels(number: int, image: Any) -> Any:
     array = np.asarray(image)
     if array.dtype != np.uint8:
         raise PrepareError(
-            f"sample {number} is an array of {array.dtype}; give uint8 on the 0-255 scale, or the bytes of an image file"
+            f"sample {number} is an array of {array.dtype}; give uint8 on the 0-255 scale, or an image file's bytes"
         )
     return array
 
