@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
     pub(crate) prefetch: usize,
     pub(crate) policy: Policy,
+    /// Independent augmentations of every sample.
+    pub(crate) views: usize,
     pub(crate) output: Output,
     pub(crate) layout: Layout,
     pub(crate) noise: Option<ColorNoise>,
@@ -102,6 +104,12 @@ impl Loader {
         self.plan.sampler.samples
     }
 
+    /// Rows of a batch for each sample: the policy's, times the [`views`](LoaderBuilder::views).
+    #[must_use]
+    pub fn rows_per_sample(&self) -> usize {
+        self.plan.rows_per_sample()
+    }
+
     /// The dataset; of a mix, the first.
     #[must_use]
     pub fn dataset(&self) -> &Dataset {
@@ -133,8 +141,16 @@ impl std::fmt::Debug for Loader {
 }
 
 impl Plan {
-    pub(crate) fn augment_philox(&self, epoch: u64) -> Philox {
-        Philox::new(self.sampler.seed, Stream::Augment).derive(epoch)
+    /// What each view of an epoch is drawn by.
+    pub(crate) fn view_philox(&self, epoch: u64) -> Box<[Philox]> {
+        let first = Philox::new(self.sampler.seed, Stream::Augment).derive(epoch);
+        let view = |k: u64| if k == 0 { first } else { first.derive(k) };
+        (0..self.views as u64).map(view).collect()
+    }
+
+    /// Rows of a batch for each sample.
+    pub(crate) const fn rows_per_sample(&self) -> usize {
+        self.policy.rows_per_sample() * self.views
     }
 
     /// Whether the system is told what comes next.
@@ -157,7 +173,7 @@ impl Plan {
     pub(crate) fn batch_bytes(&self) -> usize {
         let places = self.sampler.places(0, 0);
         let samples = (places.end - places.start) as usize;
-        let rows = samples * self.policy.rows_per_sample();
+        let rows = samples.saturating_mul(self.rows_per_sample());
         let crop = self.policy.crop() as usize;
         Buffers::bytes(samples, rows, crop * crop * 3, self.output)
     }

@@ -11,6 +11,7 @@ mod shared;
 mod stopping;
 mod terminal;
 mod trust;
+mod views;
 
 use shardmill_formats::Codec;
 use shardmill_loader::{
