@@ -104,6 +104,26 @@ impl Loader {
         self.plan.sampler.samples
     }
 
+    /// Threads that an epoch starts, beside one for [`Advice`]: as many as were asked for, but no more
+    /// than a whole epoch has batches. 0 if batches are made by the thread that asks for them.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.plan.threads
+    }
+
+    /// Batches that exist at once, at most: those that threads work on, those that are ready, and the
+    /// consumer's one. Batches that the consumer keeps beside the last come on top.
+    #[must_use]
+    pub fn batches_under_way(&self) -> usize {
+        self.plan.batches_under_way()
+    }
+
+    /// Bytes of a full batch of this rank: values, colour shifts, areas, labels and indices.
+    #[must_use]
+    pub fn batch_bytes(&self) -> usize {
+        self.plan.batch_bytes()
+    }
+
     /// Rows of a batch for each sample: the policy's, times the [`views`](LoaderBuilder::views).
     #[must_use]
     pub fn rows_per_sample(&self) -> usize {
