@@ -48,7 +48,8 @@ impl Buffers {
     pub(crate) const fn bytes(samples: usize, rows: usize, values: usize, output: Output) -> usize {
         let shift = if matches!(output, Output::U8) { 12 } else { 0 };
         let row = values * output.bytes() + shift + size_of::<Area>();
-        rows * row + samples * 16
+        rows.saturating_mul(row)
+            .saturating_add(samples.saturating_mul(16))
     }
 }
 
@@ -106,7 +107,8 @@ impl Batch {
         self.valid
     }
 
-    /// Number of rows: as many as samples, or two or ten times as many with two or ten views.
+    /// Number of rows: as many as samples, times [`Loader::rows_per_sample`](crate::Loader::rows_per_sample).
+    /// Those of a sample follow each other.
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
