@@ -231,3 +231,32 @@ fn changes_are_recorded() {
         "CHANGELOG.md lacks {version}"
     );
 }
+
+/// A wheel computes with what was tested, and candle, built for the programs, is not built again for it.
+#[test]
+fn the_python_package_of_train_locks_what_the_root_locks() {
+    let locked = |path: &str| -> BTreeSet<String> {
+        let lock: toml::Table = read(root().join(path)).parse().unwrap();
+        let packages = lock["package"].as_array().unwrap().iter();
+        let fields = |package: &toml::Value| {
+            ["name", "version", "checksum"].map(|field| {
+                let text = package.get(field).and_then(toml::Value::as_str);
+                text.unwrap_or_default().to_owned()
+            })
+        };
+        packages.map(|package| fields(package).join(" ")).collect()
+    };
+    let (root, train) = (locked("Cargo.lock"), locked("python/train/Cargo.lock"));
+    let version = env!("CARGO_PKG_VERSION");
+    let others: Vec<&String> = train.difference(&root).collect();
+    assert_eq!(
+        others,
+        [&format!("shardmill-train {version} ")],
+        "copy Cargo.lock to python/train and run `cargo metadata` there"
+    );
+    assert!(
+        train
+            .iter()
+            .any(|package| package.starts_with("candle-core "))
+    );
+}
