@@ -15,6 +15,7 @@ mod errors;
 mod lend;
 mod loader;
 // mod prepare;
+mod programs;
 mod settings;
 mod transform;
 
@@ -30,5 +31,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::Batch>()?;
     module.add_class::<lend::BFloat16Array>()?;
     // prepare::register(module)?;
+    programs::register(module)?;
     Ok(())
 }
