@@ -12,6 +12,7 @@ mod kit;
 mod labels;
 #[cfg(unix)]
 mod links;
+mod observed;
 mod readme;
 mod room;
 mod round_trip;
@@ -20,3 +21,5 @@ mod subset;
 mod terminal;
 mod trees;
 mod usage;
+mod write_refused;
+mod writer;
