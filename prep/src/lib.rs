@@ -58,7 +58,7 @@ pub use export::{ExportFormat, ExportOptions, ExportSummary, export};
 pub use extract::{Extracted, Selector, extract};
 pub use ingest::{IngestSummary, Ingested, Merged, ingest, ingest_part, merge};
 pub use inspect::{Inspection, inspect};
-pub use montage::montage;
+pub use montage::{contact_sheet, montage};
 pub use observe::{Observe, Observer};
 pub use options::{IngestOptions, MaxRejects, OnError, Part};
 pub use reject::{Reject, RejectLine, WarningLine};

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         montage(&args.dir, target, args.force)?;
     }
     print(&if args.json {
-        serde_json::to_string(&inspection)? + "\n"
+        inspection.to_json() + "\n"
     } else {
         inspection.to_string()
     })?;

@@ -17,6 +17,7 @@ mod readme;
 mod room;
 mod round_trip;
 mod said;
+mod shown;
 mod subset;
 mod terminal;
 mod trees;
