@@ -15,7 +15,7 @@ from shardmill.augment import Augment, ColorJitter, Transform, augment_named
 from shardmill.batch import Batch
 from shardmill.dataset import Dataset
 from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, StateWarning
-from shardmill.frameworks import Convert, converter
+from shardmill.frameworks import Convert, converter, tell_torch
 from shardmill.ranks import find_ranks
 from shardmill.settings import (
     Blocks,
@@ -98,6 +98,7 @@ class Loader:
         self.framework = framework or "numpy"
         """``numpy``, ``torch`` or ``jax``."""
         self._convert: Convert = converter(self.framework)
+        tell_torch(Loader)
         mean, std = mean_and_std(normalize, first)
         asked = whole("threads", usual_threads() if threads is None else threads, 0)
         several = self._ranks.world_size > 1
