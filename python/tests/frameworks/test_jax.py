@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES
 
 import shardmill
 from shardmill import RandomCrop
+
+from conftest import SAMPLES
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
@@ -32,9 +33,7 @@ def test_arrays_are_the_loaders_own_memory(shards: Path, output: str) -> None:
     assert images.shape == (20, 32, 32, 3)
     assert images.unsafe_buffer_pointer() == values_of(batch._core.images()).ctypes.data
     arrays = next(iter(shardmill.Loader(shards, **make)))
-    np.testing.assert_array_equal(
-        np.asarray(images).view(values_of(arrays.images).dtype), values_of(arrays.images)
-    )
+    np.testing.assert_array_equal(np.asarray(images).view(values_of(arrays.images).dtype), values_of(arrays.images))
     assert isinstance(labels, jax.Array)
     np.testing.assert_array_equal(np.asarray(labels), arrays.labels)
 

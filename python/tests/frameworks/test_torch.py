@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES
 
 import shardmill
 from shardmill import CenterCrop, RandomCrop
+
+from conftest import SAMPLES
 
 torch = pytest.importorskip("torch")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, SIDE, picture
 
 import shardmill
+
+from conftest import SAMPLES, SIDE, picture
 
 torch = pytest.importorskip("torch")
 
@@ -111,7 +112,9 @@ def test_a_loader_given_to_spawned_workers_says_what_to_do(shards: Path) -> None
 @pytest.mark.parametrize("framework", ["numpy", "torch"])
 def test_a_loader_in_a_dataloader_without_workers(shards: Path, framework: str) -> None:
     make = {"crop": 24, "batch_size": 16, "framework": framework}
-    expected = [(torch.as_tensor(images), torch.as_tensor(labels)) for images, labels in shardmill.Loader(shards, **make)]
+    expected = [
+        (torch.as_tensor(images), torch.as_tensor(labels)) for images, labels in shardmill.Loader(shards, **make)
+    ]
     loader = torch.utils.data.DataLoader(shardmill.Loader(shards, **make), batch_size=None)
     assert len(loader) == len(expected)
     for _ in range(2):
