@@ -52,6 +52,16 @@ cuda-program train="target/release/train":
 gpu-check shards train="target/release/train":
     tools/gpu-check.sh {{train}} {{shards}}
 
+# The Python package: lints, wheel, tests, types, and every CPython that is here.
+python:
+    .ci/python
+
+# A wheel for any Linux of the last ten years (manylinux_2_17), built with zig as the linker.
+python-wheel python="python3":
+    {{python}} -m venv target/python/zig
+    target/python/zig/bin/pip install -q maturin==1.16.0 ziglang==0.17.1
+    PYO3_PYTHON=$PWD/target/python/zig/bin/python target/python/zig/bin/maturin build --release --locked --strip --zig --compatibility manylinux_2_17 --manifest-path python/Cargo.toml --target-dir target/zig --out target/python/wheels
+
 # The demo: makes its own images, shards and network.
 demo:
     cargo run --release --bin train -- demo

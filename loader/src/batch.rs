@@ -48,7 +48,8 @@ impl Buffers {
     pub(crate) const fn bytes(samples: usize, rows: usize, values: usize, output: Output) -> usize {
         let shift = if matches!(output, Output::U8) { 12 } else { 0 };
         let row = values * output.bytes() + shift + size_of::<Area>();
-        rows * row + samples * 16
+        rows.saturating_mul(row)
+            .saturating_add(samples.saturating_mul(16))
     }
 }
 
@@ -69,6 +70,10 @@ pub struct Area {
 
 /// Samples ready for a device. It owns its memory and goes to any thread; when it is dropped, its
 /// buffers serve a later batch.
+///
+/// Nothing else looks at the memory of a batch as long as it exists, so it may be written to: that
+/// changes neither the dataset nor any other batch. The batch that uses the memory next writes every
+/// value of it first.
 pub struct Batch {
     pub(crate) buffers: Buffers,
     pub(crate) home: WayBack,
@@ -102,7 +107,8 @@ impl Batch {
         self.valid
     }
 
-    /// Number of rows: as many as samples, or two or ten times as many with two or ten views.
+    /// Number of rows: as many as samples, times [`Loader::rows_per_sample`](crate::Loader::rows_per_sample).
+    /// Those of a sample follow each other.
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
@@ -181,14 +187,66 @@ impl Batch {
         self.buffers.pixels.values()
     }
 
+    /// [`images_f32`](Self::images_f32) to write to.
+    ///
+    /// # Panics
+    /// If the loader gives another type.
+    #[must_use]
+    pub fn images_f32_mut(&mut self) -> &mut [f32] {
+        self.images_mut(Output::F32)
+    }
+
+    /// [`images_f16`](Self::images_f16) to write to.
+    ///
+    /// # Panics
+    /// If the loader gives another type.
+    #[must_use]
+    pub fn images_f16_mut(&mut self) -> &mut [f16] {
+        self.images_mut(Output::F16)
+    }
+
+    /// [`images_bf16`](Self::images_bf16) to write to.
+    ///
+    /// # Panics
+    /// If the loader gives another type.
+    #[must_use]
+    pub fn images_bf16_mut(&mut self) -> &mut [bf16] {
+        self.images_mut(Output::Bf16)
+    }
+
+    /// [`images_u8`](Self::images_u8) to write to.
+    ///
+    /// # Panics
+    /// If the loader gives another type.
+    #[must_use]
+    pub fn images_u8_mut(&mut self) -> &mut [u8] {
+        self.images_mut(Output::U8)
+    }
+
+    /// [`image_bytes`](Self::image_bytes) to write to; they begin on a page's bound and stay where
+    /// they are until the batch is dropped, wherever it is moved.
+    #[must_use]
+    pub fn image_bytes_mut(&mut self) -> &mut [u8] {
+        self.buffers.pixels.values_mut()
+    }
+
     fn images<T: Pod>(&self, output: Output) -> &[T] {
+        self.assert_output(output, "");
+        self.buffers.pixels.values()
+    }
+
+    fn images_mut<T: Pod>(&mut self, output: Output) -> &mut [T] {
+        self.assert_output(output, "_mut");
+        self.buffers.pixels.values_mut()
+    }
+
+    fn assert_output(&self, asked: Output, suffix: &str) {
         let given = self.output;
         assert!(
-            output == given,
-            "this loader gives {given:?}: use {}",
+            asked == given,
+            "this loader gives {given:?}: use {}{suffix}",
             given.accessor()
         );
-        self.buffers.pixels.values()
     }
 
     /// Colour noise of each row, already divided by the standard deviation, of a loader with
@@ -196,6 +254,12 @@ impl Batch {
     #[must_use]
     pub fn color_shift(&self) -> &[[f32; 3]] {
         &self.buffers.shifts
+    }
+
+    /// [`color_shift`](Self::color_shift) to write to; it stays where it is, as the values do.
+    #[must_use]
+    pub fn color_shift_mut(&mut self) -> &mut [[f32; 3]] {
+        &mut self.buffers.shifts
     }
 
     /// The part of its record that each row shows.
@@ -208,6 +272,12 @@ impl Batch {
     #[must_use]
     pub fn labels(&self) -> &[i64] {
         &self.buffers.labels
+    }
+
+    /// [`labels`](Self::labels) to write to; they stay where they are, as the values do.
+    #[must_use]
+    pub fn labels_mut(&mut self) -> &mut [i64] {
+        &mut self.buffers.labels
     }
 
     /// The index in the dataset of each sample; of a mix, see [`Mix::locate`].
@@ -247,3 +317,6 @@ impl std::fmt::Debug for Batch {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use crate::loader::{Loader, Plan, steps};
 use crate::mix::Mix;
 use crate::order::Order;
 use crate::pool::Pool;
+use crate::randomness::Randomness;
 use crate::reading::{Advice, BadRecord, Verify};
 use crate::room;
 use crate::sampler::Sampler;
@@ -31,6 +32,7 @@ pub struct LoaderBuilder {
     prefetch: usize,
     policy: Policy,
     draw_every: u64,
+    views: usize,
     jitter: Option<ColorJitter>,
     normalize: Normalize,
     output: Output,
@@ -59,6 +61,7 @@ impl LoaderBuilder {
                 color_std: 0.1,
             },
             draw_every: 1,
+            views: 1,
             jitter: None,
             normalize: Normalize::none(),
             output: Output::F32,
@@ -114,6 +117,19 @@ impl LoaderBuilder {
     /// for each sample. The run behind the AlexNet paper's figures drew once for 32.
     pub const fn draw_every(mut self, images: u64) -> Self {
         self.draw_every = images;
+        self
+    }
+
+    /// How many independent augmentations of every sample a batch holds, with the policies for
+    /// training; 1 unless set. Contrastive learning wants 2.
+    ///
+    /// The record is read, decoded and given to the [`transform`](Self::transform) once. The rows of
+    /// sample `i` of a batch are `i * views` to `(i + 1) * views`; the first of them is the row that
+    /// one view gives. Window, reflection, colour noise and [`color_jitter`](Self::color_jitter) of
+    /// view `k` are drawn by (seed, epoch, sample, `k`); with [`draw_every`](Self::draw_every), images
+    /// that share a window share that of each view.
+    pub const fn views(mut self, views: usize) -> Self {
+        self.views = views;
         self
     }
 
@@ -270,18 +286,13 @@ impl LoaderBuilder {
             let found = format!("{interleave} blocks of {block}");
             return wrong("the order of blocks", found, "choose at least 1 of 1");
         }
-        if self.draw_every == 0 {
-            return wrong(
-                "the images of one draw",
-                "0".to_owned(),
-                "1 draws for each image",
-            );
-        }
-        if self.draw_every > 1 && self.policy.color_std().is_none() {
-            let found = self.draw_every.to_string();
-            return wrong("the images of one draw", found, FOR_TRAINING);
-        }
-        if let Some((what, found, advice)) = unusable(self.policy, self.jitter) {
+        let random = Randomness {
+            policy: self.policy,
+            draw_every: self.draw_every,
+            views: self.views,
+            jitter: self.jitter,
+        };
+        if let Some((what, found, advice)) = random.wrong() {
             return wrong(what, found, advice);
         }
         let noise = match self.policy.color_std() {
@@ -327,6 +338,7 @@ impl LoaderBuilder {
             threads,
             prefetch,
             policy: self.policy,
+            views: self.views,
             output: self.output,
             layout: self.layout,
             noise,
@@ -347,36 +359,4 @@ impl LoaderBuilder {
             plan: Arc::new(plan),
         })
     }
-}
-
-/// Advice about a setting that is drawn at random.
-const FOR_TRAINING: &str = "it is for the policies for training: leave it out";
-
-/// What is wrong with the bounds of random windows and colours: which, found, advice.
-fn unusable(
-    policy: Policy,
-    jitter: Option<ColorJitter>,
-) -> Option<(&'static str, String, &'static str)> {
-    if let Policy::RandomResizedCrop { scale, ratio, .. } = policy {
-        if !(0.0 < scale.0 && scale.0 <= scale.1 && scale.1 <= 1.0) {
-            let advice = "give the least share of a record's area, then the largest, up to 1";
-            return Some(("the window's scale", format!("{scale:?}"), advice));
-        }
-        if !(0.0 < ratio.0 && ratio.0 <= ratio.1 && ratio.1.is_finite()) {
-            let advice = "give the least ratio of width to height, then the largest";
-            return Some(("the window's ratio", format!("{ratio:?}"), advice));
-        }
-    }
-    let jitter = jitter?;
-    if policy.color_std().is_none() {
-        return Some(("the colour jitter", "set".to_owned(), FOR_TRAINING));
-    }
-    let factors = [jitter.brightness, jitter.contrast, jitter.saturation];
-    if !factors.iter().all(|by| (0.0..f64::INFINITY).contains(by))
-        || !(0.0..=0.5).contains(&jitter.hue)
-    {
-        let advice = "choose 0 or more for each part, and at most 0.5 for the hue";
-        return Some(("the colour jitter", format!("{jitter:?}"), advice));
-    }
-    None
 }

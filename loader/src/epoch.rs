@@ -46,7 +46,7 @@ impl Epoch {
             number: epoch,
             order: plan.sampler.epoch(epoch, &plan.mix),
             first,
-            philox: plan.augment_philox(epoch),
+            views: plan.view_philox(epoch),
         };
         let end = plan.sampler.steps(first);
         let meter = Meter {
@@ -106,7 +106,9 @@ impl Epoch {
     /// Bytes of all batches that are under way at once, at most, for batches of full size.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
-        self.plan.batch_bytes() * self.plan.batches_under_way()
+        self.plan
+            .batch_bytes()
+            .saturating_mul(self.plan.batches_under_way())
     }
 
     /// [`next`](Iterator::next) for a caller that may be interrupted: while it waits it asks `stop`

@@ -22,7 +22,8 @@ pub(crate) struct EpochPlan {
     pub(crate) order: EpochOrder,
     /// Place in the order at which the first batch begins.
     pub(crate) first: u64,
-    pub(crate) philox: Philox,
+    /// What each view of a sample is drawn by.
+    pub(crate) views: Box<[Philox]>,
 }
 
 impl EpochPlan {
@@ -46,7 +47,7 @@ pub(crate) fn fill(
     let samples = (places.end - places.start) as usize;
     let valid = plan.sampler.samples.clamp(places.start, places.end) - places.start;
     let crop = plan.policy.crop() as usize;
-    let rows_each = plan.policy.rows_per_sample();
+    let rows_each = plan.rows_per_sample();
     let values = crop * crop * 3;
     if let Err(source) = buffers.resize(samples, samples * rows_each, values, plan.output) {
         let bytes = Buffers::bytes(samples, samples * rows_each, values, plan.output);
@@ -165,17 +166,14 @@ fn fill_sample(
         }
         &memory.record
     };
-    let (views, rows) = views(
-        plan.policy,
-        dataset.shape(),
-        plan.noise.as_ref(),
-        plan.jitter.as_ref(),
-        &epoch.philox,
-        draw,
-    );
+    let drawn = epoch.views.iter().flat_map(|philox| {
+        let (noise, jitter) = (plan.noise.as_ref(), plan.jitter.as_ref());
+        let (views, rows) = views(plan.policy, dataset.shape(), noise, jitter, philox, draw);
+        views.into_iter().take(rows)
+    });
     let crop = plan.policy.crop() as usize;
     let values = crop * crop * 3;
-    for (row, view) in (i * rows..).zip(&views[..rows]) {
+    for (row, view) in (i * plan.rows_per_sample()..).zip(drawn) {
         buffers.areas[row] = Area {
             top: view.top as u32,
             left: view.left as u32,
@@ -185,7 +183,7 @@ fn fill_sample(
         };
         let window = if (view.height, view.width) != (crop, crop) || view.tint.is_some() {
             Window {
-                rgb: memory.canvas.draw(rgb, dataset.shape(), view, crop),
+                rgb: memory.canvas.draw(rgb, dataset.shape(), &view, crop),
                 width: crop,
                 top: 0,
                 left: 0,
@@ -232,3 +230,6 @@ fn fill_sample(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

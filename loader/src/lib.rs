@@ -94,6 +94,7 @@ mod pixels;
 mod pool;
 mod prefetch;
 mod process;
+mod randomness;
 mod reading;
 mod room;
 mod sampler;

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
     pub(crate) prefetch: usize,
     pub(crate) policy: Policy,
+    /// Independent augmentations of every sample.
+    pub(crate) views: usize,
     pub(crate) output: Output,
     pub(crate) layout: Layout,
     pub(crate) noise: Option<ColorNoise>,
@@ -102,6 +104,32 @@ impl Loader {
         self.plan.sampler.samples
     }
 
+    /// Threads that an epoch starts, beside one for [`Advice`]: as many as were asked for, but no more
+    /// than a whole epoch has batches. 0 if batches are made by the thread that asks for them.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.plan.threads
+    }
+
+    /// Batches that exist at once, at most: those that threads work on, those that are ready, and the
+    /// consumer's one. Batches that the consumer keeps beside the last come on top.
+    #[must_use]
+    pub fn batches_under_way(&self) -> usize {
+        self.plan.batches_under_way()
+    }
+
+    /// Bytes of a full batch of this rank: values, colour shifts, areas, labels and indices.
+    #[must_use]
+    pub fn batch_bytes(&self) -> usize {
+        self.plan.batch_bytes()
+    }
+
+    /// Rows of a batch for each sample: the policy's, times the [`views`](LoaderBuilder::views).
+    #[must_use]
+    pub fn rows_per_sample(&self) -> usize {
+        self.plan.rows_per_sample()
+    }
+
     /// The dataset; of a mix, the first.
     #[must_use]
     pub fn dataset(&self) -> &Dataset {
@@ -133,8 +161,16 @@ impl std::fmt::Debug for Loader {
 }
 
 impl Plan {
-    pub(crate) fn augment_philox(&self, epoch: u64) -> Philox {
-        Philox::new(self.sampler.seed, Stream::Augment).derive(epoch)
+    /// What each view of an epoch is drawn by.
+    pub(crate) fn view_philox(&self, epoch: u64) -> Box<[Philox]> {
+        let first = Philox::new(self.sampler.seed, Stream::Augment).derive(epoch);
+        let view = |k: u64| if k == 0 { first } else { first.derive(k) };
+        (0..self.views as u64).map(view).collect()
+    }
+
+    /// Rows of a batch for each sample.
+    pub(crate) const fn rows_per_sample(&self) -> usize {
+        self.policy.rows_per_sample() * self.views
     }
 
     /// Whether the system is told what comes next.
@@ -157,7 +193,7 @@ impl Plan {
     pub(crate) fn batch_bytes(&self) -> usize {
         let places = self.sampler.places(0, 0);
         let samples = (places.end - places.start) as usize;
-        let rows = samples * self.policy.rows_per_sample();
+        let rows = samples.saturating_mul(self.rows_per_sample());
         let crop = self.policy.crop() as usize;
         Buffers::bytes(samples, rows, crop * crop * 3, self.output)
     }

@@ -118,6 +118,27 @@ pub enum Bottleneck {
     Buffer,
 }
 
+impl Bottleneck {
+    /// One word: `consumer`, or the stage as [`Meter::stages`] names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consumer => "consumer",
+            Self::Read => "read",
+            Self::Decode => "decode",
+            Self::Transform => "transform",
+            Self::Augment => "augment",
+            Self::Buffer => "buffer",
+        }
+    }
+}
+
+impl fmt::Display for Bottleneck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// What limits an epoch, with advice: `Display` gives the line.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -168,10 +189,33 @@ impl Meter {
         ratio(self.wait, self.wall)
     }
 
+    /// The stages that take the loader's time, in the order of a sample's way, with their names.
+    #[must_use]
+    pub const fn stages(&self) -> [(&'static str, Duration); 6] {
+        [
+            ("read", self.read),
+            ("decode", self.decode),
+            ("transform", self.transform),
+            ("augment", self.augment),
+            ("buffer", self.buffer),
+            ("idle", self.idle),
+        ]
+    }
+
     /// Time of all loader threads.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.read + self.decode + self.transform + self.augment + self.buffer + self.idle
+        self.stages().iter().map(|(_, time)| *time).sum()
+    }
+
+    /// Samples a second of [`wall`](Self::wall); 0 before the first batch.
+    #[must_use]
+    pub fn samples_per_second(&self) -> f64 {
+        if self.wall.is_zero() {
+            0.0
+        } else {
+            self.samples as f64 / self.wall.as_secs_f64()
+        }
     }
 
     /// What limits the epoch: the consumer, if the loader waits for it a larger share of its time
@@ -263,20 +307,13 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Meter {
     /// One line: the share of each stage in the loader's time, the consumer's wait, the verdict.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |time| 100.0 * ratio(time, self.total());
-        write!(
-            f,
-            "read {:.1}%, decode {:.1}%, transform {:.1}%, augment {:.1}%, buffer {:.1}%, idle {:.1}%; \
-             data wait {:.2}%; {}",
-            percent(self.read),
-            percent(self.decode),
-            percent(self.transform),
-            percent(self.augment),
-            percent(self.buffer),
-            percent(self.idle),
-            100.0 * self.data_wait(),
-            self.verdict()
-        )
+        let total = self.total();
+        for (i, (name, time)) in self.stages().into_iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{name} {:.1}%", 100.0 * ratio(time, total))?;
+        }
+        let wait = 100.0 * self.data_wait();
+        write!(f, "; data wait {wait:.2}%; {}", self.verdict())
     }
 }
 
@@ -289,85 +326,4 @@ fn ratio(part: Duration, whole: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ms(n: u64) -> Duration {
-        Duration::from_millis(n)
-    }
-
-    #[test]
-    fn the_verdict_names_who_is_waited_for() {
-        let mut meter = Meter {
-            threads: 2,
-            wall: ms(100),
-            wait: ms(1),
-            idle: ms(166),
-            decode: ms(20),
-            augment: ms(14),
-            ..Meter::default()
-        };
-        assert_eq!(
-            meter.verdict().to_string(),
-            "consumer-bound: loader idle 83%"
-        );
-        (meter.wait, meter.idle, meter.decode) = (ms(90), ms(0), ms(186));
-        assert_eq!(
-            meter.verdict_on(4).to_string(),
-            "decode-bound (93%): add threads, or re-encode with prep convert --codec raw"
-        );
-        assert!((meter.data_wait() - 0.9).abs() < 1e-9);
-        (meter.read, meter.decode) = (ms(150), ms(36));
-        assert_eq!(meter.verdict().bottleneck, Bottleneck::Read);
-        // Without threads of its own a loader cannot wait for the consumer.
-        (meter.threads, meter.idle) = (0, ms(1000));
-        assert_eq!(meter.verdict().bottleneck, Bottleneck::Read);
-    }
-
-    #[test]
-    fn advice_is_what_can_be_done() {
-        let mut meter = Meter {
-            threads: 4,
-            wall: ms(100),
-            wait: ms(90),
-            augment: ms(400),
-            output: Some(Output::U8),
-            codec: Some(Codec::Raw),
-            ..Meter::default()
-        };
-        let told = |meter: &Meter, cores| {
-            let text = meter.verdict_on(cores).to_string();
-            text.split_once("%): ").unwrap().1.to_owned()
-        };
-        // The batches are u8 already, and a fifth core is there or is not.
-        assert_eq!(told(&meter, 5), "add threads");
-        let all = "every core has a thread: this is what the machine gives";
-        assert_eq!(told(&meter, 4), all);
-        meter.output = Some(Output::F32);
-        let finish = "ask for u8 and finish it on the device";
-        assert_eq!(told(&meter, 5), format!("add threads, or {finish}"));
-        assert_eq!(
-            told(&meter, 2),
-            format!("every core has a thread; {finish}")
-        );
-        // A transform has raw records copied, and no codec is faster.
-        (meter.augment, meter.decode) = (ms(0), ms(400));
-        assert_eq!(told(&meter, 4), all);
-    }
-
-    #[test]
-    fn time_goes_to_the_stage_that_ends() {
-        let mut clock = Clock::start();
-        std::thread::sleep(ms(20));
-        clock.lap(Stage::Decode);
-        std::thread::sleep(ms(10));
-        clock.skip();
-        clock.lap(Stage::Augment);
-        let mut meter = Meter::default();
-        meter.add(&clock.take());
-        meter.add(&clock.take());
-        assert!(meter.decode >= ms(20) && meter.decode < ms(2000), "{meter}");
-        assert!(meter.augment < ms(8), "{meter}");
-        assert_eq!(meter.total(), meter.decode + meter.augment);
-    }
-}
+mod tests;

@@ -88,7 +88,8 @@ impl Policy {
         }
     }
 
-    /// Rows of a batch for each sample.
+    /// Rows of a batch for each sample and each of the [`views`](crate::LoaderBuilder::views) that a
+    /// loader is asked for.
     #[must_use]
     pub const fn rows_per_sample(self) -> usize {
         match self {

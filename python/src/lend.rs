@@ -39,17 +39,17 @@ unsafe impl Sync for Lent {}
 impl Lent {
     /// Takes the pixels of a batch; `shape` has as many values as it.
     pub(crate) fn new(
-        batch: shardmill_loader::Batch,
+        mut batch: shardmill_loader::Batch,
         shape: Vec<usize>,
         output: Output,
     ) -> Self {
-        let bytes = batch.image_bytes();
+        let bytes = batch.image_bytes_mut();
         assert_eq!(
             shape.iter().product::<usize>() * output.bytes(),
             bytes.len(),
             "the shape of a batch"
         );
-        let values = NonNull::from(bytes).cast(); // SHIM
+        let values = NonNull::from(bytes).cast();
         Self {
             batch,
             values,

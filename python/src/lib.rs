@@ -14,6 +14,7 @@ mod epoch;
 mod errors;
 mod lend;
 mod loader;
+mod prepare;
 mod settings;
 mod transform;
 
@@ -28,5 +29,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<epoch::Epoch>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<lend::BFloat16Array>()?;
+    prepare::register(module)?;
     Ok(())
 }

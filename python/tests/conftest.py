@@ -28,7 +28,7 @@ def samples(count: int = SAMPLES) -> Iterator[tuple[np.ndarray, int, str]]:
 
 
 def make(out: Path, *, codec: str = "raw", count: int = SAMPLES, **more: object) -> Path:
-    shardmill.write(out, samples(count), classes=CLASSES, size=SIDE, codec=codec, per_shard=50, **more)
+    shardmill.write(out, samples(count), classes=CLASSES, size=SIDE, codec=codec, shard_records=50, **more)
     return out
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, SAMPLES, SIDE, picture
 
 import shardmill
 from shardmill import CenterCrop, ColorJitter, RandomCrop, RandomResizedCrop, TenViews, TwoViews
+
+from conftest import CLASSES, SAMPLES, SIDE, picture
 
 
 def whole(loader: shardmill.Loader) -> np.ndarray:
@@ -84,7 +85,7 @@ def test_an_iteration_that_is_broken_off_begins_again(shards: Path) -> None:
     loader = shardmill.Loader(shards, batch_size=20, crop=24)
     first = next(iter(loader)).keys
     assert loader.epoch == 0
-    assert [batch.keys for batch in loader][0] == first
+    assert next(batch.keys for batch in list(loader)) == first
     assert loader.epoch == 1
 
 
@@ -98,9 +99,7 @@ def test_bytes_and_shift_make_the_floats(shards: Path) -> None:
     finished = (bytes_.images - np.float32(mean)) / np.float32(std) + bytes_.color_shift[:, None, None]
     np.testing.assert_allclose(finished, floats.images, atol=2e-5)
     np.testing.assert_array_equal(bytes_.areas, floats.areas)
-    for image, (top, left, height, width, flip), key in zip(
-        bytes_.images, bytes_.areas, bytes_.keys, strict=True
-    ):
+    for image, (top, left, height, width, flip), key in zip(bytes_.images, bytes_.areas, bytes_.keys, strict=True):
         assert (height, width) == (24, 24)
         window = picture(int(key[-8:-4]))[top : top + height, left : left + width]
         np.testing.assert_array_equal(image, window[:, ::-1] if flip else window)

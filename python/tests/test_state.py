@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES
 
 import shardmill
+
+from conftest import SAMPLES
 
 
 def epoch_of(loaders: list[shardmill.Loader]) -> tuple[list[str], np.ndarray]:
@@ -24,9 +25,7 @@ def epoch_of(loaders: list[shardmill.Loader]) -> tuple[list[str], np.ndarray]:
 
 def loaders(shards: Path, size: int, ranks: int = 1, threads: int = 2, **more: object) -> list[shardmill.Loader]:
     return [
-        shardmill.Loader(
-            shards, crop=24, batch_size=size, threads=threads, seed=7, rank=rank, world_size=ranks, **more
-        )
+        shardmill.Loader(shards, crop=24, batch_size=size, threads=threads, seed=7, rank=rank, world_size=ranks, **more)
         for rank in range(ranks)
     ]
 

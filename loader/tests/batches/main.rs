@@ -11,6 +11,7 @@ mod shared;
 mod stopping;
 mod terminal;
 mod trust;
+mod views;
 
 use shardmill_formats::Codec;
 use shardmill_loader::{
@@ -297,4 +298,25 @@ fn settings_without_meaning_are_answered_with_advice() {
         .unwrap()
         .to_string();
     assert!(missing.contains("prep ingest"), "{missing}");
+}
+
+#[test]
+fn a_loader_says_what_it_really_starts_and_takes() {
+    let (_folder, dataset) = dataset(Codec::Raw);
+    let with = |threads, prefetch| {
+        let builder = builder(&dataset).threads(threads).prefetch(prefetch);
+        builder.build().unwrap()
+    };
+    // 23 samples are six batches of 4.
+    let (none, two, all) = (with(0, 0), with(2, 1), with(100, 100));
+    assert_eq!((none.threads(), none.batches_under_way()), (0, 1));
+    assert_eq!((two.threads(), two.batches_under_way()), (2, 4));
+    assert_eq!((all.threads(), all.batches_under_way()), (6, 6));
+    assert_eq!(all.epoch(0).meter().threads, 6);
+    for loader in [none, two, all] {
+        // Values of f32, and 17 bytes of a window in 20; label and index of each sample.
+        assert_eq!(loader.batch_bytes(), 4 * (16 * 16 * 3 * 4 + 20 + 16));
+        let bytes = loader.batch_bytes() * loader.batches_under_way();
+        assert_eq!(loader.epoch(0).buffer_bytes(), bytes);
+    }
 }

@@ -32,6 +32,7 @@ from shardmill.batch import Batch, Replaced
 from shardmill.dataset import Class, Dataset, Statistics
 from shardmill.errors import *  # noqa: F403
 from shardmill.loader import Loader
+from shardmill.prepare import ingest, inspect, verify, write
 from shardmill.settings import Blocks
 
 __all__ = [
@@ -54,5 +55,9 @@ __all__ = [
     "TwoViews",
     "__version__",
     "errors",
+    "ingest",
+    "inspect",
+    "verify",
+    "write",
     *errors.__all__,
 ]

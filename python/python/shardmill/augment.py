@@ -147,9 +147,7 @@ class Sample:
 
 
 if TYPE_CHECKING:
-    Transform: TypeAlias = Callable[
-        [npt.NDArray[np.uint8], Sample], npt.NDArray[np.uint8] | None
-    ]
+    Transform: TypeAlias = Callable[[npt.NDArray[np.uint8], Sample], npt.NDArray[np.uint8] | None]
 else:
     Transform = Callable
 
@@ -168,9 +166,7 @@ def augment_named(given: str | Augment | None, crop: int | None, split: str) -> 
     """The augmentation that was asked for: AlexNet's of a training split, the centre of another."""
     if isinstance(given, Augment):
         if crop is not None and crop != given.crop:
-            raise SettingError(
-                f"crop is {crop}, but {given!r} has its own: give one of the two"
-            )
+            raise SettingError(f"crop is {crop}, but {given!r} has its own: give one of the two")
         return given
     name = given if given is not None else ("alexnet" if split == "train" else "center")
     kind = _NAMED[choose("augment", name, _NAMED)]

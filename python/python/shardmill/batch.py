@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from shardmill import _core
+    from shardmill._core import Batch as CoreBatch
 
 __all__ = ["Batch", "Replaced"]
 
@@ -34,15 +34,13 @@ class Batch(tuple[Any, Any]):
     """
 
     # A subclass of tuple has no room for slots; the attributes are set by `Batch.of`.
-    _core: _core.Batch
+    _core: CoreBatch
     _step: int
     _epoch: int
     _color_shift: Any
 
     @classmethod
-    def of(
-        cls, pair: Iterable[Any], core: _core.Batch, *, epoch: int, step: int, color_shift: Any = None
-    ) -> Batch:
+    def of(cls, pair: Iterable[Any], core: CoreBatch, *, epoch: int, step: int, color_shift: Any = None) -> Batch:
         """A batch of the loader's."""
         made = cls(pair)
         made._core = core
@@ -54,8 +52,8 @@ class Batch(tuple[Any, Any]):
     def __reduce__(self) -> tuple[type[Batch], tuple[tuple[Any, Any]]]:
         return Batch, ((self[0], self[1]),)
 
-    def _source(self) -> _core.Batch:
-        core: _core.Batch | None = self.__dict__.get("_core")
+    def _source(self) -> CoreBatch:
+        core: CoreBatch | None = self.__dict__.get("_core")
         if core is None:
             raise AttributeError(
                 "this batch was made anew of its two parts, by a library that moved it to a device for instance; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import operator
 import os
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = ["Class", "Dataset", "Statistics"]
+
+#: Records on a contact sheet.
+_PICTURES = 32
 
 
 class Class(NamedTuple):
@@ -73,9 +78,7 @@ class Dataset:
         """Several samples at once, as torch's DataLoader asks for them."""
         at = [self._index(index) for index in indices]
         images = self._core.read_many(at)
-        return [
-            (self._transformed(image), self._core.label(i)) for image, i in zip(images, at, strict=True)
-        ]
+        return [(self._transformed(image), self._core.label(i)) for image, i in zip(images, at, strict=True)]
 
     def _index(self, index: int) -> int:
         at = operator.index(index)
@@ -203,6 +206,15 @@ class Dataset:
         self.transform = state["transform"]
         if self._origins is not None:
             self._core = self._core.select(self._origins.tolist())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what it is, and pictures of the split with their classes."""
+        about = html.escape(repr(self))
+        if not len(self):
+            return f"<p>{about}</p>"
+        sheet = base64.b64encode(_core.contact_sheet(self._path, self._split, _PICTURES)).decode()
+        part = "" if self._origins is None else "<p>The pictures are of the whole split.</p>"
+        return f'<p>{about}</p><img alt="records with their classes" src="data:image/jpeg;base64,{sheet}">{part}'
 
     def __repr__(self) -> str:
         height, width, _ = self.shape

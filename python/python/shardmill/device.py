@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shardmill.batch import Batch
-from shardmill.errors import ConcurrentUseError, SettingError
+from shardmill.errors import ConcurrentUseError, SettingError, ShardmillError
 
 if TYPE_CHECKING:
     from shardmill import _core
@@ -33,7 +33,7 @@ class Device:
     """A device, and how batches are finished on it."""
 
     def __init__(self, device: object, settings: dict[str, Any], views: int) -> None:
-        torch: Any = importlib.import_module("torch")
+        torch = importlib.import_module("torch")
         try:
             self.device = torch.device(device)
         except (RuntimeError, TypeError) as error:
@@ -147,7 +147,8 @@ class Feed(Iterator[Batch]):
         """Takes a batch and begins to move it."""
         try:
             taken = self._iteration._take()
-        except Exception as error:  # noqa: BLE001 (it is raised once the batches before it are handed out)
+        except ShardmillError as error:
+            # It is raised once the batches before it are handed out.
             self._error = error
             return
         if taken is None:

@@ -14,7 +14,7 @@ from shardmill import _core
 from shardmill.augment import Augment, ColorJitter, Transform, augment_named
 from shardmill.batch import Batch
 from shardmill.dataset import Dataset
-from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, StateWarning
+from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, ShardmillError, StateWarning
 from shardmill.frameworks import Convert, converter, tell_torch
 from shardmill.ranks import find_ranks
 from shardmill.settings import (
@@ -115,9 +115,7 @@ class Loader:
             "std": std,
             "output": choose("output", output, ("float32", "float16", "bfloat16", "uint8")),
             "layout": choose("layout", layout, ("nchw", "nhwc")),
-            "last_batch": choose(
-                "last_batch", last_batch or ("pad" if several else "keep"), ("keep", "drop", "pad")
-            ),
+            "last_batch": choose("last_batch", last_batch or ("pad" if several else "keep"), ("keep", "drop", "pad")),
             "verify": choose("verify", verify, ("first-read", "never")),
             "on_bad_record": choose("on_bad_record", on_bad_record, ("stop", "replace")),
             "advice": choose("advice", advice, ("auto", "always", "never")),
@@ -351,9 +349,7 @@ class Iteration(Iterator[Batch]):
             raise StopIteration
         core, step = taken
         convert = self._loader._convert
-        batch = Batch.of(
-            (convert(core.images()), convert(core.labels())), core, epoch=self.epoch, step=step
-        )
+        batch = Batch.of((convert(core.images()), convert(core.labels())), core, epoch=self.epoch, step=step)
         self._hand_out(core)
         return batch
 
@@ -365,8 +361,8 @@ class Iteration(Iterator[Batch]):
             core = self._core.next()
         except ConcurrentUseError:
             raise
-        except Exception:
-            # The epoch is over, and it was not read to its end. Not so after Ctrl-C.
+        except ShardmillError:
+            # The epoch is over, and it was not read to its end. Not so after Ctrl-C or a signal.
             self._over = True
             raise
         if core is None:

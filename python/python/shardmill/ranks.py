@@ -25,7 +25,7 @@ _said: set[str] = set()
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process's number, how many there are, and how that is known."""
+    """Number of a process, how many there are, and how that is known."""
 
     rank: int
     world_size: int

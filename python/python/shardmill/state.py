@@ -93,9 +93,11 @@ def read_state(state: object, identity: Identity) -> Position:
     for name, text in _DIFFERENT.items():
         here = getattr(identity, name)
         if known[name] != here:
-            said = text.format(state=known[name], loader=here) if name != "samples" or isinstance(
-                known[name], int
-            ) else "another number of samples"
+            said = (
+                text.format(state=known[name], loader=here)
+                if name != "samples" or isinstance(known[name], int)
+                else "another number of samples"
+            )
             raise StateError(
                 f"the state belongs to another order of samples ({said}), so there is no place in this one to go "
                 "on from: make the loader as it was, or use set_epoch() to begin an epoch"

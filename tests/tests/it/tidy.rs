@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 400;
 
 /// Crate folders and the Shardmill crates each may depend on.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("formats", &[]),
     ("prep", &["formats"]),
     ("loader", &["formats"]),
@@ -19,16 +19,19 @@ const ARROWS: [(&str, &[&str]); 6] = [
         "benches",
         &["formats", "loader", "prep", "tests", "trainer"],
     ),
+    ("python", &["formats", "loader", "prep"]),
+    ("python/train", &["trainer"]),
 ];
 
-/// Where unsafe code may stand: the memory map, the pixel kernels, the gemm call, the card, and the
-/// test that forks.
+/// Where unsafe code may stand: the memory map, the pixel kernels, the gemm call, the card, the test
+/// that forks, and what lends batches to Python.
 const UNSAFE: [&str; 5] = [
     "loader/src/mmap.rs",
     "loader/src/augment/kernel/",
     "loader/tests/fork.rs",
     "trainer/src/ops/gemm.rs",
     "trainer/src/cuda/",
+    "python/src/lend.rs",
 ];
 
 fn root() -> &'static Path {
@@ -42,14 +45,34 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Every Rust file of every crate, as (path relative to the root, text).
 fn sources() -> Vec<(String, String)> {
-    let mut folders: Vec<PathBuf> = ARROWS.iter().map(|(name, _)| root().join(name)).collect();
+    let found = files("rs");
+    assert!(
+        found.len() > 30,
+        "only {} source files were found",
+        found.len()
+    );
+    found
+}
+
+/// Every file of every crate with this extension; what was built is left out.
+fn files(extension: &str) -> Vec<(String, String)> {
+    // What lies in another's folder is found with it.
+    let crates = ARROWS.iter().map(|(name, _)| *name);
+    let mut folders: Vec<PathBuf> = crates
+        .filter(|name| !name.contains('/'))
+        .map(|name| root().join(name))
+        .collect();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy();
+            let is_built = name == "target" || name.starts_with('.');
             if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                if !is_built {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|found| found == extension) {
                 let name = path
                     .strip_prefix(root())
                     .unwrap()
@@ -59,11 +82,6 @@ fn sources() -> Vec<(String, String)> {
             }
         }
     }
-    assert!(
-        found.len() > 30,
-        "only {} source files were found",
-        found.len()
-    );
     found
 }
 
@@ -121,6 +139,7 @@ fn unsafe_stands_only_where_it_is_allowed_and_is_explained() {
         ("prep", "forbid"),
         ("loader", "deny"),
         ("trainer", "deny"),
+        ("python", "deny"),
     ] {
         let text = read(root().join(name).join("src/lib.rs"));
         assert!(
@@ -176,7 +195,7 @@ fn no_error_quotes_its_source() {
 
 #[test]
 fn files_stay_short() {
-    for (name, text) in sources() {
+    for (name, text) in sources().into_iter().chain(files("py")) {
         let lines = text.lines().count();
         assert!(
             lines <= LONGEST,
@@ -230,4 +249,32 @@ fn changes_are_recorded() {
         read(root().join("CHANGELOG.md")).contains(version),
         "CHANGELOG.md lacks {version}"
     );
+}
+
+/// The Python package is built apart, of the same sources and the same versions of what they need.
+#[test]
+fn the_python_packages_lock_what_the_workspace_locks() {
+    let locked = |path: &str| -> BTreeSet<(String, String)> {
+        let lock: toml::Table = read(root().join(path)).parse().unwrap();
+        let packages = lock["package"].as_array().unwrap().iter();
+        packages
+            .map(|package| {
+                let text = |key: &str| package[key].as_str().unwrap().to_owned();
+                (text("name"), text("version"))
+            })
+            .collect()
+    };
+    let workspace = locked("Cargo.lock");
+    let names: BTreeSet<&String> = workspace.iter().map(|(name, _)| name).collect();
+    for path in ["python/Cargo.lock", "python/train/Cargo.lock"] {
+        let found = locked(path);
+        let others: Vec<_> = found
+            .difference(&workspace)
+            .filter(|(name, _)| names.contains(name))
+            .collect();
+        assert!(
+            others.is_empty(),
+            "{path} has other versions than Cargo.lock: copy that over it and run cargo in its folder: {others:?}"
+        );
+    }
 }

@@ -1,0 +1,95 @@
+"""Progress of long work: a line that is drawn again on a terminal and in a notebook, and now and then a line of
+its own in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Progress"]
+
+#: Seconds between two drawings, and between two lines of a log.
+_DRAW_EVERY = 0.1
+_LINE_EVERY = 10.0
+_WIDTH = 24
+
+
+class Progress:
+    """Shows what is told to :attr:`function`; or passes it to a function of the user's; or does nothing."""
+
+    def __init__(self, wanted: bool | Callable[[str, int, int | None], object]) -> None:
+        self.function: Callable[[str, int, int | None], object] | None = None
+        """Takes the kind of work, how much is done, and the total."""
+        self._display: Any = None
+        self._work: str | None = None
+        self._start = self._last = 0.0
+        self._drawn = 0
+        if callable(wanted):
+            self.function = wanted
+        elif wanted:
+            self._display = _notebook_display()
+            self.function = self._tell
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._drawn:
+            # The line goes; what comes next stands in its place.
+            sys.stderr.write("\r" + " " * self._drawn + "\r")
+            sys.stderr.flush()
+        if self._display is not None:
+            self._display.update(_Text(""))
+
+    def _tell(self, work: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if work != self._work:
+            self._work, self._start, self._last = work, now, now - _DRAW_EVERY
+        drawn = self._display is not None or sys.stderr.isatty()
+        if now - self._last < (_DRAW_EVERY if drawn else _LINE_EVERY):
+            return
+        self._last = now
+        text = _line(work, done, total, now - self._start)
+        if self._display is not None:
+            self._display.update(_Text(text))
+        elif drawn:
+            sys.stderr.write("\r" + text.ljust(self._drawn))
+            sys.stderr.flush()
+            self._drawn = len(text)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+class _Text:
+    """Text that a notebook shows as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _notebook_display() -> Any:
+    """A place in the output of a notebook's cell; ``None`` elsewhere."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    # A terminal's IPython has no kernel.
+    if shell is None or getattr(shell, "kernel", None) is None:
+        return None
+    from IPython.display import display  # type: ignore[import-not-found,unused-ignore]
+
+    return display(_Text(""), display_id=True)
+
+
+def _line(work: str, done: int, total: int | None, seconds: float) -> str:
+    """One line: a bar, the counts, the rate and the time that is left."""
+    rate = done / seconds if seconds > 0 else 0.0
+    if not total:
+        return f"{work}: {done:,}, {rate:,.0f} a second"
+    filled = min(_WIDTH, _WIDTH * done // total)
+    bar = "#" * filled + "." * (_WIDTH - filled)
+    left = f"{(total - done) / rate:,.0f} s to go" if rate > 0 else "..."
+    return f"{work} [{bar}] {done:,}/{total:,}, {rate:,.0f} a second, {left}"
