@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod byte_size;
+mod cli;
 mod convert;
 mod crew;
 mod dataset;
@@ -44,6 +45,7 @@ mod unfinished;
 mod verify;
 
 pub use byte_size::ByteSize;
+pub use cli::run_command_line;
 pub use convert::{ConvertOptions, convert};
 pub use crew::MOST_THREADS;
 pub use decode::{

@@ -12,8 +12,6 @@ use crate::lend::{self, BFloat16Array, Lent};
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Batch {
     pub(crate) lent: Lent,
-    /// Samples of the epoch that were handed out with this batch and before it, over all ranks.
-    samples_after: u64,
     /// Whether no batch of the epoch comes after it.
     last: bool,
 }
@@ -24,7 +22,6 @@ impl Batch {
         batch: shardmill_loader::Batch,
         views: usize,
         output: Output,
-        samples_after: u64,
         last: bool,
     ) -> Self {
         let [rows, rest @ ..] = batch.shape();
@@ -35,7 +32,6 @@ impl Batch {
         shape.extend(rest);
         Self {
             lent: Lent::new(batch, shape, output),
-            samples_after,
             last,
         }
     }
@@ -97,9 +93,10 @@ impl Batch {
         self.lent.rest().valid()
     }
 
+    /// Samples of the epoch that were handed out with this batch and before it, over all ranks.
     #[getter]
     fn samples_after(&self) -> u64 {
-        self.samples_after
+        self.lent.rest().samples_after()
     }
 
     #[getter]

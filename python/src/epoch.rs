@@ -19,6 +19,8 @@ pub(crate) struct Epoch {
     /// Where the threads are.
     process: u32,
     closing: AtomicBool,
+    /// Whether it ended with an error.
+    failed: AtomicBool,
     views: usize,
     output: Output,
 }
@@ -29,6 +31,7 @@ impl Epoch {
             inner: Mutex::new(Some(inner)),
             process: std::process::id(),
             closing: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             views,
             output,
         }
@@ -60,6 +63,10 @@ impl Epoch {
             let text = "this iteration was closed: begin another with iter(loader)";
             return Err(plain(py, "ClosedError", text));
         };
+        if self.failed.load(Ordering::Relaxed) {
+            let text = "this iteration ended with an error: begin another with iter(loader)";
+            return Err(plain(py, "ClosedError", text));
+        }
         let taken = py.detach(|| {
             let signal = Mutex::new(None);
             // Ctrl-C is noticed while nothing but the wait goes on.
@@ -83,7 +90,7 @@ impl Epoch {
         match taken {
             (_, Some(signal)) => Err(signal),
             (Err(panic), _) => {
-                *guard = None;
+                self.failed.store(true, Ordering::Relaxed);
                 Err(from_panic(py, panic.as_ref()))
             }
             (Ok(None), _) => Ok(None),
@@ -91,11 +98,13 @@ impl Epoch {
                 let text = "the loader was closed while a batch was waited for";
                 Err(plain(py, "ClosedError", text))
             }
-            (Ok(Some(Err(error))), _) => Err(from_loader(py, &error)),
+            (Ok(Some(Err(error))), _) => {
+                self.failed.store(true, Ordering::Relaxed);
+                Err(from_loader(py, &error))
+            }
             (Ok(Some(Ok(batch))), _) => {
-                let after = epoch.samples_taken();
                 let last = epoch.len() == 0;
-                Ok(Some(Batch::new(batch, self.views, self.output, after, last)))
+                Ok(Some(Batch::new(batch, self.views, self.output, last)))
             }
         }
     }
@@ -141,22 +150,18 @@ impl Drop for Epoch {
 /// The meter's figures: seconds of each stage, counts, and the verdict.
 fn meter<'py>(py: Python<'py>, meter: &Meter) -> PyResult<Bound<'py, PyDict>> {
     let figures = PyDict::new(py);
-    for (name, time) in [
-        ("read", meter.read),
-        ("decode", meter.decode),
-        ("transform", meter.transform),
-        ("augment", meter.augment),
-        ("buffer", meter.buffer),
-        ("idle", meter.idle),
-        ("wait", meter.wait),
-        ("wall", meter.wall),
-    ] {
+    for (name, time) in meter.stages() {
         figures.set_item(name, time.as_secs_f64())?;
     }
+    figures.set_item("wait", meter.wait.as_secs_f64())?;
+    figures.set_item("wall", meter.wall.as_secs_f64())?;
     figures.set_item("threads", meter.threads)?;
     figures.set_item("batches", meter.batches)?;
     figures.set_item("samples", meter.samples)?;
     figures.set_item("replaced", meter.replaced)?;
-    figures.set_item("verdict", meter.verdict().to_string())?;
+    figures.set_item("samples_per_second", meter.samples_per_second())?;
+    let verdict = meter.verdict();
+    figures.set_item("bottleneck", verdict.bottleneck.name())?;
+    figures.set_item("verdict", verdict.to_string())?;
     Ok(figures)
 }

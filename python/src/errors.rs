@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shardmill_formats::{Causes, ShardError};
@@ -83,9 +84,17 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         LoaderError::Stopped => "ClosedError",
         _ => "InternalError",
     };
+    let cause = error.source().and_then(|source| source.downcast_ref::<PyErr>());
+    let cause = cause.map(|cause| cause.clone_ref(py));
+    // Ctrl-C within a transform is no fault of the transform.
+    if let Some(cause) = &cause
+        && !cause.is_instance_of::<PyException>(py)
+    {
+        return cause.clone_ref(py);
+    }
     let raised = exception(py, name, &Causes(error).to_string(), &attributes);
-    if let Some(cause) = error.source().and_then(|source| source.downcast_ref::<PyErr>()) {
-        raised.set_cause(py, Some(cause.clone_ref(py)));
+    if cause.is_some() {
+        raised.set_cause(py, cause);
     }
     raised
 }

@@ -49,7 +49,7 @@ impl Loader {
             .threads(settings.threads)
             .prefetch(settings.prefetch)
             .policy(policy)
-            //SHIM .views(settings.views)
+            .views(settings.views)
             .draw_every(settings.draw_every)
             .normalize(Normalize {
                 mean: settings.mean,
@@ -71,7 +71,7 @@ impl Loader {
             builder = builder.transform(move |sample| transform.apply(sample));
         }
         let inner = detached(py, || builder.build())?;
-        let views = policy.rows_per_sample() * settings.views;
+        let views = inner.rows_per_sample();
         Ok(Self {
             inner,
             views,
@@ -88,7 +88,13 @@ impl Loader {
     /// Samples of an epoch, over all ranks.
     #[getter]
     fn samples(&self) -> u64 {
-        self.inner.mix().len()
+        self.inner.samples()
+    }
+
+    /// Threads that an iteration starts.
+    #[getter]
+    fn threads(&self) -> usize {
+        self.inner.threads()
     }
 
     /// The batches of an epoch after the first `samples` samples of it, counted over all ranks.

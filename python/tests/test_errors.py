@@ -46,7 +46,7 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("the window's side is 224; records are 40x40", augment="alexnet")
     wrong("the window's side is 41", crop=41)
     wrong("give one of the two", augment=shardmill.CenterCrop(8), crop=9)
-    wrong("output is 'f32'; choose one of 'float32'", output="f32")
+    wrong("output is .f32. .did you mean .float32..", output="f32")
     wrong("did you mean 'nchw'", layout="nchv")
     wrong("framework is 'tensorflow'", framework="tensorflow")
     wrong("batch_size is 0; give a whole number from 1 on", batch_size=0)

@@ -231,7 +231,7 @@ def test_a_transforms_exception_is_the_cause(shards: Path) -> None:
         with pytest.raises(shardmill.TransformError, match="class") as caught:
             next(iter(shardmill.Loader(shards, crop=24, transform=bad, threads=threads)))
         assert isinstance(caught.value.__cause__, KeyError)
-        assert caught.value.key.startswith("class")
+        assert caught.value.key in shardmill.Dataset(shards).keys
     for wrong in (np.zeros((2, 2, 3), np.uint8), np.zeros((SIDE, SIDE, 3)), "nothing"):
         with pytest.raises(shardmill.TransformError, match="uint8 of shape"):
             next(iter(shardmill.Loader(shards, crop=24, transform=lambda *_, wrong=wrong: wrong)))

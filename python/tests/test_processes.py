@@ -159,7 +159,7 @@ print("the same batches")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a timer's signal")
-@pytest.mark.parametrize("threads", [0, 1])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_an_interrupted_wait_may_be_taken_up_again(shards: Path, threads: int) -> None:
     done = run(INTERRUPTED_AND_GOING_ON, shards, threads)
     assert (done.returncode, done.stdout) == (0, "the same batches\n"), done.stderr

@@ -23,6 +23,7 @@ mod augmentation;
 pub mod bench;
 mod checkpoint;
 mod checksum;
+mod cli;
 mod compute;
 mod config;
 mod cuda;
@@ -51,6 +52,7 @@ mod train;
 
 pub use augmentation::{Cropping, Jitter};
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
+pub use cli::run_command_line;
 pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 pub use config::{InputScale, LaterRate, Mean, Recipe};
 #[cfg(feature = "cuda")]

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::{Advice, Layout, Order, Output, Verify};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Serialize, Serializer};
-use shardmill_loader::{Advice, Layout, Order, Output, Verify};
 
 /// Loader threads where none are asked for.
 pub(crate) const USUAL_THREADS: usize = 2;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::read_manifest;
 use anyhow::{Context, Result};
-use shardmill_loader::read_manifest;
 
 /// Bytes of one read: more brings nothing on any disk known to us.
 const PIECE: usize = 8 << 20;

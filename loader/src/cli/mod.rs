@@ -1,6 +1,9 @@
-//! The parts of the program `loader`.
+//! The program `loader`.
 
-pub(crate) mod args;
+mod args;
 mod disk;
-pub(crate) mod measure;
-pub(crate) mod report;
+mod measure;
+mod program;
+mod report;
+
+pub use program::run_command_line;

@@ -1,8 +1,8 @@
 //! A row as a line of the table, or as a JSON object.
 
+use crate::Meter;
 use serde::Serialize;
 use shardmill_formats::Codec;
-use shardmill_loader::Meter;
 
 use super::args::{BenchArgs, Row};
 use super::measure::Measured;

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::{ConvertOptions, convert};
 use anyhow::Result;
 use shardmill_formats::Codec;
-use shardmill_prep::{ConvertOptions, convert};
 
 use super::{check_dataset, interrupt, print, quality, splits_json, splits_text};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// Encoding of the new records: raw, zstd or jpeg.
@@ -33,9 +33,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    check_dataset(&args.dir)?;
-    interrupt::listen(&args.out)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    check_dataset(&args.dir, called)?;
+    let _listening = interrupt::listen(&args.out)?;
     let made = convert(&ConvertOptions {
         quality: quality(args.quality, args.codec),
         threads: args.threads,

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::{ExportFormat, ExportOptions, export};
 use anyhow::Result;
-use shardmill_prep::{ExportFormat, ExportOptions, export};
 
 use super::{check_dataset, complete_already, interrupt, print};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// webdataset: tar files; folder: SPLIT/SYNSET/NAME.jpg; parquet: as Hugging Face datasets has it.
@@ -40,9 +40,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    check_dataset(&args.dir)?;
-    interrupt::listen(&args.out)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    check_dataset(&args.dir, called)?;
+    let _listening = interrupt::listen(&args.out)?;
     let start = Instant::now();
     let summary = export(&ExportOptions {
         splits: args.splits.clone(),

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
+use crate::{Selector, extract};
 use anyhow::Result;
 use clap::ArgGroup;
-use shardmill_prep::{Selector, extract};
 
 use super::{check_dataset, print};
 
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("record").required(true))]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// Key of the record: the name of its source, such as train/n01440764/n01440764_10026.JPEG.
@@ -30,8 +30,8 @@ pub(crate) struct Args {
     force: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    check_dataset(&args.dir)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    check_dataset(&args.dir, called)?;
     let selector = match (&args.key, args.index) {
         (Some(key), _) => Selector::Key(key.clone()),
         (None, index) => Selector::Index(index.unwrap_or_default()),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use shardmill_formats::{Codec, Printable, counted};
-use shardmill_prep::{
+use crate::{
     ByteSize, Check, DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout,
     MaxRejects, OnError, Part, PassedOver, RejectLine, Resize, Truncated, ingest_part,
 };
+use anyhow::Result;
+use shardmill_formats::{Codec, Printable, counted};
 
 use super::{
     complete_already, interrupt, print, quality, refuse_dataset, say, split_text, warned_text,
@@ -16,7 +16,7 @@ use super::{
 };
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder with `train/<class>/` and perhaps `val/<class>/` and `test/`, or with `<class>/` folders;
     /// with the official ILSVRC2012 tars; Kaggle's download; WebDataset's tars or Parquet files, in a folder
     /// or a single one; a .csv or .tsv list of paths and labels.
@@ -89,8 +89,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    refuse_dataset(&args.src)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    refuse_dataset(&args.src, called)?;
     let layout = match args.layout {
         Some(layout) => layout,
         None => Layout::recognise(&args.src, &args.out)?,
@@ -121,7 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         progress: true,
         ..IngestOptions::new(&args.src, &args.out)
     };
-    interrupt::listen(&args.out)?;
+    let _listening = interrupt::listen(&args.out)?;
     let done = ingest_part(&options).map_err(interrupt::explain(&args.out))?;
     print(&match (&done, args.json) {
         (Ingested::Dataset(summary), true) => summary_json(summary),
@@ -153,10 +153,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 let rejected = rejects.first().map(|first| {
                     let counts = rejects_text(&done.rejects_by_reason());
                     let RejectLine { key, message, .. } = first;
-                    format!("{counts}, the first: {key}: {message}; prep merge names each\n")
+                    format!("{counts}, the first: {key}: {message}; {called} merge names each\n")
                 });
                 format!(
-                    "part {part}: {} in {seconds:.1} s; when every part is there: prep merge {out}\n\
+                    "part {part}: {} in {seconds:.1} s; when every part is there: {called} merge {out}\n\
                      {found}{}{}",
                     counted(*shards, "shard", "shards"),
                     rejected.unwrap_or_default(),

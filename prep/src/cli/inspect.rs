@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::{inspect, montage};
 use anyhow::Result;
-use shardmill_prep::{inspect, montage};
 
 use super::{check_dataset, print, say};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// Write a contact sheet of some records with their classes.
@@ -22,8 +22,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    check_dataset(&args.dir)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    check_dataset(&args.dir, called)?;
     let inspection = inspect(&args.dir)?;
     if let Some(target) = &args.montage {
         montage(&args.dir, target, args.force)?;

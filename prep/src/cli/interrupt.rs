@@ -1,22 +1,58 @@
 //! Ctrl-C, SIGTERM and SIGHUP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::{PrepError, unfinished};
 use anyhow::{Context, Result};
 use shardmill_formats::errln;
-use shardmill_prep::{PrepError, unfinished};
 
 /// What a shell calls the end by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
+/// What the process's one handler knows.
+struct State {
+    /// Whether the handler is set.
+    is_set: bool,
+    /// The folder that a command works in now.
+    out: Option<PathBuf>,
+}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    is_set: false,
+    out: None,
+});
+
+/// A command listens to signals while it holds this.
+#[must_use]
+pub(super) struct Listening;
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        state().out = None;
+    }
+}
+
 /// Lets a signal end the process after saying what becomes of the work in `out`. Nothing is tidied up: what
 /// is there is as good as after a loss of power, and the next run goes on from it.
-pub(super) fn listen(out: &Path) -> Result<()> {
+///
+/// The handler stays set afterwards, and then ends the process without a word.
+pub(super) fn listen(out: &Path) -> Result<Listening> {
     if are_ignored() {
-        return Ok(());
+        return Ok(Listening);
     }
-    let out = out.to_owned();
-    ctrlc::set_handler(move || {
+    let mut state = state();
+    if !state.is_set {
+        ctrlc::set_handler(end).context("cannot listen to signals")?;
+        state.is_set = true;
+    }
+    state.out = Some(out.to_owned());
+    Ok(Listening)
+}
+
+fn end() {
+    let out = state().out.clone();
+    if let Some(out) = out {
         match unfinished(&out) {
             Some(_) => errln!(
                 "\ninterrupted: what is finished is kept in {}, and the same command goes on from there",
@@ -24,9 +60,12 @@ pub(super) fn listen(out: &Path) -> Result<()> {
             ),
             None => errln!("\ninterrupted before anything was made; the same command begins again"),
         }
-        std::process::exit(INTERRUPTED);
-    })
-    .context("cannot listen to signals")
+    }
+    std::process::exit(INTERRUPTED);
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Adds how to go on to the error of a command that left unfinished work in `out`.

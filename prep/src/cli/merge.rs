@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::merge;
 use anyhow::Result;
 use shardmill_formats::counted;
-use shardmill_prep::merge;
 
 use super::{complete_already, print};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder that every `prep ingest --part I/N` wrote into.
     dir: PathBuf,
     /// Print the number of records of each split as one JSON object.
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args) -> Result<()> {
     let merged = merge(&args.dir)?;
     let manifest = &merged.manifest;
     let splits = manifest.splits.iter();

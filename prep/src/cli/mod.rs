@@ -1,55 +1,47 @@
 //! The commands: each with its arguments and what it prints.
 
-pub(crate) mod convert;
-pub(crate) mod export;
-pub(crate) mod extract;
-pub(crate) mod ingest;
-pub(crate) mod inspect;
+mod convert;
+mod export;
+mod extract;
+mod ingest;
+mod inspect;
 mod interrupt;
-pub(crate) mod merge;
-pub(crate) mod plan;
-pub(crate) mod subset;
-pub(crate) mod verify;
+mod merge;
+mod plan;
+mod program;
+mod subset;
+mod verify;
+
+pub use program::run_command_line;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::{MOST_THREADS, Rewritten, Warning, WarningLine, unfinished};
 use anyhow::{Result, bail};
-use clap::Parser;
-use clap::error::ContextKind;
 use shardmill_formats::{
     Codec, EncodeOptions, Manifest, Printable, Split, console, counted, errln, size,
 };
-use shardmill_prep::{MOST_THREADS, Rewritten, Warning, WarningLine, unfinished};
 
-/// The command line; one that makes no sense ends the program.
-pub(crate) fn parse<C: Parser>() -> C {
-    C::try_parse().unwrap_or_else(|mut error| {
-        // No value of ours begins with two dashes, so it is a misspelt option, and no advice how to pass it as
-        // a value is of use.
-        error.remove(ContextKind::Suggested);
-        error.exit()
-    })
-}
-
-fn check_dataset(dir: &Path) -> Result<()> {
+/// Refuses a folder without a dataset. `called` is what the user calls this program.
+fn check_dataset(dir: &Path, called: &str) -> Result<()> {
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
         return Ok(());
     }
     if let Some(work) = unfinished(dir) {
         bail!(
-            "{} holds a dataset that is not finished: the `prep {work}` that makes it goes on from there",
+            "{} holds a dataset that is not finished: the `{called} {work}` that makes it goes on from there",
             dir.display()
         );
     }
     bail!(
-        "{} holds no manifest.json: give the folder that `prep ingest SRC --out DIR` made",
+        "{} holds no manifest.json: give the folder that `{called} ingest SRC --out DIR` made",
         dir.display()
     )
 }
 
-/// Refuses shards where images are asked for.
-fn refuse_dataset(source: &Path) -> Result<()> {
+/// Refuses shards where images are asked for. `called` is what the user calls this program.
+fn refuse_dataset(source: &Path, called: &str) -> Result<()> {
     let path = source.join(shardmill_formats::MANIFEST_FILE);
     // Whatever else is called so may be of any length, or a FIFO.
     let may_be =
@@ -57,7 +49,7 @@ fn refuse_dataset(source: &Path) -> Result<()> {
     if may_be && std::fs::read(&path).is_ok_and(|bytes| Manifest::parse(&bytes).is_ok()) {
         bail!(
             "{} is a dataset of shards already: give the images that it was made of, or make another dataset \
-             of it with `prep convert` (another codec) or `prep subset` (some classes, or a share)",
+             of it with `{called} convert` (another codec) or `{called} subset` (some classes, or a share)",
             source.display()
         );
     }
@@ -149,7 +141,7 @@ fn complete_already(out: &Path) -> String {
 }
 
 /// Prints one line to standard error, with control characters escaped.
-pub(crate) fn say(line: &str) {
+fn say(line: &str) {
     errln!("{}", Printable(line));
 }
 

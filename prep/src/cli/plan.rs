@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::{IngestOptions, Layout, estimate};
 use anyhow::Result;
-use shardmill_prep::{IngestOptions, Layout, estimate};
 
 use super::{print, refuse_dataset, without};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// What `prep ingest` would be given.
     src: PathBuf,
     /// Form of SRC: class-folders, official-tars, kaggle, list, webdataset, parquet or unlabelled;
@@ -32,8 +32,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    refuse_dataset(&args.src)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    refuse_dataset(&args.src, called)?;
     let options = IngestOptions {
         layout: args.layout,
         size: args.size,

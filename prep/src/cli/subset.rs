@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::{SubsetOptions, subset};
 use anyhow::{Context, Result};
-use shardmill_prep::{SubsetOptions, subset};
 
 use super::{check_dataset, interrupt, print, say, splits_json, splits_text};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// Folder for the new shards; must not exist, be empty, or hold the same
@@ -39,12 +39,12 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    check_dataset(&args.dir)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    check_dataset(&args.dir, called)?;
     if args.classes.is_none() && args.fraction == 1.0 && args.per_class.is_none() {
         say("note: without --classes, --fraction or --per-class every record is copied");
     }
-    interrupt::listen(&args.out)?;
+    let _listening = interrupt::listen(&args.out)?;
     let made = subset(&SubsetOptions {
         classes: args.classes.as_deref().map(classes).transpose()?,
         fraction: args.fraction,

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::verify;
 use anyhow::{Result, bail};
 use shardmill_formats::{counted, size};
-use shardmill_prep::verify;
 
 use super::{check_dataset, print, say};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
     /// Threads; 0 means one for each core. Each holds one record in memory.
@@ -20,8 +20,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    check_dataset(&args.dir)?;
+pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    check_dataset(&args.dir, called)?;
     let result = verify(&args.dir, args.threads, true)?;
     if args.json {
         print(&(serde_json::to_string(&result)? + "\n"))?;

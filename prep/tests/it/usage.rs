@@ -1,9 +1,10 @@
 //! What the commands say of themselves and of arguments that they do not use.
 
+use std::ffi::OsString;
 use std::process::Output;
 
 use shardmill_formats::Codec;
-use shardmill_prep::Layout;
+use shardmill_prep::{Layout, run_command_line};
 
 use crate::kit::{Fixture, prep, prep_ok};
 
@@ -153,4 +154,23 @@ fn a_misspelt_option_is_not_advised_to_be_a_value() {
     let said = texts(&output).1;
     assert!(said.contains("unexpected argument '--ot'"), "{said}");
     assert!(!said.contains("-- --ot"), "{said}");
+}
+
+/// As a Python process may do: its signals can be taken over only once.
+#[test]
+fn the_program_runs_several_times_in_one_process() {
+    let fixture = Fixture::new(Codec::Raw);
+    let run = |words: &[&OsString]| run_command_line("prep", words.iter().copied().cloned());
+    let word = |text: &str| OsString::from(text);
+    let images = fixture.path("images").into_os_string();
+    for out in ["first", "second"] {
+        let out = fixture.path(out);
+        let path = out.clone().into_os_string();
+        assert_eq!(run(&[&word("ingest"), &images, &word("--out"), &path]), 0);
+        assert!(out.join("manifest.json").is_file());
+        assert_eq!(run(&[&word("verify"), &path]), 0);
+    }
+    assert_eq!(run(&[&word("verify"), &images]), 1);
+    assert_eq!(run(&[&word("verify")]), 2);
+    assert_eq!(run(&[&word("--version")]), 0);
 }

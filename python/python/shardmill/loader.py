@@ -100,12 +100,11 @@ class Loader:
         self._convert: Convert = converter(self.framework)
         tell_torch(Loader)
         mean, std = mean_and_std(normalize, first)
-        asked = whole("threads", usual_threads() if threads is None else threads, 0)
         several = self._ranks.world_size > 1
         settings: dict[str, Any] = {
             "global_batch_size": self.global_batch_size,
             "seed": whole("seed", seed, 0),
-            "threads": asked,
+            "threads": whole("threads", usual_threads() if threads is None else threads, 0),
             "prefetch": whole("prefetch", prefetch, 0),
             "policy": self.augment.settings(),
             "views": whole("views", views, 1),
@@ -168,9 +167,8 @@ class Loader:
 
     @property
     def threads(self) -> int:
-        """Loader threads that were asked for; no more are started than an epoch has batches."""
-        threads: int = self._settings["threads"]
-        return threads
+        """Threads that an iteration starts: as many as were asked for, but no more than an epoch has batches."""
+        return self._core.threads
 
     @property
     def datasets(self) -> list[Dataset]:

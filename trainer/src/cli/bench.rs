@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::bench::{self, BenchOptions, StepSeconds};
 use clap::Args;
 use shardmill_formats::{console, outln};
-use shardmill_trainer::bench::{self, BenchOptions, StepSeconds};
 
 use super::device::DeviceArgs;
 use super::model::ModelArgs;

@@ -1,10 +1,14 @@
 //! What `train` says at its end.
 
+use crate::{TrainOptions, TrainOutcome};
 use shardmill_formats::outln;
-use shardmill_trainer::{TrainOptions, TrainOutcome};
 
-/// Tells where everything is and what to do next.
-pub(super) fn conclude(options: &TrainOptions, outcome: &TrainOutcome) -> anyhow::Result<()> {
+/// Tells where everything is and what to do next, with commands of a program that the user calls `called`.
+pub(super) fn conclude(
+    options: &TrainOptions,
+    outcome: &TrainOutcome,
+    called: &str,
+) -> anyhow::Result<()> {
     outln!("")?;
     outln!(
         "metrics     {}",
@@ -26,12 +30,12 @@ pub(super) fn conclude(options: &TrainOptions, outcome: &TrainOutcome) -> anyhow
     if !outcome.finished {
         let run = outcome.run.display();
         outln!("stopped after step {}; go on with", outcome.steps)?;
-        outln!("  train --shards {shards} --out {run} --resume")?;
+        outln!("  {called} --shards {shards} --out {run} --resume")?;
     } else if outcome.center.is_some() {
         let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);
         outln!("evaluate any checkpoint with")?;
         outln!(
-            "  train eval --checkpoint {} --shards {shards}",
+            "  {called} eval --checkpoint {} --shards {shards}",
             checkpoint.display()
         )?;
     }

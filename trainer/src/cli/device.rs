@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 use clap::{Args, ValueEnum};
-use shardmill_trainer::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 
 /// The flags of whatever runs a network.
 #[derive(Args, Clone, Copy, Debug)]

@@ -1,11 +1,10 @@
 //! `train doctor`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
+use crate::doctor;
 use clap::Args;
 use shardmill_formats::{console, outln};
-use shardmill_trainer::doctor;
 
 /// The flags of `train doctor`.
 #[derive(Args, Debug)]
@@ -20,13 +19,13 @@ pub(super) struct DoctorArgs {
 
 impl DoctorArgs {
     /// The exit code is 0 if this build can train on this machine.
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<u8> {
         let found = doctor::examine(self.shards.as_deref());
         if self.json {
             outln!("{}", serde_json::to_string(&found)?)?;
         } else {
             console::print(&found.to_string())?;
         }
-        Ok(ExitCode::from(u8::from(!found.can_train)))
+        Ok(u8::from(!found.can_train))
     }
 }

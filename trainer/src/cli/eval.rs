@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::{Checkpoint, Display, EvalOptions, Scores, Softmax, SubsetSize, View, evaluate};
 use clap::{Args, ValueEnum};
 use shardmill_formats::{Printable, outln};
-use shardmill_trainer::{
-    Checkpoint, Display, EvalOptions, Scores, Softmax, SubsetSize, View, evaluate,
-};
 
 use super::device::DeviceArgs;
 

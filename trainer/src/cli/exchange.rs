@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::exchange::{self, Described, MEAN_IMAGE, Naming};
+use crate::{Checkpoint, InputScale, Mean, ModelConfig, PixelStatistics, RunState, Variant};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_formats::{Class, errln, outln};
-use shardmill_trainer::exchange::{self, Described, MEAN_IMAGE, Naming};
-use shardmill_trainer::{
-    Checkpoint, InputScale, Mean, ModelConfig, PixelStatistics, RunState, Variant,
-};
 
 use super::model::ModelArgs;
 
@@ -108,7 +106,7 @@ impl ImportArgs {
         }
         let mut described = described.unwrap_or_else(|| foreign(&model.config().clone()));
         if let Some(shards) = &self.shards {
-            described.classes = shardmill_trainer::classes(shards)?;
+            described.classes = crate::classes(shards)?;
         }
         if described.classes.len() != model.config().classes {
             anyhow::bail!(

@@ -1,12 +1,11 @@
 //! `train gpu-check`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
+use crate::gpu_check::{CheckOptions, CheckPart, check};
 use anyhow::Context;
 use clap::Args;
 use shardmill_formats::{console, errln};
-use shardmill_trainer::gpu_check::{CheckOptions, CheckPart, check};
 
 /// The flags of `train gpu-check`.
 #[derive(Args, Debug)]
@@ -30,7 +29,7 @@ pub(super) struct GpuCheckArgs {
 
 impl GpuCheckArgs {
     /// The exit code is 0 if everything holds.
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<u8> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut scratch = self.out.clone().into_os_string();
         scratch.push(".runs");
@@ -45,6 +44,6 @@ impl GpuCheckArgs {
         console::print(&report.markdown)?;
         std::fs::write(&self.out, &report.markdown)
             .with_context(|| format!("cannot write {}", self.out.display()))?;
-        Ok(ExitCode::from(u8::from(!report.passed)))
+        Ok(u8::from(!report.passed))
     }
 }

@@ -15,11 +15,17 @@ mod signals;
 mod summary;
 mod train;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::io::Write;
+use std::iter::once;
+use std::sync::Once;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
-use shardmill_trainer::demo::{self, DemoOptions};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use shardmill_formats::errln;
+use shardmill_prep::silence_decoder_panics;
+
+use crate::demo::{self, DemoOptions};
 
 /// Trains AlexNet on Shardmill shards.
 ///
@@ -33,7 +39,7 @@ use shardmill_trainer::demo::{self, DemoOptions};
     subcommand_negates_reqs = true,
     arg_required_else_help = true
 )]
-pub(crate) struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -71,18 +77,54 @@ enum Command {
     GpuCheck {
         /// Whatever is given to it
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        _given: Vec<std::ffi::OsString>,
+        _given: Vec<OsString>,
     },
 }
 
-/// The command line that the program was started with; one that makes no sense ends it.
-pub(crate) fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| advised(error).exit())
+/// The program `train`: does what its arguments ask for, prints as the program prints, and gives the exit
+/// code: 0, 1 after an error, which is printed, or 2 for arguments that make no sense.
+///
+/// `called` is what the user calls the program, such as `train`: usage lines and commands to go on with
+/// begin with it. `arguments` come without the program's name.
+///
+/// It is for the `main` of a program that does nothing else: it prints to the standard output and the
+/// standard error, replaces the panic hook, and a training takes over SIGINT, SIGTERM and SIGHUP for the
+/// rest of the process. It may be called again in the same process, one call at a time.
+pub fn run_command_line(called: &str, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    static SILENCED: Once = Once::new();
+    SILENCED.call_once(silence_decoder_panics);
+    let cli = match parse(called, arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that is gone needs no help.
+            let _ = error.print();
+            let _ = std::io::stdout().flush();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    run(cli, called).unwrap_or_else(|error| {
+        // Line feeds stay: an error in a recipe's TOML quotes its line.
+        let error = format!("{error:#}");
+        errln!("error: {}", error.trim_end());
+        1
+    })
+}
+
+fn parse(called: &str, arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let command = Cli::command().bin_name(called).display_name(called);
+    let mut parser = command.clone();
+    let words = once(called.into()).chain(arguments);
+    let parsed = parser
+        .try_get_matches_from_mut(words)
+        .and_then(|mut matches| {
+            Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut parser))
+        });
+    parsed.map_err(|error| advised(error, command))
 }
 
 /// clap offers the flag whose letters are nearest, which for other programs' name of `--lr` is
 /// `--linear-lr`.
-fn advised(mut error: clap::Error) -> clap::Error {
+fn advised(mut error: clap::Error, mut command: clap::Command) -> clap::Error {
     let unknown = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) if error.kind() == ErrorKind::UnknownArgument => name,
         _ => return error,
@@ -91,16 +133,16 @@ fn advised(mut error: clap::Error) -> clap::Error {
         let flag = ContextValue::String("--lr".to_owned());
         error.insert(ContextKind::SuggestedArg, flag);
         // It would show the other flag.
-        let usage = ContextValue::StyledStr(Cli::command().render_usage());
+        let usage = ContextValue::StyledStr(command.render_usage());
         error.insert(ContextKind::Usage, usage);
     }
     error
 }
 
 /// Does what the command line asks for, and gives the exit code.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
     let done = match cli.command {
-        None => cli.train.run(),
+        None => cli.train.run(called),
         Some(Command::Eval(args)) => args.run(),
         Some(Command::Bench(args)) => args.run(),
         Some(Command::Predict(args)) => args.run(),
@@ -119,14 +161,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
              \"Building with CUDA\")"
         ),
     };
-    done.map(|()| ExitCode::SUCCESS)
+    done.map(|()| 0)
 }
 
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, advised};
+    use std::ffi::OsString;
+
+    use super::{Cli, parse};
 
     #[test]
     fn an_unknown_flag_gets_the_one_that_is_meant() {
@@ -135,9 +179,9 @@ mod tests {
             ("--learning_rate=0.1", "'--lr'"),
             ("--epoch", "'--epochs'"),
         ] {
-            let line = ["train", "--shards", "d", given, "0.1"];
-            let error = advised(Cli::try_parse_from(line).unwrap_err());
-            let text = error.to_string();
+            let line = ["--shards", "d", given, "0.1"].map(OsString::from);
+            let text = parse("shardmill train", line).unwrap_err().to_string();
+            assert!(text.contains("Usage: shardmill train "), "{text}");
             assert!(text.contains(meant), "{given}: {text}");
             assert!(!text.contains("linear"), "{given}: {text}");
         }
@@ -152,8 +196,32 @@ mod tests {
             "train gpu-check --help",
         ] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            let error = super::run(cli).unwrap_err().to_string();
+            let error = super::run(cli, "train").unwrap_err().to_string();
             assert!(error.contains("--features cuda"), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn usage_lines_say_what_the_user_calls_the_program() {
+        for called in ["train", "shardmill train"] {
+            for (line, usage) in [
+                (
+                    "--help",
+                    "Usage: @ [OPTIONS] --shards <DIR>\n       @ <COMMAND>\n",
+                ),
+                (
+                    "",
+                    "Usage: @ [OPTIONS] --shards <DIR>\n       @ <COMMAND>\n",
+                ),
+                ("summary --nonsense", "Usage: @ summary [OPTIONS]\n"),
+                ("help summary", "Usage: @ summary [OPTIONS]\n"),
+                ("--version", concat!("@ ", env!("CARGO_PKG_VERSION"), "\n")),
+            ] {
+                let words = line.split_whitespace().map(OsString::from);
+                let text = parse(called, words).unwrap_err().to_string();
+                let usage = usage.replace('@', called);
+                assert!(text.contains(&usage), "{called}, {line}: {text}");
+            }
         }
     }
 

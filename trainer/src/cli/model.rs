@@ -1,7 +1,7 @@
 //! The flags that choose a network.
 
+use crate::{Activation, ModelConfig, Pooling, Variant};
 use clap::{Args, ValueEnum};
-use shardmill_trainer::{Activation, ModelConfig, Pooling, Variant};
 
 /// The flags that choose a network.
 #[derive(Args, Clone, Debug, Default)]
@@ -118,8 +118,8 @@ fn of(variant: Variant, base: ModelConfig) -> ModelConfig {
 
 #[cfg(test)]
 mod tests {
-    use shardmill_trainer::setup::Setup;
-    use shardmill_trainer::summary::summary;
+    use crate::setup::Setup;
+    use crate::summary::summary;
 
     use super::*;
 

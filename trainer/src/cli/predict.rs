@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::predict::{Guess, Predictor, record_size};
+use crate::{Checkpoint, TrainError, View};
 use clap::Args;
 use serde_json::json;
 use shardmill_formats::{Printable, errln, outln};
 use shardmill_prep::{PrepError, image_files, path_text};
-use shardmill_trainer::predict::{Guess, Predictor, record_size};
-use shardmill_trainer::{Checkpoint, TrainError, View};
 
 /// The flags of `train predict`.
 #[derive(Args, Debug)]

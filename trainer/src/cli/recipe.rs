@@ -1,8 +1,8 @@
 //! `train recipe`, and the recipe that the flags ask for.
 
+use crate::setup::{NAMES, Setup};
 use clap::Args;
 use shardmill_formats::{console, errln, outln};
-use shardmill_trainer::setup::{NAMES, Setup};
 
 /// The flags of `train recipe`.
 #[derive(Args, Debug)]

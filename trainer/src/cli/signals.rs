@@ -1,21 +1,76 @@
 //! Ctrl-C, SIGTERM and SIGHUP.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use anyhow::Context;
 use shardmill_formats::errln;
-use shardmill_trainer::Stop;
+
+use crate::Stop;
 
 /// What a shell calls the end by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
+/// What the process's one handler knows.
+struct State {
+    /// Whether the handler is set.
+    is_set: bool,
+    /// The run that a signal stops.
+    stop: Option<Stop>,
+}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    is_set: false,
+    stop: None,
+});
+
+/// A run listens to signals while it holds this.
+#[must_use]
+pub(super) struct Listening;
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        state().stop = None;
+    }
+}
+
 /// Lets a signal ask the run to stop and save, and a second one end the process at once. A
 /// checkpoint that is being written then is not lost: the one before is still there.
-pub(super) fn listen(stop: &Stop) -> anyhow::Result<()> {
-    let stop = stop.clone();
-    ctrlc::set_handler(move || {
-        if stop.request() {
-            std::process::exit(INTERRUPTED);
+///
+/// The handler stays set afterwards, and then ends the process without a word.
+pub(super) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
+    let mut state = state();
+    if !state.is_set {
+        ctrlc::set_handler(handle).context("cannot listen to signals")?;
+        state.is_set = true;
+    }
+    state.stop = Some(stop.clone());
+    Ok(Listening)
+}
+
+fn handle() {
+    let stop = state().stop.clone();
+    if stop.is_none_or(|stop| stop.request()) {
+        std::process::exit(INTERRUPTED);
+    }
+    errln!("stopping after this step, with a checkpoint; once more ends it at once");
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_of_the_process_listens_too() {
+        for _ in 0..2 {
+            let stop = Stop::default();
+            let listening = listen(&stop).unwrap();
+            assert!(state().stop.is_some());
+            drop(listening);
+            assert!(state().stop.is_none());
         }
-        errln!("stopping after this step, with a checkpoint; once more ends it at once");
-    })
-    .context("cannot listen to signals")
+    }
 }

@@ -1,9 +1,9 @@
 //! `train summary`.
 
+use crate::setup::Setup;
+use crate::summary::summary;
 use clap::Args;
 use shardmill_formats::{console, outln};
-use shardmill_trainer::setup::Setup;
-use shardmill_trainer::summary::summary;
 
 use super::model::ModelArgs;
 use super::recipe;

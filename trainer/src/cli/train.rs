@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use clap::{Args, ValueEnum};
-use shardmill_trainer::setup::Setup;
-use shardmill_trainer::{
+use crate::setup::Setup;
+use crate::{
     Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
     TrainOptions, train,
 };
+use anyhow::Context;
+use clap::{Args, ValueEnum};
 
 use super::device::DeviceArgs;
 use super::eval::{EvalArgs, ViewsArg};
@@ -17,7 +17,7 @@ use super::recipe;
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
-pub(crate) struct TrainArgs {
+pub(super) struct TrainArgs {
     /// Folder of shards, as `prep ingest` makes it
     // Optional only beside a subcommand, which has its own.
     #[arg(long, value_name = "DIR", required = true)]
@@ -170,15 +170,16 @@ struct PaceArgs {
 }
 
 impl TrainArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    /// Trains. `called` is what the user calls this program.
+    pub(super) fn run(self, called: &str) -> anyhow::Result<()> {
         if self.eval_only {
             return self.evaluate();
         }
         let options = self.options()?;
-        super::signals::listen(&options.stop)?;
+        let _listening = super::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
-            super::conclude::conclude(&options, &outcome)?;
+            super::conclude::conclude(&options, &outcome, called)?;
         }
         Ok(())
     }
