@@ -52,7 +52,7 @@ def test_the_values_are_the_hosts_within_rounding(shards: Path, augment: str, la
         assert (batch.step, batch.epoch, batch.valid) == (expected.step, expected.epoch, expected.valid)
         np.testing.assert_array_equal(batch.areas, expected.areas)
         # What is left to add: nothing where it is in the values.
-        np.testing.assert_array_equal(batch.color_shift.numpy(), expected.color_shift)
+        np.testing.assert_array_equal(batch.color_shift.numpy(), expected.color_shift.numpy())
         batches += 1
     assert batches == len(finished) == 7
     assert finished.epoch == 1
@@ -339,7 +339,7 @@ def test_streams_wait_for_each_other_and_pinned_memory_for_its_copy(shards: Path
     for batch, host in zip(batches, expected, strict=True):
         torch.testing.assert_close(batch.images, host.images, rtol=0, atol=2e-4)
         assert torch.equal(batch.labels, host.labels)
-        np.testing.assert_array_equal(batch.color_shift.numpy(), host.color_shift)
+        np.testing.assert_array_equal(batch.color_shift.numpy(), host.color_shift.numpy())
     check_pinned(clock.log, side)
     # The side stream never runs ahead: from the second batch that is sent after a hand-out on, it waits for the
     # caller's stream as it was at the hand-out before.

@@ -35,7 +35,8 @@ if how == "initialised":
     distributed.all_reduce(steps)
     same = int(steps) == 2 * len(loader)
     distributed.destroy_process_group()
-told = {"rank": loader.rank, "world_size": loader.world_size, "keys": keys, "same": same, "environment": int(os.environ["RANK"])}
+told = {"rank": loader.rank, "world_size": loader.world_size, "keys": keys, "same": same}
+told["environment"] = int(os.environ["RANK"])
 Path(out, f"{loader.rank}.json").write_text(json.dumps(told))
 """
 

@@ -151,3 +151,17 @@ def test_training_on_tensors_is_training_on_arrays(shards: Path) -> None:
     tensors = losses("torch")
     assert len(set(tensors)) == 3 * 5
     assert tensors == losses("numpy")
+
+
+def test_a_batch_moves_to_a_device_with_all_that_is_known_of_it(shards: Path) -> None:
+    make = {"augment": RandomCrop(24), "batch_size": 20, "output": "uint8"}
+    batch = next(iter(shardmill.Loader(shards, framework="torch", **make)))
+    # A device without memory shows that the tensors are others.
+    moved = batch.to("meta", non_blocking=True)
+    assert type(moved) is shardmill.Batch
+    assert {moved.images.device, moved.labels.device, moved.color_shift.device} == {torch.device("meta")}
+    assert (moved.keys, moved.step, moved.epoch, moved.valid) == (batch.keys, 0, 0, 20)
+    assert moved.color_shift.shape == batch.color_shift.shape == (20, 3)
+    assert type(batch)(list(batch)).to("cpu").labels is batch.labels
+    with pytest.raises(TypeError, match="framework="):
+        next(iter(shardmill.Loader(shards, **make))).to("cpu")

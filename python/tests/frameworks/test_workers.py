@@ -105,7 +105,7 @@ def test_a_loader_given_to_forked_workers_says_what_to_do(shards: Path) -> None:
 def test_a_loader_given_to_spawned_workers_says_what_to_do(shards: Path) -> None:
     loader = shardmill.Loader(shards, crop=24, batch_size=16)
     workers = torch.utils.data.DataLoader(loader, batch_size=None, num_workers=2, multiprocessing_context="spawn")
-    with pytest.raises(TypeError, match="cannot be pickled.*num_workers=0.*shardmill.Dataset"):
+    with pytest.raises(TypeError, match=r"cannot be pickled.*num_workers=0.*shardmill.Dataset"):
         list(workers)
 
 
