@@ -16,7 +16,8 @@ mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
 mod pillow; // records are what Pillow makes of the same images
 mod pipes; // a reader that goes away changes nothing but what is read
-mod predicted; // folders, broken files and odd names in `train predict`
+mod predicted;
+mod python; // folders, broken files and odd names in `train predict`
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees
