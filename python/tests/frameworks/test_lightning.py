@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SAMPLES
 
 import shardmill
+
+from conftest import SAMPLES
 
 torch = pytest.importorskip("torch")
 pl = pytest.importorskip("lightning.pytorch")
