@@ -1,6 +1,6 @@
 //! CRC-32C, the checksum of records and indices.
 
-use crc_fast::{CrcAlgorithm, Digest};
+use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
 /// CRC-32C (Castagnoli, as in iSCSI, RFC 3720) of `bytes`.
 #[must_use]
@@ -15,6 +15,12 @@ pub(crate) fn crc32c_of_parts(parts: &[&[u8]]) -> u32 {
         digest.update(part);
     }
     u32::try_from(digest.finalize()).expect("a 32-bit CRC fits in 32 bits")
+}
+
+/// CRC-32C of bytes with the checksum `front`, followed by `len` bytes with the checksum `tail`.
+pub(crate) fn crc32c_joined(front: u32, tail: u32, len: u64) -> u32 {
+    let joined = checksum_combine(CrcAlgorithm::Crc32Iscsi, front.into(), tail.into(), len);
+    u32::try_from(joined).expect("a 32-bit CRC fits in 32 bits")
 }
 
 #[cfg(test)]
@@ -49,6 +55,11 @@ mod tests {
                 crc32c_of_parts(&[a, b]),
                 naive(&bytes[..len]),
                 "length {len} in parts"
+            );
+            assert_eq!(
+                crc32c_joined(crc32c(a), crc32c(b), b.len() as u64),
+                naive(&bytes[..len]),
+                "length {len} joined"
             );
         }
     }

@@ -86,4 +86,4 @@ pub use shape::RecordShape;
 pub use statistics::Statistics;
 pub use sums::ChannelSums;
 pub use words::{counted, size};
-pub use writer::{ShardSummary, ShardWriter, WriteError};
+pub use writer::{SealedShard, ShardSummary, ShardWriter, WriteError};

@@ -9,19 +9,24 @@ use blake3::hazmat::{
 /// by side.
 const GROUP: usize = 16 * 1024;
 
+/// A subtree of a power of two of groups: their number, and its value.
+type Subtree = (usize, ChainingValue);
+
 /// Hashes a file from an offset on while it is written, so that it need not be read again when the
 /// bytes before that offset are there.
 ///
 /// BLAKE3 is a tree over the file's chunks: each whole group is reduced to the value of its subtree,
-/// 32 bytes, and [`finish`](Self::finish) joins them.
+/// 32 bytes, two such subtrees to that of the one above them, and [`finish`](Self::finish) joins what is left.
 #[derive(Debug)]
 pub(crate) struct StreamHash {
     /// Offset of the first byte that is given here.
     start: usize,
     /// What belongs to the group that `start` is in, if it is not that group's beginning.
     early: Vec<u8>,
-    /// Values of the whole groups behind it.
-    groups: Vec<ChainingValue>,
+    /// Whole groups behind it.
+    groups: usize,
+    /// The largest subtrees of the whole tree that hold them.
+    subtrees: Vec<Subtree>,
     /// The beginning of the next group.
     pending: Vec<u8>,
 }
@@ -34,7 +39,8 @@ impl StreamHash {
         Self {
             start,
             early: Vec::new(),
-            groups: Vec::new(),
+            groups: 0,
+            subtrees: Vec::new(),
             pending: Vec::with_capacity(GROUP),
         }
     }
@@ -51,13 +57,13 @@ impl StreamHash {
             self.pending.extend_from_slice(first);
             bytes = rest;
             if self.pending.len() == GROUP {
-                self.groups.push(group(&self.pending, self.next_group()));
+                self.push(group(&self.pending, self.next_group()));
                 self.pending.clear();
             }
         }
         let (groups, rest) = bytes.as_chunks::<GROUP>();
         for bytes in groups {
-            self.groups.push(group(bytes, self.next_group()));
+            self.push(group(bytes, self.next_group()));
         }
         self.pending.extend_from_slice(rest);
     }
@@ -73,25 +79,38 @@ impl StreamHash {
             "the front ends where the rest began"
         );
         let front = [front, &self.early].concat();
-        if self.groups.is_empty() && front.len() + self.pending.len() <= GROUP {
+        if self.groups == 0 && front.len() + self.pending.len() <= GROUP {
             return Hasher::new()
                 .update(&front)
                 .update(&self.pending)
                 .finalize();
         }
-        let mut values: Vec<ChainingValue> = Vec::new();
-        let mut add = |bytes: &[u8]| {
-            for bytes in bytes.chunks(GROUP) {
-                values.push(group(bytes, values.len()));
-            }
-        };
-        add(&front);
-        values.extend(self.groups);
+        let first = front.chunks(GROUP).zip(0..);
+        let mut subtrees: Vec<Subtree> = first
+            .map(|(bytes, number)| (1, group(bytes, number)))
+            .collect();
+        subtrees.extend(&self.subtrees);
         if !self.pending.is_empty() {
-            values.push(group(&self.pending, values.len()));
+            subtrees.push((1, group(&self.pending, self.next_group())));
         }
-        let (left, right) = values.split_at(left_len(values.len()));
+        let (left, right) = branches(&subtrees);
         merge_subtrees_root(&joined(left), &joined(right), Mode::Hash)
+    }
+
+    /// Takes the value of the next whole group, and joins subtrees that are two branches of one.
+    fn push(&mut self, value: ChainingValue) {
+        let (mut first, mut groups, mut value) = (self.next_group(), 1, value);
+        while let Some(&(beside, left)) = self.subtrees.last() {
+            // A larger subtree begins at a multiple of its size.
+            if beside != groups || !(first - groups).is_multiple_of(2 * groups) {
+                break;
+            }
+            self.subtrees.pop();
+            value = merge_subtrees_non_root(&left, &value, Mode::Hash);
+            (first, groups) = (first - groups, 2 * groups);
+        }
+        self.subtrees.push((groups, value));
+        self.groups += 1;
     }
 
     /// Offset of the first group that holds nothing of the front.
@@ -101,7 +120,7 @@ impl StreamHash {
 
     /// Number in the file of the group that comes next.
     const fn next_group(&self) -> usize {
-        self.whole_groups_from() / GROUP + self.groups.len()
+        self.whole_groups_from() / GROUP + self.groups
     }
 }
 
@@ -112,17 +131,24 @@ fn group(bytes: &[u8], number: usize) -> ChainingValue {
     hasher.update(bytes).finalize_non_root()
 }
 
-/// Subtrees of the left branch: the largest power of two that leaves something to the right one.
-const fn left_len(len: usize) -> usize {
-    len.next_power_of_two() / 2
+/// The two branches of a tree of several subtrees: the left one has the largest power of two of groups that
+/// leaves something to the right one.
+fn branches(subtrees: &[Subtree]) -> (&[Subtree], &[Subtree]) {
+    let groups: usize = subtrees.iter().map(|(groups, _)| groups).sum();
+    let (mut left, mut count) = (groups.next_power_of_two() / 2, 0);
+    while left > 0 {
+        left -= subtrees[count].0;
+        count += 1;
+    }
+    subtrees.split_at(count)
 }
 
 /// The value of a subtree that is no root.
-fn joined(values: &[ChainingValue]) -> ChainingValue {
-    match values {
-        [value] => *value,
+fn joined(subtrees: &[Subtree]) -> ChainingValue {
+    match subtrees {
+        [(_, value)] => *value,
         _ => {
-            let (left, right) = values.split_at(left_len(values.len()));
+            let (left, right) = branches(subtrees);
             merge_subtrees_non_root(&joined(left), &joined(right), Mode::Hash)
         }
     }
@@ -162,6 +188,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_kept_does_not_grow_with_the_file() {
+        let mut hash = StreamHash::new(4096);
+        for _ in 0..1000 {
+            hash.update(&[7; GROUP]);
+        }
+        // One bit of the number of groups each, and as many on the way to the first.
+        assert!(hash.subtrees.len() <= 20, "{}", hash.subtrees.len());
     }
 
     proptest! {

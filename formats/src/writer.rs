@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Seek, SeekFrom, Write};
 
-use crate::checksum::{crc32c, crc32c_of_parts};
+use crate::checksum::{crc32c, crc32c_joined};
 use crate::codec::Codec;
 use crate::header::TensorInfo;
 use crate::key::{KeyError, check_key};
@@ -49,6 +49,14 @@ pub enum WriteError {
         found: usize,
         /// What was wanted.
         expected: String,
+    },
+    /// Metadata that grew after the shard was begun.
+    #[error("the header has {found} bytes; there is room for {room}")]
+    Header {
+        /// Its bytes.
+        found: usize,
+        /// Most bytes.
+        room: usize,
     },
     /// A shard without records.
     #[error("a shard must hold at least one record")]
@@ -168,7 +176,19 @@ impl<W: Write + Seek> ShardWriter<W> {
     ///
     /// # Errors
     /// A shard without records, or whatever the file refuses.
-    pub fn finish(mut self, sums: &ChannelSums) -> Result<(W, ShardSummary), WriteError> {
+    pub fn finish(self, sums: &ChannelSums) -> Result<(W, ShardSummary), WriteError> {
+        let (mut out, sealed) = self.seal(sums)?;
+        let summary = sealed.finish(&mut out)?;
+        Ok((out, summary))
+    }
+
+    /// Writes the index and gives the file back with what its header will say: for a split whose number of
+    /// shards is known only when the last one is sealed. The file is no shard before
+    /// [`SealedShard::finish`] writes the header. A shard for it is begun with the largest numbers that may come.
+    ///
+    /// # Errors
+    /// A shard without records, or whatever the file refuses.
+    pub fn seal(mut self, sums: &ChannelSums) -> Result<(W, SealedShard), WriteError> {
         if self.is_empty() {
             return Err(WriteError::Empty);
         }
@@ -178,24 +198,18 @@ impl<W: Write + Seek> ShardWriter<W> {
             data: self.data_len() as u64,
             keys: self.keys.len() as u64,
         };
-        let tensors = layout(&self.metadata, &sizes);
-        let mut header = header_json(&self.metadata, &tensors);
-        header.resize(self.data_start as usize - 8, b' ');
-        let mut front = (header.len() as u64).to_le_bytes().to_vec();
-        front.append(&mut header);
-        let tail = self.tail(&tensors);
+        let tail = self.tail(&layout(&self.metadata, &sizes));
         self.out.write_all(&tail)?;
-        self.hash.update(&tail);
-        self.out.seek(SeekFrom::Start(0))?;
-        self.out.write_all(&front)?;
         self.out.flush()?;
-        let summary = ShardSummary {
-            records: sizes.records,
-            bytes: self.data_start + sizes.data + tail.len() as u64,
-            index_crc32c: crc32c_of_parts(&[&front, &tail]),
-            blake3: self.hash.finish(&front).to_hex().to_string(),
+        self.hash.update(&tail);
+        let sealed = SealedShard {
+            metadata: self.metadata,
+            sizes,
+            data_start: self.data_start,
+            hash: self.hash,
+            tail: (crc32c(&tail), tail.len() as u64),
         };
-        Ok((self.out, summary))
+        Ok((self.out, sealed))
     }
 
     fn data_len(&self) -> i64 {
@@ -239,6 +253,47 @@ impl<W: Write + Seek> ShardWriter<W> {
             }
         }
         tail
+    }
+}
+
+/// A shard without its header.
+pub struct SealedShard {
+    /// What the header will say. The number of shards and the fingerprint may be set until then.
+    pub metadata: ShardMetadata,
+    sizes: Sizes,
+    data_start: u64,
+    hash: StreamHash,
+    /// Checksum and length of what lies behind the records.
+    tail: (u32, u64),
+}
+
+impl SealedShard {
+    /// Writes the header at the beginning of the shard's file, which is not yet synced then.
+    ///
+    /// # Errors
+    /// Metadata that take more room than those the shard was begun with, or whatever the file refuses.
+    pub fn finish<W: Write + Seek>(self, out: &mut W) -> Result<ShardSummary, WriteError> {
+        let mut header = header_json(&self.metadata, &layout(&self.metadata, &self.sizes));
+        let room = self.data_start as usize - 8;
+        if header.len() > room {
+            return Err(WriteError::Header {
+                found: header.len(),
+                room,
+            });
+        }
+        header.resize(room, b' ');
+        let mut front = (header.len() as u64).to_le_bytes().to_vec();
+        front.append(&mut header);
+        out.seek(SeekFrom::Start(0))?;
+        out.write_all(&front)?;
+        out.flush()?;
+        let (tail, len) = self.tail;
+        Ok(ShardSummary {
+            records: self.sizes.records,
+            bytes: self.data_start + self.sizes.data + len,
+            index_crc32c: crc32c_joined(crc32c(&front), tail, len),
+            blake3: self.hash.finish(&front).to_hex().to_string(),
+        })
     }
 }
 

@@ -10,11 +10,13 @@ use shardmill_formats::{
 use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest, sample};
 use crate::error::PrepError;
+use crate::flusher::Flusher;
 use crate::ingest::REJECTS_FILE;
+use crate::observe::Observer;
 use crate::output::{Choices, space};
 use crate::progress::Progress;
 use crate::rewrite::{
-    Begun, Reader, Record, Rewritten, SplitWriter, TRAIN, begin, complete, fingerprint,
+    Begun, Reader, Record, Rewritten, Sizes, SplitWriter, TRAIN, begin, complete, fingerprint,
     records_done, statistics,
 };
 
@@ -39,6 +41,8 @@ pub struct ConvertOptions {
     pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
+    /// Who follows the work, and may stop it.
+    pub observer: Observer,
 }
 
 impl ConvertOptions {
@@ -52,6 +56,7 @@ impl ConvertOptions {
             threads: 0,
             ignore_free_space: false,
             progress: false,
+            observer: Observer::default(),
         }
     }
 }
@@ -112,8 +117,9 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     let records = records.fold(0, |sum: u64, split| sum.saturating_add(split.records));
     let left = records.saturating_sub(records_done(&work));
     check_space(options, &manifest, left, &encoder)?;
-    let crew = Crew::new(options.threads);
-    let progress = Progress::new("convert", left, options.progress);
+    let crew = Crew::new(options.threads).observed(&options.observer);
+    let flusher = Flusher::new();
+    let progress = Progress::new("convert", left, options.progress, &options.observer);
     let rejects = rejects_of(&options.source, &manifest)?;
     let mut converted = Manifest {
         codec: options.codec,
@@ -137,7 +143,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
             fingerprint: fingerprint.clone(),
             sums: ChannelSums::default(),
         };
-        let mut writer = SplitWriter::new(&mut work, metadata, split.labelled, sizes)?;
+        let mut writer = SplitWriter::new(&work, metadata, split.labelled, Sizes::Planned(sizes))?;
         let mut skip = writer.done();
         for entry in &split.shards {
             if skip >= entry.records {
@@ -162,10 +168,10 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
                         sums,
                     })
                 },
-                |record| writer.append(&record),
+                |record| writer.append(&mut work, &flusher, &record),
             )?;
         }
-        let (split, sums) = writer.finish()?;
+        let (split, sums) = writer.finish(&mut work, &fingerprint)?;
         if name == TRAIN {
             converted.statistics = statistics(&sums);
         }

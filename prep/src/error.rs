@@ -231,6 +231,32 @@ pub enum PrepError {
         /// What is wrong.
         source: WriteError,
     },
+    /// The folder of a [`DatasetWriter`](crate::DatasetWriter) holds something.
+    #[error("{} {holds}: give a new folder, or remove it first", folder.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+        /// What it holds.
+        holds: &'static str,
+    },
+    /// A sample that a program gave cannot be a record.
+    #[error("sample {key:?} of split {split:?}: {message}")]
+    Sample {
+        /// The split.
+        split: String,
+        /// The sample's key.
+        key: String,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// A sample for a writer that an error has stopped.
+    #[error("this writer was stopped by an earlier error: write the dataset again with a new one")]
+    WriterStopped,
+    /// Whoever [observes](crate::Observe) the work said that it is to stop.
+    #[error(
+        "stopped before the end, as asked: the same call goes on from what is finished, or begins again where nothing is"
+    )]
+    Stopped,
     /// The thread pool could not be started.
     #[error("cannot start {threads} threads: {message}")]
     Threads {

@@ -76,7 +76,7 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
             codec,
             ..options.clone()
         };
-        let crew = Crew::new(options.threads);
+        let crew = Crew::new(options.threads).observed(&options.observer);
         let budget = decode_budget(&options, crew.threads());
         let start = Instant::now();
         // `None` stands for a reject.

@@ -1,5 +1,6 @@
 //! What a dataset consists of, for a person.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -16,6 +17,42 @@ pub struct Inspection {
     pub manifest: Manifest,
     /// For each split: its name and the number of records of each class.
     pub class_counts: Vec<(String, Vec<u64>)>,
+}
+
+/// Records of the batch whose number of classes is told.
+const BATCH: u64 = 128;
+
+impl Inspection {
+    /// Classes that a batch of `batch` records of a split, drawn without order, holds on average; `None` if there
+    /// is no such split.
+    #[must_use]
+    pub fn classes_in_batch(&self, split: &str, batch: u64) -> Option<f64> {
+        let (_, counts) = self.class_counts.iter().find(|(name, _)| name == split)?;
+        Some(expected_distinct(counts, batch))
+    }
+
+    /// Everything that `Display` tells as one JSON object, which is what `prep inspect --json` prints: `manifest`,
+    /// `class_counts` (split and counts), and `classes_in_batch_of_128` by split.
+    ///
+    /// # Panics
+    /// Never: numbers and strings become JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Json<'a> {
+            #[serde(flatten)]
+            inspection: &'a Inspection,
+            classes_in_batch_of_128: BTreeMap<&'a str, f64>,
+        }
+        let counts = self.class_counts.iter();
+        let json = Json {
+            inspection: self,
+            classes_in_batch_of_128: counts
+                .map(|(name, counts)| (name.as_str(), expected_distinct(counts, BATCH)))
+                .collect(),
+        };
+        serde_json::to_string(&json).expect("numbers and strings become JSON")
+    }
 }
 
 /// Reads the manifest and the labels of the dataset in `folder`. Of a shard, only what lies around its
@@ -127,9 +164,9 @@ impl fmt::Display for Inspection {
             writeln!(f, "  {}", words.collect::<Vec<_>>().join(", "))?;
             writeln!(
                 f,
-                "{:<8} a batch of 128 holds {:.1} classes on average",
+                "{:<8} a batch of {BATCH} holds {:.1} classes on average",
                 "",
-                expected_distinct(counts, 128)
+                expected_distinct(counts, BATCH)
             )?;
         }
         if let Some(entry) = &manifest.statistics {

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use font8x8::legacy::BASIC_LEGACY;
 use image::{Rgb, RgbImage, imageops};
-use shardmill_formats::{Decoder, RecordShape};
+use shardmill_formats::{Codec, EncodeOptions, Encoder, Manifest, RecordShape};
 
 use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
-use crate::extract::{check_free, png, write};
+use crate::extract::{check_free, png, split_names, write};
+use crate::rewrite::{Reader, TRAIN};
 
-/// Columns and rows of the sheet.
+/// Most columns of a sheet, and the rows of one that is written to a file.
 const COLUMNS: u32 = 8;
 const ROWS: u32 = 5;
+/// Most records on a sheet.
+const MOST: u32 = 400;
 /// Side of a tile and height of the line under it, in pixels.
 const TILE: u32 = 128;
 const LINE: u32 = 12;
@@ -37,59 +40,114 @@ pub fn montage(folder: &Path, target: &Path, force: bool) -> Result<(), PrepErro
     }
     check_free(target, force)?;
     let (_, manifest) = read_manifest(folder)?;
-    let mut sheet = RgbImage::from_pixel(COLUMNS * TILE, ROWS * (TILE + LINE), Rgb([255; 3]));
-    let mut splits: Vec<_> = manifest.splits.iter().collect();
-    splits.sort_by_key(|(name, _)| *name != "train");
+    let mut splits: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
+    splits.sort_by_key(|name| *name != TRAIN);
+    let sheet = draw(folder, &manifest, &splits, (COLUMNS, ROWS))?;
+    let bytes = png(sheet.as_raw(), shape(&sheet), || {
+        target.display().to_string()
+    })?;
+    write(target, &bytes, force)
+}
+
+/// A sheet of about `records` records, spread evenly over a split of the dataset in `folder`, or over all of it
+/// with the training split first, eight in a row with their classes underneath: the bytes of a JPEG. No other
+/// record is read.
+///
+/// # Errors
+/// A split that the dataset does not have, no record or more than 400, or a dataset that cannot be read or
+/// differs from its checksums.
+pub fn contact_sheet(
+    folder: &Path,
+    split: Option<&str>,
+    records: u32,
+) -> Result<Vec<u8>, PrepError> {
+    if !(1..=MOST).contains(&records) {
+        return Err(PrepError::Option {
+            option: "records",
+            found: records.to_string(),
+            expected: format!("give 1 to {MOST} records"),
+        });
+    }
+    let (_, manifest) = read_manifest(folder)?;
+    let wanted: Vec<String> = split.map(str::to_owned).into_iter().collect();
+    let mut splits = split_names(&manifest, &wanted)?;
+    splits.sort_by_key(|name| *name != TRAIN);
+    let there: u64 = splits
+        .iter()
+        .map(|name| manifest.splits[*name].records)
+        .sum();
+    let tiles = u64::from(records).min(there).max(1) as u32;
+    let columns = tiles.min(COLUMNS);
+    let sheet = draw(
+        folder,
+        &manifest,
+        &splits,
+        (columns, tiles.div_ceil(columns)),
+    )?;
+    let wrong = |source| PrepError::Codec {
+        place: "the contact sheet".to_owned(),
+        source,
+    };
+    let mut encoder =
+        Encoder::new(Codec::Jpeg, shape(&sheet), EncodeOptions::default()).map_err(wrong)?;
+    let mut bytes = Vec::new();
+    encoder.encode(sheet.as_raw(), &mut bytes).map_err(wrong)?;
+    Ok(bytes)
+}
+
+fn shape(sheet: &RgbImage) -> RecordShape {
+    RecordShape {
+        height: sheet.height(),
+        width: sheet.width(),
+    }
+}
+
+/// As many records of these splits as a sheet has places.
+fn draw(
+    folder: &Path,
+    manifest: &Manifest,
+    splits: &[&str],
+    (columns, rows): (u32, u32),
+) -> Result<RgbImage, PrepError> {
+    let mut sheet = RgbImage::from_pixel(columns * TILE, rows * (TILE + LINE), Rgb([255; 3]));
     let shards: Vec<_> = splits
-        .into_iter()
-        .flat_map(|(name, split)| split.shards.iter().map(move |entry| (name, entry)))
+        .iter()
+        .flat_map(|name| {
+            let shards = manifest.splits[*name].shards.iter();
+            shards.map(move |entry| (*name, entry))
+        })
         .collect();
     let records: u64 = shards.iter().map(|(_, entry)| entry.records).sum();
-    let tiles = u64::from(COLUMNS * ROWS).min(records);
-    let mut decoder = Decoder::new(manifest.codec, manifest.shape());
-    let (mut stored, mut rgb) = (Vec::new(), vec![0; manifest.shape().bytes()]);
-    let mut tile = 0;
-    let mut before = 0;
+    let tiles = u64::from(columns * rows).min(records);
+    let mut reader = Reader::new(manifest);
+    let (mut tile, mut before) = (0, 0);
     for (name, entry) in shards {
         let end = before + entry.records;
         let here = |tile: u64| tile < tiles && tile * records / tiles < end;
         if here(tile) {
-            let shard = Shard::open(folder, &manifest, name, entry)?;
+            let shard = Shard::open(folder, manifest, name, entry)?;
             while here(tile) {
                 let record = (tile * records / tiles - before) as usize;
-                shard.read(record, &mut stored)?;
-                decoder
-                    .decode(&stored, &mut rgb)
-                    .map_err(|source| PrepError::Codec {
-                        place: shard.place(record),
-                        source,
-                    })?;
+                reader.decode(&shard, record)?;
                 let class = usize::try_from(shard.label(record))
                     .ok()
                     .and_then(|label| manifest.classes.get(label));
-                let picture = RgbImage::from_raw(manifest.width, manifest.height, rgb.clone())
-                    .expect("a decoded record has its dataset's size");
-                draw(
-                    &mut sheet,
-                    tile as u32,
-                    &picture,
-                    class.map_or("no label", |class| &class.name),
-                );
+                let picture =
+                    RgbImage::from_raw(manifest.width, manifest.height, reader.rgb.clone())
+                        .expect("a decoded record has its dataset's size");
+                let place = (tile as u32 % columns, tile as u32 / columns);
+                let words = class.map_or("no label", |class| &class.name);
+                draw_tile(&mut sheet, place, &picture, words);
                 tile += 1;
             }
         }
         before = end;
     }
-    let shape = RecordShape {
-        height: sheet.height(),
-        width: sheet.width(),
-    };
-    let bytes = png(sheet.as_raw(), shape, || target.display().to_string())?;
-    write(target, &bytes, force)
+    Ok(sheet)
 }
 
-fn draw(sheet: &mut RgbImage, tile: u32, picture: &RgbImage, words: &str) {
-    let (x, y) = (tile % COLUMNS * TILE, tile / COLUMNS * (TILE + LINE));
+fn draw_tile(sheet: &mut RgbImage, (column, row): (u32, u32), picture: &RgbImage, words: &str) {
+    let (x, y) = (column * TILE, row * (TILE + LINE));
     let scale = f64::from(TILE - 4) / f64::from(picture.width().max(picture.height()));
     let side = |side: u32| ((f64::from(side) * scale) as u32).max(1);
     let small = imageops::resize(

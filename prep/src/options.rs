@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use shardmill_formats::{Codec, EncodeOptions};
 
 use crate::decode::{DecodeOptions, UnknownChoice, choice};
+use crate::observe::Observer;
 use crate::source::Layout;
 
 choice! {
@@ -156,6 +157,8 @@ pub struct IngestOptions {
     pub without: Vec<&'static str>,
     /// Whether progress is shown on standard error.
     pub progress: bool,
+    /// Who follows the work, and may stop it.
+    pub observer: Observer,
 }
 
 impl IngestOptions {
@@ -180,6 +183,7 @@ impl IngestOptions {
             ignore_free_space: false,
             without: Vec::new(),
             progress: false,
+            observer: Observer::default(),
         }
     }
 

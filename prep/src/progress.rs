@@ -8,16 +8,22 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use shardmill_formats::errln;
 
+use crate::error::PrepError;
+use crate::observe::Observer;
+
 /// Time between two lines in a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Counts what is done and shows it on standard error, if at all.
+/// Counts what is done, shows it on standard error, if at all, and tells the observer.
 pub(crate) struct Progress {
     work: &'static str,
     total: u64,
+    /// Whether that is known.
+    bounded: bool,
     done: AtomicU64,
     start: Instant,
     shown: Shown,
+    observer: Observer,
 }
 
 enum Shown {
@@ -27,7 +33,7 @@ enum Shown {
 }
 
 impl Progress {
-    pub(crate) fn new(work: &'static str, total: u64, show: bool) -> Self {
+    pub(crate) fn new(work: &'static str, total: u64, show: bool, observer: &Observer) -> Self {
         let start = Instant::now();
         let shown = if !show {
             Shown::Nothing
@@ -40,17 +46,40 @@ impl Progress {
         } else {
             Shown::Lines(Mutex::new(start))
         };
+        observer.progress(work, 0, Some(total));
         Self {
             work,
             total,
+            bounded: true,
             done: AtomicU64::new(0),
             start,
             shown,
+            observer: observer.clone(),
         }
+    }
+
+    /// Of work whose end is not known. Nothing is shown of it, but the observer is told.
+    pub(crate) const fn unbounded(work: &'static str, start: Instant, observer: Observer) -> Self {
+        Self {
+            work,
+            total: 0,
+            bounded: false,
+            done: AtomicU64::new(0),
+            start,
+            shown: Shown::Nothing,
+            observer,
+        }
+    }
+
+    /// Fails if the observer wants the work to stop.
+    pub(crate) fn check(&self) -> Result<(), PrepError> {
+        self.observer.check()
     }
 
     pub(crate) fn add(&self, count: u64) {
         let done = self.done.fetch_add(count, Ordering::Relaxed) + count;
+        let total = self.bounded.then_some(self.total);
+        self.observer.progress(self.work, done, total);
         match &self.shown {
             Shown::Nothing => {}
             Shown::Bar(bar) => bar.set_position(done),

@@ -1,5 +1,6 @@
 //! Rereads every byte of a dataset and compares it with its checksums.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
@@ -11,6 +12,7 @@ use shardmill_formats::{Causes, Decoder, Manifest, ShardEntry, ShardIndex, crc32
 use crate::crew::Crew;
 use crate::dataset::{IndexError, read_index, read_manifest};
 use crate::error::PrepError;
+use crate::observe::Observer;
 use crate::progress::Progress;
 
 /// Something that is not as it was written.
@@ -39,6 +41,17 @@ pub struct Verification {
     pub faults: Vec<Fault>,
 }
 
+impl Verification {
+    /// The result as one JSON object: what `prep verify --json` prints.
+    ///
+    /// # Panics
+    /// Never: numbers and strings become JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and strings become JSON")
+    }
+}
+
 /// Bytes asked of the system at once.
 const READ: usize = 256 << 10;
 
@@ -49,20 +62,39 @@ const READ: usize = 256 << 10;
 /// # Errors
 /// A folder without a readable manifest. Faults in shards are part of the result.
 pub fn verify(folder: &Path, threads: usize, show: bool) -> Result<Verification, PrepError> {
+    verify_observed(folder, threads, show, &Observer::default())
+}
+
+/// [`verify`], which tells `observer` how many records are reread.
+///
+/// # Errors
+/// As [`verify`]; and an observer that stops the work.
+pub fn verify_observed(
+    folder: &Path,
+    threads: usize,
+    show: bool,
+    observer: &Observer,
+) -> Result<Verification, PrepError> {
     let (_, manifest) = read_manifest(folder)?;
     let splits = manifest.splits.iter();
     let shards: Vec<(&str, &ShardEntry)> = splits
         .flat_map(|(name, split)| split.shards.iter().map(move |shard| (name.as_str(), shard)))
         .collect();
     let records = shards.iter().map(|(_, shard)| shard.records).sum();
-    let progress = Progress::new("verify", records, show);
+    let progress = Progress::new("verify", records, show, observer);
     let mut total = Verification::default();
-    Crew::new(threads).in_order(
+    Crew::new(threads).observed(observer).in_order(
         &shards,
         || Ok(Memory::default()),
         |memory, (split, entry)| {
-            let part = check_shard(folder, &manifest, split, entry, memory);
-            progress.add(entry.records);
+            let counted = Counted {
+                progress: &progress,
+                left: Cell::new(entry.records),
+            };
+            let part = check_shard(folder, &manifest, split, entry, memory, &counted);
+            // What of it could not be reread counts too, so that the end is reached.
+            counted.add(u64::MAX);
+            progress.check()?;
             Ok(part)
         },
         |part| {
@@ -75,6 +107,22 @@ pub fn verify(folder: &Path, threads: usize, show: bool) -> Result<Verification,
     )?;
     progress.finish();
     Ok(total)
+}
+
+/// Counts the records of a shard as they are reread, at most as many as the manifest says.
+struct Counted<'a> {
+    progress: &'a Progress,
+    left: Cell<u64>,
+}
+
+impl Counted<'_> {
+    fn add(&self, records: u64) {
+        let count = records.min(self.left.get());
+        self.left.set(self.left.get() - count);
+        if count > 0 {
+            self.progress.add(count);
+        }
+    }
 }
 
 /// One record, as it is stored and decoded; kept from one to the next.
@@ -90,12 +138,20 @@ fn check_shard(
     split: &str,
     entry: &ShardEntry,
     memory: &mut Memory,
+    counted: &Counted<'_>,
 ) -> Verification {
     let mut result = Verification {
         shards: 1,
         ..Verification::default()
     };
-    if let Err(error) = reread(folder, manifest, split, entry, memory, &mut result) {
+    if let Err(error) = reread(
+        folder,
+        manifest,
+        (split, entry),
+        memory,
+        counted,
+        &mut result,
+    ) {
         let message = format!("cannot be read: {error}");
         result.faults.push(Fault::of_shard(entry, message));
     }
@@ -106,9 +162,9 @@ fn check_shard(
 fn reread(
     folder: &Path,
     manifest: &Manifest,
-    split: &str,
-    entry: &ShardEntry,
+    (split, entry): (&str, &ShardEntry),
     memory: &mut Memory,
+    counted: &Counted<'_>,
     result: &mut Verification,
 ) -> io::Result<()> {
     let mut file = File::open(folder.join(&entry.file))?;
@@ -123,12 +179,13 @@ fn reread(
         file,
         hasher: blake3::Hasher::new(),
         bytes: 0,
+        progress: counted.progress,
     };
     let mut reader = BufReader::with_capacity(READ, hashed);
     let mut in_records = Vec::new();
     if let Ok(index) = &index {
         result.records += index.index.len() as u64;
-        in_records = index.reread_records(&mut reader, entry, memory)?;
+        in_records = index.reread_records(&mut reader, entry, memory, counted)?;
     }
     io::copy(&mut reader, &mut io::sink())?;
     let Hashed { hasher, bytes, .. } = reader.into_inner();
@@ -180,6 +237,7 @@ impl Index {
         reader: &mut impl Read,
         entry: &ShardEntry,
         memory: &mut Memory,
+        counted: &Counted<'_>,
     ) -> io::Result<Vec<Fault>> {
         let (index, bytes) = (&self.index, &self.bytes);
         let front = index.data_range().start as u64;
@@ -191,6 +249,7 @@ impl Index {
         for i in 0..index.len() {
             memory.stored.resize(index.record_range(bytes, i).len(), 0);
             reader.read_exact(&mut memory.stored)?;
+            counted.add(1);
             let (expected, found) = (index.checksum(bytes, i), crc32c(&memory.stored));
             let message = if expected != found {
                 format!(
@@ -223,15 +282,17 @@ impl Fault {
     }
 }
 
-/// A file that is hashed as it is read.
-struct Hashed {
+/// A file that is hashed as it is read, no further than the observer wants.
+struct Hashed<'a> {
     file: File,
     hasher: blake3::Hasher,
     bytes: u64,
+    progress: &'a Progress,
 }
 
-impl Read for Hashed {
+impl Read for Hashed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.progress.check().map_err(io::Error::other)?;
         let read = self.file.read(buffer)?;
         self.hasher.update(&buffer[..read]);
         self.bytes += read as u64;

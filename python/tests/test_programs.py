@@ -316,15 +316,14 @@ def test_train_is_the_installed_program(tmp_path: Path) -> None:
         program.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path / 'in-path'}:{os.environ['PATH']}"}
 
-    def run_through(*words: str | Path) -> tuple[int, bytes, bytes]:
-        done = subprocess.run([*words, "--shards", b"caf\xe9"], capture_output=True, check=False, env=environment)
-        return done.returncode, done.stdout, done.stderr
-
-    for place, meant, code in (("beside", "beside", 7), ("nowhere", "in-path", 8)):
-        through = run_through(sys.executable, "-c", script, tmp_path / place)
-        assert through == run_through(tmp_path / meant / "shardmill-train")
-        assert through[1].startswith(b"--shards|caf\xe9|")
-        assert (through[0], through[2]) == (code, b"")
+    for place, code in (("beside", 7), ("nowhere", 8)):
+        words: list[str | bytes | Path] = [sys.executable, "-c", script, tmp_path / place, "--shards", b"caf\xe9"]
+        done = subprocess.run(words, capture_output=True, check=False, env=environment)
+        assert (done.returncode, done.stderr) == (code, b"")
+        assert done.stdout.startswith(b"--shards|caf\xe9|")
+        if ignored := re.search(rb"SigIgn:\s*([0-9a-f]+)", done.stdout):
+            # Python ignores both, and the program shall not.
+            assert all(not int(ignored[1], 16) >> (number - 1) & 1 for number in (signal.SIGPIPE, signal.SIGXFSZ))
 
 
 @pytest.mark.skipif(

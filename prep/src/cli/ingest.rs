@@ -124,7 +124,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     let _listening = interrupt::listen(&args.out)?;
     let done = ingest_part(&options).map_err(interrupt::explain(&args.out))?;
     print(&match (&done, args.json) {
-        (Ingested::Dataset(summary), true) => summary_json(summary),
+        (Ingested::Dataset(summary), true) => summary.to_json() + "\n",
         (Ingested::Dataset(summary), false) => summary_text(&args.out, summary),
         (
             Ingested::Part {
@@ -224,26 +224,4 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
     }
     text += &warned_text(&summary.warned, &summary.warnings);
     text
-}
-
-fn summary_json(summary: &IngestSummary) -> String {
-    let splits = summary.manifest.splits.iter();
-    let splits: serde_json::Map<_, _> = splits
-        .map(|(name, split)| (name.clone(), split.records.into()))
-        .collect();
-    let object = serde_json::json!({
-        "images": summary.images(),
-        "records": splits,
-        "classes": summary.manifest.classes.len(),
-        "codec": summary.manifest.codec,
-        "rejects": summary.rejects_by_reason(),
-        "warned": summary.warned,
-        "warnings": summary.warnings,
-        "passed_over": summary.passed_over,
-        "was_complete": summary.was_complete,
-        "notes": summary.notes,
-        "seconds": summary.seconds,
-        "images_per_second": (!summary.was_complete).then(|| summary.images_per_second()),
-    });
-    format!("{object}\n")
 }

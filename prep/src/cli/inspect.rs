@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
         montage(&args.dir, target, args.force)?;
     }
     print(&if args.json {
-        serde_json::to_string(&inspection)? + "\n"
+        inspection.to_json() + "\n"
     } else {
         inspection.to_string()
     })?;

@@ -29,6 +29,13 @@ fn check_dataset(dir: &Path, called: &str) -> Result<()> {
         return Ok(());
     }
     if let Some(work) = unfinished(dir) {
+        if work == "write" {
+            bail!(
+                "{} holds a dataset that a program is still writing, or did not finish: if it has ended, remove \
+                 the folder and write the dataset again",
+                dir.display()
+            );
+        }
         bail!(
             "{} holds a dataset that is not finished: the `{called} {work}` that makes it goes on from there",
             dir.display()

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     check_dataset(&args.dir, called)?;
     let result = verify(&args.dir, args.threads, true)?;
     if args.json {
-        print(&(serde_json::to_string(&result)? + "\n"))?;
+        print(&(result.to_json() + "\n"))?;
     } else {
         for fault in &result.faults {
             let record = (fault.record.zip(fault.key.as_ref()))

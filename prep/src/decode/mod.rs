@@ -115,6 +115,42 @@ impl ImageDecoder {
         Ok(&self.record)
     }
 
+    /// Brings pixels to the decoder's size as those of a decoded image; pixels of that size stay as they are.
+    /// `pixels` are rows from the top of `width * channels` bytes: 1 channel is grey, 2 are grey and alpha,
+    /// 3 RGB and 4 RGBA, which is laid over white.
+    ///
+    /// # Errors
+    /// Pixels of another number than their size says, or more than are decoded.
+    pub fn resize_pixels(
+        &mut self,
+        (width, height): (u32, u32),
+        channels: u8,
+        pixels: Vec<u8>,
+    ) -> Result<&[u8], Reject> {
+        self.attempt(|decoder| {
+            check_pixels(width as usize, height as usize)?;
+            let pixels = other::rgb_of(width, height, channels, pixels).ok_or_else(|| {
+                let message = format!("they are not {width}x{height} pixels of {channels} bytes");
+                Reject::Damaged(message)
+            })?;
+            if (width, height) == (decoder.size, decoder.size) {
+                decoder.record = pixels;
+                return Ok(());
+            }
+            decoder.resize(&Rgb {
+                width,
+                height,
+                pixels,
+            })
+        })?;
+        Ok(&self.record)
+    }
+
+    /// The record of the last image, until its pixels are taken.
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record
+    }
+
     /// What was wrong with the last image that was decoded, though it became a record.
     #[must_use]
     pub const fn warning(&self) -> Option<Warning> {

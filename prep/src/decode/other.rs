@@ -2,7 +2,9 @@
 
 use std::io::{Cursor, ErrorKind};
 
-use image::{DynamicImage, ImageDecoder as _, ImageError, ImageFormat, ImageReader, Limits};
+use image::{
+    DynamicImage, ImageBuffer, ImageDecoder as _, ImageError, ImageFormat, ImageReader, Limits,
+};
 
 use super::budget::Budget;
 use super::damage::Warning;
@@ -81,6 +83,22 @@ fn decode_whole(
         Some(orientation) => upright(image, orientation),
         None => image,
     })
+}
+
+/// RGB of pixels of 1 channel (grey), 2 (grey and alpha), 3 or 4; `None` if there are not so many.
+pub(super) fn rgb_of(width: u32, height: u32, channels: u8, pixels: Vec<u8>) -> Option<Vec<u8>> {
+    // The image crate takes more bytes than needed.
+    let bytes = (width as usize * height as usize).checked_mul(channels.into())?;
+    if pixels.len() != bytes {
+        return None;
+    }
+    Some(to_rgb(match channels {
+        1 => DynamicImage::ImageLuma8(ImageBuffer::from_raw(width, height, pixels)?),
+        2 => DynamicImage::ImageLumaA8(ImageBuffer::from_raw(width, height, pixels)?),
+        3 => return Some(pixels),
+        4 => DynamicImage::ImageRgba8(ImageBuffer::from_raw(width, height, pixels)?),
+        _ => return None,
+    }))
 }
 
 /// Pixels in 8 bits, transparent ones laid over white.

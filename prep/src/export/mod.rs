@@ -19,6 +19,7 @@ use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest, sample};
 use crate::error::PrepError;
 use crate::extract::split_names;
+use crate::observe::Observer;
 use crate::output::{Choices, space};
 use crate::progress::Progress;
 use crate::rewrite::fingerprint;
@@ -87,6 +88,8 @@ pub struct ExportOptions {
     pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
+    /// Who follows the work, and may stop it.
+    pub observer: Observer,
 }
 
 impl ExportOptions {
@@ -102,6 +105,7 @@ impl ExportOptions {
             threads: 0,
             ignore_free_space: false,
             progress: false,
+            observer: Observer::default(),
         }
     }
 }
@@ -165,7 +169,7 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     if !staging.is_whole() {
         check_space(options, &manifest, target, left)?;
     }
-    let progress = Progress::new("export", left, options.progress);
+    let progress = Progress::new("export", left, options.progress, &options.observer);
     let folders = match staging.is_whole() {
         true => folder::class_folders(&manifest),
         false => write(options, &context, &splits, &mut staging, &progress)?,
@@ -230,7 +234,7 @@ fn write(
         ExportFormat::Parquet => Sink::Parquet(Box::new(parquet::Sink::new(*context))),
     };
     let make = || Worker::new(options, manifest);
-    let crew = Crew::new(options.threads);
+    let crew = Crew::new(options.threads).observed(&options.observer);
     for &name in splits {
         let split = &manifest.splits[name];
         let done = staging.done(Some(name));

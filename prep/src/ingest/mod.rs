@@ -17,7 +17,8 @@ use std::time::Instant;
 use shardmill_formats::{Encoder, Manifest, RecordShape};
 
 pub use merge::{Merged, merge};
-pub(crate) use worker::{Outcome, Recycled, Worker};
+pub(crate) use worker::{Maker, Outcome, Recycled, Worker};
+pub(crate) use writer::manifest_head;
 
 use crate::crew::Crew;
 use crate::decode::{Budget, default_budget};
@@ -75,6 +76,29 @@ impl IngestSummary {
     pub fn rejects_by_reason(&self) -> BTreeMap<&str, u64> {
         count_by_reason(&self.rejects)
     }
+
+    /// The summary as one JSON object: what `prep ingest --json` prints.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let splits = self.manifest.splits.iter();
+        let splits: BTreeMap<&String, u64> =
+            splits.map(|(name, split)| (name, split.records)).collect();
+        let object = serde_json::json!({
+            "images": self.images(),
+            "records": splits,
+            "classes": self.manifest.classes.len(),
+            "codec": self.manifest.codec,
+            "rejects": self.rejects_by_reason(),
+            "warned": self.warned,
+            "warnings": self.warnings,
+            "passed_over": self.passed_over,
+            "was_complete": self.was_complete,
+            "notes": self.notes,
+            "seconds": self.seconds,
+            "images_per_second": (!self.was_complete).then(|| self.images_per_second()),
+        });
+        object.to_string()
+    }
 }
 
 /// What became of an ingest.
@@ -120,8 +144,9 @@ impl Ingested {
 /// whole dataset stays as it is.
 ///
 /// # Errors
-/// A source without images, an output folder that holds something else, too little space, or a file
-/// that cannot be read or written. Shards that were finished until then are kept, and nothing else.
+/// A source without images, an output folder that holds something else, too little space, a file
+/// that cannot be read or written, or an observer that stops the work. Shards that were finished until then
+/// are kept, and nothing else.
 /// An `options.part` that is not the whole is an error before anything is made, since no dataset would be
 /// complete: that is for [`ingest_part`].
 pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
@@ -145,10 +170,11 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     check_options(options)?;
     let before = folder::look(&options.out)?;
     if before == Before::Finished {
-        let ours = writer::manifest_head(options, "", Vec::new(), 0);
+        let ours = manifest_head(options, "", Vec::new(), 0);
         folder::check_options(&options.out, &ours)?;
     }
     let mut listing = list(options)?;
+    options.observer.check()?;
     let images = listing.images();
     if options.on_error == OnError::Stop
         && before != Before::Finished
@@ -194,7 +220,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .filter(|split| split.entries.iter().all(|entry| entry.label < 0))
             .map(|split| split.name.to_owned())
             .collect(),
-        manifest: writer::manifest_head(options, listing.layout.name(), classes, images),
+        manifest: manifest_head(options, listing.layout.name(), classes, images),
         choices: Choices::default()
             .with("--shard-records", options.shard_records)
             .with("--check", options.decode.check),
@@ -209,8 +235,9 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let todo = Todo::new(&plan, &work);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
     room::check(options, &todo, &reader)?;
-    let progress = Progress::new("ingest", todo.images.len() as u64, options.progress);
-    let crew = Crew::new(options.threads);
+    let left = todo.images.len() as u64;
+    let progress = Progress::new("ingest", left, options.progress, &options.observer);
+    let crew = Crew::new(options.threads).observed(&options.observer);
     let budget = decode_budget(options, crew.threads());
     let recycled = Recycled::default();
     let mut job = Job::new(options, &plan, &todo.shards, &mut work, recycled.clone());
@@ -324,14 +351,14 @@ pub(crate) fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
     Ok(())
 }
 
-fn shape(options: &IngestOptions) -> RecordShape {
+pub(crate) fn shape(options: &IngestOptions) -> RecordShape {
     RecordShape {
         height: options.size,
         width: options.size,
     }
 }
 
-fn encoder(options: &IngestOptions) -> Result<Encoder, PrepError> {
+pub(crate) fn encoder(options: &IngestOptions) -> Result<Encoder, PrepError> {
     Encoder::new(options.codec, shape(options), options.encode_options()).map_err(|source| {
         PrepError::Codec {
             place: format!("codec {}", options.codec),

@@ -40,7 +40,7 @@ fn sample(options: &IngestOptions, todo: &Todo<'_>, reader: &Reader) -> Result<u
         .map(|at| todo.images[at])
         .collect();
     let mut sizes = Vec::new();
-    let crew = Crew::new(options.threads);
+    let crew = Crew::new(options.threads).observed(&options.observer);
     let budget = decode_budget(options, crew.threads());
     crew.in_order(
         &chosen,

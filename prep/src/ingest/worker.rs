@@ -13,12 +13,12 @@ use crate::source::{Entry, Reader};
 
 /// A record ready to be written.
 pub(crate) struct Record {
-    pub(super) key: String,
-    pub(super) label: i64,
+    pub(crate) key: String,
+    pub(crate) label: i64,
     pub(crate) stored: Vec<u8>,
-    pub(super) sums: ChannelSums,
+    pub(crate) sums: ChannelSums,
     /// What was wrong with the image, though it became a record.
-    pub(super) warning: Option<Warning>,
+    pub(crate) warning: Option<Warning>,
 }
 
 /// What became of an image.
@@ -38,18 +38,66 @@ impl Recycled {
     }
 
     /// Gives a record's memory back.
-    pub(super) fn give(&self, record: Record) {
+    pub(crate) fn give(&self, stored: Vec<u8>) {
         let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers.push(record.stored);
+        buffers.push(stored);
     }
 }
 
-/// The memory that one image after another is worked on in.
-pub(crate) struct Worker {
-    decoder: ImageDecoder,
+/// The memory that one image after another becomes a record in.
+pub(crate) struct Maker {
+    pub(crate) decoder: ImageDecoder,
     encoder: Encoder,
     codec: Codec,
     recycled: Recycled,
+}
+
+impl Maker {
+    pub(crate) fn new(
+        options: &IngestOptions,
+        recycled: Recycled,
+        budget: Budget,
+    ) -> Result<Self, PrepError> {
+        Ok(Self {
+            decoder: ImageDecoder::with_options(options.size, options.decode).with_budget(budget),
+            encoder: encoder(options)?,
+            codec: options.codec,
+            recycled,
+        })
+    }
+
+    /// A record of the image that the decoder has just decoded.
+    pub(crate) fn record(&mut self, key: &str, label: i64) -> Result<Record, PrepError> {
+        let rgb = self.decoder.record();
+        let mut sums = ChannelSums::default();
+        vectorised(
+            #[inline(always)]
+            || sums.add_image(rgb),
+        );
+        let mut stored = self.recycled.take();
+        if self.codec == Codec::Raw {
+            // The pixels are the record.
+            self.decoder.exchange(&mut stored);
+        } else {
+            let encoded = self.encoder.encode(rgb, &mut stored);
+            encoded.map_err(|source| PrepError::Codec {
+                place: key.to_owned(),
+                source,
+            })?;
+        }
+        Ok(Record {
+            key: key.to_owned(),
+            label,
+            stored,
+            sums,
+            warning: self.decoder.warning(),
+        })
+    }
+}
+
+/// Reads images and makes records of them.
+pub(crate) struct Worker {
+    maker: Maker,
     reader: Reader,
     bytes: Vec<u8>,
 }
@@ -62,10 +110,7 @@ impl Worker {
         budget: Budget,
     ) -> Result<Self, PrepError> {
         Ok(Self {
-            decoder: ImageDecoder::with_options(options.size, options.decode).with_budget(budget),
-            encoder: encoder(options)?,
-            codec: options.codec,
-            recycled,
+            maker: Maker::new(options, recycled, budget)?,
             reader,
             bytes: Vec::new(),
         })
@@ -79,32 +124,10 @@ impl Worker {
         if let Some(reject) = self.reader.read(entry, &mut self.bytes)? {
             return rejected(reject);
         }
-        let rgb = match self.decoder.decode(&self.bytes) {
-            Ok(rgb) => rgb,
-            Err(reject) => return rejected(reject),
-        };
-        let mut sums = ChannelSums::default();
-        vectorised(
-            #[inline(always)]
-            || sums.add_image(rgb),
-        );
-        let mut stored = self.recycled.take();
-        if self.codec == Codec::Raw {
-            // The pixels are the record.
-            self.decoder.exchange(&mut stored);
-        } else {
-            let encoded = self.encoder.encode(rgb, &mut stored);
-            encoded.map_err(|source| PrepError::Codec {
-                place: entry.key.to_string(),
-                source,
-            })?;
+        if let Err(reject) = self.maker.decoder.decode(&self.bytes) {
+            return rejected(reject);
         }
-        Ok(Outcome::Record(Record {
-            key: entry.key.to_string(),
-            label: entry.label,
-            stored,
-            sums,
-            warning: self.decoder.warning(),
-        }))
+        let record = self.maker.record(&entry.key, entry.label)?;
+        Ok(Outcome::Record(record))
     }
 }

@@ -100,7 +100,7 @@ impl<'a> Job<'a> {
         match outcome {
             Outcome::Record(record) => {
                 shard.append(&record, &self.flusher)?;
-                self.recycled.give(record);
+                self.recycled.give(record.stored);
             }
             Outcome::Reject(line) => {
                 shard.rejects.push(line.clone());
@@ -229,7 +229,7 @@ fn write_error(path: &Path) -> impl Fn(shardmill_formats::WriteError) -> PrepErr
 }
 
 /// The manifest as far as the plan knows it.
-pub(super) fn manifest_head(
+pub(crate) fn manifest_head(
     options: &IngestOptions,
     layout: &str,
     classes: Vec<Class>,

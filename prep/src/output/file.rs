@@ -35,6 +35,11 @@ pub(crate) fn open(path: &Path) -> Result<File, PrepError> {
     open_plain(path, &mut options)
 }
 
+/// Opens a plain file for writing over its bytes.
+pub(crate) fn open_to_write(path: &Path) -> Result<File, PrepError> {
+    open_plain(path, OpenOptions::new().write(true))
+}
+
 /// Opens a plain file for reading.
 pub(crate) fn open_to_read(path: &Path) -> Result<File, PrepError> {
     open_plain(path, OpenOptions::new().read(true))

@@ -4,6 +4,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -154,14 +155,26 @@ pub(super) fn no_journal(path: &Path) -> PrepError {
     }
 }
 
+/// Longest wait for a lock. A program that starts another at this moment, on another thread, holds a copy of every
+/// open file until that one runs, those too that were closed meanwhile.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+
 fn lock(file: &File, path: &Path) -> Result<(), PrepError> {
-    match file.try_lock() {
-        // A file system without locks is no reason not to work.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(PrepError::Source {
-            path: path.to_owned(),
-            message: "another prep is at work on it: wait until it has ended".to_owned(),
-        }),
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            // A file system without locks is no reason not to work.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(PrepError::Source {
+                    path: path.to_owned(),
+                    message: "another prep is at work on it: wait until it has ended".to_owned(),
+                });
+            }
+        }
     }
 }
 

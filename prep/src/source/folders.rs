@@ -18,7 +18,7 @@ pub(super) const ORDER: [&str; 3] = ["train", "val", "test"];
 /// Lists folders of splits with class folders in them, or class folders alone.
 pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let source = &options.source;
-    let tree = Tree::new(source, &options.out);
+    let tree = Tree::new(source, &options.out).observed(&options.observer);
     let mut listing = Listing::new(Layout::ClassFolders);
     let level = tree.level(source)?;
     if level.folders.is_empty() {
@@ -78,7 +78,7 @@ fn tables(source: &Path) -> Vec<PathBuf> {
 /// Lists a folder of images without classes as a split `test`.
 pub(super) fn list_unlabelled(options: &IngestOptions) -> Result<Listing, PrepError> {
     let source = &options.source;
-    let tree = Tree::new(source, &options.out);
+    let tree = Tree::new(source, &options.out).observed(&options.observer);
     let mut listing = Listing::new(Layout::Unlabelled);
     let level = tree.level(source)?;
     if options.layout.is_none() {

@@ -35,7 +35,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         true => source.to_owned(),
         false => source.join(".."),
     };
-    let tree = Tree::new(source, &options.out);
+    let tree = Tree::new(source, &options.out).observed(&options.observer);
     let level = tree.level(&data)?;
     let splits = splits::named(&tree, &level)?;
     let mut collecting = Collecting::new(&tree, options, &mut listing, vec![tables], false);

@@ -13,10 +13,11 @@ use super::samples::{Sample, fill_numbers, finish, named};
 use super::told::{Labels, Told};
 use super::{Layout, Listing, NO_LABEL, Place, names, text};
 use crate::error::PrepError;
+use crate::observe::Observer;
 use crate::reject::Reject;
 
 /// Lists the images of a table. Paths are relative to the table's folder and stay inside of it.
-pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
+pub(super) fn list(source: &Path, observer: &Observer) -> Result<Listing, PrepError> {
     let mut listing = Listing::new(Layout::List);
     let folder = source.parent().unwrap_or(Path::new(""));
     let wrong = |line: u64, message: String| PrepError::Source {
@@ -32,6 +33,7 @@ pub(super) fn list(source: &Path) -> Result<Listing, PrepError> {
     let mut labelled: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
     let mut assumed = (0_u64, 0);
     for row in table.rows {
+        observer.check()?;
         let Row {
             line, label, split, ..
         } = row;

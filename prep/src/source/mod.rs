@@ -56,7 +56,7 @@ pub use images::{ImageFiles, image_files, path_text};
 pub use layout::Layout;
 use names::ilsvrc_words;
 pub use passed::{PassedFiles, PassedKind, PassedOver};
-pub(crate) use read::{Container, Place, Reader};
+pub(crate) use read::{Container, LONGEST_IMAGE, Place, Reader};
 
 use crate::error::PrepError;
 use crate::options::IngestOptions;
@@ -216,7 +216,7 @@ pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         Layout::ClassFolders => folders::list(options)?,
         Layout::Official => official::list(options)?,
         Layout::Kaggle => kaggle::list(options)?,
-        Layout::List => list_file::list(source)?,
+        Layout::List => list_file::list(source, &options.observer)?,
         Layout::WebDataset => webdataset::list(options)?,
         Layout::Parquet => parquet::list(options)?,
         Layout::Unlabelled => folders::list_unlabelled(options)?,

@@ -69,7 +69,7 @@ fn unpacked(source: &Path) -> Unpacked {
 /// development kit, or a folder; and the test tar, or a folder.
 pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let source = &options.source;
-    let tree = Tree::new(source, &options.out);
+    let tree = Tree::new(source, &options.out).observed(&options.observer);
     let level = tree.level(source)?;
     let splits = splits::named(&tree, &level)?;
     let mut listing = Listing::new(Layout::Official);
@@ -139,6 +139,7 @@ fn train(
         };
         let class = collecting.collected.class(&synset);
         each(&path, |member| {
+            collecting.tree.seen()?;
             add(collecting, ("train", class), container, &member);
             Ok(())
         })?;
@@ -153,6 +154,7 @@ fn tar_of_tars(
 ) -> Result<(), PrepError> {
     let file = File::open(path).map_err(PrepError::io(path))?;
     each(path, |inner| {
+        collecting.tree.seen()?;
         let Some(name) = file_name(collecting.listing, &inner) else {
             return Ok(());
         };
@@ -171,6 +173,7 @@ fn tar_of_tars(
         // Of one that is cut with the tar around it, what is there is used; the scan names the rest.
         let part = (inner.offset, inner.len);
         let result: Result<(), ScanError> = scan(&file, part, &name, |member| {
+            collecting.tree.seen().map_err(ScanError::Prep)?;
             add(collecting, ("train", class), container, &member);
             Ok(())
         });
@@ -204,6 +207,7 @@ fn val(
     })?;
     collecting.used.extend(devkit::files(source));
     each(&path, |member| {
+        collecting.tree.seen()?;
         let Some(name) = file_name(collecting.listing, &member) else {
             return Ok(());
         };
@@ -246,6 +250,7 @@ fn test(
     }
     if let Some(container) = open(collecting.listing, consumed, &path) {
         each(&path, |member| {
+            collecting.tree.seen()?;
             add(collecting, ("test", NO_LABEL), container, &member);
             Ok(())
         })?;

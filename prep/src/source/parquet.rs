@@ -24,6 +24,7 @@ use super::webdataset::of_table;
 use super::{Layout, Listing, NO_LABEL, Place, labels, names, renumbered, text};
 use crate::decode::usual_extension as extension;
 use crate::error::PrepError;
+use crate::observe::Observer;
 use crate::options::IngestOptions;
 use crate::progress::Progress;
 use crate::reject::Reject;
@@ -64,6 +65,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     };
     let mut reading = Reading {
         source: folder,
+        observer: &options.observer,
         spool: Spool::new(&options.out, &mut listing.containers)?,
         labels: Labels::default(),
         limit: match (named_classes, first.classes()) {
@@ -80,7 +82,12 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         .spool
         .expect(tables.iter().map(|table| table.images).sum())?;
     let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
-    let progress = Progress::new("unpack", tables.len() as u64, options.progress);
+    let progress = Progress::new(
+        "unpack",
+        tables.len() as u64,
+        options.progress,
+        &options.observer,
+    );
     for (number, table) in tables.iter().enumerate() {
         let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
         guarded(table.path, || {
@@ -122,7 +129,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         let mut consumed: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         consumed.extend(outside);
         let used = names::file_in(folder).into_iter().collect();
-        let tree = Tree::new(source, &options.out);
+        let tree = Tree::new(source, &options.out).observed(&options.observer);
         tree.count_rest(&mut listing.passed, &consumed, &used);
     }
     finish(listing, &files, samples, &synsets, &words)
@@ -131,6 +138,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
 /// What the rows of all files are read into.
 struct Reading<'a> {
     source: &'a Path,
+    observer: &'a Observer,
     spool: Spool,
     labels: Labels,
     /// Labels that are numbers are below it.
@@ -247,7 +255,8 @@ impl<'a> Table<'a> {
         for group in 0..reader.num_row_groups() {
             let group = reader.get_row_group(group).map_err(damaged)?;
             let result: Result<(), ReadError> = self.columns.each(group.as_ref(), |row| {
-                let sample = self.sample(row, file, *rows, reading);
+                let sample = reading.observer.check();
+                let sample = sample.and_then(|()| self.sample(row, file, *rows, reading));
                 let sample = sample.map_err(ReadError::Prep)?;
                 if sample.label == NO_LABEL && self.split.is_none() {
                     if reading.assumed.0 == 0 {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 use walkdir::WalkDir;
@@ -11,6 +12,8 @@ use walkdir::WalkDir;
 use super::passed::{PassedKind, PassedOver};
 use super::{is_image_name, text};
 use crate::error::PrepError;
+use crate::observe::Observer;
+use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// A source that is a folder.
@@ -18,6 +21,13 @@ pub(super) struct Tree<'a> {
     pub(super) source: &'a Path,
     /// The output folder, if it is there: it may lie inside of the source.
     out: Option<PathBuf>,
+    /// Counts what was looked at.
+    seen: Progress,
+}
+
+/// Counts the files of a source.
+fn listing(observer: Observer) -> Progress {
+    Progress::unbounded("list", Instant::now(), observer)
 }
 
 /// A file or folder.
@@ -43,7 +53,25 @@ impl<'a> Tree<'a> {
         Self {
             source,
             out: fs::canonicalize(out).ok(),
+            seen: listing(Observer::default()),
         }
+    }
+
+    /// The same, which tells `observer` what it looks at, and stops when that says so.
+    pub(super) fn observed(self, observer: &Observer) -> Self {
+        Self {
+            seen: listing(observer.clone()),
+            ..self
+        }
+    }
+
+    /// Counts one more file or folder, or member of a tar.
+    ///
+    /// # Errors
+    /// The observer wants the work to stop.
+    pub(super) fn seen(&self) -> Result<(), PrepError> {
+        self.seen.add(1);
+        self.seen.check()
     }
 
     /// A path as it is called in messages and keys: relative to the source.
@@ -55,6 +83,7 @@ impl<'a> Tree<'a> {
     pub(super) fn level(&self, folder: &Path) -> Result<Level, PrepError> {
         let mut level = Level::default();
         for entry in fs::read_dir(folder).map_err(PrepError::io(folder))? {
+            self.seen()?;
             let entry = entry.map_err(PrepError::io(folder))?;
             let (name, path) = (text::from_os(&entry.file_name()), entry.path());
             let is_link = entry
@@ -101,6 +130,7 @@ impl<'a> Tree<'a> {
     ) -> Result<(), PrepError> {
         let mut walk = WalkDir::new(folder).follow_links(true).into_iter();
         while let Some(found) = walk.next() {
+            self.seen()?;
             let found = match found {
                 Ok(found) => found,
                 Err(error) => {
@@ -155,7 +185,8 @@ impl<'a> Tree<'a> {
     }
 
     /// Counts every file of the source but those under `but`: as labels those that were `used`, the others
-    /// by their names, or by where they are. Links are not followed.
+    /// by their names, or by where they are. Links are not followed. Ends early where the observer says so,
+    /// which whoever lists a source finds out.
     pub(super) fn count_rest(
         &self,
         passed: &mut PassedOver,
@@ -163,7 +194,7 @@ impl<'a> Tree<'a> {
         used: &BTreeSet<PathBuf>,
     ) {
         let mut walk = WalkDir::new(self.source).into_iter();
-        while let Some(found) = walk.next() {
+        while let (Some(found), Ok(())) = (walk.next(), self.seen()) {
             let found = match found {
                 Ok(found) => found,
                 Err(error) => {

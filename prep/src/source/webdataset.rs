@@ -10,6 +10,7 @@ use super::packed::{self, Packed};
 use super::samples::{Sample, fill_gaps, finish, named};
 use super::spool::Spool;
 use super::synsets::Synsets;
+use super::tar_index::ScanError;
 use super::tar_samples::{Sorted, Tar};
 use super::told::Labels;
 use super::tree::{Tree, name_in as key_of};
@@ -38,7 +39,8 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let mut sorted = Sorted::default();
     let mut table: Option<Option<ClassTable>> = None;
     let mut failed = None;
-    let progress = Progress::new("read tars", files.len() as u64, show);
+    let observer = &options.observer;
+    let progress = Progress::new("read tars", files.len() as u64, show, observer);
     for (number, Packed { path, split }) in files.iter().enumerate() {
         let file = number as u32;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -46,6 +48,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         let broken = match Packing::of(&name) {
             Some(Packing::Plain) | None => {
                 each_in_place(path, &mut listing.containers, |head, content| {
+                    progress.check().map_err(ScanError::Prep)?;
                     tar.add(head, content)
                 })?
             }
@@ -55,6 +58,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
                     None => Spool::new(out, &mut listing.containers)?,
                 };
                 let broken = each_unpacked(path, packing, &mut open, |head, content| {
+                    progress.check().map_err(ScanError::Prep)?;
                     tar.add(head, content)
                 })?;
                 spool = Some(open);
@@ -110,7 +114,8 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     if source.is_dir() {
         let consumed = files.iter().map(|file| file.path.clone()).collect();
         let used = names::file_in(source).into_iter().collect();
-        Tree::new(source, out).count_rest(&mut listing.passed, &consumed, &used);
+        let tree = Tree::new(source, out).observed(observer);
+        tree.count_rest(&mut listing.passed, &consumed, &used);
     }
     let Sorted { labels, synsets } = sorted;
     let synsets = match table.flatten() {

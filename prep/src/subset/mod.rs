@@ -10,12 +10,14 @@ use shardmill_formats::{ChannelSums, Class, Codec, Manifest, Rejects, ShardMetad
 use crate::crew::Crew;
 use crate::dataset::{Shard, read_manifest};
 use crate::error::PrepError;
+use crate::flusher::Flusher;
 use crate::nearest::Nearest;
+use crate::observe::Observer;
 use crate::output::{Choices, space};
 use crate::progress::Progress;
 use crate::rewrite::{
-    Begun, Reader, Record, Rewritten, SplitWriter, TRAIN, begin, bytes_done, complete, fingerprint,
-    records_done, statistics,
+    Begun, Reader, Record, Rewritten, Sizes, SplitWriter, TRAIN, begin, bytes_done, complete,
+    fingerprint, records_done, statistics,
 };
 use choice::{choose, even_sizes};
 
@@ -46,6 +48,8 @@ pub struct SubsetOptions {
     pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
+    /// Who follows the work, and may stop it.
+    pub observer: Observer,
 }
 
 impl SubsetOptions {
@@ -61,6 +65,7 @@ impl SubsetOptions {
             threads: 0,
             ignore_free_space: false,
             progress: false,
+            observer: Observer::default(),
         }
     }
 }
@@ -129,9 +134,10 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
         let advice = "keep less (--fraction, --per-class)";
         space::check(&options.out, left, || Ok(left), advice)?;
     }
-    let crew = Crew::new(options.threads);
+    let crew = Crew::new(options.threads).observed(&options.observer);
     let left = choice.records.saturating_sub(records_done(&work));
-    let progress = Progress::new("subset", left, options.progress);
+    let flusher = Flusher::new();
+    let progress = Progress::new("subset", left, options.progress, &options.observer);
     let mut part = Manifest {
         classes: labels
             .keys()
@@ -159,7 +165,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
             fingerprint: fingerprint.clone(),
             sums: ChannelSums::default(),
         };
-        let mut writer = SplitWriter::new(&mut work, metadata, split.labelled, sizes)?;
+        let mut writer = SplitWriter::new(&work, metadata, split.labelled, Sizes::Planned(sizes))?;
         let mut skip = writer.done() as usize;
         for (entry, kept) in split.shards.iter().zip(shards) {
             let left = kept.get(skip..).unwrap_or_default();
@@ -179,10 +185,10 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
                         ..record
                     })
                 },
-                |record| writer.append(&record),
+                |record| writer.append(&mut work, &flusher, &record),
             )?;
         }
-        let (split, sums) = writer.finish()?;
+        let (split, sums) = writer.finish(&mut work, &fingerprint)?;
         if *name == TRAIN {
             part.statistics = statistics(&sums);
         }

@@ -12,11 +12,15 @@ mod kit;
 mod labels;
 #[cfg(unix)]
 mod links;
+mod observed;
 mod readme;
 mod room;
 mod round_trip;
 mod said;
+mod shown;
 mod subset;
 mod terminal;
 mod trees;
 mod usage;
+mod write_refused;
+mod writer;
