@@ -1,4 +1,4 @@
-"""A training with Accelerate: ``python accelerate_train.py SHARDS``, or ``accelerate launch accelerate_train.py SHARDS``.
+"""A training with Accelerate: ``accelerate launch accelerate_train.py SHARDS``, or plain ``python`` for one process.
 
 Accelerate shards and moves only torch's own DataLoader, and leaves a shardmill.Loader alone. So the loader finds
 its rank by itself, which Accelerate has set up by then, and is given the device.

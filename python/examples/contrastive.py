@@ -8,11 +8,11 @@ import torchvision
 
 import shardmill
 
-# Images are [32, 2, 3, 96, 96]: of each sample two windows, drawn and coloured independently of each other.
+# Images are [32, 2, 3, 64, 64]: of each sample two windows, drawn and coloured independently of each other.
 loader = shardmill.Loader(
     sys.argv[1],
     batch_size=32,
-    augment=shardmill.RandomResizedCrop(96, scale=(0.2, 1.0)),
+    augment=shardmill.RandomResizedCrop(64, scale=(0.2, 1.0)),
     color_jitter=shardmill.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
     views=2,
     last_batch="drop",
@@ -35,7 +35,7 @@ def contrastive_loss(features: torch.Tensor, temperature: float = 0.2) -> torch.
     return F.cross_entropy(likeness, other)
 
 
-for step, (images, _) in zip(range(6), loader, strict=False):
+for step, (images, _) in zip(range(5), loader, strict=False):
     loss = contrastive_loss(model(images.flatten(0, 1)))
     optimizer.zero_grad()
     loss.backward()

@@ -26,7 +26,7 @@ places = [(shard, record) for shard, part in enumerate(labels) for record in ran
 print(f"{len(places)} images of {height}x{width} in {len(shards)} shards, {len(manifest['classes'])} classes")
 
 keys, bounds = shards[0].get_tensor("keys").tobytes(), shards[0].get_tensor("key_offsets")
-first = [keys[start:end].decode() for start, end in zip(bounds[:3], bounds[1:4], strict=True)]
+first = [keys[bounds[i] : bounds[i + 1]].decode() for i in range(3)]
 print(f"the first are {', '.join(first)}")
 
 
@@ -51,6 +51,7 @@ def batches(seed: int, size: int = 64) -> Iterator[tuple[np.ndarray, np.ndarray]
 
 count, began = 0, time.perf_counter()
 for images, targets in batches(seed=0):
-    count += len(targets)
+    assert len(images) == len(targets)
+    count += len(images)
 print(f"an epoch of {count} images, batches of {images.dtype} {images.shape[1:]}")
 print(f"{count / (time.perf_counter() - began):.0f} images/s; shardmill.Loader makes these in threads")

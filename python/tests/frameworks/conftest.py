@@ -1,18 +1,17 @@
-"""What every test here has in common: the marker, and datasets made by the program `prep` of PNG files."""
+"""What every test here has in common: the marker, and larger images for the examples."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from conftest import CLASSES, SIDE, samples
+import shardmill
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
+KINDS = 5
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,34 +21,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.frameworks)
 
 
-def prep(*arguments: object) -> None:
-    """Runs the program `prep`, of SHARDMILL_PREP or built in this repository."""
-    program = os.environ.get("SHARDMILL_PREP") or shutil.which("prep", path=ROOT / "target" / "release")
-    if program is None:
-        pytest.skip("needs the program prep: cargo build --release -p shardmill-prep, or SHARDMILL_PREP")
-    subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True)
-
-
-def _ingested(folder: Path, codec: str) -> Path:
-    image = pytest.importorskip("PIL.Image")
-    for pixels, label, key in samples():
-        path = folder / "images" / "train" / CLASSES[label] / Path(key).name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.fromarray(pixels).save(path)
-    prep(
-        "ingest", folder / "images", "--out", folder / "shards", "--size", SIDE, "--codec", codec,
-        "--shard-records", 50,
-    )  # fmt: skip
-    return folder / "shards"
+def waves(count: int, side: int) -> Iterator[tuple[np.ndarray, int, str]]:
+    """Colours in waves, of another pattern in each class, with noise."""
+    draw = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side] / side
+    for number in range(count):
+        label = number % KINDS
+        pattern = [np.sin(6 * x * (1 + label) + number), np.cos(4 * y * (1 + label % 3)), np.sin(5 * (x + y) + label)]
+        pixels = 128 + 70 * np.stack(pattern, -1) + draw.normal(0, 12, (side, side, 3))
+        yield np.clip(pixels, 0, 255).astype(np.uint8), label, f"kind{label}/{number:04}.png"
 
 
 @pytest.fixture(scope="session")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """131 raw records of 40x40 in 7 classes, three shards."""
-    return _ingested(tmp_path_factory.mktemp("raw"), "raw")
-
-
-@pytest.fixture(scope="session")
-def jpegs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same as JPEGs."""
-    return _ingested(tmp_path_factory.mktemp("jpeg"), "jpeg")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 raw records of 256x256 in 5 classes, three shards."""
+    out = tmp_path_factory.mktemp("photos") / "shards"
+    shardmill.write(out, waves(240, 256), classes=[f"kind{kind}" for kind in range(KINDS)], size=256, per_shard=80)
+    return out
