@@ -165,3 +165,42 @@ def test_a_state_of_something_else_is_refused(shards: Path, jpegs: Path) -> None
     refused(loader, {**state, "identity": {}}, "damaged")
     # What was refused changed nothing.
     assert loader.state_dict() == state
+
+
+def test_set_epoch_moves_an_iteration_that_was_not_read_from(shards: Path) -> None:
+    (loader,) = loaders(shards, 10)
+    expected = []
+    for epoch in range(3):
+        assert loader.epoch == epoch
+        expected.append([batch.keys for batch in loader])
+    loader.set_epoch(0)
+    iteration = iter(loader)
+    loader.set_epoch(2)
+    assert loader.state_dict()["epoch"] == 2
+    assert next(iteration).keys == expected[2][0]
+    # Now it is under way, and the next one is meant.
+    loader.set_epoch(1)
+    assert next(iteration).keys == expected[2][1]
+    assert next(iter(loader)).keys == expected[1][0]
+    # The place that a state gave stays.
+    loader.load_state_dict({**loader.state_dict(), "epoch": 0, "samples": 20})
+    iteration = iter(loader)
+    loader.set_epoch(0)
+    assert next(iteration).keys == expected[0][2]
+    loader.load_state_dict({**loader.state_dict(), "epoch": 0, "samples": 20})
+    iteration = iter(loader)
+    with pytest.warns(shardmill.StateWarning, match="middle of epoch 0"):
+        loader.set_epoch(1)
+    assert next(iteration).keys == expected[1][0]
+
+
+def test_after_the_last_batch_the_next_iteration_is_the_next_epoch(shards: Path) -> None:
+    (loader,) = loaders(shards, 50)
+    iteration = iter(loader)
+    for _ in range(len(loader)):
+        next(iteration)
+    # As Lightning does: the end was not asked for.
+    assert loader.epoch == loader.state_dict()["epoch"] == 1
+    assert next(iter(loader)).epoch == 1
+    assert list(iteration) == []
+    assert loader.epoch == 1

@@ -40,8 +40,8 @@ class Batch(tuple[Any, Any]):
     _color_shift: Any
 
     @classmethod
-    def of(cls, pair: Iterable[Any], core: CoreBatch, *, epoch: int, step: int, color_shift: Any = None) -> Batch:
-        """A batch of the loader's."""
+    def of(cls, pair: Iterable[Any], core: CoreBatch, *, epoch: int, step: int, color_shift: Any) -> Batch:
+        """A batch of the loader's; ``color_shift`` is an array, or makes one when it is asked for."""
         made = cls(pair)
         made._core = core
         made._epoch = epoch
@@ -51,6 +51,20 @@ class Batch(tuple[Any, Any]):
 
     def __reduce__(self) -> tuple[type[Batch], tuple[tuple[Any, Any]]]:
         return Batch, ((self[0], self[1]),)
+
+    def to(self, device: object, non_blocking: bool = False) -> Batch:
+        """The batch with its tensors on a device of torch's, and everything else about its samples. Lightning
+        and Accelerate call it."""
+        if not all(hasattr(part, "to") for part in self):
+            raise TypeError(
+                f'only tensors of torch move to {device!r}: give the Loader framework="torch", or device= to have '
+                "its batches there"
+            )
+        pair = [part.to(device, non_blocking=non_blocking) for part in self]
+        if "_core" not in self.__dict__:
+            return Batch(pair)
+        shift = self.color_shift.to(device, non_blocking=non_blocking)
+        return Batch.of(pair, self._core, epoch=self._epoch, step=self._step, color_shift=shift)
 
     def _source(self) -> CoreBatch:
         core: CoreBatch | None = self.__dict__.get("_core")
@@ -86,8 +100,10 @@ class Batch(tuple[Any, Any]):
         """With ``output="uint8"``: float32 ``[rows, 3]``, the colour noise of each row, already divided by the
         standard deviation. A byte ``v`` of channel ``c`` is finished by ``(v - mean[c]) / std[c] + shift[c]``.
         Without rows for floats, which have the noise in them."""
-        source = self._source()
-        return source.color_shift() if self._color_shift is None else self._color_shift
+        self._source()
+        if callable(self._color_shift):
+            self._color_shift = self._color_shift()
+        return self._color_shift
 
     @property
     def areas(self) -> npt.NDArray[np.int32]:

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shardmill.batch import Batch
-from shardmill.errors import SettingError
+from shardmill.errors import ConcurrentUseError, SettingError, ShardmillError
 
 if TYPE_CHECKING:
     from shardmill import _core
     from shardmill.loader import Iteration
 
-__all__ = ["Device"]
+__all__ = ["Device", "Feed"]
 
-#: Pinned buffers: one is filled while the other's copy may be under way.
+#: Batches that are taken before the first of them is handed out: that one, and the one that is on its way.
+_AHEAD = 2
+#: Sets of pinned buffers: one is filled while the other's copy may be under way.
 _STAGES = 2
 
 
@@ -29,98 +33,206 @@ class Device:
     """A device, and how batches are finished on it."""
 
     def __init__(self, device: object, settings: dict[str, Any], views: int) -> None:
-        self._torch: Any = importlib.import_module("torch")
-        torch = self._torch
+        torch = importlib.import_module("torch")
         try:
-            self._device = torch.device(device)
+            self.device = torch.device(device)
         except (RuntimeError, TypeError) as error:
             raise SettingError(f"device is {device!r}, which torch does not know: {error}") from error
-        if self._device.type not in ("cpu", "cuda"):
+        if self.device.type not in ("cpu", "cuda"):
             raise SettingError(f'device is {device!r}; choose "cuda", "cuda:N" or "cpu"')
-        self._cuda = self._device.type == "cuda"
-        if self._cuda and not torch.cuda.is_available():
+        self.is_cuda = self.device.type == "cuda"
+        if self.is_cuda and not torch.cuda.is_available():
             raise SettingError(
                 f"device is {device!r}, but torch sees no CUDA device: leave device out to get host batches"
             )
-        if self._cuda and (self._device.index or 0) >= torch.cuda.device_count():
+        if self.is_cuda and (self.device.index or 0) >= torch.cuda.device_count():
             raise SettingError(f"device is {device!r}, but torch sees {torch.cuda.device_count()} CUDA devices")
         output = settings["output"]
-        self._type = None if output == "uint8" else getattr(torch, output)
+        self.type: Any = None if output == "uint8" else getattr(torch, output)
+        """Type of the values; ``None`` leaves them bytes."""
         before = 1 if views == 1 else 2
         after = (3, 1, 1) if settings["layout"] == "nchw" else (1, 1, 3)
-        self._shape = (1,) * before + after
-        self._shift_shape = (-1, *([views] if views > 1 else []), *after)
-        self._mean = self._constant(settings["mean"])
-        self._scale = 1 / self._constant(settings["std"])
-        self._staging: list[Any] = [None] * _STAGES
-        self._copied: list[Any] = [None] * _STAGES
+        shape = (1,) * before + after
+        self.shift_shape = (-1, *([views] if views > 1 else []), *after)
+        # On the host, since which device "cuda" is may yet be chosen.
+        self.mean = torch.tensor(settings["mean"], dtype=torch.float32).reshape(shape)
+        self.scale = 1 / torch.tensor(settings["std"], dtype=torch.float32).reshape(shape)
+        self.torch = torch
 
-    def _constant(self, values: list[float]) -> Any:
-        torch = self._torch
-        return torch.tensor(values, dtype=torch.float32, device=self._device).reshape(self._shape)
+    def feed(self, iteration: Iteration) -> Feed:
+        """The batches of an iteration on the device."""
+        return Feed(self, iteration)
 
-    def feed(self, iteration: Iteration) -> Iterator[Batch]:
-        """The batches of an iteration on the device; one is on its way while the caller works on another."""
-        stream = self._torch.cuda.Stream(self._device) if self._cuda else None
-        ahead = self._send(iteration, 0, stream)
-        number = 1
+
+class _Sent(NamedTuple):
+    """A batch whose move to the device was begun."""
+
+    batch: Batch
+    core: _core.Batch
+    tensors: tuple[Any, ...]
+    """Those that are handed out."""
+    done: Any
+    """The event that ends the move; ``None`` on the CPU."""
+
+
+class Feed(Iterator[Batch]):
+    """The batches of an iteration on a device; one is on its way while the caller works on another.
+
+    Streams: everything up to a finished batch is allocated and done on ``_stream``. The caller's stream waits
+    for it at the hand-out, and the batch's memory is used again only after the caller's stream is through with
+    it (``record_stream``). In turn ``_stream`` begins a batch only when the caller's stream is through with all
+    that was handed out before the latest, so that a caller who never waits for the device does not fill its
+    memory.
+    """
+
+    def __init__(self, device: Device, iteration: Iteration) -> None:
+        self._settings = device
+        self._torch = torch = device.torch
+        self._iteration = iteration
+        self._sent: deque[_Sent] = deque()
+        self._ended = False
+        self._error: Exception | None = None
+        # Two threads would fill the same pinned buffers.
+        self._busy = threading.Lock()
+        self._stream: Any = None
+        self._device = device.device
+        if device.is_cuda:
+            # "cuda" is torch's current device, which may be another later on.
+            index = torch.cuda.current_device() if self._device.index is None else self._device.index
+            self._device = torch.device("cuda", index)
+            self._stream = torch.cuda.Stream(self._device)
+        self._stages = [_Stage(torch, self._device) for _ in range(_STAGES)]
+        self._number = 0
+        # The caller's stream at the latest hand-out.
+        self._handed: Any = None
+        with self._own_stream():
+            self._mean = device.mean.to(self._device)
+            self._scale = device.scale.to(self._device)
+
+    def __next__(self) -> Batch:
+        if not self._busy.acquire(blocking=False):
+            raise ConcurrentUseError(
+                "another thread is waiting for a batch of this iteration: give each thread a Loader of its own, or "
+                "put a lock around next()"
+            )
         try:
-            while ahead is not None:
-                batch, core, done = ahead
-                ahead = self._send(iteration, number, stream)
-                number += 1
-                if done is not None:
-                    current = self._torch.cuda.current_stream(self._device)
-                    current.wait_event(done)
-                    # The memory is used again for another batch only after the caller's stream is through.
-                    for tensor in (batch[0], batch[1]):
-                        tensor.record_stream(current)
-                iteration._hand_out(core)
-                yield batch
-            iteration._finish()
+            return self._next()
         finally:
-            iteration.close()
+            self._busy.release()
 
-    def _send(self, iteration: Iteration, number: int, stream: Any) -> tuple[Batch, _core.Batch, Any] | None:
-        """Takes a batch and begins to move it; with the event that ends the move."""
-        taken = iteration._take()
+    def _next(self) -> Batch:
+        self._iteration._loader._check()
+        while len(self._sent) < _AHEAD and not self._ended and self._error is None:
+            self._fill()
+        if self._sent:
+            return self._hand_out(self._sent.popleft())
+        if self._error is not None:
+            # The batches before it were handed out.
+            error, self._error, self._ended = self._error, None, True
+            raise error
+        self._iteration._finish()
+        raise StopIteration
+
+    def _hand_out(self, sent: _Sent) -> Batch:
+        if self._stream is not None:
+            current = self._torch.cuda.current_stream(self._device)
+            current.wait_event(sent.done)
+            for tensor in sent.tensors:
+                tensor.record_stream(current)
+            self._handed = current.record_event()
+        self._iteration._hand_out(sent.core)
+        return sent.batch
+
+    def _fill(self) -> None:
+        """Takes a batch and begins to move it."""
+        try:
+            taken = self._iteration._take()
+        except ShardmillError as error:
+            # It is raised once the batches before it are handed out.
+            self._error = error
+            return
         if taken is None:
-            return None
-        core, step = taken
-        torch = self._torch
-        bytes_ = torch.from_numpy(core.images())
-        labels = torch.from_numpy(core.labels())
-        shift = torch.from_numpy(core.color_shift())
-        with torch.cuda.stream(stream) if stream is not None else contextlib.nullcontext():
-            if stream is not None:
-                bytes_ = self._staged(bytes_, number % _STAGES, stream)
-            images = self._finish(bytes_, shift)
-            labels = labels.to(self._device, non_blocking=True)
-            done = stream.record_event() if stream is not None else None
-        color_shift = shift.to(self._device) if self._type is None else None
-        batch = Batch.of((images, labels), core, epoch=iteration.epoch, step=step, color_shift=color_shift)
-        return batch, core, done
+            self._ended = True
+            return
+        try:
+            self._sent.append(self._send(*taken))
+        except BaseException as error:
+            # This batch is lost, so that none may follow: the place in the epoch would be wrong.
+            self._iteration.close()
+            if not isinstance(error, Exception):
+                raise
+            self._error = error
 
-    def _staged(self, host: Any, stage: int, stream: Any) -> Any:
-        """The bytes on the device, by way of pinned memory."""
+    def _send(self, core: _core.Batch, step: int) -> _Sent:
         torch = self._torch
-        pinned = self._staging[stage]
-        if pinned is None or pinned.numel() < host.numel():
-            pinned = torch.empty(host.numel(), dtype=torch.uint8, pin_memory=True)
-            self._staging[stage] = pinned
-        elif self._copied[stage] is not None:
-            self._copied[stage].synchronize()
-        view = pinned[: host.numel()].view(host.shape)
-        view.copy_(host)
-        moved = view.to(self._device, non_blocking=True)
-        self._copied[stage] = stream.record_event()
+        arrays = (core.images(), core.labels(), core.color_shift())
+        hosts = [torch.from_numpy(array) for array in arrays]
+        done = None
+        with self._own_stream():
+            if self._stream is None:
+                values, labels, shift = hosts
+            else:
+                if self._handed is not None:
+                    self._stream.wait_event(self._handed)
+                stage = self._stages[self._number % _STAGES]
+                values, labels, shift = stage.move(hosts, self._stream)
+            self._number += 1
+            images, shift = self._finish(values, shift)
+            if self._stream is not None:
+                done = self._stream.record_event()
+        batch = Batch.of((images, labels), core, epoch=self._iteration.epoch, step=step, color_shift=shift)
+        return _Sent(batch, core, (images, labels, shift), done)
+
+    def _finish(self, values: Any, shift: Any) -> tuple[Any, Any]:
+        """Bytes as normalised values with the colour noise, and the noise that is left to add."""
+        kind = self._settings.type
+        if kind is None:
+            return values, shift
+        floats = values.to(self._torch.float32)
+        floats.sub_(self._mean).mul_(self._scale).add_(shift.reshape(self._settings.shift_shape))
+        return floats.to(kind), shift.new_empty((0, 3))
+
+    def _own_stream(self) -> contextlib.AbstractContextManager[object]:
+        if self._stream is None:
+            return contextlib.nullcontext()
+        context: contextlib.AbstractContextManager[object] = self._torch.cuda.stream(self._stream)
+        return context
+
+    def __len__(self) -> int:
+        """Batches that are left."""
+        return len(self._sent) + (0 if self._ended or self._error is not None else len(self._iteration))
+
+
+class _Stage:
+    """Pinned memory for a batch, used for one after the other."""
+
+    def __init__(self, torch: Any, device: Any) -> None:
+        self._torch = torch
+        self._device = device
+        self._pinned: dict[int, Any] = {}
+        self._copied: Any = None
+
+    def move(self, hosts: Sequence[Any], stream: Any) -> list[Any]:
+        """Begins to copy tensors to the device, on the stream, which is the current one."""
+        torch = self._torch
+        if self._copied is None:
+            # The thread sleeps while it waits: the loader's threads need the processor.
+            self._copied = torch.cuda.Event(blocking=True)
+        else:
+            self._copied.synchronize()
+        moved = []
+        for place, host in enumerate(hosts):
+            pinned = self._room(place, host)
+            pinned.copy_(host)
+            there = torch.empty(host.shape, dtype=host.dtype, device=self._device)
+            there.copy_(pinned, non_blocking=True)
+            moved.append(there)
+        self._copied.record(stream)
         return moved
 
-    def _finish(self, bytes_: Any, shift: Any) -> Any:
-        """Bytes as normalised values with the colour noise."""
-        torch = self._torch
-        if self._type is None:
-            return bytes_.to(self._device)
-        shift = shift.to(self._device, non_blocking=True).reshape(self._shift_shape)
-        values = bytes_.to(self._device).to(torch.float32)
-        return values.sub_(self._mean).mul_(self._scale).add_(shift).to(self._type)
+    def _room(self, place: int, host: Any) -> Any:
+        pinned = self._pinned.get(place)
+        if pinned is None or pinned.numel() < host.nbytes:
+            pinned = self._torch.empty(host.nbytes, dtype=self._torch.uint8, pin_memory=True)
+            self._pinned[place] = pinned
+        return pinned[: host.nbytes].view(host.dtype).view(host.shape)

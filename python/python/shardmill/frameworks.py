@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from shardmill import _core
 from shardmill.errors import SettingError
 from shardmill.words import choose
 
-__all__ = ["Convert", "converter"]
+__all__ = ["Convert", "converter", "tell_torch"]
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -50,3 +51,11 @@ def _to_torch(torch: Any) -> Convert:
 def _to_jax(dlpack: Any) -> Convert:
     convert: Convert = dlpack.from_dlpack
     return convert
+
+
+def tell_torch(loader: type[Any]) -> None:
+    """Says to torch that these are iterable datasets, if it was imported: ``DataLoader(loader, batch_size=None)``
+    would take anything else for a dataset of single samples."""
+    torch = sys.modules.get("torch.utils.data")
+    if torch is not None:
+        torch.IterableDataset.register(loader)

@@ -16,7 +16,7 @@ from shardmill.augment import Augment, ColorJitter, Transform, augment_named
 from shardmill.batch import Batch
 from shardmill.dataset import Dataset
 from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, ShardmillError, StateWarning
-from shardmill.frameworks import Convert, converter
+from shardmill.frameworks import Convert, converter, tell_torch
 from shardmill.ranks import find_ranks
 from shardmill.settings import (
     Blocks,
@@ -99,6 +99,7 @@ class Loader:
         self.framework = framework or "numpy"
         """``numpy``, ``torch`` or ``jax``."""
         self._convert: Convert = converter(self.framework)
+        tell_torch(Loader)
         mean, std = mean_and_std(normalize, first)
         several = self._ranks.world_size > 1
         settings: dict[str, Any] = {
@@ -143,6 +144,8 @@ class Loader:
         self._stats: dict[str, Any] = {}
         self.sampler = _Sampler(self)
         """Has ``set_epoch``, where Lightning looks for it."""
+        self.batch_sampler = None
+        """None: Lightning takes it for granted beside a sampler."""
 
     @property
     def global_batch_size(self) -> int:
@@ -200,12 +203,14 @@ class Loader:
         return self._epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch of the next iteration. Without it, each follows the one that was read to its end."""
+        """Chooses the epoch of the next iteration, and of one that was begun and not read from. Without it, each
+        epoch follows the one that was read to its end."""
         number = whole("epoch", epoch, 0)
         if number == self._epoch:
             # A state in the middle of this epoch stays as it is.
             return
-        if self._resume:
+        latest = self._latest() if self._latest is not None else None
+        if self._resume or (latest is not None and latest.resumed and not latest.read):
             warnings.warn(
                 f"the state was in the middle of epoch {self._epoch}, and set_epoch({number}) begins another: the "
                 "place in it is dropped",
@@ -214,6 +219,8 @@ class Loader:
             )
         self._epoch, self._resume = number, 0
         self._position = Position(number, 0)
+        if latest is not None and not self._closed:
+            latest.move_to(number)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the latest iteration is, by the batches that were handed out. After the last batch of an epoch
@@ -237,7 +244,8 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         self._check()
-        iteration = Iteration(self, self._core.epoch(self._epoch, self._resume), self._epoch)
+        core = self._core.epoch(self._epoch, self._resume)
+        iteration = Iteration(self, core, self._epoch, resumed=self._resume > 0)
         self._position = Position(self._epoch, self._resume)
         self._resume = 0
         self._iterations.add(iteration)
@@ -331,14 +339,25 @@ class _Sampler:
 class Iteration(Iterator[Batch]):
     """One pass over an epoch, or over what a state left of it."""
 
-    def __init__(self, loader: Loader, core: _core.Epoch, epoch: int) -> None:
+    def __init__(self, loader: Loader, core: _core.Epoch, epoch: int, *, resumed: bool) -> None:
         self._loader = loader
         self._core = core
         self._process = os.getpid()
         self.epoch = epoch
         """Number of the epoch."""
+        self.resumed = resumed
+        """Whether a state said where to begin."""
+        self.read = False
+        """Whether a batch was asked for."""
         self._step = 0
         self._over = False
+
+    def move_to(self, epoch: int) -> None:
+        """Begins another epoch instead, if nothing was read yet: Lightning calls ``set_epoch`` after ``iter``."""
+        if self.read or self._process != os.getpid():
+            return
+        self._core.close()
+        self._core, self.epoch, self.resumed = self._loader._core.epoch(epoch, 0), epoch, False
 
     def __next__(self) -> Batch:
         taken = self._take()
@@ -347,7 +366,13 @@ class Iteration(Iterator[Batch]):
             raise StopIteration
         core, step = taken
         convert = self._loader._convert
-        batch = Batch.of((convert(core.images()), convert(core.labels())), core, epoch=self.epoch, step=step)
+        batch = Batch.of(
+            (convert(core.images()), convert(core.labels())),
+            core,
+            epoch=self.epoch,
+            step=step,
+            color_shift=lambda: convert(core.color_shift()),
+        )
         self._hand_out(core)
         return batch
 
@@ -355,6 +380,7 @@ class Iteration(Iterator[Batch]):
         """The next batch, before it counts as handed out, and its number."""
         if self._over:
             return None
+        self.read = True
         try:
             core = self._core.next()
         except ConcurrentUseError:
@@ -376,6 +402,9 @@ class Iteration(Iterator[Batch]):
         loader._position = Position(self.epoch, core.samples_after)
         if core.last:
             loader._position = Position(self.epoch + 1, 0)
+            if loader._epoch == self.epoch and not loader._resume:
+                # Who counts the batches need not ask for one more.
+                loader._epoch = self.epoch + 1
 
     def _finish(self) -> None:
         """The epoch was read to its end: the next one is next."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from dataclasses import dataclass
@@ -37,7 +38,15 @@ def find_ranks(rank: int | None, world_size: int | None) -> Ranks:
     if rank is not None or world_size is not None:
         if rank is None or world_size is None:
             raise SettingError("rank and world_size belong together: give both or neither")
-        return Ranks(rank, world_size, "given")
+        for name, number in (("rank", rank), ("world_size", world_size)):
+            if isinstance(number, bool) or not hasattr(number, "__index__"):
+                raise SettingError(f"{name} is {number!r}; give a whole number")
+        given = Ranks(operator.index(rank), operator.index(world_size), "given")
+        if not 0 <= given.rank < given.world_size:
+            raise SettingError(
+                f"rank is {given.rank} and world_size is {given.world_size}; ranks count from 0 to below world_size"
+            )
+        return given
     found = _of_torch() or _of_environment()
     if found is None:
         return Ranks(0, 1, "none")

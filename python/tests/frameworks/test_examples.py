@@ -1,0 +1,92 @@
+"""Every example runs and does what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def run(name: str, shards: Path, *before: str) -> str:
+    """What the example printed."""
+    done = subprocess.run(
+        [sys.executable, *before, str(EXAMPLES / name), str(shards)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def losses(printed: str) -> list[float]:
+    return [float(found) for found in re.findall(r"loss (\d+\.\d+)", printed)]
+
+
+def test_every_example_is_tried() -> None:
+    here = Path(__file__).read_text() + (EXAMPLES.parent / "tests" / "test_plain_numpy.py").read_text()
+    for example in EXAMPLES.glob("*.py"):
+        assert example.name in here
+
+
+def test_pytorch(photos: Path) -> None:
+    pytest.importorskip("torchvision")
+    printed = run("pytorch_train.py", photos)
+    assert len(losses(printed)) == 6
+    assert "images/s" in printed
+    # Six batches of 32 of the 240 were handed out, and the next sample is the resumed run's first.
+    import shardmill
+
+    order = [key for batch in shardmill.Loader(photos, batch_size=32) for key in batch.keys]
+    assert f"begins with {order[6 * 32]} of epoch 0" in printed
+
+
+def test_ddp(photos: Path) -> None:
+    pytest.importorskip("torchvision")
+    printed = run("ddp.py", photos, *TORCHRUN)
+    assert len(losses(printed)) == 4
+    assert "128 + 112 samples, no two alike: the 240 of an epoch" in printed
+
+
+def test_jax(photos: Path) -> None:
+    pytest.importorskip("jax")
+    printed = run("jax_step.py", photos)
+    assert "bfloat16" in printed
+    first, *_, last = losses(printed)
+    assert last < first
+
+
+def test_lightning(photos: Path) -> None:
+    pytest.importorskip("lightning")
+    assert "three runs saw the 480 samples of one, in the same order" in run("lightning_resume.py", photos)
+
+
+@pytest.mark.parametrize("before", [(), TORCHRUN], ids=["one", "two"])
+def test_accelerate(photos: Path, before: list[str]) -> None:
+    pytest.importorskip("accelerate")
+    printed = run("accelerate_train.py", photos, *before)
+    first, *_, last = losses(printed)
+    assert last < first
+    assert f"{4 if before else 8} steps on cpu" in printed
+
+
+def test_transforms_v2(photos: Path) -> None:
+    pytest.importorskip("torchvision")
+    printed = run("transforms_v2.py", photos)
+    changed = re.search(r"(\d+) of 240 images were changed", printed)
+    assert changed is not None
+    assert 120 < int(changed[1]) <= 240
+    assert "torch.float32 (48, 3, 224, 224), targets (48, 5)" in printed
+
+
+def test_contrastive(photos: Path) -> None:
+    pytest.importorskip("torchvision")
+    printed = run("contrastive.py", photos)
+    assert "(32, 2, 3, 64, 64)" in printed
+    assert len(losses(printed)) == 5
