@@ -15,7 +15,7 @@ use crate::reading::{Advice, BadRecord, Verify};
 use crate::room;
 use crate::sampler::Sampler;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
-use crate::transform::{Sample, Transform};
+use crate::transform::{Around, Sample, Transform};
 use crate::usage::available_memory;
 
 /// Largest side that windows are resized to, in pixels: 16 times what networks of today take.
@@ -43,6 +43,7 @@ pub struct LoaderBuilder {
     on_bad_record: BadRecord,
     advice: Advice,
     transform: Option<Transform>,
+    around_threads: Option<Around>,
     rank: usize,
     ranks: usize,
 }
@@ -72,6 +73,7 @@ impl LoaderBuilder {
             on_bad_record: BadRecord::Stop,
             advice: Advice::Auto,
             transform: None,
+            around_threads: None,
             rank: 0,
             ranks: 1,
         }
@@ -210,6 +212,17 @@ impl LoaderBuilder {
         + 'static,
     ) -> Self {
         self.transform = Some(Arc::new(function));
+        self
+    }
+
+    /// Runs the work of each thread that makes batches within a function, which calls what it is given once: for
+    /// what a [`transform`](Self::transform) needs for the life of a thread, such as an interpreter's state. The
+    /// thread that asks for batches is not wrapped, with [`threads`](Self::threads) 0 neither.
+    pub fn around_threads(
+        mut self,
+        function: impl Fn(&mut (dyn FnMut() + Send)) + Send + Sync + 'static,
+    ) -> Self {
+        self.around_threads = Some(Arc::new(function));
         self
     }
 
@@ -353,6 +366,7 @@ impl LoaderBuilder {
             beyond_memory: available.is_some_and(|memory| bytes > memory),
             warm: AtomicBool::new(false),
             transform: self.transform,
+            around_threads: self.around_threads,
         };
         room::check(&plan, available)?;
         Ok(Loader {

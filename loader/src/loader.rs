@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::reading::{Advice, BadRecord, Verify};
 use crate::sampler::Sampler;
 use crate::settings::{ColorJitter, Layout, Output, Policy};
-use crate::transform::Transform;
+use crate::transform::{Around, Transform};
 
 /// Batches from this size on, in bytes, are written around the caches: they would not stay in them
 /// until the consumer comes.
@@ -58,6 +58,7 @@ pub(crate) struct Plan {
     /// Whether an epoch was read from its first batch to its last.
     pub(crate) warm: AtomicBool,
     pub(crate) transform: Option<Transform>,
+    pub(crate) around_threads: Option<Around>,
 }
 
 impl Loader {

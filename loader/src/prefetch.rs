@@ -56,7 +56,7 @@ impl Prefetch {
             let builder = std::thread::Builder::new().name(format!("loader-{i}"));
             prefetch.threads.push(
                 builder
-                    .spawn(move || worker.run())
+                    .spawn(move || worker.run_wrapped())
                     .map_err(LoaderError::Thread)?,
             );
         }
@@ -119,6 +119,21 @@ struct Worker {
 }
 
 impl Worker {
+    /// Works within the function that the user gave for it, if any.
+    fn run_wrapped(self) {
+        let around = self.plan.around_threads.clone();
+        let mut worker = Some(self);
+        let mut work = || {
+            if let Some(worker) = worker.take() {
+                worker.run();
+            }
+        };
+        match around {
+            Some(around) => around(&mut work),
+            None => work(),
+        }
+    }
+
     fn run(self) {
         let mut memory = self.plan.worker_memory(self.pool.clone());
         let cancelled = || self.producer.cancelled();

@@ -9,6 +9,9 @@ use shardmill_formats::{Philox, RecordShape};
 pub(crate) type Transform =
     Arc<dyn Fn(&mut Sample<'_>) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync>;
 
+/// What runs a thread of the loader's; see [`LoaderBuilder::around_threads`](crate::LoaderBuilder::around_threads).
+pub(crate) type Around = Arc<dyn Fn(&mut (dyn FnMut() + Send)) + Send + Sync>;
+
 /// A sample on its way into a batch: decoded, not yet cropped.
 #[derive(Debug)]
 pub struct Sample<'a> {

@@ -131,6 +131,9 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         return cause.clone_ref(py);
     }
     let mut text = Causes(error).to_string();
+    if let LoaderError::NotADataset(_) = error {
+        text += " (in Python: shardmill.ingest or shardmill.write)";
+    }
     if let LoaderError::Setting { what, .. } = error
         && let Some(argument) = argument(what)
     {

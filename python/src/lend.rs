@@ -135,6 +135,18 @@ impl BFloat16Array {
         capsule(py, &self.owner)
     }
 
+    /// numpy would make an array of one object.
+    #[pyo3(signature = (*_args, **_options))]
+    fn __array__(
+        &self,
+        _args: &Bound<'_, pyo3::types::PyTuple>,
+        _options: Option<&Bound<'_, pyo3::types::PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        Err(pyo3::exceptions::PyTypeError::new_err(
+            "numpy has no bfloat16: take .bits (uint16), torch.from_dlpack or JAX's from_dlpack, or output=\"float32\"",
+        ))
+    }
+
     fn __repr__(&self) -> String {
         format!("BFloat16Array(shape={:?})", self.owner.get().lent.shape)
     }

@@ -8,7 +8,7 @@ use crate::dataset::Dataset;
 use crate::epoch::Epoch;
 use crate::errors::{detached, from_loader};
 use crate::settings::Settings;
-use crate::transform::Transform;
+use crate::transform::{Transform, keep_attached};
 
 /// Datasets and settings that fit together.
 #[pyclass(frozen, module = "shardmill._core")]
@@ -70,7 +70,9 @@ impl Loader {
         }
         let transform = transform.map(Transform::new);
         if let Some(transform) = transform.clone() {
-            builder = builder.transform(move |sample| transform.apply(sample));
+            builder = builder
+                .around_threads(keep_attached)
+                .transform(move |sample| transform.apply(sample));
         }
         let inner = detached(py, || builder.build())?;
         let views = inner.rows_per_sample();

@@ -137,8 +137,12 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|error: T::Err| {
-        let text = format!("{option} is {text:?}: {error}");
-        plain(py, "SettingError", &text)
+        let said = error.to_string();
+        let said = match said.contains(text) {
+            true => format!("{option}: {said}"),
+            false => format!("{option} is {text:?}: {said}"),
+        };
+        plain(py, "SettingError", &said)
     })
 }
 

@@ -22,6 +22,17 @@ pub(crate) fn is_calling() -> bool {
     IS_CALLING.get()
 }
 
+/// Runs the work of a loader's thread with a state of the interpreter's that lasts as long as the thread. One
+/// for each call would be made and deleted under a lock of the interpreter's, and a process that is forked
+/// meanwhile waits for that lock for ever.
+pub(crate) fn keep_attached(work: &mut (dyn FnMut() + Send)) {
+    let attached = Python::try_attach(|py| py.detach(&mut *work));
+    if attached.is_none() {
+        // The interpreter is ending, which the transform says.
+        work();
+    }
+}
+
 /// The function: it takes the pixels and a `shardmill.Sample`, and changes the pixels in place or gives
 /// others of the same shape.
 ///

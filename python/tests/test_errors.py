@@ -39,7 +39,7 @@ def test_data_that_is_not_there(shards: Path, tmp_path: Path) -> None:
 
 def test_settings_without_sense(shards: Path) -> None:
     def wrong(words: str, **settings: object) -> None:
-        refused(shardmill.SettingError, words, data=shards, **settings)
+        refused(shardmill.SettingError, words, **{"data": shards, **settings})
 
     wrong("did you mean 'alexnet'", augment="alexnt")
     wrong("choose one of 'alexnet', 'random_crop'", augment=3)
@@ -64,7 +64,7 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("three numbers each", normalize=(1, 2))
     wrong("three numbers each", normalize=((1, 2), (3, 4, 5)))
     wrong("choose one of 'imagenet', 'dataset'", normalize="mean")
-    wrong("it divides", crop=8, normalize=((0, 0, 0), (1, 0, 1)))
+    wrong("std divides", crop=8, normalize=((0, 0, 0), (1, 0, 1)))
     wrong("rank and world_size belong together", rank=1)
     wrong("ranks count from 0", crop=8, rank=2, world_size=2)
     wrong("ranks need equal batches", crop=8, rank=0, world_size=2, last_batch="keep")
@@ -78,7 +78,8 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("flip is 'yes'", augment=shardmill.RandomCrop(8, flip="yes"))
     wrong("color_std is None", augment=shardmill.RandomCrop(8, color_std=None))
     wrong("scale is 0.5; give the least and the largest", augment=shardmill.RandomResizedCrop(8, scale=0.5))
-    wrong("scale: the window's scale", augment=shardmill.RandomResizedCrop(8, scale=(0.5, float("nan"))))
+    wrong("scale: the window's scale", augment=shardmill.RandomResizedCrop(8, scale=(0.5, 2)))
+    wrong("scale is nan", augment=shardmill.RandomResizedCrop(8, scale=(0.5, float("nan"))))
     wrong("color_jitter is 0.4", crop=8, color_jitter=0.4)
     wrong("hue is 'much'", crop=8, color_jitter=shardmill.ColorJitter(hue="much"))
     wrong("split is 1", split=1)
@@ -87,6 +88,21 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("classes is 5", crop=8, classes=5)
     wrong("last_batch is False", crop=8, last_batch=False)
     wrong("framework is ''", crop=8, framework="")
+    wrong("color_std is nan", augment=shardmill.RandomCrop(8, color_std=float("nan")))
+    wrong("color_std is -1", augment=shardmill.RandomCrop(8, color_std=-1))
+    wrong("std divides", crop=8, normalize=((0, 0, 0), (1, -1, 1)))
+    wrong("three numbers each|finite", crop=8, normalize=((float("nan"), 0, 0), (1, 1, 1)))
+    wrong("a weight is 4294967296", data=[(shards, 1 << 32), (shards, 1)])
+    wrong("samples is -1", data=[(shards, 1), (shards, 1)], crop=8, samples=-1)
+    wrong("has no whole batch of 200", crop=8, batch_size=200, last_batch="drop")
+    with pytest.raises(TypeError, match="use RandomCrop"):
+        shardmill.Augment(8)
+    with pytest.raises(TypeError, match="select"):
+        shardmill.Dataset(shards)[0:3]
+    with pytest.raises(TypeError, match="bfloat16"):
+        np.asarray(next(iter(shardmill.Loader(shards, crop=8, output="bfloat16"))).images)
+    with pytest.raises(shardmill.DatasetNotFoundError, match="is a file"):
+        shardmill.Dataset(shards / "manifest.json")
     for path in (None, 3, b"shards"):
         with pytest.raises(shardmill.SettingError, match="path is"):
             shardmill.Dataset(path)

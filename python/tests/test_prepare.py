@@ -61,6 +61,7 @@ def test_every_kind_of_image(tmp_path: Path) -> None:
         (Image.fromarray(array).convert("RGBA"), "a", "rgba"),
         (file.getvalue(), "a", "bytes"),
         (memoryview(file.getvalue()), np.int64(0), "memoryview"),
+        (memoryview(array), 0, "memoryview-of-an-array"),
         (path, 0, "path"),
         (str(path), 0, "string"),
         (grey, 1, "grey"),
@@ -123,18 +124,22 @@ def test_wrong_samples_are_named_and_leave_nothing(tmp_path: Path) -> None:
     refused("sample 1 is 'b'; give", [(image, 0), "b"], out)
     refused("not among classes", [(image, "c")], out)
     refused("float64; give uint8", [(image / 255, 0)], out)
-    refused("1 to 4 channels", [(np.zeros((4, 4, 5), np.uint8), 0)], out, shardmill.SettingError)
-    refused("1 to 4 channels", [(np.zeros(4, np.uint8), 0)], out, shardmill.SettingError)
+    refused("sample 0 has the shape", [(np.zeros((4, 4, 5), np.uint8), 0)], out)
+    refused("1 to 4 channels", [(np.zeros(4, np.uint8), 0)], out)
     refused("whole number", [(image, 1.5)], out)
     refused("2", [(image, 2)], out)
     refused("key", [(image, 0, "x"), (image, 0, "x")], out)
     refused("x/../../y", [(image, 0, "x/../../y")], out)
-    refused("give a string or None", [(image, 0, 7)], out)
+    for key in (7, "\ud800", "x" * 5000):
+        refused("sample 0 has the key", [(image, 0, key)], out)
+    refused("mode 'I;16'", [(Image.fromarray(np.zeros((8, 8), np.uint16)), 0)], out)
     refused("x.png", [(b"no image", 0, "x.png")], out)
     refused("no sample", [], out)
     refused("quality is 90", [], out, shardmill.SettingError, quality=90)
-    refused("list of names", [], out, shardmill.SettingError, classes="ab")
-    refused("codec is .*webp", [], out, shardmill.SettingError, codec="webp")
+    refused("codec: .*webp", [], out, shardmill.SettingError, codec="webp")
+    for classes in ("ab", {"a", "b"}, None, [None], [""]):
+        refused("classes is", [], out, shardmill.SettingError, classes=classes)
+    refused("size is 9000; give a whole number from 1 to 8192", [], out, shardmill.SettingError, size=9000)
     with pytest.raises(FileNotFoundError):
         shardmill.write(out, [(tmp_path / "missing.png", 0)], classes=["a"], size=SIDE)
     assert not out.exists() or not list(out.iterdir())
@@ -206,8 +211,8 @@ def test_options_are_checked_in_pythons_words(images: Path, tmp_path: Path) -> N
         with pytest.raises(shardmill.ShardmillError, match=words):
             shardmill.ingest(images, tmp_path / "shards", progress=False, **options)
 
-    wrong("codec is", codec="png")
-    wrong("resize is", resize="stretch")
+    wrong("codec: ", codec="png")
+    wrong("resize: ", resize="stretch")
     wrong("max_rejects", max_rejects="many")
     wrong("val_fraction is", val_fraction=2.0)
     wrong("without is", without="val")
@@ -284,3 +289,16 @@ def test_a_contact_sheet_for_notebooks(shards: Path) -> None:
     assert sheet.size[0] > 8 * SIDE
     part = shardmill.Dataset(shards).select([1])._repr_html_()
     assert "whole split" in part
+
+
+def test_a_palette_keeps_its_transparency(tmp_path: Path) -> None:
+    image = Image.fromarray(picture(1)[:, :, 0]).convert("P")
+    image.putpalette([value for level in range(256) for value in (level, 255 - level, 7)])
+    image.info["transparency"] = 40
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    given = [(image, 0, "pil"), (file.getvalue(), 0, "file")]
+    shardmill.write(tmp_path / "shards", given, classes=["a"], size=SIDE)
+    found = pixels_of(tmp_path / "shards")
+    np.testing.assert_array_equal(found["pil"], found["file"])
+    assert (found["pil"] == 255).all(2).any()

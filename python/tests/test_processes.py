@@ -76,12 +76,13 @@ dataset = shardmill.Dataset(sys.argv[1])
 child = os.fork()
 if child == 0:
     for use in (lambda: next(iteration), lambda: iter(loader)):
-        try:
-            use()
-        except shardmill.ForkedError as error:
-            assert "num_workers=0" in str(error), error
-        else:
-            os._exit(1)
+        for _ in range(2):
+            try:
+                use()
+            except shardmill.ForkedError as error:
+                assert "num_workers=0" in str(error), error
+            else:
+                os._exit(1)
     assert dataset[3][0].shape == (40, 40, 3)
     assert sum(len(labels) for _, labels in shardmill.Loader(sys.argv[1], crop=24)) == 131
     del iteration, loader
@@ -223,3 +224,27 @@ def test_whoever_reads_after_the_interpreter_has_begun_to_end_gets_an_error(shar
     )
     assert (early.returncode, early.stderr) == (0, "")
     assert set(early.stdout.splitlines()) == {"closed"}
+
+
+FORKS = """
+import os, sys, time, shardmill
+busy = lambda image, sample: None
+loader = shardmill.Loader(sys.argv[1], crop=24, batch_size=5, threads=3, transform=busy)
+for turn in range(120):
+    for batch in loader:
+        break
+    iteration = iter(loader)
+    for _ in range(3):
+        next(iteration)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+print("every child came back")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forks_beside_threads_that_call_a_transform_do_not_hang(shards: Path) -> None:
+    done = run(FORKS, shards)
+    assert (done.returncode, done.stdout) == (0, "every child came back\n"), done.stderr

@@ -116,3 +116,32 @@ fn other_errors_still_end_the_epoch() {
         assert!(batches.next_unless(&|| false).is_none());
     }
 }
+
+#[test]
+fn a_function_around_each_thread_is_there_from_its_first_transform_to_its_end() {
+    thread_local! {
+        static IS_WITHIN: Cell<bool> = const { Cell::new(false) };
+    }
+    let (_folder, dataset) = dataset(Codec::Raw);
+    let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let seen = Arc::clone(&counts);
+    let loader = builder(&dataset)
+        .threads(2)
+        .around_threads(move |work| {
+            IS_WITHIN.set(true);
+            seen[0].fetch_add(1, Ordering::Relaxed);
+            work();
+            seen[1].fetch_add(1, Ordering::Relaxed);
+        })
+        .transform(|_| {
+            assert!(IS_WITHIN.get());
+            Ok(())
+        })
+        .build()
+        .unwrap();
+    for epoch in 1..3 {
+        loader.epoch(epoch).for_each(|batch| drop(batch.unwrap()));
+        let counted = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(counted, [2 * epoch as usize; 2]);
+    }
+}

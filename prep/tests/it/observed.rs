@@ -23,6 +23,7 @@ struct Watch {
     stop_at: Option<(&'static str, u64)>,
     /// A journal that must name something finished before.
     journal: Option<PathBuf>,
+    is_waited_for: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -40,6 +41,10 @@ impl Observe for Watch {
         {
             // Whoever writes what is done is another thread.
             let lines = |path: &PathBuf| fs::read_to_string(path).map_or(0, |j| j.lines().count());
+            // One waits. The other's image may be one that the first shard needs.
+            if self.is_waited_for.swap(true, SeqCst) {
+                return;
+            }
             let start = Instant::now();
             while self.journal.as_ref().is_some_and(|path| lines(path) < 2) {
                 assert!(

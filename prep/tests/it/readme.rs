@@ -36,8 +36,12 @@ fn tensors(codec: Codec) -> Vec<String> {
 
 #[test]
 fn the_lines_in_python_read_the_shards_that_the_lines_before_made() {
-    let python = README.split("```python\n").nth(1).unwrap();
-    let python = python.split("```").next().unwrap();
+    let mut blocks = README.split("```python\n").skip(1);
+    let python = blocks.find(|block| {
+        let code = block.split("```").next().unwrap();
+        code.contains("load_file(")
+    });
+    let python = python.unwrap().split("```").next().unwrap();
     let loads: Vec<&str> = python.split("load_file(\"").skip(1).collect();
     let mut used = 0;
     for load in &loads {

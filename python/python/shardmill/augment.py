@@ -43,6 +43,10 @@ class Augment:
     views: ClassVar[int] = 1
     """Rows that it makes of a sample."""
 
+    def __post_init__(self) -> None:
+        if type(self) is Augment:
+            raise TypeError("Augment is what the augmentations have in common: use RandomCrop or another of them")
+
     def settings(self) -> dict[str, object]:
         """The settings as the loader takes them.
 
@@ -53,12 +57,15 @@ class Augment:
         flip = getattr(self, "flip", False)
         if not isinstance(flip, bool):
             raise SettingError(f"flip is {flip!r}; give True or False")
+        color_std = number("color_std", getattr(self, "color_std", 0.0))
+        if color_std < 0:
+            raise SettingError(f"color_std is {color_std}; give 0 for no noise, or more")
         return {
             "kind": self.kind,
             # Larger than any record, and small enough for the other side.
             "crop": min(whole("crop", self.crop, 1), 1 << 31),
             "flip": flip,
-            "color_std": number("color_std", getattr(self, "color_std", 0.0)),
+            "color_std": color_std,
             "scale": _pair("scale", getattr(self, "scale", (1.0, 1.0))),
             "ratio": _pair("ratio", getattr(self, "ratio", (1.0, 1.0))),
         }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shardmill import _core
-from shardmill.errors import SettingError
+from shardmill.errors import DatasetNotFoundError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,8 @@ class Dataset:
             raise SettingError(f"path is {path!r}; give the folder of a dataset")
         if not isinstance(split, str):
             raise SettingError(f"split is {split!r}; give a name such as 'train'")
+        if os.path.isfile(path):
+            raise DatasetNotFoundError(f"{os.fspath(path)} is a file: give the folder that holds manifest.json")
         self._path = os.path.abspath(os.fspath(path))
         self._split = split
         self._core = _core.Dataset(os.fspath(path), split)
@@ -85,7 +87,10 @@ class Dataset:
         return [(self._transformed(image), self._core.label(i)) for image, i in zip(images, at, strict=True)]
 
     def _index(self, index: int) -> int:
-        at = operator.index(index)
+        try:
+            at = operator.index(index)
+        except TypeError:
+            raise TypeError(f"{index!r} is no index: give a whole number, or take several with select()") from None
         count = len(self)
         if not -count <= at < count:
             raise IndexError(f"sample {at} of a dataset of {count}")

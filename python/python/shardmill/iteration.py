@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shardmill import _core
 from shardmill.batch import Batch
-from shardmill.errors import ConcurrentUseError, ShardmillError
+from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, ShardmillError
 from shardmill.state import Position
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ class Iteration(Iterator[Batch]):
         try:
             core = self._core.next()
         except ConcurrentUseError:
+            raise
+        except (ForkedError, ClosedError):
+            # So will every other call.
             raise
         except ShardmillError:
             # The epoch is over, and it was not read to its end. Not so after Ctrl-C or a signal.

@@ -168,7 +168,14 @@ class Loader:
             self._device = Device(device, settings, self.augment.views * views)
             settings["output"] = "uint8"
         cores = [(dataset._core, weight) for dataset, weight in self._parts]
+        if samples is not None:
+            samples = whole("samples", samples, 1)
         self._core = _core.Loader(cores, samples, settings, transform)
+        if not self._core.steps:
+            raise SettingError(
+                f'last_batch is "drop", and an epoch of {self._core.samples:,} samples has no whole batch of '
+                f"{self.global_batch_size:,}, so nothing would come: choose a smaller batch_size, or another last_batch"
+            )
         self._settings = settings
         drawn = settings["order"] if settings["blocks"] is None else "blocks {} {}".format(*settings["blocks"])
         self._identity = Identity.of(self._parts, self._core.samples, drawn, settings["seed"])
@@ -229,12 +236,12 @@ class Loader:
     def locate(self, index: int) -> tuple[int, int]:
         """The dataset of an index of ``batch.indices``, as a place among :attr:`datasets`, and the sample's
         index in it."""
-        return self._core.locate(int(index))
+        return self._core.locate(whole("index", index, 0))
 
     def expected_classes(self, epoch: int = 0) -> float | None:
         """Distinct classes that a batch over all ranks is expected to hold; ``None`` for a mix. It reads every
         label."""
-        return self._core.expected_classes(epoch)
+        return self._core.expected_classes(whole("epoch", epoch, 0))
 
     @property
     def epoch(self) -> int:

@@ -55,7 +55,7 @@ def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | Non
             )
         if classes is not None:
             dataset = dataset.filter_classes(classes)
-        parts.append((dataset, whole("a weight", weight, 1)))
+        parts.append((dataset, whole("a weight", weight, 1, 65_536)))
     if not given:
         raise SettingError(
             f"data is {data!r}; give a folder of shards, a shardmill.Dataset, or a list of (folder or Dataset, "

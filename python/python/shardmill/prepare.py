@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence, Sized
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,10 +14,16 @@ from shardmill.errors import PrepareError, SettingError
 from shardmill.progress import Progress
 from shardmill.words import whole
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["ProgressFunction", "ingest", "inspect", "verify", "write"]
 
 #: Called with the kind of work, how much is done, and the total, ``None`` while it is unknown.
 ProgressFunction: TypeAlias = Callable[[str, int, "int | None"], object]
+
+#: Longest key of the format, in bytes.
+_LONGEST_KEY = 4096
 
 _PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -78,14 +84,14 @@ def ingest(
         "ignore_free_space": bool(ignore_free_space),
     }
     with Progress(progress) as shown:
-        return _dict(_core.ingest(os.fspath(source), os.fspath(out), make, args, shown.function))
+        return _dict(_core.ingest(os.fsdecode(source), os.fsdecode(out), make, args, shown.function))
 
 
 def verify(path: _PathLike, *, threads: int = 0, progress: bool | ProgressFunction = True) -> dict[str, Any]:
     """Rereads every record of a dataset and compares it with its checksum. Returns the counts and the
     ``faults``, each with its shard and record; an empty list says that the dataset is well."""
     with Progress(progress) as shown:
-        return _dict(_core.verify(os.fspath(path), whole("threads", threads, 0), shown.function))
+        return _dict(_core.verify(os.fsdecode(path), whole("threads", threads, 0), shown.function))
 
 
 class Inspection(dict[str, Any]):
@@ -102,7 +108,7 @@ class Inspection(dict[str, Any]):
 
 def inspect(path: _PathLike) -> Inspection:
     """What a dataset consists of."""
-    found, text = _core.inspect(os.fspath(path))
+    found, text = _core.inspect(os.fsdecode(path))
     return Inspection(_dict(found), text)
 
 
@@ -137,9 +143,9 @@ def write(
     Samples keep their order: shuffle them first if the loader is to read ``order="blocks"``. Nothing is left of a
     dataset that was not finished. Returns the summary, with ``notes`` on what a user might not expect.
     """
-    if isinstance(classes, str):
-        raise SettingError(f"classes is {classes!r}; give a list of names")
-    names = [str(name) for name in classes]
+    names: list[str] = list(classes) if isinstance(classes, (list, tuple)) else [""]
+    if not all(isinstance(name, str) and name and name.isprintable() for name in names):
+        raise SettingError(f"classes is {_short(classes)}; give a list of names, each of them a text")
     labels = {name: label for label, name in enumerate(names)}
     make = _make(
         codec=codec,
@@ -156,7 +162,7 @@ def write(
         decode_memory=decode_memory,
     )
     total = len(samples) if isinstance(samples, Sized) else None
-    writer = _core.Writer(os.fspath(out), names, make)
+    writer = _core.Writer(os.fsdecode(out), names, make)
     try:
         with Progress(progress) as shown:
             for number, sample in enumerate(samples):
@@ -176,8 +182,10 @@ def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, 
         )
     image, label = sample[0], sample[1]
     key = sample[2] if len(sample) > 2 else None
-    if key is not None and not isinstance(key, str):
-        raise PrepareError(f"sample {number} has the key {_short(key)}; give a string or None")
+    if key is not None and not (isinstance(key, str) and _is_utf8(key) and len(key) <= _LONGEST_KEY):
+        raise PrepareError(
+            f"sample {number} has the key {_short(key)}; give a text of at most {_LONGEST_KEY} bytes in UTF-8, or None"
+        )
     where = sample[3] if len(sample) > 3 else split
     if not isinstance(where, str):
         raise PrepareError(f"sample {number} has the split {_short(where)}; give a string")
@@ -192,23 +200,52 @@ def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, 
     if isinstance(image, (os.PathLike, str)):
         with open(image, "rb") as file:
             image = file.read()
-    if isinstance(image, (bytes, bytearray, memoryview)):
+    # A memoryview with several axes is an array's.
+    if isinstance(image, (bytes, bytearray)) or (isinstance(image, memoryview) and image.ndim == 1):
         writer.push_encoded(where, bytes(image), at, key)
-        return
-    pixels = _pixels(number, image)
-    writer.push_pixels(where, pixels, at, key)
+    else:
+        writer.push_pixels(where, _pixels(number, image), at, key)
 
 
-def _pixels(number: int, image: Any) -> Any:
+def _pixels(number: int, image: Any) -> npt.NDArray[np.uint8]:
+    """The pixels of an array or a PIL image, ``[height, width]`` or with 1 to 4 channels."""
     if hasattr(image, "convert") and hasattr(image, "mode"):
-        # A PIL image; its modes beyond these have no bytes as channels.
-        image = image if image.mode in ("L", "LA", "RGB", "RGBA") else image.convert("RGB")
+        image = _eight_bits(number, image)
     array = np.asarray(image)
     if array.dtype != np.uint8:
         raise PrepareError(
             f"sample {number} is an array of {array.dtype}; give uint8 on the 0-255 scale, or an image file's bytes"
         )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and not 1 <= array.shape[2] <= 4) or not array.size:
+        raise PrepareError(
+            f"sample {number} has the shape {array.shape}; give [height, width] or [height, width, channels] with 1 to "
+            "4 channels"
+        )
     return array
+
+
+def _eight_bits(number: int, image: Any) -> Any:
+    """A PIL image in a mode whose channels are bytes of grey or RGB."""
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("P", "PA", "RGBa"):
+        return image.convert("RGBA")
+    if image.mode in ("CMYK", "YCbCr", "HSV", "LAB", "RGBX"):
+        return image.convert("RGB")
+    raise PrepareError(
+        f"sample {number} is a PIL image of mode {image.mode!r}, which has no bytes as channels: give the image's "
+        "file, which is scaled as prep does it, or convert it to RGB"
+    )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _make(**options: Any) -> dict[str, Any]:
@@ -218,14 +255,12 @@ def _make(**options: Any) -> dict[str, Any]:
     if quality is not None:
         if options["codec"] != "jpeg":
             raise SettingError(f"quality is {quality!r}, and codec {options['codec']!r} has none: leave it out")
-        quality = whole("quality", quality, 1)
-        if quality > 100:
-            raise SettingError(f"quality is {quality}; give 1 to 100")
+        quality = whole("quality", quality, 1, 100)
     memory = options["decode_memory"]
     return {
         "codec": str(options["codec"]),
         "quality": quality,
-        "size": min(whole("size", options["size"], 1), 0xFFFF_FFFF),
+        "size": whole("size", options["size"], 1, 8192),
         "decode": decode,
         "on_error": str(options["on_error"]),
         "shard_records": whole("shard_records", options["shard_records"], 1),

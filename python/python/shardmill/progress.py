@@ -3,6 +3,7 @@ its own in a log."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -45,10 +46,12 @@ class Progress:
 
     def _tell(self, work: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        if work != self._work:
-            self._work, self._start, self._last = work, now, now - _DRAW_EVERY
         drawn = self._display is not None or sys.stderr.isatty()
-        if now - self._last < (_DRAW_EVERY if drawn else _LINE_EVERY):
+        if work != self._work:
+            # A line of a log comes only when the work has gone on for a while; a drawing at once.
+            self._work, self._start, self._last = work, now, -math.inf if drawn else now
+        is_done = drawn and done == total
+        if not is_done and now - self._last < (_DRAW_EVERY if drawn else _LINE_EVERY):
             return
         self._last = now
         text = _line(work, done, total, now - self._start)

@@ -11,7 +11,7 @@ from shardmill.augment import Augment
 from shardmill.dataset import Dataset
 from shardmill.errors import SettingError
 from shardmill.ranks import local_processes
-from shardmill.words import choose, whole
+from shardmill.words import choose, number, whole
 
 __all__ = ["Blocks", "Normalize", "mean_and_std", "order_settings", "usual_threads"]
 
@@ -20,6 +20,8 @@ Normalize: TypeAlias = "str | tuple[Sequence[float], Sequence[float]] | None"
 #: Mean and standard deviation that most networks trained on ImageNet take, on the 0-255 scale.
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _MOST_THREADS = 8
+#: A mean or deviation of bytes beyond this is a mistake.
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,11 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
             )
         return list(statistics.mean), list(statistics.std)
     try:
-        mean, std = ([float(value) for value in part] for part in given)
+        mean, std = ([number("normalize", value) for value in part] for part in given)
     except (TypeError, ValueError):
         mean, std = [], []
+    if any(value <= 0 for value in std) or any(abs(value) > _LARGEST for value in mean + std):
+        raise SettingError(f"normalize is {given!r}; std divides, so it is above 0, and both are on the 0-255 scale")
     if len(mean) != 3 or len(std) != 3:
         raise SettingError(
             f'normalize is {given!r}; give "imagenet", "dataset", or (mean, std) with three numbers each, on the '

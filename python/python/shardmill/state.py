@@ -86,7 +86,7 @@ def read_state(state: object, identity: Identity) -> Position:
     epoch, samples = state.get("epoch"), state.get("samples")
     sound = isinstance(known, Mapping) and set(known) == set(_DIFFERENT)
     for number in (epoch, samples):
-        sound = sound and isinstance(number, int) and not isinstance(number, bool) and number >= 0
+        sound = sound and isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63
     if not sound or not isinstance(epoch, int) or not isinstance(samples, int):
         raise StateError("the state is damaged: it lacks its epoch, samples or identity; use another checkpoint")
     assert isinstance(known, Mapping)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 from collections.abc import Iterable
 
 from shardmill.errors import SettingError
 
 __all__ = ["choose", "number", "whole"]
+
+#: What a signed number of 64 bits holds.
+_MOST = (1 << 63) - 1
 
 
 def choose(setting: str, given: object, known: Iterable[str]) -> str:
@@ -22,22 +26,21 @@ def choose(setting: str, given: object, known: Iterable[str]) -> str:
     raise SettingError(f"{setting} is {given!r}{hint}; choose one of {listed}")
 
 
-def whole(setting: str, given: object, least: int) -> int:
-    """A whole number that is large enough."""
-    try:
-        number = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        raise SettingError(f"{setting} is {given!r}; give a whole number from {least} on") from None
-    if isinstance(given, bool) or number < least or number >= 1 << 63:
-        raise SettingError(f"{setting} is {given!r}; give a whole number from {least} on")
+def whole(setting: str, given: object, least: int, most: int = _MOST) -> int:
+    """A whole number within bounds."""
+    number = least - 1 if isinstance(given, bool) or not hasattr(given, "__index__") else operator.index(given)
+    if not least <= number <= most:
+        bounds = f"from {least} on" if most == _MOST else f"from {least} to {most}"
+        raise SettingError(f"{setting} is {given!r}; give a whole number {bounds}")
     return number
 
 
 def number(setting: str, given: object) -> float:
     """A number; what it may be is for others to check."""
-    if isinstance(given, (bool, str, bytes)):
-        raise SettingError(f"{setting} is {given!r}; give a number")
     try:
-        return float(given)  # type: ignore[arg-type]
+        value = math.nan if isinstance(given, (bool, str, bytes)) else float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise SettingError(f"{setting} is {given!r}; give a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise SettingError(f"{setting} is {given!r}; give a finite number")
+    return value
