@@ -27,9 +27,7 @@ def names(text: str, known: Sequence[str], what: str) -> list[str]:
     found = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in found:
         if name not in known:
-            raise argparse.ArgumentTypeError(
-                f"no {what} is called {name!r}: choose from {', '.join(known)}"
-            )
+            raise argparse.ArgumentTypeError(f"no {what} is called {name!r}: choose from {', '.join(known)}")
     return found
 
 

@@ -57,7 +57,7 @@ class Worker:
 
     def __init__(self, job: Job, python: str = sys.executable, patience: float = PATIENCE) -> None:
         self.patience = patience
-        self.errors = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         self.process = subprocess.Popen(
             [python, "-m", f"{__package__}.worker", job.to_json()],
             stdin=subprocess.PIPE,
@@ -171,10 +171,12 @@ def run_program(command: Sequence[str]) -> str:
     return done.stdout
 
 
+OUTPUTS = {"float32": "f32", "uint8": "u8"}
+"""The names that ``loader bench`` has for types."""
+
+
 class RustBench:
     """The Rust program on the same shards; its first pass is not counted, as everybody's."""
-
-    OUTPUTS = {"float32": "f32", "uint8": "u8"}
 
     def __init__(self, job: Job) -> None:
         work = job.what
@@ -187,7 +189,7 @@ class RustBench:
             "bench",
             *("--shards", job.shards, "--split", job.split),
             *("--threads", str(job.threads), "--batch-size", str(job.batch_size)),
-            *("--output", self.OUTPUTS[work.output], "--layout", work.layout),
+            *("--output", OUTPUTS[work.output], "--layout", work.layout),
             *("--crop", str(job.crop), "--json"),
         ]
 
@@ -199,9 +201,7 @@ class RustBench:
         """See :class:`Contestant`; at least three passes."""
         report = json.loads(run_program([*self.command, "--seconds", str(seconds)]))
         cpu = report["cpu_seconds_per_1000_images"]
-        return Round(
-            report["images_per_second"], float("nan") if cpu is None else cpu, report["passes"]
-        )
+        return Round(report["images_per_second"], float("nan") if cpu is None else cpu, report["passes"])
 
     def close(self) -> None:
         """Nothing to end."""

@@ -108,9 +108,7 @@ def make(
 
 def room(folder: Path, raw_bytes: int) -> None:
     """Refuses what does not fit; what is there already is counted as free."""
-    there = sum(
-        path.stat().st_size for path in folder.rglob("*") if path.is_file() and os.access(path, os.R_OK)
-    )
+    there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and os.access(path, os.R_OK))
     free = shutil.disk_usage(folder).free + there
     needed = int(COPIES * raw_bytes)
     if needed > free:

@@ -45,7 +45,8 @@ def picture(seed: int, side: int) -> Pixels:
     # Noise of light and a little of colour, as a camera's.
     image += NOISE * rng.standard_normal((side, side, 1), single)
     image += NOISE / 3 * rng.standard_normal((side, side, 3), single)
-    return np.clip(image, 0, 255).astype(np.uint8)
+    finished: Pixels = np.clip(image, 0, 255).astype(np.uint8)
+    return finished
 
 
 def png(pixels: Pixels) -> bytes:

@@ -40,14 +40,10 @@ class Records:
         if split not in manifest["splits"]:
             names = ", ".join(manifest["splits"])
             raise ValueError(f"{folder} has no split {split!r}; it has: {names}")
-        self.shards = [
-            tensors(Path(folder) / shard["file"]) for shard in manifest["splits"][split]["shards"]
-        ]
+        self.shards = [tensors(Path(folder) / shard["file"]) for shard in manifest["splits"][split]["shards"]]
         lengths = [len(shard["labels"]) for shard in self.shards]
         self.starts = np.concatenate([[0], np.cumsum(lengths)])
-        self.labels: npt.NDArray[np.int64] = np.concatenate(
-            [shard["labels"] for shard in self.shards]
-        )
+        self.labels: npt.NDArray[np.int64] = np.concatenate([shard["labels"] for shard in self.shards])
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -59,10 +55,12 @@ class Records:
     def pixels(self, index: int) -> npt.NDArray[np.uint8]:
         """Record ``index`` of raw shards, uint8 ``[height, width, 3]``: a view of the file."""
         shard, i = self._place(index)
-        return shard["images"][i]
+        pixels: npt.NDArray[np.uint8] = shard["images"][i]
+        return pixels
 
     def stored(self, index: int) -> npt.NDArray[np.uint8]:
         """The bytes of record ``index`` of JPEG shards: a view of the file."""
         shard, i = self._place(index)
         start, end = shard["offsets"][i : i + 2]
-        return shard["records"][start:end]
+        stored: npt.NDArray[np.uint8] = shard["records"][start:end]
+        return stored

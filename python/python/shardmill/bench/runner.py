@@ -107,9 +107,7 @@ def take_turns(
     return results
 
 
-def _turn(
-    mine: Result, other: Result, running: dict[str, Contestant], seconds: float, say: Say
-) -> None:
+def _turn(mine: Result, other: Result, running: dict[str, Contestant], seconds: float, say: Say) -> None:
     """One turn of ours, and one of the other if that is not ours."""
     try:
         own = running[OURS].round(seconds)
@@ -126,9 +124,7 @@ def _turn(
         _fail(other, str(error), running, say)
 
 
-def _start(
-    result: Result, job: Job, running: dict[str, Contestant], say: Say, open_: Open
-) -> dict[str, Any] | None:
+def _start(result: Result, job: Job, running: dict[str, Contestant], say: Say, open_: Open) -> dict[str, Any] | None:
     """Opens a loader and reads its first epoch; ``None`` if it cannot go on or cannot be checked."""
     name = result.loader
     try:

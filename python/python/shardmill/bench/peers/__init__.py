@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from ..work import Job, Work
+from shardmill.bench.work import Job, Work
 
 PEERS = ("ffcv", "dali", "torchvision", "webdataset", "mosaic")
 """Names of the modules, in the order of the table."""

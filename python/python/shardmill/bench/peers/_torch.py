@@ -6,11 +6,11 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..work import AREA, ASPECT, MEAN, STD, Job, Work
+from shardmill.bench.work import AREA, ASPECT, MEAN, STD, Job, Work
 
 
 def leaves_out(work: Work) -> str:
-    """torchvision has no PCA colour noise."""
+    """What torchvision has no transform for."""
     return "PCA colour" if work.color else ""
 
 
@@ -69,6 +69,4 @@ def versions(*names: str) -> str:
 def data_loader(dataset: Any, job: Job, **options: Any) -> Any:
     """A ``DataLoader`` with as many worker processes as the job has threads; they outlive epochs."""
     data: Any = importlib.import_module("torch.utils.data")
-    return data.DataLoader(
-        dataset, num_workers=job.threads, persistent_workers=job.threads > 0, **options
-    )
+    return data.DataLoader(dataset, num_workers=job.threads, persistent_workers=job.threads > 0, **options)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..records import Records
-from ..work import AREA, ASPECT, COLOR_AXES, COLOR_STD, MEAN, STD, Job, Work
+from shardmill.bench.records import Records
+from shardmill.bench.work import AREA, ASPECT, COLOR_AXES, COLOR_STD, MEAN, STD, Job, Work
+
 from . import form
 from .torchvision import write_folders
 
@@ -52,9 +53,7 @@ def pipeline(job: Job, dali: Any, fn: Any, types: Any) -> Any:
     def draw() -> dict[str, Any]:
         return {name: fn.random.uniform(range=limits) for name, limits in where.items()}
 
-    pipe = dali.Pipeline(
-        batch_size=job.batch_size, num_threads=job.threads, device_id=None, seed=1
-    )
+    pipe = dali.Pipeline(batch_size=job.batch_size, num_threads=job.threads, device_id=None, seed=1)
     with pipe:
         rest: dict[str, Any] = {}
         labels: Any = None

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ..records import Records
-from ..work import AREA, ASPECT, COLOR_AXES, COLOR_STD, MEAN, STD, Job, Work
+from shardmill.bench.records import Records
+from shardmill.bench.work import AREA, ASPECT, COLOR_AXES, COLOR_STD, MEAN, STD, Job, Work
+
 from . import form
 
 PIP = "pip install ffcv==1.0.2 torch opencv-python  # first: apt-get install libopencv-dev libturbojpeg0-dev pkg-config"
@@ -53,9 +54,7 @@ def write_beton(job: Job) -> Path:
         mode = "raw" if raw else "jpg"
         image = fields.RGBImageField(write_mode=mode, max_resolution=side, jpeg_quality=QUALITY)
         columns = {"image": image, "label": fields.IntField()}
-        writer.DatasetWriter(str(path), columns, num_workers=job.threads or 1).from_indexed_dataset(
-            Source()
-        )
+        writer.DatasetWriter(str(path), columns, num_workers=job.threads or 1).from_indexed_dataset(Source())
 
     return form(Path(job.forms) / ("raw.beton" if raw else "jpeg.beton"), write)
 
@@ -139,9 +138,7 @@ class Ffcv:
             decoder = decoders.SimpleRGBImageDecoder()
         else:
             height = width = job.crop
-            decoder = decoders.RandomResizedCropRGBImageDecoder(
-                (height, width), scale=AREA, ratio=ASPECT
-            )
+            decoder = decoders.RandomResizedCropRGBImageDecoder((height, width), scale=AREA, ratio=ASPECT)
         image = [decoder, one_pass(job, height, width), ops.ToTensor()]
         images = len(records)
         self.repeats = max(1, LONG // images)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..records import Records
-from ..work import Job
+from shardmill.bench.records import Records
+from shardmill.bench.work import Job
+
 from . import form
 from ._torch import DataLoaderFeed, data_loader, decode, leaves_out, transform, versions
 
@@ -58,7 +59,5 @@ def open_feed(job: Job) -> DataLoaderFeed:
     # Stale shared memory of a run that was killed would stop it.
     util: Any = importlib.import_module("streaming.base.util")
     util.clean_stale_shared_memory()
-    dataset = Images(
-        local=str(folder), shuffle=True, batch_size=job.batch_size, num_canonical_nodes=1
-    )
+    dataset = Images(local=str(folder), shuffle=True, batch_size=job.batch_size, num_canonical_nodes=1)
     return DataLoaderFeed(version, data_loader(dataset, job, batch_size=job.batch_size))

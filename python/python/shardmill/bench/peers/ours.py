@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from ..work import Job, Work
+from shardmill.bench.work import Job, Work
 
 PIP = "pip install torch"
 

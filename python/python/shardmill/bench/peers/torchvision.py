@@ -6,13 +6,15 @@ decoder.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..records import Records
-from ..work import Job
+from shardmill.bench.records import Records
+from shardmill.bench.work import Job
+
 from . import form
 from ._torch import DataLoaderFeed, data_loader, decode, leaves_out, transform, versions
 
@@ -38,8 +40,7 @@ class RawImages:
     """A map-style dataset over the mapped shards."""
 
     def __init__(self, job: Job) -> None:
-        import torch
-
+        torch: Any = importlib.import_module("torch")
         self.from_numpy = torch.from_numpy
         self.records = Records(job.shards, job.split)
         self.transform = transform(job)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..records import Records
-from ..work import Job, Work
+from shardmill.bench.records import Records
+from shardmill.bench.work import Job, Work
+
 from . import _torch, form
 
 PIP = "pip install webdataset torch torchvision"
