@@ -96,7 +96,8 @@ def levels(images: npt.NDArray[Any], work: str) -> npt.NDArray[np.float64]:
     """The images as ``[n, height, width, 3]`` on the 0..255 scale."""
     if WORKS[work].output == "uint8":
         return images.astype(np.float64)
-    return images.transpose(0, 2, 3, 1).astype(np.float64) * STD + MEAN
+    finished: npt.NDArray[np.float64] = images.transpose(0, 2, 3, 1).astype(np.float64) * STD + MEAN
+    return finished
 
 
 @pytest.mark.parametrize("work", list(WORKS))
