@@ -1,7 +1,7 @@
 """Every loader of the bench does the work that its row is named after.
 
 The pictures tell where they were cut: red is the column, green the row, blue the class.  Loaders that
-are not installed are skipped.  Needs the programs of the wheel, or `prep` on the PATH.
+are not installed are skipped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shardmill.bench.client import program, run_program
+import shardmill
 from shardmill.bench.data import convert
-from shardmill.bench.images import png
 from shardmill.bench.peers import PEERS
 from shardmill.bench.work import ASPECT, MEAN, STD, WORKS, Job
 
@@ -60,12 +59,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of both codecs, one picture a class."""
     place = tmp_path_factory.mktemp("peers")
     y, x = np.mgrid[0:SIDE, 0:SIDE]
-    for i in range(IMAGES):
-        pixels = np.stack([x, y, np.full_like(x, i * STEP)], axis=2).astype(np.uint8)
-        (place / "pictures" / f"c{i:03d}").mkdir(parents=True)
-        (place / "pictures" / f"c{i:03d}" / "one.png").write_bytes(png(pixels))
-    ingest = ["ingest", str(place / "pictures"), "--out", str(place / "raw"), "--codec", "raw"]
-    run_program([*program("prep"), *ingest])
+
+    def picture(number: int) -> npt.NDArray[np.uint8]:
+        return np.stack([x, y, np.full_like(x, number * STEP)], axis=2).astype(np.uint8)
+
+    samples = [(picture(number), number) for number in range(IMAGES)]
+    shardmill.write(place / "raw", samples, classes=[f"c{number:03d}" for number in range(IMAGES)])
     convert(place / "raw", "jpeg", place / "jpeg")
     (place / "forms").mkdir()
     return place

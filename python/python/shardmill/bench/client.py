@@ -9,12 +9,9 @@ import select
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from shutil import which
 from typing import Any, Protocol
 
 from .stats import Pass, Round, of_passes
@@ -145,21 +142,8 @@ class Worker:
 
 
 def program(name: str) -> list[str]:
-    """The command that runs ``prep`` or ``loader``: the wheel's, else one on the PATH.
-
-    Raises :class:`SkippedError` if there is none.
-    """
-    beside = Path(sysconfig.get_path("scripts")) / "shardmill"
-    if beside.exists():
-        return [str(beside), name]
-    if found := which("shardmill"):
-        return [found, name]
-    if found := which(name):
-        return [found]
-    raise SkippedError(
-        f"neither `shardmill` nor `{name}` is on the PATH: install the wheel, "
-        "or build the programs with `cargo build --release`"
-    )
+    """The command that runs ``prep`` or ``loader`` of this very package."""
+    return [sys.executable, "-m", "shardmill", name]
 
 
 def run_program(command: Sequence[str]) -> str:

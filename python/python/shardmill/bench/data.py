@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .client import program, run_program
-from .images import write_pictures
+from .images import CLASSES, samples
 from .records import Records
 
 COPIES = 5.5
@@ -37,16 +39,11 @@ def convert(source: Path, codec: str, out: Path) -> None:
     run_program([*program("prep"), "convert", str(source), "--codec", codec, "--out", str(out)])
 
 
-def make_shards(folder: Path, images: int, side: int) -> Path:
-    """Raw shards of ``images`` pictures in ``folder/raw``."""
-    out = folder / "raw"
-    pictures = folder / "pictures"
-    shutil.rmtree(pictures, ignore_errors=True)
-    write_pictures(pictures, images, side)
-    ingest = ["ingest", str(pictures), "--out", str(out), "--codec", "raw", "--size", str(side)]
-    run_program([*program("prep"), *ingest])
-    shutil.rmtree(pictures)
-    return out
+def make_shards(out: Path, images: int, side: int) -> None:
+    """Writes raw shards of ``images`` pictures."""
+    shardmill: Any = importlib.import_module("shardmill")
+    classes = [f"n{label:08d}" for label in range(CLASSES)]
+    shardmill.write(out, samples(images, side), classes=classes, codec="raw", size=side)
 
 
 def make(
@@ -81,7 +78,7 @@ def make(
     if shards is None:
         if not (folder / "raw" / "manifest.json").exists():
             say(f"making {images} pictures of {side}x{side}")
-            make_shards(folder, images, side)
+            make_shards(folder / "raw", images, side)
         found["raw"] = folder / "raw"
     else:
         records = Records(str(shards), split)

@@ -1,4 +1,4 @@
-"""Photograph-like pictures and the PNG files that ``prep ingest`` reads them from.
+"""Photograph-like pictures, for a bench without data of the user's.
 
 A picture has what makes photographs cost what they cost: large soft areas, edges at every scale and
 sensor noise.  At 256x256 its JPEG of quality 90 takes about 20 KB, as ImageNet's do.
@@ -7,10 +7,8 @@ sensor noise.  At 256x256 its JPEG of quality 90 takes about 20 KB, as ImageNet'
 from __future__ import annotations
 
 import os
-import struct
-import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +20,9 @@ SHAPES = 26
 NOISE = 5.0
 """Standard deviation of the noise, in levels of 0..255."""
 CLASSES = 100
-"""Classes at most."""
+"""Classes of the pictures."""
+CHUNK = 64
+"""Pictures that are drawn at once."""
 
 
 def picture(seed: int, side: int) -> Pixels:
@@ -49,31 +49,13 @@ def picture(seed: int, side: int) -> Pixels:
     return finished
 
 
-def png(pixels: Pixels) -> bytes:
-    """An uncompressed PNG of uint8 ``[height, width, 3]``, which is quick to write and to read."""
-    height, width, _ = pixels.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)
-    rows[:, 1:] = pixels.reshape(height, -1)
+def samples(count: int, side: int) -> Iterator[tuple[Pixels, int, str]]:
+    """So many pictures with label and key, as :func:`shardmill.write` takes them, drawn by all cores."""
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = zlib.crc32(kind + body)
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = zlib.compress(rows.tobytes(), 0)
-    start = b"\x89PNG\r\n\x1a\n"
-    return start + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-
-
-def write_pictures(folder: Path, count: int, side: int, seed: int = 0) -> None:
-    """Writes ``count`` pictures as PNG files into class folders under ``folder``."""
-    for label in range(min(count, CLASSES)):
-        (folder / f"n{label:08d}").mkdir(parents=True, exist_ok=True)
-
-    def write(i: int) -> None:
-        path = folder / f"n{i % CLASSES:08d}" / f"{i:07d}.png"
-        path.write_bytes(png(picture(seed + i, side)))
+    def sample(number: int) -> tuple[Pixels, int, str]:
+        return picture(number, side), number % CLASSES, f"{number:07d}"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(write, range(count)):
-            pass
+        # A few at a time, since a pool draws all that it is given, whoever waits.
+        for start in range(0, count, CHUNK):
+            yield from pool.map(sample, range(start, min(count, start + CHUNK)))
