@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -216,3 +217,23 @@ def test_a_run_without_peers(small: Path, capsys: pytest.CaptureFixture[str]) ->
     assert rust["jpeg-rrc"]["status"] == "skipped"
     assert rust["raw"]["n"] == 2
     assert rust["raw"]["ratio"] > 0.05
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_bench_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    options = ["--images", "300", "--side", "64", "--peers", "", "--rounds", "1000", "--work", "raw-u8"]
+    command = [sys.executable, "-m", "shardmill.bench", *options]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as bench:
+        assert bench.stderr
+        started: list[int] = []
+        for line in bench.stderr:
+            if "round 1 of" in line:
+                started = worker._descendants(bench.pid)
+                break
+        assert len(started) == 1
+        assert len(list(tmp_path.iterdir())) == 1
+        bench.terminate()
+        assert bench.wait(20) == 143
+    assert until(lambda: not any(worker._fields(pid) for pid in started))
+    assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -150,6 +151,8 @@ def measure(args: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the bench; the exit status is 0, 1 if ours failed, 2 for wrong use, 130 after Ctrl-C."""
     args = parser().parse_args(arguments)
+    # A bench that is ended tidies up: its processes are killed, its pictures removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return measure(args)
     except (OSError, ValueError, FailedError, SkippedError) as error:
