@@ -356,8 +356,9 @@ impl LoaderBuilder {
             layout: self.layout,
             noise,
             jitter: self.jitter,
-            // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's.
-            pool: Pool::new(threads + prefetch + 1),
+            // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's, and
+            // one more for a consumer that drops its batch only when it has the next, as Python's loops do.
+            pool: Pool::new(threads + prefetch + 2),
             scale,
             offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
             verify: self.verify,

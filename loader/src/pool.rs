@@ -60,3 +60,31 @@ impl WayBack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shardmill_formats::Codec;
+
+    use crate::{Dataset, Loader, Policy, kit};
+
+    /// Python's `for images, labels in loader` keeps a batch until it has the next one.
+    #[test]
+    fn a_consumer_that_keeps_one_batch_back_finds_all_buffers_again() {
+        let folder = tempfile::tempdir().unwrap();
+        kit::write(folder.path(), Codec::Raw);
+        let dataset = Dataset::open(folder.path(), "train").unwrap();
+        let builder = Loader::builder(dataset).batch_size(2).threads(2);
+        let policy = Policy::Center { crop: 16 };
+        let loader = builder.policy(policy).build().unwrap();
+        assert!(loader.steps() > 6, "an epoch longer than the pool");
+        for number in 0..3 {
+            let mut kept = None;
+            for batch in loader.epoch(number) {
+                kept = Some(batch.unwrap());
+            }
+            drop(kept);
+            // Two threads, one ahead, the one that was looked at, and the one kept back.
+            assert_eq!(loader.plan.pool.unused.len(), 5, "after epoch {number}");
+        }
+    }
+}
