@@ -6,10 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 use shardmill_loader::{LoaderError, Meter, Output};
 
 use crate::batch::Batch;
 use crate::errors::{from_loader, from_panic, plain};
+use crate::loader::Loader;
+use crate::transform::is_calling;
 
 /// An epoch under way. One thread at a time may use it.
 #[pyclass(frozen, module = "shardmill._core")]
@@ -23,10 +26,17 @@ pub(crate) struct Epoch {
     failed: AtomicBool,
     views: usize,
     output: Output,
+    /// Shows what the threads hold to the garbage collector.
+    loader: Py<Loader>,
 }
 
 impl Epoch {
-    pub(crate) fn new(inner: shardmill_loader::Epoch, views: usize, output: Output) -> Self {
+    pub(crate) fn new(
+        inner: shardmill_loader::Epoch,
+        views: usize,
+        output: Output,
+        loader: Py<Loader>,
+    ) -> Self {
         Self {
             inner: Mutex::new(Some(inner)),
             process: std::process::id(),
@@ -34,6 +44,7 @@ impl Epoch {
             failed: AtomicBool::new(false),
             views,
             output,
+            loader,
         }
     }
 
@@ -67,6 +78,7 @@ impl Epoch {
             let text = "this iteration ended with an error: begin another with iter(loader)";
             return Err(plain(py, "ClosedError", text));
         }
+        let mut is_last = false;
         let taken = py.detach(|| {
             let signal = Mutex::new(None);
             // Ctrl-C is noticed while nothing but the wait goes on.
@@ -85,8 +97,14 @@ impl Epoch {
                 }
             };
             let taken = catch_unwind(AssertUnwindSafe(|| epoch.next_unless(&stop)));
+            is_last = epoch.len() == 0;
             (taken, signal.into_inner().unwrap_or_else(PoisonError::into_inner))
         });
+        if self.closing.load(Ordering::Relaxed)
+            && let Some(epoch) = guard.take()
+        {
+            end(py, epoch);
+        }
         match taken {
             (_, Some(signal)) => Err(signal),
             (Err(panic), _) => {
@@ -103,8 +121,7 @@ impl Epoch {
                 Err(from_loader(py, &error))
             }
             (Ok(Some(Ok(batch))), _) => {
-                let last = epoch.len() == 0;
-                Ok(Some(Batch::new(batch, self.views, self.output, last)))
+                Ok(Some(Batch::new(batch, self.views, self.output, is_last)))
             }
         }
     }
@@ -122,28 +139,62 @@ impl Epoch {
         }
     }
 
-    /// Ends the iteration: joins its threads. A thread that waits for a batch gets an error.
+    /// Ends the iteration and its threads. Where a thread waits for a batch, this one perhaps, in whose signal
+    /// handler this is called, it is that thread that ends it, with an error.
     fn close(&self, py: Python<'_>) {
         if self.process != std::process::id() {
             return;
         }
         self.closing.store(true, Ordering::Relaxed);
-        py.detach(|| {
-            let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(guard.take());
-        });
+        let taken = match self.inner.try_lock() {
+            Ok(mut guard) => guard.take(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(epoch) = taken {
+            end(py, epoch);
+        }
+    }
+
+    /// Whether the threads are gone.
+    #[getter]
+    fn closed(&self) -> bool {
+        match self.inner.try_lock() {
+            Ok(guard) => guard.is_none(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().is_none(),
+            Err(TryLockError::WouldBlock) => false,
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.loader)
+    }
+}
+
+/// Joins the threads of an epoch, which may be waiting for the GIL, in a transform of the user's. A thread
+/// that is in a transform may be one of them, so it leaves that to another.
+fn end(py: Python<'_>, epoch: shardmill_loader::Epoch) {
+    if !is_calling() {
+        py.detach(|| drop(epoch));
+        return;
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name("loader-end".to_owned());
+    let started = thread.spawn(move || drop(receiver.recv()));
+    match started {
+        Ok(_) => drop(sender.send(epoch)),
+        // Without a thread to spare the loader's threads stay, which is better than to wait for oneself.
+        Err(_) => std::mem::forget(epoch),
     }
 }
 
 impl Drop for Epoch {
     fn drop(&mut self) {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Some(epoch) = inner.take() else {
-            return;
-        };
-        // Threads that are joined may be waiting for the GIL, in a transform of the user's.
-        let mut epoch = Some(epoch);
-        let _ = Python::try_attach(|py| py.detach(|| drop(epoch.take())));
+        if let Some(epoch) = inner.take() {
+            let mut epoch = Some(epoch);
+            let _ = Python::try_attach(|py| epoch.take().map(|epoch| end(py, epoch)));
+        }
     }
 }
 

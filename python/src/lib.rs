@@ -14,7 +14,7 @@ mod epoch;
 mod errors;
 mod lend;
 mod loader;
-// mod prepare;
+mod prepare;
 mod programs;
 mod settings;
 mod transform;
@@ -30,7 +30,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<epoch::Epoch>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<lend::BFloat16Array>()?;
-    // prepare::register(module)?;
+    prepare::register(module)?;
     programs::register(module)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A loader: data and settings.
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use shardmill_loader::{Mix, Normalize, Output};
 
 use crate::dataset::Dataset;
@@ -15,6 +16,7 @@ pub(crate) struct Loader {
     inner: shardmill_loader::Loader,
     views: usize,
     output: Output,
+    transform: Option<Transform>,
 }
 
 #[pymethods]
@@ -66,8 +68,8 @@ impl Loader {
         if let Some(jitter) = settings.color_jitter() {
             builder = builder.color_jitter(jitter);
         }
-        if let Some(function) = transform {
-            let transform = Transform::new(function);
+        let transform = transform.map(Transform::new);
+        if let Some(transform) = transform.clone() {
             builder = builder.transform(move |sample| transform.apply(sample));
         }
         let inner = detached(py, || builder.build())?;
@@ -76,6 +78,7 @@ impl Loader {
             inner,
             views,
             output,
+            transform,
         })
     }
 
@@ -98,9 +101,23 @@ impl Loader {
     }
 
     /// The batches of an epoch after the first `samples` samples of it, counted over all ranks.
-    fn epoch(&self, number: u64, samples: u64) -> Epoch {
-        let epoch = self.inner.epoch_from(number, samples);
-        Epoch::new(epoch, self.views, self.output)
+    fn epoch(this: &Bound<'_, Self>, number: u64, samples: u64) -> Epoch {
+        let loader = this.get();
+        let epoch = loader.inner.epoch_from(number, samples);
+        Epoch::new(epoch, loader.views, loader.output, this.clone().unbind())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.transform {
+            Some(transform) => transform.traverse(&visit),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        if let Some(transform) = &self.transform {
+            transform.clear();
+        }
     }
 
     /// The dataset that an index in a batch belongs to, and the sample's index in it.

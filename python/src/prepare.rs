@@ -26,6 +26,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
     let name = match error {
         PrepError::Stopped => "StoppedError",
+        // Python's users know no flags.
+        PrepError::Option {
+            option,
+            found,
+            expected,
+        } => {
+            let option = option.replace('-', "_");
+            return plain(py, "SettingError", &format!("{option} is {found}: {expected}"));
+        }
         _ => "PrepareError",
     };
     plain(py, name, &Causes(error).to_string())

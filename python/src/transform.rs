@@ -1,22 +1,66 @@
 //! A Python function of every decoded sample, called by the loader's threads.
 
+use std::cell::Cell;
 use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use numpy::{PyArray1, PyArray3, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 use shardmill_loader::Sample;
+
+thread_local! {
+    /// Whether this thread is in the function.
+    static IS_CALLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is one that makes batches and is in a transform: it must not wait for the threads of a
+/// loader, since it may be one of them.
+pub(crate) fn is_calling() -> bool {
+    IS_CALLING.get()
+}
 
 /// The function: it takes the pixels and a `shardmill.Sample`, and changes the pixels in place or gives
 /// others of the same shape.
+///
+/// The loader's threads and the object that Python has share one reference to it, which that object shows to
+/// the garbage collector and lets go of: a loader may be an attribute of the object that its transform is a
+/// method of.
+#[derive(Clone)]
 pub(crate) struct Transform {
-    function: Py<PyAny>,
+    function: Arc<Mutex<Option<Py<PyAny>>>>,
 }
 
 impl Transform {
     pub(crate) fn new(function: Py<PyAny>) -> Self {
-        Self { function }
+        Self {
+            function: Arc::new(Mutex::new(Some(function))),
+        }
+    }
+
+    /// Shows the function to the garbage collector. The lock is held for moments, by threads that have the GIL.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.function.try_lock() {
+            Ok(function) => visit.call(&*function),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Lets go of the function.
+    pub(crate) fn clear(&self) {
+        let mut function = self.function.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = function.take();
+        drop(function);
+        // May run any code of Python's.
+        drop(taken);
+    }
+
+    fn function(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let function = self.function.lock().unwrap_or_else(PoisonError::into_inner);
+        let function = function.as_ref().map(|function| function.clone_ref(py));
+        function.ok_or_else(|| PyRuntimeError::new_err("the loader is gone"))
     }
 
     /// Calls the function with a copy of the pixels, so that it may keep the array.
@@ -24,7 +68,9 @@ impl Transform {
         &self,
         sample: &mut Sample<'_>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let before = IS_CALLING.replace(true);
         let called = Python::try_attach(|py| self.call(py, sample));
+        IS_CALLING.set(before);
         called.unwrap_or_else(|| Err(PyRuntimeError::new_err("the interpreter is ending")))?;
         Ok(())
     }
@@ -43,7 +89,7 @@ impl Transform {
         about.set_item("seed", high << 32 | low)?;
         let class = py.import("shardmill.augment")?.getattr("Sample")?;
         let about = class.call((), Some(&about))?;
-        let given = self.function.bind(py).call1((&pixels, about))?;
+        let given = self.function(py)?.bind(py).call1((&pixels, about))?;
         let changed = if given.is_none() {
             pixels
         } else {

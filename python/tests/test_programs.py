@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from shardmill import programs
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and names of bytes are those of Unix")

@@ -4,6 +4,22 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "BFloat16Array",
+    "Batch",
+    "Dataset",
+    "Epoch",
+    "Loader",
+    "Writer",
+    "__version__",
+    "contact_sheet",
+    "ingest",
+    "inspect",
+    "loader",
+    "prep",
+    "verify",
+]
+
 __version__: str
 
 @final
@@ -56,6 +72,8 @@ class Epoch:
     def __len__(self) -> int: ...
     def meter(self) -> dict[str, Any] | None: ...
     def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
 
 @final
 class Batch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import time
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -442,13 +443,21 @@ class Iteration(Iterator[Batch]):
             self._keep_stats()
 
 
+#: Seconds that the interpreter's end waits for threads of Python's that wait for batches.
+_LONGEST_END = 5.0
+
 #: Iterations that may have threads: they end before the interpreter does.
 _live: weakref.WeakSet[Iteration] = weakref.WeakSet()
 
 
 def _close_all() -> None:
-    for iteration in list(_live):
+    """Ends the threads before the interpreter does; one that waits for a batch gets its error first."""
+    iterations = list(_live)
+    for iteration in iterations:
         iteration.close()
+    deadline = time.monotonic() + _LONGEST_END
+    while time.monotonic() < deadline and not all(iteration._core.closed for iteration in iterations):
+        time.sleep(0.005)
 
 
 atexit.register(_close_all)
