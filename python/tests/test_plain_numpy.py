@@ -29,7 +29,7 @@ def test_plain_numpy_py_reads_raw_shards(tmp_path: Path, codec: str) -> None:
     pytest.importorskip("safetensors")
     draw = np.random.default_rng(0)
     samples = [(draw.integers(0, 256, (240, 240, 3), np.uint8), i % 2, f"c{i % 2}/{i}.png") for i in range(70)]
-    shardmill.write(tmp_path / "shards", samples, classes=["c0", "c1"], size=240, codec=codec, per_shard=40)
+    shardmill.write(tmp_path / "shards", samples, classes=["c0", "c1"], size=240, codec=codec, shard_records=40)
     done = run(tmp_path / "shards", tmp_path)
     if codec == "jpeg":
         assert done.returncode == 1

@@ -36,5 +36,5 @@ def waves(count: int, side: int) -> Iterator[tuple[np.ndarray, int, str]]:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """240 raw records of 256x256 in 5 classes, three shards."""
     out = tmp_path_factory.mktemp("photos") / "shards"
-    shardmill.write(out, waves(240, 256), classes=[f"kind{kind}" for kind in range(KINDS)], size=256, per_shard=80)
+    shardmill.write(out, waves(240, 256), classes=[f"kind{kind}" for kind in range(KINDS)], size=256, shard_records=80)
     return out
