@@ -5,6 +5,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 use shardmill_loader::Output;
 
+use crate::errors::check_not_ending;
 use crate::lend::{self, BFloat16Array, Lent};
 
 /// A batch. Its memory serves a later one when this object and everything that was made of
@@ -41,6 +42,7 @@ impl Batch {
 impl Batch {
     /// The pixels, in the type of the loader's output.
     fn images<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        check_not_ending(this.py())?;
         if this.get().lent.output() == Output::Bf16 {
             let owner = this.clone().unbind();
             return Ok(Bound::new(this.py(), BFloat16Array { owner })?.into_any());
@@ -49,13 +51,15 @@ impl Batch {
     }
 
     /// int64 `[samples]`.
-    fn labels<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
-        PyArray1::from_slice(py, self.lent.rest().labels())
+    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        check_not_ending(py)?;
+        Ok(PyArray1::from_slice(py, self.lent.rest().labels()))
     }
 
     /// uint64 `[samples]`.
-    fn indices<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u64>> {
-        PyArray1::from_slice(py, self.lent.rest().indices())
+    fn indices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        check_not_ending(py)?;
+        Ok(PyArray1::from_slice(py, self.lent.rest().indices()))
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -64,13 +68,16 @@ impl Batch {
     }
 
     /// float32 `[rows, 3]`; empty unless the output is uint8.
-    fn color_shift<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
+    fn color_shift<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        check_not_ending(py)?;
         let shifts = self.lent.rest().color_shift();
-        Array2::from_shape_fn((shifts.len(), 3), |(row, c)| shifts[row][c]).into_pyarray(py)
+        let shifts = Array2::from_shape_fn((shifts.len(), 3), |(row, c)| shifts[row][c]);
+        Ok(shifts.into_pyarray(py))
     }
 
     /// int32 `[rows, 5]`: top, left, height, width, flipped.
-    fn areas<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<i32>> {
+    fn areas<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<i32>>> {
+        check_not_ending(py)?;
         let areas = self.lent.rest().areas();
         let value = |(row, column): (usize, usize)| {
             let area = areas[row];
@@ -79,7 +86,7 @@ impl Batch {
                 .get(column)
                 .map_or_else(|| i32::from(area.flip), |&value| value as i32)
         };
-        Array2::from_shape_fn((areas.len(), 5), value).into_pyarray(py)
+        Ok(Array2::from_shape_fn((areas.len(), 5), value).into_pyarray(py))
     }
 
     /// Place in the batch, index of the damaged sample, index of the one that is there instead.

@@ -107,21 +107,21 @@ impl Dataset {
     }
 
     /// Every label, int64.
-    fn labels<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
-        let labels: Vec<i64> = py.detach(|| {
-            (0..self.inner.len())
-                .map(|index| self.inner.label(index))
-                .collect()
+    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let labels = detached(py, || {
+            let labels = (0..self.inner.len()).map(|index| self.inner.label(index));
+            Ok(labels.collect::<Vec<i64>>())
         });
-        labels.into_pyarray(py)
+        Ok(labels?.into_pyarray(py))
     }
 
     /// The numbers in the whole split, uint64.
-    fn origins<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u64>> {
-        let origins: Vec<u64> = (0..self.inner.len())
-            .map(|index| self.inner.origin(index))
-            .collect();
-        origins.into_pyarray(py)
+    fn origins<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        let origins = detached(py, || {
+            let origins = (0..self.inner.len()).map(|index| self.inner.origin(index));
+            Ok(origins.collect::<Vec<u64>>())
+        });
+        Ok(origins?.into_pyarray(py))
     }
 
     /// The stored bytes, compared with their checksum.

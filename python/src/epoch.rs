@@ -10,7 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use shardmill_loader::{LoaderError, Meter, Output};
 
 use crate::batch::Batch;
-use crate::errors::{from_loader, from_panic, plain};
+use crate::errors::{check_not_ending, from_loader, from_panic, plain};
 use crate::loader::Loader;
 use crate::transform::is_calling;
 
@@ -69,6 +69,7 @@ impl Epoch {
 impl Epoch {
     /// The next batch; `None` after the last.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
+        check_not_ending(py)?;
         let mut guard = self.lock(py)?;
         let Some(epoch) = guard.as_mut() else {
             let text = "this iteration was closed: begin another with iter(loader)";
@@ -98,7 +99,10 @@ impl Epoch {
             };
             let taken = catch_unwind(AssertUnwindSafe(|| epoch.next_unless(&stop)));
             is_last = epoch.len() == 0;
-            (taken, signal.into_inner().unwrap_or_else(PoisonError::into_inner))
+            (
+                taken,
+                signal.into_inner().unwrap_or_else(PoisonError::into_inner),
+            )
         });
         if self.closing.load(Ordering::Relaxed)
             && let Some(epoch) = guard.take()

@@ -3,12 +3,24 @@
 use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use shardmill_formats::{Causes, ShardError};
 use shardmill_loader::LoaderError;
+
+/// What `shardmill.errors` has, kept so that it is there when the interpreter ends.
+static ERRORS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+/// Reads `shardmill.errors`.
+pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
+    let module = py.import("shardmill.errors")?;
+    let _ = ERRORS.set(py, module.dict().copy()?.unbind());
+    Ok(())
+}
 
 /// The exception of this name in `shardmill.errors`, with attributes.
 pub(crate) fn exception(
@@ -17,9 +29,11 @@ pub(crate) fn exception(
     text: &str,
     attributes: &Bound<'_, PyDict>,
 ) -> PyErr {
-    let made = py
-        .import("shardmill.errors")
-        .and_then(|module| module.getattr(name))
+    let known = ERRORS.get(py).expect("the module was loaded");
+    let made = known
+        .bind(py)
+        .as_any()
+        .get_item(name)
         .and_then(|class| class.call((text,), Some(attributes)));
     match made {
         Ok(error) => PyErr::from_value(error),
@@ -30,6 +44,28 @@ pub(crate) fn exception(
 /// An exception without attributes of its own.
 pub(crate) fn plain(py: Python<'_>, name: &str, text: &str) -> PyErr {
     exception(py, name, text, &PyDict::new(py))
+}
+
+/// The argument of `shardmill.Loader` that a setting of the Rust loader comes from.
+fn argument(what: &str) -> Option<&'static str> {
+    let known = [
+        ("the window's side", "crop"),
+        ("the window's scale", "scale"),
+        ("the window's ratio", "ratio"),
+        ("the batch size", "batch_size"),
+        ("the rank", "rank"),
+        ("the last batch", "last_batch"),
+        ("the order of blocks", "order"),
+        ("the images of one draw", "draw_every"),
+        ("the number of views", "views"),
+        ("the colour jitter", "color_jitter"),
+        ("the colour noise", "color_std"),
+        ("the standard deviation", "normalize"),
+        ("a weight", "data"),
+        ("the sum of the weights", "data"),
+    ];
+    let found = known.iter().find(|(setting, _)| *setting == what);
+    found.map(|(_, argument)| *argument)
 }
 
 /// The loader's error as an exception: its text is the whole chain, and a Python exception at the end of
@@ -84,7 +120,9 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         LoaderError::Stopped => "ClosedError",
         _ => "InternalError",
     };
-    let cause = error.source().and_then(|source| source.downcast_ref::<PyErr>());
+    let cause = error
+        .source()
+        .and_then(|source| source.downcast_ref::<PyErr>());
     let cause = cause.map(|cause| cause.clone_ref(py));
     // Ctrl-C within a transform is no fault of the transform.
     if let Some(cause) = &cause
@@ -92,7 +130,13 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
     {
         return cause.clone_ref(py);
     }
-    let raised = exception(py, name, &Causes(error).to_string(), &attributes);
+    let mut text = Causes(error).to_string();
+    if let LoaderError::Setting { what, .. } = error
+        && let Some(argument) = argument(what)
+    {
+        text = format!("{argument}: {text}");
+    }
+    let raised = exception(py, name, &text, &attributes);
     if cause.is_some() {
         raised.set_cause(py, cause);
     }
@@ -109,11 +153,29 @@ pub(crate) fn from_panic(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
     plain(py, "InternalError", &text)
 }
 
+/// Whether the interpreter is ending, so that numpy may be gone.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Says that the interpreter is ending.
+#[pyfunction]
+pub(crate) fn end() {
+    IS_ENDING.store(true, Ordering::Relaxed);
+}
+
+/// Fails when the interpreter is ending: what is begun now would outlive it.
+pub(crate) fn check_not_ending(py: Python<'_>) -> PyResult<()> {
+    match IS_ENDING.load(Ordering::Relaxed) {
+        true => Err(plain(py, "ClosedError", "the interpreter is ending")),
+        false => Ok(()),
+    }
+}
+
 /// Runs work of the crates without the GIL; its panics and errors become exceptions.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, LoaderError> + Send,
 ) -> PyResult<T> {
+    check_not_ending(py)?;
     match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(from_loader(py, &error)),

@@ -24,12 +24,14 @@ use pyo3::prelude::*;
 /// The compiled part of the package.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    errors::load(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<dataset::Dataset>()?;
     module.add_class::<loader::Loader>()?;
     module.add_class::<epoch::Epoch>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<lend::BFloat16Array>()?;
+    module.add_function(wrap_pyfunction!(errors::end, module)?)?;
     prepare::register(module)?;
     programs::register(module)?;
     Ok(())

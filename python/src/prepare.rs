@@ -33,7 +33,11 @@ fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
             expected,
         } => {
             let option = option.replace('-', "_");
-            return plain(py, "SettingError", &format!("{option} is {found}: {expected}"));
+            return plain(
+                py,
+                "SettingError",
+                &format!("{option} is {found}: {expected}"),
+            );
         }
         _ => "PrepareError",
     };
@@ -310,12 +314,7 @@ impl Writer {
 #[pymethods]
 impl Writer {
     #[new]
-    fn new(
-        py: Python<'_>,
-        out: PathBuf,
-        classes: Vec<String>,
-        make: MakeArgs,
-    ) -> PyResult<Self> {
+    fn new(py: Python<'_>, out: PathBuf, classes: Vec<String>, make: MakeArgs) -> PyResult<Self> {
         let classes = class_list(&classes).map_err(|error| from_prep(py, &error))?;
         let mut options = WriteOptions::new(classes);
         options.codec = parsed(py, "codec", &make.codec)?;

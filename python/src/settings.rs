@@ -67,12 +67,32 @@ impl Settings {
             ratio,
         } = &self.policy;
         let known = [
-            ("random_crop", Policy::Train { crop, flip, color_std }),
+            (
+                "random_crop",
+                Policy::Train {
+                    crop,
+                    flip,
+                    color_std,
+                },
+            ),
             (
                 "random_resized_crop",
-                Policy::RandomResizedCrop { crop, scale, ratio, flip, color_std },
+                Policy::RandomResizedCrop {
+                    crop,
+                    scale,
+                    ratio,
+                    flip,
+                    color_std,
+                },
             ),
-            ("fixed_crop", Policy::FixedCrop { crop, flip, color_std }),
+            (
+                "fixed_crop",
+                Policy::FixedCrop {
+                    crop,
+                    flip,
+                    color_std,
+                },
+            ),
             ("center", Policy::Center { crop }),
             ("two_view", Policy::TwoView { crop }),
             ("ten_view", Policy::TenView { crop }),

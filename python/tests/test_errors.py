@@ -72,6 +72,24 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("at most 0.5 for the hue", crop=8, color_jitter=shardmill.ColorJitter(hue=0.7))
     wrong("no class 'dog'", classes=["dog"])
     wrong("whole number", crop=8, order=shardmill.Blocks(0, 3))
+    for crop in ("32", -1, 0, 0.5, True):
+        wrong("crop is", crop=crop)
+    wrong("crop: the window's side", crop=1 << 40)
+    wrong("flip is 'yes'", augment=shardmill.RandomCrop(8, flip="yes"))
+    wrong("color_std is None", augment=shardmill.RandomCrop(8, color_std=None))
+    wrong("scale is 0.5; give the least and the largest", augment=shardmill.RandomResizedCrop(8, scale=0.5))
+    wrong("scale: the window's scale", augment=shardmill.RandomResizedCrop(8, scale=(0.5, float("nan"))))
+    wrong("color_jitter is 0.4", crop=8, color_jitter=0.4)
+    wrong("hue is 'much'", crop=8, color_jitter=shardmill.ColorJitter(hue="much"))
+    wrong("split is 1", split=1)
+    wrong("transform is 3", crop=8, transform=3)
+    wrong("classes is 'class1'; give a list", crop=8, classes="class1")
+    wrong("classes is 5", crop=8, classes=5)
+    wrong("last_batch is False", crop=8, last_batch=False)
+    wrong("framework is ''", crop=8, framework="")
+    for path in (None, 3, b"shards"):
+        with pytest.raises(shardmill.SettingError, match="path is"):
+            shardmill.Dataset(path)
     with pytest.raises(TypeError, match="unexpected keyword"):
         shardmill.Loader(shards, shuffle=True)
 

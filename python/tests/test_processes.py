@@ -189,3 +189,37 @@ def test_the_interpreter_ends_beside_running_loaders(shards: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout in ("ClosedError\n", "")
         assert time.monotonic() - began < 20
+
+
+LATE = """
+import atexit, sys, shardmill
+
+def late():
+    for use in (lambda: next(iter(loader)), lambda: next(iteration), lambda: dataset[0], lambda: dataset.labels):
+        try:
+            use()
+        except shardmill.ClosedError:
+            print("closed", flush=True)
+
+class Reader:
+    def __del__(self):
+        late()
+
+loader = shardmill.Loader(sys.argv[1], crop=24, batch_size=10, threads=2)
+dataset = shardmill.Dataset(sys.argv[1])
+iteration = iter(loader)
+next(iteration)
+reader = Reader()
+reader.itself = reader
+"""
+
+
+def test_whoever_reads_after_the_interpreter_has_begun_to_end_gets_an_error(shards: Path) -> None:
+    done = run(LATE, shards)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "closed\n" * 4
+    early = run(
+        "import atexit\natexit.register(lambda: late())\n" + LATE.replace("reader.itself", "reader.other"), shards
+    )
+    assert (early.returncode, early.stderr) == (0, "")
+    assert set(early.stdout.splitlines()) == {"closed"}

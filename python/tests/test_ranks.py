@@ -172,13 +172,13 @@ def test_a_torch_that_is_not_distributed_leaves_it_to_the_environment(
 
 def test_threads_are_shared_among_the_processes_of_a_machine(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)), raising=False)
-    assert shardmill.Loader(shards, crop=24, batch_size=2).threads == 8
+    assert shardmill.Loader(shards, crop=24, batch_size=4).threads == 8
     for name in ("LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"):
         with monkeypatch.context() as patched:
             patched.setenv(name, "4")
-            assert shardmill.Loader(shards, crop=24, batch_size=2).threads == 3
+            assert shardmill.Loader(shards, crop=24, batch_size=4).threads == 3
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "64")
-    assert shardmill.Loader(shards, crop=24, batch_size=2).threads == 1
+    assert shardmill.Loader(shards, crop=24, batch_size=4).threads == 1
 
 
 def test_a_last_batch_of_several_ranks_is_padded_so_that_all_take_as_many_steps(shards: Path) -> None:

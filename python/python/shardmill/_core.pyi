@@ -13,6 +13,7 @@ __all__ = [
     "Writer",
     "__version__",
     "contact_sheet",
+    "end",
     "ingest",
     "inspect",
     "loader",
@@ -116,6 +117,7 @@ class Writer:
     def finish(self) -> str: ...
     def abandon(self) -> None: ...
 
+def end() -> None: ...
 def ingest(
     source: str | PathLike[str],
     out: str | PathLike[str],

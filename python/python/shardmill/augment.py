@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from shardmill.errors import SettingError
-from shardmill.words import choose
+from shardmill.words import choose, number, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,15 +44,31 @@ class Augment:
     """Rows that it makes of a sample."""
 
     def settings(self) -> dict[str, object]:
-        """The settings as the loader takes them."""
+        """The settings as the loader takes them.
+
+        Raises:
+            SettingError: a value of another type.
+
+        """
+        flip = getattr(self, "flip", False)
+        if not isinstance(flip, bool):
+            raise SettingError(f"flip is {flip!r}; give True or False")
         return {
             "kind": self.kind,
-            "crop": self.crop,
-            "flip": getattr(self, "flip", False),
-            "color_std": getattr(self, "color_std", 0.0),
-            "scale": getattr(self, "scale", (1.0, 1.0)),
-            "ratio": getattr(self, "ratio", (1.0, 1.0)),
+            # Larger than any record, and small enough for the other side.
+            "crop": min(whole("crop", self.crop, 1), 1 << 31),
+            "flip": flip,
+            "color_std": number("color_std", getattr(self, "color_std", 0.0)),
+            "scale": _pair("scale", getattr(self, "scale", (1.0, 1.0))),
+            "ratio": _pair("ratio", getattr(self, "ratio", (1.0, 1.0))),
         }
+
+
+def _pair(setting: str, given: object) -> tuple[float, float]:
+    """A least and a largest number."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise SettingError(f"{setting} is {given!r}; give the least and the largest")
+    return number(setting, given[0]), number(setting, given[1])
 
 
 @dataclass(frozen=True)
@@ -131,6 +147,12 @@ class ColorJitter:
     saturation: float = 0.0
     hue: float = 0.0
     """Part of a circle that the hue is turned by at most; at most 0.5."""
+
+    def settings(self) -> tuple[float, float, float, float]:
+        """The four parts as the loader takes them."""
+        parts = ("brightness", "contrast", "saturation", "hue")
+        brightness, contrast, saturation, hue = (number(part, getattr(self, part)) for part in parts)
+        return brightness, contrast, saturation, hue
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ class Dataset:
         *,
         transform: Callable[[npt.NDArray[np.uint8]], Any] | None = None,
     ) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise SettingError(f"path is {path!r}; give the folder of a dataset")
+        if not isinstance(split, str):
+            raise SettingError(f"split is {split!r}; give a name such as 'train'")
         self._path = os.path.abspath(os.fspath(path))
         self._split = split
         self._core = _core.Dataset(os.fspath(path), split)
@@ -165,6 +169,8 @@ class Dataset:
     def filter_classes(self, classes: Iterable[int | str]) -> Dataset:
         """The samples of these classes: labels, synsets (or class folders' names), or names. Labels stay as they
         are."""
+        if isinstance(classes, str):
+            raise SettingError(f"classes is {classes!r}; give a list of labels, synsets or names")
         return self._part(self._core.filter_classes([self._label(one) for one in classes]))
 
     def _label(self, given: int | str) -> int:

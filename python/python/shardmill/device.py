@@ -19,7 +19,7 @@ from shardmill.errors import ConcurrentUseError, SettingError, ShardmillError
 
 if TYPE_CHECKING:
     from shardmill import _core
-    from shardmill.loader import Iteration
+    from shardmill.iteration import Iteration
 
 __all__ = ["Device", "Feed"]
 

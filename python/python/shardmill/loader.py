@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import os
-import time
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from shardmill import _core
 from shardmill.augment import Augment, ColorJitter, Transform, augment_named
 from shardmill.batch import Batch
 from shardmill.dataset import Dataset
-from shardmill.errors import ClosedError, ConcurrentUseError, ForkedError, SettingError, ShardmillError, StateWarning
+from shardmill.errors import ClosedError, ForkedError, SettingError, StateWarning
 from shardmill.frameworks import Convert, converter, tell_torch
+from shardmill.iteration import Iteration
+from shardmill.parts import Data, check_types, datasets_of
 from shardmill.ranks import find_ranks
 from shardmill.settings import (
     Blocks,
     Normalize,
-    color_jitter_settings,
     mean_and_std,
     order_settings,
     usual_threads,
-    whole,
 )
 from shardmill.state import Identity, Position, read_state, write_state
-from shardmill.words import choose
+from shardmill.words import choose, whole
 
-__all__ = ["Data", "Iteration", "Loader"]
-
-#: What a loader is made of: a folder, a dataset, or several with whole weights.
-Data: TypeAlias = "str | os.PathLike[str] | Dataset | Sequence[tuple[str | os.PathLike[str] | Dataset, int]]"
+__all__ = ["Loader"]
 
 _FORKED = (
     "this Loader was made in another process, and its threads are not here: use num_workers=0, since the loader's "
@@ -46,7 +40,47 @@ class Loader:
     """Batches of a split, epoch after epoch, made by threads outside the GIL.
 
     A batch depends on the dataset, the settings, the seed, the epoch and its place in it, and on nothing else:
-    any number of threads gives the same bytes. ``batch_size`` counts samples of one process.
+    any number of threads gives the same bytes.
+
+    Args:
+        data: A folder of shards, a :class:`~shardmill.Dataset`, or a list of (folder or dataset, whole weight).
+        split: Name of the split, ``"train"`` unless given; a dataset brings its own.
+        batch_size: Samples of a batch of this process, as of torch's ``DataLoader``.
+        augment: ``"alexnet"`` for the split ``train`` and ``"center"`` for others, unless given;
+            ``"random_resized_crop"``, ``"fixed_crop"``, ``"two_view"``, ``"ten_view"``, or an object such as
+            ``RandomCrop(224, flip=True, color_std=0.1)``.
+        crop: Side of the window, in pixels, for an ``augment`` that is given by name; 224.
+        output: ``"float32"``, ``"float16"``, ``"bfloat16"``, or ``"uint8"`` with ``batch.color_shift`` beside it.
+        layout: ``"nchw"`` or ``"nhwc"``.
+        normalize: ``None`` leaves values at 0 to 255; ``"imagenet"``; ``"dataset"`` for the statistics of these
+            shards; or ``(mean, std)`` on the 0-255 scale.
+        seed: Seed of order and augmentation.
+        threads: Loader threads; the processors that this process may use, at most 8, unless given. 0 makes a
+            batch when it is asked for.
+        prefetch: Batches that may be ready beyond those that threads work on.
+        order: ``"global"``, ``"blocks"``, ``Blocks(block, interleave)`` or ``"sequential"``; shuffled unless given
+            where a training split is augmented at random, else sequential.
+        last_batch: ``"keep"`` with one process and ``"pad"`` with several, unless given; or ``"drop"``.
+        color_jitter: A :class:`~shardmill.ColorJitter`.
+        draw_every: How many images in a row share a window.
+        views: Independent augmentations of every sample, an axis of their own where there are several.
+        transform: A function of (uint8 image, :class:`~shardmill.Sample`) for every decoded record, called by the
+            loader's threads under the GIL: slow. It changes the image in place, or returns another.
+        classes: Labels, synsets or names of the classes to load; all unless given.
+        verify: ``"first-read"`` compares each record with its checksum once; ``"never"``.
+        on_bad_record: ``"stop"``, or ``"replace"`` by another sample.
+        advice: When the system is told what is read next: ``"auto"``, ``"always"``, ``"never"``.
+        samples: Samples of an epoch of several datasets; as many as they have unless given.
+        framework: ``"numpy"``, ``"torch"`` or ``"jax"``: what batches are, over the same memory.
+        device: A device of torch's, such as ``"cuda"``, that batches are moved to and finished on.
+        rank: Number of this process; found unless given: ``torch.distributed``, torchrun, SLURM, Open MPI.
+        world_size: Number of processes that share every epoch.
+
+    Raises:
+        DatasetNotFoundError, UnknownSplitError, DamagedShardError: The data cannot be opened.
+        SettingError: A setting that is not known, or makes no sense with this data.
+        BatchMemoryError: The batches do not fit into memory.
+
     """
 
     def __init__(
@@ -79,7 +113,8 @@ class Loader:
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        self._parts = _parts(data, split, classes)
+        check_types(split, color_jitter, transform, classes)
+        self._parts = datasets_of(data, split, classes)
         first = self._parts[0][0]
         if samples is not None and len(self._parts) == 1:
             raise SettingError(
@@ -96,7 +131,7 @@ class Loader:
             if framework not in (None, "torch"):
                 raise SettingError(f"device is {device!r}, which is torch's, and framework is {framework!r}")
             framework = "torch"
-        self.framework = framework or "numpy"
+        self.framework = "numpy" if framework is None else framework
         """``numpy``, ``torch`` or ``jax``."""
         self._convert: Convert = converter(self.framework)
         tell_torch(Loader)
@@ -110,12 +145,16 @@ class Loader:
             "policy": self.augment.settings(),
             "views": whole("views", views, 1),
             "draw_every": whole("draw_every", draw_every, 1),
-            "color_jitter": color_jitter_settings(color_jitter),
+            "color_jitter": None if color_jitter is None else color_jitter.settings(),
             "mean": mean,
             "std": std,
             "output": choose("output", output, ("float32", "float16", "bfloat16", "uint8")),
             "layout": choose("layout", layout, ("nchw", "nhwc")),
-            "last_batch": choose("last_batch", last_batch or ("pad" if several else "keep"), ("keep", "drop", "pad")),
+            "last_batch": choose(
+                "last_batch",
+                ("pad" if several else "keep") if last_batch is None else last_batch,
+                ("keep", "drop", "pad"),
+            ),
             "verify": choose("verify", verify, ("first-read", "never")),
             "on_bad_record": choose("on_bad_record", on_bad_record, ("stop", "replace")),
             "advice": choose("advice", advice, ("auto", "always", "never")),
@@ -250,7 +289,6 @@ class Loader:
         self._resume = 0
         self._iterations.add(iteration)
         self._latest = weakref.ref(iteration)
-        _live.add(iteration)
         if self._device is None:
             return iteration
         feed: Iterator[Batch] = self._device.feed(iteration)
@@ -288,41 +326,6 @@ class Loader:
         )
 
 
-def _parts(data: Any, split: str | None, classes: Sequence[int | str] | None) -> list[tuple[Dataset, int]]:
-    """The datasets with their weights."""
-    given: list[Any] = [(data, 1)] if isinstance(data, str | os.PathLike | Dataset) else []
-    if not given:
-        try:
-            given = list(data)
-        except TypeError:
-            given = []
-    parts = []
-    for one in given:
-        if not isinstance(one, tuple) or len(one) != 2:
-            given = []
-            break
-        dataset, weight = one
-        if not isinstance(dataset, Dataset):
-            if not isinstance(dataset, str | os.PathLike):
-                given = []
-                break
-            dataset = Dataset(dataset, split or "train")
-        elif split is not None and split != dataset.split:
-            raise SettingError(
-                f"split is {split!r}, but the dataset is of split {dataset.split!r}: leave split out, or open the "
-                "other one"
-            )
-        if classes is not None:
-            dataset = dataset.filter_classes(classes)
-        parts.append((dataset, whole("a weight", weight, 1)))
-    if not given:
-        raise SettingError(
-            f"data is {data!r}; give a folder of shards, a shardmill.Dataset, or a list of (folder or Dataset, "
-            "whole weight)"
-        )
-    return parts
-
-
 class _Sampler:
     """Passes ``set_epoch`` on, for libraries that call it on the sampler of a loader."""
 
@@ -334,133 +337,3 @@ class _Sampler:
         loader = self._loader()
         if loader is not None:
             loader.set_epoch(epoch)
-
-
-class Iteration(Iterator[Batch]):
-    """One pass over an epoch, or over what a state left of it."""
-
-    def __init__(self, loader: Loader, core: _core.Epoch, epoch: int, *, resumed: bool) -> None:
-        self._loader = loader
-        self._core = core
-        self._process = os.getpid()
-        self.epoch = epoch
-        """Number of the epoch."""
-        self.resumed = resumed
-        """Whether a state said where to begin."""
-        self.read = False
-        """Whether a batch was asked for."""
-        self._step = 0
-        self._over = False
-
-    def move_to(self, epoch: int) -> None:
-        """Begins another epoch instead, if nothing was read yet: Lightning calls ``set_epoch`` after ``iter``."""
-        if self.read or self._process != os.getpid():
-            return
-        self._core.close()
-        self._core, self.epoch, self.resumed = self._loader._core.epoch(epoch, 0), epoch, False
-
-    def __next__(self) -> Batch:
-        taken = self._take()
-        if taken is None:
-            self._finish()
-            raise StopIteration
-        core, step = taken
-        convert = self._loader._convert
-        batch = Batch.of(
-            (convert(core.images()), convert(core.labels())),
-            core,
-            epoch=self.epoch,
-            step=step,
-            color_shift=lambda: convert(core.color_shift()),
-        )
-        self._hand_out(core)
-        return batch
-
-    def _take(self) -> tuple[_core.Batch, int] | None:
-        """The next batch, before it counts as handed out, and its number."""
-        if self._over:
-            return None
-        self.read = True
-        try:
-            core = self._core.next()
-        except ConcurrentUseError:
-            raise
-        except ShardmillError:
-            # The epoch is over, and it was not read to its end. Not so after Ctrl-C or a signal.
-            self._over = True
-            raise
-        if core is None:
-            return None
-        self._step += 1
-        return core, self._step - 1
-
-    def _hand_out(self, core: _core.Batch) -> None:
-        """Counts a batch as handed out."""
-        loader = self._loader
-        if loader._latest is None or loader._latest() is not self:
-            return
-        loader._position = Position(self.epoch, core.samples_after)
-        if core.last:
-            loader._position = Position(self.epoch + 1, 0)
-            if loader._epoch == self.epoch and not loader._resume:
-                # Who counts the batches need not ask for one more.
-                loader._epoch = self.epoch + 1
-
-    def _finish(self) -> None:
-        """The epoch was read to its end: the next one is next."""
-        if self._over:
-            return
-        self._over = True
-        self._keep_stats()
-        loader = self._loader
-        if loader._latest is None or loader._latest() is not self:
-            return
-        if loader._epoch == self.epoch and not loader._resume:
-            loader._epoch = self.epoch + 1
-        loader._position = Position(loader._epoch, loader._resume)
-
-    def _keep_stats(self) -> None:
-        if self._process != os.getpid():
-            return
-        # Another thread may be waiting for a batch, as when the interpreter ends.
-        with contextlib.suppress(ConcurrentUseError):
-            meter = self._core.meter()
-            if meter is not None:
-                self._loader._stats = {"epoch": self.epoch, **meter}
-
-    def __len__(self) -> int:
-        """Batches that are left."""
-        return 0 if self._over else len(self._core)
-
-    def close(self) -> None:
-        """Ends the iteration and its threads."""
-        self._keep_stats()
-        self._core.close()
-
-    def __del__(self) -> None:
-        latest = self._loader._latest
-        if latest is not None and latest() in (None, self):
-            self._keep_stats()
-
-
-#: Seconds that the interpreter's end waits for threads of Python's that wait for batches.
-_LONGEST_END = 5.0
-
-#: Iterations that may have threads: they end before the interpreter does.
-_live: weakref.WeakSet[Iteration] = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    """Ends the threads before the interpreter does; one that waits for a batch gets its error first."""
-    iterations = list(_live)
-    for iteration in iterations:
-        iteration.close()
-    deadline = time.monotonic() + _LONGEST_END
-    while time.monotonic() < deadline and not all(iteration._core.closed for iteration in iterations):
-        time.sleep(0.005)
-
-
-atexit.register(_close_all)
-# A child of fork has no threads to end.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_live.clear)

@@ -12,7 +12,7 @@ import numpy as np
 from shardmill import _core
 from shardmill.errors import PrepareError, SettingError
 from shardmill.progress import Progress
-from shardmill.settings import whole
+from shardmill.words import whole
 
 __all__ = ["ProgressFunction", "ingest", "inspect", "verify", "write"]
 

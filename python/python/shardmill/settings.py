@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from shardmill.augment import Augment, ColorJitter
+from shardmill.augment import Augment
 from shardmill.dataset import Dataset
 from shardmill.errors import SettingError
 from shardmill.ranks import local_processes
-from shardmill.words import choose
+from shardmill.words import choose, whole
 
-__all__ = ["Blocks", "Normalize", "color_jitter_settings", "mean_and_std", "order_settings", "usual_threads", "whole"]
+__all__ = ["Blocks", "Normalize", "mean_and_std", "order_settings", "usual_threads"]
 
 Normalize: TypeAlias = "str | tuple[Sequence[float], Sequence[float]] | None"
 
@@ -31,17 +30,6 @@ class Blocks:
     """Samples of a block."""
     interleave: int = 32
     """Blocks of a group."""
-
-
-def whole(setting: str, given: object, least: int) -> int:
-    """A whole number that is large enough."""
-    try:
-        number = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        raise SettingError(f"{setting} is {given!r}; give a whole number from {least} on") from None
-    if isinstance(given, bool) or number < least or number >= 1 << 63:
-        raise SettingError(f"{setting} is {given!r}; give a whole number from {least} on")
-    return number
 
 
 def usual_threads() -> int:
@@ -92,10 +80,3 @@ def order_settings(given: str | Blocks | None, augment: Augment, split: str) -> 
     if given is None:
         given = "global" if split == "train" and augment.random else "sequential"
     return {"order": choose("order", given, ("global", "blocks", "sequential")), "blocks": None}
-
-
-def color_jitter_settings(given: ColorJitter | None) -> tuple[float, float, float, float] | None:
-    """The jitter's four parts."""
-    if given is None:
-        return None
-    return given.brightness, given.contrast, given.saturation, given.hue

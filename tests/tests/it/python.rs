@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use shardmill_loader::{
-    ColorJitter, Dataset, LastBatch, Layout, Loader, LoaderBuilder, Normalize, Order, Output, Policy,
+    ColorJitter, Dataset, LastBatch, Layout, Loader, LoaderBuilder, Normalize, Order, Output,
+    Policy,
 };
 use shardmill_prep::{DatasetWriter, Image, Sample, WriteOptions, class_list};
 
