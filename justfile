@@ -61,6 +61,15 @@ gpu-check shards train="target/release/train":
 python:
     .ci/python
 
+# The Python package with torch, JAX, Lightning, Accelerate and the rest, and every example; the packages take
+# 7 GB, the tests some minutes. Needs Python 3.11, 3.12 or 3.13.
+python-frameworks python="python3":
+    {{python}} -m venv target/python/frameworks
+    target/python/frameworks/bin/pip install -q -r python/requirements-frameworks.txt
+    .ci/python wheel
+    target/python/frameworks/bin/pip install -q --force-reinstall --no-deps target/python/dist/shardmill-*.whl
+    cd python/tests && CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-{{justfile_directory()}}/target}" ../../target/python/frameworks/bin/python -m pytest -p no:cacheprovider frameworks test_plain_numpy.py test_ranks.py
+
 # A wheel for any Linux of the last ten years (manylinux_2_17), built with zig as the linker.
 python-wheel python="python3":
     {{python}} -m venv target/python/zig

@@ -8,7 +8,7 @@ import torchvision
 
 import shardmill
 
-STEPS, BATCH = 6, 32
+STEPS, BATCH = 4, 32
 
 # Tensors without a copy, float32 [32, 3, 224, 224]: a random window, perhaps mirrored, with the paper's colour
 # noise. On a GPU, device="cuda" in place of framework="torch" has the batches there, one ahead.

@@ -266,7 +266,12 @@ fn the_python_packages_lock_what_the_workspace_locks() {
     };
     let workspace = locked("Cargo.lock");
     let names: BTreeSet<&String> = workspace.iter().map(|(name, _)| name).collect();
-    for path in ["python/Cargo.lock", "python/train/Cargo.lock"] {
+    let paths = [
+        "python/Cargo.lock",
+        "python/train/Cargo.lock",
+        "examples/rust_project/Cargo.lock",
+    ];
+    for path in paths {
         let found = locked(path);
         let others: Vec<_> = found
             .difference(&workspace)
