@@ -56,10 +56,12 @@ impl Batch {
         Ok(PyArray1::from_slice(py, self.lent.rest().labels()))
     }
 
-    /// uint64 `[samples]`.
-    fn indices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u64>>> {
+    /// int64 `[samples]`, as torch and numpy index with.
+    fn indices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         check_not_ending(py)?;
-        Ok(PyArray1::from_slice(py, self.lent.rest().indices()))
+        let indices = self.lent.rest().indices().iter();
+        let indices: Vec<i64> = indices.map(|&index| index as i64).collect();
+        Ok(indices.into_pyarray(py))
     }
 
     fn keys(&self) -> Vec<&str> {

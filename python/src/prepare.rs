@@ -41,7 +41,24 @@ fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
         }
         _ => "PrepareError",
     };
-    plain(py, name, &Causes(error).to_string())
+    plain(py, name, &arguments(&Causes(error).to_string()))
+}
+
+/// A text in which the flags of the program are named as arguments: `--shard-records` as `shard_records`.
+fn arguments(text: &str) -> String {
+    let word = |word: &str| -> String {
+        let at = word.find("--").filter(|at| {
+            let before = word[..*at].chars().next_back();
+            before.is_none_or(|c| matches!(c, '(' | '"' | '`' | '\''))
+        });
+        match at.map(|at| word.split_at(at)) {
+            Some((before, flag)) if flag[2..].starts_with(|c: char| c.is_ascii_lowercase()) => {
+                format!("{before}{}", flag[2..].replace('-', "_"))
+            }
+            _ => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What long work says of itself, and whether it is to stop.
@@ -279,6 +296,8 @@ fn contact_sheet(
 struct Writer {
     /// `None` once it was finished or dropped.
     inner: Mutex<Option<DatasetWriter>>,
+    /// A forked child has neither the threads nor the right to take the files away.
+    process: u32,
 }
 
 impl Writer {
@@ -288,6 +307,11 @@ impl Writer {
         py: Python<'_>,
         work: impl FnOnce(&mut Option<DatasetWriter>) -> Result<T, PrepError> + Send,
     ) -> PyResult<T> {
+        if self.process != std::process::id() {
+            let text =
+                "this process was forked while the dataset was written: write it in one process";
+            return Err(plain(py, "ForkedError", text));
+        }
         let done = py.detach(|| {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             catch_unwind(AssertUnwindSafe(|| work(&mut inner)))
@@ -332,6 +356,7 @@ impl Writer {
         let writer = DatasetWriter::create(out, options).map_err(|error| from_prep(py, &error))?;
         Ok(Self {
             inner: Mutex::new(Some(writer)),
+            process: std::process::id(),
         })
     }
 
@@ -389,12 +414,29 @@ impl Writer {
         })
     }
 
-    /// Takes away what was written.
+    /// Takes away what was written; nothing in a forked child.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process != std::process::id() {
+            return Ok(());
+        }
         self.with(py, |writer| {
             drop(writer.take());
             Ok(())
         })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = inner.take() else {
+            return;
+        };
+        if self.process == std::process::id() {
+            drop(writer);
+        } else {
+            std::mem::forget(writer);
+        }
     }
 }
 

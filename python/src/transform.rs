@@ -101,9 +101,12 @@ impl Transform {
         let class = py.import("shardmill.augment")?.getattr("Sample")?;
         let about = class.call((), Some(&about))?;
         let given = self.function(py)?.bind(py).call1((&pixels, about))?;
-        let changed = if given.is_none() {
-            pixels
-        } else {
+        let given = match given.is_none() {
+            // Its shape may have been set, too.
+            true => pixels.into_any(),
+            false => given,
+        };
+        let changed = {
             let wrong = |found: String| {
                 let text = format!(
                     "a transform gives uint8 of shape {shape:?}, or None where it changed the pixels in place, and not {found}"

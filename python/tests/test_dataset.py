@@ -72,8 +72,10 @@ def test_parts(shards: Path) -> None:
         dataset.select([SAMPLES])
     with pytest.raises(shardmill.SettingError, match="no class 7: the dataset has 7"):
         dataset.filter_classes([7])
-    with pytest.raises(shardmill.SettingError, match="no class 'tench'; the dataset's are 'class0'"):
-        dataset.filter_classes(["tench"])
+    with pytest.raises(
+        shardmill.SettingError, match=r"no class 'clas1' .did you mean 'class1'.*; the dataset's are 'class0'"
+    ):
+        dataset.filter_classes(["clas1"])
 
 
 def mean_of(image: np.ndarray) -> float:
@@ -93,3 +95,15 @@ def test_datasets_travel_to_other_processes(shards: Path, method: str) -> None:
     with multiprocessing.get_context(method).Pool(2) as pool:
         there = pool.starmap(read_there, [(dataset, i) for i in range(10)])
     assert there == [read_there(dataset, i) for i in range(10)]
+
+
+def test_words_of_a_class_are_names_too(tmp_path: Path) -> None:
+    classes = ["tench, Tinca tinca", "crane", "crane, machine"]
+    image = np.zeros((8, 8, 3), np.uint8)
+    shardmill.write(tmp_path / "s", [(image, i) for i in range(3)], classes=classes, size=8)
+    dataset = shardmill.Dataset(tmp_path / "s")
+    assert dataset.filter_classes(["tench"]).targets == [0]
+    assert dataset.filter_classes(["Tinca tinca"]).targets == [0]
+    # A whole name goes before a part of one.
+    assert dataset.filter_classes(["crane"]).targets == [1]
+    assert dataset.class_to_idx == {one.synset: i for i, one in enumerate(dataset.classes)}

@@ -106,8 +106,14 @@ def test_settings_without_sense(shards: Path) -> None:
     for path in (None, 3, b"shards"):
         with pytest.raises(shardmill.SettingError, match="path is"):
             shardmill.Dataset(path)
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        shardmill.Loader(shards, shuffle=True)
+    for name, words in (
+        ("shuffle", "order="),
+        ("num_workers", "threads="),
+        ("drop_last", "last_batch"),
+        ("sed", "seed"),
+    ):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}': .*{words}"):
+            shardmill.Loader(shards, **{name: True})
 
 
 def test_views_are_for_training(shards: Path) -> None:

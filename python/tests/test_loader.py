@@ -232,6 +232,12 @@ def test_a_transforms_exception_is_the_cause(shards: Path) -> None:
             next(iter(shardmill.Loader(shards, crop=24, transform=bad, threads=threads)))
         assert isinstance(caught.value.__cause__, KeyError)
         assert caught.value.key in shardmill.Dataset(shards).keys
+
+    def flatten(image: np.ndarray, _: shardmill.Sample) -> None:
+        image.shape = (-1,)
+
+    with pytest.raises(shardmill.TransformError, match="uint8 of shape"):
+        next(iter(shardmill.Loader(shards, crop=24, transform=flatten)))
     for wrong in (np.zeros((2, 2, 3), np.uint8), np.zeros((SIDE, SIDE, 3)), "nothing"):
         with pytest.raises(shardmill.TransformError, match="uint8 of shape"):
             next(iter(shardmill.Loader(shards, crop=24, transform=lambda *_, wrong=wrong: wrong)))
@@ -243,3 +249,12 @@ def test_a_batch_that_was_made_anew_says_so(shards: Path) -> None:
     assert anew.labels is batch.labels
     with pytest.raises(AttributeError, match="made anew"):
         _ = anew.keys
+
+
+def test_mean_and_deviation_are_there_for_those_who_finish_bytes(shards: Path) -> None:
+    assert shardmill.Loader(shards, crop=24).mean == (0, 0, 0)
+    loader = shardmill.Loader(shards, "train", crop=24, normalize="dataset", output="uint8")
+    statistics = loader.datasets[0].statistics
+    assert (loader.mean, loader.std) == (statistics.mean, statistics.std)
+    assert next(iter(loader)).indices.dtype == np.int64
+    assert repr(next(iter(loader))).startswith("Batch(images: uint8 [128, 3, 24, 24], labels: int64 [128], epoch 0")

@@ -110,6 +110,32 @@ def test_what_a_user_would_not_expect_is_noted(tmp_path: Path) -> None:
     assert any("order" in note for note in summary["notes"]), summary["notes"]
 
 
+def test_small_arrays_are_enlarged_and_that_is_noted(tmp_path: Path) -> None:
+    summary = shardmill.write(tmp_path / "shards", samples(10), classes=CLASSES, size=64)
+    assert any("10 arrays" in note and "size=64" in note for note in summary["notes"]), summary["notes"]
+
+
+FORKED = """
+import os, sys, numpy as np, shardmill
+image = np.zeros((40, 40, 3), np.uint8)
+def samples():
+    for i in range(20):
+        yield image, 0
+        if i == 10 and os.fork() == 0:
+            raise SystemExit(7)
+        if i == 10:
+            os.wait()
+print(shardmill.write(sys.argv[1], samples(), classes=["a"], size=40)["records"])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_is_forked_while_samples_are_given_takes_nothing_away(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKED, str(tmp_path / "shards")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{'train': 20}\n", "")
+
+
 def refused(words: str, given: list, out: Path, kind: type = shardmill.PrepareError, **options: object) -> None:
     options = {"classes": ["a", "b"], "size": SIDE, **options}
     with pytest.raises(kind, match=words):
@@ -140,9 +166,7 @@ def test_wrong_samples_are_named_and_leave_nothing(tmp_path: Path) -> None:
     for classes in ("ab", {"a", "b"}, None, [None], [""]):
         refused("classes is", [], out, shardmill.SettingError, classes=classes)
     refused("size is 9000; give a whole number from 1 to 8192", [], out, shardmill.SettingError, size=9000)
-    with pytest.raises(FileNotFoundError):
-        shardmill.write(out, [(tmp_path / "missing.png", 0)], classes=["a"], size=SIDE)
-    assert not out.exists() or not list(out.iterdir())
+    refused("sample 0: .*missing.png", [(tmp_path / "missing.png", 0)], out)
 
     def breaks() -> Iterator[tuple]:
         yield image, 0
@@ -221,10 +245,9 @@ def test_options_are_checked_in_pythons_words(images: Path, tmp_path: Path) -> N
     wrong("quality is 101", quality=101, codec="jpeg")
     with pytest.raises(shardmill.PrepareError, match="nowhere"):
         shardmill.ingest(tmp_path / "nowhere", tmp_path / "shards", progress=False)
-    with pytest.raises(shardmill.PrepareError, match=r"manifest\.json"):
-        shardmill.verify(tmp_path, progress=False)
-    with pytest.raises(shardmill.PrepareError, match=r"manifest\.json"):
-        shardmill.inspect(tmp_path)
+    for read in (shardmill.verify, shardmill.inspect):
+        with pytest.raises(shardmill.DatasetNotFoundError, match=r"manifest\.json"):
+            read(tmp_path)
 
 
 INTERRUPTED = """

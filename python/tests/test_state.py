@@ -204,3 +204,20 @@ def test_after_the_last_batch_the_next_iteration_is_the_next_epoch(shards: Path)
     assert next(iter(loader)).epoch == 1
     assert list(iteration) == []
     assert loader.epoch == 1
+
+
+def test_a_state_that_is_loaded_holds_though_an_older_iteration_goes_on(shards: Path) -> None:
+    (loader,) = loaders(shards, 20)
+    old = iter(loader)
+    next(old)
+    state = {**loader.state_dict(), "epoch": 2, "samples": 40}
+    loader.load_state_dict(state)
+    assert sum(1 for _ in old) == len(loader) - 1
+    assert loader.state_dict() == state
+    assert loader.epoch == 2
+
+
+def test_blocks_by_name_and_by_numbers_are_one_order(shards: Path) -> None:
+    state = loaders(shards, 20, order="blocks")[0].state_dict()
+    (other,) = loaders(shards, 20, order=shardmill.Blocks())
+    other.load_state_dict(state)

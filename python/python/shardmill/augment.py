@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from shardmill.errors import SettingError
 from shardmill.words import choose, number, whole
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augment",
+    "AugmentName",
     "CenterCrop",
     "ColorJitter",
     "FixedCrop",
@@ -180,6 +181,10 @@ if TYPE_CHECKING:
 else:
     Transform = Callable
 
+AugmentName: TypeAlias = Literal[
+    "alexnet", "random_crop", "random_resized_crop", "fixed_crop", "center", "two_view", "ten_view"
+]
+
 _NAMED: Mapping[str, type[Augment]] = {
     "alexnet": RandomCrop,
     "random_crop": RandomCrop,
@@ -198,5 +203,5 @@ def augment_named(given: str | Augment | None, crop: int | None, split: str) -> 
             raise SettingError(f"crop is {crop}, but {given!r} has its own: give one of the two")
         return given
     name = given if given is not None else ("alexnet" if split == "train" else "center")
-    kind = _NAMED[choose("augment", name, _NAMED)]
+    kind = _NAMED[choose("augment", name, _NAMED, "an object such as RandomCrop(224)")]
     return kind() if crop is None else kind(crop=crop)

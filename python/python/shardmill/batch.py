@@ -66,6 +66,11 @@ class Batch(tuple[Any, Any]):
         shift = self.color_shift.to(device, non_blocking=non_blocking)
         return Batch.of(pair, self._core, epoch=self._epoch, step=self._step, color_shift=shift)
 
+    def __repr__(self) -> str:
+        said = [f"{getattr(part, 'dtype', 'bfloat16')} {list(part.shape)}" for part in self]
+        of = f", epoch {self._epoch}, step {self._step}" if "_core" in self.__dict__ else ""
+        return f"Batch(images: {said[0]}, labels: {said[1]}{of})"
+
     def _source(self) -> CoreBatch:
         core: CoreBatch | None = self.__dict__.get("_core")
         if core is None:
@@ -86,7 +91,7 @@ class Batch(tuple[Any, Any]):
         return self[1]
 
     @property
-    def indices(self) -> npt.NDArray[np.uint64]:
+    def indices(self) -> npt.NDArray[np.int64]:
         """Index of each sample in the dataset; in a mix, see :meth:`shardmill.Loader.locate`."""
         return self._source().indices()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import html
 import json
 import operator
@@ -120,6 +121,17 @@ class Dataset:
         return self._core.labels()
 
     @property
+    def targets(self) -> list[int]:
+        """The labels as torchvision's datasets have them."""
+        targets: list[int] = self.labels.tolist()
+        return targets
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """Label of each synset, as torchvision's datasets have it."""
+        return {one.synset: label for label, one in enumerate(self.classes)}
+
+    @property
     def classes(self) -> list[Class]:
         """The classes that labels are indices into."""
         return [Class(*one) for one in self._core.classes()]
@@ -185,15 +197,26 @@ class Dataset:
             if not 0 <= label < len(known):
                 raise SettingError(f"there is no class {label}: the dataset has {len(known)}")
             return label
-        found = [i for i, one in enumerate(known) if given == one.synset]
-        found = found or [i for i, one in enumerate(known) if given == one.name]
+        # "tench" is one of the names of "tench, Tinca tinca".
+        for same in (
+            lambda one: given == one.synset,
+            lambda one: given == one.name,
+            lambda one: given in one.name.split(", "),
+        ):
+            found = [i for i, one in enumerate(known) if same(one)]
+            if found:
+                break
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(known[i].synset for i in found)
-            raise SettingError(f"{given!r} is the name of several classes: choose among {names}")
-        some = ", ".join(repr(one.synset) for one in known[:5])
-        raise SettingError(f"there is no class {given!r}; the dataset's are {some}{', ...' * (len(known) > 5)}")
+            synsets = ", ".join(known[i].synset for i in found)
+            raise SettingError(f"{given!r} is the name of several classes: choose among {synsets}")
+        names = [word for one in known for word in (one.synset, *one.name.split(", "))]
+        near = difflib.get_close_matches(given, names, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        said = [repr(one.synset) if one.synset == one.name else f"{one.synset} {one.name!r}" for one in known[:5]]
+        some = ", ".join(said)
+        raise SettingError(f"there is no class {given!r}{hint}; the dataset's are {some}{', ...' * (len(known) > 5)}")
 
     def _part(self, core: _core.Dataset) -> Dataset:
         part = Dataset.__new__(Dataset)

@@ -13,7 +13,7 @@ from shardmill import _core
 from shardmill.errors import SettingError
 from shardmill.words import choose
 
-__all__ = ["Convert", "converter", "tell_torch"]
+__all__ = ["Convert", "check_worker", "converter", "tell_torch"]
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -51,6 +51,18 @@ def _to_torch(torch: Any) -> Convert:
 def _to_jax(dlpack: Any) -> Convert:
     convert: Convert = dlpack.from_dlpack
     return convert
+
+
+def check_worker(rank: int | None) -> None:
+    """Refuses a loader in a worker process of torch's ``DataLoader``, where each would give the whole epoch."""
+    torch = sys.modules.get("torch.utils.data")
+    worker = torch.get_worker_info() if torch is not None else None
+    if worker is not None and rank is None:
+        raise SettingError(
+            f"this Loader is made in worker {worker.id} of {worker.num_workers} of torch's DataLoader, and each of "
+            "them would give the whole epoch: use num_workers=0, since the loader has threads of its own; or give "
+            "rank= and world_size="
+        )
 
 
 def tell_torch(loader: type[Any]) -> None:

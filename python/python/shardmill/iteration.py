@@ -115,6 +115,8 @@ class Iteration(Iterator[Batch]):
         with contextlib.suppress(ConcurrentUseError):
             meter = self._core.meter()
             if meter is not None:
+                for words, arguments in _VERDICT.items():
+                    meter["verdict"] = meter["verdict"].replace(words, arguments)
                 self._loader._stats = {"epoch": self.epoch, **meter}
 
     def __len__(self) -> int:
@@ -131,6 +133,12 @@ class Iteration(Iterator[Batch]):
         if latest is not None and latest() in (None, self):
             self._keep_stats()
 
+
+#: Words of a verdict that mean something else in Python.
+_VERDICT = {
+    "prep convert --codec raw": "`shardmill prep convert --codec raw`",
+    "ask for u8 and finish it on the device": 'take output="uint8" and finish it on the device, as device= does',
+}
 
 #: Seconds that the interpreter's end waits for threads of Python's that wait for batches.
 _LONGEST_END = 5.0

@@ -6,20 +6,28 @@ import os
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from shardmill import _core
-from shardmill.augment import Augment, ColorJitter, Transform, augment_named
+from shardmill.augment import Augment, AugmentName, ColorJitter, Transform, augment_named
 from shardmill.batch import Batch
 from shardmill.dataset import Dataset
 from shardmill.errors import ClosedError, ForkedError, SettingError, StateWarning
-from shardmill.frameworks import Convert, converter, tell_torch
+from shardmill.frameworks import Convert, check_worker, converter, tell_torch
 from shardmill.iteration import Iteration
-from shardmill.parts import Data, check_types, datasets_of
+from shardmill.parts import Data, check_types, datasets_of, unknown_arguments
 from shardmill.ranks import find_ranks
 from shardmill.settings import (
+    Advice,
     Blocks,
+    Framework,
+    LastBatch,
+    Layout,
     Normalize,
+    OnBadRecord,
+    OrderName,
+    Output,
+    Verify,
     mean_and_std,
     order_settings,
     usual_threads,
@@ -86,29 +94,29 @@ class Loader:
     def __init__(
         self,
         data: Data,
-        *,
         split: str | None = None,
+        *,
         batch_size: int = 128,
-        augment: str | Augment | None = None,
+        augment: AugmentName | Augment | None = None,
         crop: int | None = None,
-        output: str = "float32",
-        layout: str = "nchw",
+        output: Output = "float32",
+        layout: Layout = "nchw",
         normalize: Normalize = None,
         seed: int = 0,
         threads: int | None = None,
         prefetch: int = 1,
-        order: str | Blocks | None = None,
-        last_batch: str | None = None,
+        order: OrderName | Blocks | None = None,
+        last_batch: LastBatch | None = None,
         color_jitter: ColorJitter | None = None,
         draw_every: int = 1,
         views: int = 1,
         transform: Transform | None = None,
         classes: Sequence[int | str] | None = None,
-        verify: str = "first-read",
-        on_bad_record: str = "stop",
-        advice: str = "auto",
+        verify: Verify = "first-read",
+        on_bad_record: OnBadRecord = "stop",
+        advice: Advice = "auto",
         samples: int | None = None,
-        framework: str | None = None,
+        framework: Framework | None = None,
         device: object | None = None,
         rank: int | None = None,
         world_size: int | None = None,
@@ -123,6 +131,7 @@ class Loader:
             )
         self.augment = augment_named(augment, crop, first.split)
         """The augmentation."""
+        check_worker(rank)
         self._ranks = find_ranks(rank, world_size)
         self.batch_size = whole("batch_size", batch_size, 1)
         """Samples of a batch of this process."""
@@ -192,6 +201,25 @@ class Loader:
         """Has ``set_epoch``, where Lightning looks for it."""
         self.batch_sampler = None
         """None: Lightning takes it for granted beside a sampler."""
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *_args: object, **settings: object) -> Loader:
+            """Names of other loaders' arguments get those of this one."""
+            unknown_arguments(cls.__init__, settings)
+            return super().__new__(cls)
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        """What is subtracted from R, G, B, on the 0-255 scale; with ``output="uint8"``, what is to be."""
+        red, green, blue = self._settings["mean"]
+        return red, green, blue
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        """What R, G, B are divided by afterwards; with ``output="uint8"``, what they are to be divided by."""
+        red, green, blue = self._settings["std"]
+        return red, green, blue
 
     @property
     def global_batch_size(self) -> int:
@@ -267,6 +295,7 @@ class Loader:
         self._position = Position(number, 0)
         if latest is not None and not self._closed:
             latest.move_to(number)
+            self._leave(latest)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the latest iteration is, by the batches that were handed out. After the last batch of an epoch
@@ -277,7 +306,15 @@ class Loader:
         """The next iteration goes on from the state, which may be of a loader with another number of threads,
         another batch size and another number of ranks; data, order and seed must be the same."""
         self._position = read_state(state, self._identity)
+        if self._latest is not None:
+            self._leave(self._latest())
         self._epoch, self._resume = self._position.epoch, self._position.samples
+
+    def _leave(self, latest: Iteration | None) -> None:
+        """An iteration that goes on no longer says where the loader is."""
+        if latest is not None and latest.read:
+            latest._keep_stats()
+            self._latest = None
 
     def stats(self) -> dict[str, Any]:
         """Where the time of the latest iteration went: seconds of each stage summed over the threads (``read``,

@@ -2,31 +2,75 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from shardmill.augment import ColorJitter
 from shardmill.dataset import Dataset
 from shardmill.errors import SettingError
-from shardmill.words import whole
+from shardmill.words import short, whole
 
-__all__ = ["Data", "check_types", "datasets_of"]
+__all__ = ["Data", "check_types", "datasets_of", "unknown_arguments"]
 
 #: What a loader is made of: a folder, a dataset, or several with whole weights.
 Data: TypeAlias = "str | os.PathLike[str] | Dataset | Sequence[tuple[str | os.PathLike[str] | Dataset, int]]"
 
 
+#: Names that users of other loaders give, and what there is here.
+_ELSEWHERE = {
+    "shuffle": 'order="global" shuffles, and order="sequential" does not',
+    "num_workers": "the loader has threads of its own: threads=",
+    "workers": "the loader has threads of its own: threads=",
+    "drop_last": 'last_batch="drop"',
+    "pin_memory": 'device="cuda" goes through pinned memory',
+    "prefetch_factor": "prefetch=",
+    "persistent_workers": "the loader's threads need no such setting: leave it out",
+    "collate_fn": "batches are made whole: leave it out, and use transform= or change the batch",
+    "sampler": "order= says in which order, and Dataset.select which samples",
+    "batch_sampler": "order= says in which order, and Dataset.select which samples",
+    "dtype": "output=",
+    "normalise": "normalize=",
+    "mean": "normalize=(mean, std)",
+    "std": "normalize=(mean, std)",
+    "image_size": "crop=",
+    "size": "crop=",
+    "distributed": "ranks are found, or given by rank= and world_size=",
+    "num_replicas": "world_size=",
+    "drop_remainder": 'last_batch="drop"',
+    "device_id": 'device="cuda:0"',
+    "transforms": "transform=",
+}
+
+
+def unknown_arguments(init: Callable[..., None], given: Iterable[str]) -> None:
+    """Answers arguments that the loader does not have with those that it has.
+
+    Raises:
+        TypeError: An argument that there is not.
+
+    """
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+    for name in given:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        hint = _ELSEWHERE.get(name) or (f"did you mean {near[0]}?" if near else "there are " + ", ".join(known))
+        raise TypeError(f"Loader() got an unexpected keyword argument {name!r}: {hint}")
+
+
 def check_types(split: object, color_jitter: object, transform: object, classes: object) -> None:
     """Values that would be noticed late or in words of another layer."""
     if split is not None and not isinstance(split, str):
-        raise SettingError(f"split is {split!r}; give a name such as 'train'")
+        raise SettingError(f"split is {short(split)}; give a name such as 'train'")
     if color_jitter is not None and not isinstance(color_jitter, ColorJitter):
-        raise SettingError(f"color_jitter is {color_jitter!r}; give shardmill.ColorJitter(brightness=0.4, ...)")
+        raise SettingError(f"color_jitter is {short(color_jitter)}; give shardmill.ColorJitter(brightness=0.4, ...)")
     if transform is not None and not callable(transform):
-        raise SettingError(f"transform is {transform!r}; give a function of (image, sample)")
+        raise SettingError(f"transform is {short(transform)}; give a function of (image, sample)")
     if classes is not None and (isinstance(classes, str) or not isinstance(classes, Iterable)):
-        raise SettingError(f"classes is {classes!r}; give a list of labels, synsets or names")
+        raise SettingError(f"classes is {short(classes)}; give a list of labels, synsets or names")
 
 
 def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | None) -> list[tuple[Dataset, int]]:
@@ -58,7 +102,7 @@ def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | Non
         parts.append((dataset, whole("a weight", weight, 1, 65_536)))
     if not given:
         raise SettingError(
-            f"data is {data!r}; give a folder of shards, a shardmill.Dataset, or a list of (folder or Dataset, "
+            f"data is {short(data)}; give a folder of shards, a shardmill.Dataset, or a list of (folder or Dataset, "
             "whole weight)"
         )
     return parts

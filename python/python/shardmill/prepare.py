@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence, Sized
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from shardmill import _core
-from shardmill.errors import PrepareError, SettingError
+from shardmill.errors import DatasetNotFoundError, PrepareError, SettingError
 from shardmill.progress import Progress
-from shardmill.words import whole
+from shardmill.words import number, short, whole
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,10 +77,10 @@ def ingest(
     if isinstance(without, str) or wrong:
         raise SettingError(f'without is {without!r}; give a list of "train", "val" and "test"')
     args = {
-        "layout": layout,
+        "layout": None if layout is None else str(layout),
         "max_rejects": None if max_rejects is None else str(max_rejects),
         "seed": whole("seed", seed, 0),
-        "val_fraction": float(val_fraction),
+        "val_fraction": number("val_fraction", val_fraction),
         "without": list(without),
         "ignore_free_space": bool(ignore_free_space),
     }
@@ -87,11 +88,21 @@ def ingest(
         return _dict(_core.ingest(os.fsdecode(source), os.fsdecode(out), make, args, shown.function))
 
 
+def _check_dataset(path: _PathLike) -> str:
+    """The folder of a dataset."""
+    folder = os.fsdecode(path)
+    if os.path.exists(os.path.join(folder, "manifest.json")):
+        return folder
+    held = [name for name in os.listdir(folder) if name.endswith(".journal")] if os.path.isdir(folder) else []
+    why = f"an unfinished dataset ({held[0]}): make it again with the same call" if held else "no manifest.json"
+    raise DatasetNotFoundError(f"{folder} holds {why}; give the folder that ingest or write made", path=folder)
+
+
 def verify(path: _PathLike, *, threads: int = 0, progress: bool | ProgressFunction = True) -> dict[str, Any]:
     """Rereads every record of a dataset and compares it with its checksum. Returns the counts and the
     ``faults``, each with its shard and record; an empty list says that the dataset is well."""
     with Progress(progress) as shown:
-        return _dict(_core.verify(os.fsdecode(path), whole("threads", threads, 0), shown.function))
+        return _dict(_core.verify(_check_dataset(path), whole("threads", threads, 0), shown.function))
 
 
 class Inspection(dict[str, Any]):
@@ -108,7 +119,7 @@ class Inspection(dict[str, Any]):
 
 def inspect(path: _PathLike) -> Inspection:
     """What a dataset consists of."""
-    found, text = _core.inspect(os.fsdecode(path))
+    found, text = _core.inspect(_check_dataset(path))
     return Inspection(_dict(found), text)
 
 
@@ -145,7 +156,7 @@ def write(
     """
     names: list[str] = list(classes) if isinstance(classes, (list, tuple)) else [""]
     if not all(isinstance(name, str) and name and name.isprintable() for name in names):
-        raise SettingError(f"classes is {_short(classes)}; give a list of names, each of them a text")
+        raise SettingError(f"classes is {short(classes)}; give a list of names, each of them a text")
     labels = {name: label for label, name in enumerate(names)}
     make = _make(
         codec=codec,
@@ -165,46 +176,60 @@ def write(
     writer = _core.Writer(os.fsdecode(out), names, make)
     try:
         with Progress(progress) as shown:
-            for number, sample in enumerate(samples):
-                _push(writer, number, sample, split, labels)
+            small = 0
+            for at, sample in enumerate(samples):
+                short_side = _push(writer, at, sample, split, labels)
+                small += short_side is not None and short_side < make["size"]
                 if shown.function is not None:
-                    shown.function("write", number + 1, total)
-            return _dict(writer.finish())
+                    shown.function("write", at + 1, total)
+            summary = _dict(writer.finish())
+            if small:
+                summary["notes"].append(
+                    f"{small:,} arrays have a side shorter than size={make['size']} and were enlarged: give their size"
+                )
+            return summary
     finally:
         # Without effect on one that is finished.
         writer.abandon()
 
 
-def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, labels: dict[str, int]) -> None:
+def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, labels: dict[str, int]) -> int | None:
+    """Gives a sample to the writer; the shorter side of one that is an array."""
     if not isinstance(sample, (tuple, list)) or not 2 <= len(sample) <= 4:
         raise PrepareError(
-            f"sample {number} is {_short(sample)}; give (image, label), with a key and a split behind them if you like"
+            f"sample {number} is {short(sample)}; give (image, label), with a key and a split behind them if you like"
         )
     image, label = sample[0], sample[1]
     key = sample[2] if len(sample) > 2 else None
     if key is not None and not (isinstance(key, str) and _is_utf8(key) and len(key) <= _LONGEST_KEY):
         raise PrepareError(
-            f"sample {number} has the key {_short(key)}; give a text of at most {_LONGEST_KEY} bytes in UTF-8, or None"
+            f"sample {number} has the key {short(key)}; give a text of at most {_LONGEST_KEY} bytes in UTF-8, or None"
         )
     where = sample[3] if len(sample) > 3 else split
     if not isinstance(where, str):
-        raise PrepareError(f"sample {number} has the split {_short(where)}; give a string")
+        raise PrepareError(f"sample {number} has the split {short(where)}; give a string")
     if isinstance(label, str):
         if label not in labels:
-            raise PrepareError(f"sample {number} has the label {label!r}, which is not among classes")
+            raise PrepareError(
+                f"sample {number} has the label {label!r}, which is not among classes={list(labels)[:5]}"
+            )
         label = labels[label]
     try:
         at = whole("a label", label, -1)
     except SettingError as error:
         raise PrepareError(f"sample {number}: {error}") from None
     if isinstance(image, (os.PathLike, str)):
-        with open(image, "rb") as file:
-            image = file.read()
+        try:
+            image = Path(image).read_bytes()
+        except OSError as error:
+            raise PrepareError(f"sample {number}: {error}") from error
     # A memoryview with several axes is an array's.
     if isinstance(image, (bytes, bytearray)) or (isinstance(image, memoryview) and image.ndim == 1):
         writer.push_encoded(where, bytes(image), at, key)
-    else:
-        writer.push_pixels(where, _pixels(number, image), at, key)
+        return None
+    pixels = _pixels(number, image)
+    writer.push_pixels(where, pixels, at, key)
+    return int(min(pixels.shape[:2]))
 
 
 def _pixels(number: int, image: Any) -> npt.NDArray[np.uint8]:
@@ -267,11 +292,6 @@ def _make(**options: Any) -> dict[str, Any]:
         "threads": whole("threads", options["threads"], 0),
         "decode_memory": None if memory is None else whole("decode_memory", memory, 1),
     }
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _dict(text: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Progress:
         self._drawn = 0
         if callable(wanted):
             self.function = wanted
-        elif wanted:
+        elif wanted and sys.stderr is not None:
             self._display = _notebook_display()
             self.function = self._tell
 

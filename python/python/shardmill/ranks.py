@@ -67,6 +67,8 @@ def _of_environment() -> Ranks | None:
     for rank_name, size_name in _LAUNCHERS:
         rank, size = os.environ.get(rank_name), os.environ.get(size_name)
         if rank is None or size is None:
+            if rank is not None and rank_name == "RANK":
+                _say_once(f"shardmill: RANK is {rank} in the environment, and WORLD_SIZE is not there: it is not used")
             continue
         try:
             found = Ranks(int(rank), int(size), f"{rank_name} and {size_name}")
@@ -86,7 +88,12 @@ def _of_environment() -> Ranks | None:
 
 def _say(found: Ranks) -> None:
     text = f"shardmill: rank {found.rank} of {found.world_size}, from {found.source}"
-    if found.world_size > 1 and text not in _said:
+    if found.world_size > 1:
+        _say_once(text)
+
+
+def _say_once(text: str) -> None:
+    if text not in _said and sys.stderr is not None:
         _said.add(text)
         print(text, file=sys.stderr, flush=True)
 

@@ -5,17 +5,42 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from shardmill.augment import Augment
 from shardmill.dataset import Dataset
 from shardmill.errors import SettingError
 from shardmill.ranks import local_processes
-from shardmill.words import choose, number, whole
+from shardmill.words import choose, number, short, whole
 
-__all__ = ["Blocks", "Normalize", "mean_and_std", "order_settings", "usual_threads"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-Normalize: TypeAlias = "str | tuple[Sequence[float], Sequence[float]] | None"
+__all__ = [
+    "Advice",
+    "Blocks",
+    "Framework",
+    "LastBatch",
+    "Layout",
+    "Normalize",
+    "OnBadRecord",
+    "OrderName",
+    "Output",
+    "Verify",
+    "mean_and_std",
+    "order_settings",
+    "usual_threads",
+]
+
+Normalize: TypeAlias = "Literal['imagenet', 'dataset'] | Sequence[Sequence[float] | npt.NDArray[Any]] | None"
+Output: TypeAlias = Literal["float32", "float16", "bfloat16", "uint8"]
+Layout: TypeAlias = Literal["nchw", "nhwc"]
+OrderName: TypeAlias = Literal["global", "blocks", "sequential"]
+LastBatch: TypeAlias = Literal["keep", "drop", "pad"]
+Verify: TypeAlias = Literal["first-read", "never"]
+OnBadRecord: TypeAlias = Literal["stop", "replace"]
+Advice: TypeAlias = Literal["auto", "always", "never"]
+Framework: TypeAlias = Literal["numpy", "torch", "jax"]
 
 #: Mean and standard deviation that most networks trained on ImageNet take, on the 0-255 scale.
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -49,7 +74,7 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
     if given is None:
         return [0.0] * 3, [1.0] * 3
     if isinstance(given, str):
-        if choose("normalize", given, ("imagenet", "dataset")) == "imagenet":
+        if choose("normalize", given, ("imagenet", "dataset"), "(mean, std) on the 0-255 scale, or None") == "imagenet":
             return list(_IMAGENET[0]), list(_IMAGENET[1])
         statistics = dataset.statistics
         if statistics is None:
@@ -63,24 +88,31 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
     except (TypeError, ValueError):
         mean, std = [], []
     if any(value <= 0 for value in std) or any(abs(value) > _LARGEST for value in mean + std):
-        raise SettingError(f"normalize is {given!r}; std divides, so it is above 0, and both are on the 0-255 scale")
+        raise SettingError(
+            f"normalize is {short(given)}; std divides, so it is above 0, and both are on the 0-255 scale"
+        )
     if len(mean) != 3 or len(std) != 3:
         raise SettingError(
-            f'normalize is {given!r}; give "imagenet", "dataset", or (mean, std) with three numbers each, on the '
+            f'normalize is {short(given)}; give "imagenet", "dataset", or (mean, std) with three numbers each, on the '
             "0-255 scale"
         )
     if all(0 < value <= 1 for value in mean) and all(0 < value <= 1 for value in std):
         raise SettingError(
-            f"normalize is {given!r}, which looks like the 0-1 scale; records are bytes, so multiply both by 255"
+            f"normalize is {short(given)}, which looks like the 0-1 scale; records are bytes, so multiply both by 255"
         )
     return mean, std
 
 
 def order_settings(given: str | Blocks | None, augment: Augment, split: str) -> dict[str, Any]:
     """The order: shuffled for a training split and whatever is augmented at random, else the shards' own."""
+    if given == "blocks":
+        given = Blocks()
     if isinstance(given, Blocks):
         blocks = (whole("block", given.block, 1), whole("interleave", given.interleave, 1))
         return {"order": "blocks", "blocks": blocks}
     if given is None:
         given = "global" if split == "train" and augment.random else "sequential"
-    return {"order": choose("order", given, ("global", "blocks", "sequential")), "blocks": None}
+    return {
+        "order": choose("order", given, ("global", "blocks", "sequential"), "Blocks(block, interleave)"),
+        "blocks": None,
+    }

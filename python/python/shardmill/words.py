@@ -5,25 +5,39 @@ from __future__ import annotations
 import difflib
 import math
 import operator
+import reprlib
 from collections.abc import Iterable
 
 from shardmill.errors import SettingError
 
-__all__ = ["choose", "number", "whole"]
+__all__ = ["choose", "number", "short", "whole"]
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
 
 #: What a signed number of 64 bits holds.
 _MOST = (1 << 63) - 1
 
 
-def choose(setting: str, given: object, known: Iterable[str]) -> str:
-    """The name, if it is one of those that are known; an error that lists them otherwise."""
+def choose(setting: str, given: object, known: Iterable[str], more: str = "") -> str:
+    """The name, if it is one of those that are known; an error that lists them, and what else fits, otherwise."""
     names = list(known)
     if isinstance(given, str) and given in names:
         return given
     near = difflib.get_close_matches(given, names, 1) if isinstance(given, str) else []
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     listed = ", ".join(repr(name) for name in names)
-    raise SettingError(f"{setting} is {given!r}{hint}; choose one of {listed}")
+    also = f", or {more}" if more else ""
+    raise SettingError(f"{setting} is {short(given)}{hint}; choose one of {listed}{also}")
+
+
+def short(value: object) -> str:
+    """What a value looks like, within a line: not all numbers of an array."""
+    shape, kind = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None and kind is not None and shape != ():
+        return f"an array of {kind} {list(shape)}"
+    text = _REPR.repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def whole(setting: str, given: object, least: int, most: int = _MOST) -> int:
@@ -31,7 +45,7 @@ def whole(setting: str, given: object, least: int, most: int = _MOST) -> int:
     number = least - 1 if isinstance(given, bool) or not hasattr(given, "__index__") else operator.index(given)
     if not least <= number <= most:
         bounds = f"from {least} on" if most == _MOST else f"from {least} to {most}"
-        raise SettingError(f"{setting} is {given!r}; give a whole number {bounds}")
+        raise SettingError(f"{setting} is {short(given)}; give a whole number {bounds}")
     return number
 
 
@@ -42,5 +56,5 @@ def number(setting: str, given: object) -> float:
     except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
-        raise SettingError(f"{setting} is {given!r}; give a finite number")
+        raise SettingError(f"{setting} is {short(given)}; give a finite number")
     return value
