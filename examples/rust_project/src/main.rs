@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use shardmill_loader::{Dataset, Loader, Normalize, Policy};
+use shardmill_loader::{Dataset, Layout, Loader, Normalize, Policy};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os()
@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             flip: true,
             color_std: 0.1,
         })
+        .layout(Layout::Nchw)
         .normalize(Normalize::mean([123.7, 116.3, 103.5]))
         .build()?;
 
