@@ -14,10 +14,12 @@ mod epoch;
 mod errors;
 mod lend;
 mod loader;
+mod observe;
 mod prepare;
 mod programs;
 mod settings;
 mod transform;
+mod writer;
 
 use pyo3::prelude::*;
 

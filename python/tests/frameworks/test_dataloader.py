@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,19 @@ def test_a_loader_in_a_dataloader_without_workers(shards: Path, framework: str) 
     for (images, labels), (were, labels_were) in zip(given, expected, strict=True):
         assert torch.equal(images, were)
         assert torch.equal(labels, labels_were)
+
+
+class MadeInTheWorker(torch.utils.data.IterableDataset):
+    def __init__(self, shards: Path, **settings: int) -> None:
+        self.shards, self.settings = shards, settings
+
+    def __iter__(self) -> Iterator[tuple]:
+        return iter(shardmill.Loader(self.shards, crop=32, **self.settings))
+
+
+def test_a_loader_made_in_a_worker_says_that_each_would_give_everything(shards: Path) -> None:
+    loader = torch.utils.data.DataLoader(MadeInTheWorker(shards), batch_size=None, num_workers=2)
+    with pytest.raises(shardmill.SettingError, match="worker 0 of 2"):
+        next(iter(loader))
+    given = MadeInTheWorker(shards, rank=0, world_size=1)
+    assert next(iter(torch.utils.data.DataLoader(given, batch_size=None, num_workers=1)))[1].shape == (128,)

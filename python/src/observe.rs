@@ -1,0 +1,142 @@
+//! Long work that can be followed and stopped.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use shardmill_formats::Causes;
+use shardmill_prep::{Observe, Observer, PrepError};
+
+use crate::errors::{from_panic, plain};
+
+/// Time between two looks at Ctrl-C and two calls of the progress function.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+pub(crate) fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
+    let name = match error {
+        PrepError::Stopped => "StoppedError",
+        // Python's users know no flags.
+        PrepError::Option {
+            option,
+            found,
+            expected,
+        } => {
+            let option = option.replace('-', "_");
+            return plain(
+                py,
+                "SettingError",
+                &format!("{option} is {found}: {expected}"),
+            );
+        }
+        _ => "PrepareError",
+    };
+    plain(py, name, &arguments(&Causes(error).to_string()))
+}
+
+/// A text in which the flags of the program are named as arguments: `--shard-records` as `shard_records`.
+fn arguments(text: &str) -> String {
+    let word = |word: &str| -> String {
+        let at = word.find("--").filter(|at| {
+            let before = word[..*at].chars().next_back();
+            before.is_none_or(|c| matches!(c, '(' | '"' | '`' | '\''))
+        });
+        match at.map(|at| word.split_at(at)) {
+            Some((before, flag)) if flag[2..].starts_with(|c: char| c.is_ascii_lowercase()) => {
+                format!("{before}{}", flag[2..].replace('-', "_"))
+            }
+            _ => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// What long work says of itself, and whether it is to stop.
+#[derive(Default)]
+struct Watch {
+    /// Work, done, total: of the latest kind of work the most that was done.
+    latest: Mutex<Option<(&'static str, u64, Option<u64>)>>,
+    is_cancelled: AtomicBool,
+}
+
+impl Observe for Watch {
+    fn progress(&self, work: &'static str, done: u64, total: Option<u64>) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *latest {
+            Some((same, before, _)) if *same == work && *before > done => {}
+            other => *other = Some((work, done, total)),
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Does long work on a thread of its own. Meanwhile this thread looks at Ctrl-C and calls `progress(work,
+/// done, total)`; an exception of either stops the work, which is waited for, and is raised.
+pub(crate) fn observed<T: Send + 'static>(
+    py: Python<'_>,
+    progress: Option<&Bound<'_, PyAny>>,
+    work: impl FnOnce(Observer) -> Result<T, PrepError> + Send + 'static,
+) -> PyResult<T> {
+    let watch = Arc::new(Watch::default());
+    let observer = Observer::new(Arc::clone(&watch));
+    let (sender, receiver) = channel();
+    let thread = std::thread::Builder::new().name("prepare".to_owned());
+    let thread = thread.spawn(move || {
+        let done = catch_unwind(AssertUnwindSafe(|| work(observer)));
+        // Whoever waits is there until this comes.
+        let _ = sender.send(done);
+    });
+    let thread = thread.map_err(|error| plain(py, "PrepareError", &error.to_string()))?;
+    let mut raised = None;
+    let mut receiver = Some(receiver);
+    let done: Result<_, Box<dyn Any + Send>> = loop {
+        let taken = receiver.take();
+        // A receiver is no `Sync`, so it goes into the closure and comes back.
+        let (back, next) = py.detach(move || {
+            let next = taken.as_ref().map(|taken| taken.recv_timeout(LOOK_EVERY));
+            (taken, next)
+        });
+        receiver = back;
+        match next {
+            Some(Ok(done)) => break done,
+            Some(Err(RecvTimeoutError::Timeout)) => {}
+            Some(Err(RecvTimeoutError::Disconnected)) | None => {
+                break Err(Box::new("the thread ended without a word"));
+            }
+        }
+        if raised.is_some() {
+            continue;
+        }
+        if let Err(error) = py.check_signals().and_then(|()| tell(progress, &watch)) {
+            watch.is_cancelled.store(true, Ordering::Relaxed);
+            raised = Some(error);
+        }
+    };
+    // It has sent its last.
+    let _ = py.detach(|| thread.join());
+    if let Some(error) = raised {
+        return Err(error);
+    }
+    match done {
+        Ok(Ok(value)) => {
+            tell(progress, &watch)?;
+            Ok(value)
+        }
+        Ok(Err(error)) => Err(from_prep(py, &error)),
+        Err(panic) => Err(from_panic(py, panic.as_ref())),
+    }
+}
+
+fn tell(progress: Option<&Bound<'_, PyAny>>, watch: &Watch) -> PyResult<()> {
+    let latest = *watch.latest.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (Some(progress), Some(latest)) = (progress, latest) {
+        progress.call1(latest)?;
+    }
+    Ok(())
+}
