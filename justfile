@@ -36,10 +36,12 @@ ablations shards:
 events run python="python3":
     {{python}} tests/reference/read_events.py {{run}}
 
-# The Python package shardmill-train, the program `train` in a wheel, into target/wheels (needs maturin). It
-# shares target/ with the build of the programs, so that candle is built once for both.
+# The Python package shardmill-train, the program `train` in a wheel, into target/wheels. It shares target/
+# with the build of the programs, so that candle is built once for both.
 python-train *options:
-    maturin build --release --manifest-path python/train/Cargo.toml --target-dir target --out target/wheels {{options}}
+    python3 -m venv target/python/maturin
+    target/python/maturin/bin/pip install -q maturin==1.16.0
+    target/python/maturin/bin/maturin build --release --locked --manifest-path python/train/Cargo.toml --target-dir target --out target/wheels {{options}}
 
 # All that can be known of the CUDA build without a card.
 cuda:
