@@ -171,6 +171,8 @@ class Loader:
             "world_size": self._ranks.world_size,
             **order_settings(order, self.augment, first.split),
         }
+        self.output: str = settings["output"]
+        """Type of the images."""
         if device is not None:
             from shardmill.device import Device
 
@@ -366,7 +368,7 @@ class Loader:
         sets = " + ".join(f"{dataset.path}:{dataset.split}" for dataset in self.datasets)
         return (
             f"shardmill.Loader({sets}): {len(self):,} batches of {self.batch_size}, {self.augment}, "
-            f"{self._settings['output']} {self._settings['layout']}, rank {self.rank} of {self.world_size}"
+            f"{self.output} {self._settings['layout']}, rank {self.rank} of {self.world_size}"
         )
 
 

@@ -54,6 +54,7 @@ def test_the_values_are_the_hosts_within_rounding(shards: Path, augment: str, la
         # What is left to add: nothing where it is in the values.
         np.testing.assert_array_equal(batch.color_shift.numpy(), expected.color_shift.numpy())
         batches += 1
+    assert finished.output == output in repr(finished)
     assert batches == len(finished) == 7
     assert finished.epoch == 1
 
