@@ -70,7 +70,7 @@ python-frameworks python="python3":
     target/python/frameworks/bin/pip install -q -r python/requirements-frameworks.txt
     .ci/python wheel
     target/python/frameworks/bin/pip install -q --force-reinstall --no-deps target/python/dist/shardmill-*.whl
-    cd python/tests && CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-{{justfile_directory()}}/target}" ../../target/python/frameworks/bin/python -m pytest -p no:cacheprovider frameworks test_plain_numpy.py test_ranks.py
+    cd python/tests && CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-{{justfile_directory()}}/target}" ../../target/python/frameworks/bin/python -m pytest -p no:cacheprovider frameworks test_documents.py test_plain_numpy.py test_ranks.py
 
 # A wheel for any Linux of the last ten years (manylinux_2_17), built with zig as the linker.
 python-wheel python="python3":

@@ -57,8 +57,8 @@ fn run_all(document: &str, work: &Path, also: impl Fn(&[String]) -> Vec<&'static
             Some("prep") => Program::Prep,
             Some("loader") => Program::Loader,
             Some("train") => Program::Train,
-            // The build, and the demo, which has tests of its own.
-            Some("cargo" | "export") | None => continue,
+            // Builds, and the demo, which has tests of its own.
+            Some("cargo" | "export" | "pip") | None => continue,
             Some(other) => panic!("{document}: who runs {other}?"),
         };
         // Only for those who have a GPU.

@@ -1,0 +1,75 @@
+"""The Python that the documents print runs as it stands, on a dataset of a few pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import shardmill
+
+from conftest import picture
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "python/README.md", "docs/python.md")
+
+
+def blocks(document: str) -> list[str]:
+    text = (ROOT / document).read_text()
+    return [block.split("```")[0] for block in text.split("```python\n")[1:]]
+
+
+BLOCKS = [
+    pytest.param(block, id=f"{document}-{number}")
+    for document in DOCUMENTS
+    for number, block in enumerate(blocks(document))
+    # What reads shards of ImageNet's size without the package is compared in prep's tests.
+    if "load_file(" not in block
+]
+
+
+def test_the_documents_have_python() -> None:
+    assert len(BLOCKS) == 7
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with `shards`, of two classes of which one has ImageNet's name, and with `imagenet/`."""
+    folder = tmp_path / "imagenet" / "train"
+    for i in range(8):
+        path = folder / ("n01440764" if i % 2 else "n01443537") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(i)).resize((256, 256)).save(path)
+    samples = [(np.full((256, 256, 3), i % 256, np.uint8), i % 6) for i in range(400)]
+    classes = [f"n0144076{i}" for i in range(6)]
+    shardmill.write(tmp_path / "shards", samples, classes=classes)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_runs(block: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {
+        "shardmill": shardmill,
+        "np": np,
+        "transform": lambda image: image,
+        "images": [picture(i) for i in range(3)],
+    }
+    if "torch" in block:
+        names["torch"] = pytest.importorskip("torch")
+    monkeypatch.chdir(place)
+    if block.startswith("state ="):
+        names["loader"] = shardmill.Loader("shards")
+    if "shardmill.ingest(" in block:
+        os.rename("shards", "shards-before")
+    exec(compile(block, "a document", "exec"), names)
+    for batch in [*names["loader"]] if isinstance(names.get("loader"), shardmill.Loader) else []:
+        assert batch.images.shape[1:] == (3, 224, 224)
+    if "summary" in names:
+        assert names["summary"]["records"] == {"train": 8}
+        assert names["faults"] == []
+        assert sys.modules["shardmill"].Dataset("mine").class_to_idx == {"cat": 0, "dog": 1}
