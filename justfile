@@ -76,7 +76,7 @@ python-frameworks python="python3":
 python-wheel python="python3":
     {{python}} -m venv target/python/zig
     target/python/zig/bin/pip install -q maturin==1.16.0 ziglang==0.17.1
-    PYO3_PYTHON=$PWD/target/python/zig/bin/python target/python/zig/bin/maturin build --release --locked --strip --zig --compatibility manylinux_2_17 --manifest-path python/Cargo.toml --target-dir target/zig --out target/python/wheels
+    PATH="$PWD/target/python/zig/bin:$PATH" PYO3_PYTHON=$PWD/target/python/zig/bin/python target/python/zig/bin/maturin build --release --locked --strip --zig --compatibility manylinux_2_17 --manifest-path python/Cargo.toml --target-dir target/zig --out target/python/wheels
 
 # The demo: makes its own images, shards and network.
 demo:
