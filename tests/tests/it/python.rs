@@ -56,6 +56,13 @@ fn write(out: &Path) {
     writer.finish().unwrap();
 }
 
+/// `augment="alexnet", crop=24` in Python.
+const ALEXNET: Policy = Policy::Train {
+    crop: 24,
+    flip: true,
+    color_std: 0.1,
+};
+
 /// Settings of a loader in Python's words and in Rust's.
 type Case = (Value, fn(LoaderBuilder) -> LoaderBuilder);
 
@@ -65,11 +72,7 @@ const CASES: [fn() -> Case; 7] = [
             json!({"augment": "alexnet", "crop": 24, "batch_size": 16, "seed": 3, "layout": "nhwc"}),
             |loader| {
                 loader
-                    .policy(Policy::Train {
-                        crop: 24,
-                        flip: true,
-                        color_std: 0.1,
-                    })
+                    .policy(ALEXNET)
                     .batch_size(16)
                     .seed(3)
                     .layout(Layout::Nhwc)
@@ -124,11 +127,7 @@ const CASES: [fn() -> Case; 7] = [
             }),
             |loader| {
                 loader
-                    .policy(Policy::Train {
-                        crop: 24,
-                        flip: true,
-                        color_std: 0.1,
-                    })
+                    .policy(ALEXNET)
                     .views(2)
                     .batch_size(16)
                     .output(Output::Bf16)
@@ -168,11 +167,7 @@ const CASES: [fn() -> Case; 7] = [
             json!({"augment": "alexnet", "crop": 24, "batch_size": 32, "draw_every": 8, "last_batch": "drop"}),
             |loader| {
                 loader
-                    .policy(Policy::Train {
-                        crop: 24,
-                        flip: true,
-                        color_std: 0.1,
-                    })
+                    .policy(ALEXNET)
                     .batch_size(32)
                     .draw_every(8)
                     .last_batch(LastBatch::Drop)
