@@ -41,8 +41,8 @@ def test_memory_serves_again_once_everything_is_gone(shards: Path) -> None:
                 del images
         return found
 
-    # A thread's, the ready one's, the caller's, and one that was on its way back.
-    assert len(addresses(keep=False)) <= 4
+    # A thread's, the ready one's, the caller's, and those on their way back.
+    assert len(addresses(keep=False)) <= 6
     assert len(addresses(keep=True)) == 4 * len(loader)
 
 
@@ -93,7 +93,7 @@ def test_loops_that_end_early_leave_nothing_behind(shards: Path) -> None:
     now = _figures()
     assert now[:2] == (threads, files)
     # A loop that kept one batch would have kept 120 kB, or 147 MB in all.
-    assert now[2] - memory < 8 << 20
+    assert now[2] - memory < 32 << 20
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")

@@ -128,8 +128,8 @@ def test_ctrl_c_ends_a_wait_at_once(shards: Path, threads: int) -> None:
         child.send_signal(signal.SIGINT)
         word, when = child.stdout.readline().split()
         assert word == "interrupted"
-        # A tenth of a second, and as much for a machine that is busy.
-        assert float(when) - sent < 0.2
+        # A tenth of a second, and more for a machine that is busy; the batch takes more than two.
+        assert float(when) - sent < 1
         assert child.stdout.readline() == "closed\n"
         assert child.wait(10) == 0
 
