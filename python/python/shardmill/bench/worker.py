@@ -103,6 +103,11 @@ def check(feed: Feed) -> dict[str, Any]:
     }
 
 
+def look(pixels: Any) -> None:
+    """Reads one value. Indexing a tensor of torch's takes 13 microseconds, through numpy it takes one."""
+    float((pixels.numpy() if hasattr(pixels, "numpy") else pixels)[0, 0, 0, 0])
+
+
 def passes(feed: Feed, seconds: float) -> list[dict[str, float]]:
     """Whole epochs until ``seconds`` have passed, each with its start-up; one at least."""
     found: list[dict[str, float]] = []
@@ -112,7 +117,7 @@ def passes(feed: Feed, seconds: float) -> list[dict[str, float]]:
         cpu, start = processor_seconds(), time.perf_counter()
         for pixels, _ in feed.epoch():
             images += len(pixels)
-            float(pixels[0, 0, 0, 0])
+            look(pixels)
         took = time.perf_counter() - start
         used = processor_seconds() - cpu
         found.append({"images": images, "seconds": took, "cpu_seconds": used})
