@@ -1,4 +1,4 @@
-"""Datasets that tests read: made once a session, by formula, so that the Rust tests can make the same."""
+"""Datasets that tests read: made once for all tests, by formula, so that the Rust tests can make the same."""
 
 from __future__ import annotations
 

@@ -21,8 +21,16 @@ def refused(kind: type[Exception], words: str, **settings: object) -> None:
 
 
 def test_data_that_is_not_there(shards: Path, tmp_path: Path) -> None:
-    refused(FileNotFoundError, "prep ingest", data=tmp_path / "nowhere")
-    refused(shardmill.DatasetNotFoundError, "holds no manifest.json", data=tmp_path)
+    refused(FileNotFoundError, "there is no folder", data=tmp_path / "nowhere")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    refused(FileNotFoundError, "there is no folder", data=tmp_path / "link")
+    refused(FileNotFoundError, "but .*/shards does: give that", data=shards.parent)
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    refused(FileNotFoundError, r"caf\\udce9", data=odd)
+    shutil.copytree(shards, odd)
+    assert len(shardmill.Dataset(odd)) == SAMPLES
+    (tmp_path / "empty").mkdir()
+    refused(shardmill.DatasetNotFoundError, "holds no manifest.json.*prep ingest", data=tmp_path / "empty")
     refused(ValueError, 'no split "tset"; the dataset has "train"', data=shards, split="tset")
     refused(shardmill.UnknownSplitError, "val", data=shards, split="val")
     refused(shardmill.SettingError, "give a folder of shards", data=None)

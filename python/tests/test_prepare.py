@@ -303,6 +303,15 @@ def test_progress_in_a_log_and_on_a_terminal(images: Path, tmp_path: Path) -> No
     assert text.rstrip(" ").endswith("\r") or text.endswith("\r")
 
 
+@pytest.mark.parametrize(
+    ("journal", "words"), [("write.journal", "remove the folder"), ("ingest-0-of-1.journal", "same call")]
+)
+def test_an_unfinished_dataset_is_told_from_none(tmp_path: Path, journal: str, words: str) -> None:
+    (tmp_path / journal).write_text("")
+    with pytest.raises(shardmill.DatasetNotFoundError, match=words):
+        shardmill.verify(tmp_path)
+
+
 def test_a_contact_sheet_for_notebooks(shards: Path) -> None:
     html = shardmill.Dataset(shards)._repr_html_()
     assert "131 samples" in html

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shardmill import _core
-from shardmill.errors import DatasetNotFoundError, SettingError
+from shardmill.errors import DatasetNotFoundError, ReadError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,25 @@ __all__ = ["Class", "Dataset", "Statistics"]
 
 #: Records on a contact sheet.
 _PICTURES = 32
+
+
+def _check_folder(folder: str) -> None:
+    """Says what else than a dataset is there; the rest is for the compiled part to say."""
+    shown = folder.encode(errors="backslashreplace").decode()
+    if os.path.isfile(folder):
+        raise DatasetNotFoundError(f"{shown} is a file: give the folder that holds manifest.json", path=folder)
+    if not os.path.isdir(folder):
+        raise DatasetNotFoundError(f"there is no folder {shown}: give the one that holds manifest.json", path=folder)
+    if os.path.exists(os.path.join(folder, "manifest.json")):
+        return
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise ReadError(f"{shown}: {error.strerror}", path=folder) from error
+    for name in names:
+        if os.path.isfile(os.path.join(folder, name, "manifest.json")):
+            below = os.path.join(shown, name.encode(errors="backslashreplace").decode())
+            raise DatasetNotFoundError(f"{shown} holds no manifest.json, but {below} does: give that", path=folder)
 
 
 class Class(NamedTuple):
@@ -64,8 +83,7 @@ class Dataset:
             raise SettingError(f"path is {path!r}; give the folder of a dataset")
         if not isinstance(split, str):
             raise SettingError(f"split is {split!r}; give a name such as 'train'")
-        if os.path.isfile(path):
-            raise DatasetNotFoundError(f"{os.fspath(path)} is a file: give the folder that holds manifest.json")
+        _check_folder(os.fsdecode(path))
         self._path = os.path.abspath(os.fspath(path))
         self._split = split
         self._core = _core.Dataset(os.fspath(path), split)

@@ -94,8 +94,13 @@ def _check_dataset(path: _PathLike) -> str:
     if os.path.exists(os.path.join(folder, "manifest.json")):
         return folder
     held = [name for name in os.listdir(folder) if name.endswith(".journal")] if os.path.isdir(folder) else []
-    why = f"an unfinished dataset ({held[0]}): make it again with the same call" if held else "no manifest.json"
-    raise DatasetNotFoundError(f"{folder} holds {why}; give the folder that ingest or write made", path=folder)
+    if "write.journal" in held:
+        text = "holds what an interrupted write() left: remove the folder and write it again"
+    elif held:
+        text = f"holds an unfinished dataset ({held[0]}): the same call or command that makes it goes on"
+    else:
+        text = "holds no manifest.json: give the folder that ingest or write made"
+    raise DatasetNotFoundError(f"{folder} {text}", path=folder)
 
 
 def verify(path: _PathLike, *, threads: int = 0, progress: bool | ProgressFunction = True) -> dict[str, Any]:
