@@ -18,35 +18,37 @@ pub struct Statistics {
     pub eigenvectors: [[f64; 3]; 3],
 }
 
-impl Statistics {
-    /// The statistics of what was summed; `None` without pixels.
+impl ChannelSums {
+    /// Mean, standard deviation and principal colour components; `None` without pixels.
     #[must_use]
-    pub fn from_sums(sums: &ChannelSums) -> Option<Self> {
-        if sums.pixels == 0 {
+    pub fn statistics(&self) -> Option<Statistics> {
+        if self.pixels == 0 {
             return None;
         }
-        let n = sums.pixels as f64;
-        let mean = sums.sum.map(|sum| sum as f64 / n);
-        let [rr, rg, rb, gg, gb, bb] = sums.products;
+        let n = self.pixels as f64;
+        let mean = self.sum.map(|sum| sum as f64 / n);
+        let [rr, rg, rb, gg, gb, bb] = self.products;
         let products = [[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]];
         let covariance: [[f64; 3]; 3] = std::array::from_fn(|i| {
             std::array::from_fn(|j| {
                 // n * sum(xy) - sum(x) * sum(y), exact in 128 bits, so nothing cancels.
-                let exact = i128::from(sums.pixels) * i128::from(products[i][j])
-                    - i128::from(sums.sum[i]) * i128::from(sums.sum[j]);
+                let exact = i128::from(self.pixels) * i128::from(products[i][j])
+                    - i128::from(self.sum[i]) * i128::from(self.sum[j]);
                 exact as f64 / n / n
             })
         });
         let (eigenvalues, eigenvectors) = eigen(covariance);
         let std = std::array::from_fn(|i| covariance[i][i].sqrt());
-        Some(Self {
+        Some(Statistics {
             mean,
             std,
             eigenvalues,
             eigenvectors,
         })
     }
+}
 
+impl Statistics {
     /// Whether every number is finite and the spreads are not negative.
     #[must_use]
     pub(crate) fn is_sound(&self) -> bool {

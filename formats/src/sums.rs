@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use crate::statistics::Statistics;
-
 /// Integer sums over RGB pixels: they add up to the same value in any order, so statistics depend
 /// on neither thread count nor the number of machines.
 ///
@@ -90,12 +88,6 @@ impl ChannelSums {
         for (total, part) in self.products.iter_mut().zip(other.products) {
             *total += part;
         }
-    }
-
-    /// Mean, standard deviation and principal colour components; `None` without pixels.
-    #[must_use]
-    pub fn statistics(&self) -> Option<Statistics> {
-        Statistics::from_sums(self)
     }
 
     fn words(&self) -> [u64; 10] {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shardmill_formats::{
     ChannelSums, Class, Codec, MANIFEST_FILE, Manifest, Philox, Preprocessing, RecordShape,
-    Rejects, ShardEntry, ShardMetadata, ShardWriter, Source, Split, SplitStatistics, Statistics,
+    Rejects, ShardEntry, ShardMetadata, ShardWriter, Source, Split, SplitStatistics,
     Stream, shard_file_name,
 };
 use shardmill_trainer::{ModelConfig, Recipe, ScheduleConfig, TrainOptions};
@@ -59,7 +59,7 @@ pub(crate) fn write(dir: &Path, classes: &[&str]) {
             manifest.statistics = Some(SplitStatistics {
                 split: "train".to_owned(),
                 pixels: sums.pixels,
-                statistics: Statistics::from_sums(&sums).unwrap(),
+                statistics: sums.statistics().unwrap(),
             });
         }
         manifest.splits.insert((*split).to_owned(), entry);
