@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::augment::ColorNoise;
+use crate::data::Mix;
+use crate::data::{Advice, BadRecord, Verify};
 use crate::error::LoaderError;
-use crate::loader::{Loader, Plan, steps};
-use crate::mix::Mix;
-use crate::order::Order;
-use crate::pool::Pool;
+use crate::loader::Loader;
+use crate::order::Sampler;
+use crate::order::{Order, Pattern};
+use crate::pipeline::Pool;
+use crate::pipeline::room;
+use crate::pipeline::{Around, Sample, Transform};
+use crate::pipeline::{Plan, steps};
+use crate::process::available_memory;
 use crate::randomness::Randomness;
-use crate::reading::{Advice, BadRecord, Verify};
-use crate::room;
-use crate::sampler::Sampler;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
-use crate::transform::{Around, Sample, Transform};
-use crate::usage::available_memory;
 
 /// Largest side that windows are resized to, in pixels: 16 times what networks of today take.
 const LARGEST_RESIZED: u32 = 8192;
@@ -48,8 +49,15 @@ pub struct LoaderBuilder {
     ranks: usize,
 }
 
+impl Loader {
+    /// Begins a loader of a dataset or a mix of several; [`LoaderBuilder::build`] ends it.
+    pub fn builder(data: impl Into<Mix>) -> LoaderBuilder {
+        LoaderBuilder::new(data.into())
+    }
+}
+
 impl LoaderBuilder {
-    pub(crate) fn new(mix: Mix) -> Self {
+    fn new(mix: Mix) -> Self {
         Self {
             mix,
             batch_size: 128,
@@ -336,7 +344,7 @@ impl LoaderBuilder {
             rank: self.rank as u64,
             ranks: self.ranks as u64,
             draw_every: self.draw_every,
-            pattern: self.mix.pattern(self.seed).map(Arc::new),
+            pattern: Pattern::of(&self.mix, self.seed).map(Arc::new),
         };
         let bytes: u64 = self.mix.datasets().iter().map(|part| part.bytes()).sum();
         // More threads than batches would have nothing to do.

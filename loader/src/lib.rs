@@ -70,57 +70,32 @@
 
 #![deny(unsafe_code)]
 
-mod ahead;
 mod augment;
-mod batch;
 mod builder;
-mod carry;
-mod classes;
 mod cli;
-mod dataset;
-mod epoch;
+mod data;
 mod error;
-mod fill;
 #[cfg(test)]
 #[path = "../tests/batches/kit.rs"]
 #[allow(dead_code)]
 mod kit;
 mod loader;
-mod manifest;
-mod meter;
-mod mix;
-mod mmap;
 mod order;
-mod pixels;
-mod pool;
-mod prefetch;
+mod pipeline;
 mod process;
 mod randomness;
-mod reading;
-mod room;
-mod sampler;
 mod settings;
-mod shard;
-mod slots;
-mod transform;
-mod usage;
 
-pub use augment::MemoryLimits;
-pub use batch::{Area, Batch};
+pub use augment::{Area, MemoryLimits};
 pub use builder::LoaderBuilder;
 pub use cli::run_command_line;
-pub use dataset::Dataset;
-pub use epoch::Epoch;
+pub use data::{Advice, BadRecord, Dataset, Mix, Replaced, Verify, read_manifest};
 pub use error::LoaderError;
 pub use loader::Loader;
-pub use manifest::read_manifest;
-pub use meter::{Bottleneck, Meter, Verdict};
-pub use mix::Mix;
 pub use order::Order;
-pub use reading::{Advice, BadRecord, Replaced, Verify};
+pub use pipeline::{Batch, Bottleneck, Epoch, Meter, Random, Sample, Verdict};
+pub use process::{anonymous_rss, cpu_time, peak_rss};
 pub use settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
-pub use transform::{Random, Sample};
-pub use usage::{anonymous_rss, cpu_time, peak_rss};
 
 /// The README's Rust, which has to compile as it is printed.
 #[cfg(doctest)]

@@ -1,28 +1,10 @@
 //! A dataset, and what its batches look like.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use shardmill_formats::{Decoder, Philox, Stream};
-
-use crate::augment::kernel::Kernel;
-use crate::augment::{Canvas, ColorNoise};
-use crate::batch::Buffers;
-use crate::builder::LoaderBuilder;
-use crate::classes;
-use crate::dataset::Dataset;
-use crate::epoch::Epoch;
-use crate::meter::Clock;
-use crate::mix::Mix;
-use crate::pool::Pool;
-use crate::reading::{Advice, BadRecord, Verify};
-use crate::sampler::Sampler;
-use crate::settings::{ColorJitter, Layout, Output, Policy};
-use crate::transform::{Around, Transform};
-
-/// Batches from this size on, in bytes, are written around the caches: they would not stay in them
-/// until the consumer comes.
-const STREAMED: usize = 16 << 20;
+use crate::data::{Dataset, Mix};
+use crate::order::expected_classes;
+use crate::pipeline::{Epoch, Plan};
 
 /// Streams a dataset as batches, epoch after epoch.
 ///
@@ -33,40 +15,7 @@ pub struct Loader {
     pub(crate) plan: Arc<Plan>,
 }
 
-/// Everything that a batch depends on, and how to make it.
-pub(crate) struct Plan {
-    pub(crate) mix: Mix,
-    pub(crate) sampler: Sampler,
-    pub(crate) threads: usize,
-    pub(crate) prefetch: usize,
-    pub(crate) policy: Policy,
-    /// Independent augmentations of every sample.
-    pub(crate) views: usize,
-    pub(crate) output: Output,
-    pub(crate) layout: Layout,
-    pub(crate) noise: Option<ColorNoise>,
-    pub(crate) jitter: Option<ColorJitter>,
-    pub(crate) pool: Pool,
-    /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
-    pub(crate) scale: [f64; 3],
-    pub(crate) offset: [f64; 3],
-    pub(crate) verify: Verify,
-    pub(crate) on_bad_record: BadRecord,
-    pub(crate) advice: Advice,
-    /// Whether the shards are larger than the memory that is available.
-    pub(crate) beyond_memory: bool,
-    /// Whether an epoch was read from its first batch to its last.
-    pub(crate) warm: AtomicBool,
-    pub(crate) transform: Option<Transform>,
-    pub(crate) around_threads: Option<Around>,
-}
-
 impl Loader {
-    /// Begins a loader of a dataset or a mix of several; [`LoaderBuilder::build`] ends it.
-    pub fn builder(data: impl Into<Mix>) -> LoaderBuilder {
-        LoaderBuilder::new(data.into())
-    }
-
     /// The batches of an epoch, from the first.
     #[must_use]
     pub fn epoch(&self, epoch: u64) -> Epoch {
@@ -105,7 +54,7 @@ impl Loader {
         self.plan.sampler.samples
     }
 
-    /// Threads that an epoch starts, beside one for [`Advice`]: as many as were asked for, but no more
+    /// Threads that an epoch starts, beside one for [`Advice`](crate::Advice): as many as were asked for, but no more
     /// than a whole epoch has batches. 0 if batches are made by the thread that asks for them.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -125,7 +74,7 @@ impl Loader {
         self.plan.batch_bytes()
     }
 
-    /// Rows of a batch for each sample: the policy's, times the [`views`](LoaderBuilder::views).
+    /// Rows of a batch for each sample: the policy's, times the [`views`](crate::LoaderBuilder::views).
     #[must_use]
     pub fn rows_per_sample(&self) -> usize {
         self.plan.rows_per_sample()
@@ -149,7 +98,7 @@ impl Loader {
     #[must_use]
     pub fn expected_classes(&self, epoch: u64) -> Option<f64> {
         let order = self.plan.sampler.epoch(epoch, &self.plan.mix);
-        classes::expected(&self.plan.sampler, &order, |i| self.dataset().label(i))
+        expected_classes(&self.plan.sampler, &order, |i| self.dataset().label(i))
     }
 }
 
@@ -159,73 +108,4 @@ impl std::fmt::Debug for Loader {
             .field("sampler", &self.plan.sampler)
             .finish_non_exhaustive()
     }
-}
-
-impl Plan {
-    /// What each view of an epoch is drawn by.
-    pub(crate) fn view_philox(&self, epoch: u64) -> Box<[Philox]> {
-        let first = Philox::new(self.sampler.seed, Stream::Augment).derive(epoch);
-        let view = |k: u64| if k == 0 { first } else { first.derive(k) };
-        (0..self.views as u64).map(view).collect()
-    }
-
-    /// Rows of a batch for each sample.
-    pub(crate) const fn rows_per_sample(&self) -> usize {
-        self.policy.rows_per_sample() * self.views
-    }
-
-    /// Whether the system is told what comes next.
-    pub(crate) fn wants_advice(&self) -> bool {
-        match self.advice {
-            Advice::Never => false,
-            Advice::Always => true,
-            Advice::Auto => self.beyond_memory || !self.warm.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Batches that are there at once, at most: one for each thread, those that are ready, and the
-    /// consumer's.
-    pub(crate) fn batches_under_way(&self) -> usize {
-        let most = self.threads.saturating_add(self.prefetch).saturating_add(1);
-        most.min(steps(&self.sampler))
-    }
-
-    /// Bytes of a full batch.
-    pub(crate) fn batch_bytes(&self) -> usize {
-        let places = self.sampler.places(0, 0);
-        let samples = (places.end - places.start) as usize;
-        let rows = samples.saturating_mul(self.rows_per_sample());
-        let crop = self.policy.crop() as usize;
-        Buffers::bytes(samples, rows, crop * crop * 3, self.output)
-    }
-
-    /// The memory of a thread that shares `pool` with others.
-    pub(crate) fn worker_memory(&self, pool: Pool) -> WorkerMemory {
-        let shape = self.mix.shape();
-        WorkerMemory {
-            decoder: Decoder::new(self.mix.codec(), shape),
-            record: vec![0; shape.bytes()],
-            canvas: Canvas::default(),
-            kernel: Kernel::new(self.batch_bytes() >= STREAMED),
-            clock: Clock::start(),
-            pool,
-        }
-    }
-}
-
-/// Number of batches of an epoch, as a bound: at least 1.
-pub(crate) fn steps(sampler: &Sampler) -> usize {
-    usize::try_from(sampler.steps(0))
-        .unwrap_or(usize::MAX)
-        .max(1)
-}
-
-/// What a thread keeps from one sample to the next.
-pub(crate) struct WorkerMemory {
-    pub(crate) decoder: Decoder,
-    pub(crate) record: Vec<u8>,
-    pub(crate) canvas: Canvas,
-    pub(crate) kernel: Kernel,
-    pub(crate) clock: Clock,
-    pub(crate) pool: Pool,
 }

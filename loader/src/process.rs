@@ -1,4 +1,6 @@
-//! Which process this is, so that a child of `fork` does not wait for threads that it lacks.
+//! This process: whether it is still the one that started a thread, and what it has used.
+
+use std::time::Duration;
 
 /// The process that something was made in.
 ///
@@ -17,4 +19,54 @@ impl Process {
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
     }
+}
+
+/// Processor time of all threads of this process; `None` where the system does not tell.
+#[must_use]
+pub fn cpu_time() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let (seconds, nanoseconds) = (
+            u64::try_from(time.tv_sec).ok()?,
+            u32::try_from(time.tv_nsec).ok()?,
+        );
+        Some(Duration::new(seconds, nanoseconds))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Most memory that this process has had resident at once, in bytes, mapped files included; `None`
+/// where the system does not tell.
+#[must_use]
+pub fn peak_rss() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// Memory of this process that is resident now and is no file's: what it takes beyond the page
+/// cache, in bytes; `None` where the system does not tell.
+#[must_use]
+pub fn anonymous_rss() -> Option<u64> {
+    status("RssAnon:")
+}
+
+/// Memory that programs may take before the system swaps, page cache that can be given back
+/// included: the machine's, or less where a control group says so.
+pub(crate) fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let machine = kilobytes(&text, "MemAvailable:")?;
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse().ok());
+    Some(group.unwrap_or(u64::MAX).min(machine))
+}
+
+fn status(field: &str) -> Option<u64> {
+    kilobytes(&std::fs::read_to_string("/proc/self/status").ok()?, field)
+}
+
+fn kilobytes(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let number = line.trim().strip_suffix("kB")?.trim();
+    number.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }

@@ -4,8 +4,23 @@ use shardmill_formats::{Philox, RecordShape, Statistics};
 
 use super::Tint;
 use super::resized;
-use crate::sampler::Draw;
+use crate::order::Draw;
 use crate::settings::{ColorJitter, Policy};
+
+/// The part of a record that a row shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Area {
+    /// First row of the record.
+    pub top: u32,
+    /// First column of the record.
+    pub left: u32,
+    /// Rows of the record; as many as the row of the batch has, unless the area was resized.
+    pub height: u32,
+    /// Columns of the record.
+    pub width: u32,
+    /// Whether it is shown mirrored.
+    pub flip: bool,
+}
 
 /// One row of a batch: a window of a record, perhaps reflected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

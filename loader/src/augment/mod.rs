@@ -8,6 +8,7 @@ pub(crate) mod kernel;
 mod reference;
 mod resized;
 
+pub use draw::Area;
 pub use kernel::MemoryLimits;
 
 pub(crate) use canvas::Canvas;

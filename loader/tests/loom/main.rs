@@ -3,8 +3,8 @@
 
 #![cfg(loom)]
 
-mod carry;
-#[path = "../../src/slots.rs"]
+mod channel;
+#[path = "../../src/pipeline/slots.rs"]
 mod slots;
 
 use std::cell::Cell;

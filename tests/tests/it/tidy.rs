@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
 /// Where unsafe code may stand: the memory map, the pixel kernels, the gemm call, the card, the test
 /// that forks, and what lends batches to Python.
 const UNSAFE: [&str; 6] = [
-    "loader/src/mmap.rs",
+    "loader/src/data/mmap.rs",
     "loader/src/augment/kernel/",
     "loader/tests/fork.rs",
     "trainer/src/ops/gemm.rs",

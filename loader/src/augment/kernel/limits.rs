@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::Path;
-use crate::pixels::Pixels;
+use crate::pipeline::pixels::Pixels;
 
 /// Bytes of each thread's room: more than its share of any cache, less than a batch.
 const BYTES: usize = 64 << 20;

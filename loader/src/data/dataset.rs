@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use shardmill_formats::{Class, Codec, Decoder, Manifest, RecordShape};
 
+use super::manifest::read_manifest;
+use super::reading::Verify;
+use super::shard::{self, Shard};
 use crate::error::LoaderError;
-use crate::manifest::read_manifest;
-use crate::reading::Verify;
-use crate::shard::{self, Shard};
 
 /// A split of a dataset, or a part of one. Cloning is cheap: clones share the maps.
 ///

@@ -1,6 +1,6 @@
 //! Worker threads that make the next batches while the consumer works on this one.
 //!
-//! Who works on what, and in which order batches come out, is decided in [`slots`](crate::slots);
+//! Who works on what, and in which order batches come out, is decided in [`slots`];
 //! here are the threads, and what becomes of a panic.
 
 use std::any::Any;
@@ -9,15 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::ahead::Ahead;
-use crate::batch::Batch;
+use super::batch::Batch;
+use super::fill::fill;
+use super::meter::{Meter, Spent, Stage};
+use super::plan::{EpochPlan, Plan};
+use super::pool::Pool;
+use super::readahead::ReadAhead;
+use super::slots::{Consumer, Producer, slots};
 use crate::error::LoaderError;
-use crate::fill::{EpochPlan, fill};
-use crate::loader::Plan;
-use crate::meter::{Meter, Spent, Stage};
-use crate::pool::Pool;
 use crate::process::Process;
-use crate::slots::{Consumer, Producer, slots};
 
 type Made = (Result<Batch, LoaderError>, Spent);
 
@@ -25,7 +25,7 @@ pub(crate) struct Prefetch {
     /// `None` only while it is dropped.
     consumer: Option<Consumer<Made>>,
     threads: Vec<JoinHandle<()>>,
-    ahead: Option<Ahead>,
+    ahead: Option<ReadAhead>,
     /// Where the threads are.
     process: Process,
 }
@@ -42,7 +42,7 @@ impl Prefetch {
         let mut prefetch = Self {
             consumer: Some(consumer),
             threads: Vec::new(),
-            ahead: Ahead::start(plan, epoch, first)?,
+            ahead: ReadAhead::start(plan, epoch, first)?,
             process: Process::current(),
         };
         let pool = plan.pool.here();

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use shardmill_formats::{Codec, Philox, RecordShape, Stream};
+use shardmill_formats::{Codec, RecordShape};
 
-use crate::dataset::Dataset;
+use super::dataset::Dataset;
 use crate::error::LoaderError;
+
+/// Largest sum of weights: the turns of the datasets are kept as a list at least this long.
+const LARGEST_SUM: u64 = 65_536;
 
 /// Several datasets, mixed by weight; a single dataset is a mix of one.
 ///
@@ -56,7 +59,7 @@ impl Mix {
             let advice = "weights count from 1: leave the dataset out";
             return Err(wrong("a weight", format!("0 for dataset {i}"), advice));
         }
-        if weights.iter().map(|&w| u64::from(w)).sum::<u64>() > LONGEST_PATTERN {
+        if weights.iter().map(|&w| u64::from(w)).sum::<u64>() > LARGEST_SUM {
             let advice = "choose smaller ones in the same proportion, 65,536 together at most";
             return Err(wrong(
                 "the sum of the weights",
@@ -182,9 +185,9 @@ impl Mix {
         self.first().codec()
     }
 
-    /// Which dataset comes when; `None` for a single one.
-    pub(crate) fn pattern(&self, seed: u64) -> Option<Pattern> {
-        (self.inner.parts.len() > 1).then(|| Pattern::new(&self.inner.weights, self.len(), seed))
+    /// The weight of each dataset.
+    pub(crate) fn weights(&self) -> &[u32] {
+        &self.inner.weights
     }
 }
 
@@ -199,70 +202,5 @@ impl From<Dataset> for Mix {
                 len,
             }),
         }
-    }
-}
-
-/// Places after which the turns repeat: about this many, as a multiple of the sum of the weights.
-const PATTERN: u64 = 1024;
-const LONGEST_PATTERN: u64 = 65_536;
-
-/// The turns of the datasets: a shuffled list that repeats, the same in every epoch, so that it is
-/// known without counting how often a dataset came before.
-#[derive(Debug)]
-pub(crate) struct Pattern {
-    /// Part, and how often it came before in the list.
-    turns: Vec<(u16, u32)>,
-    /// How often each part comes in the list.
-    each: Vec<u64>,
-    /// How often each part comes in an epoch.
-    epoch: Vec<u64>,
-}
-
-impl Pattern {
-    fn new(weights: &[u32], len: u64, seed: u64) -> Self {
-        let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
-        let times = PATTERN.div_ceil(sum);
-        let mut turns: Vec<(u16, u32)> = Vec::new();
-        for (part, &weight) in weights.iter().enumerate() {
-            let count = usize::try_from(u64::from(weight) * times).expect("at most 65,536 turns");
-            turns.extend(std::iter::repeat_n((part as u16, 0), count));
-        }
-        let philox = Philox::new(seed, Stream::Mix);
-        for i in (1..turns.len()).rev() {
-            let word = philox.block(i as u64, 0)[0];
-            turns.swap(i, Philox::below(word, i as u32 + 1) as usize);
-        }
-        let mut each = vec![0_u64; weights.len()];
-        for (part, before) in &mut turns {
-            let count = &mut each[usize::from(*part)];
-            *before = *count as u32;
-            *count += 1;
-        }
-        let mut pattern = Self {
-            turns,
-            each,
-            epoch: Vec::new(),
-        };
-        let (rounds, rest) = (len / pattern.len(), len % pattern.len());
-        let mut epoch: Vec<u64> = pattern.each.iter().map(|count| count * rounds).collect();
-        for (part, _) in &pattern.turns[..rest as usize] {
-            epoch[usize::from(*part)] += 1;
-        }
-        pattern.epoch = epoch;
-        pattern
-    }
-
-    fn len(&self) -> u64 {
-        self.turns.len() as u64
-    }
-
-    /// The part at a place, and how often it came before since the first epoch began.
-    pub(crate) fn turn(&self, epoch: u64, place: u64) -> (usize, u128) {
-        let (round, at) = (place / self.len(), place % self.len());
-        let (part, before) = self.turns[at as usize];
-        let part = usize::from(part);
-        let in_epoch = round * self.each[part] + u64::from(before);
-        let earlier = u128::from(epoch) * u128::from(self.epoch[part]);
-        (part, earlier + u128::from(in_epoch))
     }
 }

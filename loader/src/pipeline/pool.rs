@@ -2,7 +2,7 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::batch::Buffers;
+use super::buffers::Buffers;
 use crate::process::Process;
 
 /// The buffers of a loader's batches while no batch uses them.

@@ -1,37 +1,19 @@
 //! Makes one batch: the same function inline and in every worker.
 
-use std::ops::Range;
-
 use half::{bf16, f16};
 use shardmill_formats::{Codec, Philox, Stream};
 
+use super::batch::Batch;
+use super::buffers::Buffers;
+use super::meter::Stage;
+use super::plan::{EpochPlan, Plan, WorkerMemory};
+use super::transform::{Random, Sample};
 use crate::augment::kernel::{Affine, Window};
-use crate::augment::views;
-use crate::batch::{Area, Batch, Buffers};
+use crate::augment::{Area, views};
+use crate::data::{BadRecord, Replaced};
 use crate::error::LoaderError;
-use crate::loader::{Plan, WorkerMemory};
-use crate::meter::Stage;
-use crate::reading::{BadRecord, Replaced};
-use crate::sampler::{Draw, EpochOrder};
+use crate::order::Draw;
 use crate::settings::Output;
-use crate::transform::{Random, Sample};
-
-/// One epoch's randomness.
-pub(crate) struct EpochPlan {
-    pub(crate) number: u64,
-    pub(crate) order: EpochOrder,
-    /// Place in the order at which the first batch begins.
-    pub(crate) first: u64,
-    /// What each view of a sample is drawn by.
-    pub(crate) views: Box<[Philox]>,
-}
-
-impl EpochPlan {
-    /// Places in the order of this rank's share of a batch.
-    pub(crate) fn places(&self, plan: &Plan, step: u64) -> Range<u64> {
-        plan.sampler.places(self.first, step)
-    }
-}
 
 /// Fills a batch; `None` if it was cancelled meanwhile, since the epoch was dropped or its consumer
 /// waits no longer.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::batch::Batch;
-use crate::carry::PATIENCE;
+use super::batch::Batch;
+use super::channel::PATIENCE;
+use super::fill::fill;
+use super::meter::Meter;
+use super::plan::{EpochPlan, Plan, WorkerMemory};
+use super::prefetch::Prefetch;
 use crate::error::LoaderError;
-use crate::fill::{EpochPlan, fill};
-use crate::loader::{Plan, WorkerMemory};
-use crate::meter::Meter;
-use crate::prefetch::Prefetch;
 
 /// The batches of one epoch, in order. Dropping it stops and joins its threads.
 ///

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use shardmill_formats::{Philox, Stream};
 
-use crate::mix::{Mix, Pattern};
-use crate::order::{Drawn, Order};
+use super::draw::{Drawn, Order};
+use super::pattern::Pattern;
+use crate::data::Mix;
 use crate::settings::LastBatch;
 
 /// The cut of an epoch into batches, and of batches into ranks.

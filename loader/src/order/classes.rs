@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::order::Drawn;
-use crate::sampler::{EpochOrder, Sampler};
+use super::draw::Drawn;
+use super::sampler::{EpochOrder, Sampler};
 
 /// Mean over the batches of an epoch of the number of distinct labels that a batch is expected to
 /// hold, when the samples of each group are shuffled at random; exact, and for an order without

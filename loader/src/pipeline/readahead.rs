@@ -7,16 +7,15 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::plan::{EpochPlan, Plan};
 use crate::error::LoaderError;
-use crate::fill::EpochPlan;
-use crate::loader::Plan;
 use crate::order::Drawn;
 
 /// Bytes of records that are asked for beyond the batches that threads work on: a disk that reads
 /// several gigabytes a second is kept busy through any hiccup of a tenth of a second.
 const BYTES_AHEAD: u64 = 256 << 20;
 
-pub(crate) struct Ahead {
+pub(crate) struct ReadAhead {
     /// `None` only while it is dropped.
     steps: Option<Sender<u64>>,
     distance: u64,
@@ -24,7 +23,7 @@ pub(crate) struct Ahead {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Ahead {
+impl ReadAhead {
     /// Starts asking for the records of the batches from `first` on, where the plan wants that.
     pub(crate) fn start(
         plan: &Arc<Plan>,
@@ -88,7 +87,7 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl Drop for ReadAhead {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.steps = None;

@@ -1,7 +1,7 @@
 //! Whether the batches that a loader has under way fit into memory.
 
+use super::plan::Plan;
 use crate::error::LoaderError;
-use crate::loader::Plan;
 
 /// Refuses a plan whose batches, with what its threads need, take more than `available` bytes; `None` is a
 /// system that does not tell.

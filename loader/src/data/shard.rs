@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 use memmap2::Mmap;
 use shardmill_formats::{Manifest, Mismatch, ShardEntry, ShardIndex};
 
+use super::mmap;
 use crate::error::LoaderError;
-use crate::mmap;
 
 pub(crate) struct Shard {
     pub(crate) name: String,

@@ -20,13 +20,13 @@
 //!
 //! A wait can be stopped: nothing changes hands then, and the next call waits for the same batch.
 //!
-//! The channels come from the module `carry` beside this one: crossbeam's in the crate, loom's in
+//! The channels come from the module `channel` beside this one: crossbeam's in the crate, loom's in
 //! the model that tries every interleaving (`tests/loom`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::carry::{Flag, Receiver, Sender, Waited, bounded, recv_briefly};
+use super::channel::{Flag, Receiver, Sender, Waited, bounded, recv_briefly};
 
 /// State of a slot.
 enum Slot<T> {

@@ -1,72 +1,16 @@
 //! A batch and the buffers that it lends out.
 
-use std::io;
 use std::ops::Range;
 
 use bytemuck::Pod;
 use half::{bf16, f16};
 
-use crate::mix::Mix;
-use crate::pixels::Pixels;
-use crate::pool::WayBack;
-use crate::reading::Replaced;
+use super::buffers::Buffers;
+use super::pool::WayBack;
+use crate::augment::Area;
+use crate::data::Mix;
+use crate::data::Replaced;
 use crate::settings::{Layout, Output};
-
-/// The memory of a batch, used again by a later one.
-#[derive(Default)]
-pub(crate) struct Buffers {
-    pub(crate) pixels: Pixels,
-    pub(crate) shifts: Vec<[f32; 3]>,
-    pub(crate) areas: Vec<Area>,
-    pub(crate) labels: Vec<i64>,
-    pub(crate) samples: Vec<u64>,
-    pub(crate) replaced: Vec<Replaced>,
-}
-
-impl Buffers {
-    /// Sets the lengths for `samples` samples of `rows` rows of `values` values; memory is taken
-    /// only the first time.
-    pub(crate) fn resize(
-        &mut self,
-        samples: usize,
-        rows: usize,
-        values: usize,
-        output: Output,
-    ) -> io::Result<()> {
-        self.pixels.resize(rows * values * output.bytes())?;
-        if output == Output::U8 {
-            self.shifts.resize(rows, [0.0; 3]);
-        }
-        self.areas.resize(rows, Area::default());
-        self.labels.resize(samples, 0);
-        self.samples.resize(samples, 0);
-        self.replaced.clear();
-        Ok(())
-    }
-
-    /// Bytes after such a [`resize`](Self::resize).
-    pub(crate) const fn bytes(samples: usize, rows: usize, values: usize, output: Output) -> usize {
-        let shift = if matches!(output, Output::U8) { 12 } else { 0 };
-        let row = values * output.bytes() + shift + size_of::<Area>();
-        rows.saturating_mul(row)
-            .saturating_add(samples.saturating_mul(16))
-    }
-}
-
-/// The part of a record that a row shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Area {
-    /// First row of the record.
-    pub top: u32,
-    /// First column of the record.
-    pub left: u32,
-    /// Rows of the record; as many as the row of the batch has, unless the area was resized.
-    pub height: u32,
-    /// Columns of the record.
-    pub width: u32,
-    /// Whether it is shown mirrored.
-    pub flip: bool,
-}
 
 /// Samples ready for a device. It owns its memory and goes to any thread; when it is dropped, its
 /// buffers serve a later batch.

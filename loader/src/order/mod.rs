@@ -1,0 +1,14 @@
+//! Which sample stands where in an epoch, and in which batch.
+
+mod blocks;
+mod classes;
+mod draw;
+mod pattern;
+mod sampler;
+
+pub use draw::Order;
+
+pub(crate) use classes::expected as expected_classes;
+pub(crate) use draw::Drawn;
+pub(crate) use pattern::Pattern;
+pub(crate) use sampler::{Draw, EpochOrder, Sampler};
