@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::augment::ColorNoise;
+use crate::augment::{Augmentation, ColorNoise};
 use crate::data::Mix;
 use crate::data::{Advice, BadRecord, Verify};
 use crate::error::LoaderError;
@@ -14,7 +14,7 @@ use crate::order::{Order, Pattern};
 use crate::pipeline::Pool;
 use crate::pipeline::room;
 use crate::pipeline::{Around, Sample, Transform};
-use crate::pipeline::{Plan, steps};
+use crate::pipeline::{Normalization, Plan, steps};
 use crate::process::available_memory;
 use crate::randomness::Randomness;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
@@ -326,7 +326,7 @@ impl LoaderBuilder {
             },
             _ => None,
         };
-        let Normalize { mean, std } = self.normalize;
+        let std = self.normalize.std;
         if std.iter().any(|s| !s.is_finite() || *s == 0.0) {
             return wrong(
                 "the standard deviation",
@@ -334,7 +334,6 @@ impl LoaderBuilder {
                 "it divides, so it must be finite and not 0",
             );
         }
-        let scale = std.map(|s| 1.0 / f64::from(s));
         let sampler = Sampler {
             samples: self.mix.len(),
             batch_size: self.batch_size as u64,
@@ -358,17 +357,18 @@ impl LoaderBuilder {
             sampler,
             threads,
             prefetch,
-            policy: self.policy,
-            views: self.views,
+            augmentation: Augmentation {
+                policy: self.policy,
+                views: self.views,
+                jitter: self.jitter,
+                noise,
+            },
             output: self.output,
             layout: self.layout,
-            noise,
-            jitter: self.jitter,
+            normalization: Normalization::new(self.normalize),
             // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's, and
             // one more for a consumer that drops its batch only when it has the next, as Python's loops do.
             pool: Pool::new(threads + prefetch + 2),
-            scale,
-            offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
             verify: self.verify,
             on_bad_record: self.on_bad_record,
             advice: self.advice,

@@ -86,7 +86,7 @@ mod process;
 mod randomness;
 mod settings;
 
-pub use augment::{Area, MemoryLimits};
+pub use augment::Area;
 pub use builder::LoaderBuilder;
 pub use cli::run_command_line;
 pub use data::{Advice, BadRecord, Dataset, Mix, Replaced, Verify, read_manifest};

@@ -77,7 +77,7 @@ impl Loader {
     /// Rows of a batch for each sample: the policy's, times the [`views`](crate::LoaderBuilder::views).
     #[must_use]
     pub fn rows_per_sample(&self) -> usize {
-        self.plan.rows_per_sample()
+        self.plan.augmentation.rows_per_sample()
     }
 
     /// The dataset; of a mix, the first.

@@ -1,5 +1,7 @@
 //! What a batch looks like.
 
+pub use shardmill_kernels::Layout;
+
 /// How samples become rows of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Policy {
@@ -70,6 +72,16 @@ impl Policy {
             | Self::Center { crop }
             | Self::TwoView { crop }
             | Self::TenView { crop } => crop,
+        }
+    }
+
+    /// Whether half of the samples are reflected.
+    pub(crate) const fn flips(self) -> bool {
+        match self {
+            Self::Train { flip, .. }
+            | Self::RandomResizedCrop { flip, .. }
+            | Self::FixedCrop { flip, .. } => flip,
+            Self::Center { .. } | Self::TwoView { .. } | Self::TenView { .. } => false,
         }
     }
 
@@ -179,15 +191,6 @@ impl Output {
             Self::U8 => "images_u8",
         }
     }
-}
-
-/// Order of a batch's axes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// Rows, height, width, channels.
-    Nhwc,
-    /// Rows, channels, height, width.
-    Nchw,
 }
 
 /// What becomes of the samples that do not fill the last batch.

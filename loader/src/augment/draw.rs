@@ -1,9 +1,9 @@
 //! What is drawn for a sample, as a pure function of (seed, epoch, sample).
 
-use shardmill_formats::{Philox, RecordShape, Statistics};
+use shardmill_formats::{Philox, RecordShape, Statistics, Stream};
+use shardmill_kernels::{Rectangle, Tint};
 
-use super::Tint;
-use super::resized;
+use super::{jitter, resized};
 use crate::order::Draw;
 use crate::settings::{ColorJitter, Policy};
 
@@ -22,18 +22,28 @@ pub struct Area {
     pub flip: bool,
 }
 
-/// One row of a batch: a window of a record, perhaps reflected.
+/// One row of a batch: a part of a record, resized if it has not the policy's size, perhaps
+/// reflected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct View {
-    pub(crate) top: usize,
-    pub(crate) left: usize,
-    /// Size of the window in the record; it is resized if that is not the policy's.
-    pub(crate) height: usize,
-    pub(crate) width: usize,
+    pub(crate) area: Rectangle,
     pub(crate) flip: bool,
     /// Added to R, G and B, on the 0-255 scale.
     pub(crate) shift: [f64; 3],
     pub(crate) tint: Option<Tint>,
+}
+
+impl View {
+    /// What the batch says of it.
+    pub(crate) const fn area(&self) -> Area {
+        Area {
+            top: self.area.top as u32,
+            left: self.area.left as u32,
+            height: self.area.height as u32,
+            width: self.area.width as u32,
+            flip: self.flip,
+        }
+    }
 }
 
 /// The principal colour components, each as long as its spread times the noise.
@@ -49,105 +59,108 @@ impl ColorNoise {
         Self(std::array::from_fn(scaled))
     }
 
-    fn shift(&self, alphas: [f64; 3]) -> [f64; 3] {
+    /// What is added to R, G and B of a sample.
+    fn shift(&self, philox: &Philox, sample: u64) -> [f64; 3] {
+        let alphas = normals(philox, sample);
         let [p, q, r] = self.0;
         std::array::from_fn(|c| alphas[0] * p[c] + alphas[1] * q[c] + alphas[2] * r[c])
     }
 }
 
-/// The rows of what was drawn, in order. `philox` belongs to the epoch.
-pub(crate) fn views(
-    policy: Policy,
-    shape: RecordShape,
-    noise: Option<&ColorNoise>,
-    jitter: Option<&ColorJitter>,
-    philox: &Philox,
-    draw: Draw,
-) -> ([View; 10], usize) {
-    let crop = policy.crop();
-    let side = crop as usize;
-    // A window that is resized may end larger than the record.
-    let (bottom, right) = (
-        shape.height.saturating_sub(crop) as usize,
-        shape.width.saturating_sub(crop) as usize,
-    );
-    let same_size = View {
-        height: side,
-        width: side,
-        ..View::default()
-    };
-    let center = View {
-        top: bottom / 2,
-        left: right / 2,
-        ..same_size
-    };
-    let shift = || noise.map_or([0.0; 3], |noise| noise.shift(normals(philox, draw.stream)));
-    let tint = jitter.map(|jitter| Tint::draw(jitter, philox, draw.stream));
-    let mut views = [same_size; 10];
-    match policy {
-        Policy::Train { flip, .. } => {
-            let [y, x, coin, _] = philox.block(draw.window, 0);
-            views[0] = View {
-                top: Philox::below(y, bottom as u32 + 1) as usize,
-                left: Philox::below(x, right as u32 + 1) as usize,
-                flip: flip && coin >> 31 == 1,
-                shift: shift(),
-                tint,
-                ..same_size
-            };
-        }
-        Policy::RandomResizedCrop {
-            scale, ratio, flip, ..
-        } => {
-            let window = resized::window(shape, scale, ratio, philox, draw.window);
+/// How samples become rows.
+pub(crate) struct Augmentation {
+    pub(crate) policy: Policy,
+    /// Independent augmentations of every sample.
+    pub(crate) views: usize,
+    pub(crate) jitter: Option<ColorJitter>,
+    pub(crate) noise: Option<ColorNoise>,
+}
+
+impl Augmentation {
+    /// Rows of a batch for each sample.
+    pub(crate) const fn rows_per_sample(&self) -> usize {
+        self.policy.rows_per_sample() * self.views
+    }
+
+    /// What each view of a sample of an epoch is drawn by.
+    pub(crate) fn generators(&self, seed: u64, epoch: u64) -> Box<[Philox]> {
+        let first = Philox::new(seed, Stream::Augment).derive(epoch);
+        let view = |k: u64| if k == 0 { first } else { first.derive(k) };
+        (0..self.views as u64).map(view).collect()
+    }
+
+    /// The rows of one view of what was drawn, in order. `philox` belongs to the epoch and the view.
+    pub(crate) fn rows(
+        &self,
+        shape: RecordShape,
+        philox: &Philox,
+        draw: Draw,
+    ) -> impl Iterator<Item = View> + use<> {
+        let crop = self.policy.crop();
+        let side = crop as usize;
+        // A window that is resized may end larger than the record.
+        let (bottom, right) = (
+            shape.height.saturating_sub(crop) as usize,
+            shape.width.saturating_sub(crop) as usize,
+        );
+        let at = |top, left, flip| View {
+            area: Rectangle {
+                top,
+                left,
+                height: side,
+                width: side,
+            },
+            flip,
+            ..View::default()
+        };
+        let center = at(bottom / 2, right / 2, false);
+        let drawn = |area| {
             let [_, _, coin, _] = philox.block(draw.window, 0);
-            views[0] = View {
-                top: window.top,
-                left: window.left,
-                height: window.height,
-                width: window.width,
-                flip: flip && coin >> 31 == 1,
-                shift: shift(),
-                tint,
-            };
-        }
-        Policy::FixedCrop { flip, .. } => {
-            let [_, _, coin, _] = philox.block(draw.window, 0);
-            views[0] = View {
-                flip: flip && coin >> 31 == 1,
-                shift: shift(),
-                tint,
-                ..center
-            };
-        }
-        Policy::Center { .. } => views[0] = center,
-        Policy::TwoView { .. } => {
-            views[0] = center;
-            views[1] = View {
-                flip: true,
-                ..center
-            };
-        }
-        Policy::TenView { .. } => {
-            let corners = [
-                (0, 0),
-                (0, right),
-                (bottom, 0),
-                (bottom, right),
-                (bottom / 2, right / 2),
-            ];
-            for (i, view) in views.iter_mut().enumerate() {
-                let (top, left) = corners[i % 5];
-                *view = View {
-                    top,
-                    left,
-                    flip: i >= 5,
-                    ..same_size
+            let noise = self.noise.as_ref();
+            let jitter = self.jitter.as_ref();
+            View {
+                area,
+                flip: self.policy.flips() && coin >> 31 == 1,
+                shift: noise.map_or([0.0; 3], |noise| noise.shift(philox, draw.stream)),
+                tint: jitter.map(|jitter| jitter::tint(jitter, philox, draw.stream)),
+            }
+        };
+        let mut views = [View::default(); 10];
+        match self.policy {
+            Policy::Train { .. } => {
+                let [y, x, ..] = philox.block(draw.window, 0);
+                let top = Philox::below(y, bottom as u32 + 1) as usize;
+                let left = Philox::below(x, right as u32 + 1) as usize;
+                views[0] = drawn(at(top, left, false).area);
+            }
+            Policy::RandomResizedCrop { scale, ratio, .. } => {
+                views[0] = drawn(resized::window(shape, scale, ratio, philox, draw.window));
+            }
+            Policy::FixedCrop { .. } => views[0] = drawn(center.area),
+            Policy::Center { .. } => views[0] = center,
+            Policy::TwoView { .. } => {
+                views[0] = center;
+                views[1] = View {
+                    flip: true,
+                    ..center
                 };
             }
+            Policy::TenView { .. } => {
+                let corners = [
+                    (0, 0),
+                    (0, right),
+                    (bottom, 0),
+                    (bottom, right),
+                    (bottom / 2, right / 2),
+                ];
+                for (i, view) in views.iter_mut().enumerate() {
+                    let (top, left) = corners[i % 5];
+                    *view = at(top, left, i >= 5);
+                }
+            }
         }
+        views.into_iter().take(self.policy.rows_per_sample())
     }
-    (views, policy.rows_per_sample())
 }
 
 /// Three standard normal deviates by Box and Muller's method. The functions come from libm, so every
@@ -166,8 +179,6 @@ fn normals(philox: &Philox, sample: u64) -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
-    use shardmill_formats::Stream;
-
     use super::*;
 
     const SHAPE: RecordShape = RecordShape {
@@ -202,16 +213,15 @@ mod tests {
             eigenvalues: [100.0, 4.0, 1.0],
             eigenvectors: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
         };
-        let noise = ColorNoise::new(&statistics, 0.1);
-        views(
+        let augmentation = Augmentation {
             policy,
-            SHAPE,
-            Some(&noise),
-            None,
-            &Philox::new(1, Stream::Augment),
-            draw,
-        )
-        .0[0]
+            views: 1,
+            jitter: None,
+            noise: Some(ColorNoise::new(&statistics, 0.1)),
+        };
+        let philox = Philox::new(1, Stream::Augment);
+        let mut rows = augmentation.rows(SHAPE, &philox, draw);
+        rows.next().unwrap()
     }
 
     #[test]
@@ -220,8 +230,8 @@ mod tests {
         let mut flips = 0;
         for sample in 0..33_000 {
             let view = train(alone(sample));
-            rows[view.top] += 1;
-            assert!(view.left <= 32);
+            rows[view.area.top] += 1;
+            assert!(view.area.left <= 32);
             flips += u32::from(view.flip);
         }
         // Chi-squared with 32 degrees of freedom: 62.5 is passed by chance once in a thousand.
@@ -245,7 +255,7 @@ mod tests {
             })
         };
         let (first, second) = (shared(10), shared(11));
-        let place = |view: &View| (view.top, view.left, view.flip);
+        let place = |view: &View| (view.area, view.flip);
         assert_eq!(place(&first), place(&second));
         assert_eq!(place(&first), place(&train(alone(3))));
         assert_eq!(first.shift, train(alone(10)).shift);
@@ -279,8 +289,12 @@ mod tests {
         let mut flips = 0;
         for sample in 0..64 {
             let (fixed, random) = (drawn(policy(true), alone(sample)), train(alone(sample)));
-            assert_eq!((fixed.top, fixed.left), (16, 16), "sample {sample}");
-            assert_eq!((fixed.height, fixed.width), (224, 224));
+            assert_eq!(
+                (fixed.area.top, fixed.area.left),
+                (16, 16),
+                "sample {sample}"
+            );
+            assert_eq!((fixed.area.height, fixed.area.width), (224, 224));
             assert_eq!((fixed.flip, fixed.shift), (random.flip, random.shift));
             flips += u32::from(fixed.flip);
             assert!(!drawn(policy(false), alone(sample)).flip);
@@ -291,10 +305,15 @@ mod tests {
     #[test]
     fn ten_views_are_the_corners_the_centre_and_their_reflections() {
         let philox = Philox::new(0, Stream::Augment);
-        let policy = Policy::TenView { crop: 224 };
-        let (views, rows) = views(policy, SHAPE, None, None, &philox, alone(5));
-        assert_eq!(rows, 10);
-        let at = |i: usize| (views[i].top, views[i].left, views[i].flip);
+        let augmentation = Augmentation {
+            policy: Policy::TenView { crop: 224 },
+            views: 1,
+            jitter: None,
+            noise: None,
+        };
+        let views: Vec<View> = augmentation.rows(SHAPE, &philox, alone(5)).collect();
+        assert_eq!(views.len(), 10);
+        let at = |i: usize| (views[i].area.top, views[i].area.left, views[i].flip);
         assert_eq!(
             [at(0), at(1), at(2), at(3)],
             [

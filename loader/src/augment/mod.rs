@@ -1,16 +1,9 @@
-//! Windows, reflections, resizing and colour.
+//! What is drawn for a sample: its window, reflection and colours.
 
-mod canvas;
 mod draw;
 mod jitter;
-pub(crate) mod kernel;
-#[cfg(test)]
-mod reference;
 mod resized;
 
 pub use draw::Area;
-pub use kernel::MemoryLimits;
 
-pub(crate) use canvas::Canvas;
-pub(crate) use draw::{ColorNoise, View, views};
-pub(crate) use jitter::Tint;
+pub(crate) use draw::{Augmentation, ColorNoise, View};

@@ -1,25 +1,17 @@
 //! The window of a random resized crop, by torchvision's rule.
 
 use shardmill_formats::{Philox, RecordShape};
+use shardmill_kernels::Rectangle;
 
 /// Windows that are tried before the centre is taken.
 const TRIES: u32 = 10;
 /// First of a sample's counters for the tries, two for each.
 const COUNTER: u32 = 16;
 
-/// A rectangle of a record, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rectangle {
-    pub(crate) top: usize,
-    pub(crate) left: usize,
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-}
-
 /// Draws a window whose share of the record's area is uniform in `scale` and whose aspect ratio
 /// (width to height) is uniform in its logarithm over `ratio`; after ten that do not fit, the largest
 /// window in the centre whose ratio is in bounds.
-pub(crate) fn window(
+pub(super) fn window(
     shape: RecordShape,
     scale: (f64, f64),
     ratio: (f64, f64),

@@ -3,9 +3,10 @@
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use crate::{Dataset, Loader, MemoryLimits, Meter, Normalize, Policy, anonymous_rss, cpu_time};
+use crate::{Dataset, Loader, Meter, Normalize, Policy, anonymous_rss, cpu_time};
 use anyhow::{Context, Result};
 use shardmill_formats::errln;
+use shardmill_kernels::MemoryLimits;
 
 use super::args::{BenchArgs, Row, USUAL_THREADS};
 use super::disk;

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::pixels::Pixels;
+use shardmill_kernels::Pages;
+
 use crate::augment::Area;
 use crate::data::Replaced;
 use crate::settings::Output;
@@ -10,7 +11,7 @@ use crate::settings::Output;
 /// The memory of a batch, used again by a later one.
 #[derive(Default)]
 pub(crate) struct Buffers {
-    pub(crate) pixels: Pixels,
+    pub(crate) pixels: Pages,
     pub(crate) shifts: Vec<[f32; 3]>,
     pub(crate) areas: Vec<Area>,
     pub(crate) labels: Vec<i64>,

@@ -46,7 +46,7 @@ impl Epoch {
             number: epoch,
             order: plan.sampler.epoch(epoch, &plan.mix),
             first,
-            views: plan.view_philox(epoch),
+            views: plan.augmentation.generators(plan.sampler.seed, epoch),
         };
         let end = plan.sampler.steps(first);
         let meter = Meter {

@@ -1,15 +1,14 @@
 //! Makes one batch: the same function inline and in every worker.
 
-use half::{bf16, f16};
 use shardmill_formats::{Codec, Philox, Stream};
+use shardmill_kernels::{Floats, Image, Window};
 
 use super::batch::Batch;
 use super::buffers::Buffers;
 use super::meter::Stage;
-use super::plan::{EpochPlan, Plan, WorkerMemory};
+use super::plan::{EpochPlan, Plan, RowMemory, WorkerMemory};
 use super::transform::{Random, Sample};
-use crate::augment::kernel::{Affine, Window};
-use crate::augment::{Area, views};
+use crate::augment::View;
 use crate::data::{BadRecord, Replaced};
 use crate::error::LoaderError;
 use crate::order::Draw;
@@ -28,8 +27,8 @@ pub(crate) fn fill(
     let places = epoch.places(plan, step);
     let samples = (places.end - places.start) as usize;
     let valid = plan.sampler.samples.clamp(places.start, places.end) - places.start;
-    let crop = plan.policy.crop() as usize;
-    let rows_each = plan.rows_per_sample();
+    let crop = plan.augmentation.policy.crop() as usize;
+    let rows_each = plan.augmentation.rows_per_sample();
     let values = crop * crop * 3;
     if let Err(source) = buffers.resize(samples, samples * rows_each, values, plan.output) {
         let bytes = Buffers::bytes(samples, samples * rows_each, values, plan.output);
@@ -148,69 +147,71 @@ fn fill_sample(
         }
         &memory.record
     };
-    let drawn = epoch.views.iter().flat_map(|philox| {
-        let (noise, jitter) = (plan.noise.as_ref(), plan.jitter.as_ref());
-        let (views, rows) = views(plan.policy, dataset.shape(), noise, jitter, philox, draw);
-        views.into_iter().take(rows)
-    });
-    let crop = plan.policy.crop() as usize;
-    let values = crop * crop * 3;
-    for (row, view) in (i * plan.rows_per_sample()..).zip(drawn) {
-        buffers.areas[row] = Area {
-            top: view.top as u32,
-            left: view.left as u32,
-            height: view.height as u32,
-            width: view.width as u32,
-            flip: view.flip,
-        };
-        let window = if (view.height, view.width) != (crop, crop) || view.tint.is_some() {
-            Window {
-                rgb: memory.canvas.draw(rgb, dataset.shape(), &view, crop),
-                width: crop,
-                top: 0,
-                left: 0,
-                crop,
-                flip: view.flip,
-            }
-        } else {
-            Window {
-                rgb,
-                width: dataset.shape().width as usize,
-                top: view.top,
-                left: view.left,
-                crop,
-                flip: view.flip,
-            }
-        };
-        let slot = row * values..(row + 1) * values;
-        let shift: [f64; 3] = std::array::from_fn(|c| view.shift[c] * plan.scale[c]);
-        let affine = Affine {
-            scale: plan.scale.map(|s| s as f32),
-            offset: std::array::from_fn(|c| (plan.offset[c] + shift[c]) as f32),
-        };
-        let (kernel, pixels) = (&mut memory.kernel, &mut buffers.pixels);
-        let layout = plan.layout;
-        match plan.output {
-            Output::F32 => {
-                kernel.floats::<f32>(window, affine, layout, &mut pixels.values_mut()[slot]);
-            }
-            Output::F16 => {
-                kernel.floats::<f16>(window, affine, layout, &mut pixels.values_mut()[slot]);
-            }
-            Output::Bf16 => {
-                kernel.floats::<bf16>(window, affine, layout, &mut pixels.values_mut()[slot]);
-            }
-            Output::U8 => {
-                buffers.shifts[row] = shift.map(|s| s as f32);
-                kernel.bytes(window, layout, &mut pixels.values_mut()[slot]);
-            }
-        }
+    let image = Image {
+        rgb,
+        width: dataset.shape().width as usize,
+    };
+    let views = epoch.views.iter();
+    let drawn = views.flat_map(|view| plan.augmentation.rows(dataset.shape(), view, draw));
+    for (row, view) in (i * plan.augmentation.rows_per_sample()..).zip(drawn) {
+        fill_row(plan, &view, image, row, buffers, &mut memory.row);
     }
     memory.clock.lap(Stage::Augment);
     if plan.beyond_memory {
         dataset.done_with(sample);
     }
     Ok(())
+}
+
+/// Writes what a view shows of a record into a row.
+fn fill_row(
+    plan: &Plan,
+    view: &View,
+    image: Image<'_>,
+    row: usize,
+    buffers: &mut Buffers,
+    memory: &mut RowMemory,
+) {
+    let crop = plan.augmentation.policy.crop() as usize;
+    buffers.areas[row] = view.area();
+    let resized = (view.area.height, view.area.width) != (crop, crop);
+    let window = if resized || view.tint.is_some() {
+        Window {
+            rgb: memory
+                .canvas
+                .draw(image, view.area, view.tint.as_ref(), crop),
+            width: crop,
+            top: 0,
+            left: 0,
+            crop,
+            flip: view.flip,
+        }
+    } else {
+        Window {
+            rgb: image.rgb,
+            width: image.width,
+            top: view.area.top,
+            left: view.area.left,
+            crop,
+            flip: view.flip,
+        }
+    };
+    let values = crop * crop * 3;
+    let slot = row * values..(row + 1) * values;
+    let shift = plan.normalization.shift(view.shift);
+    let pixels = &mut buffers.pixels;
+    let out = match plan.output {
+        Output::F32 => Floats::F32(&mut pixels.values_mut()[slot]),
+        Output::F16 => Floats::F16(&mut pixels.values_mut()[slot]),
+        Output::Bf16 => Floats::Bf16(&mut pixels.values_mut()[slot]),
+        Output::U8 => {
+            buffers.shifts[row] = shift.map(|s| s as f32);
+            let out = &mut pixels.values_mut()[slot];
+            return memory.kernel.bytes(window, plan.layout, out);
+        }
+    };
+    let affine = plan.normalization.affine(shift);
+    memory.kernel.floats(window, affine, plan.layout, out);
 }
 
 #[cfg(test)]

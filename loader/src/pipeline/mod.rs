@@ -6,7 +6,6 @@ mod channel;
 mod epoch;
 mod fill;
 mod meter;
-pub(crate) mod pixels;
 mod plan;
 mod pool;
 mod prefetch;
@@ -20,6 +19,6 @@ pub use epoch::Epoch;
 pub use meter::{Bottleneck, Meter, Verdict};
 pub use transform::{Random, Sample};
 
-pub(crate) use plan::{Plan, steps};
+pub(crate) use plan::{Normalization, Plan, steps};
 pub(crate) use pool::Pool;
 pub(crate) use transform::{Around, Transform};

@@ -3,17 +3,17 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use shardmill_formats::{Decoder, Philox, Stream};
+use shardmill_formats::{Decoder, Philox};
+use shardmill_kernels::{Affine, Canvas, Kernel};
 
 use super::buffers::Buffers;
 use super::meter::Clock;
 use super::pool::Pool;
 use super::transform::{Around, Transform};
-use crate::augment::kernel::Kernel;
-use crate::augment::{Canvas, ColorNoise};
+use crate::augment::Augmentation;
 use crate::data::{Advice, BadRecord, Mix, Verify};
 use crate::order::{EpochOrder, Sampler};
-use crate::settings::{ColorJitter, Layout, Output, Policy};
+use crate::settings::{Layout, Normalize, Output};
 
 /// Batches from this size on, in bytes, are written around the caches: they would not stay in them
 /// until the consumer comes.
@@ -25,17 +25,11 @@ pub(crate) struct Plan {
     pub(crate) sampler: Sampler,
     pub(crate) threads: usize,
     pub(crate) prefetch: usize,
-    pub(crate) policy: Policy,
-    /// Independent augmentations of every sample.
-    pub(crate) views: usize,
+    pub(crate) augmentation: Augmentation,
     pub(crate) output: Output,
     pub(crate) layout: Layout,
-    pub(crate) noise: Option<ColorNoise>,
-    pub(crate) jitter: Option<ColorJitter>,
     pub(crate) pool: Pool,
-    /// `1 / std` and `-mean / std`, in f64: rounded to f32 once, with the colour noise added.
-    pub(crate) scale: [f64; 3],
-    pub(crate) offset: [f64; 3],
+    pub(crate) normalization: Normalization,
     pub(crate) verify: Verify,
     pub(crate) on_bad_record: BadRecord,
     pub(crate) advice: Advice,
@@ -48,18 +42,6 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// What each view of an epoch is drawn by.
-    pub(crate) fn view_philox(&self, epoch: u64) -> Box<[Philox]> {
-        let first = Philox::new(self.sampler.seed, Stream::Augment).derive(epoch);
-        let view = |k: u64| if k == 0 { first } else { first.derive(k) };
-        (0..self.views as u64).map(view).collect()
-    }
-
-    /// Rows of a batch for each sample.
-    pub(crate) const fn rows_per_sample(&self) -> usize {
-        self.policy.rows_per_sample() * self.views
-    }
-
     /// Whether the system is told what comes next.
     pub(crate) fn wants_advice(&self) -> bool {
         match self.advice {
@@ -80,8 +62,8 @@ impl Plan {
     pub(crate) fn batch_bytes(&self) -> usize {
         let places = self.sampler.places(0, 0);
         let samples = (places.end - places.start) as usize;
-        let rows = samples.saturating_mul(self.rows_per_sample());
-        let crop = self.policy.crop() as usize;
+        let rows = samples.saturating_mul(self.augmentation.rows_per_sample());
+        let crop = self.augmentation.policy.crop() as usize;
         Buffers::bytes(samples, rows, crop * crop * 3, self.output)
     }
 
@@ -91,8 +73,10 @@ impl Plan {
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
             record: vec![0; shape.bytes()],
-            canvas: Canvas::default(),
-            kernel: Kernel::new(self.batch_bytes() >= STREAMED),
+            row: RowMemory {
+                canvas: Canvas::default(),
+                kernel: Kernel::new(self.batch_bytes() >= STREAMED),
+            },
             clock: Clock::start(),
             pool,
         }
@@ -110,10 +94,46 @@ pub(crate) fn steps(sampler: &Sampler) -> usize {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
-    pub(crate) canvas: Canvas,
-    pub(crate) kernel: Kernel,
+    pub(crate) row: RowMemory,
     pub(crate) clock: Clock,
     pub(crate) pool: Pool,
+}
+
+/// What a thread keeps from one row to the next.
+pub(crate) struct RowMemory {
+    pub(crate) canvas: Canvas,
+    pub(crate) kernel: Kernel,
+}
+
+/// How values are normalised: `1 / std` and `-mean / std`, in f64, since they are rounded to f32 once,
+/// with the colour noise added.
+pub(crate) struct Normalization {
+    scale: [f64; 3],
+    offset: [f64; 3],
+}
+
+impl Normalization {
+    pub(crate) fn new(normalize: Normalize) -> Self {
+        let Normalize { mean, std } = normalize;
+        let scale = std.map(|s| 1.0 / f64::from(s));
+        Self {
+            scale,
+            offset: std::array::from_fn(|c| -f64::from(mean[c]) * scale[c]),
+        }
+    }
+
+    /// A shift on the 0-255 scale as one of normalised values.
+    pub(crate) fn shift(&self, shift: [f64; 3]) -> [f64; 3] {
+        std::array::from_fn(|c| shift[c] * self.scale[c])
+    }
+
+    /// What the kernel does, `shift` of [`shift`](Self::shift) included.
+    pub(crate) fn affine(&self, shift: [f64; 3]) -> Affine {
+        Affine {
+            scale: self.scale.map(|s| s as f32),
+            offset: std::array::from_fn(|c| (self.offset[c] + shift[c]) as f32),
+        }
+    }
 }
 
 /// One epoch's randomness.

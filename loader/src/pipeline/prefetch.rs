@@ -193,7 +193,7 @@ mod tests {
             let policy = Policy::Center { crop: 16 };
             let mut loader = builder.policy(policy).threads(threads).build().unwrap();
             let plan = Arc::get_mut(&mut loader.plan).unwrap();
-            plan.policy = Policy::Center {
+            plan.augmentation.policy = Policy::Center {
                 crop: kit::SHAPE.height + 1,
             };
             let mut epoch = loader.epoch(0);

@@ -25,7 +25,7 @@ pub(crate) fn check(plan: &Plan, available: Option<u64>) -> Result<(), LoaderErr
 /// Bytes of all batches that are under way at once, and of the records that threads decode.
 fn needed(plan: &Plan) -> u64 {
     let batches = (plan.batches_under_way() as u64).saturating_mul(plan.batch_bytes() as u64);
-    let crop = u64::from(plan.policy.crop());
+    let crop = u64::from(plan.augmentation.policy.crop());
     // A record, what zstd has of it, and the window where that is drawn first.
     let thread = 2 * plan.mix.shape().bytes() as u64 + 3 * crop * crop;
     batches.saturating_add((plan.threads as u64).saturating_mul(thread))

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use shardmill_formats::{
     ChannelSums, Class, Codec, MANIFEST_FILE, Manifest, Philox, Preprocessing, RecordShape,
-    Rejects, ShardEntry, ShardMetadata, ShardWriter, Source, Split, SplitStatistics,
-    Stream, shard_file_name,
+    Rejects, ShardEntry, ShardMetadata, ShardWriter, Source, Split, SplitStatistics, Stream,
+    shard_file_name,
 };
 use shardmill_trainer::{ModelConfig, Recipe, ScheduleConfig, TrainOptions};
 

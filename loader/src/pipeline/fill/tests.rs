@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 use shardmill_formats::Statistics;
+use shardmill_kernels::Canvas;
 
 use super::*;
-use crate::augment::{Canvas, ColorNoise};
+use crate::augment::{Augmentation, ColorNoise};
 use crate::{ColorJitter, Dataset, Loader, Order, Policy, kit};
 
 const MEAN: [f32; 3] = [120.0, 110.0, 100.0];
@@ -32,16 +33,27 @@ fn naive(
     let seed = plan.sampler.seed;
     let draw = plan.sampler.epoch(epoch, &plan.mix).draw(place);
     let record = kit::pixels(draw.sample as usize);
-    let crop = plan.policy.crop() as usize;
+    let policy = plan.augmentation.policy;
+    let crop = policy.crop() as usize;
     let row = |k: u64| {
         let base = Philox::new(seed, Stream::Augment).derive(epoch);
         let philox = if k == 0 { base } else { base.derive(k) };
-        let noise = ColorNoise::new(statistics, plan.policy.color_std().unwrap());
-        let (views, rows) = views(plan.policy, kit::SHAPE, Some(&noise), jitter, &philox, draw);
-        assert_eq!(rows, 1);
-        let view = views[0];
+        let augmentation = Augmentation {
+            policy,
+            views: 1,
+            jitter: jitter.copied(),
+            noise: Some(ColorNoise::new(statistics, policy.color_std().unwrap())),
+        };
+        let rows: Vec<View> = augmentation.rows(kit::SHAPE, &philox, draw).collect();
+        let [view] = rows[..] else {
+            panic!("{} rows", rows.len())
+        };
+        let image = Image {
+            rgb: &record,
+            width: kit::SHAPE.width as usize,
+        };
         let mut canvas = Canvas::default();
-        let window = canvas.draw(&record, kit::SHAPE, &view, crop);
+        let window = canvas.draw(image, view.area, view.tint.as_ref(), crop);
         let byte = |i: usize| {
             let (y, x, c) = (i / 3 / crop, i / 3 % crop, i % 3);
             let x = if view.flip { crop - 1 - x } else { x };

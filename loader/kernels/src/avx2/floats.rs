@@ -1,13 +1,14 @@
 //! Eight pixels at a time to 24 normalised values.
 //!
 //! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
-//! window's size, which `kernel/mod.rs` has seen to; it reads and writes inside the two.
+//! window's size, which `kernel.rs` has seen to; it reads and writes inside the two.
+#![allow(unsafe_code)]
 
 use std::arch::x86_64 as x86;
 
 use super::{FLOAT_BLOCK, REGISTER, blocks, pair, place_in_pair, prefetch, register, source};
-use crate::augment::kernel::{Affine, Value, Window};
-use crate::settings::Layout;
+use crate::value::Value;
+use crate::window::{Affine, Layout, Window};
 
 /// A shuffle's way to write 0.
 const ZERO: u8 = 0x80;
@@ -16,7 +17,7 @@ const ZERO: u8 = 0x80;
 /// The processor has AVX2 and F16C; the window lies in its record and is at least [`FLOAT_BLOCK`]
 /// wide; `out` holds its values; `stream` only if [`super::aligned`].
 #[target_feature(enable = "avx2,f16c")]
-pub(in super::super) unsafe fn floats<T: Value>(
+pub(crate) unsafe fn floats<T: Value>(
     window: Window<'_>,
     affine: Affine,
     layout: Layout,

@@ -7,34 +7,45 @@
 //! A window of 224x224 takes 29 us for the brightness, 50 us for the saturation and 160 us for the
 //! hue with AVX2; with casts, `floor` and a table of the six ways around the circle, which the
 //! compiler leaves pixel by pixel, it took 120, 169 and 1,656 us.
+#![allow(unsafe_code)]
 
-use super::Path;
-use crate::augment::jitter::{Step, Tint};
+use crate::arithmetic::{byte, floor};
+use crate::instructions::Instructions;
+use crate::tint::{Step, Tint};
 
 /// The code that this processor runs, and room for the planes of a window; each worker keeps one.
-pub(crate) struct Colours {
-    path: Path,
+pub struct Colours {
+    instructions: Instructions,
     planes: Vec<u8>,
 }
 
 impl Default for Colours {
     fn default() -> Self {
         Self {
-            path: Path::detect(),
+            instructions: Instructions::detect(),
             planes: Vec::new(),
         }
     }
 }
 
 impl Colours {
+    /// The code for every processor.
+    #[must_use]
+    pub const fn portable() -> Self {
+        Self {
+            instructions: Instructions::Portable,
+            planes: Vec::new(),
+        }
+    }
+
     /// Changes the colours of pixels R, G, B.
-    pub(crate) fn tint(&mut self, tint: &Tint, rgb: &mut [u8]) {
+    pub fn tint(&mut self, tint: &Tint, rgb: &mut [u8]) {
         self.planes.resize(rgb.len(), 0);
-        match self.path {
+        match self.instructions {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the path was chosen because the processor has AVX2.
-            Path::Avx2 => unsafe { apply_avx2(tint, rgb, &mut self.planes) },
-            Path::Portable => apply(tint, rgb, &mut self.planes),
+            Instructions::Avx2 => unsafe { apply_avx2(tint, rgb, &mut self.planes) },
+            Instructions::Portable => apply(tint, rgb, &mut self.planes),
         }
     }
 }
@@ -117,23 +128,6 @@ fn blend(rgb: [f32; 3], other: f32, factor: f64) -> [u8; 3] {
     rgb.map(|value| byte(factor * value + rest))
 }
 
-/// The largest whole number that is not above `x`, for sizes below 2^22: numbers from 2^23 to 2^24
-/// have no fraction, so the sum rounds it off. Neither `f32::floor` nor a cast becomes vectors here.
-#[inline(always)]
-fn floor(x: f32) -> f32 {
-    let whole = (x + 12_582_912.0) - 12_582_912.0;
-    if whole > x { whole - 1.0 } else { whole }
-}
-
-/// `x as u8`, which cuts off the fraction and stops at 0 and 255: the last bits of 2^23 and more are
-/// whole numbers.
-#[inline(always)]
-fn byte(x: f32) -> u8 {
-    let x = if x > 0.0 { x } else { 0.0 };
-    let x = if x < 255.0 { x } else { 255.0 };
-    (floor(x) + 8_388_608.0).to_bits() as u8
-}
-
 /// Turns the hue by `by` of a full circle, through hue, saturation and value. Both sides of a choice
 /// are computed, which registers of many pixels need.
 #[inline(always)]
@@ -181,6 +175,3 @@ fn turn(rgb: [f32; 3], by: f32) -> [u8; 3] {
     // torchvision's way from [0, 1] to bytes: 256 equal parts, but for the last.
     turned.map(|channel| byte(channel * (256.0 - 1e-3)))
 }
-
-#[cfg(test)]
-mod tests;

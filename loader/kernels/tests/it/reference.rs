@@ -4,7 +4,7 @@
 pub(super) const HEIGHT: usize = 40;
 pub(super) const WIDTH: usize = 48;
 
-const FIXTURE: &str = include_str!("../../../tests/reference/fixtures/torchvision.txt");
+const FIXTURE: &str = include_str!("../../../../tests/reference/fixtures/torchvision.txt");
 
 /// The picture that torchvision was given.
 pub(super) fn picture() -> Vec<u8> {

@@ -1,7 +1,9 @@
 use half::{bf16, f16};
 use proptest::prelude::*;
 
-use super::*;
+use shardmill_kernels::{Affine, Floats, Kernel, Layout, Window};
+
+use crate::naive;
 
 fn windows() -> impl Strategy<Value = (usize, usize, usize, usize, bool, Vec<u8>)> {
     (1_usize..104, 0_usize..9, 0_usize..9).prop_flat_map(|(crop, down, right)| {
@@ -46,14 +48,46 @@ impl<T: Copy + PartialEq + std::fmt::Debug> Guarded<T> {
 
 /// The code for every processor, and the chosen one with and without streaming.
 fn kernels() -> [Kernel; 3] {
-    let portable = Kernel {
-        path: Path::Portable,
-        ..Kernel::new(false)
-    };
-    [portable, Kernel::new(false), Kernel::new(true)]
+    [Kernel::portable(), Kernel::new(false), Kernel::new(true)]
 }
 
-fn floats_match<T: Value + PartialEq + std::fmt::Debug>(
+/// The types of a normalised value.
+trait Float: Copy + PartialEq + std::fmt::Debug {
+    fn round(value: f32) -> Self;
+    fn floats(out: &mut [Self]) -> Floats<'_>;
+}
+
+impl Float for f32 {
+    fn round(value: f32) -> Self {
+        value
+    }
+
+    fn floats(out: &mut [Self]) -> Floats<'_> {
+        Floats::F32(out)
+    }
+}
+
+impl Float for f16 {
+    fn round(value: f32) -> Self {
+        Self::from_f32(value)
+    }
+
+    fn floats(out: &mut [Self]) -> Floats<'_> {
+        Floats::F16(out)
+    }
+}
+
+impl Float for bf16 {
+    fn round(value: f32) -> Self {
+        Self::from_f32(value)
+    }
+
+    fn floats(out: &mut [Self]) -> Floats<'_> {
+        Floats::Bf16(out)
+    }
+}
+
+fn floats_match<T: Float>(
     window: Window<'_>,
     affine: Affine,
     skip: usize,
@@ -68,7 +102,7 @@ fn floats_match<T: Value + PartialEq + std::fmt::Debug>(
             .collect();
         for mut kernel in kernels() {
             let mut room = Guarded::new(defined.len(), skip, guard);
-            kernel.floats(window, affine, layout, room.out());
+            kernel.floats(window, affine, layout, T::floats(room.out()));
             let found: Vec<u32> = room.checked(guard).iter().map(|v| bits(*v)).collect();
             prop_assert_eq!(&found, &defined);
         }
@@ -118,8 +152,8 @@ proptest! {
         let affine = Affine { scale: [scale; 3], offset: [offset; 3] };
         for mut kernel in kernels() {
             let (mut halves, mut brains) = ([f16::ZERO; 768], [bf16::ZERO; 768]);
-            kernel.floats(window, affine, Layout::Nhwc, &mut halves);
-            kernel.floats(window, affine, Layout::Nhwc, &mut brains);
+            kernel.floats(window, affine, Layout::Nhwc, Floats::F16(&mut halves));
+            kernel.floats(window, affine, Layout::Nhwc, Floats::Bf16(&mut brains));
             for (i, byte) in rgb.iter().enumerate() {
                 let value = f32::from(*byte) * scale + offset;
                 prop_assert_eq!(halves[i].to_bits(), naive::f16_bits(value), "{} as f16", value);

@@ -2,8 +2,7 @@
 
 use half::f16;
 
-use super::{Affine, Window};
-use crate::settings::Layout;
+use shardmill_kernels::{Affine, Layout, Window};
 
 /// The byte of the window at (y, x, channel), after reflection.
 pub(super) fn value(window: &Window<'_>, y: usize, x: usize, c: usize) -> u8 {

@@ -1,12 +1,13 @@
 //! What this machine's memory gives, to compare a loader with.
 //!
 //! Contract: its one unsafe call needs AVX2, which was asked for.
+#![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::Path;
-use crate::pipeline::pixels::Pixels;
+use crate::instructions::Instructions;
+use crate::pages::Pages;
 
 /// Bytes of each thread's room: more than its share of any cache, less than a batch.
 const BYTES: usize = 64 << 20;
@@ -35,7 +36,7 @@ impl MemoryLimits {
         assert!(threads > 0, "memory is measured on at least one thread");
         let mut rooms = Vec::new();
         for _ in 0..threads {
-            let mut room = Pixels::default();
+            let mut room = Pages::default();
             room.resize(BYTES)?;
             room.values_mut::<u8>().fill(1);
             rooms.push(room);
@@ -45,7 +46,7 @@ impl MemoryLimits {
             to.copy_from_slice(from);
         });
         let plain = rate(&mut rooms, |room| room.fill(2));
-        let around = rate(&mut rooms, store);
+        let around = rate(&mut rooms, store_around_caches);
         Ok(Self {
             // Half of the room is copied.
             copy: copy / 2.0,
@@ -54,23 +55,24 @@ impl MemoryLimits {
     }
 }
 
-/// Writes around the caches where the processor can.
-fn store(to: &mut [u8]) {
-    match Path::detect() {
+/// Fills memory with threes, around the caches where the processor can: the stores that
+/// [`MemoryLimits::measure`] measures.
+pub fn store_around_caches(to: &mut [u8]) {
+    match Instructions::detect() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the processor has AVX2.
-        Path::Avx2 => unsafe { super::avx2::fill(to) },
-        Path::Portable => to.fill(3),
+        Instructions::Avx2 => unsafe { crate::avx2::fill(to) },
+        Instructions::Portable => to.fill(3),
     }
 }
 
 /// The median rate at which all threads together do `work` on their rooms. A round lasts from the
 /// first thread's beginning to the last one's end.
-fn rate(rooms: &mut [Pixels], work: impl Fn(&mut [u8]) + Sync) -> f64 {
+fn rate(rooms: &mut [Pages], work: impl Fn(&mut [u8]) + Sync) -> f64 {
     let (threads, work) = (rooms.len(), &work);
     let arrived = &AtomicUsize::new(0);
     let spans: Vec<Vec<(Instant, Instant)>> = std::thread::scope(|scope| {
-        let begin = |room: &mut Pixels| {
+        let begin = |room: &mut Pages| {
             let round = |round| {
                 // Threads that sleep at a barrier are woken on one processor, so they stay awake.
                 arrived.fetch_add(1, Ordering::SeqCst);
@@ -103,20 +105,4 @@ fn rate(rooms: &mut [Pixels], work: impl Fn(&mut [u8]) + Sync) -> f64 {
         .collect();
     rates.sort_by(f64::total_cmp);
     rates[ROUNDS / 2]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_faster_than_a_disk_and_slower_than_light() {
-        let limits = MemoryLimits::measure(1).unwrap();
-        for rate in [limits.copy, limits.store] {
-            assert!((1e8..1e13).contains(&rate), "{limits:?}");
-        }
-        let mut bytes = vec![0; 1000];
-        store(&mut bytes);
-        assert!(bytes.iter().all(|byte| *byte == 3));
-    }
 }

@@ -1,10 +1,10 @@
 //! The kernel in safe code, for every processor: a reflected or planar row is first put in order in
 //! a scratch row, which stays in the nearest cache, and written from there.
 
-use super::{Affine, Value, Window};
-use crate::settings::Layout;
+use crate::value::Value;
+use crate::window::{Affine, Layout, Window};
 
-pub(super) fn floats<T: Value>(
+pub(crate) fn floats<T: Value>(
     window: Window<'_>,
     Affine { scale, offset }: Affine,
     layout: Layout,
@@ -44,7 +44,7 @@ pub(super) fn floats<T: Value>(
     }
 }
 
-pub(super) fn bytes(window: Window<'_>, layout: Layout, scratch: &mut Vec<u8>, out: &mut [u8]) {
+pub(crate) fn bytes(window: Window<'_>, layout: Layout, scratch: &mut Vec<u8>, out: &mut [u8]) {
     let crop = window.crop;
     match layout {
         Layout::Nhwc => {

@@ -1,24 +1,19 @@
 //! 32 pixels at a time, copied, reflected or taken apart.
 //!
 //! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
-//! window's size, which `kernel/mod.rs` has seen to; it reads and writes inside the two.
+//! window's size, which `kernel.rs` has seen to; it reads and writes inside the two.
+#![allow(unsafe_code)]
 
 use std::arch::x86_64 as x86;
 
 use super::{BYTE_BLOCK, REGISTER, blocks, pair, place_in_pair, prefetch, register, source};
-use crate::augment::kernel::Window;
-use crate::settings::Layout;
+use crate::window::{Layout, Window};
 
 /// # Safety
 /// The processor has AVX2; the window lies in its record and is at least [`BYTE_BLOCK`] wide; `out`
 /// holds its values; `stream` only if [`super::aligned`].
 #[target_feature(enable = "avx2")]
-pub(in super::super) unsafe fn bytes(
-    window: Window<'_>,
-    layout: Layout,
-    stream: bool,
-    out: &mut [u8],
-) {
+pub(crate) unsafe fn bytes(window: Window<'_>, layout: Layout, stream: bool, out: &mut [u8]) {
     // SAFETY: the caller's promise.
     unsafe {
         match (layout, stream) {
@@ -184,7 +179,7 @@ unsafe fn planar<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
 /// # Safety
 /// The processor has AVX2.
 #[target_feature(enable = "avx2")]
-pub(in super::super) unsafe fn fill(out: &mut [u8]) {
+pub(crate) unsafe fn fill(out: &mut [u8]) {
     // SAFETY: every pattern of bits is a register and 32 bytes.
     let (head, registers, tail) = unsafe { out.align_to_mut::<x86::__m256i>() };
     head.fill(3);

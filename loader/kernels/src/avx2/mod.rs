@@ -7,28 +7,28 @@
 //!
 //! Contract: the unsafe functions here need AVX2 and as many bytes to read as each says, which those of
 //! `bytes.rs` and `floats.rs` that call them have seen to.
+#![allow(unsafe_code)]
 
 mod bytes;
 mod floats;
 
 use std::arch::x86_64 as x86;
 
-pub(super) use bytes::{bytes, fill};
-pub(super) use floats::floats;
+pub(crate) use bytes::{bytes, fill};
+pub(crate) use floats::floats;
 
-use super::Window;
-use crate::settings::Layout;
+use crate::window::{Layout, Window};
 
 /// Pixels of a block that becomes floats: 24 values, three registers of f32.
-pub(super) const FLOAT_BLOCK: usize = 8;
+pub(crate) const FLOAT_BLOCK: usize = 8;
 /// Pixels of a block of bytes: 96, three registers.
-pub(super) const BYTE_BLOCK: usize = 32;
+pub(crate) const BYTE_BLOCK: usize = 32;
 /// Bytes of a register.
 const REGISTER: usize = 32;
 
 /// Whether every run that is written in one go begins and ends on a register's bound, as stores
 /// around the caches need it.
-pub(super) fn aligned<T>(crop: usize, layout: Layout, out: &[T]) -> bool {
+pub(crate) fn aligned<T>(crop: usize, layout: Layout, out: &[T]) -> bool {
     let run = match layout {
         Layout::Nhwc => crop * 3,
         Layout::Nchw => crop,

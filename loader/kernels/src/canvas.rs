@@ -4,59 +4,62 @@
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use shardmill_formats::RecordShape;
 
-use super::View;
-use super::kernel::Colours;
+use crate::colour::Colours;
+use crate::tint::Tint;
+use crate::window::{Image, Rectangle};
 
 /// A worker's canvas.
 #[derive(Default)]
-pub(crate) struct Canvas {
+pub struct Canvas {
     resizer: Resizer,
     colours: Colours,
     rgb: Vec<u8>,
 }
 
 impl Canvas {
-    /// The view's part of `record` at `crop` by `crop` pixels, tinted but not reflected.
+    /// The part of `image` that `area` names, at `crop` by `crop` pixels, tinted.
     ///
-    /// Resizing is bilinear with antialiasing over the window alone, as if it had been cut out
-    /// first; integer sums give the same bytes on every processor.
-    pub(crate) fn draw(
+    /// Resizing is bilinear with antialiasing over the area alone, as if it had been cut out first;
+    /// integer sums give the same bytes on every processor.
+    ///
+    /// # Panics
+    /// If the area does not lie in the image.
+    pub fn draw(
         &mut self,
-        record: &[u8],
-        shape: RecordShape,
-        view: &View,
+        image: Image<'_>,
+        area: Rectangle,
+        tint: Option<&Tint>,
         crop: usize,
     ) -> &mut [u8] {
         self.rgb.resize(crop * crop * 3, 0);
-        let pitch = shape.width as usize * 3;
-        if (view.height, view.width) == (crop, crop) {
-            let rows = record.chunks_exact(pitch).skip(view.top);
+        if (area.height, area.width) == (crop, crop) {
+            let rows = image.rgb.chunks_exact(image.width * 3).skip(area.top);
             for (out, row) in self.rgb.chunks_exact_mut(crop * 3).zip(rows) {
-                out.copy_from_slice(&row[view.left * 3..][..crop * 3]);
+                out.copy_from_slice(&row[area.left * 3..][..crop * 3]);
             }
         } else {
-            self.resize(record, shape, view, crop);
+            self.resize(image, area, crop);
         }
-        if let Some(tint) = &view.tint {
+        if let Some(tint) = tint {
             self.colours.tint(tint, &mut self.rgb);
         }
         &mut self.rgb
     }
 
-    fn resize(&mut self, record: &[u8], shape: RecordShape, view: &View, crop: usize) {
-        let source = TypedImageRef::<U8x3>::from_buffer(shape.width, shape.height, record)
-            .expect("a record holds its pixels");
+    fn resize(&mut self, image: Image<'_>, area: Rectangle, crop: usize) {
         let side = |pixels: usize| pixels as u32;
+        let height = image.rgb.len() / (image.width * 3);
+        let source = TypedImageRef::<U8x3>::from_buffer(side(image.width), side(height), image.rgb)
+            .expect("an image holds its pixels");
         let window = TypedCroppedImage::new(
             source,
-            side(view.left),
-            side(view.top),
-            side(view.width),
-            side(view.height),
+            side(area.left),
+            side(area.top),
+            side(area.width),
+            side(area.height),
         )
-        .expect("a window lies in its record");
+        .expect("an area lies in its image");
         let mut out = TypedImage::<U8x3>::from_buffer(side(crop), side(crop), &mut self.rgb)
             .expect("the canvas holds its pixels");
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
@@ -66,6 +69,3 @@ impl Canvas {
             .expect("no image is larger than the resizer takes");
     }
 }
-
-#[cfg(test)]
-mod tests;

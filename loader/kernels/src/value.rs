@@ -2,6 +2,7 @@
 //!
 //! Contract: a store needs the instructions that its type names, and room for eight values behind
 //! its pointer, aligned where it goes around the caches.
+#![allow(unsafe_code)]
 
 use half::{bf16, f16};
 

@@ -1,6 +1,11 @@
 use proptest::prelude::*;
 
-use super::*;
+use shardmill_kernels::{Colours, Step, Tint};
+
+use arithmetic::{byte, floor};
+
+#[path = "../../src/arithmetic.rs"]
+mod arithmetic;
 
 /// The definitions pixel by pixel, in bytes.
 mod naive {
@@ -69,11 +74,7 @@ mod naive {
 
 /// The code for every processor, and the chosen one.
 fn paths() -> [Colours; 2] {
-    let portable = Colours {
-        path: Path::Portable,
-        ..Colours::default()
-    };
-    [portable, Colours::default()]
+    [Colours::portable(), Colours::default()]
 }
 
 proptest! {
@@ -86,7 +87,7 @@ proptest! {
     ) {
         let mut factors = factors;
         factors[Step::Hue as usize] = hue;
-        let tint = Tint::of([order[0], order[1], order[2], order[3]], factors);
+        let tint = Tint::new([order[0], order[1], order[2], order[3]], factors);
         let mut defined = rgb.clone();
         naive::apply(&tint, &mut defined);
         for mut colours in paths() {
@@ -104,7 +105,7 @@ fn every_colour_survives_every_turn() {
         let pixels: Vec<u8> = codes
             .flat_map(|code| u32::to_be_bytes(code)[1..].to_vec())
             .collect();
-        let tint = Tint::of(Step::ALL, [1.0, 1.0, 1.0, by]);
+        let tint = Tint::new(Step::ALL, [1.0, 1.0, 1.0, by]);
         for mut colours in paths() {
             let mut found = pixels.clone();
             colours.tint(&tint, &mut found);
