@@ -151,6 +151,19 @@ pub enum LoaderError {
 }
 
 impl LoaderError {
+    /// A setting without meaning.
+    pub(crate) fn setting(
+        what: &'static str,
+        found: impl ToString,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self::Setting {
+            what,
+            found: found.to_string(),
+            advice: advice.into(),
+        }
+    }
+
     /// Whether one record is damaged while the rest of the dataset may be well.
     #[must_use]
     pub const fn is_bad_record(&self) -> bool {

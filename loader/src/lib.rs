@@ -83,7 +83,6 @@ mod loader;
 mod order;
 mod pipeline;
 mod process;
-mod randomness;
 mod settings;
 
 pub use augment::Area;

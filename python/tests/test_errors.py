@@ -76,7 +76,7 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("rank and world_size belong together", rank=1)
     wrong("ranks count from 0", crop=8, rank=2, world_size=2)
     wrong("ranks need equal batches", crop=8, rank=0, world_size=2, last_batch="keep")
-    wrong("for the policies for training", augment=shardmill.CenterCrop(8), draw_every=4)
+    wrong("only the training policies", augment=shardmill.CenterCrop(8), draw_every=4)
     wrong("at most 0.5 for the hue", crop=8, color_jitter=shardmill.ColorJitter(hue=0.7))
     wrong("no class 'dog'", classes=["dog"])
     wrong("whole number", crop=8, order=shardmill.Blocks(0, 3))

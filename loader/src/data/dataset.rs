@@ -106,11 +106,8 @@ impl Dataset {
             if i < self.len() {
                 return Ok(self.origin(i));
             }
-            Err(LoaderError::Setting {
-                what: "a selected index",
-                found: i.to_string(),
-                advice: format!("indices count from 0 to below {}", self.len()),
-            })
+            let advice = format!("indices count from 0 to below {}", self.len());
+            Err(LoaderError::setting("a selected index", i, advice))
         });
         Ok(Self {
             inner: Arc::clone(&self.inner),

@@ -43,55 +43,44 @@ impl Mix {
     /// classes.
     pub fn new(parts: impl IntoIterator<Item = (Dataset, u32)>) -> Result<Self, LoaderError> {
         let (parts, weights): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        let wrong = |what, found: String, advice: &str| LoaderError::Setting {
-            what,
-            found,
-            advice: advice.to_owned(),
-        };
         let Some(first) = parts.first() else {
-            return Err(wrong(
-                "the number of datasets",
-                "0".into(),
-                "mix at least one",
-            ));
+            let what = "the number of datasets";
+            return Err(LoaderError::setting(what, 0, "mix at least one"));
         };
         if let Some(i) = weights.iter().position(|&weight| weight == 0) {
             let advice = "weights count from 1: leave the dataset out";
-            return Err(wrong("a weight", format!("0 for dataset {i}"), advice));
+            let found = format!("0 for dataset {i}");
+            return Err(LoaderError::setting("a weight", found, advice));
         }
         if weights.iter().map(|&w| u64::from(w)).sum::<u64>() > LARGEST_SUM {
             let advice = "choose smaller ones in the same proportion, 65,536 together at most";
-            return Err(wrong(
-                "the sum of the weights",
-                format!("{weights:?}"),
-                advice,
-            ));
+            let (what, found) = ("the sum of the weights", format!("{weights:?}"));
+            return Err(LoaderError::setting(what, found, advice));
         }
         for (i, part) in parts.iter().enumerate() {
-            let place = |what: String| format!("{what} in dataset {i}");
+            let wrong = |what, found: &dyn std::fmt::Display, advice: String| {
+                let found = format!("{found} in dataset {i}");
+                Err(LoaderError::setting(what, found, advice))
+            };
             if part.is_empty() {
-                let advice = "leave the empty dataset out";
-                return Err(wrong("the number of samples", place("0".into()), advice));
+                let advice = "leave the empty dataset out".to_owned();
+                return wrong("the number of samples", &0, advice);
             }
             if part.shape() != first.shape() {
                 let advice = format!("the first has {}: ingest both with one size", first.shape());
-                return Err(wrong(
-                    "the record size",
-                    place(part.shape().to_string()),
-                    &advice,
-                ));
+                return wrong("the record size", &part.shape(), advice);
             }
             if part.codec() != first.codec() {
                 let advice = format!(
                     "the first has {0}: use `prep convert --codec {0}`",
                     first.codec()
                 );
-                return Err(wrong("the codec", place(part.codec().to_string()), &advice));
+                return wrong("the codec", &part.codec(), advice);
             }
             if part.classes() != first.classes() {
-                let found = place(format!("{} of their own", part.classes().len()));
-                let advice = "a label must mean the same class in every dataset";
-                return Err(wrong("the list of classes", found, advice));
+                let found = format!("{} of their own", part.classes().len());
+                let advice = "a label must mean the same class in every dataset".to_owned();
+                return wrong("the list of classes", &found, advice);
             }
         }
         let mut starts = vec![0];

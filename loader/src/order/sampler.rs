@@ -35,6 +35,11 @@ impl Sampler {
         }
     }
 
+    /// Number of batches of an epoch as a bound on what is of use at once: at least 1.
+    pub(crate) fn most_batches(&self) -> usize {
+        usize::try_from(self.steps(0)).unwrap_or(usize::MAX).max(1)
+    }
+
     /// Places in the epoch's order of this rank's share of a batch, where batches count from place
     /// `first`. With padding they may go beyond the last sample.
     pub(crate) fn places(&self, first: u64, step: u64) -> Range<u64> {

@@ -10,7 +10,7 @@ mod plan;
 mod pool;
 mod prefetch;
 mod readahead;
-pub(crate) mod room;
+mod room;
 mod slots;
 mod transform;
 
@@ -19,6 +19,7 @@ pub use epoch::Epoch;
 pub use meter::{Bottleneck, Meter, Verdict};
 pub use transform::{Random, Sample};
 
-pub(crate) use plan::{Normalization, Plan, steps};
+pub(crate) use plan::{Normalization, Plan};
 pub(crate) use pool::Pool;
+pub(crate) use room::check as check_memory;
 pub(crate) use transform::{Around, Transform};

@@ -55,7 +55,7 @@ impl Plan {
     /// consumer's.
     pub(crate) fn batches_under_way(&self) -> usize {
         let most = self.threads.saturating_add(self.prefetch).saturating_add(1);
-        most.min(steps(&self.sampler))
+        most.min(self.sampler.most_batches())
     }
 
     /// Bytes of a full batch.
@@ -81,13 +81,6 @@ impl Plan {
             pool,
         }
     }
-}
-
-/// Number of batches of an epoch, as a bound: at least 1.
-pub(crate) fn steps(sampler: &Sampler) -> usize {
-    usize::try_from(sampler.steps(0))
-        .unwrap_or(usize::MAX)
-        .max(1)
 }
 
 /// What a thread keeps from one sample to the next.

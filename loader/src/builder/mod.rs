@@ -1,26 +1,19 @@
-//! The settings of a loader, and whether they make sense together.
+//! The settings of a loader, and the loader that they make.
+
+mod checks;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::augment::{Augmentation, ColorNoise};
-use crate::data::Mix;
-use crate::data::{Advice, BadRecord, Verify};
+use crate::data::{Advice, BadRecord, Mix, Verify};
 use crate::error::LoaderError;
 use crate::loader::Loader;
-use crate::order::Sampler;
-use crate::order::{Order, Pattern};
-use crate::pipeline::Pool;
-use crate::pipeline::room;
-use crate::pipeline::{Around, Sample, Transform};
-use crate::pipeline::{Normalization, Plan, steps};
+use crate::order::{Order, Pattern, Sampler};
+use crate::pipeline::{Around, Normalization, Plan, Pool, Sample, Transform, check_memory};
 use crate::process::available_memory;
-use crate::randomness::Randomness;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
-
-/// Largest side that windows are resized to, in pixels: 16 times what networks of today take.
-const LARGEST_RESIZED: u32 = 8192;
 
 /// Settings of a [`Loader`].
 #[derive(Clone)]
@@ -248,92 +241,14 @@ impl LoaderBuilder {
     /// cannot share, colour noise without statistics, random settings of a policy that draws nothing,
     /// batches that do not fit into memory together.
     pub fn build(self) -> Result<Loader, LoaderError> {
-        let wrong = |what, found: String, advice: &str| {
-            Err(LoaderError::Setting {
-                what,
-                found,
-                advice: advice.to_owned(),
-            })
-        };
-        let shape = self.mix.shape();
-        let (crop, smallest) = (self.policy.crop(), shape.height.min(shape.width));
-        if self.mix.is_empty() {
-            return wrong(
-                "the number of samples",
-                "0".to_owned(),
-                "nothing can be loaded from an empty split",
-            );
-        }
-        let smallest = if self.policy.resizes() {
-            LARGEST_RESIZED
-        } else {
-            smallest
-        };
-        if crop == 0 || crop > smallest {
-            let advice = if self.policy.resizes() {
-                format!("choose 1 to {smallest}")
-            } else {
-                format!("records are {shape}, so choose 1 to {smallest}")
-            };
-            return wrong("the window's side", crop.to_string(), &advice);
-        }
-        if self.batch_size == 0 {
-            return wrong("the batch size", "0".to_owned(), "choose at least 1");
-        }
-        if self.ranks == 0 || self.rank >= self.ranks {
-            return wrong(
-                "the rank",
-                format!("{} of {}", self.rank, self.ranks),
-                "ranks count from 0 and end below their number",
-            );
-        }
-        if !self.batch_size.is_multiple_of(self.ranks) {
-            let advice = format!(
-                "the global batch is shared by {} ranks, so choose a multiple of that",
-                self.ranks
-            );
-            return wrong("the batch size", self.batch_size.to_string(), &advice);
-        }
-        if self.ranks > 1 && self.last == LastBatch::Keep {
-            return wrong(
-                "the last batch",
-                "kept".to_owned(),
-                "ranks need equal batches: drop or pad it",
-            );
-        }
-        if let Order::Blocks { block, interleave } = self.order
-            && (block == 0 || interleave == 0 || block.checked_mul(interleave).is_none())
-        {
-            let found = format!("{interleave} blocks of {block}");
-            return wrong("the order of blocks", found, "choose at least 1 of 1");
-        }
-        let random = Randomness {
-            policy: self.policy,
-            draw_every: self.draw_every,
-            views: self.views,
-            jitter: self.jitter,
-        };
-        if let Some((what, found, advice)) = random.wrong() {
-            return wrong(what, found, advice);
-        }
-        let noise = match self.policy.color_std() {
-            Some(color_std) if color_std > 0.0 => match &self.mix.first().manifest().statistics {
-                Some(entry) => Some(ColorNoise::new(&entry.statistics, color_std)),
-                None => {
-                    let advice = "the manifest has no colour statistics: set it to 0, or ingest a training split";
-                    return wrong("the colour noise", color_std.to_string(), advice);
-                }
-            },
-            _ => None,
-        };
-        let std = self.normalize.std;
-        if std.iter().any(|s| !s.is_finite() || *s == 0.0) {
-            return wrong(
-                "the standard deviation",
-                format!("{std:?}"),
-                "it divides, so it must be finite and not 0",
-            );
-        }
+        self.check()?;
+        let statistics = self.mix.first().manifest().statistics.as_ref();
+        let noise = self
+            .policy
+            .color_std()
+            .filter(|std| *std > 0.0)
+            .zip(statistics);
+        let noise = noise.map(|(std, entry)| ColorNoise::new(&entry.statistics, std));
         let sampler = Sampler {
             samples: self.mix.len(),
             batch_size: self.batch_size as u64,
@@ -348,8 +263,8 @@ impl LoaderBuilder {
         let bytes: u64 = self.mix.datasets().iter().map(|part| part.bytes()).sum();
         // More threads than batches would have nothing to do.
         let (threads, prefetch) = (
-            self.threads.min(steps(&sampler)),
-            self.prefetch.min(steps(&sampler)),
+            self.threads.min(sampler.most_batches()),
+            self.prefetch.min(sampler.most_batches()),
         );
         let available = available_memory();
         let plan = Plan {
@@ -377,7 +292,7 @@ impl LoaderBuilder {
             transform: self.transform,
             around_threads: self.around_threads,
         };
-        room::check(&plan, available)?;
+        check_memory(&plan, available)?;
         Ok(Loader {
             plan: Arc::new(plan),
         })
