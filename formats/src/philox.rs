@@ -91,6 +91,17 @@ impl Philox {
         bits as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 
+    /// Four words as two independent standard normal deviates, by Box and Muller's method. The
+    /// functions come from libm, so every platform gives the same bits.
+    #[must_use]
+    pub fn normals(words: [u32; 4]) -> [f64; 2] {
+        let [a, b, c, d] = words;
+        // 1 - u lies in (0, 1], where the logarithm is finite.
+        let radius = libm::sqrt(-2.0 * libm::log(1.0 - Self::unit_f64(a, b)));
+        let angle = std::f64::consts::TAU * Self::unit_f64(c, d);
+        [radius * libm::cos(angle), radius * libm::sin(angle)]
+    }
+
     /// A word as an integer in `0..n`, by multiply and shift; the bias is below `n / 2^32`.
     #[must_use]
     pub const fn below(word: u32, n: u32) -> u32 {
@@ -157,6 +168,17 @@ mod tests {
         assert!(Philox::unit_f64(u32::MAX, u32::MAX) < 1.0);
         assert_eq!(Philox::below(u32::MAX, 33), 32);
         assert_eq!(Philox::below(0, 33), 0);
+    }
+
+    #[test]
+    fn normal_deviates_are_finite_and_known() {
+        for words in [[0; 4], [u32::MAX; 4]] {
+            assert!(Philox::normals(words).iter().all(|x| x.is_finite()));
+        }
+        // A quarter of a circle at the median radius.
+        let [first, second] = Philox::normals([1 << 31, 0, 1 << 30, 0]);
+        assert!(first.abs() < 1e-15, "{first}");
+        assert!((second - (2.0 * std::f64::consts::LN_2).sqrt()).abs() < 1e-15);
     }
 
     #[test]

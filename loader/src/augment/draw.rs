@@ -163,16 +163,9 @@ impl Augmentation {
     }
 }
 
-/// Three standard normal deviates by Box and Muller's method. The functions come from libm, so every
-/// platform gives the same bits.
+/// Three independent standard normal deviates.
 fn normals(philox: &Philox, sample: u64) -> [f64; 3] {
-    let pair = |counter| {
-        let [a, b, c, d] = philox.block(sample, counter);
-        // 1 - u lies in (0, 1], where the logarithm is finite.
-        let radius = libm::sqrt(-2.0 * libm::log(1.0 - Philox::unit_f64(a, b)));
-        let angle = std::f64::consts::TAU * Philox::unit_f64(c, d);
-        [radius * libm::cos(angle), radius * libm::sin(angle)]
-    };
+    let pair = |counter| Philox::normals(philox.block(sample, counter));
     let ([first, second], [third, _]) = (pair(1), pair(2));
     [first, second, third]
 }

@@ -3,11 +3,12 @@
 //! Who works on what, and in which order batches come out, is decided in [`slots`];
 //! here are the threads, and what becomes of a panic.
 
-use std::any::Any;
 use std::mem::{forget, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+
+use shardmill_formats::panic_message;
 
 use super::batch::Batch;
 use super::fill::fill;
@@ -158,7 +159,7 @@ impl Worker {
                 Ok(None) => return,
                 Err(panic) => Err(LoaderError::Panic {
                     step,
-                    message: words(panic.as_ref()),
+                    message: panic_message(&*panic).unwrap_or("no message").to_owned(),
                 }),
             };
             let spent = memory.clock.take();
@@ -167,12 +168,6 @@ impl Worker {
             }
         }
     }
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }
 
 #[cfg(test)]

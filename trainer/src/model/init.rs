@@ -39,22 +39,13 @@ pub(super) fn normal(seed: u64, parameter: u32, len: usize, std: f64) -> Vec<f32
         .for_each(|(chunk, values)| {
             let first = chunk << 13;
             for (i, pair) in values.chunks_mut(PER_BLOCK).enumerate() {
-                let deviates = box_muller(philox.block((first + i) as u64, parameter));
+                let deviates = Philox::normals(philox.block((first + i) as u64, parameter));
                 for (value, deviate) in pair.iter_mut().zip(deviates) {
                     *value = (deviate * std) as f32;
                 }
             }
         });
     values
-}
-
-/// Two independent normal deviates from four words, by the polar form with libm's functions, so
-/// that every platform gives the same ones.
-fn box_muller(words: [u32; 4]) -> [f64; 2] {
-    let radius = 1.0 - Philox::unit_f64(words[0], words[1]);
-    let angle = std::f64::consts::TAU * Philox::unit_f64(words[2], words[3]);
-    let radius = libm::sqrt(-2.0 * libm::log(radius));
-    [radius * libm::cos(angle), radius * libm::sin(angle)]
 }
 
 #[cfg(test)]
