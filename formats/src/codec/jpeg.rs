@@ -1,6 +1,6 @@
 //! The JPEG codec: baseline, 4:2:0, quality chosen at encoding.
 
-use jpeg_encoder::{ColorType, SamplingFactor};
+use jpeg_encoder::SamplingFactor;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -32,8 +32,14 @@ impl Encoder {
     pub(super) fn encode(&self, rgb: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mut encoder = jpeg_encoder::Encoder::new(out, self.quality);
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
-        encoder.encode(rgb, self.width, self.height, ColorType::Rgb)?;
-        Ok(())
+        // The library's call for bytes is compiled for every colour type that it has, a third of this
+        // crate's build; images of a type are what that call makes of RGB.
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            let image = jpeg_encoder::RgbImageAVX2(rgb, self.width, self.height);
+            return Ok(encoder.encode_image(image)?);
+        }
+        Ok(encoder.encode_image(jpeg_encoder::RgbImage(rgb, self.width, self.height))?)
     }
 }
 
