@@ -102,7 +102,7 @@ asan:
 
 # The loader's tests under valgrind, which must be installed; minutes.
 valgrind:
-    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-exitcode=9 --trace-children=no" PROPTEST_CASES=4 cargo test --release -p shardmill-loader --target x86_64-unknown-linux-gnu --lib --test batches --test threads
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-exitcode=9 --trace-children=no" PROPTEST_CASES=4 cargo test --release -p shardmill-loader --target x86_64-unknown-linux-gnu --lib --test it -- --skip fork:: --skip memory:: --skip truncation::
 
 # Time and memory of opening a dataset with the metadata of ImageNet's training set.
 imagenet-metadata:

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p shardmill-loader --example imagenet_metadata`
 
-#[path = "../tests/batches/kit.rs"]
+#[path = "../tests/it/kit.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod kit;
 

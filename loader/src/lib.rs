@@ -76,7 +76,7 @@ mod cli;
 mod data;
 mod error;
 #[cfg(test)]
-#[path = "../tests/batches/kit.rs"]
+#[path = "../tests/it/kit.rs"]
 #[allow(dead_code)]
 mod kit;
 mod loader;

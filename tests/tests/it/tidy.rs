@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 const UNSAFE: [&str; 6] = [
     "loader/src/data/mmap.rs",
     "loader/kernels/src/",
-    "loader/tests/fork.rs",
+    "loader/tests/it/fork.rs",
     "trainer/src/ops/gemm.rs",
     "trainer/src/cuda/",
     "python/src/lend.rs",

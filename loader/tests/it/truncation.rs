@@ -1,10 +1,5 @@
 //! A shard that is cut short while it is mapped, and read before anybody looks at its length: the
 //! process must end loudly. A process of its own plays the victim.
-#![cfg(target_os = "linux")]
-
-#[path = "batches/kit.rs"]
-#[allow(dead_code)]
-mod kit;
 
 use std::fs::OpenOptions;
 use std::os::unix::process::ExitStatusExt;
@@ -13,6 +8,8 @@ use std::process::Command;
 
 use shardmill_formats::Codec;
 use shardmill_loader::Dataset;
+
+use crate::kit;
 
 const FOLDER: &str = "SHARDMILL_TRUNCATION_FOLDER";
 const SIGBUS: i32 = 7;
@@ -36,7 +33,7 @@ fn reading_what_was_cut_off_ends_the_process_with_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     kit::write(folder.path(), Codec::Raw);
     let victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "victim", "--nocapture"])
+        .args(["--exact", "truncation::victim", "--nocapture"])
         .env(FOLDER, folder.path())
         .output()
         .unwrap();

@@ -6,17 +6,14 @@
 //! musl's allocators are usable after `fork`, and must not print, since another thread of the
 //! harness may have held the lock of standard output.
 
-#![cfg(unix)]
 #![allow(unsafe_code)]
-
-#[path = "batches/kit.rs"]
-#[allow(dead_code)]
-mod kit;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shardmill_formats::Codec;
 use shardmill_loader::{Advice, Batch, Dataset, Loader, LoaderError, Policy};
+
+use crate::kit;
 
 /// Seconds after which a child that waits for ever is ended by a signal.
 const PATIENCE: libc::c_uint = 20;

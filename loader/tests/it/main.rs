@@ -1,8 +1,12 @@
 //! What a loader promises, on small datasets of every codec.
 
+mod alone;
 mod bench;
 mod damage;
+#[cfg(unix)]
+mod fork;
 mod kit;
+mod memory;
 mod meters;
 mod orders;
 mod purity;
@@ -10,6 +14,9 @@ mod resume;
 mod shared;
 mod stopping;
 mod terminal;
+mod threads;
+#[cfg(target_os = "linux")]
+mod truncation;
 mod trust;
 mod views;
 

@@ -1,16 +1,18 @@
-//! Memory that a loader takes beyond the page cache. Alone in its process, so that all of it is this
-//! test's.
-
-#[path = "batches/kit.rs"]
-#[allow(dead_code)]
-mod kit;
+//! Memory that a loader takes beyond the page cache. In a process of its own, so that all of it is
+//! this test's.
 
 use shardmill_formats::Codec;
 use shardmill_loader::{Dataset, Loader, Policy, anonymous_rss};
 
-/// One test, since two at a time would see each other's memory.
+use crate::alone::alone;
+use crate::kit;
+
 #[test]
 fn memory_is_four_batches_and_does_not_grow() {
+    alone("memory::memory_is_four_batches_and_does_not_grow", measure);
+}
+
+fn measure() {
     let Some(before) = anonymous_rss() else {
         // This system does not tell.
         return;

@@ -1,12 +1,11 @@
-//! Epochs that are broken off leave no thread behind. Alone in its process, so that every thread
-//! that is counted is this test's.
-
-#[path = "batches/kit.rs"]
-#[allow(dead_code)]
-mod kit;
+//! Epochs that are broken off leave no thread behind. In a process of its own, so that every
+//! thread that is counted is this test's.
 
 use shardmill_formats::Codec;
 use shardmill_loader::{Dataset, Loader, Policy};
+
+use crate::alone::alone;
+use crate::kit;
 
 /// Number of threads of this process, where the system tells.
 fn threads() -> Option<usize> {
@@ -15,6 +14,10 @@ fn threads() -> Option<usize> {
 
 #[test]
 fn breaking_epochs_off_joins_their_threads() {
+    alone("threads::breaking_epochs_off_joins_their_threads", count);
+}
+
+fn count() {
     let folder = tempfile::tempdir().unwrap();
     kit::write(folder.path(), Codec::Jpeg);
     let dataset = Dataset::open(folder.path(), "train").unwrap();
