@@ -6,7 +6,7 @@ use bytemuck::Pod;
 use half::{bf16, f16};
 
 use super::buffers::Buffers;
-use super::pool::WayBack;
+use super::pool::Recycler;
 use crate::augment::Area;
 use crate::data::Mix;
 use crate::data::Replaced;
@@ -20,7 +20,7 @@ use crate::settings::{Layout, Output};
 /// value of it first.
 pub struct Batch {
     pub(crate) buffers: Buffers,
-    pub(crate) home: WayBack,
+    pub(crate) recycler: Recycler,
     pub(crate) mix: Mix,
     pub(crate) step: u64,
     pub(crate) places: Range<u64>,
@@ -249,7 +249,7 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.home.give(std::mem::take(&mut self.buffers));
+        self.recycler.recycle(std::mem::take(&mut self.buffers));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What carries tickets and batches between threads.
+//! The channels between the consumer and the workers. `tests/loom` has its own in this place.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ pub(crate) use std::sync::atomic::AtomicBool as Flag;
 use crossbeam_channel::RecvTimeoutError;
 pub(crate) use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// Time between two questions of a wait that can be stopped.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(25);
+/// How often a wait that can be stopped asks whether to stop.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// What became of a wait that does not last for ever.
-pub(crate) enum Waited<T> {
+/// The result of a wait with a time limit.
+pub(crate) enum Received<T> {
     /// A message came.
-    Arrived(T),
-    /// None came in time.
-    InVain,
-    /// None will ever come.
+    Message(T),
+    /// No message came in time.
+    TimedOut,
+    /// No message can come any more: every sender is gone.
     Closed,
 }
 
-/// Waits for a message, but no longer than [`PATIENCE`].
-pub(crate) fn recv_briefly<T>(receiver: &Receiver<T>) -> Waited<T> {
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(message) => Waited::Arrived(message),
-        Err(RecvTimeoutError::Timeout) => Waited::InVain,
-        Err(RecvTimeoutError::Disconnected) => Waited::Closed,
+/// Waits for a message, but no longer than [`POLL_INTERVAL`].
+pub(crate) fn receive_briefly<T>(receiver: &Receiver<T>) -> Received<T> {
+    match receiver.recv_timeout(POLL_INTERVAL) {
+        Ok(message) => Received::Message(message),
+        Err(RecvTimeoutError::Timeout) => Received::TimedOut,
+        Err(RecvTimeoutError::Disconnected) => Received::Closed,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::channel::PATIENCE;
+use super::channel::POLL_INTERVAL;
 use super::fill::fill;
 use super::meter::Meter;
 use super::plan::{EpochPlan, Plan, WorkerMemory};
@@ -133,12 +133,12 @@ impl Epoch {
         }
         match &mut self.source {
             Source::Inline(memory) => {
-                memory.clock.skip();
-                let buffers = memory.pool.take();
+                memory.clock.restart();
+                let buffers = memory.pool.acquire();
                 let asked = Cell::new(Instant::now());
                 let stopped = || {
                     stop.is_some_and(|stop| {
-                        let due = asked.get().elapsed() >= PATIENCE;
+                        let due = asked.get().elapsed() >= POLL_INTERVAL;
                         due && {
                             asked.set(Instant::now());
                             stop()
@@ -153,7 +153,7 @@ impl Epoch {
                     memory,
                     &stopped,
                 );
-                self.meter.add(&memory.clock.take());
+                self.meter.accumulate(&memory.clock.drain());
                 batch.unwrap_or(Err(LoaderError::Stopped))
             }
             Source::Threads(prefetch) => prefetch.next(self.next, &mut self.meter, stop),

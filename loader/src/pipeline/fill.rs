@@ -42,7 +42,7 @@ pub(crate) fn fill(
     }
     for (i, place) in places.clone().enumerate() {
         if cancelled() {
-            memory.pool.way_back().give(buffers);
+            memory.pool.recycler().recycle(buffers);
             return None;
         }
         let draw = epoch.order.draw(place);
@@ -52,7 +52,7 @@ pub(crate) fn fill(
     }
     Some(Ok(Batch {
         buffers,
-        home: memory.pool.way_back(),
+        recycler: memory.pool.recycler(),
         mix: plan.mix.clone(),
         step,
         places,

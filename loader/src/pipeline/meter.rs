@@ -8,7 +8,7 @@ use shardmill_formats::Codec;
 
 use crate::settings::Output;
 
-/// What a loader's thread does.
+/// What a loader thread spends its time on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Read,
@@ -23,9 +23,9 @@ const STAGES: usize = 6;
 
 /// Time in each stage.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spent([Duration; STAGES]);
+pub(crate) struct StageTimes([Duration; STAGES]);
 
-impl Spent {
+impl StageTimes {
     fn of(&self, stage: Stage) -> Duration {
         self.0[stage as usize]
     }
@@ -35,32 +35,32 @@ impl Spent {
 #[derive(Debug)]
 pub(crate) struct Clock {
     last: Instant,
-    spent: Spent,
+    times: StageTimes,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             last: Instant::now(),
-            spent: Spent::default(),
+            times: StageTimes::default(),
         }
     }
 
     /// The time since the last lap went into `stage`.
     pub(crate) fn lap(&mut self, stage: Stage) {
         let now = Instant::now();
-        self.spent.0[stage as usize] += now - self.last;
+        self.times.0[stage as usize] += now - self.last;
         self.last = now;
     }
 
-    /// The time since the last lap belongs to nobody.
-    pub(crate) fn skip(&mut self) {
+    /// Begins a lap without counting the time since the last one.
+    pub(crate) fn restart(&mut self) {
         self.last = Instant::now();
     }
 
-    /// What was spent since it was last taken.
-    pub(crate) fn take(&mut self) -> Spent {
-        std::mem::take(&mut self.spent)
+    /// The times since the last call.
+    pub(crate) fn drain(&mut self) -> StageTimes {
+        std::mem::take(&mut self.times)
     }
 }
 
@@ -156,13 +156,13 @@ pub struct Verdict {
 }
 
 impl Meter {
-    pub(crate) fn add(&mut self, spent: &Spent) {
-        self.read += spent.of(Stage::Read);
-        self.decode += spent.of(Stage::Decode);
-        self.transform += spent.of(Stage::Transform);
-        self.augment += spent.of(Stage::Augment);
-        self.buffer += spent.of(Stage::Buffer);
-        self.idle += spent.of(Stage::Idle);
+    pub(crate) fn accumulate(&mut self, times: &StageTimes) {
+        self.read += times.of(Stage::Read);
+        self.decode += times.of(Stage::Decode);
+        self.transform += times.of(Stage::Transform);
+        self.augment += times.of(Stage::Augment);
+        self.buffer += times.of(Stage::Buffer);
+        self.idle += times.of(Stage::Idle);
     }
 
     /// Adds the times and counts of another epoch.

@@ -1,60 +1,61 @@
-//! Buffers that no batch uses, kept from one epoch to the next.
+//! A pool of buffers: a dropped batch leaves its memory to a later one, in this epoch or the next.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::buffers::Buffers;
 use crate::process::Process;
 
-/// The buffers of a loader's batches while no batch uses them.
+/// The buffers of a loader that no batch uses.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    way_back: WayBack,
+    recycler: Recycler,
     unused: Receiver<Buffers>,
 }
 
-/// Where the buffers of a dropped batch go.
+/// The way back into the pool, for the buffers of a dropped batch.
 #[derive(Clone)]
-pub(crate) struct WayBack {
+pub(crate) struct Recycler {
     process: Process,
     sender: Sender<Buffers>,
 }
 
 impl Pool {
-    /// A pool with room for so many.
+    /// A pool with room for `capacity` buffers.
     pub(crate) fn new(capacity: usize) -> Self {
         let (sender, unused) = bounded(capacity);
         let process = Process::current();
         Self {
-            way_back: WayBack { process, sender },
+            recycler: Recycler { process, sender },
             unused,
         }
     }
 
-    /// This pool, or in a forked child a new one: a thread of the parent may have been at work on
-    /// this one, and nobody would ever end that work.
+    /// This pool, or a new one in a forked child: a thread of the parent may have been changing this
+    /// one, and would never finish in the child.
     pub(crate) fn here(&self) -> Self {
-        if self.way_back.process.is_current() {
+        if self.recycler.process.is_current() {
             return self.clone();
         }
         Self::new(self.unused.capacity().unwrap_or_default())
     }
 
-    /// Buffers that were used before, or new ones.
-    pub(crate) fn take(&self) -> Buffers {
-        if !self.way_back.process.is_current() {
+    /// Buffers that an earlier batch used, or new ones.
+    pub(crate) fn acquire(&self) -> Buffers {
+        if !self.recycler.process.is_current() {
             return Buffers::default();
         }
         self.unused.try_recv().unwrap_or_default()
     }
 
-    pub(crate) fn way_back(&self) -> WayBack {
-        self.way_back.clone()
+    pub(crate) fn recycler(&self) -> Recycler {
+        self.recycler.clone()
     }
 }
 
-impl WayBack {
-    /// Gives buffers back. A full pool, a loader that is gone and a forked child let the memory go.
-    pub(crate) fn give(&self, buffers: Buffers) {
+impl Recycler {
+    /// Gives buffers back. They are freed if the pool is full, the loader is gone, or this is a forked
+    /// child.
+    pub(crate) fn recycle(&self, buffers: Buffers) {
         if self.process.is_current() {
             let _ = self.sender.try_send(buffers);
         }

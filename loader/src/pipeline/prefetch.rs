@@ -1,7 +1,7 @@
 //! Worker threads that make the next batches while the consumer works on this one.
 //!
-//! Who works on what, and in which order batches come out, is decided in [`slots`];
-//! here are the threads, and what becomes of a panic.
+//! [`slots`] decides which worker makes which batch, and in which order batches come out. This file
+//! has the threads, and turns a panic into an error.
 
 use std::mem::{forget, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use shardmill_formats::panic_message;
 
 use super::batch::Batch;
 use super::fill::fill;
-use super::meter::{Meter, Spent, Stage};
+use super::meter::{Meter, Stage, StageTimes};
 use super::plan::{EpochPlan, Plan};
 use super::pool::Pool;
 use super::readahead::ReadAhead;
@@ -20,14 +20,18 @@ use super::slots::{Consumer, Producer, slots};
 use crate::error::LoaderError;
 use crate::process::Process;
 
-type Made = (Result<Batch, LoaderError>, Spent);
+/// What a worker sends for a ticket.
+struct Finished {
+    batch: Result<Batch, LoaderError>,
+    times: StageTimes,
+}
 
 pub(crate) struct Prefetch {
-    /// `None` only while it is dropped.
-    consumer: Option<Consumer<Made>>,
+    /// `None` only while the epoch is dropped.
+    consumer: Option<Consumer<Finished>>,
     threads: Vec<JoinHandle<()>>,
-    ahead: Option<ReadAhead>,
-    /// Where the threads are.
+    read_ahead: Option<ReadAhead>,
+    /// The process that has the threads.
     process: Process,
 }
 
@@ -43,7 +47,7 @@ impl Prefetch {
         let mut prefetch = Self {
             consumer: Some(consumer),
             threads: Vec::new(),
-            ahead: ReadAhead::start(plan, epoch, first)?,
+            read_ahead: ReadAhead::start(plan, epoch, first)?,
             process: Process::current(),
         };
         let pool = plan.pool.here();
@@ -64,7 +68,7 @@ impl Prefetch {
         Ok(prefetch)
     }
 
-    /// Waits for the next batch, which has the number `step`, or until `stop` says so.
+    /// Waits for the next batch, which has the number `step`, or until `stop` says to stop.
     pub(crate) fn next(
         &mut self,
         step: u64,
@@ -74,20 +78,20 @@ impl Prefetch {
         if !self.process.is_current() {
             return Err(LoaderError::Forked { step });
         }
-        let made = match &mut self.consumer {
-            Some(consumer) => consumer.take(stop).map_err(|_| LoaderError::Stopped)?,
+        let finished = match &mut self.consumer {
+            Some(consumer) => consumer.next(stop).map_err(|_| LoaderError::Stopped)?,
             None => None,
         };
-        if let Some(ahead) = &mut self.ahead {
-            ahead.taken(step);
+        if let Some(read_ahead) = &mut self.read_ahead {
+            read_ahead.advance(step);
         }
-        let Some((batch, spent)) = made else {
+        let Some(Finished { batch, times }) = finished else {
             return Err(LoaderError::Panic {
                 step,
-                message: "every loader thread is gone".to_owned(),
+                message: "every loader thread has ended".to_owned(),
             });
         };
-        meter.add(&spent);
+        meter.accumulate(&times);
         batch
     }
 }
@@ -95,18 +99,18 @@ impl Prefetch {
 impl Drop for Prefetch {
     fn drop(&mut self) {
         if !self.process.is_current() {
-            // In a forked child: the threads to join are not here, and may have held what dropping
-            // the channels waits for.
+            // In a forked child the threads to join do not exist, and a lock that dropping the channels
+            // takes may have been held by one of them.
             forget((
                 self.consumer.take(),
                 take(&mut self.threads),
-                self.ahead.take(),
+                self.read_ahead.take(),
             ));
             return;
         }
         self.consumer = None;
         for thread in self.threads.drain(..) {
-            // A worker's panic was already given to the consumer as an error.
+            // The consumer has already been given a worker's panic as an error.
             let _ = thread.join();
         }
     }
@@ -115,12 +119,12 @@ impl Drop for Prefetch {
 struct Worker {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
-    producer: Producer<Made>,
+    producer: Producer<Finished>,
     pool: Pool,
 }
 
 impl Worker {
-    /// Works within the function that the user gave for it, if any.
+    /// Works inside the function of [`around_threads`](crate::LoaderBuilder::around_threads), if there is one.
     fn run_wrapped(self) {
         let around = self.plan.around_threads.clone();
         let mut worker = Some(self);
@@ -140,7 +144,7 @@ impl Worker {
         let cancelled = || self.producer.cancelled();
         while let Some(step) = self.producer.ticket() {
             memory.clock.lap(Stage::Idle);
-            let buffers = memory.pool.take();
+            let buffers = memory.pool.acquire();
             let work = || {
                 fill(
                     &self.plan,
@@ -151,7 +155,7 @@ impl Worker {
                     &cancelled,
                 )
             };
-            // What a panic leaves behind is not used again: the thread ends after it.
+            // The thread ends after a panic, so what it leaves half changed is not used again.
             let outcome = catch_unwind(AssertUnwindSafe(work));
             let panicked = outcome.is_err();
             let batch = match outcome {
@@ -162,8 +166,8 @@ impl Worker {
                     message: panic_message(&*panic).unwrap_or("no message").to_owned(),
                 }),
             };
-            let spent = memory.clock.take();
-            if !self.producer.give(step, (batch, spent)) || panicked {
+            let times = memory.clock.drain();
+            if !self.producer.send(step, Finished { batch, times }) || panicked {
                 return;
             }
         }

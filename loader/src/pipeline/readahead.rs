@@ -52,7 +52,7 @@ impl ReadAhead {
         let distance = working + window.max((BYTES_AHEAD / (batch * record)).clamp(1, 64));
         let (steps, receiver) = bounded(distance as usize + 1);
         let cancelled = Arc::new(AtomicBool::new(false));
-        let mut walk = Walk {
+        let mut requests = Requests {
             plan: Arc::clone(plan),
             epoch: Arc::clone(epoch),
             cancelled: Arc::clone(&cancelled),
@@ -60,7 +60,7 @@ impl ReadAhead {
         };
         let builder = std::thread::Builder::new().name("loader-ahead".to_owned());
         let thread = builder
-            .spawn(move || walk.run(&receiver))
+            .spawn(move || requests.run(&receiver))
             .map_err(LoaderError::Thread)?;
         let mut ahead = Self {
             steps: Some(steps),
@@ -75,7 +75,7 @@ impl ReadAhead {
     }
 
     /// The consumer has taken the batch with number `step`.
-    pub(crate) fn taken(&mut self, step: u64) {
+    pub(crate) fn advance(&mut self, step: u64) {
         self.send(step + self.distance);
     }
 
@@ -98,7 +98,7 @@ impl Drop for ReadAhead {
     }
 }
 
-struct Walk {
+struct Requests {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
     cancelled: Arc<AtomicBool>,
@@ -106,7 +106,7 @@ struct Walk {
     asked: u64,
 }
 
-impl Walk {
+impl Requests {
     fn run(&mut self, steps: &Receiver<u64>) {
         for step in steps {
             let places = self.epoch.places(&self.plan, step);

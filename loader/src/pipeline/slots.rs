@@ -1,24 +1,23 @@
-//! How batches get from the workers to the consumer: slot states, order and early drop, and nothing
-//! else.
+//! How batches get from the workers to the consumer: the states of the slots, the order of the
+//! batches, and early drop.
 //!
-//! There are as many slots as batches that may exist, the one that the consumer works on included.
-//! The batch with number `step` has the slot `step % slots`, and a slot goes round through three
-//! states:
+//! There are as many slots as batches may exist at once, the consumer's own included. The batch with
+//! number `step` has the slot `step % slots`. A slot has three states:
 //!
 //! ```text
-//! Free --hand_out: a ticket leaves--> Out --the batch arrives--> Ready --take--> Free
+//! Free --hand_out: a ticket is sent--> Out --the batch arrives--> Ready --next--> Free
 //! ```
 //!
-//! The slot of the batch that was taken is handed out again when the consumer comes back for the
-//! next, before it waits: so while it waits, every slot is at the workers' disposal, and while it
-//! works, its batch is one of those that may exist.
+//! When the consumer asks for the next batch, the slot of its last one is handed out first, before it
+//! waits. So while the consumer waits, the workers have every slot; while it works, its batch counts
+//! as one of those that may exist.
 //!
-//! Only the consumer changes them, so they need neither lock nor atomic. Tickets and batches travel
-//! in two channels with room for one message for each slot, so no send ever waits; workers wait for
-//! tickets and the consumer waits for batches, and nobody waits in a circle. Dropping the consumer
-//! ends the tickets and raises a flag that workers look at between samples.
+//! Only the consumer changes the states, so they need neither a lock nor atomics. Tickets and batches
+//! travel in two channels that have room for one message for each slot, so no send ever waits. Workers
+//! wait for tickets and the consumer waits for batches, so no cycle of waits can form. Dropping the
+//! consumer closes the channel of tickets and sets a flag that workers check between samples.
 //!
-//! A wait can be stopped: nothing changes hands then, and the next call waits for the same batch.
+//! A wait can be stopped. Nothing changes hands then, and the next call waits for the same batch.
 //!
 //! The channels come from the module `channel` beside this one: crossbeam's in the crate, loom's in
 //! the model that tries every interleaving (`tests/loom`).
@@ -26,49 +25,55 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::channel::{Flag, Receiver, Sender, Waited, bounded, recv_briefly};
+use super::channel::{Flag, Received, Receiver, Sender, bounded, receive_briefly};
 
 /// State of a slot.
 enum Slot<T> {
-    /// Nothing is under way.
+    /// No ticket is out for it.
     Free,
-    /// A worker has the ticket or will have it.
+    /// A ticket was sent; a worker has it or will get it.
     Out,
-    /// It was made and waits for its turn.
+    /// The result has arrived and waits for its turn.
     Ready(T),
 }
 
-/// The wait for what is next was stopped.
+/// The caller stopped the wait.
 #[derive(Debug)]
 pub(crate) struct Stopped;
 
-/// The side that takes what was made, in order.
+/// A result and the number of its ticket.
+struct Numbered<T> {
+    step: u64,
+    result: T,
+}
+
+/// The receiving side: it gives the results in order.
 pub(crate) struct Consumer<T> {
     slots: Box<[Slot<T>]>,
-    /// What is taken next.
+    /// The number of the next result.
     next: u64,
-    /// The ticket that leaves next.
+    /// The next ticket to send.
     ticket: u64,
     end: u64,
-    /// Whether the slot of the last that was taken is still to be handed out.
+    /// Whether the slot of the last result still has to be handed out.
     held: bool,
     tickets: Sender<u64>,
-    made: Receiver<(u64, T)>,
+    results: Receiver<Numbered<T>>,
     cancelled: Arc<Flag>,
 }
 
-/// The side that makes; every worker has a clone.
+/// The workers' side; each has a clone.
 pub(crate) struct Producer<T> {
     tickets: Receiver<u64>,
-    made: Sender<(u64, T)>,
+    results: Sender<Numbered<T>>,
     cancelled: Arc<Flag>,
 }
 
-/// The two sides, for the numbers `first..end`; at most `slots` of them exist at once, as long as the
-/// consumer drops each before it takes the next.
+/// Both sides for the numbers `first..end`. At most `slots` results exist at once, as long as the
+/// consumer drops each before it asks for the next.
 pub(crate) fn slots<T>(first: u64, end: u64, slots: usize) -> (Consumer<T>, Producer<T>) {
     let (ticket_sender, tickets) = bounded(slots);
-    let (made_sender, made) = bounded(slots);
+    let (result_sender, results) = bounded(slots);
     let cancelled = Arc::new(Flag::new(false));
     let mut consumer = Consumer {
         slots: (0..slots).map(|_| Slot::Free).collect(),
@@ -77,7 +82,7 @@ pub(crate) fn slots<T>(first: u64, end: u64, slots: usize) -> (Consumer<T>, Prod
         end,
         held: false,
         tickets: ticket_sender,
-        made,
+        results,
         cancelled: Arc::clone(&cancelled),
     };
     for _ in 0..slots {
@@ -85,18 +90,18 @@ pub(crate) fn slots<T>(first: u64, end: u64, slots: usize) -> (Consumer<T>, Prod
     }
     let producer = Producer {
         tickets,
-        made: made_sender,
+        results: result_sender,
         cancelled,
     };
     (consumer, producer)
 }
 
 impl<T> Consumer<T> {
-    /// Waits for the next in order; `None` after the last, and where no worker is left to make it.
+    /// Waits for the next result in order; `None` after the last one, or if no worker is left.
     ///
-    /// With `stop` it asks now and then whether to wait on. After a stop the next call takes what
-    /// this one would have.
-    pub(crate) fn take(&mut self, stop: Option<&dyn Fn() -> bool>) -> Result<Option<T>, Stopped> {
+    /// With `stop` it asks regularly whether to stop waiting. After a stop, the next call waits for
+    /// the same result.
+    pub(crate) fn next(&mut self, stop: Option<&dyn Fn() -> bool>) -> Result<Option<T>, Stopped> {
         if self.next == self.end {
             return Ok(None);
         }
@@ -109,36 +114,42 @@ impl<T> Consumer<T> {
                 break std::mem::replace(&mut self.slots[slot], Slot::Free);
             }
             let waited = match stop {
-                None => self.made.recv().map_or(Waited::Closed, Waited::Arrived),
-                Some(_) => recv_briefly(&self.made),
+                None => self
+                    .results
+                    .recv()
+                    .map_or(Received::Closed, Received::Message),
+                Some(_) => receive_briefly(&self.results),
             };
-            let (step, made) = match waited {
-                Waited::Arrived(message) => message,
-                Waited::InVain if stop.is_some_and(|stop| stop()) => return Err(Stopped),
-                Waited::InVain => continue,
-                Waited::Closed => return Ok(None),
+            let Numbered { step, result } = match waited {
+                Received::Message(message) => message,
+                Received::TimedOut if stop.is_some_and(|stop| stop()) => return Err(Stopped),
+                Received::TimedOut => continue,
+                Received::Closed => return Ok(None),
             };
             let arrived = self.slot(step);
-            let before = std::mem::replace(&mut self.slots[arrived], Slot::Ready(made));
-            assert!(matches!(before, Slot::Out), "step {step} came unasked");
+            let before = std::mem::replace(&mut self.slots[arrived], Slot::Ready(result));
+            assert!(
+                matches!(before, Slot::Out),
+                "step {step} arrived without a ticket"
+            );
         };
         self.next += 1;
         self.held = true;
-        let Slot::Ready(made) = taken else {
+        let Slot::Ready(result) = taken else {
             unreachable!("the loop ends on a slot that is ready")
         };
-        Ok(Some(made))
+        Ok(Some(result))
     }
 
-    /// Lets the workers begin one more.
+    /// Sends the next ticket.
     fn hand_out(&mut self) {
         if self.ticket == self.end {
             return;
         }
         let slot = self.slot(self.ticket);
         let before = std::mem::replace(&mut self.slots[slot], Slot::Out);
-        assert!(matches!(before, Slot::Free), "a slot is handed out twice");
-        // Nobody takes the ticket if every worker is gone; `take` finds that out.
+        assert!(matches!(before, Slot::Free), "a slot was handed out twice");
+        // If every worker is gone, the ticket is lost; `next` notices that.
         let _ = self.tickets.send(self.ticket);
         self.ticket += 1;
     }
@@ -150,24 +161,25 @@ impl<T> Consumer<T> {
 
 impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
-        // A worker that sees the flag late only makes what nobody takes.
+        // A worker that sees the flag late does work that is thrown away, and no harm.
         self.cancelled.store(true, Ordering::Relaxed);
     }
 }
 
 impl<T> Producer<T> {
-    /// Waits for the number of what is to be made; `None` when there is no more to do.
+    /// Waits for the number of the next piece of work; `None` if there is none left.
     pub(crate) fn ticket(&self) -> Option<u64> {
         let ticket = self.tickets.recv().ok()?;
         (!self.cancelled()).then_some(ticket)
     }
 
-    /// Gives what was made for a ticket; whether somebody is still there to take it.
-    pub(crate) fn give(&self, ticket: u64, made: T) -> bool {
-        self.made.send((ticket, made)).is_ok()
+    /// Sends the result of a ticket; `false` if the consumer is gone.
+    pub(crate) fn send(&self, ticket: u64, result: T) -> bool {
+        let step = ticket;
+        self.results.send(Numbered { step, result }).is_ok()
     }
 
-    /// Whether the consumer is gone, so that work under way may stop.
+    /// Whether the consumer is gone, so that work in progress can stop.
     pub(crate) fn cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
@@ -177,7 +189,7 @@ impl<T> Clone for Producer<T> {
     fn clone(&self) -> Self {
         Self {
             tickets: self.tickets.clone(),
-            made: self.made.clone(),
+            results: self.results.clone(),
             cancelled: Arc::clone(&self.cancelled),
         }
     }

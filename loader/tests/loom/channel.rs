@@ -62,26 +62,26 @@ impl<T> Receiver<T> {
     }
 }
 
-/// What became of a wait that does not last for ever.
-pub(crate) enum Waited<T> {
-    Arrived(T),
-    InVain,
+/// The result of a wait with a time limit.
+pub(crate) enum Received<T> {
+    Message(T),
+    TimedOut,
     Closed,
 }
 
-/// A wait without time: it was in vain wherever the message has not come yet, and loom tries every
+/// A wait of no length: it times out wherever the message has not come yet, and loom tries every
 /// order in which it may come. Other threads get their turn before the next look.
-pub(crate) fn recv_briefly<T>(receiver: &Receiver<T>) -> Waited<T> {
+pub(crate) fn receive_briefly<T>(receiver: &Receiver<T>) -> Received<T> {
     let mut messages = receiver.0.messages.lock().unwrap();
     if let Some(message) = messages.as_mut().and_then(VecDeque::pop_front) {
-        return Waited::Arrived(message);
+        return Received::Message(message);
     }
     if receiver.0.senders.load(Ordering::SeqCst) == 0 {
-        return Waited::Closed;
+        return Received::Closed;
     }
     drop(messages);
     loom::thread::yield_now();
-    Waited::InVain
+    Received::TimedOut
 }
 
 impl<T> Clone for Sender<T> {

@@ -62,11 +62,11 @@ fn take<T>(consumer: &mut slots::Consumer<T>, patience: Option<usize>) -> Option
             asked.set(asked.get() + 1);
             asked.get() > patience
         };
-        if let Ok(taken) = consumer.take(Some(&stop)) {
+        if let Ok(taken) = consumer.next(Some(&stop)) {
             return taken;
         }
     }
-    consumer.take(None).expect("nobody stops this wait")
+    consumer.next(None).expect("nobody stops this wait")
 }
 
 fn run(play: Play) {
@@ -90,7 +90,7 @@ fn run(play: Play) {
                         step,
                         alive: Arc::clone(&alive),
                     };
-                    if !producer.give(step, made) || play.ends_at == Some(step) {
+                    if !producer.send(step, made) || play.ends_at == Some(step) {
                         break;
                     }
                 }
@@ -204,7 +204,7 @@ fn a_wait_is_stopped_and_taken_up_again() {
 
 /// Both workers end; what they did not make is `None`, not a hang.
 #[test]
-fn a_consumer_without_workers_is_told() {
+fn a_consumer_without_workers_gets_none() {
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 100_000;
     builder.check(|| {
@@ -214,7 +214,7 @@ fn a_consumer_without_workers_is_told() {
             .map(|producer| {
                 thread::spawn(move || {
                     if let Some(step) = producer.ticket() {
-                        producer.give(step, step);
+                        producer.send(step, step);
                     }
                 })
             })

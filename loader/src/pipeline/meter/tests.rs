@@ -108,11 +108,11 @@ fn time_goes_to_the_stage_that_ends() {
     std::thread::sleep(ms(20));
     clock.lap(Stage::Decode);
     std::thread::sleep(ms(10));
-    clock.skip();
+    clock.restart();
     clock.lap(Stage::Augment);
     let mut meter = Meter::default();
-    meter.add(&clock.take());
-    meter.add(&clock.take());
+    meter.accumulate(&clock.drain());
+    meter.accumulate(&clock.drain());
     assert!(meter.decode >= ms(20) && meter.decode < ms(2000), "{meter}");
     assert!(meter.augment < ms(8), "{meter}");
     assert_eq!(meter.total(), meter.decode + meter.augment);
