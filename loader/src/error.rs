@@ -12,15 +12,15 @@ pub enum LoaderError {
     /// No manifest in the folder.
     #[error("{} holds no manifest.json: make shards with `prep ingest SRC --out DIR` and give that DIR", .0.display())]
     NotADataset(PathBuf),
-    /// A file refused.
+    /// A file cannot be read.
     #[error("{}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The manifest is not one.
+    /// The manifest cannot be read or is not valid.
     #[error("{}", path.display())]
     Manifest {
         /// The file.
@@ -36,12 +36,12 @@ pub enum LoaderError {
         /// The splits there are.
         known: String,
     },
-    /// A shard is damaged or is not this dataset's.
+    /// A shard is damaged or does not belong to this dataset.
     #[error("shard {shard}")]
     Shard {
         /// File name.
         shard: String,
-        /// What is wrong; it names the record where there is one.
+        /// What is wrong; it names the record if there is one.
         source: ShardError,
     },
     /// A shard contradicts the manifest.
@@ -56,7 +56,7 @@ pub enum LoaderError {
         /// The manifest's value.
         expected: String,
     },
-    /// A record does not decode.
+    /// A record cannot be decoded.
     #[error("shard {shard}, record {record} (key {key:?})")]
     Record {
         /// File name of the shard.
@@ -78,17 +78,17 @@ pub enum LoaderError {
         /// Bytes it had.
         expected: u64,
     },
-    /// The user's own transform refused a sample.
-    #[error("the transform of sample {index} (key {key:?})")]
+    /// The user's transform failed on a sample.
+    #[error("the transform failed on sample {index} (key {key:?})")]
     Transform {
         /// Index of the sample.
         index: u64,
         /// Its key.
         key: String,
-        /// What the transform said.
+        /// The transform's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A setting without meaning.
+    /// A setting that makes no sense.
     #[error("{what} is {found}; {advice}")]
     Setting {
         /// Which setting.
@@ -98,41 +98,41 @@ pub enum LoaderError {
         /// What would work.
         advice: String,
     },
-    /// The system gives no memory for a batch.
+    /// The system has no memory for a batch.
     #[error(
         "no memory for a batch of {bytes} bytes; choose a smaller batch, fewer threads or less prefetch"
     )]
     Memory {
         /// Its size.
         bytes: usize,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The batches that are under way at once do not fit into memory.
+    /// The batches that exist at once do not fit into memory.
     #[error(
-        "{threads} threads have up to {batches} batches of {} MB under way, which with their own memory takes {} MB; this machine has {} MB to give: choose fewer threads, less prefetch or smaller batches",
+        "{threads} threads make up to {batches} batches of {} MB at once, which takes {} MB with the threads' own memory; this machine has {} MB available: choose fewer threads, less prefetch or smaller batches",
         batch_bytes.div_ceil(1_000_000), needed.div_ceil(1_000_000), available / 1_000_000
     )]
     Room {
-        /// Batches, those that wait and the consumer's included.
+        /// Batches, including those that are ready and the consumer's.
         batches: usize,
         /// Bytes of one.
         batch_bytes: u64,
         /// Loader threads.
         threads: usize,
-        /// Bytes of all.
+        /// Bytes of all, and of the threads' memory.
         needed: u64,
-        /// Bytes that programs may take before the system swaps.
+        /// Bytes that programs can take before the system swaps.
         available: u64,
     },
-    /// The caller of [`Epoch::next_unless`](crate::Epoch::next_unless) stopped the wait. Unlike every
-    /// other error it does not end the epoch.
-    #[error("the wait for a batch was stopped; ask the epoch for its next batch to go on")]
+    /// The caller of [`Epoch::next_unless`](crate::Epoch::next_unless) stopped the wait. This is the only
+    /// error that does not end the epoch.
+    #[error("the wait for a batch was stopped; ask the epoch for its next batch to continue")]
     Stopped,
     /// A worker thread could not be started.
     #[error("cannot start a loader thread; choose fewer")]
     Thread(#[source] io::Error),
-    /// The process was forked after the epoch's threads had been started, and this is the child.
+    /// This process was forked from the one in which the epoch's threads run.
     #[error(
         "step {step}: this process was forked in the middle of the epoch, and its loader threads stayed in the parent; begin the epoch (and `seek` in it), or build the loader, in the child"
     )]
@@ -143,15 +143,15 @@ pub enum LoaderError {
     /// A worker thread panicked; the epoch is over.
     #[error("a loader thread panicked at step {step}: {message}")]
     Panic {
-        /// The batch that it worked on.
+        /// The batch that the thread worked on.
         step: u64,
-        /// What it said.
+        /// The panic's message.
         message: String,
     },
 }
 
 impl LoaderError {
-    /// A setting without meaning.
+    /// A setting that makes no sense.
     pub(crate) fn setting(
         what: &'static str,
         found: impl ToString,
@@ -164,7 +164,7 @@ impl LoaderError {
         }
     }
 
-    /// Whether one record is damaged while the rest of the dataset may be well.
+    /// Whether a single record is damaged, so that the rest of the dataset may be intact.
     #[must_use]
     pub const fn is_bad_record(&self) -> bool {
         matches!(

@@ -25,48 +25,26 @@
 //! # Ok::<(), shardmill_loader::LoaderError>(())
 //! ```
 //!
-//! Batches are `Send` and `'static`; dropping one gives its memory to a later batch, and a loader
-//! that is not asked for more holds `threads + prefetch + 1` of them at most. Dropping an epoch half
-//! way joins its threads. To resume, keep (seed, epoch, step) and [`seek`](Epoch::seek); to resume
-//! with another batch size or other ranks, keep (seed, epoch, samples) and begin with
-//! [`epoch_from`](Loader::epoch_from). A program that must answer while it waits for a batch, to a
-//! signal for instance, calls [`next_unless`](Epoch::next_unless).
+//! Batches are `Send` and `'static`. A dropped batch leaves its memory to a later one, and a loader
+//! holds at most `threads + prefetch + 1` batches unless the consumer keeps more. Dropping an epoch
+//! half way joins its threads. To resume, keep (seed, epoch, step) and [`seek`](Epoch::seek). To
+//! resume with another batch size or other ranks, keep (seed, epoch, samples) and begin with
+//! [`epoch_from`](Loader::epoch_from). A program that has to react to something else while it waits
+//! for a batch, such as a signal, calls [`next_unless`](Epoch::next_unless).
 //!
-//! Parts of a dataset, several datasets at once, and a function of your own in the loader's threads:
+//! Parts of a dataset ([`Dataset::select`], [`Dataset::filter_classes`]) and mixes of several
+//! ([`Mix`]) are loaded in the same way; [`LoaderBuilder::transform`] calls a function of yours on
+//! every sample, in the loader's threads.
 //!
-//! ```no_run
-//! use shardmill_loader::{BadRecord, Dataset, Loader, Mix, Order};
+//! `fork`, as Python's `multiprocessing` uses it, copies no threads. In the child, an epoch whose
+//! threads were started in the parent gives [`LoaderError::Forked`] instead of a batch, and dropping
+//! it does not wait; the parent's epoch is not disturbed. A loader that was built in the parent works
+//! in the child: begin an epoch there, and [`seek`](Epoch::seek) to go on half way.
 //!
-//! let photos = Dataset::open("photos", "train")?.filter_classes(&[3, 7]);
-//! let drawings = Dataset::open("drawings", "train")?;
-//! let few = drawings.select(0..1000)?;
-//! let loader = Loader::builder(Mix::new([(photos, 3), (few, 1)])?)
-//!     .order(Order::blocks())
-//!     .on_bad_record(BadRecord::Replace)
-//!     .transform(|sample| {
-//!         if sample.random().below(10) == 0 {
-//!             sample.pixels().fill(128);
-//!         }
-//!         Ok(())
-//!     })
-//!     .build()?;
-//! for batch in loader.epoch(0) {
-//!     let batch = batch?;
-//!     let (dataset, sample) = loader.mix().locate(batch.indices()[0]);
-//!     println!("dataset {dataset}, sample {sample}, {} replaced", batch.replaced().len());
-//! }
-//! # Ok::<(), shardmill_loader::LoaderError>(())
-//! ```
-//!
-//! `fork`, as Python's `multiprocessing` uses it, copies no threads. In a child, an epoch whose threads
-//! were started in the parent gives [`LoaderError::Forked`] instead of a batch, and dropping it waits
-//! for nobody; the parent's goes on undisturbed. A loader that was built in the parent works in the
-//! child: begin an epoch there, and [`seek`](Epoch::seek) to go on half way.
-//!
-//! Records are compared with their checksums when they are first read ([`Verify`]); a damaged one is
-//! an error, or is replaced ([`BadRecord`]). A shard must not change while it is open; one that is
-//! cut short ends the epoch with [`LoaderError::Truncated`] if that is seen in time, and the process
-//! with SIGBUS if its missing bytes are read first.
+//! Records are compared with their checksums when they are first read ([`Verify`]). A damaged record
+//! ends the epoch with an error, or is replaced ([`BadRecord`]). A shard must not change while it is
+//! open. If one is cut short, the epoch ends with [`LoaderError::Truncated`] if the loader notices in
+//! time, and the process ends with SIGBUS if the missing bytes are read first.
 
 #![deny(unsafe_code)]
 

@@ -8,8 +8,8 @@ use crate::pipeline::{Epoch, Plan};
 
 /// Streams a dataset as batches, epoch after epoch.
 ///
-/// The global batch at a step is a pure function of (dataset, settings, seed, epoch, step): the
-/// number of threads changes only how soon it is there.
+/// The global batch at a step is a pure function of (dataset, settings, seed, epoch, step). The number
+/// of threads only changes how soon it is ready.
 #[derive(Clone)]
 pub struct Loader {
     pub(crate) plan: Arc<Plan>,
@@ -22,15 +22,15 @@ impl Loader {
         self.epoch_from(epoch, 0)
     }
 
-    /// The batches of what is left of an epoch of which `samples` samples were handed out already,
-    /// over all ranks, by any loader of the same dataset, order and seed: with another batch size or
-    /// another number of ranks too. [`Batch::samples_after`](crate::Batch::samples_after) gives the
-    /// number to keep.
+    /// The batches of the rest of an epoch, after `samples` samples over all ranks. A loader of the same
+    /// dataset, order and seed may have given those, with any batch size and any number of ranks;
+    /// [`Batch::samples_after`](crate::Batch::samples_after) is the number to keep.
     ///
-    /// The first batch begins at place `samples` of the epoch's order. Batches and steps, those of
-    /// [`seek`](Epoch::seek) too, count from there. Every sample looks as in the whole epoch, and the
-    /// last batch is kept, dropped or padded by what is left: padding still comes from the beginning
-    /// of the epoch's order. With as many samples as the epoch has, or more, there is no batch.
+    /// The first batch begins at place `samples` of the epoch's order. Batches and steps, including
+    /// those of [`seek`](Epoch::seek), count from there. Every sample looks the same as in the whole
+    /// epoch. The last batch is kept, dropped or padded according to what is left; padding still comes
+    /// from the beginning of the epoch's order. There is no batch if `samples` is not below the number
+    /// of samples of the epoch.
     #[must_use]
     pub fn epoch_from(&self, epoch: u64, samples: u64) -> Epoch {
         Epoch::new(Arc::clone(&self.plan), epoch, samples)
@@ -54,15 +54,16 @@ impl Loader {
         self.plan.sampler.samples
     }
 
-    /// Threads that an epoch starts, beside one for [`Advice`](crate::Advice): as many as were asked for, but no more
-    /// than a whole epoch has batches. 0 if batches are made by the thread that asks for them.
+    /// Threads that an epoch starts, not counting the one for [`Advice`](crate::Advice): those of
+    /// [`LoaderBuilder::threads`](crate::LoaderBuilder::threads), but no more than an epoch has batches.
+    /// With 0, the thread that asks for a batch makes it.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.plan.threads
     }
 
-    /// Batches that exist at once, at most: those that threads work on, those that are ready, and the
-    /// consumer's one. Batches that the consumer keeps beside the last come on top.
+    /// Most batches that exist at once: those that threads work on, those that are ready, and the
+    /// consumer's latest. Earlier batches that the consumer keeps are not counted.
     #[must_use]
     pub fn batches_under_way(&self) -> usize {
         self.plan.batches_under_way()
@@ -86,15 +87,15 @@ impl Loader {
         self.plan.mix.first()
     }
 
-    /// The datasets as they are mixed; it says what an index in a batch stands for.
+    /// The mix of datasets; [`Mix::locate`] finds the sample of an index in a batch.
     #[must_use]
     pub fn mix(&self) -> &Mix {
         &self.plan.mix
     }
 
-    /// The number of distinct classes that a batch of this epoch is expected to hold, over all
-    /// ranks: what an order of blocks costs, beside the same loader's global order. `None` for a mix
-    /// of several datasets. It reads the label of every sample.
+    /// The number of distinct classes that a batch of this epoch is expected to hold, over all ranks.
+    /// Compared with the number for the global order, it shows what an order of blocks costs. `None`
+    /// for a mix of several datasets. It reads the label of every sample.
     #[must_use]
     pub fn expected_classes(&self, epoch: u64) -> Option<f64> {
         let order = self.plan.sampler.epoch(epoch, &self.plan.mix);

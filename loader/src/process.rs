@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-/// The process that something was made in.
+/// The process in which something was made.
 ///
-/// `fork` copies memory and one thread. The loader's other threads are missing in the child, and
-/// what they shared with it, such as a channel, may be in the middle of a change for ever.
+/// `fork` copies the memory and one thread. The loader's other threads do not exist in the child, and
+/// what they shared, such as a channel, may stay half changed for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
 impl Process {
-    /// This process. One system call, once for each batch that is taken or dropped.
+    /// This process: one system call for each batch that is received or dropped.
     pub(crate) fn current() -> Self {
         Self(std::process::id())
     }
 
-    /// Whether this is still the process that it was made in.
+    /// Whether this is still the process in which it was made.
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
     }
 }
 
-/// Processor time of all threads of this process; `None` where the system does not tell.
+/// Processor time of all threads of this process; `None` if the system does not say.
 #[must_use]
 pub fn cpu_time() -> Option<Duration> {
     #[cfg(unix)]
@@ -38,21 +38,21 @@ pub fn cpu_time() -> Option<Duration> {
 }
 
 /// Most memory that this process has had resident at once, in bytes, mapped files included; `None`
-/// where the system does not tell.
+/// if the system does not say.
 #[must_use]
 pub fn peak_rss() -> Option<u64> {
     status("VmHWM:")
 }
 
-/// Memory of this process that is resident now and is no file's: what it takes beyond the page
-/// cache, in bytes; `None` where the system does not tell.
+/// Resident memory of this process that belongs to no file, in bytes: what it takes in addition to the
+/// page cache; `None` if the system does not say.
 #[must_use]
 pub fn anonymous_rss() -> Option<u64> {
     status("RssAnon:")
 }
 
-/// Memory that programs may take before the system swaps, page cache that can be given back
-/// included: the machine's, or less where a control group says so.
+/// Memory that programs can take before the system swaps, including page cache that it can give up: the
+/// machine's, or less if a control group limits it.
 pub(crate) fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let machine = kilobytes(&text, "MemAvailable:")?;

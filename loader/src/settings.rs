@@ -5,42 +5,42 @@ pub use shardmill_kernels::Layout;
 /// How samples become rows of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Policy {
-    /// For training: a random window, perhaps a reflection, and colour noise, drawn for each sample
-    /// from (seed, epoch, sample).
+    /// For training: a random window, a random reflection, and colour noise. (seed, epoch, sample)
+    /// determine what is drawn for a sample.
     Train {
         /// Side of the window, in pixels.
         crop: u32,
         /// Whether half of the samples are reflected left to right.
         flip: bool,
         /// Standard deviation of the colour noise along each principal component, in units of that
-        /// component's spread; the paper has 0.1. 0 switches it off.
+        /// component's standard deviation; 0.1 in the paper. 0 turns it off.
         color_std: f64,
     },
-    /// For training, as most networks since are trained: a random window of any size, resized
-    /// bilinearly with antialiasing, perhaps a reflection, and colour noise, drawn for each sample
-    /// from (seed, epoch, sample).
+    /// For training, as is usual for later networks: a random window of any size, resized bilinearly
+    /// with antialiasing, a random reflection, and colour noise. (seed, epoch, sample) determine what
+    /// is drawn for a sample.
     RandomResizedCrop {
         /// Side that the window is resized to, in pixels; it may be larger than the records.
         crop: u32,
-        /// Least and largest share of the record's area, drawn uniformly; usually (0.08, 1).
+        /// Smallest and largest share of the record's area, drawn uniformly; usually (0.08, 1).
         scale: (f64, f64),
-        /// Least and largest ratio of width to height, uniform in its logarithm; usually
-        /// (3/4, 4/3). Ten windows are tried; if none fits, the centre is taken.
+        /// Smallest and largest ratio of width to height, uniform in its logarithm; usually
+        /// (3/4, 4/3). Ten windows are tried; if none fits, the centre is used.
         ratio: (f64, f64),
         /// Whether half of the samples are reflected left to right.
         flip: bool,
-        /// As of [`Train`](Self::Train).
+        /// As for [`Train`](Self::Train).
         color_std: f64,
     },
-    /// For training without random windows: the centre window of every sample, perhaps a reflection,
-    /// and colour noise, drawn for each sample from (seed, epoch, sample).
+    /// For training without random windows: the centre window of every sample, a random reflection, and
+    /// colour noise. (seed, epoch, sample) determine what is drawn for a sample.
     FixedCrop {
         /// Side of the window, in pixels.
         crop: u32,
         /// Whether half of the samples are reflected left to right: the same ones as with
         /// [`Train`](Self::Train).
         flip: bool,
-        /// As of [`Train`](Self::Train).
+        /// As for [`Train`](Self::Train).
         color_std: f64,
     },
     /// For evaluation: the centre window.
@@ -100,8 +100,7 @@ impl Policy {
         }
     }
 
-    /// Rows of a batch for each sample and each of the [`views`](crate::LoaderBuilder::views) that a
-    /// loader is asked for.
+    /// Rows of a batch for each view of a sample; see [`views`](crate::LoaderBuilder::views).
     #[must_use]
     pub const fn rows_per_sample(self) -> usize {
         match self {
@@ -115,17 +114,17 @@ impl Policy {
     }
 }
 
-/// Random changes of colour for training, in an order drawn for each sample, with torchvision's
-/// definitions; drawn from (seed, epoch, sample). They come before the colour noise.
+/// Random changes of colour for training, as torchvision defines them, in a random order. (seed,
+/// epoch, sample) determine what is drawn. They are applied before the colour noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ColorJitter {
     /// The factor is uniform from `1 - brightness`, or 0, to `1 + brightness`.
     pub brightness: f64,
-    /// The same for the contrast: the distance from the window's mean grey.
+    /// The same for the contrast, the distance from the window's mean grey.
     pub contrast: f64,
-    /// The same for the saturation: the distance from the pixel's grey.
+    /// The same for the saturation, the distance from the pixel's grey.
     pub saturation: f64,
-    /// Part of a circle that the hue is turned by at most, to either side; at most 0.5.
+    /// Largest rotation of the hue to either side, as a fraction of a full circle; at most 0.5.
     pub hue: f64,
 }
 
@@ -134,7 +133,7 @@ pub struct ColorJitter {
 pub struct Normalize {
     /// Subtracted from R, G, B.
     pub mean: [f32; 3],
-    /// Divides what is left.
+    /// Divides the difference.
     pub std: [f32; 3],
 }
 
@@ -148,7 +147,7 @@ impl Normalize {
         }
     }
 
-    /// Subtracts a mean and divides by nothing, as AlexNet wants it.
+    /// Subtracts a mean without dividing, as AlexNet does.
     #[must_use]
     pub const fn mean(mean: [f32; 3]) -> Self {
         Self {
@@ -167,7 +166,7 @@ pub enum Output {
     F16,
     /// The same, rounded to bfloat16: to nearest, ties to even.
     Bf16,
-    /// The window's bytes; the colour noise travels beside them.
+    /// The window's bytes; [`Batch::color_shift`](crate::Batch::color_shift) has the colour noise.
     U8,
 }
 
@@ -193,13 +192,13 @@ impl Output {
     }
 }
 
-/// What becomes of the samples that do not fill the last batch.
+/// What happens to samples that do not fill the last batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastBatch {
-    /// A smaller batch.
+    /// They become a smaller batch.
     Keep,
-    /// None.
+    /// They are left out.
     Drop,
-    /// A full batch, filled up from the beginning of the epoch's order.
+    /// They become a full batch, padded from the beginning of the epoch's order.
     Pad,
 }

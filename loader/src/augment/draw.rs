@@ -14,16 +14,16 @@ pub struct Area {
     pub top: u32,
     /// First column of the record.
     pub left: u32,
-    /// Rows of the record; as many as the row of the batch has, unless the area was resized.
+    /// Number of rows of the record: the crop size, unless the area is resized.
     pub height: u32,
-    /// Columns of the record.
+    /// Number of columns of the record.
     pub width: u32,
     /// Whether it is shown mirrored.
     pub flip: bool,
 }
 
-/// One row of a batch: a part of a record, resized if it has not the policy's size, perhaps
-/// reflected.
+/// What a row of a batch shows: a part of a record, resized to the policy's size if it has another, and
+/// whether it is reflected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct View {
     pub(crate) area: Rectangle,
@@ -34,7 +34,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// What the batch says of it.
+    /// What the batch reports about it.
     pub(crate) const fn area(&self) -> Area {
         Area {
             top: self.area.top as u32,
@@ -46,12 +46,12 @@ impl View {
     }
 }
 
-/// The principal colour components, each as long as its spread times the noise.
+/// The principal colour components, each scaled by its standard deviation times that of the noise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColorNoise([[f64; 3]; 3]);
 
 impl ColorNoise {
-    /// Alexnet's colour noise: alpha_i * sqrt(lambda_i) * p_i with alpha_i ~ N(0, std).
+    /// AlexNet's colour noise: alpha_i * sqrt(lambda_i) * p_i with alpha_i ~ N(0, std).
     pub(crate) fn new(statistics: &Statistics, std: f64) -> Self {
         let scaled = |k: usize| {
             statistics.eigenvectors[k].map(|x| x * statistics.eigenvalues[k].sqrt() * std)
@@ -82,14 +82,14 @@ impl Augmentation {
         self.policy.rows_per_sample() * self.views
     }
 
-    /// What each view of a sample of an epoch is drawn by.
+    /// The random numbers of each view of an epoch.
     pub(crate) fn generators(&self, seed: u64, epoch: u64) -> Box<[Philox]> {
         let first = Philox::new(seed, Stream::Augment).derive(epoch);
         let view = |k: u64| if k == 0 { first } else { first.derive(k) };
         (0..self.views as u64).map(view).collect()
     }
 
-    /// The rows of one view of what was drawn, in order. `philox` belongs to the epoch and the view.
+    /// The rows of one view of a sample, in order. `philox` belongs to the epoch and the view.
     pub(crate) fn rows(
         &self,
         shape: RecordShape,

@@ -3,14 +3,14 @@
 use shardmill_formats::{Philox, RecordShape};
 use shardmill_kernels::Rectangle;
 
-/// Windows that are tried before the centre is taken.
+/// Windows that are tried before the centre is used.
 const TRIES: u32 = 10;
 /// First of a sample's counters for the tries, two for each.
 const COUNTER: u32 = 16;
 
 /// Draws a window whose share of the record's area is uniform in `scale` and whose aspect ratio
-/// (width to height) is uniform in its logarithm over `ratio`; after ten that do not fit, the largest
-/// window in the centre whose ratio is in bounds.
+/// (width to height) is uniform in its logarithm over `ratio`. If ten windows do not fit, it is the
+/// largest window in the centre whose ratio is within bounds.
 pub(super) fn window(
     shape: RecordShape,
     scale: (f64, f64),

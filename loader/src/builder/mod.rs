@@ -43,7 +43,8 @@ pub struct LoaderBuilder {
 }
 
 impl Loader {
-    /// Begins a loader of a dataset or a mix of several; [`LoaderBuilder::build`] ends it.
+    /// The settings of a loader of a dataset, or of a mix of several; [`LoaderBuilder::build`] makes
+    /// the loader.
     pub fn builder(data: impl Into<Mix>) -> LoaderBuilder {
         LoaderBuilder::new(data.into())
     }
@@ -92,15 +93,15 @@ impl LoaderBuilder {
         self
     }
 
-    /// Worker threads. With 0 a batch is made when it is asked for, by the thread that asks. 1
-    /// unless set; no more than an epoch has batches.
+    /// Worker threads; 1 unless set, and no more than an epoch has batches. With 0, the thread that
+    /// asks for a batch makes it.
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// Batches that may be ready and waiting, beyond those that threads work on. 1
-    /// unless set; a loader of two threads then holds four batches at most, the consumer's included.
+    /// Batches that may be ready and waiting, besides those that threads work on; 1 unless set. A
+    /// loader of two threads then holds at most four batches, including the consumer's.
     pub const fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = batches;
         self
@@ -112,37 +113,38 @@ impl LoaderBuilder {
         self
     }
 
-    /// How many consecutive images of an epoch's order share a window and a reflection, with the
-    /// policies for training; 1, which draws for each sample, unless set.
+    /// How many consecutive images of an epoch's order share a window and a reflection, for the
+    /// training policies; 1 unless set, so that each sample has its own.
     ///
-    /// With more, the image at place `p` of the epoch, over all ranks and batches, is drawn by (seed,
-    /// epoch, `p / images`); colour noise and [`color_jitter`](Self::color_jitter) are still drawn
-    /// for each sample. The run behind the AlexNet paper's figures drew once for 32.
+    /// With more, (seed, epoch, `p / images`) determine window and reflection of the image at place
+    /// `p` of the epoch, over all ranks and batches. Colour noise and
+    /// [`color_jitter`](Self::color_jitter) are still drawn for each sample. The run behind the AlexNet
+    /// paper's figures drew once for 32 images.
     pub const fn draw_every(mut self, images: u64) -> Self {
         self.draw_every = images;
         self
     }
 
-    /// How many independent augmentations of every sample a batch holds, with the policies for
-    /// training; 1 unless set. Contrastive learning wants 2.
+    /// How many independent augmentations of every sample a batch holds, for the training policies; 1
+    /// unless set. Contrastive learning needs 2.
     ///
     /// The record is read, decoded and given to the [`transform`](Self::transform) once. The rows of
-    /// sample `i` of a batch are `i * views` to `(i + 1) * views`; the first of them is the row that
-    /// one view gives. Window, reflection, colour noise and [`color_jitter`](Self::color_jitter) of
-    /// view `k` are drawn by (seed, epoch, sample, `k`); with [`draw_every`](Self::draw_every), images
-    /// that share a window share that of each view.
+    /// sample `i` of a batch are `i * views` to `(i + 1) * views`; the first of them is the row that a
+    /// loader with one view gives. (seed, epoch, sample, `k`) determine window, reflection, colour
+    /// noise and [`color_jitter`](Self::color_jitter) of view `k`. With
+    /// [`draw_every`](Self::draw_every), images that share a window share the window of each view.
     pub const fn views(mut self, views: usize) -> Self {
         self.views = views;
         self
     }
 
-    /// Random changes of colour, with the policies for training; none unless set.
+    /// Random changes of colour, for the training policies; none unless set.
     pub const fn color_jitter(mut self, jitter: ColorJitter) -> Self {
         self.jitter = Some(jitter);
         self
     }
 
-    /// Mean and deviation; neither unless set.
+    /// Mean and standard deviation; [`Normalize::none`] unless set.
     pub const fn normalize(mut self, normalize: Normalize) -> Self {
         self.normalize = normalize;
         self
@@ -160,7 +162,7 @@ impl LoaderBuilder {
         self
     }
 
-    /// What becomes of the last batch: kept, smaller, unless set.
+    /// What happens to an incomplete last batch; [`LastBatch::Keep`] unless set.
     pub const fn last_batch(mut self, last: LastBatch) -> Self {
         self.last = last;
         self
@@ -181,30 +183,44 @@ impl LoaderBuilder {
         })
     }
 
-    /// Whether records are compared with their checksums: on the first read unless set.
+    /// Whether records are compared with their checksums; [`Verify::FirstRead`] unless set.
     pub const fn verify(mut self, verify: Verify) -> Self {
         self.verify = verify;
         self
     }
 
-    /// What becomes of a damaged record: the epoch stops unless set.
+    /// What happens when a record is damaged; [`BadRecord::Stop`] unless set.
     pub const fn on_bad_record(mut self, choice: BadRecord) -> Self {
         self.on_bad_record = choice;
         self
     }
 
-    /// When the system is told which records come next: [`Advice::Auto`] unless set.
+    /// When the system is asked to read the next records ahead; [`Advice::Auto`] unless set.
     pub const fn advice(mut self, advice: Advice) -> Self {
         self.advice = advice;
         self
     }
 
-    /// Applies a function to every decoded sample before window, reflection and colour. The loader's
-    /// threads call it, several at a time; a batch stays a function of (dataset, settings, seed,
+    /// Applies a function to every decoded sample, before window, reflection and colour. Several of the
+    /// loader's threads call it at the same time. A batch stays a function of (dataset, settings, seed,
     /// epoch, step) as long as the function takes its randomness from [`Sample::random`] and keeps
-    /// nothing between samples. A second call replaces the function.
+    /// nothing from one sample to the next. A second call replaces the function.
     ///
-    /// An error of the function, or a panic in it, ends the epoch with an error.
+    /// An error or a panic of the function ends the epoch with an error.
+    ///
+    /// ```no_run
+    /// # use shardmill_loader::{Dataset, Loader};
+    /// # let dataset = Dataset::open("shards", "train")?;
+    /// let loader = Loader::builder(dataset)
+    ///     .transform(|sample| {
+    ///         if sample.random().below(10) == 0 {
+    ///             sample.pixels().fill(128);
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), shardmill_loader::LoaderError>(())
+    /// ```
     pub fn transform(
         mut self,
         function: impl Fn(&mut Sample<'_>) -> Result<(), Box<dyn Error + Send + Sync>>
@@ -216,9 +232,10 @@ impl LoaderBuilder {
         self
     }
 
-    /// Runs the work of each thread that makes batches within a function, which calls what it is given once: for
-    /// what a [`transform`](Self::transform) needs for the life of a thread, such as an interpreter's state. The
-    /// thread that asks for batches is not wrapped, with [`threads`](Self::threads) 0 neither.
+    /// Runs the work of each worker thread inside a function, which has to call its argument once. It is
+    /// for what a [`transform`](Self::transform) needs for the life of a thread, such as an
+    /// interpreter's state. The thread that asks for batches is never wrapped, not even with 0
+    /// [`threads`](Self::threads).
     pub fn around_threads(
         mut self,
         function: impl Fn(&mut (dyn FnMut() + Send)) + Send + Sync + 'static,
@@ -234,12 +251,12 @@ impl LoaderBuilder {
         self
     }
 
-    /// Checks the settings against the dataset.
+    /// Checks the settings against the dataset and makes the loader.
     ///
     /// # Errors
     /// An empty split, a window larger than the records, a batch size of zero or one that the ranks
     /// cannot share, colour noise without statistics, random settings of a policy that draws nothing,
-    /// batches that do not fit into memory together.
+    /// or batches that do not fit into memory.
     pub fn build(self) -> Result<Loader, LoaderError> {
         self.check()?;
         let statistics = self.mix.first().manifest().statistics.as_ref();
@@ -261,7 +278,7 @@ impl LoaderBuilder {
             pattern: Pattern::of(&self.mix, self.seed).map(Arc::new),
         };
         let bytes: u64 = self.mix.datasets().iter().map(|part| part.bytes()).sum();
-        // More threads than batches would have nothing to do.
+        // More threads than batches would have no work.
         let (threads, prefetch) = (
             self.threads.min(sampler.most_batches()),
             self.prefetch.min(sampler.most_batches()),
@@ -281,8 +298,8 @@ impl LoaderBuilder {
             output: self.output,
             layout: self.layout,
             normalization: Normalization::new(self.normalize),
-            // Room for every buffer that can be under way: one a thread, the ready ones, the consumer's, and
-            // one more for a consumer that drops its batch only when it has the next, as Python's loops do.
+            // Room for every buffer in use: one for each thread, the ready ones, the consumer's, and one
+            // more for a consumer that drops its batch only when it has the next, as Python's loops do.
             pool: Pool::new(threads + prefetch + 2),
             verify: self.verify,
             on_bad_record: self.on_bad_record,

@@ -1,4 +1,4 @@
-//! The command line, and the rows of the table that it asks for.
+//! The command line, and the rows of the table that it requests.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::{Advice, Layout, Order, Output, Verify};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Serialize, Serializer};
 
-/// Loader threads where none are asked for.
+/// Default number of loader threads.
 pub(crate) const USUAL_THREADS: usize = 2;
 
 /// Measures how fast a dataset can be loaded.
@@ -28,13 +28,13 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// Folder of a dataset; give it again for another, in another codec for instance.
+    /// Folder of a dataset; may be repeated, for instance to compare codecs.
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) shards: Vec<PathBuf>,
     /// Split to load.
     #[arg(long, default_value = "train")]
     pub(crate) split: String,
-    /// Loader threads, no more than an epoch has batches; 0 loads in the consumer's thread.
+    /// Loader threads, no more than an epoch has batches; with 0 the consumer's thread loads.
     #[arg(long, default_values_t = [USUAL_THREADS], value_delimiter = ',')]
     pub(crate) threads: Vec<usize>,
     /// Type of the values.
@@ -49,24 +49,24 @@ pub(crate) struct BenchArgs {
     /// When records are compared with their checksums.
     #[arg(long, value_enum, default_value = "first-read", value_delimiter = ',')]
     pub(crate) verify: Vec<VerifyArg>,
-    /// When the system is told which records come next.
+    /// When the system is asked to read the next records ahead.
     #[arg(long, value_enum, default_value = "auto", value_delimiter = ',')]
     pub(crate) advice: Vec<AdviceArg>,
     /// Samples in a batch.
     #[arg(long, default_value_t = 256)]
     pub(crate) batch_size: usize,
-    /// Side of the window; the paper's 224 if the records are larger, else theirs.
+    /// Side of the window in pixels [default: 224, or the records' side if they are smaller].
     #[arg(long)]
     pub(crate) crop: Option<u32>,
-    /// Time that the passes of each row take together, after one that is not counted; at least three are
-    /// made. The memory's limits are measured before, after and a few times between them.
+    /// Total time of the passes of each row, of which there are at least three; one pass before them is
+    /// not counted. The memory bandwidth is measured before, between and after the passes.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
-    /// Simulate a consumer that takes this long for each batch, in an epoch as long as `--seconds`.
+    /// Simulate a consumer that takes this long for each batch, in an epoch that lasts `--seconds`.
     #[arg(long, value_name = "MS", conflicts_with = "cold")]
     pub(crate) consumer_ms: Option<f64>,
-    /// Before each pass, drop the shards from the page cache; before that, read them once in large
-    /// pieces, with as many threads, to see what the disk gives.
+    /// Drop the shards from the page cache before each pass, and read them once in large pieces with the
+    /// same number of threads, to compare with the speed of the disk.
     #[arg(long)]
     pub(crate) cold: bool,
     /// Print one JSON object on one line for each row.
@@ -165,7 +165,7 @@ impl From<AdviceArg> for Advice {
 /// One row of the table.
 #[derive(Clone, Serialize)]
 pub(crate) struct Row {
-    /// What is not UTF-8 in its name is U+FFFD in JSON.
+    /// In JSON, whatever is not UTF-8 in its name is U+FFFD.
     #[serde(serialize_with = "lossy")]
     pub(crate) shards: PathBuf,
     pub(crate) threads: usize,
@@ -181,7 +181,7 @@ fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl BenchArgs {
-    /// Every combination, the datasets last, so that codecs stand beside each other.
+    /// Every combination; the datasets vary fastest, so that codecs are next to each other.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         for &threads in &self.threads {

@@ -1,4 +1,4 @@
-//! Shards outside the page cache, and what the disk gives for plain reading.
+//! Drops shards from the page cache, and measures plain reading from the disk.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::read_manifest;
 use anyhow::{Context, Result};
 
-/// Bytes of one read: more brings nothing on any disk known to us.
+/// Bytes of one read; larger reads were not faster on any disk that we have seen.
 const PIECE: usize = 8 << 20;
 
 /// The shards of a split.
@@ -35,7 +35,7 @@ pub(crate) fn drop_cache(files: &[PathBuf]) -> Result<()> {
         let file = named(path, File::open(path))?;
         #[cfg(target_os = "linux")]
         {
-            // What was not written yet cannot be dropped.
+            // Pages that have not been written yet cannot be dropped.
             named(path, file.sync_all())?;
             rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)
                 .with_context(|| format!("{}", path.display()))?;
@@ -49,8 +49,8 @@ pub(crate) fn drop_cache(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Reads the files with `threads` threads, each a file at a time from its beginning to its end; bytes
-/// a second.
+/// Reads the files with `threads` threads, each one file at a time from beginning to end. Returns bytes
+/// per second.
 pub(crate) fn read(files: &[PathBuf], threads: usize) -> Result<f64> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<u64> {

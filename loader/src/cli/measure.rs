@@ -1,4 +1,4 @@
-//! Measures one row: whole epochs, warm, cold, or beside a consumer that takes its time.
+//! Measures one row: whole epochs, warm, cold, or with a slow consumer.
 
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -11,36 +11,36 @@ use shardmill_kernels::MemoryLimits;
 use super::args::{BenchArgs, Row, USUAL_THREADS};
 use super::disk;
 
-/// Passes that are made at least.
+/// Smallest number of passes.
 const PASSES: usize = 3;
-/// Times that the memory's limits are measured while passes are made: it takes longer than a pass over a
-/// small dataset.
+/// How often the memory bandwidth is measured during the passes; a measurement takes longer than a pass
+/// over a small dataset.
 const BETWEEN: u32 = 4;
-/// Batches after which memory is looked at again, since that takes a moment.
+/// Number of batches between two readings of the memory in use, which take time.
 const LOOK: u64 = 8;
 
-/// What the passes of a row gave.
+/// The result of the passes of a row.
 pub(crate) struct Measured {
     pub(crate) codec: shardmill_formats::Codec,
     pub(crate) crop: u32,
-    /// Of each pass, as all lists here in ascending order: images a second.
+    /// Images per second of each pass; this and all lists here are in ascending order.
     pub(crate) rates: Vec<f64>,
     pub(crate) images: u64,
-    /// Bytes of pixels of an image in a batch.
+    /// Bytes of an image in a batch.
     pub(crate) image_bytes: usize,
     pub(crate) cpu: Option<Duration>,
     /// Most memory beyond the page cache, in bytes.
     pub(crate) memory: Option<u64>,
     pub(crate) buffer_bytes: usize,
-    /// Bytes a second that memory copies and takes, medians of the measurements around the passes.
+    /// Bytes per second that memory copies, the median of all measurements, and that it stores.
     pub(crate) copy_limit: f64,
     pub(crate) store_limits: Vec<f64>,
-    /// Each pass's bytes as a share of what memory took at the last measurement before and the first
-    /// after it.
+    /// Each pass's bytes as a share of the stores that memory reached in the last measurement before
+    /// it and the first after it.
     pub(crate) shares: Vec<f64>,
-    /// The counted passes together.
+    /// The sum over the counted passes.
     pub(crate) meter: Meter,
-    /// Shards' bytes a second of each pass, and of plain reading.
+    /// Shard bytes per second of each pass, and of plain reading.
     pub(crate) disk: Option<(Vec<f64>, Vec<f64>)>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
             (format!("{steps} batches"), format!("{steps} threads are"))
         };
         errln!(
-            "note: an epoch has {batches}, so {threads} started and not {}",
+            "note: an epoch has {batches}, so {threads} started instead of {}",
             row.threads
         );
     }
@@ -88,7 +88,7 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
             disk::drop_cache(&files)?;
             plain.push(disk::read(&files, row.threads)?);
             disk::drop_cache(&files)?;
-            // Opened anew, so that nothing is mapped while the cache is dropped.
+            // Opened again, so that nothing is mapped while the cache is dropped.
             let dataset = Dataset::open(&row.shards, &args.split)?;
             let loader = build(args, row, dataset, crop)?;
             let seconds = bench.pass(&loader, shards.len() as u64)?;
@@ -156,8 +156,8 @@ fn build(args: &BenchArgs, row: &Row, dataset: Dataset, crop: u32) -> Result<Loa
     Ok(loader)
 }
 
-/// The dataset as often as an epoch takes that lasts `duration`: a short one would show little but
-/// its first batch, for which nobody can help waiting.
+/// The dataset repeated until an epoch lasts `duration`: in a short epoch the wait for the first batch,
+/// which cannot be avoided, would count too much.
 fn lengthened(
     dataset: &Dataset,
     batch_size: usize,
@@ -182,10 +182,10 @@ fn ascending(mut values: Vec<f64>) -> Vec<f64> {
 struct Bench {
     pause: Duration,
     threads: usize,
-    /// Time of the passes together.
+    /// Total time of the passes.
     time: Duration,
-    /// Before the first pass, after the last, and now and then between them: some machines' memory has a
-    /// faster and a slower state and changes between them within seconds.
+    /// Measured before the first pass, after the last, and a few times between them: the memory of some
+    /// machines has a faster and a slower state and changes between them within seconds.
     limits: Vec<MemoryLimits>,
     rates: Vec<f64>,
     /// How often the limits were measured before each pass.
@@ -202,7 +202,7 @@ impl Bench {
         let cores = available_parallelism().map_or(1, usize::from);
         Self {
             pause,
-            // What more threads than cores write to memory is no more, and takes as much room.
+            // More threads than cores write no more to memory, and need more of it.
             threads: threads.clamp(1, cores),
             time: Duration::ZERO,
             limits: Vec::new(),
@@ -216,7 +216,7 @@ impl Bench {
         }
     }
 
-    /// Reads an epoch; the consumer looks at each batch and waits for the pause. Gives the seconds.
+    /// Reads an epoch; the consumer reads each batch and then pauses. Returns the seconds.
     fn pass(&mut self, loader: &Loader, epoch: u64) -> Result<f64> {
         let (start, cpu) = (Instant::now(), cpu_time());
         let mut batches = loader.epoch(epoch);
@@ -243,9 +243,10 @@ impl Bench {
         Ok(seconds)
     }
 
-    /// What memory gives at this moment, on as many threads, in room that is given back.
+    /// Measures the memory bandwidth on the same number of threads.
     fn limit(&mut self) -> Result<()> {
-        let limits = MemoryLimits::measure(self.threads).context("the memory's limits")?;
+        let limits =
+            MemoryLimits::measure(self.threads).context("cannot measure the memory bandwidth")?;
         self.limits.push(limits);
         Ok(())
     }

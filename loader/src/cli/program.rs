@@ -12,16 +12,16 @@ use super::args::{BenchArgs, Cli, Command};
 use super::measure::measure;
 use super::report::Report;
 
-/// The program `loader`: does what its arguments ask for, prints as the program prints, and gives the exit
-/// code: 0, 1 after an error, which is printed, or 2 for arguments that make no sense.
+/// Runs the program `loader` with these arguments, and returns its exit code: 0, 1 after an error, which
+/// is printed, or 2 for arguments that make no sense.
 ///
-/// `called` is what the user calls the program, such as `loader`: usage lines begin with it.
-/// `arguments` come without the program's name.
+/// `called` is the name under which the user calls the program, such as `loader`; usage lines begin
+/// with it. `arguments` do not include it.
 pub fn run_command_line(called: &str, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let Command::Bench(args) = match parse(called, arguments) {
         Ok(cli) => cli.command,
         Err(error) => {
-            // A reader that is gone needs no help.
+            // If standard output was closed, there is nobody to help.
             let _ = error.print();
             let _ = std::io::stdout().flush();
             return u8::try_from(error.exit_code()).unwrap_or(2);
@@ -52,7 +52,7 @@ fn bench(args: &BenchArgs) -> Result<()> {
             (false, 0) => Report::head() + "\n" + &report.line(),
             (false, _) => report.line(),
         };
-        // Nothing is left to do for a reader that is gone.
+        // Nobody reads the rest if standard output was closed.
         if !console::print(&text)? {
             break;
         }

@@ -7,7 +7,7 @@ use shardmill_formats::Codec;
 use super::args::{BenchArgs, Row};
 use super::measure::Measured;
 
-/// What was measured, and how. Rates are in images or gigabytes (10^9 bytes) a second.
+/// What was measured, and how. Rates are in images or gigabytes (10^9 bytes) per second.
 #[derive(Serialize)]
 pub(crate) struct Report {
     /// The median over the passes.
@@ -17,19 +17,19 @@ pub(crate) struct Report {
     passes: usize,
     /// Pixels written to batches.
     gigabytes_per_second: f64,
-    /// What as many threads, but no more than cores, write to memory, and what they copy.
+    /// What the same number of threads, but no more than cores, write to memory, and what they copy.
     store_limit: f64,
     store_limit_min: f64,
     store_limit_max: f64,
     copy_limit: f64,
     /// How often that was measured: before, between and after the passes.
     limits_measured: usize,
-    /// Each pass as a share of the store limits next to it: median, least and largest.
+    /// Each pass as a share of the store limits measured next to it: median, smallest and largest.
     share_of_store_limit: f64,
     share_min: f64,
     share_max: f64,
     cpu_seconds_per_1000_images: Option<f64>,
-    /// Most memory that is no file's, in megabytes.
+    /// Most memory in addition to the page cache, in megabytes.
     peak_memory_mb: Option<f64>,
     batches_under_way_mb: f64,
     /// Share of the time that the consumer waited.
@@ -58,11 +58,11 @@ struct Time {
     idle: f64,
 }
 
-/// Shards' bytes, in gigabytes a second: medians.
+/// Medians of the shard bytes, in gigabytes per second.
 #[derive(Serialize)]
 struct Disk {
     loaded: f64,
-    /// Plain reading of the same files, in turns with the passes.
+    /// Plain reading of the same files, alternating with the passes.
     sequential: f64,
     sequential_min: f64,
     sequential_max: f64,
@@ -78,7 +78,7 @@ impl Report {
         let verify = match row.verify {
             super::args::VerifyArg::Never => "never compared",
             super::args::VerifyArg::FirstRead if args.cold => "compared in every pass",
-            super::args::VerifyArg::FirstRead => "compared in the pass before those that count",
+            super::args::VerifyArg::FirstRead => "compared in the pass that is not counted",
         };
         Self {
             images_per_second: rate,
@@ -135,7 +135,7 @@ impl Report {
         )
     }
 
-    /// The row, and below it what limits it.
+    /// The row, and below it what limits the loader.
     pub(crate) fn line(&self) -> String {
         let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
         let known = |value: Option<f64>, digits| {
@@ -184,7 +184,7 @@ impl Report {
         );
         if let Some(disk) = &self.disk {
             text += &format!(
-                "{:8}cold: {:.2} GB/s of shards, {:.0}% of the {:.2} ({:.2}-{:.2}) that plain reading gives\n",
+                "{:8}cold: {:.2} GB/s of shards, {:.0}% of the {:.2} ({:.2}-{:.2}) of plain reading\n",
                 "",
                 disk.loaded,
                 disk.share * 1e2,

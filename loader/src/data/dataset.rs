@@ -1,4 +1,4 @@
-//! A split of a dataset: mapped, validated, and readable in any order.
+//! A split of a dataset: mapped, validated, and read in any order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::reading::Verify;
 use super::shard::{self, Shard};
 use crate::error::LoaderError;
 
-/// A split of a dataset, or a part of one. Cloning is cheap: clones share the maps.
+/// A split of a dataset, or a part of one. Cloning is cheap, since clones share the maps.
 ///
-/// Samples are counted from 0; the indices of a [`select`](Self::select)ed part are its own, and
-/// [`origin`](Self::origin) leads back to the whole split.
+/// Samples are counted from 0. A [`select`](Self::select)ed part has its own indices, and
+/// [`origin`](Self::origin) gives the index in the whole split.
 #[derive(Clone)]
 pub struct Dataset {
     inner: Arc<Inner>,
@@ -33,27 +33,27 @@ struct Inner {
     /// One bit a sample: its checksum was compared.
     verified: Vec<AtomicU64>,
     opened: Instant,
-    /// When the shards' lengths were last looked at, in milliseconds after `opened`, plus one.
-    measured: AtomicU64,
+    /// When the lengths of the shards were last checked, in milliseconds after `opened`, plus one.
+    checked: AtomicU64,
 }
 
-/// A sample's place: its shard, and its record there.
-pub(crate) struct Place<'a> {
-    pub(crate) shard: &'a Shard,
-    pub(crate) record: usize,
+/// Where a sample is stored: its shard, and its record there.
+struct Location<'a> {
+    shard: &'a Shard,
+    record: usize,
     /// The sample in the whole split.
     origin: u64,
 }
 
-/// Looking at the length of a shard takes about a microsecond; at this distance for each of them it
-/// takes a third of a percent of one thread.
+/// Checking the length of a shard takes about a microsecond. With this interval for each of them the
+/// checks take a third of a percent of one thread.
 const LENGTH_CHECK_EACH: Duration = Duration::from_micros(300);
-/// Shortest time between two looks.
+/// Shortest time between two checks.
 const LENGTH_CHECK: Duration = Duration::from_millis(50);
 
 impl Dataset {
-    /// Opens a split of the dataset in `folder` and validates every shard of it. The records' own
-    /// checksums are compared when a record is first read.
+    /// Opens a split of the dataset in `folder` and validates each of its shards. A record's own checksum
+    /// is compared when the record is first read.
     ///
     /// # Errors
     /// A folder without a manifest, an unknown split, or a shard that is damaged, cut short or not
@@ -88,7 +88,7 @@ impl Dataset {
             starts,
             verified,
             opened: Instant::now(),
-            measured: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -96,8 +96,8 @@ impl Dataset {
         })
     }
 
-    /// The part that consists of these samples, in this order; a sample may come more than once.
-    /// Nothing is copied: a part keeps eight bytes for each of its samples and shares the maps.
+    /// The part that consists of these samples in this order; a sample may occur more than once.
+    /// Nothing is copied: a part takes eight bytes for each of its samples and shares the maps.
     ///
     /// # Errors
     /// An index that is not below [`len`](Self::len).
@@ -116,7 +116,7 @@ impl Dataset {
     }
 
     /// The samples whose label is one of `classes`, in the dataset's order. Labels and
-    /// [`classes`](Self::classes) stay as they are.
+    /// [`classes`](Self::classes) do not change.
     #[must_use]
     pub fn filter_classes(&self, classes: &[i64]) -> Self {
         let wanted: std::collections::BTreeSet<_> = classes.iter().collect();
@@ -176,10 +176,10 @@ impl Dataset {
         self.inner.manifest.codec
     }
 
-    /// The number of sample `i` in the whole split.
+    /// The index of sample `i` in the whole split.
     ///
     /// # Panics
-    /// If `i` is not below [`len`](Self::len); so does every accessor of a sample.
+    /// If `i` is not below [`len`](Self::len), like every accessor of a sample.
     #[must_use]
     pub fn origin(&self, i: u64) -> u64 {
         assert!(i < self.len(), "sample {i} of {}", self.len());
@@ -189,18 +189,18 @@ impl Dataset {
     /// The label of sample `i`.
     #[must_use]
     pub fn label(&self, i: u64) -> i64 {
-        let place = self.place(i);
+        let place = self.locate(i);
         place.shard.index.label(&place.shard.map, place.record)
     }
 
     /// The key of sample `i`: the name of its source.
     #[must_use]
     pub fn key(&self, i: u64) -> &str {
-        let place = self.place(i);
+        let place = self.locate(i);
         place.shard.index.key(&place.shard.map, place.record)
     }
 
-    /// The stored bytes of sample `i`, compared with their checksum on the first read of it.
+    /// The stored bytes of sample `i`, compared with their checksum when they are first read.
     ///
     /// # Errors
     /// A checksum that differs; the error names shard, record and key.
@@ -209,12 +209,12 @@ impl Dataset {
     }
 
     pub(crate) fn stored_with(&self, i: u64, verify: Verify) -> Result<&[u8], LoaderError> {
-        let place = self.place(i);
+        let place = self.locate(i);
         let (word, bit) = (
             &self.inner.verified[(place.origin / 64) as usize],
             1 << (place.origin % 64),
         );
-        // Two threads may both compare a record, which costs time but changes nothing.
+        // Two threads may both compare a record, which costs time and changes nothing.
         if verify == Verify::FirstRead && word.load(Ordering::Relaxed) & bit == 0 {
             place
                 .shard
@@ -252,7 +252,7 @@ impl Dataset {
         rgb: &mut [u8],
     ) -> Result<(), LoaderError> {
         decoder.decode(stored, rgb).map_err(|source| {
-            let place = self.place(i);
+            let place = self.locate(i);
             LoaderError::Record {
                 shard: place.shard.name.clone(),
                 record: place.record,
@@ -262,21 +262,21 @@ impl Dataset {
         })
     }
 
-    pub(crate) fn place(&self, i: u64) -> Place<'_> {
+    fn locate(&self, i: u64) -> Location<'_> {
         let origin = self.origin(i);
         let shard = self.inner.starts.partition_point(|&start| start <= origin) - 1;
-        Place {
+        Location {
             shard: &self.inner.shards[shard],
             record: (origin - self.inner.starts[shard]) as usize,
             origin,
         }
     }
 
-    /// Asks the system to read `len` samples from `first` on, in one piece where they lie together.
+    /// Asks the system to read `len` samples from `first` on, contiguous ones in one piece.
     pub(crate) fn will_need(&self, first: u64, len: u64) {
         let mut pending: Option<(&Shard, std::ops::Range<usize>)> = None;
         for i in first..first + len {
-            let place = self.place(i);
+            let place = self.locate(i);
             let range = place.shard.range(place.record);
             match &mut pending {
                 Some((shard, run))
@@ -292,16 +292,16 @@ impl Dataset {
             }
         }
         if let Some((shard, run)) = pending {
-            // Advice that the system does not take is no error.
+            // If the system refuses, the record is read when it is needed.
             let _ = shard.will_need(run);
         }
     }
 
-    /// Gives the memory of a record back: in an epoch, what was read is needed again later than
-    /// everything that was not.
-    pub(crate) fn done_with(&self, i: u64) {
-        let place = self.place(i);
-        let _ = place.shard.done_with(place.shard.range(place.record));
+    /// Drops a record from memory: in an epoch, what was read is needed again later than everything
+    /// that was not.
+    pub(crate) fn release(&self, i: u64) {
+        let place = self.locate(i);
+        let _ = place.shard.release(place.shard.range(place.record));
     }
 
     /// Samples of the whole split.
@@ -315,19 +315,19 @@ impl Dataset {
         shards.map(|shard| shard.map.len() as u64).sum()
     }
 
-    /// Looks whether a shard was cut short under its map; at most one thread does, every now and
-    /// then, or always where `now` is set.
+    /// Checks that no shard was cut short while it is mapped: from time to time, in at most one thread,
+    /// or at once with `always`.
     pub(crate) fn check_lengths(&self, always: bool) -> Result<(), LoaderError> {
         let inner = &self.inner;
         let now = inner.opened.elapsed().as_millis() as u64 + 1;
         let pause = LENGTH_CHECK.max(LENGTH_CHECK_EACH * inner.shards.len() as u32);
-        let last = inner.measured.load(Ordering::Relaxed);
+        let last = inner.checked.load(Ordering::Relaxed);
         let due = last == 0 || now.saturating_sub(last) >= pause.as_millis() as u64;
         let mine = always
             || (due && {
                 let swap = Ordering::Relaxed;
-                let measured = &inner.measured;
-                measured.compare_exchange(last, now, swap, swap).is_ok()
+                let checked = &inner.checked;
+                checked.compare_exchange(last, now, swap, swap).is_ok()
             });
         if mine {
             for shard in &inner.shards {

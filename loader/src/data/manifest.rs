@@ -8,14 +8,14 @@ use shardmill_formats::{MANIFEST_FILE, Manifest};
 
 use crate::error::LoaderError;
 
-/// Reads the manifest of the dataset in `folder`, of which no shard is looked at.
+/// Reads the manifest of the dataset in `folder`, and no shard.
 ///
 /// # Errors
-/// A folder without a manifest, or a file that is none, longer than any, or cannot be read.
+/// A folder without a manifest, or a file that cannot be read, is too long, or is not a manifest.
 pub fn read_manifest(folder: impl AsRef<Path>) -> Result<Manifest, LoaderError> {
     let folder = folder.as_ref();
     let path = folder.join(MANIFEST_FILE);
-    // A FIFO would be waited for.
+    // Opening a FIFO would wait for a writer.
     let file = match fs::metadata(&path) {
         Ok(data) if !data.is_file() => return Err(LoaderError::NotADataset(folder.to_owned())),
         _ => File::open(&path),

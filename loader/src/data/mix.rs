@@ -7,17 +7,30 @@ use shardmill_formats::{Codec, RecordShape};
 use super::dataset::Dataset;
 use crate::error::LoaderError;
 
-/// Largest sum of weights: the turns of the datasets are kept as a list at least this long.
+/// Largest sum of weights, since the turns of the datasets are kept as a list at least as long.
 const LARGEST_SUM: u64 = 65_536;
 
 /// Several datasets, mixed by weight; a single dataset is a mix of one.
 ///
-/// Of every `sum of weights` samples in a row, up to rounding, each dataset gives its weight's share.
-/// A dataset goes on in the next epoch where it stopped, and begins again, in a new order, when all
-/// its samples came; so over time each sample of a dataset comes as often as every other of it.
+/// Each dataset gives samples in proportion to its weight. In the next epoch a dataset continues where
+/// it stopped. After its last sample it begins again in a new order, so over time all samples of a
+/// dataset occur equally often.
 ///
-/// Indices in the batches of a mix count through all its datasets: those of the second begin where
-/// the first ends.
+/// Indices in the batches of a mix count through all datasets: those of the second dataset begin where
+/// those of the first end.
+///
+/// ```no_run
+/// use shardmill_loader::{Dataset, Loader, Mix};
+///
+/// let photos = Dataset::open("photos", "train")?.filter_classes(&[3, 7]);
+/// let drawings = Dataset::open("drawings", "train")?.select(0..1000)?;
+/// let loader = Loader::builder(Mix::new([(photos, 3), (drawings, 1)])?).build()?;
+/// for batch in loader.epoch(0) {
+///     let (dataset, sample) = loader.mix().locate(batch?.indices()[0]);
+///     println!("dataset {dataset}, sample {sample}");
+/// }
+/// # Ok::<(), shardmill_loader::LoaderError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mix {
     inner: Arc<Inner>,
@@ -34,8 +47,8 @@ struct Inner {
 }
 
 impl Mix {
-    /// Mixes datasets with whole weights: `[(a, 3), (b, 1)]` gives three samples of `a` for one of
-    /// `b`. An epoch has as many samples as the datasets together; [`samples`](Self::samples)
+    /// Mixes datasets with integer weights: `[(a, 3), (b, 1)]` gives three samples of `a` for each
+    /// sample of `b`. An epoch has as many samples as all datasets have; [`samples`](Self::samples)
     /// changes that.
     ///
     /// # Errors
@@ -53,7 +66,7 @@ impl Mix {
             return Err(LoaderError::setting("a weight", found, advice));
         }
         if weights.iter().map(|&w| u64::from(w)).sum::<u64>() > LARGEST_SUM {
-            let advice = "choose smaller ones in the same proportion, 65,536 together at most";
+            let advice = "choose smaller ones in the same proportion, with a sum of at most 65,536";
             let (what, found) = ("the sum of the weights", format!("{weights:?}"));
             return Err(LoaderError::setting(what, found, advice));
         }
@@ -128,11 +141,11 @@ impl Mix {
         self.len() == 0
     }
 
-    /// The dataset of an index in a batch, as a place among [`datasets`](Self::datasets), and the
-    /// sample's index in it.
+    /// The dataset of an index in a batch, as an index into [`datasets`](Self::datasets), and the
+    /// sample's index in that dataset.
     ///
     /// # Panics
-    /// If `index` is not below the number of samples of all datasets; so do `key` and `label`.
+    /// If `index` is not below the number of samples of all datasets, like `key` and `label`.
     #[must_use]
     pub fn locate(&self, index: u64) -> (usize, u64) {
         let starts = &self.inner.starts;

@@ -21,12 +21,12 @@ pub(crate) struct Shard {
     pub(crate) map: Mmap,
     pub(crate) index: ShardIndex,
     identity: Option<Identity>,
-    /// Opened again by the first that drops bytes from the cache.
+    /// Opened when bytes are first dropped from the cache.
     #[cfg(target_os = "linux")]
     file: OnceLock<Option<File>>,
 }
 
-/// The file behind a name, so that one that was replaced by renaming is told from one that changed.
+/// The file that a name stands for: it tells a file that was replaced by renaming from one that changed.
 #[derive(PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -49,7 +49,8 @@ impl Identity {
     }
 }
 
-/// Opens all shards, on as many threads as there are processors: every key of the split is looked at.
+/// Opens all shards on as many threads as there are processors, since every key of the split is
+/// checked.
 pub(crate) fn open_all(
     folder: &Path,
     manifest: &Manifest,
@@ -138,11 +139,11 @@ impl Shard {
         }
     }
 
-    /// Looks whether the file is still as long as its map. A file of another identity under the same
-    /// name is a replacement by renaming, which leaves the map as it is.
+    /// Checks that the file is still as long as its map. A file of another identity under the same name
+    /// has replaced it by renaming, which does not change the map.
     pub(crate) fn check_length(&self) -> Result<(), LoaderError> {
         let Ok(metadata) = self.path.metadata() else {
-            // Removed by name; the map keeps the bytes.
+            // The name is gone; the map keeps the bytes.
             return Ok(());
         };
         let expected = self.map.len() as u64;
@@ -167,7 +168,7 @@ impl Shard {
     }
 
     /// Drops these bytes from the system's cache.
-    pub(crate) fn done_with(&self, range: Range<usize>) -> io::Result<()> {
+    pub(crate) fn release(&self, range: Range<usize>) -> io::Result<()> {
         mmap::unmap(&self.map, range.clone())?;
         #[cfg(target_os = "linux")]
         if let Some(file) = self.file.get_or_init(|| File::open(&self.path).ok()) {

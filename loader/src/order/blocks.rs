@@ -1,18 +1,18 @@
-//! An order of blocks: long runs for a disk, and samples shuffled among the blocks of a group.
+//! The order of blocks: long runs for a disk, and the samples of a group of blocks shuffled.
 
 use shardmill_formats::{Permutation, Philox};
 
 /// Blocks in random order, and groups of them with their samples shuffled.
 ///
-/// All blocks are full but one, which takes a place of its own among them, so that every place is
-/// computed without a search.
+/// At most one block is not full. It has a place of its own among the others, so that every place can
+/// be computed without a search.
 pub(crate) struct Blocks {
     samples: u64,
     block: u64,
     interleave: u64,
     /// The full blocks.
     full: Permutation,
-    /// Samples of the block that is not full; 0 if there is none.
+    /// Samples of the block that is not full; 0 if all are.
     short: u64,
     /// Its place among the blocks.
     short_at: u64,
@@ -38,7 +38,7 @@ impl Blocks {
         let (full, short) = (samples / block, samples % block);
         let inner = philox.derive(tweak).derive(u64::MAX);
         let [low, high, ..] = inner.block(u64::MAX, u32::MAX - 1);
-        // 64 random bits, so that the bias is far below anything that could be seen.
+        // 64 random bits, so that the bias is far too small to be noticed.
         let draw = u128::from(u64::from(high) << 32 | u64::from(low));
         Self {
             samples,
@@ -60,7 +60,7 @@ impl Blocks {
         }
     }
 
-    /// First place of the block that comes `i`-th.
+    /// First place of the `i`-th block of the order.
     fn start(&self, i: u64) -> u64 {
         let missing = if self.short > 0 && i > self.short_at {
             self.block - self.short

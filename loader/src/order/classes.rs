@@ -1,13 +1,13 @@
-//! How many classes a batch shows, which is what an order of blocks may lose.
+//! How many classes a batch holds; an order of blocks may have fewer than the global order.
 
 use std::collections::BTreeMap;
 
-use super::draw::Drawn;
+use super::draw::SampleOrder;
 use super::sampler::{EpochOrder, Sampler};
 
-/// Mean over the batches of an epoch of the number of distinct labels that a batch is expected to
-/// hold, when the samples of each group are shuffled at random; exact, and for an order without
-/// groups the number that it has. `None` for a mix.
+/// The expected number of distinct labels in a batch, averaged over the batches of an epoch, if the
+/// samples of each group are shuffled at random. It is exact; for the sequential order it is the actual
+/// number. `None` for a mix.
 pub(crate) fn expected(
     sampler: &Sampler,
     order: &EpochOrder,
@@ -19,14 +19,14 @@ pub(crate) fn expected(
         return None;
     }
     let total = sampler.samples;
-    // Places that are shuffled among each other; batches of the whole order go by themselves.
+    // The places that are shuffled with each other; in the sequential order, those of a batch.
     let group = |place: u64| match drawn {
-        Drawn::Global(_) => (0, total),
-        Drawn::Blocks(blocks) => {
+        SampleOrder::Global(_) => (0, total),
+        SampleOrder::Blocks(blocks) => {
             let group = blocks.group(place);
             (group.start, group.end)
         }
-        Drawn::Sequential => {
+        SampleOrder::Sequential => {
             let start = place - place % sampler.batch_size;
             (start, (start + sampler.batch_size).min(total))
         }
@@ -61,7 +61,7 @@ pub(crate) fn expected(
             at += part;
         }
         sum += absent.values().map(|ln| 1.0 - ln.exp()).sum::<f64>();
-        // Places rise, so what lies before is not asked for again.
+        // Places rise, so earlier groups are not needed again.
         let current = group(end - 1).0;
         known = known.split_off(&current);
         absent_in = absent_in.split_off(&(current, 0));
@@ -85,7 +85,7 @@ impl LogFactorials {
         self.0[n as usize]
     }
 
-    /// ln of the probability that `drawn` of `all` samples, without putting any back, hold none of
+    /// ln of the probability that `drawn` of `all` samples, drawn without replacement, include none of
     /// `count` samples: C(all - count, drawn) / C(all, drawn).
     fn absent(&self, all: u64, count: u64, drawn: u64) -> f64 {
         if all - count < drawn {

@@ -1,31 +1,32 @@
-//! The order of an epoch: which sample stands at which place.
+//! The order of an epoch: which sample has which place.
 
 use shardmill_formats::{Permutation, Philox};
 
 use super::blocks::Blocks;
 
-/// How the order of an epoch is drawn. Every order is a pure function of (seed, epoch, place), takes
-/// no memory for a sample and reaches any place at once.
+/// How the order of an epoch is drawn. Every order is a pure function of (seed, epoch, place), needs no
+/// memory for each sample, and computes any place directly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
-    /// Any sample may stand anywhere: every order is as likely as every other.
+    /// Any sample may have any place, and all orders are equally likely.
     #[default]
     Global,
-    /// Blocks of consecutive samples in random order; the samples of `interleave` blocks at a time
-    /// are shuffled among each other.
+    /// Blocks of consecutive samples in random order; the samples of `interleave` blocks at a time are
+    /// shuffled.
     ///
-    /// A disk then reads long runs, each once in an epoch. What is lost: a batch comes from few
-    /// blocks, so which samples may meet depends on how the shards were written. Shards that
-    /// `prep ingest` made are shuffled already, and a batch holds as many classes as a global one;
-    /// [`Loader::expected_classes`](crate::Loader::expected_classes) computes it for any dataset.
+    /// A disk then reads long runs, each once in an epoch. In exchange, the samples of a batch come from
+    /// few blocks, so which samples can meet depends on how the shards were written. Shards from
+    /// `prep ingest` are already shuffled, and a batch of them holds as many classes as in the global
+    /// order; [`Loader::expected_classes`](crate::Loader::expected_classes) computes that number for
+    /// any dataset.
     Blocks {
         /// Samples of a block.
         block: u64,
         /// Blocks that are shuffled together.
         interleave: u64,
     },
-    /// The dataset's own.
+    /// The dataset's own order.
     Sequential,
 }
 
@@ -39,7 +40,7 @@ impl Order {
         }
     }
 
-    /// Samples that are shuffled among each other.
+    /// Number of samples that are shuffled with each other.
     pub(crate) const fn window(self, samples: u64) -> u64 {
         match self {
             Self::Global => samples,
@@ -48,26 +49,26 @@ impl Order {
         }
     }
 
-    /// The order of `samples` samples that belongs to the generator and `tweak`.
-    pub(crate) fn draw(self, samples: u64, philox: &Philox, tweak: u64) -> Drawn {
+    /// The order of `samples` samples that the generator and `tweak` determine.
+    pub(crate) fn draw(self, samples: u64, philox: &Philox, tweak: u64) -> SampleOrder {
         match self {
-            Self::Global => Drawn::Global(Permutation::new(samples, philox, tweak)),
+            Self::Global => SampleOrder::Global(Permutation::new(samples, philox, tweak)),
             Self::Blocks { block, interleave } => {
-                Drawn::Blocks(Blocks::new(samples, block, interleave, philox, tweak))
+                SampleOrder::Blocks(Blocks::new(samples, block, interleave, philox, tweak))
             }
-            Self::Sequential => Drawn::Sequential,
+            Self::Sequential => SampleOrder::Sequential,
         }
     }
 }
 
-/// An order that was drawn.
-pub(crate) enum Drawn {
+/// The order of the samples of one dataset.
+pub(crate) enum SampleOrder {
     Global(Permutation),
     Blocks(Blocks),
     Sequential,
 }
 
-impl Drawn {
+impl SampleOrder {
     pub(crate) fn at(&self, place: u64) -> u64 {
         match self {
             Self::Global(permutation) => permutation.at(place),

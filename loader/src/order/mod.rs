@@ -9,6 +9,6 @@ mod sampler;
 pub use draw::Order;
 
 pub(crate) use classes::expected as expected_classes;
-pub(crate) use draw::Drawn;
+pub(crate) use draw::SampleOrder;
 pub(crate) use pattern::Pattern;
 pub(crate) use sampler::{Draw, EpochOrder, Sampler};

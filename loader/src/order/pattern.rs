@@ -4,18 +4,18 @@ use shardmill_formats::{Philox, Stream};
 
 use crate::data::Mix;
 
-/// Places after which the turns repeat: about this many, as a multiple of the sum of the weights.
+/// The turns repeat after about this many places, a multiple of the sum of the weights.
 const PATTERN: u64 = 1024;
 
-/// The turns of the datasets: a shuffled list that repeats, the same in every epoch, so that it is
-/// known without counting how often a dataset came before.
+/// The turns of the datasets: a shuffled list that repeats and is the same in every epoch, so that how
+/// often a dataset came before a place can be computed.
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    /// Part, and how often it came before in the list.
+    /// A dataset, and how often it came before in the list.
     turns: Vec<(u16, u32)>,
-    /// How often each part comes in the list.
+    /// How often each dataset comes in the list.
     each: Vec<u64>,
-    /// How often each part comes in an epoch.
+    /// How often each dataset comes in an epoch.
     epoch: Vec<u64>,
 }
 
@@ -62,7 +62,7 @@ impl Pattern {
         self.turns.len() as u64
     }
 
-    /// The part at a place, and how often it came before since the first epoch began.
+    /// The dataset at a place, and how often it came before since the first epoch.
     pub(super) fn turn(&self, epoch: u64, place: u64) -> (usize, u128) {
         let (round, at) = (place / self.len(), place % self.len());
         let (part, before) = self.turns[at as usize];

@@ -1,16 +1,16 @@
-//! Which samples a batch consists of.
+//! Which samples are in which batch.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use shardmill_formats::{Philox, Stream};
 
-use super::draw::{Drawn, Order};
+use super::draw::{Order, SampleOrder};
 use super::pattern::Pattern;
 use crate::data::Mix;
 use crate::settings::LastBatch;
 
-/// The cut of an epoch into batches, and of batches into ranks.
+/// How an epoch is divided into batches, and a batch into the shares of the ranks.
 #[derive(Clone, Debug)]
 pub(crate) struct Sampler {
     pub(crate) samples: u64,
@@ -35,12 +35,12 @@ impl Sampler {
         }
     }
 
-    /// Number of batches of an epoch as a bound on what is of use at once: at least 1.
+    /// Number of batches of an epoch, but at least 1: more threads or buffers are of no use.
     pub(crate) fn most_batches(&self) -> usize {
         usize::try_from(self.steps(0)).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Places in the epoch's order of this rank's share of a batch, where batches count from place
+    /// Places in the epoch's order of this rank's share of a batch, with batches counted from place
     /// `first`. With padding they may go beyond the last sample.
     pub(crate) fn places(&self, first: u64, step: u64) -> Range<u64> {
         let start = self.start(first, step);
@@ -52,8 +52,8 @@ impl Sampler {
         place(self.rank)..place(self.rank + 1)
     }
 
-    /// Samples of an epoch that all ranks have when they have each batch before `step`, those before
-    /// place `first` included. Padding does not count.
+    /// Samples of an epoch before batch `step`, over all ranks, including those before place `first`.
+    /// Padding does not count.
     pub(crate) fn before(&self, first: u64, step: u64) -> u64 {
         self.start(first, step).min(self.samples)
     }
@@ -86,22 +86,22 @@ impl Sampler {
     }
 }
 
-/// What stands at a place of an epoch.
+/// The sample at a place of an epoch, and what its augmentation is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Draw {
     /// The dataset, among those of the mix.
     pub(crate) part: usize,
     /// The sample in it.
     pub(crate) sample: u64,
-    /// What augmentation is drawn by, different for everything in an epoch: the sample, or its place
-    /// in a mix, where a sample may come more than once.
+    /// Selects the random numbers of the augmentation; unique in an epoch. It is the sample, or in a
+    /// mix, where a sample may occur more than once, its place.
     pub(crate) stream: u64,
-    /// What window and reflection are drawn by: `stream`, or the number of the run of places that
-    /// share them.
+    /// Selects the random numbers of window and reflection: `stream`, or the number of the run of
+    /// places that share them.
     pub(crate) window: u64,
 }
 
-/// The order of one epoch; it holds nothing for each sample.
+/// The order of one epoch. It stores nothing for each sample.
 pub(crate) struct EpochOrder {
     samples: u64,
     draw_every: u64,
@@ -109,7 +109,7 @@ pub(crate) struct EpochOrder {
 }
 
 enum Turns {
-    Single(Drawn),
+    Single(SampleOrder),
     Mixed {
         pattern: Arc<Pattern>,
         order: Order,
@@ -120,7 +120,7 @@ enum Turns {
 }
 
 impl EpochOrder {
-    /// What stands at a place; places beyond the last begin again.
+    /// The sample at a place; places after the last begin again.
     pub(crate) fn draw(&self, place: u64) -> Draw {
         let place = place % self.samples;
         let shared = (self.draw_every > 1).then(|| place / self.draw_every);
@@ -155,7 +155,7 @@ impl EpochOrder {
     }
 
     /// The order of a single dataset.
-    pub(crate) fn single(&self) -> Option<&Drawn> {
+    pub(crate) fn single(&self) -> Option<&SampleOrder> {
         match &self.turns {
             Turns::Single(order) => Some(order),
             Turns::Mixed { .. } => None,

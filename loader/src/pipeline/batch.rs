@@ -1,4 +1,4 @@
-//! A batch and the buffers that it lends out.
+//! A batch of samples.
 
 use std::ops::Range;
 
@@ -12,12 +12,11 @@ use crate::data::Mix;
 use crate::data::Replaced;
 use crate::settings::{Layout, Output};
 
-/// Samples ready for a device. It owns its memory and goes to any thread; when it is dropped, its
-/// buffers serve a later batch.
+/// Samples ready for a device. A batch owns its memory and can be sent to any thread; when it is
+/// dropped, a later batch uses its buffers.
 ///
-/// Nothing else looks at the memory of a batch as long as it exists, so it may be written to: that
-/// changes neither the dataset nor any other batch. The batch that uses the memory next writes every
-/// value of it first.
+/// Nothing else reads the memory of a batch while it exists, so it may be written to. That changes
+/// neither the dataset nor any other batch, since the next batch in that memory writes every value.
 pub struct Batch {
     pub(crate) buffers: Buffers,
     pub(crate) recycler: Recycler,
@@ -45,14 +44,14 @@ impl Batch {
         self.buffers.labels.is_empty()
     }
 
-    /// Samples that are not padding; they come first.
+    /// Number of samples that are not padding; they come first.
     #[must_use]
     pub const fn valid(&self) -> usize {
         self.valid
     }
 
-    /// Number of rows: as many as samples, times [`Loader::rows_per_sample`](crate::Loader::rows_per_sample).
-    /// Those of a sample follow each other.
+    /// Number of rows: samples times [`Loader::rows_per_sample`](crate::Loader::rows_per_sample). The
+    /// rows of a sample follow each other.
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
@@ -64,16 +63,16 @@ impl Batch {
         self.step
     }
 
-    /// Places of the samples in the epoch's order, of this rank alone. Those of padding go on behind
-    /// the last sample of the epoch.
+    /// Places of this rank's samples in the epoch's order. Padding has places after the epoch's last
+    /// sample.
     #[must_use]
     pub const fn places(&self) -> Range<u64> {
         self.places.start..self.places.end
     }
 
-    /// Samples of the epoch that were handed out, over all ranks, once every rank has its batch of
-    /// this step: what to keep for [`Loader::epoch_from`](crate::Loader::epoch_from). Every rank gives
-    /// the same number, and padding does not count.
+    /// Samples of the epoch, over all ranks, up to the end of this step: the number to keep for
+    /// [`Loader::epoch_from`](crate::Loader::epoch_from). It is the same on every rank, and does not
+    /// count padding.
     #[must_use]
     pub const fn samples_after(&self) -> u64 {
         self.samples_after
@@ -88,44 +87,44 @@ impl Batch {
         }
     }
 
-    /// The values, normalised, of a loader with [`Output::F32`].
+    /// The normalised values of a loader with [`Output::F32`].
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_f32(&self) -> &[f32] {
         self.images(Output::F32)
     }
 
-    /// The values, normalised, of a loader with [`Output::F16`].
+    /// The normalised values of a loader with [`Output::F16`].
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_f16(&self) -> &[f16] {
         self.images(Output::F16)
     }
 
-    /// The values, normalised, of a loader with [`Output::Bf16`].
+    /// The normalised values of a loader with [`Output::Bf16`].
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_bf16(&self) -> &[bf16] {
         self.images(Output::Bf16)
     }
 
-    /// The bytes of a loader with [`Output::U8`]. A value of channel `c` in row `r` is finished by
-    /// `(value - mean[c]) / std[c] + color_shift()[r][c]`.
+    /// The bytes of a loader with [`Output::U8`]. The normalised value of a byte of channel `c` in row
+    /// `r` is `(value - mean[c]) / std[c] + color_shift()[r][c]`.
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_u8(&self) -> &[u8] {
         self.images(Output::U8)
     }
 
-    /// The values in memory, whatever their type is: native byte order, `Output::bytes` each.
+    /// The values of any type as they lie in memory: native byte order, [`Output::bytes`] each.
     #[must_use]
     pub fn image_bytes(&self) -> &[u8] {
         self.buffers.pixels.values()
@@ -134,7 +133,7 @@ impl Batch {
     /// [`images_f32`](Self::images_f32) to write to.
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_f32_mut(&mut self) -> &mut [f32] {
         self.images_mut(Output::F32)
@@ -143,7 +142,7 @@ impl Batch {
     /// [`images_f16`](Self::images_f16) to write to.
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_f16_mut(&mut self) -> &mut [f16] {
         self.images_mut(Output::F16)
@@ -152,7 +151,7 @@ impl Batch {
     /// [`images_bf16`](Self::images_bf16) to write to.
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_bf16_mut(&mut self) -> &mut [bf16] {
         self.images_mut(Output::Bf16)
@@ -161,14 +160,14 @@ impl Batch {
     /// [`images_u8`](Self::images_u8) to write to.
     ///
     /// # Panics
-    /// If the loader gives another type.
+    /// If the loader gives values of another type.
     #[must_use]
     pub fn images_u8_mut(&mut self) -> &mut [u8] {
         self.images_mut(Output::U8)
     }
 
-    /// [`image_bytes`](Self::image_bytes) to write to; they begin on a page's bound and stay where
-    /// they are until the batch is dropped, wherever it is moved.
+    /// [`image_bytes`](Self::image_bytes) to write to. They begin on a page boundary and stay at the
+    /// same address until the batch is dropped, even if it is moved.
     #[must_use]
     pub fn image_bytes_mut(&mut self) -> &mut [u8] {
         self.buffers.pixels.values_mut()
@@ -194,13 +193,13 @@ impl Batch {
     }
 
     /// Colour noise of each row, already divided by the standard deviation, of a loader with
-    /// [`Output::U8`]; empty for floats, which have it in them.
+    /// [`Output::U8`]. Empty for floats, whose values include it.
     #[must_use]
     pub fn color_shift(&self) -> &[[f32; 3]] {
         &self.buffers.shifts
     }
 
-    /// [`color_shift`](Self::color_shift) to write to; it stays where it is, as the values do.
+    /// [`color_shift`](Self::color_shift) to write to; it stays at the same address, as the values do.
     #[must_use]
     pub fn color_shift_mut(&mut self) -> &mut [[f32; 3]] {
         &mut self.buffers.shifts
@@ -218,7 +217,7 @@ impl Batch {
         &self.buffers.labels
     }
 
-    /// [`labels`](Self::labels) to write to; they stay where they are, as the values do.
+    /// [`labels`](Self::labels) to write to; they stay at the same address, as the values do.
     #[must_use]
     pub fn labels_mut(&mut self) -> &mut [i64] {
         &mut self.buffers.labels
@@ -239,7 +238,7 @@ impl Batch {
         self.mix.key(self.buffers.samples[i])
     }
 
-    /// The samples that took a damaged one's place; empty unless the loader was asked for
+    /// The samples that replaced damaged ones; empty unless the loader was built with
     /// [`BadRecord::Replace`](crate::BadRecord::Replace).
     #[must_use]
     pub fn replaced(&self) -> &[Replaced] {

@@ -8,7 +8,7 @@ use crate::augment::Area;
 use crate::data::Replaced;
 use crate::settings::Output;
 
-/// The memory of a batch, used again by a later one.
+/// The memory of a batch, which a later batch uses again.
 #[derive(Default)]
 pub(crate) struct Buffers {
     pub(crate) pixels: Pages,
@@ -20,8 +20,8 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Sets the lengths for `samples` samples of `rows` rows of `values` values; memory is taken
-    /// only the first time.
+    /// Sets the lengths for `samples` samples and `rows` rows of `values` values each. It allocates only
+    /// the first time.
     pub(crate) fn resize(
         &mut self,
         samples: usize,

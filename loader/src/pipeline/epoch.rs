@@ -15,9 +15,9 @@ use crate::error::LoaderError;
 
 /// The batches of one epoch, in order. Dropping it stops and joins its threads.
 ///
-/// After an error the epoch is over, unless it is [`LoaderError::Stopped`]. After a `fork`, an epoch whose threads are running stays with the
-/// parent: in the child its next batch is [`LoaderError::Forked`]. One that has given no batch yet, or
-/// that works without threads, works in both.
+/// Every error but [`LoaderError::Stopped`] ends the epoch. After a `fork`, the threads of a running
+/// epoch stay in the parent, and in the child its next batch is [`LoaderError::Forked`]. An epoch that
+/// has given no batch yet, or that has no threads, works in both processes.
 pub struct Epoch {
     plan: Arc<Plan>,
     epoch_plan: Arc<EpochPlan>,
@@ -27,11 +27,11 @@ pub struct Epoch {
     meter: Meter,
     /// When the first batch was asked for.
     began: Option<Instant>,
-    /// Whether every batch from the first of the epoch on was taken.
+    /// Whether every batch was read, from the epoch's first.
     whole: bool,
 }
 
-/// Who makes the batches. Threads start with the first batch, so seeking before costs nothing.
+/// What makes the batches. Threads start with the first batch, so seeking before it costs nothing.
 enum Source {
     Unstarted,
     Inline(Box<WorkerMemory>),
@@ -67,7 +67,8 @@ impl Epoch {
         }
     }
 
-    /// Goes to the batch with number `step`, counted from where this epoch began, wherever the epoch is; beyond the last there is none.
+    /// Goes to the batch with number `step`, counted from where this epoch began. A number beyond the
+    /// last batch ends the epoch.
     #[must_use]
     pub fn seek(mut self, step: u64) -> Self {
         self.source = Source::Unstarted;
@@ -76,13 +77,13 @@ impl Epoch {
         self
     }
 
-    /// Time that [`next`](Iterator::next) kept its caller waiting so far.
+    /// Time that [`next`](Iterator::next) has made its caller wait so far.
     #[must_use]
     pub const fn waited(&self) -> Duration {
         self.meter.wait
     }
 
-    /// Where the time went so far, and what limits the epoch.
+    /// Where the time has gone so far, and what limits the epoch.
     #[must_use]
     pub const fn meter(&self) -> &Meter {
         &self.meter
@@ -94,16 +95,16 @@ impl Epoch {
         self.next
     }
 
-    /// Samples of the epoch, over all ranks, that come before the next batch: those before the place
-    /// at which this epoch began included, padding not. What to keep for
-    /// [`Loader::epoch_from`](crate::Loader::epoch_from).
+    /// Samples of the epoch, over all ranks, that come before the next batch: the number to keep for
+    /// [`Loader::epoch_from`](crate::Loader::epoch_from). It includes those before the place where this
+    /// epoch began, and no padding.
     #[must_use]
     pub fn samples_taken(&self) -> u64 {
         let first = self.epoch_plan.first;
         self.plan.sampler.before(first, self.next)
     }
 
-    /// Bytes of all batches that are under way at once, at most, for batches of full size.
+    /// Most bytes of all batches that exist at once, for full batches.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
         self.plan
@@ -111,13 +112,13 @@ impl Epoch {
             .saturating_mul(self.plan.batches_under_way())
     }
 
-    /// [`next`](Iterator::next) for a caller that may be interrupted: while it waits it asks `stop`
-    /// about every 25 ms, and when that says `true` it gives [`LoaderError::Stopped`]. The epoch goes
-    /// on all the same: the next call gives the batch that this one would have given. A batch that is
-    /// there already is given without a question.
+    /// [`next`](Iterator::next) for a caller that may be interrupted. While it waits it calls `stop`
+    /// about every 25 ms, and returns [`LoaderError::Stopped`] once that returns `true`. The epoch is
+    /// not over then: the next call gives the same batch. A batch that is ready is given without a
+    /// call of `stop`.
     ///
-    /// Without threads the calling thread asks between two samples, so that a sample is always
-    /// finished first; a batch that was stopped is begun again by the next call.
+    /// Without threads, `stop` is called between two samples. The next call begins a batch that was
+    /// stopped again from its first sample.
     pub fn next_unless(&mut self, stop: &dyn Fn() -> bool) -> Option<Result<Batch, LoaderError>> {
         self.advance(Some(stop))
     }
@@ -161,7 +162,7 @@ impl Epoch {
         }
     }
 
-    /// With the last batch: no shard may have been cut short since the last look.
+    /// Checks after the last batch that no shard was cut short since the last check.
     fn finish(&self, batch: Result<Batch, LoaderError>) -> Result<Batch, LoaderError> {
         for part in self.plan.mix.datasets() {
             part.check_lengths(true)?;

@@ -1,4 +1,4 @@
-//! Makes one batch: the same function inline and in every worker.
+//! Fills one batch: the same function in the consumer's thread and in every worker.
 
 use shardmill_formats::{Codec, Philox, Stream};
 use shardmill_kernels::{Floats, Image, Window};
@@ -14,8 +14,8 @@ use crate::error::LoaderError;
 use crate::order::Draw;
 use crate::settings::Output;
 
-/// Fills a batch; `None` if it was cancelled meanwhile, since the epoch was dropped or its consumer
-/// waits no longer.
+/// Fills a batch; `None` if `cancelled` returned `true`, because the epoch was dropped or its consumer
+/// stopped waiting.
 pub(crate) fn fill(
     plan: &Plan,
     epoch: &EpochPlan,
@@ -65,8 +65,8 @@ pub(crate) fn fill(
     }))
 }
 
-/// Samples that are tried in the place of a damaged one. That all of them are damaged too means that
-/// much of the dataset is.
+/// Samples that are tried as a replacement for a damaged one. If all of them are damaged too, so is much
+/// of the dataset.
 const TRIES: u32 = 32;
 
 fn fill_or_replace(
@@ -120,7 +120,7 @@ fn fill_sample(
     memory.clock.lap(Stage::Read);
     buffers.samples[i] = index;
     buffers.labels[i] = dataset.label(sample);
-    // Raw records are used where they lie in the map, unless the transform changes them.
+    // Raw records are used in place, in the map, unless the transform changes them.
     let rgb = if dataset.codec() == Codec::Raw && plan.transform.is_none() {
         stored
     } else {
@@ -158,7 +158,7 @@ fn fill_sample(
     }
     memory.clock.lap(Stage::Augment);
     if plan.beyond_memory {
-        dataset.done_with(sample);
+        dataset.release(sample);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Where the time of an epoch went.
+//! Where the time of an epoch goes.
 
 use std::fmt;
 use std::thread::available_parallelism;
@@ -31,7 +31,7 @@ impl StageTimes {
     }
 }
 
-/// A thread's clock. Reading it takes some 25 ns, three times a sample.
+/// A thread's clock. A reading takes about 25 ns, three times a sample.
 #[derive(Debug)]
 pub(crate) struct Clock {
     last: Instant,
@@ -46,7 +46,7 @@ impl Clock {
         }
     }
 
-    /// The time since the last lap went into `stage`.
+    /// Counts the time since the last lap for `stage`.
     pub(crate) fn lap(&mut self, stage: Stage) {
         let now = Instant::now();
         self.times.0[stage as usize] += now - self.last;
@@ -64,35 +64,35 @@ impl Clock {
     }
 }
 
-/// Where the time of an epoch went so far. The stages are sums over the loader's threads, of the
-/// batches that the consumer has taken.
+/// Where the time of an epoch has gone so far. Stages are sums over the loader's threads, for the
+/// batches that the consumer has received.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Meter {
-    /// Reading records and comparing them with their checksums. Pages that a comparison did not
-    /// touch before are read by whatever comes next.
+    /// Reading records and comparing them with their checksums. Pages that no comparison touches are
+    /// read by the stage that comes next.
     pub read: Duration,
-    /// Decoding records, or copying raw ones for a transform of the user's.
+    /// Decoding records, or copying raw ones for the user's transform.
     pub decode: Duration,
     /// The user's own transform.
     pub transform: Duration,
     /// Window, reflection, colour, normalisation and layout, and writing the batch.
     pub augment: Duration,
-    /// Getting a buffer: its memory is taken where no earlier batch has left any.
+    /// Getting a buffer; it is allocated if no earlier batch has left one.
     pub buffer: Duration,
-    /// Waiting for the consumer to take a batch.
+    /// Waiting until the consumer receives a batch.
     pub idle: Duration,
     /// Time that the consumer waited for batches.
     pub wait: Duration,
-    /// Time from the first call for a batch to the end of the last.
+    /// Time from the beginning of the first call for a batch to the end of the last.
     pub wall: Duration,
-    /// Loader threads; 0 if the consumer's own thread makes the batches.
+    /// Loader threads; 0 if the consumer's thread makes the batches.
     pub threads: usize,
-    /// Batches taken.
+    /// Batches received.
     pub batches: u64,
     /// Samples in them.
     pub samples: u64,
-    /// Samples in them that took a damaged one's place.
+    /// Samples in them that replaced damaged ones.
     pub replaced: u64,
     /// Encoding of the records; `None` if nothing was metered.
     pub codec: Option<Codec>,
@@ -139,19 +139,19 @@ impl fmt::Display for Bottleneck {
     }
 }
 
-/// What limits an epoch, with advice: `Display` gives the line.
+/// What limits an epoch; `Display` prints it with advice on one line.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Verdict {
     /// What it is.
     pub bottleneck: Bottleneck,
-    /// Share of the loader's time, in 0 to 1.
+    /// Share of the loader's time, 0 to 1.
     pub share: f64,
-    /// Whether the machine has cores that no loader thread takes.
+    /// Whether the machine has more cores than loader threads.
     pub cores_left: bool,
-    /// As of the [`Meter`].
+    /// As in the [`Meter`].
     pub codec: Option<Codec>,
-    /// As of the [`Meter`].
+    /// As in the [`Meter`].
     pub output: Option<Output>,
 }
 
@@ -183,13 +183,13 @@ impl Meter {
         self.output = self.output.or(other.output);
     }
 
-    /// Share of the time that the consumer waited, in 0 to 1.
+    /// Share of the time that the consumer waited, 0 to 1.
     #[must_use]
     pub fn data_wait(&self) -> f64 {
         ratio(self.wait, self.wall)
     }
 
-    /// The stages that take the loader's time, in the order of a sample's way, with their names.
+    /// The stages with their names, in the order in which a sample passes through them.
     #[must_use]
     pub const fn stages(&self) -> [(&'static str, Duration); 6] {
         [
@@ -208,7 +208,7 @@ impl Meter {
         self.stages().iter().map(|(_, time)| *time).sum()
     }
 
-    /// Samples a second of [`wall`](Self::wall); 0 before the first batch.
+    /// Samples per second of [`wall`](Self::wall); 0 before the first batch.
     #[must_use]
     pub fn samples_per_second(&self) -> f64 {
         if self.wall.is_zero() {
@@ -218,14 +218,14 @@ impl Meter {
         }
     }
 
-    /// What limits the epoch: the consumer, if the loader waits for it a larger share of its time
-    /// than it waits for the loader; otherwise the stage that takes most.
+    /// What limits the epoch: the consumer, if the loader waits for the consumer a larger share of its
+    /// time than the consumer waits for the loader; otherwise the longest stage.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.verdict_on(available_parallelism().map_or(1, usize::from))
     }
 
-    /// The verdict on a machine of so many cores.
+    /// The verdict on a machine with this number of cores.
     fn verdict_on(&self, cores: usize) -> Verdict {
         let verdict = |bottleneck, share| Verdict {
             bottleneck,
@@ -252,13 +252,13 @@ impl Meter {
 }
 
 impl Verdict {
-    /// What would help against a stage that computes, `own` beside more threads.
+    /// Advice against a stage that computes: more threads, and `own`, its own remedy.
     fn help(&self, own: Option<&str>) -> String {
         match (self.cores_left, own) {
             (true, Some(own)) => format!("add threads, or {own}"),
             (true, None) => "add threads".to_owned(),
             (false, Some(own)) => format!("every core has a thread; {own}"),
-            (false, None) => "every core has a thread: this is what the machine gives".to_owned(),
+            (false, None) => "every core has a thread: the machine cannot do more".to_owned(),
         }
     }
 }
@@ -271,12 +271,12 @@ impl fmt::Display for Verdict {
             Bottleneck::Read => write!(
                 f,
                 "read-bound ({percent:.0}% of the loader's time): if records come from the disk, \
-                 use more memory, blocks in order, or a smaller codec"
+                 use more memory, the order of blocks, or a smaller codec"
             ),
             Bottleneck::Decode => write!(
                 f,
                 "decode-bound ({percent:.0}%): {}",
-                // Raw records are only copied, for a transform of the user's.
+                // Raw records are only copied, for the user's transform.
                 self.help(
                     (self.codec != Some(Codec::Raw))
                         .then_some("re-encode with prep convert --codec raw")
@@ -285,14 +285,14 @@ impl fmt::Display for Verdict {
             Bottleneck::Transform => write!(
                 f,
                 "transform-bound ({percent:.0}%): {}",
-                self.help(Some("make your transform cheaper"))
+                self.help(Some("make your transform faster"))
             ),
             Bottleneck::Augment => write!(
                 f,
                 "augment-bound ({percent:.0}%): {}",
                 self.help(
                     (self.output != Some(Output::U8))
-                        .then_some("ask for u8 and finish it on the device")
+                        .then_some("choose u8 and normalise on the device")
                 )
             ),
             Bottleneck::Buffer => write!(
@@ -305,7 +305,7 @@ impl fmt::Display for Verdict {
 }
 
 impl fmt::Display for Meter {
-    /// One line: the share of each stage in the loader's time, the consumer's wait, the verdict.
+    /// One line: each stage's share of the loader's time, the consumer's wait, and the verdict.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         for (i, (name, time)) in self.stages().into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a loader makes batches by, and what one epoch and one thread add to it.
+//! What a loader makes batches from, and what an epoch and a thread add to it.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,8 @@ use crate::data::{Advice, BadRecord, Mix, Verify};
 use crate::order::{EpochOrder, Sampler};
 use crate::settings::{Layout, Normalize, Output};
 
-/// Batches from this size on, in bytes, are written around the caches: they would not stay in them
-/// until the consumer comes.
+/// Batches of at least this many bytes are written around the caches, since they would not stay in
+/// them until the consumer reads them.
 const STREAMED: usize = 16 << 20;
 
 /// Everything that a batch depends on, and how to make it.
@@ -33,16 +33,16 @@ pub(crate) struct Plan {
     pub(crate) verify: Verify,
     pub(crate) on_bad_record: BadRecord,
     pub(crate) advice: Advice,
-    /// Whether the shards are larger than the memory that is available.
+    /// Whether the shards are larger than the available memory.
     pub(crate) beyond_memory: bool,
-    /// Whether an epoch was read from its first batch to its last.
+    /// Whether an epoch has been read from its first batch to its last.
     pub(crate) warm: AtomicBool,
     pub(crate) transform: Option<Transform>,
     pub(crate) around_threads: Option<Around>,
 }
 
 impl Plan {
-    /// Whether the system is told what comes next.
+    /// Whether the system is asked to read the next records ahead.
     pub(crate) fn wants_advice(&self) -> bool {
         match self.advice {
             Advice::Never => false,
@@ -51,8 +51,7 @@ impl Plan {
         }
     }
 
-    /// Batches that are there at once, at most: one for each thread, those that are ready, and the
-    /// consumer's.
+    /// Most batches that exist at once: one for each thread, those that are ready, and the consumer's.
     pub(crate) fn batches_under_way(&self) -> usize {
         let most = self.threads.saturating_add(self.prefetch).saturating_add(1);
         most.min(self.sampler.most_batches())
@@ -83,7 +82,7 @@ impl Plan {
     }
 }
 
-/// What a thread keeps from one sample to the next.
+/// What a worker keeps from one sample to the next.
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
@@ -92,7 +91,7 @@ pub(crate) struct WorkerMemory {
     pub(crate) pool: Pool,
 }
 
-/// What a thread keeps from one row to the next.
+/// What a worker keeps from one row to the next.
 pub(crate) struct RowMemory {
     pub(crate) canvas: Canvas,
     pub(crate) kernel: Kernel,
@@ -135,7 +134,7 @@ pub(crate) struct EpochPlan {
     pub(crate) order: EpochOrder,
     /// Place in the order at which the first batch begins.
     pub(crate) first: u64,
-    /// What each view of a sample is drawn by.
+    /// The random numbers of each view of a sample.
     pub(crate) views: Box<[Philox]>,
 }
 

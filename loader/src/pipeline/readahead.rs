@@ -1,5 +1,5 @@
-//! Tells the system which records come next, on a thread of its own, since asking may wait for the
-//! disk.
+//! Asks the system to read the next records ahead, on a thread of its own, since asking may wait for
+//! the disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::plan::{EpochPlan, Plan};
 use crate::error::LoaderError;
-use crate::order::Drawn;
+use crate::order::SampleOrder;
 
-/// Bytes of records that are asked for beyond the batches that threads work on: a disk that reads
-/// several gigabytes a second is kept busy through any hiccup of a tenth of a second.
+/// Bytes of records that are requested beyond the batches that threads work on: enough to keep a disk
+/// that reads several gigabytes a second busy through an interruption of a tenth of a second.
 const BYTES_AHEAD: u64 = 256 << 20;
 
 pub(crate) struct ReadAhead {
@@ -24,7 +24,7 @@ pub(crate) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts asking for the records of the batches from `first` on, where the plan wants that.
+    /// Starts requesting the records of the batches from `first` on, if the plan wants that.
     pub(crate) fn start(
         plan: &Arc<Plan>,
         epoch: &Arc<EpochPlan>,
@@ -43,9 +43,11 @@ impl ReadAhead {
             .sum();
         let record = (shards / samples.max(1)).max(1);
         let batch = sampler.batch_size.min(sampler.samples);
-        // A group is read as a whole, so the next must be under way while this one is used.
+        // A group is read as a whole, so the next one must be requested while this one is used.
         let window = match epoch.order.single() {
-            Some(Drawn::Blocks(_)) => 2 * sampler.order.window(sampler.samples).div_ceil(batch),
+            Some(SampleOrder::Blocks(_)) => {
+                2 * sampler.order.window(sampler.samples).div_ceil(batch)
+            }
             _ => 0,
         };
         let working = (plan.threads + plan.prefetch) as u64;
@@ -56,7 +58,7 @@ impl ReadAhead {
             plan: Arc::clone(plan),
             epoch: Arc::clone(epoch),
             cancelled: Arc::clone(&cancelled),
-            asked: 0,
+            requested: 0,
         };
         let builder = std::thread::Builder::new().name("loader-ahead".to_owned());
         let thread = builder
@@ -74,14 +76,14 @@ impl ReadAhead {
         Ok(Some(ahead))
     }
 
-    /// The consumer has taken the batch with number `step`.
+    /// Says that the consumer has received the batch with number `step`.
     pub(crate) fn advance(&mut self, step: u64) {
         self.send(step + self.distance);
     }
 
     fn send(&mut self, step: u64) {
         if let Some(steps) = &self.steps {
-            // A walk that lags behind misses advice and nothing else.
+            // If the thread lags behind, records are read later and nothing else happens.
             let _ = steps.try_send(step);
         }
     }
@@ -92,7 +94,7 @@ impl Drop for ReadAhead {
         self.cancelled.store(true, Ordering::Relaxed);
         self.steps = None;
         if let Some(thread) = self.thread.take() {
-            // Advice changes no batch, so that a panic here is nobody's error.
+            // Reading ahead changes no batch, so a panic here is not reported as an error.
             let _ = thread.join();
         }
     }
@@ -102,8 +104,8 @@ struct Requests {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
     cancelled: Arc<AtomicBool>,
-    /// Places below this are asked for: the end of the last group of blocks.
-    asked: u64,
+    /// Places below this were requested: the end of the last group of blocks.
+    requested: u64,
 }
 
 impl Requests {
@@ -115,26 +117,25 @@ impl Requests {
                 if self.cancelled.load(Ordering::Relaxed) {
                     return;
                 }
-                self.ask(place);
+                self.request(place);
             }
         }
     }
 
-    /// Advice that the system does not take is no error: the record is read when it is needed.
-    fn ask(&mut self, place: u64) {
+    /// Requests the record at a place, or the whole group of blocks that it belongs to.
+    fn request(&mut self, place: u64) {
         let order = &self.epoch.order;
-        let Some(Drawn::Blocks(blocks)) = order.single() else {
+        let Some(SampleOrder::Blocks(blocks)) = order.single() else {
             let draw = order.draw(place);
             let part = &self.plan.mix.datasets()[draw.part];
-            let at = part.place(draw.sample);
-            let _ = at.shard.will_need(at.shard.range(at.record));
+            part.will_need(draw.sample, 1);
             return;
         };
-        if place < self.asked {
+        if place < self.requested {
             return;
         }
         let group = blocks.group(place);
-        self.asked = group.end;
+        self.requested = group.end;
         let dataset = self.plan.mix.first();
         for (first, len) in blocks.runs(group) {
             if self.cancelled.load(Ordering::Relaxed) {

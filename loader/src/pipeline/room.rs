@@ -1,10 +1,10 @@
-//! Whether the batches that a loader has under way fit into memory.
+//! Whether the batches of a loader fit into memory.
 
 use super::plan::Plan;
 use crate::error::LoaderError;
 
-/// Refuses a plan whose batches, with what its threads need, take more than `available` bytes; `None` is a
-/// system that does not tell.
+/// Refuses a plan whose batches and threads take more than `available` bytes; `None` means that the
+/// system does not say how many are available.
 pub(crate) fn check(plan: &Plan, available: Option<u64>) -> Result<(), LoaderError> {
     let Some(available) = available else {
         return Ok(());
@@ -22,11 +22,11 @@ pub(crate) fn check(plan: &Plan, available: Option<u64>) -> Result<(), LoaderErr
     })
 }
 
-/// Bytes of all batches that are under way at once, and of the records that threads decode.
+/// Bytes of all batches that exist at once, and of the records that threads decode.
 fn needed(plan: &Plan) -> u64 {
     let batches = (plan.batches_under_way() as u64).saturating_mul(plan.batch_bytes() as u64);
     let crop = u64::from(plan.augmentation.policy.crop());
-    // A record, what zstd has of it, and the window where that is drawn first.
+    // A record, zstd's copy of it, and the window on a canvas.
     let thread = 2 * plan.mix.shape().bytes() as u64 + 3 * crop * crop;
     batches.saturating_add((plan.threads as u64).saturating_mul(thread))
 }

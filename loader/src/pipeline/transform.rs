@@ -1,4 +1,4 @@
-//! A user's own function of every sample.
+//! The user's function of every sample.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use shardmill_formats::{Philox, RecordShape};
 pub(crate) type Transform =
     Arc<dyn Fn(&mut Sample<'_>) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync>;
 
-/// What runs a thread of the loader's; see [`LoaderBuilder::around_threads`](crate::LoaderBuilder::around_threads).
+/// The function around a worker thread; see [`LoaderBuilder::around_threads`](crate::LoaderBuilder::around_threads).
 pub(crate) type Around = Arc<dyn Fn(&mut (dyn FnMut() + Send)) + Send + Sync>;
 
 /// A sample on its way into a batch: decoded, not yet cropped.
@@ -25,8 +25,8 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    /// The pixels: rows of R, G, B, `height * width * 3` bytes. What is written here is what window,
-    /// reflection and colour are applied to.
+    /// The pixels: rows of R, G, B, `height * width * 3` bytes. Window, reflection and colour are applied
+    /// to what is written here.
     pub const fn pixels(&mut self) -> &mut [u8] {
         self.rgb
     }
@@ -43,7 +43,7 @@ impl Sample<'_> {
         self.label
     }
 
-    /// Puts another label into the batch.
+    /// Sets the label that the batch will have.
     pub const fn set_label(&mut self, label: i64) {
         self.label = label;
     }
@@ -54,7 +54,7 @@ impl Sample<'_> {
         self.key
     }
 
-    /// The index that the batch will give for the sample.
+    /// The index of the sample in [`Batch::indices`](crate::Batch::indices).
     #[must_use]
     pub const fn index(&self) -> u64 {
         self.index
@@ -66,7 +66,7 @@ impl Sample<'_> {
         self.epoch
     }
 
-    /// Random numbers of this sample's own, the same for any number of threads.
+    /// This sample's random numbers, the same for any number of threads.
     pub const fn random(&mut self) -> &mut Random {
         &mut self.random
     }

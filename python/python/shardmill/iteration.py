@@ -137,7 +137,7 @@ class Iteration(Iterator[Batch]):
 #: Words of a verdict that mean something else in Python.
 _VERDICT = {
     "prep convert --codec raw": "`shardmill prep convert --codec raw`",
-    "ask for u8 and finish it on the device": 'take output="uint8" and finish it on the device, as device= does',
+    "choose u8 and normalise on the device": 'choose output="uint8" and normalise on the device, as device= does',
 }
 
 #: Seconds that the interpreter's end waits for threads of Python's that wait for batches.

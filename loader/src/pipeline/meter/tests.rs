@@ -72,7 +72,7 @@ fn every_stage_has_a_name_and_its_time() {
 }
 
 #[test]
-fn advice_is_what_can_be_done() {
+fn a_verdict_advises_what_can_be_done() {
     let mut meter = Meter {
         threads: 4,
         wall: ms(100),
@@ -82,24 +82,21 @@ fn advice_is_what_can_be_done() {
         codec: Some(Codec::Raw),
         ..Meter::default()
     };
-    let told = |meter: &Meter, cores| {
+    let advice = |meter: &Meter, cores| {
         let text = meter.verdict_on(cores).to_string();
         text.split_once("%): ").unwrap().1.to_owned()
     };
     // The batches are u8 already, and a fifth core is there or is not.
-    assert_eq!(told(&meter, 5), "add threads");
-    let all = "every core has a thread: this is what the machine gives";
-    assert_eq!(told(&meter, 4), all);
+    assert_eq!(advice(&meter, 5), "add threads");
+    let all = "every core has a thread: the machine cannot do more";
+    assert_eq!(advice(&meter, 4), all);
     meter.output = Some(Output::F32);
-    let finish = "ask for u8 and finish it on the device";
-    assert_eq!(told(&meter, 5), format!("add threads, or {finish}"));
-    assert_eq!(
-        told(&meter, 2),
-        format!("every core has a thread; {finish}")
-    );
+    let u8 = "choose u8 and normalise on the device";
+    assert_eq!(advice(&meter, 5), format!("add threads, or {u8}"));
+    assert_eq!(advice(&meter, 2), format!("every core has a thread; {u8}"));
     // A transform has raw records copied, and no codec is faster.
     (meter.augment, meter.decode) = (ms(0), ms(400));
-    assert_eq!(told(&meter, 4), all);
+    assert_eq!(advice(&meter, 4), all);
 }
 
 #[test]
