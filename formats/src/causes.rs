@@ -1,13 +1,13 @@
-//! An error as a person reads it.
+//! An error with its causes, for people.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error with all of its causes, each once, as in "manifest.json: it is not a Shardmill manifest: expected
-/// value at line 1".
+/// Displays an error and each of its causes once, as in "manifest.json: it is not a Shardmill manifest:
+/// expected value at line 1".
 ///
-/// The errors of all crates leave what [`source`](Error::source) gives out of their own text, so whoever
-/// prints one prints it through this, or through `{:#}` of anyhow.
+/// In all crates the text of an error leaves out its [`source`](Error::source), so an error has to be
+/// printed through this, or through anyhow's `{:#}`.
 #[derive(Clone, Copy, Debug)]
 pub struct Causes<'a>(pub &'a dyn Error);
 

@@ -1,38 +1,39 @@
-//! What the programs print: everything, through here.
+//! Everything that the programs print.
 //!
-//! A reader that goes away (`| head`) is no error. What is left is not printed, the work is done, and the
-//! exit code is the work's own: 0, or 1 where `prep verify` found damage. Programs that do nothing but
-//! print ask whether anybody still reads, and end with 0.
+//! A closed pipe (`| head`) is not an error. The rest of the output is dropped, the work is finished, and
+//! the exit code is that of the work: 0, or 1 if `prep verify` found damage. Programs that only print can
+//! ask whether the output is still read, and end with 0 if it is not.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crate::printable::printable_lines;
 
-/// Prints text to the standard output, with control characters escaped as by [`printable_lines`], and gives
-/// whether anybody still reads: `false` is a closed pipe.
+/// Prints text to standard output, with control characters escaped as by [`printable_lines`]. Returns
+/// `false` if standard output is a closed pipe.
 ///
 /// # Errors
-/// A standard output that refuses for another reason, such as a file on a full disk.
+/// A standard output that fails for another reason, such as a file on a full disk.
 pub fn print(text: &str) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let colour = wants_colour(out.is_terminal());
     send(&mut out, text, colour)
 }
 
-/// Prints text to the standard error, with control characters escaped as by [`printable_lines`]. What cannot
-/// be printed there is told nowhere.
+/// Prints text to standard error, with control characters escaped as by [`printable_lines`]. A failure to
+/// print there is ignored.
 pub fn say(text: &str) {
-    // In one piece, so that other threads' lines do not mix with it.
+    // In one piece, so that lines of other threads do not mix with it.
     let mut out = io::stderr().lock();
     let colour = wants_colour(out.is_terminal());
     let _ = send(&mut out, text, colour);
 }
 
-/// What lines may begin with that asks for attention, and its colour: bold red, bold yellow, bold cyan.
+/// Words at the beginning of lines that ask for attention, and their colours: bold red, bold yellow, bold
+/// cyan.
 const MARKS: [(&str, &str); 3] = [("error:", "31"), ("warning:", "33"), ("note:", "36")];
 
-/// Whether text may have colours: on a terminal that has them, unless the user sets `NO_COLOR`
-/// (no-color.org) to anything.
+/// Whether to print colours: on a terminal that supports them, unless the user sets `NO_COLOR`
+/// (no-color.org) to a value that is not empty.
 #[must_use]
 pub fn wants_colour(is_terminal: bool) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -40,7 +41,7 @@ pub fn wants_colour(is_terminal: bool) -> bool {
     is_terminal && !set("NO_COLOR") && !dumb
 }
 
-/// Printable text with `error:`, `warning:` and `note:` at the beginning of its lines in colour.
+/// Printable text, with `error:`, `warning:` and `note:` at the beginning of lines in colour.
 #[must_use]
 pub fn coloured(text: &str) -> String {
     let lines = text.split_inclusive('\n').map(|line| {
@@ -63,13 +64,13 @@ fn send(out: &mut impl Write, text: &str, colour: bool) -> io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(io::Error::new(
             error.kind(),
-            format!("the standard output refuses: {error}"),
+            format!("cannot write to the standard output: {error}"),
         )),
     }
 }
 
-/// Like `println!`, through [`console::print`](crate::console::print): gives an [`io::Result`](std::io::Result)
-/// of nothing, in which a closed pipe is no error.
+/// Like `println!`, through [`console::print`](crate::console::print). Returns an
+/// [`io::Result<()>`](std::io::Result), in which a closed pipe is not an error.
 #[macro_export]
 macro_rules! outln {
     ($($part:tt)*) => {
@@ -89,7 +90,7 @@ macro_rules! errln {
 mod tests {
     use super::*;
 
-    /// Takes some bytes, and then refuses as it was told to.
+    /// Accepts some bytes, and then fails with a given kind of error.
     struct Refusing {
         room: Vec<u8>,
         kind: ErrorKind,
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_told_and_a_full_disk_is_an_error() {
+    fn a_closed_pipe_is_reported_and_a_full_disk_is_an_error() {
         let sent = |room, kind| {
             let room = Vec::with_capacity(room);
             let mut out = Refusing { room, kind };

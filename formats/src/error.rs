@@ -2,12 +2,12 @@
 
 use crate::key::KeyError;
 
-/// What is wrong with a shard; the caller, who knows the file's name, puts it in front. As of all errors
-/// here, its text leaves out its cause: see [`Causes`](crate::Causes).
+/// What is wrong with a shard. The caller knows the file's name and adds it. As with all errors here, the
+/// text leaves out the cause: see [`Causes`](crate::Causes).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
-    /// The file ends before something that it announces.
+    /// The file ends too early.
     #[error("{expected} bytes are needed for {what}, but the file has {found}: it was cut short")]
     Truncated {
         /// What does not fit.
@@ -36,7 +36,7 @@ pub enum ShardError {
     /// The header is not the JSON object that safetensors wants.
     #[error("the header is not valid: {0}")]
     Header(String),
-    /// A metadata entry is missing or has no meaning.
+    /// A metadata entry is missing or makes no sense.
     #[error("metadata {key:?} is {found}; expected {expected}")]
     Metadata {
         /// The entry.
@@ -88,7 +88,7 @@ pub enum ShardError {
         /// The length of what they point into.
         limit: u64,
     },
-    /// A label that is no class.
+    /// A label that is not a class.
     #[error(
         "record {record}: label {label} is not one of the {classes} classes (or -1 throughout)"
     )]
@@ -108,7 +108,7 @@ pub enum ShardError {
         /// The rule that it breaks.
         source: KeyError,
     },
-    /// A record whose bytes changed since they were written.
+    /// A record whose bytes have changed since they were written.
     #[error(
         "record {record} (key {key:?}): CRC-32C of the stored bytes is {found:08x}; expected {expected:08x}: the data is damaged"
     )]
@@ -122,7 +122,7 @@ pub enum ShardError {
         /// The checksum of the bytes.
         found: u32,
     },
-    /// Header, labels, keys or offsets that changed since they were written.
+    /// Header, labels, keys or offsets that have changed since they were written.
     #[error(
         "CRC-32C of the header and index is {found:08x}; the manifest says {expected:08x}: the file is damaged or is not this dataset's"
     )]

@@ -20,7 +20,7 @@ pub(crate) struct TensorInfo {
     pub(crate) data_offsets: (u64, u64),
 }
 
-/// A whole header, checked for everything that holds of any safetensors file.
+/// A whole header, checked against the rules of every safetensors file.
 #[derive(Debug, Default)]
 pub(crate) struct Header {
     pub(crate) metadata: BTreeMap<String, String>,
@@ -30,8 +30,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Where the header ends in a file of `file_len` bytes that begins with `front`, of which eight
-    /// bytes are looked at.
+    /// Where the header ends in a file of `file_len` bytes that begins with `front`, whose first eight
+    /// bytes are read.
     pub(crate) fn end(front: &[u8], file_len: u64) -> Result<usize, ShardError> {
         let truncated = |what, expected| ShardError::Truncated {
             what,

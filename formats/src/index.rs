@@ -1,4 +1,4 @@
-//! Where everything is in a shard: parsed once, after which no access can fail.
+//! Where everything is in a shard. It is parsed once; after that, access cannot fail.
 
 use std::ops::Range;
 
@@ -14,8 +14,8 @@ use crate::schema::{
 };
 use crate::shape::RecordShape;
 
-/// A validated shard. It owns no bytes: every accessor takes the same file's bytes that it was
-/// parsed from, so it works over a memory map, a buffer, or anything else.
+/// A validated shard. It owns no bytes: every accessor takes the bytes of the file that it was parsed
+/// from, so these can be a memory map, a buffer, or anything else.
 ///
 /// Accessors panic on a record that is not below [`len`](Self::len).
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ pub struct ShardIndex {
 }
 
 impl ShardIndex {
-    /// Parses and validates a whole shard. Everything is checked that access relies on; the bytes
-    /// of the records are not read (see [`verify_record`](Self::verify_record)).
+    /// Parses and validates a whole shard. It checks everything that access relies on, and does not
+    /// read the bytes of the records (see [`verify_record`](Self::verify_record)).
     ///
     /// # Errors
     /// Any way in which `file` is not a shard of this format's major version.
@@ -69,8 +69,8 @@ impl ShardIndex {
         Ok(index)
     }
 
-    /// Length of the header, its own length included, of a shard of `file_len` bytes that begins
-    /// with `front`: eight bytes at least.
+    /// Length of the header, including the field of its length, of a shard of `file_len` bytes that
+    /// begins with `front`, which has at least eight bytes.
     ///
     /// # Errors
     /// A header that is too long or does not fit into the file.
@@ -78,10 +78,10 @@ impl ShardIndex {
         Header::end(front, file_len)
     }
 
-    /// Where the records lie in a shard of `file_len` bytes that begins with `header`, which is as
-    /// long as [`header_len`](Self::header_len) says. A reader that does not want them can leave them
-    /// out: [`parse`](Self::parse) and [`verify_index`](Self::verify_index) look at what lies before
-    /// and behind them only.
+    /// Where the records are in a shard of `file_len` bytes that begins with `header`, whose length is
+    /// that of [`header_len`](Self::header_len). A reader that does not need the records can skip them:
+    /// [`parse`](Self::parse) and [`verify_index`](Self::verify_index) read only what comes before and
+    /// after them.
     ///
     /// # Errors
     /// A header that `parse` would refuse.
@@ -92,7 +92,7 @@ impl ShardIndex {
         Ok(record_data(&header, &metadata, records)?.0)
     }
 
-    /// Where the records lie in the file, one behind the other.
+    /// Where the records are in the file, one after the other.
     #[must_use]
     pub fn data_range(&self) -> Range<usize> {
         self.data.clone()
@@ -161,7 +161,7 @@ impl ShardIndex {
             .expect("keys are checked when a shard is parsed")
     }
 
-    /// The CRC-32C that was stored for record `i`.
+    /// The stored CRC-32C of record `i`.
     #[must_use]
     pub fn checksum(&self, file: &[u8], i: usize) -> u32 {
         self.check(file, i);
@@ -186,7 +186,7 @@ impl ShardIndex {
         })
     }
 
-    /// CRC-32C of everything but the record data: the header and all that follows the records.
+    /// CRC-32C of everything except the record data: the header and what follows the records.
     #[must_use]
     pub fn index_checksum(&self, file: &[u8]) -> u32 {
         crc32c_of_parts(&[&file[..self.data.start], &file[self.data.end..]])
@@ -281,7 +281,7 @@ impl ShardIndex {
     }
 }
 
-/// Where the record data lies, and where its bounds begin.
+/// Where the record data is, and where its bounds begin.
 fn record_data(
     header: &Header,
     metadata: &ShardMetadata,

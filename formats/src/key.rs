@@ -1,4 +1,4 @@
-//! The rule for keys: the name of a record's source, relative to it, safe to use as a path.
+//! The rules for keys: the name of a record's source, as a relative path that is safe to use.
 
 use crate::schema::KEY_LIMIT;
 
@@ -46,9 +46,9 @@ pub fn check_key(key: &[u8]) -> Result<&str, KeyError> {
     }
 }
 
-/// Whether nothing in the key needs a closer look, which is so for nearly every key; a dataset has
-/// millions, all checked when it is opened. The loops have no branches, so that the compiler makes
-/// vectors of them.
+/// Whether the key needs no closer check, which holds for nearly every key. A dataset has millions of
+/// keys, which are all checked when it is opened; these loops have no branches, so that the compiler
+/// vectorises them.
 fn is_plain(key: &[u8]) -> bool {
     let odd = |&byte: &u8| byte < 0x20 || byte == 0x7f || byte == b'\\' || byte == b':';
     let characters = key.iter().fold(false, |any, byte| any | odd(byte));

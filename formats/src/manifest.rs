@@ -71,7 +71,7 @@ pub struct Preprocessing {
 pub struct Class {
     /// WordNet id, or the class folder's name.
     pub synset: String,
-    /// Words for people.
+    /// The class in words.
     pub name: String,
 }
 
@@ -148,19 +148,19 @@ pub struct Rejects {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// The file refused.
+    /// The file cannot be read.
     #[error("it cannot be read")]
     Unreadable(#[source] io::Error),
     /// More bytes than a manifest may have.
     #[error("it is longer than {MANIFEST_LIMIT} bytes")]
     TooLong,
-    /// Not the JSON that a manifest is.
+    /// Not JSON, or not that of a manifest.
     #[error("it is not a Shardmill manifest")]
     Json(#[from] serde_json::Error),
     /// Another major version.
     #[error(transparent)]
     Version(#[from] crate::error::ShardError),
-    /// Something in it contradicts the rest.
+    /// An entry that makes no sense or contradicts another.
     #[error("{what} is {found}; expected {expected}")]
     Invalid {
         /// Which entry.
@@ -179,13 +179,13 @@ pub fn shard_file_name(split: &str, shard: usize, shards: usize) -> String {
 }
 
 impl Manifest {
-    /// Reads a manifest out of a file, no further than a manifest may go, and parses it.
+    /// Reads a manifest from a file and parses it. It reads no more than the longest manifest.
     ///
     /// # Errors
     /// A file that cannot be read, and all that [`parse`](Self::parse) refuses.
     pub fn read(from: impl Read) -> Result<Self, ManifestError> {
         let mut json = Vec::new();
-        // One byte more than allowed is enough for the parser to refuse it.
+        // With one byte more than allowed, the parser refuses it.
         from.take(MANIFEST_LIMIT as u64 + 1)
             .read_to_end(&mut json)
             .map_err(ManifestError::Unreadable)?;
@@ -200,7 +200,7 @@ impl Manifest {
         if json.len() > MANIFEST_LIMIT {
             return Err(ManifestError::TooLong);
         }
-        // The version is looked at first: another one may not have the same keys.
+        // The version comes first: another one may have other keys.
         #[derive(Deserialize)]
         struct Identity {
             format: String,
@@ -296,7 +296,7 @@ fn validate_split(name: &str, split: &Split) -> Result<(), ManifestError> {
     let mut records: u64 = 0;
     for (i, shard) in split.shards.iter().enumerate() {
         let of = |key: &str| format!("splits.{name}.shards[{i}].{key}");
-        // The number of planned shards is in every name; a wholly rejected shard leaves a gap.
+        // Every name has the number of planned shards; a shard without a readable image leaves a gap.
         if !is_plain_name(&shard.file) || !shard.file.starts_with(&format!("{name}-")) {
             return Err(invalid(
                 &of("file"),

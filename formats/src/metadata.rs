@@ -29,7 +29,7 @@ pub struct ShardMetadata {
     pub classes: u64,
     /// Fingerprint of the plan that the shard was made from; two shards of one dataset share it.
     pub fingerprint: String,
-    /// Sums over the decoded pixels of this shard. The writer fills them in at the end.
+    /// Sums over the decoded pixels of this shard, which the writer sets at the end.
     pub sums: ChannelSums,
 }
 

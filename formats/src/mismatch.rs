@@ -1,4 +1,4 @@
-//! What a shard says of itself beside what its manifest says of it.
+//! Compares what a shard says about itself with what its manifest says.
 
 use crate::index::ShardIndex;
 use crate::manifest::{Manifest, ShardEntry};
@@ -15,8 +15,8 @@ pub struct Mismatch {
 }
 
 impl Manifest {
-    /// Everything in which a shard differs from `entry` of `split`: the size of the file, which has
-    /// `bytes`, and what `index` holds. The hash and the index's checksum are compared elsewhere.
+    /// Every difference between a shard and its `entry` in `split`: in the size of the file, `bytes`, and
+    /// in what `index` says. The hash and the index checksum are compared elsewhere.
     #[must_use]
     pub fn mismatches(
         &self,

@@ -1,4 +1,4 @@
-//! A seeded shuffle of `0..len` that needs no memory and reaches any place at once.
+//! A seeded shuffle of `0..len` that needs no memory and computes any place directly.
 
 use crate::philox::Philox;
 
@@ -13,14 +13,14 @@ pub struct Permutation {
     right_bits: u32,
 }
 
-/// Even, so that the halves end where they began. Four rounds of a good function already look
-/// random (Luby and Rackoff); small domains want more.
+/// An even number, so that both halves end where they began. Four rounds of a good function already
+/// look random (Luby and Rackoff); small domains need more.
 const ROUNDS: u32 = 8;
 /// Smallest domain: very narrow halves would repeat patterns from one seed to the next.
 const MIN_BITS: u32 = 8;
 
 impl Permutation {
-    /// The permutation of `0..len` that belongs to the generator and `tweak` (an epoch, say).
+    /// The permutation of `0..len` that the generator and `tweak` (such as an epoch) determine.
     #[must_use]
     pub fn new(len: u64, philox: &Philox, tweak: u64) -> Self {
         let bits = (u64::BITS - len.saturating_sub(1).leading_zeros()).max(MIN_BITS);
@@ -45,7 +45,7 @@ impl Permutation {
         self.len == 0
     }
 
-    /// What stands at place `i`.
+    /// The number at place `i`.
     ///
     /// # Panics
     /// If `i` is not below the length.
@@ -53,7 +53,7 @@ impl Permutation {
     pub fn at(&self, i: u64) -> u64 {
         assert!(i < self.len, "place {i} of a permutation of {}", self.len);
         let mut x = i;
-        // The walk follows the cycle through `i`, which comes back into the range.
+        // The walk follows the cycle through `i`, which returns to the range.
         loop {
             x = self.feistel(x);
             if x < self.len {

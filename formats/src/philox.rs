@@ -4,7 +4,7 @@
 //! A value is a pure function of (seed, stream, counter), so nothing depends on the order in which
 //! threads ask for it, and any position can be reached at once.
 
-/// What a random value is for; each purpose has a stream of its own.
+/// The purpose of a random value; each purpose has its own stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stream {
@@ -24,15 +24,15 @@ pub enum Stream {
     Demo = 7,
     /// The records that a subset keeps.
     Subset = 8,
-    /// The sample that takes a bad record's place.
+    /// The sample that replaces a damaged record.
     Replace = 9,
-    /// A user's own function of a sample.
+    /// The user's function of a sample.
     Transform = 10,
     /// The mixing of several datasets.
     Mix = 11,
 }
 
-/// The generator: a key made of the seed, and a stream.
+/// The generator: a key, made from the seed, and a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Philox {
     key: [u32; 2],
@@ -68,7 +68,7 @@ impl Philox {
         rounds([low(a), high(a), b, self.stream], self.key)
     }
 
-    /// A generator of the same stream whose key depends on `tweak` too.
+    /// A generator of the same stream whose key also depends on `tweak`.
     #[must_use]
     pub const fn derive(&self, tweak: u64) -> Self {
         let block = self.block(tweak, u32::MAX);

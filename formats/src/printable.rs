@@ -1,11 +1,11 @@
-//! Text for a terminal: a dataset's strings cannot move its cursor, change its title, reorder a line or
-//! begin a new one.
+//! Text for a terminal: strings from a dataset cannot move the cursor, change the title, reorder a line
+//! or begin a new one.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// A string out of a dataset, shown as one line: control characters, line separators and characters that
-/// reorder a line are escaped as `\u001b`.
+/// Displays a string from a dataset as one line: control characters, line separators and characters that
+/// reorder a line are escaped like `\u001b`.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a str);
 
@@ -16,10 +16,10 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Text of several lines as it is sent to a terminal: everything that [`Printable`] escapes is escaped, but
-/// for line feeds and tabs.
+/// Text of several lines for a terminal: everything that [`Printable`] escapes is escaped, except line
+/// feeds and tabs.
 ///
-/// The notation is also JSON's, so that an object stays the same object.
+/// JSON has the same notation, so a JSON object stays the same object.
 #[must_use]
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| matches!(c, '\n' | '\t'))

@@ -1,4 +1,4 @@
-//! A dataset's mean colour, its spread, and its principal colour components.
+//! Mean colour, standard deviation and principal colour components of a dataset.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub struct Statistics {
     pub mean: [f64; 3],
     /// Standard deviation of each channel over all pixels.
     pub std: [f64; 3],
-    /// Eigenvalues of the 3x3 covariance of the channels, falling.
+    /// Eigenvalues of the 3x3 covariance of the channels, in descending order.
     pub eigenvalues: [f64; 3],
     /// `eigenvectors[k]` is the unit vector (R, G, B) of `eigenvalues[k]`; its largest component is
     /// positive.
@@ -62,7 +62,7 @@ impl Statistics {
     }
 }
 
-/// Eigenvalues (falling) and unit eigenvectors of a symmetric matrix by cyclic Jacobi rotations
+/// Eigenvalues (descending) and unit eigenvectors of a symmetric matrix by cyclic Jacobi rotations
 /// (Golub and Van Loan, "Matrix Computations", section 8.5).
 fn eigen(mut a: [[f64; 3]; 3]) -> ([f64; 3], [[f64; 3]; 3]) {
     // Columns of `v` become the eigenvectors. Convergence is quadratic: six sweeps are ample.

@@ -5,27 +5,31 @@ use blake3::hazmat::{
     ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
 };
 
-/// Bytes hashed at once, a power of two of BLAKE3's chunks of 1 KiB: as many as AVX-512 takes side
-/// by side.
+/// Bytes hashed at once: 16 of BLAKE3's chunks of 1 KiB, which AVX-512 hashes in parallel.
 const GROUP: usize = 16 * 1024;
 
-/// A subtree of a power of two of groups: their number, and its value.
-type Subtree = (usize, ChainingValue);
+/// A subtree over a power of two of groups.
+#[derive(Clone, Copy, Debug)]
+struct Subtree {
+    groups: usize,
+    value: ChainingValue,
+}
 
-/// Hashes a file from an offset on while it is written, so that it need not be read again when the
-/// bytes before that offset are there.
+/// Hashes a file from an offset on while it is written, so that the file does not have to be read again
+/// once the bytes before that offset are known.
 ///
-/// BLAKE3 is a tree over the file's chunks: each whole group is reduced to the value of its subtree,
-/// 32 bytes, two such subtrees to that of the one above them, and [`finish`](Self::finish) joins what is left.
+/// BLAKE3 is a tree over the file's chunks. Each whole group is reduced to the value of its subtree, 32
+/// bytes, and two such subtrees to the value of the one above them. [`finish`](Self::finish) joins the
+/// rest.
 #[derive(Debug)]
 pub(crate) struct StreamHash {
-    /// Offset of the first byte that is given here.
+    /// Offset of the first byte that is hashed here.
     start: usize,
-    /// What belongs to the group that `start` is in, if it is not that group's beginning.
+    /// Bytes of the group that `start` is in, unless that group begins there.
     early: Vec<u8>,
-    /// Whole groups behind it.
+    /// Number of whole groups after it.
     groups: usize,
-    /// The largest subtrees of the whole tree that hold them.
+    /// The largest subtrees of the whole tree that consist of these groups.
     subtrees: Vec<Subtree>,
     /// The beginning of the next group.
     pending: Vec<u8>,
@@ -34,8 +38,8 @@ pub(crate) struct StreamHash {
 impl StreamHash {
     /// For a file whose first `start` bytes, at least one, come last.
     pub(crate) fn new(start: usize) -> Self {
-        // The only group of a small file is hashed otherwise than one of several.
-        assert!(start > 0, "a file that is whole needs no such hash");
+        // The only group of a small file is hashed in another way than one of several.
+        assert!(start > 0, "a file that is complete is hashed as a whole");
         Self {
             start,
             early: Vec::new(),
@@ -68,10 +72,10 @@ impl StreamHash {
         self.pending.extend_from_slice(rest);
     }
 
-    /// The hash of the file that begins with `front`, as many bytes as were left out.
+    /// The hash of the file that begins with `front`, the bytes that were left out.
     ///
     /// # Panics
-    /// If it has another length.
+    /// If their number is another.
     pub(crate) fn finish(self, front: &[u8]) -> blake3::Hash {
         assert_eq!(
             front.len(),
@@ -87,66 +91,72 @@ impl StreamHash {
         }
         let first = front.chunks(GROUP).zip(0..);
         let mut subtrees: Vec<Subtree> = first
-            .map(|(bytes, number)| (1, group(bytes, number)))
+            .map(|(bytes, number)| Subtree {
+                groups: 1,
+                value: group(bytes, number),
+            })
             .collect();
         subtrees.extend(&self.subtrees);
         if !self.pending.is_empty() {
-            subtrees.push((1, group(&self.pending, self.next_group())));
+            subtrees.push(Subtree {
+                groups: 1,
+                value: group(&self.pending, self.next_group()),
+            });
         }
         let (left, right) = branches(&subtrees);
         merge_subtrees_root(&joined(left), &joined(right), Mode::Hash)
     }
 
-    /// Takes the value of the next whole group, and joins subtrees that are two branches of one.
+    /// Adds the value of the next whole group, and joins subtrees that are two branches of one.
     fn push(&mut self, value: ChainingValue) {
         let (mut first, mut groups, mut value) = (self.next_group(), 1, value);
-        while let Some(&(beside, left)) = self.subtrees.last() {
+        while let Some(&left) = self.subtrees.last() {
             // A larger subtree begins at a multiple of its size.
-            if beside != groups || !(first - groups).is_multiple_of(2 * groups) {
+            if left.groups != groups || !(first - groups).is_multiple_of(2 * groups) {
                 break;
             }
             self.subtrees.pop();
-            value = merge_subtrees_non_root(&left, &value, Mode::Hash);
+            value = merge_subtrees_non_root(&left.value, &value, Mode::Hash);
             (first, groups) = (first - groups, 2 * groups);
         }
-        self.subtrees.push((groups, value));
+        self.subtrees.push(Subtree { groups, value });
         self.groups += 1;
     }
 
-    /// Offset of the first group that holds nothing of the front.
+    /// Offset of the first group without a byte of the front.
     const fn whole_groups_from(&self) -> usize {
         self.start.next_multiple_of(GROUP)
     }
 
-    /// Number in the file of the group that comes next.
+    /// Number of the next group in the file.
     const fn next_group(&self) -> usize {
         self.whole_groups_from() / GROUP + self.groups
     }
 }
 
-/// The value of one group, the last one of the file perhaps shorter.
+/// The value of one group; the last one of the file may be shorter.
 fn group(bytes: &[u8], number: usize) -> ChainingValue {
     let mut hasher = Hasher::new();
     hasher.set_input_offset((number * GROUP) as u64);
     hasher.update(bytes).finalize_non_root()
 }
 
-/// The two branches of a tree of several subtrees: the left one has the largest power of two of groups that
-/// leaves something to the right one.
+/// The two branches of a tree of several subtrees. The left one has the largest power of two of groups
+/// that leaves at least one to the right one.
 fn branches(subtrees: &[Subtree]) -> (&[Subtree], &[Subtree]) {
-    let groups: usize = subtrees.iter().map(|(groups, _)| groups).sum();
+    let groups: usize = subtrees.iter().map(|subtree| subtree.groups).sum();
     let (mut left, mut count) = (groups.next_power_of_two() / 2, 0);
     while left > 0 {
-        left -= subtrees[count].0;
+        left -= subtrees[count].groups;
         count += 1;
     }
     subtrees.split_at(count)
 }
 
-/// The value of a subtree that is no root.
+/// The value of a subtree that is not the root.
 fn joined(subtrees: &[Subtree]) -> ChainingValue {
     match subtrees {
-        [(_, value)] => *value,
+        [subtree] => subtree.value,
         _ => {
             let (left, right) = branches(subtrees);
             merge_subtrees_non_root(&joined(left), &joined(right), Mode::Hash)

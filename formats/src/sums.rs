@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-/// Integer sums over RGB pixels: they add up to the same value in any order, so statistics depend
-/// on neither thread count nor the number of machines.
+/// Integer sums over RGB pixels. They add up to the same value in any order, so statistics depend
+/// neither on the number of threads nor on the number of machines.
 ///
 /// 2^64 is enough for 2.8e14 pixels, 3,400 times ImageNet at 256x256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct ChannelSums {
 /// stay in the first cache.
 const BLOCK: usize = 1024;
 
-/// A block of pixels, channel by channel, so that the compiler makes each sum of products of
+/// A block of pixels, channel by channel, so that the compiler computes each sum of products with
 /// instructions that multiply and add pairs of 16-bit values.
 struct Planes([[i16; BLOCK]; 3]);
 
 impl Planes {
-    /// Zeros stand for the pixels that are missing from a short block.
+    /// A short block is filled up with zeros.
     #[inline(always)]
     fn of(rgb: &[u8]) -> Self {
         let mut planes = [[0; BLOCK]; 3];
@@ -54,8 +54,8 @@ impl Planes {
 }
 
 impl ChannelSums {
-    /// Adds the pixels of an image, `rgb` being interleaved R, G, B bytes. It is compiled into its
-    /// caller, and so for the vectors that the caller is compiled for.
+    /// Adds the pixels of an image; `rgb` holds interleaved R, G, B bytes. It is inlined into its caller,
+    /// and so uses the vector instructions that the caller is compiled for.
     ///
     /// # Panics
     /// If the length is not a multiple of three.
@@ -79,7 +79,7 @@ impl ChannelSums {
         self.pixels += (rgb.len() / 3) as u64;
     }
 
-    /// Adds what another has summed.
+    /// Adds the sums of another.
     pub fn merge(&mut self, other: &Self) {
         self.pixels += other.pixels;
         for (total, part) in self.sum.iter_mut().zip(other.sum) {

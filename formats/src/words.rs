@@ -1,4 +1,4 @@
-//! Numbers for people.
+//! Numbers with their units, for people.
 
 /// A number of things: `counted(1, "shard", "shards")` is `1 shard`.
 #[must_use]
@@ -6,12 +6,12 @@ pub fn counted(number: impl TryInto<u64>, one: &str, many: &str) -> String {
     match number.try_into() {
         Ok(1) => format!("1 {one}"),
         Ok(number) => format!("{number} {many}"),
-        // More than 64 bits count.
+        // The number does not fit into 64 bits.
         Err(_) => many.to_owned(),
     }
 }
 
-/// A size, in GB from a gigabyte on (10^9 bytes), in MB from a megabyte on, and in kB below.
+/// A size in GB (10^9 bytes) from one gigabyte on, in MB from one megabyte on, otherwise in kB.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     let scaled = |unit: f64| bytes as f64 / unit;

@@ -19,7 +19,7 @@ use crate::sums::ChannelSums;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The file refused.
+    /// The file cannot be written.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A key that breaks the rules.
@@ -30,7 +30,7 @@ pub enum WriteError {
         /// The rule that it breaks.
         source: KeyError,
     },
-    /// A label that is no class, or labelled and unlabelled records in one shard.
+    /// A label that is not a class, or labelled and unlabelled records in one shard.
     #[error("label {label} of {key:?} is not one of the {classes} classes (or -1 throughout)")]
     Label {
         /// The record's key.
@@ -50,7 +50,7 @@ pub enum WriteError {
         /// What was wanted.
         expected: String,
     },
-    /// Metadata that grew after the shard was begun.
+    /// Metadata that became longer after the shard was begun.
     #[error("the header has {found} bytes; there is room for {room}")]
     Header {
         /// Its bytes.
@@ -90,13 +90,12 @@ pub struct ShardWriter<W> {
 }
 
 impl<W: Write + Seek> ShardWriter<W> {
-    /// Starts a shard at the beginning of `out`, which is empty and open for reading too: the
-    /// file's hash is taken at the end, since its first bytes are written last.
+    /// Starts a shard at the beginning of `out`, which must be empty. The header is written last.
     ///
     /// # Errors
-    /// Whatever `out` refuses.
+    /// A failure of `out`.
     pub fn new(mut out: W, metadata: ShardMetadata) -> Result<Self, WriteError> {
-        // Room for the header at its longest: every number at its widest.
+        // Room for the longest header: every number with all its digits.
         let widest = ShardMetadata {
             sums: ChannelSums {
                 pixels: u64::MAX,
@@ -141,7 +140,7 @@ impl<W: Write + Seek> ShardWriter<W> {
     /// Appends a record: its key, its label (-1 without labels) and its encoded bytes.
     ///
     /// # Errors
-    /// A bad key or label, bytes that no reader would accept, or whatever the file refuses.
+    /// A bad key or label, bytes that no reader would accept, or a failure of the file.
     pub fn append(&mut self, key: &str, label: i64, stored: &[u8]) -> Result<(), WriteError> {
         check_key(key.as_bytes()).map_err(|source| WriteError::Key {
             key: key.to_owned(),
@@ -172,22 +171,22 @@ impl<W: Write + Seek> ShardWriter<W> {
         Ok(())
     }
 
-    /// Writes index and header and gives the file back, not yet synced, with its summary.
+    /// Writes index and header, and returns the file, which is not yet synced, with its summary.
     ///
     /// # Errors
-    /// A shard without records, or whatever the file refuses.
+    /// A shard without records, or a failure of the file.
     pub fn finish(self, sums: &ChannelSums) -> Result<(W, ShardSummary), WriteError> {
         let (mut out, sealed) = self.seal(sums)?;
         let summary = sealed.finish(&mut out)?;
         Ok((out, summary))
     }
 
-    /// Writes the index and gives the file back with what its header will say: for a split whose number of
-    /// shards is known only when the last one is sealed. The file is no shard before
-    /// [`SealedShard::finish`] writes the header. A shard for it is begun with the largest numbers that may come.
+    /// Writes the index, and returns the file with what its header will say. It is for a split whose number
+    /// of shards is known only when the last one is sealed; such a shard is begun with the largest numbers
+    /// that are possible. The file is not a shard before [`SealedShard::finish`] writes the header.
     ///
     /// # Errors
-    /// A shard without records, or whatever the file refuses.
+    /// A shard without records, or a failure of the file.
     pub fn seal(mut self, sums: &ChannelSums) -> Result<(W, SealedShard), WriteError> {
         if self.is_empty() {
             return Err(WriteError::Empty);
@@ -207,7 +206,10 @@ impl<W: Write + Seek> ShardWriter<W> {
             sizes,
             data_start: self.data_start,
             hash: self.hash,
-            tail: (crc32c(&tail), tail.len() as u64),
+            tail: Tail {
+                crc32c: crc32c(&tail),
+                len: tail.len() as u64,
+            },
         };
         Ok((self.out, sealed))
     }
@@ -234,7 +236,7 @@ impl<W: Write + Seek> ShardWriter<W> {
         Ok(())
     }
 
-    /// Everything behind the record data, in file order.
+    /// Everything after the record data, in file order.
     fn tail(&self, tensors: &[(&'static str, TensorInfo)]) -> Vec<u8> {
         let mut tail = Vec::new();
         for (name, info) in tensors {
@@ -258,20 +260,20 @@ impl<W: Write + Seek> ShardWriter<W> {
 
 /// A shard without its header.
 pub struct SealedShard {
-    /// What the header will say. The number of shards and the fingerprint may be set until then.
+    /// What the header will say. The number of shards and the fingerprint may still be changed.
     pub metadata: ShardMetadata,
     sizes: Sizes,
     data_start: u64,
     hash: StreamHash,
-    /// Checksum and length of what lies behind the records.
-    tail: (u32, u64),
+    /// Checksum and length of what follows the records.
+    tail: Tail,
 }
 
 impl SealedShard {
-    /// Writes the header at the beginning of the shard's file, which is not yet synced then.
+    /// Writes the header at the beginning of the shard's file, and does not sync it.
     ///
     /// # Errors
-    /// Metadata that take more room than those the shard was begun with, or whatever the file refuses.
+    /// Metadata that are longer than those that the shard was begun with, or a failure of the file.
     pub fn finish<W: Write + Seek>(self, out: &mut W) -> Result<ShardSummary, WriteError> {
         let mut header = header_json(&self.metadata, &layout(&self.metadata, &self.sizes));
         let room = self.data_start as usize - 8;
@@ -287,7 +289,7 @@ impl SealedShard {
         out.seek(SeekFrom::Start(0))?;
         out.write_all(&front)?;
         out.flush()?;
-        let (tail, len) = self.tail;
+        let Tail { crc32c: tail, len } = self.tail;
         Ok(ShardSummary {
             records: self.sizes.records,
             bytes: self.data_start + self.sizes.data + len,
@@ -301,6 +303,12 @@ fn extend<T: Copy, const N: usize>(bytes: &mut Vec<u8>, values: &[T], to_bytes: 
     bytes.extend(values.iter().flat_map(|&value| to_bytes(value)));
 }
 
+/// What follows the records.
+struct Tail {
+    crc32c: u32,
+    len: u64,
+}
+
 struct Sizes {
     records: u64,
     data: u64,
@@ -312,40 +320,46 @@ fn layout(metadata: &ShardMetadata, sizes: &Sizes) -> Vec<(&'static str, TensorI
     let n = sizes.records;
     let pad = sizes.data.wrapping_neg() % TENSOR_ALIGNMENT as u64;
     let shape = metadata.shape;
-    let mut parts = vec![match metadata.codec {
-        Codec::Raw => (
-            IMAGES,
-            "U8",
-            vec![n, shape.height.into(), shape.width.into(), 3],
-            sizes.data,
-        ),
-        Codec::Zstd | Codec::Jpeg => (RECORDS, "U8", vec![sizes.data], sizes.data),
-    }];
-    if pad > 0 {
-        parts.push((PAD, "U8", vec![pad], pad));
-    }
-    let bounds = n.saturating_add(1);
-    if metadata.codec != Codec::Raw {
-        parts.push((OFFSETS, "I64", vec![bounds], bounds.saturating_mul(8)));
-    }
-    parts.push((LABELS, "I64", vec![n], n.saturating_mul(8)));
-    parts.push((KEY_OFFSETS, "I64", vec![bounds], bounds.saturating_mul(8)));
-    parts.push((CHECKSUMS, "U32", vec![n], n.saturating_mul(4)));
-    parts.push((KEYS, "U8", vec![sizes.keys], sizes.keys));
     let mut end: u64 = 0;
-    let place = |(name, dtype, shape, bytes): (&'static str, &str, Vec<u64>, u64)| {
+    let mut place = |name, dtype: &str, shape, bytes: u64| {
         let start = end;
         end = end.saturating_add(bytes);
-        (
-            name,
-            TensorInfo {
-                dtype: dtype.to_owned(),
-                shape,
-                data_offsets: (start, end),
-            },
-        )
+        let info = TensorInfo {
+            dtype: dtype.to_owned(),
+            shape,
+            data_offsets: (start, end),
+        };
+        (name, info)
     };
-    parts.into_iter().map(place).collect()
+    let bounds = n.saturating_add(1);
+    let mut tensors = vec![match metadata.codec {
+        Codec::Raw => {
+            let images = vec![n, shape.height.into(), shape.width.into(), 3];
+            place(IMAGES, "U8", images, sizes.data)
+        }
+        Codec::Zstd | Codec::Jpeg => place(RECORDS, "U8", vec![sizes.data], sizes.data),
+    }];
+    if pad > 0 {
+        tensors.push(place(PAD, "U8", vec![pad], pad));
+    }
+    if metadata.codec != Codec::Raw {
+        tensors.push(place(
+            OFFSETS,
+            "I64",
+            vec![bounds],
+            bounds.saturating_mul(8),
+        ));
+    }
+    tensors.push(place(LABELS, "I64", vec![n], n.saturating_mul(8)));
+    tensors.push(place(
+        KEY_OFFSETS,
+        "I64",
+        vec![bounds],
+        bounds.saturating_mul(8),
+    ));
+    tensors.push(place(CHECKSUMS, "U32", vec![n], n.saturating_mul(4)));
+    tensors.push(place(KEYS, "U8", vec![sizes.keys], sizes.keys));
+    tensors
 }
 
 /// The header: metadata first, then the tensors by name, so that equal shards have equal bytes.

@@ -32,8 +32,8 @@ impl Encoder {
     pub(super) fn encode(&self, rgb: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mut encoder = jpeg_encoder::Encoder::new(out, self.quality);
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
-        // The library's call for bytes is compiled for every colour type that it has, a third of this
-        // crate's build; images of a type are what that call makes of RGB.
+        // `Encoder::encode` is compiled for each of its nine colour types, which is a third of this crate's
+        // build. These are the images that it uses for RGB.
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         if std::arch::is_x86_feature_detected!("avx2") {
             let image = jpeg_encoder::RgbImageAVX2(rgb, self.width, self.height);
@@ -47,8 +47,8 @@ impl Encoder {
 const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 
 pub(super) fn decode(shape: RecordShape, stored: &[u8], rgb: &mut [u8]) -> Result<(), CodecError> {
-    // A record that ends early is an error, never a grey stripe. The decoder forgives a few missing
-    // bytes even in its strict mode, but none that are missing leave the end marker in place.
+    // A record that ends early is an error, never a grey stripe. The decoder tolerates a few missing
+    // bytes even in its strict mode, but a cut removes the end marker.
     if !stored.ends_with(&END_OF_IMAGE) {
         return Err(CodecError::JpegDecode(
             "it does not end with the end-of-image marker".to_owned(),

@@ -69,7 +69,7 @@ pub enum CodecError {
         /// The name given.
         name: String,
     },
-    /// A buffer does not hold one record.
+    /// A buffer of the wrong length for one record.
     #[error("{what}: expected {expected} bytes, found {found}")]
     Length {
         /// Which buffer.
@@ -92,23 +92,23 @@ pub enum CodecError {
     /// A quality outside 1 to 100.
     #[error("JPEG quality {0} is outside 1 to 100")]
     Quality(u8),
-    /// zstd refused.
+    /// An error of zstd.
     #[error("zstd")]
     Zstd(#[from] std::io::Error),
-    /// The JPEG encoder refused.
+    /// An error of the JPEG encoder.
     #[error("JPEG encoder")]
     JpegEncode(#[from] jpeg_encoder::EncodingError),
-    /// The JPEG decoder refused.
+    /// An error of the JPEG decoder.
     #[error("JPEG decoder: {0}")]
     JpegDecode(String),
 }
 
-/// Settings of the encoders; the codec that a setting is not for ignores it.
+/// Settings of the encoders; a codec ignores the settings of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// JPEG quality, 1 to 100.
     pub jpeg_quality: u8,
-    /// zstd level. 3 is zstd's own default; 9 saves 0.5% more here at a quarter of the speed.
+    /// zstd level. 3 is zstd's default; 9 saves 0.5% more here at a quarter of the speed.
     pub zstd_level: i32,
 }
 
@@ -137,7 +137,7 @@ impl Encoder {
     /// An encoder of records of `shape`.
     ///
     /// # Errors
-    /// A quality outside its range, a shape that JPEG cannot hold, or zstd's own refusal.
+    /// A quality outside its range, or an error of zstd.
     pub fn new(
         codec: Codec,
         shape: RecordShape,
@@ -151,11 +151,10 @@ impl Encoder {
         Ok(Self { shape, kind })
     }
 
-    /// Encodes one record, `rgb` being `height * width * 3` bytes, into `out`, whose former
-    /// content is dropped.
+    /// Encodes one record, `height * width * 3` bytes of `rgb`, into `out`, and drops what `out` held.
     ///
     /// # Errors
-    /// A buffer of another length, or the encoder's own refusal.
+    /// A buffer of another length, or an error of the encoder.
     pub fn encode(&mut self, rgb: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         check_length("pixels to encode", self.shape.bytes(), rgb.len())?;
         out.clear();

@@ -66,7 +66,7 @@ impl Decoder {
             Some(zstd) => zstd,
             none => none.insert(Decompressor::new()?),
         };
-        // The output is bounded by the planes, whatever a frame claims to hold.
+        // The output is bounded by the planes, whatever length a frame claims.
         let found = zstd.decompress_to_buffer(stored, self.planes.as_mut_slice())?;
         check_length("decompressed record", self.planes.len(), found)?;
         unfilter(self.shape, &self.planes, rgb);

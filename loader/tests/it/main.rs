@@ -282,9 +282,9 @@ fn settings_without_meaning_are_answered_with_advice() {
             color_std: 0.1,
         })
     };
-    says(resized((0.5, 0.1), (0.75, 1.3)), "least share");
+    says(resized((0.5, 0.1), (0.75, 1.3)), "smallest share");
     says(resized((0.1, 1.5), (0.75, 1.3)), "up to 1");
-    says(resized((0.1, 1.0), (0.0, 1.3)), "least ratio");
+    says(resized((0.1, 1.0), (0.0, 1.3)), "smallest ratio");
     says(modern(&dataset, 0), "choose 1 to");
     let center = Policy::Center { crop: 16 };
     says(modern(&dataset, 16).policy(center), "leave it out");

@@ -125,7 +125,7 @@ fn one_draw_for_each_image_is_the_default_and_none_is_refused() {
     assert!(refused(builder(&dataset).draw_every(0)).contains("1 draws for each"));
     let centre = builder(&dataset).policy(Policy::Center { crop: 16 });
     assert!(centre.clone().draw_every(1).build().is_ok());
-    assert!(refused(centre.draw_every(2)).contains("for training"));
+    assert!(refused(centre.draw_every(2)).contains("training policies"));
     // Resized windows take it as well.
     assert!(modern(&dataset, 16).draw_every(32).build().is_ok());
 }

@@ -205,7 +205,7 @@ fn memory_grows_with_the_views_and_settings_without_meaning_are_refused() {
         assert!(evaluation.clone().views(1).build().is_ok());
         let error = refused(evaluation.views(2));
         assert!(
-            error.contains("views") && error.contains("for training"),
+            error.contains("views") && error.contains("training policies"),
             "{error}"
         );
     }
