@@ -10,7 +10,8 @@ mod kit;
 use std::time::Instant;
 
 use shardmill_formats::{Codec, RecordShape};
-use shardmill_loader::{Dataset, anonymous_rss};
+use shardmill_loader::Dataset;
+use shardmill_loader::process::anonymous_rss;
 
 const RECORDS: usize = 1_281_167;
 const SHARDS: usize = 313;

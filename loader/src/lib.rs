@@ -60,7 +60,7 @@ mod kit;
 mod loader;
 mod order;
 mod pipeline;
-mod process;
+pub mod process;
 mod settings;
 
 pub use augment::Area;
@@ -71,7 +71,6 @@ pub use error::LoaderError;
 pub use loader::Loader;
 pub use order::Order;
 pub use pipeline::{Batch, Bottleneck, Epoch, Meter, Random, Sample, Verdict};
-pub use process::{anonymous_rss, cpu_time, peak_rss};
 pub use settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 
 /// The README's Rust, which has to compile as it is printed.

@@ -1,4 +1,4 @@
-//! This process: whether it is still the one that started a thread, and what it has used.
+//! What this process has used, for benchmarks; and whether it is still the one that started a thread.
 
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
-//! Conversions that the compiler makes vectors of.
+//! Conversions that the compiler vectorises.
 
-/// The largest whole number that is not above `x`, for sizes below 2^22: numbers from 2^23 to 2^24
-/// have no fraction, so the sum rounds it off. Neither `f32::floor` nor a cast becomes vectors here.
+/// The largest integer that is not above `x`, for magnitudes below 2^22. Numbers from 2^23 to 2^24 have
+/// no fraction, so the sum rounds it away. The compiler vectorises neither `f32::floor` nor a cast.
 #[inline(always)]
 pub(crate) fn floor(x: f32) -> f32 {
     let whole = (x + 12_582_912.0) - 12_582_912.0;
     if whole > x { whole - 1.0 } else { whole }
 }
 
-/// `x as u8`, which cuts off the fraction and stops at 0 and 255: the last bits of 2^23 and more are
-/// whole numbers.
+/// `x as u8`, which truncates the fraction and saturates at 0 and 255: the last bits of numbers from
+/// 2^23 on are integers.
 #[inline(always)]
 pub(crate) fn byte(x: f32) -> u8 {
     let x = if x > 0.0 { x } else { 0.0 };

@@ -1,12 +1,12 @@
-//! Colour jitter over planes, so that a register holds the same channel of many pixels.
+//! Colour jitter on planes, so that a register holds the same channel of many pixels.
 //!
-//! Contract: one source is compiled twice, for every processor and for those with AVX2; the second is
-//! entered only after the processor was asked. Both do the same operations in the same order and
-//! none is fused, so they give the same bytes.
+//! Contract: the same source is compiled twice, for every processor and for those with AVX2; the second
+//! is called only if the processor has AVX2. Both do the same operations in the same order and none is
+//! fused, so they give the same bytes.
 //!
 //! A window of 224x224 takes 29 us for the brightness, 50 us for the saturation and 160 us for the
-//! hue with AVX2; with casts, `floor` and a table of the six ways around the circle, which the
-//! compiler leaves pixel by pixel, it took 120, 169 and 1,656 us.
+//! hue with AVX2. With casts, `floor` and a table of the six sectors of the hue, which the compiler
+//! does not vectorise, it took 120, 169 and 1,656 us.
 #![allow(unsafe_code)]
 
 use crate::arithmetic::{byte, floor};
@@ -73,7 +73,7 @@ fn apply(tint: &Tint, rgb: &mut [u8], planes: &mut [u8]) {
     }
     for (step, factor) in tint.steps() {
         match step {
-            // The neutral factor of a step changes no byte, and neither does leaving it out.
+            // A step with its neutral factor changes no byte, so it is left out.
             Step::Hue if factor == 0.0 => {}
             Step::Hue => each(red, green, blue, |rgb| turn(rgb, factor as f32)),
             _ if factor == 1.0 => {}
@@ -115,7 +115,7 @@ fn total_grey(red: &[u8], green: &[u8], blue: &[u8]) -> u64 {
     total
 }
 
-/// Brightness by the weights of ITU-R BT.601, as torchvision has them, cut off.
+/// Brightness with the weights of ITU-R BT.601 as in torchvision, without its fraction.
 #[inline(always)]
 fn grey([r, g, b]: [f32; 3]) -> f32 {
     floor(0.2989 * r + 0.587 * g + 0.114 * b)
@@ -128,8 +128,8 @@ fn blend(rgb: [f32; 3], other: f32, factor: f64) -> [u8; 3] {
     rgb.map(|value| byte(factor * value + rest))
 }
 
-/// Turns the hue by `by` of a full circle, through hue, saturation and value. Both sides of a choice
-/// are computed, which registers of many pixels need.
+/// Rotates the hue by `by` of a full circle, by way of hue, saturation and value. Both sides of each
+/// choice are computed, as vector registers require.
 #[inline(always)]
 fn turn(rgb: [f32; 3], by: f32) -> [u8; 3] {
     let larger = |a: f32, b: f32| if a > b { a } else { b };
@@ -139,7 +139,7 @@ fn turn(rgb: [f32; 3], by: f32) -> [u8; 3] {
     let (value, low) = (larger(larger(r, g), b), smaller(smaller(r, g), b));
     let range = value - low;
     let flat = range == 0.0;
-    // Nothing is divided by zero: a pixel without a range has no saturation.
+    // A pixel without a range has no saturation, so nothing is divided by zero.
     let saturation = range / if flat { 1.0 } else { value };
     let divisor = if flat { 1.0 } else { range };
     let away = [r, g, b].map(|channel| (value - channel) / divisor);
@@ -158,8 +158,8 @@ fn turn(rgb: [f32; 3], by: f32) -> [u8; 3] {
     let p = unit(value * (1.0 - saturation));
     let q = unit(value * (1.0 - saturation * part));
     let t = unit(value * (1.0 - saturation * (1.0 - part)));
-    // The six ways around the circle; a hue just under 1 may round up to a whole circle, which is
-    // none. One after the other: from an array of them the compiler makes no vectors.
+    // The six sectors of the hue. A hue just below 1 may round up to a full circle, which is sector 0. They
+    // are compared one after the other, since the compiler does not vectorise an array of them.
     let pick = |one: f32, two: f32, three: f32, four: f32, five: f32, none: f32| {
         let picked = if sector == 1.0 { one } else { none };
         let picked = if sector == 2.0 { two } else { picked };
@@ -172,6 +172,6 @@ fn turn(rgb: [f32; 3], by: f32) -> [u8; 3] {
         pick(value, value, q, p, p, t),
         pick(p, t, value, value, q, p),
     ];
-    // torchvision's way from [0, 1] to bytes: 256 equal parts, but for the last.
+    // As torchvision converts [0, 1] to bytes: 256 equal parts, except the last.
     turned.map(|channel| byte(channel * (256.0 - 1e-3)))
 }

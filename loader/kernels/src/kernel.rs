@@ -28,7 +28,7 @@ pub enum Floats<'a> {
     Bf16(&'a mut [bf16]),
 }
 
-/// The code that this processor runs, and room for one row on its way; each worker keeps one.
+/// The code for this processor, and a scratch row; each worker has one.
 pub struct Kernel {
     instructions: Instructions,
     /// Whether outputs may be written around the caches.
@@ -37,8 +37,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The fastest code for this processor. With `stream`, outputs that lie on 32-byte bounds are
-    /// written around the caches, which pays when a batch is larger than they are.
+    /// The fastest code for this processor. With `stream`, outputs that are aligned to 32 bytes are
+    /// written around the caches, which is faster if a batch is larger than they are.
     #[must_use]
     pub fn new(stream: bool) -> Self {
         Self {

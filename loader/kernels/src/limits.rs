@@ -1,6 +1,6 @@
-//! What this machine's memory gives, to compare a loader with.
+//! The bandwidth of this machine's memory, to compare a loader with.
 //!
-//! Contract: its one unsafe call needs AVX2, which was asked for.
+//! Contract: the one unsafe call here needs AVX2, for which the processor was checked.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,18 +9,18 @@ use std::time::Instant;
 use crate::instructions::Instructions;
 use crate::pages::Pages;
 
-/// Bytes of each thread's room: more than its share of any cache, less than a batch.
+/// Bytes of memory of each thread: more than its share of any cache, less than a batch.
 const BYTES: usize = 64 << 20;
-/// Rounds of each kind; the median counts.
+/// Rounds of each kind; the result is their median.
 const ROUNDS: usize = 5;
 
 /// The bandwidth of memory, measured on the threads and the kind of pages that a loader uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MemoryLimits {
-    /// Bytes a second that all threads together copy; each is read and written.
+    /// Bytes per second that all threads copy; each byte is read and written.
     pub copy: f64,
-    /// Bytes a second that all threads together write without reading: the better of ordinary
-    /// stores and stores around the caches.
+    /// Bytes per second that all threads write without reading: the better of ordinary stores and
+    /// stores around the caches.
     pub store: f64,
 }
 
@@ -28,7 +28,7 @@ impl MemoryLimits {
     /// Measures for about a tenth of a second, in 64 MiB for each thread.
     ///
     /// # Errors
-    /// No memory.
+    /// The system has no memory for it.
     ///
     /// # Panics
     /// If `threads` is 0.
@@ -48,7 +48,7 @@ impl MemoryLimits {
         let plain = rate(&mut rooms, |room| room.fill(2));
         let around = rate(&mut rooms, store_around_caches);
         Ok(Self {
-            // Half of the room is copied.
+            // Half of the memory is copied.
             copy: copy / 2.0,
             store: plain.max(around),
         })
@@ -66,15 +66,15 @@ pub fn store_around_caches(to: &mut [u8]) {
     }
 }
 
-/// The median rate at which all threads together do `work` on their rooms. A round lasts from the
-/// first thread's beginning to the last one's end.
+/// The median rate at which all threads do `work` on their memory. A round lasts from the time when the
+/// first thread begins to the time when the last one ends.
 fn rate(rooms: &mut [Pages], work: impl Fn(&mut [u8]) + Sync) -> f64 {
     let (threads, work) = (rooms.len(), &work);
     let arrived = &AtomicUsize::new(0);
     let spans: Vec<Vec<(Instant, Instant)>> = std::thread::scope(|scope| {
         let begin = |room: &mut Pages| {
             let round = |round| {
-                // Threads that sleep at a barrier are woken on one processor, so they stay awake.
+                // Threads that sleep at a barrier wake up on one processor, so these stay awake.
                 arrived.fetch_add(1, Ordering::SeqCst);
                 while arrived.load(Ordering::SeqCst) < (round + 1) * threads {
                     std::thread::yield_now();
@@ -91,7 +91,7 @@ fn rate(rooms: &mut [Pages], work: impl Fn(&mut [u8]) + Sync) -> f64 {
             .collect();
         running
             .into_iter()
-            .map(|thread| thread.join().expect("no work here panics"))
+            .map(|thread| thread.join().expect("the work does not panic"))
             .collect()
     });
     let seconds = |round: usize| {

@@ -1,12 +1,12 @@
-//! The memory of a batch's values: whole pages straight from the system, so that every image of a
-//! usual size begins on a vector's bound and nothing is cleared but by the system, once.
+//! The memory of a batch's values: whole pages from the system, so that every image of a usual size is
+//! aligned for vectors, and only the system clears memory, once.
 
 use std::io;
 
 use bytemuck::Pod;
 use memmap2::MmapMut;
 
-/// Bytes that begin on a page's bound. Empty until the first [`resize`](Self::resize).
+/// Bytes that begin on a page boundary. Empty until the first [`resize`](Self::resize).
 #[derive(Default)]
 pub struct Pages {
     map: Option<MmapMut>,
@@ -14,15 +14,15 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Makes room for `bytes` bytes. Memory is taken only when there is less than that; what it holds
-    /// afterwards is of no meaning.
+    /// Sets the length to `bytes` bytes. It allocates only if there is less memory than that. The
+    /// contents are unspecified afterwards.
     ///
     /// # Errors
-    /// The system gives no memory.
+    /// The system has no memory for it.
     pub fn resize(&mut self, bytes: usize) -> io::Result<()> {
         if self.map.as_ref().map_or(0, |map| map.len()) < bytes {
             let map = MmapMut::map_anon(bytes)?;
-            // Fewer pages to look up; a system that gives none is slower and nothing else.
+            // Huge pages mean fewer page lookups; without them everything works, more slowly.
             #[cfg(target_os = "linux")]
             let _ = map.advise(memmap2::Advice::HugePage);
             self.map = Some(map);
@@ -31,7 +31,7 @@ impl Pages {
         Ok(())
     }
 
-    /// The memory as values. Every pattern of bits is a value of such a type.
+    /// The memory as values of a type for which every bit pattern is a value.
     ///
     /// # Panics
     /// If the size is not a whole number of values.

@@ -1,5 +1,5 @@
-//! The kernel in safe code, for every processor: a reflected or planar row is first put in order in
-//! a scratch row, which stays in the nearest cache, and written from there.
+//! The kernel in safe code, for every processor. A reflected or planar row is first put in order in a
+//! scratch row, which stays in the L1 cache, and written from there.
 
 use crate::value::Value;
 use crate::window::{Affine, Layout, Window};

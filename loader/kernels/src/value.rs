@@ -1,7 +1,7 @@
 //! The types of a normalised value.
 //!
-//! Contract: a store needs the instructions that its type names, and room for eight values behind
-//! its pointer, aligned where it goes around the caches.
+//! Contract: a store needs the instructions that its documentation names, and room for eight values at
+//! its pointer, which must be aligned if the store goes around the caches.
 #![allow(unsafe_code)]
 
 use half::{bf16, f16};
@@ -13,8 +13,8 @@ pub(crate) trait Value: Copy {
     /// Rounds and writes eight values.
     ///
     /// # Safety
-    /// The processor has AVX2 and F16C, `out` may be written eight values from, and with `STREAM` it
-    /// lies on a bound of as many bytes as those take.
+    /// The processor has AVX2 and F16C, and eight values may be written at `out`. With `STREAM`, `out` is
+    /// aligned to the size of those eight values.
     #[cfg(target_arch = "x86_64")]
     unsafe fn store8<const STREAM: bool>(out: *mut Self, values: std::arch::x86_64::__m256);
 }
@@ -70,8 +70,8 @@ impl Value for bf16 {
     unsafe fn store8<const STREAM: bool>(out: *mut Self, values: x86::__m256) {
         // SAFETY: the caller's promise.
         unsafe {
-            // Adding just under half of the last place that stays, and that place itself, carries
-            // into it exactly when rounding to even goes up.
+            // Adding just under half of the last kept place, and the bit of that place, carries into it
+            // exactly when rounding to even rounds up.
             let bits = x86::_mm256_castps_si256(values);
             let last = x86::_mm256_and_si256(
                 x86::_mm256_srli_epi32::<16>(bits),

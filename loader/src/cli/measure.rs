@@ -3,7 +3,8 @@
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use crate::{Dataset, Loader, Meter, Normalize, Policy, anonymous_rss, cpu_time};
+use crate::process::{anonymous_rss, cpu_time};
+use crate::{Dataset, Loader, Meter, Normalize, Policy};
 use anyhow::{Context, Result};
 use shardmill_formats::errln;
 use shardmill_kernels::MemoryLimits;

@@ -2,7 +2,8 @@
 //! this test's.
 
 use shardmill_formats::Codec;
-use shardmill_loader::{Dataset, Loader, Policy, anonymous_rss};
+use shardmill_loader::process::anonymous_rss;
+use shardmill_loader::{Dataset, Loader, Policy};
 
 use crate::alone::alone;
 use crate::kit;

@@ -1,7 +1,7 @@
 //! 32 pixels at a time, copied, reflected or taken apart.
 //!
 //! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
-//! window's size, which `kernel.rs` has seen to; it reads and writes inside the two.
+//! window's size, which `kernel.rs` ensures; it reads and writes only inside those two.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64 as x86;
@@ -25,7 +25,7 @@ pub(crate) unsafe fn bytes(window: Window<'_>, layout: Layout, stream: bool, out
             (Layout::Nchw, false) => planar::<false>(window, out),
         }
         if stream {
-            // Whoever takes the batch after this thread must see what went around the caches.
+            // The thread that receives the batch must see what was stored around the caches.
             x86::_mm_sfence();
         }
     }

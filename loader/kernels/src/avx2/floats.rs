@@ -1,7 +1,7 @@
 //! Eight pixels at a time to 24 normalised values.
 //!
 //! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
-//! window's size, which `kernel.rs` has seen to; it reads and writes inside the two.
+//! window's size, which `kernel.rs` ensures; it reads and writes only inside those two.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64 as x86;
@@ -33,7 +33,7 @@ pub(crate) unsafe fn floats<T: Value>(
             (Layout::Nchw, false) => planar::<T, false>(window, affine, out),
         }
         if stream {
-            // Whoever takes the batch after this thread must see what went around the caches.
+            // The thread that receives the batch must see what was stored around the caches.
             x86::_mm_sfence();
         }
     }

@@ -5,8 +5,8 @@
 //! shuffle picks and widens the bytes of a block in the order in which they are written, so that
 //! reflection and planes cost nothing beyond other shuffle masks.
 //!
-//! Contract: the unsafe functions here need AVX2 and as many bytes to read as each says, which those of
-//! `bytes.rs` and `floats.rs` that call them have seen to.
+//! Contract: the unsafe functions here need AVX2 and the readable bytes that each names; their callers in
+//! `bytes.rs` and `floats.rs` ensure both.
 #![allow(unsafe_code)]
 
 mod bytes;
@@ -26,8 +26,8 @@ pub(crate) const BYTE_BLOCK: usize = 32;
 /// Bytes of a register.
 const REGISTER: usize = 32;
 
-/// Whether every run that is written in one go begins and ends on a register's bound, as stores
-/// around the caches need it.
+/// Whether every contiguous run of the output begins and ends at a multiple of a register, as stores
+/// around the caches require.
 pub(crate) fn aligned<T>(crop: usize, layout: Layout, out: &[T]) -> bool {
     let run = match layout {
         Layout::Nhwc => crop * 3,
@@ -36,11 +36,11 @@ pub(crate) fn aligned<T>(crop: usize, layout: Layout, out: &[T]) -> bool {
     out.as_ptr().addr().is_multiple_of(REGISTER) && (run * size_of::<T>()).is_multiple_of(REGISTER)
 }
 
-/// Rows that are asked for ahead of the one that is read: a record in the page cache lies in small
-/// pages, where the processor's own guesses end at every page's bound.
+/// How many rows ahead rows are prefetched. A record in the page cache lies in small pages, and the
+/// processor's own prefetching ends at each page boundary.
 const AHEAD: usize = 4;
 
-/// Asks for the bytes of a row that is read soon.
+/// Prefetches the bytes of a row that is read soon.
 #[inline(always)]
 fn prefetch(window: &Window<'_>, y: usize) {
     if y + AHEAD < window.crop {
