@@ -29,7 +29,7 @@ const UNSAFE: [&str; 6] = [
     "loader/src/mmap.rs",
     "loader/src/augment/kernel/",
     "loader/tests/fork.rs",
-    "trainer/src/ops/gemm.rs",
+    "trainer/src/cpu/ops/gemm.rs",
     "trainer/src/cuda/",
     "python/src/lend.rs",
 ];

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use shardmill_trainer::setup::Setup;
+use shardmill_trainer::internals::setup::Setup;
 use shardmill_trainer::{TrainOptions, train};
 
 use crate::dataset::{CLASSES, options, write};
