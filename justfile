@@ -49,11 +49,11 @@ cuda:
 
 # The CUDA kernels on the host, against their definitions: plain, thread, address, or all three.
 cuda-host *kinds:
-    trainer/tests/cuda-host/run.sh {{kinds}}
+    standin/run.sh {{kinds}}
 
 # The whole program with CUDA on libraries that stand in for NVIDIA's, without a card.
 cuda-program train="target/release/train":
-    trainer/tests/cuda-host/program.sh {{train}}
+    standin/program.sh {{train}}
 
 # A card against the CPU, and its speed, with a program built with the feature `cuda`.
 gpu-check shards train="target/release/train":

@@ -21,7 +21,7 @@ compile() { # FILES, one a line, and flags; two at a time
 }
 # The kernels see the header of CUDA's name that is in this folder, with run.sh's flags; the others see
 # CUDA's own headers.
-printf '%s\n' "$here"/../../src/cuda/kernels/*.cu "$here"/driver/{fiber,twin}.cpp |
+printf '%s\n' "$here"/../trainer/src/cuda/kernels/*.cu "$here"/driver/{fiber,twin}.cpp |
   compile -Wno-unknown-pragmas -fno-strict-aliasing -ffp-contract=off -I "$here"
 printf '%s\n' "$here"/driver/*.cpp "$here"/driver/{dnn,nccl}/*.cpp | grep -vE '/(fiber|twin)\.cpp$' |
   compile -O3 -isystem "$CUDA_HOME/include"

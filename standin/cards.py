@@ -18,7 +18,7 @@ from pathlib import Path
 TRAIN, LIBRARIES, PREP = (Path(argument).resolve() for argument in sys.argv[1:4])
 
 # Pictures that are in the repository for another test; how they are sorted into classes means nothing.
-PICTURES = sorted((Path(__file__).parents[3] / "tests/reference/fixtures/pillow").glob("[!s]*.jpg"))
+PICTURES = sorted((Path(__file__).parents[1] / "tests/reference/fixtures/pillow").glob("[!s]*.jpg"))
 CLASSES = 4
 
 # Copies of each for training: in all one image more than a multiple of a batch, which is then the last.

@@ -8,7 +8,7 @@ if ! command -v g++ >/dev/null; then
   exit 1
 fi
 here=$(cd "$(dirname "$0")" && pwd)
-kernels=$here/../../src/cuda/kernels
+kernels=$here/../trainer/src/cuda/kernels
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 [ $# -gt 0 ] || set -- plain thread address
