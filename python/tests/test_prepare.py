@@ -148,11 +148,11 @@ def test_wrong_samples_are_named_and_leave_nothing(tmp_path: Path) -> None:
     out = tmp_path / "shards"
     image = picture(0)
     refused("sample 1 is 'b'; give", [(image, 0), "b"], out)
-    refused("not among classes", [(image, "c")], out)
+    refused("not in classes", [(image, "c")], out)
     refused("float64; give uint8", [(image / 255, 0)], out)
     refused("sample 0 has the shape", [(np.zeros((4, 4, 5), np.uint8), 0)], out)
     refused("1 to 4 channels", [(np.zeros(4, np.uint8), 0)], out)
-    refused("whole number", [(image, 1.5)], out)
+    refused("integer", [(image, 1.5)], out)
     refused("2", [(image, 2)], out)
     refused("key", [(image, 0, "x"), (image, 0, "x")], out)
     refused("x/../../y", [(image, 0, "x/../../y")], out)
@@ -165,7 +165,7 @@ def test_wrong_samples_are_named_and_leave_nothing(tmp_path: Path) -> None:
     refused("codec: .*webp", [], out, shardmill.SettingError, codec="webp")
     for classes in ("ab", {"a", "b"}, None, [None], [""]):
         refused("classes is", [], out, shardmill.SettingError, classes=classes)
-    refused("size is 9000; give a whole number from 1 to 8192", [], out, shardmill.SettingError, size=9000)
+    refused("size is 9000; give an integer from 1 to 8192", [], out, shardmill.SettingError, size=9000)
     refused("sample 0: .*missing.png", [(tmp_path / "missing.png", 0)], out)
 
     def breaks() -> Iterator[tuple]:

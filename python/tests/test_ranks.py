@@ -111,9 +111,9 @@ def test_half_a_pair_is_no_launcher(shards: Path, monkeypatch: pytest.MonkeyPatc
         ("-1", "2", "ranks count from 0"),
         ("0", "0", "ranks count from 0"),
         ("0", "-4", "ranks count from 0"),
-        ("one", "2", "no whole numbers"),
-        ("0", "", "no whole numbers"),
-        ("0", "2.0", "no whole numbers"),
+        ("one", "2", "not both integers"),
+        ("0", "", "not both integers"),
+        ("0", "2.0", "not both integers"),
     ],
 )
 @pytest.mark.parametrize("pair", LAUNCHERS)

@@ -152,12 +152,12 @@ def test_a_state_of_something_else_is_refused(shards: Path, jpegs: Path) -> None
         with pytest.raises(shardmill.StateError, match=words):
             by.load_state_dict(given)
 
-    refused(shardmill.Loader(shards, crop=24, seed=8), state, "seed=7, and this loader has seed=8")
-    refused(shardmill.Loader(jpegs, crop=24, seed=7), state, "other shards")
+    refused(shardmill.Loader(shards, crop=24, seed=8), state, "seed=7, but this loader has seed=8")
+    refused(shardmill.Loader(jpegs, crop=24, seed=7), state, "different shards")
     refused(shardmill.Loader(shards, crop=24, seed=7, order="blocks"), state, "order=global")
     refused(shardmill.Loader(shardmill.Dataset(shards).select(range(9)), crop=24, seed=7), state, "selection")
-    refused(loader, {"epoch": 3}, "no state of a shardmill.Loader")
-    refused(loader, None, "no state of a shardmill.Loader")
+    refused(loader, {"epoch": 3}, "not the state of a shardmill.Loader")
+    refused(loader, None, "not the state of a shardmill.Loader")
     refused(loader, {**state, "shardmill": 9}, "version 9")
     refused(loader, {**state, "samples": -1}, "damaged")
     refused(loader, {**state, "samples": SAMPLES + 1}, "damaged")

@@ -204,7 +204,7 @@ def _raise(error: BaseException) -> Any:
 @pytest.mark.parametrize(
     ("device", "words"),
     [
-        ("cuda", "torch sees no CUDA device: leave device out"),
+        ("cuda", "torch sees no CUDA device: omit device"),
         ("cuda:3", "torch sees no CUDA device"),
         ("meta", 'choose "cuda", "cuda:N" or "cpu"'),
         ("gpu", "torch does not know"),
@@ -227,7 +227,7 @@ def test_more_devices_than_there_are_are_refused(shards: Path, monkeypatch: pyte
 
 
 def test_a_device_is_torchs(shards: Path) -> None:
-    with pytest.raises(shardmill.SettingError, match="device is 'cpu', which is torch's, and framework is 'jax'"):
+    with pytest.raises(shardmill.SettingError, match="device is 'cpu', a torch device, but framework is 'jax'"):
         shardmill.Loader(shards, crop=24, device="cpu", framework="jax")
 
 
