@@ -1,4 +1,4 @@
-"""Wrong use is answered in words that say what to do."""
+"""Wrong usage gives an error that says what to do."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_more_than_memory(shards: Path) -> None:
 
 
 def damage(folder: Path) -> str:
-    """Changes one byte of the third record; its key."""
+    """Changes one byte of the third record; returns its key."""
     dataset = shardmill.Dataset(folder)
     stored, key = dataset.stored(3), dataset.key(3)
     for shard in folder.glob("*.safetensors"):
@@ -219,7 +219,7 @@ def test_free_threaded_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_panic_is_an_exception(shards: Path) -> None:
-    """Only a misuse of the private part can make one; it must not end the process all the same."""
+    """Only misuse of the private module can cause a panic, and even then it must not end the process."""
     from shardmill import _core
 
     dataset = _core.Dataset(str(shards), "train")

@@ -1,4 +1,4 @@
-"""What a loader gives."""
+"""The batches of a loader."""
 
 from __future__ import annotations
 

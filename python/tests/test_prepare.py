@@ -33,7 +33,7 @@ def test_arrays_of_the_records_size_are_stored_as_they_are(shards: Path) -> None
 
 
 def test_the_stock_reader_reads_what_was_written(shards: Path) -> None:
-    """Nothing of Shardmill reads here."""
+    """Reads without any code of Shardmill."""
     manifest = json.loads((shards / "manifest.json").read_text())
     seen = 0
     for shard in manifest["splits"]["train"]["shards"]:
@@ -280,7 +280,7 @@ def test_progress_in_a_log_and_on_a_terminal(images: Path, tmp_path: Path) -> No
     script = "import sys, shardmill; shardmill.ingest(sys.argv[1], sys.argv[2], size=40)"
     command = [sys.executable, "-c", script, str(images)]
     log = subprocess.run([*command, str(tmp_path / "a")], capture_output=True, text=True, check=True)
-    # So short a work says nothing in a log.
+    # Such short work prints nothing to a log.
     assert log.stderr == ""
     pty = pytest.importorskip("pty")
     main, other = pty.openpty()
@@ -299,7 +299,7 @@ def test_progress_in_a_log_and_on_a_terminal(images: Path, tmp_path: Path) -> No
     assert child.returncode == 0
     text = shown.decode()
     assert "60/60" in text
-    # The line is taken away in the end.
+    # The line is cleared at the end.
     assert text.rstrip(" ").endswith("\r") or text.endswith("\r")
 
 

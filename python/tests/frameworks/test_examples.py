@@ -17,7 +17,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 
 def run(name: str, shards: Path, *before: str) -> str:
-    """What the example printed."""
+    """Runs an example; returns its output."""
     done = subprocess.run(
         [sys.executable, *before, str(EXAMPLES / name), str(shards)],
         capture_output=True,
