@@ -146,13 +146,13 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
     raised
 }
 
-/// Converts a panic to an exception, since no panic may unwind into Python's own frames.
+/// What a panic said, as an exception: none may cross into Python's own frames.
 pub(crate) fn from_panic(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
-    let text = format!("a bug in Shardmill, please report it: {text}");
+    let text = format!("a fault of Shardmill itself, please report it: {text}");
     plain(py, "InternalError", &text)
 }
 
