@@ -13,7 +13,7 @@ use crate::lend::{self, BFloat16Array, Lent};
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Batch {
     pub(crate) lent: Lent,
-    /// Whether it is the last batch of its epoch.
+    /// Whether no batch of the epoch comes after it.
     last: bool,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Epoch {
     failed: AtomicBool,
     views: usize,
     output: Output,
-    /// Lets the garbage collector see what the threads hold.
+    /// Shows what the threads hold to the garbage collector.
     loader: Py<Loader>,
 }
 

@@ -1,12 +1,12 @@
 //! Lends the pixels of a batch to numpy, and to everything that imports DLPack.
 //!
 //! # Contract
-//! Rust never accesses the pixels of a [`Lent`] batch again: it neither reads nor writes them. It only drops the
-//! batch, which gives the memory to a later batch of the loader. The batch lives in a Python object, and everything
-//! that points into its memory holds a reference to that object: a numpy array as its base, a DLPack capsule in its
-//! context. So the memory is returned when the last array, view and tensor is gone, and not before. The pixels are
-//! in pages of their own, which do not move when the batch moves, and the pointer was taken from a unique borrow
-//! of them.
+//! A [`Lent`] batch is never touched again by Rust: not read, not written, only dropped, which gives its
+//! memory to a later batch of the loader. It lives in a Python object, and everything that points into its
+//! memory holds a reference to that object: a numpy array as its base, a DLPack capsule as its context. So
+//! the memory is given back when the last array, view and tensor is gone, and not before. The pixels are
+//! in pages of their own, which do not move when the batch moves, and the pointer was taken from a unique
+//! borrow of them.
 
 #![allow(unsafe_code)]
 
@@ -68,7 +68,7 @@ impl Lent {
     }
 }
 
-/// The pixels as a writable numpy array; bf16 as raw bits, uint16.
+/// The pixels as a writable numpy array; bf16 as its bits, uint16.
 pub(crate) fn array<'py>(owner: &Bound<'py, Batch>) -> Bound<'py, PyAny> {
     match owner.get().lent.output {
         Output::F32 => typed::<f32>(owner).into_any(),
@@ -86,7 +86,7 @@ fn typed<'py, T: Element>(owner: &Bound<'py, Batch>) -> Bound<'py, PyArrayDyn<T>
     let view = unsafe {
         ArrayViewMutD::from_shape_ptr(IxDyn(&lent.shape), lent.values.as_ptr().cast::<T>())
     };
-    // SAFETY: the owner becomes the array's base object, and the memory stays in place until the owner is
+    // SAFETY: the owner becomes the array's base, and the memory stays where it is until the owner is
     // dropped.
     unsafe { PyArrayDyn::borrow_from_array(&view, owner.clone().into_any()) }
 }
@@ -180,7 +180,7 @@ struct ManagedTensor {
     deleter: Option<unsafe extern "C" fn(*mut ManagedTensor)>,
 }
 
-/// What a tensor points to: its shape, and the object that it keeps alive.
+/// What a tensor points to: its shape, and what it keeps alive.
 struct Context {
     shape: Box<[i64]>,
     /// Dropped with the tensor.
