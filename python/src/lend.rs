@@ -202,7 +202,7 @@ fn capsule<'py>(py: Python<'py>, owner: &Py<Batch>) -> PyResult<Bound<'py, PyCap
         bits: 16,
         lanes: 1,
         shape: context.shape.as_mut_ptr(),
-        // Without strides the values lie one behind the other.
+        // Without strides the values are contiguous.
         strides: null_mut(),
         byte_offset: 0,
     };
