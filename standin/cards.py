@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Trains on one, two and three cards of the stand-ins (driver.sh) and compares: several cards must give
-one's scores but for rounding, the same evaluation, and the same bits after going on; and when one of them
-fails, the run ends with an error instead of standing still.
+"""Trains on one, two and three GPUs of the stand-ins (driver.sh) and compares the runs. Several GPUs must give
+the scores of one to within rounding, the same evaluation, and the same bits after a resume. When one of them
+fails, the run must end with an error and not hang.
 
 Usage: cards.py TRAIN LIBRARIES PREP, with a train that has the feature `nccl`.
 """
@@ -17,22 +17,22 @@ from pathlib import Path
 
 TRAIN, LIBRARIES, PREP = (Path(argument).resolve() for argument in sys.argv[1:4])
 
-# Pictures that are in the repository for another test; how they are sorted into classes means nothing.
+# Images that are in the repository for another test; their assignment to classes is arbitrary.
 PICTURES = sorted((Path(__file__).parents[1] / "tests/reference/fixtures/pillow").glob("[!s]*.jpg"))
 CLASSES = 4
 
-# Copies of each for training: in all one image more than a multiple of a batch, which is then the last.
+# Copies of each image. The total is one more than a multiple of a batch, so the last batch holds one image.
 COPIES = {"train": 36, "val": 4}
 
-# Steps after which scores are compared. Rounding grows from step to step: where two values of a pool or
-# at a ReLU's edge are nearly equal, the other one is chosen, and later steps differ visibly.
+# Number of steps whose scores are compared. Rounding errors grow from step to step: where two values in a pool
+# or at a ReLU's threshold are nearly equal, the choice flips, and later steps differ visibly.
 STEPS = 6
 
-# Largest difference of a loss or a gradient's length over its value, f32: a hundred times what was seen,
-# since one of the runs has a step on the CPU, whose sums depend on the processor's vectors.
+# Largest relative difference of a loss or a gradient norm in f32: a hundred times the observed one, since one
+# of the runs has a step on the CPU, whose sums depend on the processor's vector width.
 TOLERANCE = 1e-5
 
-# Longer than the slowest run here by far; a run that stands still is ended after it.
+# Far longer than the slowest run here; a run that hangs is killed after this time.
 SECONDS = 120
 
 SHARDS = None
@@ -40,7 +40,7 @@ NETWORK = ["--recipe", "small", "--set", "model.width=0.1", "--set", "model.inpu
 
 
 def train(arguments, seconds=SECONDS, **environment):
-    """Runs the program; exit code 86 means that a stand-in saw a wrong call."""
+    """Runs the program; exit code 86 means that a stand-in detected a wrong call."""
     environment = {name: str(value) for name, value in environment.items()}
     environment = {**os.environ, "LD_LIBRARY_PATH": str(LIBRARIES), "HOST_CARDS": "3", **environment}
     command = [str(TRAIN), *map(str, arguments)]
@@ -66,7 +66,7 @@ def run(folder, device, *more, batch=32, steps=STEPS, **environment):
 
 
 def compare(what, one, several):
-    """The lines of two metrics files: the same but for times, and rounding in losses and norms."""
+    """Compares two metrics files: everything must agree except times, and losses and norms to within rounding."""
     times = {"seconds", "images_per_second", "data_wait"}
     worst = 0.0
     if len(one) != len(several):
@@ -78,12 +78,12 @@ def compare(what, one, several):
             elif a.get(name) != b.get(name):
                 sys.exit(f"{what}: {name} is {b.get(name)} instead of {a.get(name)} in {a}")
     if not worst <= TOLERANCE:
-        sys.exit(f"{what}: scores differ by {worst:.2g} of their value, at most {TOLERANCE} is right")
+        sys.exit(f"{what}: scores differ by {worst:.2g} of their value; at most {TOLERANCE} is allowed")
     print(f"{what}: the same {len(one)} lines, scores within {worst:.1g}")
 
 
 def fail(what, arguments, code, text, **environment):
-    """A run that must end, with an error that says so."""
+    """Runs a command that must fail with this exit code and text."""
     try:
         done = train(arguments, **environment)
     except subprocess.TimeoutExpired:
@@ -94,7 +94,7 @@ def fail(what, arguments, code, text, **environment):
 
 
 def make_shards(folder):
-    """Ingests copies of the pictures, whose windows and flips differ all the same."""
+    """Ingests copies of the images; their crop windows and flips differ nevertheless."""
     for split, copies in COPIES.items():
         for number in range(copies * len(PICTURES)):
             place = folder / "pictures" / split / f"class{number % CLASSES}"
@@ -110,25 +110,25 @@ def main(folder):
     SHARDS = make_shards(folder)
     records = json.load(open(SHARDS / "manifest.json"))["splits"]["train"]["records"]
     one = run(folder / "one", "cuda")
-    compare("two cards", one, run(folder / "two", "cuda:0,1", HOST_CARD_DELAY=7))
-    compare("three cards, 32 images", one, run(folder / "three", "cuda:0,1,2"))
+    compare("two GPUs", one, run(folder / "two", "cuda:0,1", HOST_CARD_DELAY=7))
+    compare("three GPUs, 32 images", one, run(folder / "three", "cuda:0,1,2"))
 
-    # Two batches a step, of sizes that do not divide, and a last batch that has fewer images than cards.
+    # Two batches a step, of a size that does not divide evenly, and a last batch with fewer images than GPUs.
     odd = next(batch for batch in range(records // 4, 1, -1) if records % batch == 1)
     accumulate = ["--accumulate", 2]
     lines = run(folder / "odd-one", "cuda", *accumulate, batch=odd, steps=None)
-    name = f"three cards, {records} images by {odd}, two batches a step, and the evaluation"
+    name = f"three GPUs, {records} images in batches of {odd}, two batches a step, and the evaluation"
     compare(name, lines, run(folder / "odd-three", "cuda:0,1,2", *accumulate, batch=odd, steps=None))
 
     lines = run(folder / "small-one", "cuda", batch=odd, steps=None)
     several = run(folder / "small-three", "cuda:0,1,2", batch=odd, steps=None, HOST_CARD_DELAY=5)
-    compare("three cards, one batch a step, one image in the last", lines, several)
+    compare("three GPUs, one batch a step, one image in the last", lines, several)
 
-    # Each card takes its own images' parts of the mean image.
+    # Each GPU takes its own images' parts of the mean image.
     mean = ["--mean", "image"]
     lines = run(folder / "mean-one", "cuda", *mean)
     several = run(folder / "mean-three", "cuda:0,1,2", *mean, HOST_CARD_DELAY=3)
-    compare("three cards, minus a mean image", lines, several)
+    compare("three GPUs, minus a mean image", lines, several)
 
     for name in ("odd-one", "mean-one"):
         evaluations = []
@@ -139,7 +139,7 @@ def main(folder):
             del evaluations[-1]["seconds"]
         if any(evaluation != evaluations[0] for evaluation in evaluations):
             sys.exit(f"evaluations differ: {evaluations}")
-        print(f"{name}, evaluated by one, two and three cards: the same figures")
+        print(f"{name}, evaluated by one, two and three GPUs: the same figures")
 
     exact = "--deterministic"
     run(folder / "straight", "cuda:0,1", exact, HOST_CARD_DELAY=1)
@@ -147,13 +147,13 @@ def main(folder):
     run(folder / "stopped", "cuda:0,1", exact, "--resume", HOST_CARD_DELAY=3)
     checkpoints = [folder / name / "last.safetensors" for name in ("straight", "stopped")]
     if not filecmp.cmp(*checkpoints, shallow=False):
-        sys.exit("a resumed run on two cards has not the bits of a straight one")
-    print("two cards, stopped and resumed: the same checkpoint to the bit")
+        sys.exit("a resumed run on two GPUs differs in bits from an uninterrupted one")
+    print("two GPUs, stopped and resumed: the same checkpoint to the bit")
 
     for steps, device in enumerate(("cuda:0,1", "cuda", "cuda:0,2", "cpu"), start=2):
         more = ["--resume"] if steps > 2 else []
         moved = run(folder / "moved", device, *more, steps=steps)
-    compare("from two cards to one, to two others and to the CPU", one[: len(moved)], moved)
+    compare("from two GPUs to one, to two others and to the CPU", one[: len(moved)], moved)
 
     shared = ["--shards", SHARDS, *NETWORK, "--batch-size", 32, "--epochs", 1]
     for setting, said in (("HOST_NCCL_REFUSE", "cuda:1"), ("HOST_NCCL_FAIL", "ncclRemoteError")):

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds libraries that stand in for NVIDIA's driver and libraries, so that a `train` with the feature
-# `cuda` or `nccl` runs as it is on a machine without a card: its host side, with the kernels compiled for the
-# host. driver/README.md says what that shows and what it does not.
-# Needs g++ 12 or newer and the headers of CUDA, cuDNN and NCCL under CUDA_HOME; nothing of CUDA at run time.
+# Builds stand-ins for NVIDIA's driver and libraries, so that a `train` with the feature `cuda` or `nccl` runs
+# unchanged on a machine without a GPU: its host code, with the kernels compiled for the host. driver/README.md
+# says what that shows and what it does not.
+# Needs g++ 12 or newer and the headers of CUDA, cuDNN and NCCL under CUDA_HOME; needs nothing from CUDA at run
+# time.
 # Usage: driver.sh TRAIN FOLDER, then LD_LIBRARY_PATH=FOLDER TRAIN gpu-check ...
 set -euo pipefail
 usage='usage: driver.sh TRAIN FOLDER'
@@ -15,18 +16,18 @@ objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 
 flags=(-std=c++20 -O2 -g -fPIC -Wall -Wextra -Werror -pthread)
-compile() { # FILES, one a line, and flags; two at a time
+compile() { # FILES on stdin, one per line; flags as arguments; compiles two at a time
   xargs -P 2 -I '{}' sh -c 'file=$1; shift; exec g++ "$@" -x c++ -c "$file" -o "$0/$(basename "$file").o"' \
     "$objects" '{}' "${flags[@]}" "$@"
 }
-# The kernels see the header of CUDA's name that is in this folder, with run.sh's flags; the others see
-# CUDA's own headers.
+# The kernels are compiled with run.sh's flags and include the header in this folder that has the name of CUDA's;
+# the others include CUDA's own headers.
 printf '%s\n' "$here"/../trainer/src/cuda/kernels/*.cu "$here"/driver/{fiber,twin}.cpp |
   compile -Wno-unknown-pragmas -fno-strict-aliasing -ffp-contract=off -I "$here"
 printf '%s\n' "$here"/driver/*.cpp "$here"/driver/{dnn,nccl}/*.cpp | grep -vE '/(fiber|twin)\.cpp$' |
   compile -O3 -isystem "$CUDA_HOME/include"
 
-# The objects of a library; what is in no other is the driver's.
+# The objects of a library; those that no other library has belong to the driver.
 objects_of() {
   local names
   case $1 in
@@ -47,7 +48,7 @@ objects_of() {
   done
 }
 
-# Names that the program takes from a library and that no object has: a call ends the program.
+# Functions that the program imports from a library and that no object defines: a call ends the program.
 missing() { # LIBRARY PATTERN OBJECTS...
   local library=$1 pattern=$2
   shift 2
@@ -62,10 +63,10 @@ missing() { # LIBRARY PATTERN OBJECTS...
   } >"$objects/$library.c"
 }
 
-# The names of the libraries and their versions are those that the program asks for.
+# The libraries get the names and versions that the program links to.
 needed=$(readelf -d "$train" | grep -oE 'lib(cuda|cudart|cublas|cudnn|nccl|curand)\.so\.[0-9]+')
-# The runtime, which a program that was optimised at link time may not ask for, and NVRTC are looked for while
-# running too, by the version of CUDA, which is cuBLAS's.
+# The program also opens NVRTC and the CUDA runtime at run time (the latter may be missing from its link
+# dependencies after link-time optimisation), by the version of CUDA, which is cuBLAS's.
 cublas=$(grep -oE 'libcublas\.so\.[0-9]+' <<<"$needed")
 others=$(grep -vE '^lib(cuda|cudart)\.' <<<"$needed")
 for file in libcuda.so.1 $others "libcudart.so.${cublas##*.}" "libnvrtc.so.${cublas##*.}"; do

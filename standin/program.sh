@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs a `train` with the feature `cuda` on the libraries that stand in for NVIDIA's: its check of a card
-# but for the parts about speed; trainings in each arithmetic beside the CPU's; under random delays and
-# on from a checkpoint to the same bits; and on from a checkpoint of the other device.
-# Usage: program.sh TRAIN [LIBRARIES], the folder where the libraries are made and kept.
+# Runs a `train` with the feature `cuda` on the stand-ins for NVIDIA's libraries: `gpu-check` without the parts
+# that measure speed; training runs in each precision, compared with the CPU; runs under random delays and runs
+# resumed from a checkpoint, which must give the same bits; and runs resumed on the other device.
+# Usage: program.sh TRAIN [LIBRARIES]; LIBRARIES is the folder where the stand-ins are built and kept.
 set -euo pipefail
 train=$(realpath "${1:?usage: program.sh TRAIN [LIBRARIES]}")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 libraries=${2:-$work/libraries}
 "$here/driver.sh" "$train" "$libraries"
 export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-# Enough for the networks here, and the workspace, a share of it, is soon filled.
+# Enough for the networks here, and so small that the workspace, a share of it, soon fills up.
 export HOST_CARD_MEMORY=1500000000
 
 fail() {
@@ -19,7 +19,7 @@ fail() {
   exit 1
 }
 
-# The stand-ins notice what is wrong: with NVIDIA's error and exit code 86, or by ending the program.
+# The stand-ins must notice each wrong call: with NVIDIA's error and exit code 86, or by ending the program.
 g++ -std=c++20 -Wall -Wextra -Werror -isystem "$CUDA_HOME/include" "$here/driver/check/wrong.cpp" -o "$work/wrong" \
   "$libraries"/lib{cuda,cublas,cudnn}.so.*
 for case in nothing:0 leading-dimension:86 beyond:86 free-twice:86 left-open:86 descriptor:86 border-written:134 parameters:134; do
@@ -28,7 +28,7 @@ for case in nothing:0 leading-dimension:86 beyond:86 free-twice:86 left-open:86 
   [ "$status" = "${case#*:}" ] || fail "${case%:*}: exit code $status instead of ${case#*:}: $(cat "$work/wrong.log")"
 done
 
-# A run of some steps into a folder of that name; what is told is shown where it fails.
+# Trains for some steps into a folder of that name; shows the output if the run fails.
 run() { # NAME STEPS FLAGS...
   local name=$1 steps=$2
   shift 2
@@ -39,14 +39,14 @@ run() { # NAME STEPS FLAGS...
   }
 }
 
-# Loss and gradient's length of each step of a run.
+# Loss and gradient norm of each step of a run.
 figures() {
   sed -nE 's/.*"event":"step".*"loss":([^,]*),.*"gradient_norm":([^,]*),.*/\1 \2/p' "$work/$1/metrics.jsonl"
 }
 
-# Whether two runs have the same steps: within a share for the first two, and within a hundred times as much
-# for the others, or 2%. A rounding that makes one ReLU or pool choose otherwise among values that are nearly
-# equal is seen a step later, and it depends on the shards and the processor when that comes.
+# Checks that two runs agree in every step: within SHARE for the first two, and for the others within a hundred
+# times as much, at most 2%. If rounding flips the choice of a ReLU or a pool between nearly equal values, a later
+# step shows it; when that happens depends on the shards and the processor.
 near() { # RUN RUN SHARE
   paste <(figures "$1") <(figures "$2") | awk -v share="$3" -v names="$1 and $2" '
     function apart(a, b) { return a > b ? (a - b) / a : (b - a) / a }
@@ -63,7 +63,7 @@ near() { # RUN RUN SHARE
 }
 
 same() {
-  cmp "$work/$1/last.safetensors" "$work/$2/last.safetensors" || fail "$1 and $2 end in other bits"
+  cmp "$work/$1/last.safetensors" "$work/$2/last.safetensors" || fail "$1 and $2 end in different bits"
   echo "$1 and $2: the same bits"
 }
 
@@ -84,7 +84,7 @@ near cpu f32 1e-4
 near cpu tf32 5e-3
 near cpu bf16 2e-2
 
-# Net 145's network and input: normalisation within columns and within maps, minus a mean image.
+# The network and input of net145: normalisation within columns and within maps, and a mean image subtracted.
 net145=(--recipe net145 --set sgd.bias_lr=0.01)
 run cpu-145 4 "${net145[@]}"
 run f32-145 4 "${net145[@]}" "${exact[@]}"
@@ -96,7 +96,7 @@ run cpu-sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2
 HOST_CARD_DELAY=1 run sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2 "${exact[@]}"
 near cpu-sums sums 1e-4
 
-# Nothing is read of a step before the last, so the host runs ahead of the card.
+# No scores are read before the last step, so the host runs ahead of the GPU.
 EVERY=100 run ahead 8 "${exact[@]}"
 EVERY=100 HOST_CARD_DELAY=5 run delayed 8 "${exact[@]}"
 same ahead delayed

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the CUDA kernels for the host and runs them against their definitions: plainly, and under the
-# sanitizers of threads, and of addresses and undefined behaviour. Needs g++ 11 or newer.
+# Compiles the CUDA kernels for the host and compares them with their definitions: plain, and under
+# ThreadSanitizer, and under AddressSanitizer with UndefinedBehaviorSanitizer. Needs g++ 11 or newer.
 # Usage: run.sh [plain|thread|address]...
 set -euo pipefail
 if ! command -v g++ >/dev/null; then
@@ -13,7 +13,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 [ $# -gt 0 ] || set -- plain thread address
 for kind in "$@"; do
-  # The kernels move packs of values as words, which nvcc takes as it is meant.
+  # The kernels move packs of values as words, which nvcc compiles as intended: hence -fno-strict-aliasing.
   flags=(-std=c++20 -O1 -g -Wall -Wextra -Werror -Wno-unknown-pragmas -fno-strict-aliasing
     -ffp-contract=off -pthread -I "$here")
   case $kind in
