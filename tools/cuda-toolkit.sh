@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Lays out what building with the feature `cuda` needs, for a machine without it: nvcc, headers and
-# libraries of CUDA 13.0, cuDNN 9 and NCCL 2 from NVIDIA's Python wheels, and a libcuda that has names alone and
-# serves the linker. Nothing in it can run a kernel. Needs python3 with venv, and a C compiler.
-# Usage: tools/cuda-toolkit.sh FOLDER, then `source FOLDER/env.sh`. A complete folder is left as it is.
+# Installs everything that a build with the feature `cuda` needs into a folder: nvcc, headers and libraries of CUDA
+# 13.0, cuDNN 9 and NCCL 2 from NVIDIA's Python wheels, and a libcuda for the linker, which has only the names of
+# the functions. Nothing in it can run a kernel. Needs python3 with venv, and a C compiler.
+# Usage: tools/cuda-toolkit.sh FOLDER, then `source FOLDER/env.sh`. A complete folder is left unchanged.
 set -euo pipefail
 
 wheels=(
@@ -14,19 +14,19 @@ wheels=(
 
 for program in python3 cc; do
   if ! command -v "$program" >/dev/null; then
-    echo "$program is missing: the toolkit is laid out with Python's pip and a C compiler" >&2
+    echo "$program is missing: installing the toolkit needs Python's pip and a C compiler" >&2
     exit 1
   fi
 done
 
 mkdir -p "${1:?usage: cuda-toolkit.sh FOLDER}"
 root=$(cd "$1" && pwd)
-# A folder from before there was NCCL in it is gone over again too.
+# A folder made before NCCL was added is completed too.
 if [ -f "$root/env.sh" ] && [ -e "$root/lib64/libnccl.so" ]; then
   exit 0
 fi
 
-# What an interrupted run left is gone over again.
+# A folder that an interrupted run left is completed.
 if ! python3 -m venv "$root/wheels"; then
   echo "python3 cannot make a virtual environment: install its venv module (python3-venv)" >&2
   exit 1
@@ -34,7 +34,7 @@ fi
 "$root/wheels/bin/pip" install --quiet --disable-pip-version-check --no-deps "${wheels[@]}"
 packages=$(echo "$root"/wheels/lib/python3*/site-packages/nvidia)
 
-# The toolkit's own folders (bin, include, nvvm), and the others' headers beside them.
+# The toolkit's own folders (bin, include, nvvm), and the headers of cuDNN and NCCL.
 cp -rsf "$packages/cu13/." "$root/"
 cp -rsf "$packages/cudnn/include/." "$packages/nccl/include/." "$root/include/"
 
@@ -46,7 +46,7 @@ for library in "$packages"/{cu13,cudnn,nccl}/lib/*.so*; do
   ln -sf "$library" "$root/lib64/${name%%.so*}.so"
 done
 
-# Every function of the driver's headers, with the suffixes that the headers add by macros.
+# Every function in the driver's headers, with the suffixes that the headers add by macro.
 stub=$root/libcuda.c
 cat "$root"/include/cuda*.h | tr '\n' ' ' | grep -oE 'CUDAAPI[[:space:]]+cu[A-Z][A-Za-z0-9_]*' |
   awk '{ n = $2; for (i = 1; i <= split("|_v2|_v3|_ptsz|_v2_ptsz", s, "|"); i++) print n s[i] }' |

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs `train gpu-check` on a machine with an NVIDIA card, from a binary built with the feature `cuda`
-# and a small folder of shards; needs no cargo and no CUDA toolkit there. The libraries may be the
-# system's, or a Python environment's (PyTorch brings them): their folders are looked for and put into
-# the library path. With --torch-script PyTorch's speed on the same card is measured too and appended to
-# the report: the script takes --device, --batch-size, --steps, --precision and --channels-last, and
-# prints a line of JSON. Exit code: 0 if all holds, 2 if there is no card or library, else the check's.
+# Runs `train gpu-check` on a machine with an NVIDIA GPU. It needs a binary built with the feature `cuda` and a
+# small folder of shards, but no cargo and no CUDA toolkit. The libraries may come from the system or from a Python
+# environment (PyTorch brings them): this script finds their folders and adds them to the library path. With
+# --torch-script it also measures PyTorch's speed on the same GPU and appends it to the report: that script takes
+# --device, --batch-size, --steps, --precision and --channels-last, and prints a line of JSON.
+# Exit code: 0 if everything holds, 2 if the GPU or a library is missing, otherwise that of the check.
 # Usage: tools/gpu-check.sh TRAIN SHARDS [REPORT] [--torch-script FILE]
 set -euo pipefail
 
@@ -30,14 +30,14 @@ shards=${positions[1]:?$usage}
 report=${positions[2]:-gpu-check.md}
 own_path=${LD_LIBRARY_PATH:-}
 
-# Folders where a distribution, a toolkit or a driver's container image puts libraries.
+# Folders where distributions, toolkits and NVIDIA's container images put libraries.
 folders=(
   /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu /usr/lib64 /usr/lib/wsl/lib
   /usr/local/nvidia/lib64 /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib
 )
 IFS=: read -ra given <<<"${LD_LIBRARY_PATH:-}"
 
-# The wheels of every Python at hand, those of this user included.
+# The wheels of the installed Python, including this user's.
 wheels=()
 for python in python3 python; do
   if command -v "$python" >/dev/null; then
@@ -50,7 +50,7 @@ for python in python3 python; do
   fi
 done
 
-# The folder of the first file of a name, or nothing; what the loader knows needs none.
+# Prints the folder of the first file with this name, or nothing; a library known to the dynamic linker needs none.
 find_library() {
   local folder file
   for folder in "${given[@]}" "${wheels[@]}" "${folders[@]}"; do
@@ -63,19 +63,19 @@ find_library() {
   done
 }
 known() {
-  # To the end of the list, since a reader that stops early makes the pipe fail.
+  # Reads the list to its end, since a reader that stops early makes the pipe fail.
   ldconfig -p 2>/dev/null | grep "[[:space:]]$1" >/dev/null
 }
 
 if ! known libcuda.so.1 && [ -z "$(find_library libcuda.so.1)" ]; then
-  echo "no card: this machine has no libcuda.so.1, so it has no NVIDIA driver" >&2
+  echo "no GPU: this machine has no libcuda.so.1, so it has no NVIDIA driver" >&2
   exit 2
 fi
 
 path=$(find_library libcuda.so.1)
 missing=()
 libraries=(libcublas.so libcublasLt.so libcurand.so libcudart.so libcudnn.so libnvrtc.so)
-# A program for several cards does not start without NCCL.
+# A program for several GPUs does not start without NCCL.
 if grep -aq 'libnccl\.so' "$train"; then
   libraries+=(libnccl.so)
 fi
@@ -88,7 +88,7 @@ for library in "${libraries[@]}"; do
   fi
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "not found: ${missing[*]}; install the CUDA runtime, cuDNN 9 and, where it is named, NCCL, or name their folders in LD_LIBRARY_PATH" >&2
+  echo "not found: ${missing[*]}; install the CUDA runtime, cuDNN 9 and, if it is listed, NCCL, or add their folders to LD_LIBRARY_PATH" >&2
   exit 2
 fi
 export LD_LIBRARY_PATH=${path#:}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
@@ -100,11 +100,11 @@ if [ -n "$torch_script" ]; then
   # PyTorch finds its own libraries.
   export LD_LIBRARY_PATH=$own_path
   if ! python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    echo "PyTorch that sees the card is missing in python3: its speed is left out of the report" >&2
+    echo "python3 has no PyTorch that sees the GPU: the report does not include its speed" >&2
     exit $((status ? status : 1))
   fi
   {
-    printf '\n## PyTorch on the same card\n\n'
+    printf '\n## PyTorch on the same GPU\n\n'
     python3 -c 'import torch; print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name()}, channels last, medians of 30 steps.")'
     printf '\n| precision | batch | training images/s | inference images/s |\n|---|---|---|---|\n'
     for precision in tf32 bf16; do

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Kills each command of `prep` at every call of the system that changes a file, and lets it end.
+"""Kills each command of `prep` at every system call that changes a file, then runs it again.
 
 usage: kill-everywhere.py PREP
 
-A command that was killed must end, when it is given again, in the bytes of an undisturbed run. `strace`
-(which must be installed) kills the process within its Nth call of one kind, for every kind and every N that
-the command reaches; the tests' kills at moments of the clock miss what takes microseconds.
+A killed command, run again, must produce the same bytes as an uninterrupted run. `strace` (which must be
+installed) kills the process in its Nth call of one kind, for every kind and every N that the command reaches;
+the kills in the tests are timed by the clock and miss moments that last microseconds.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ CALLS = (
 
 
 def bitmap(path, seed, side=32):
-    """Writes an image of 24 bits a pixel."""
+    """Writes an image with 24 bits per pixel."""
     data = bytes((x * 31 + seed * 101 + y * 7) & 255 for y in range(side) for x in range(side * 3))
     head = b"BM" + struct.pack("<IHHI", 54 + len(data), 0, 0, 54)
     head += struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, len(data), 0, 0, 0, 0)
@@ -33,7 +33,7 @@ def bitmap(path, seed, side=32):
 
 
 def contents(folder):
-    """The files below a folder with what they hold, and its folders."""
+    """The files below a folder with the hash of their content, and its folders."""
     found = {}
     for at, folders, names in os.walk(folder):
         for name in names:
@@ -81,7 +81,7 @@ def main(prep, base):
                     print(f"{command[0]}: killed in {call} {nth}: {end.stderr.strip()}")
                 elif contents(out) != expected:
                     faults += 1
-                    print(f"{command[0]}: killed in {call} {nth}: other bytes")
+                    print(f"{command[0]}: killed in {call} {nth}: different bytes")
         print(f"{' '.join(command[:1] + command[2:])}: {kills - before} kills", flush=True)
     print(f"{kills} kills, {faults} faults")
     return 1 if faults else 0

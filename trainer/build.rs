@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Sources in `src/cuda`, each of which becomes a PTX file of the same name.
+/// Sources in `src/cuda/kernels`, each of which becomes a PTX file of the same name.
 const SOURCES: [&str; 10] = [
     "finish",
     "activation",
@@ -33,7 +33,7 @@ fn main() {
     for name in ["NVCC", "CUDA_HOME", "CUDA_PATH", "NVCC_CCBIN"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    let folder = Path::new("src/cuda");
+    let folder = Path::new("src/cuda/kernels");
     for header in HEADERS {
         println!("cargo::rerun-if-changed={}", folder.join(header).display());
     }

@@ -1,7 +1,7 @@
-"""A training with Accelerate: ``accelerate launch accelerate_train.py SHARDS``, or plain ``python`` for one process.
+"""Trains with Accelerate: ``accelerate launch accelerate_train.py SHARDS``, or plain ``python`` for one process.
 
-Accelerate shards and moves only torch's own DataLoader, and leaves a shardmill.Loader alone. So the loader finds
-its rank by itself, which Accelerate has set up by then, and is given the device.
+Accelerate shards and moves only torch's own DataLoader, and leaves a shardmill.Loader alone. So the loader detects
+its rank itself, which Accelerate has set up by then, and takes the device as an argument.
 """
 
 import sys
@@ -20,9 +20,9 @@ model = torch.nn.Sequential(
     torch.nn.AdaptiveAvgPool2d(14), torch.nn.Flatten(), torch.nn.Linear(3 * 14 * 14, len(loader.datasets[0].classes))
 )
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-# The loader may go through prepare() too, and comes back as it is.
+# The loader may also go through prepare(), which returns it unchanged.
 model, optimizer = accelerator.prepare(model, optimizer)
-# save_state() and load_state() take the loader's place in the epoch along.
+# save_state() and load_state() then include the loader's position in the epoch.
 accelerator.register_for_checkpointing(loader)
 
 for epoch in range(3):

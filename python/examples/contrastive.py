@@ -1,4 +1,4 @@
-"""Two augmentations of every image, as contrastive learning takes them: ``python contrastive.py SHARDS``."""
+"""Two augmentations of every image, for contrastive learning: ``python contrastive.py SHARDS``."""
 
 import sys
 
@@ -8,7 +8,7 @@ import torchvision
 
 import shardmill
 
-# Images are [32, 2, 3, 64, 64]: of each sample two windows, drawn and coloured independently of each other.
+# Images are [32, 2, 3, 64, 64]: two crops of each sample, drawn and coloured independently.
 loader = shardmill.Loader(
     sys.argv[1],
     batch_size=32,
@@ -26,11 +26,11 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
 
 
 def contrastive_loss(features: torch.Tensor, temperature: float = 0.2) -> torch.Tensor:
-    """SimCLR's: among all rows of the batch, each finds the other view of its own sample."""
+    """SimCLR's loss: each row must find the other view of its sample among all rows of the batch."""
     features = F.normalize(features, dim=1)
     likeness = features @ features.T / temperature
     likeness.fill_diagonal_(-torch.inf)
-    # Rows 2i and 2i + 1 are of one sample.
+    # Rows 2i and 2i + 1 belong to the same sample.
     other = torch.arange(len(features)) ^ 1
     return F.cross_entropy(likeness, other)
 

@@ -1,7 +1,7 @@
-"""The same on several processes: ``torchrun --nproc-per-node 2 ddp.py SHARDS``.
+"""Trains torchvision's AlexNet on several processes: ``torchrun --nproc-per-node 2 ddp.py SHARDS``.
 
-Each process gets its part of every batch; together the parts are the epoch. With GPUs, the backend is ``nccl``,
-and ``device=f"cuda:{os.environ['LOCAL_RANK']}"`` has the batches on this process's own.
+Each process gets its part of every batch; together the parts make up the epoch. With GPUs, use the backend ``nccl``,
+and ``device=f"cuda:{os.environ['LOCAL_RANK']}"`` to get the batches on this process's GPU.
 """
 
 import sys
@@ -16,7 +16,7 @@ import shardmill
 dist.init_process_group("gloo")
 torch.set_num_threads(1)
 
-# The loader finds its rank by itself and says so. batch_size counts the samples of one process.
+# The loader detects its rank and prints it. batch_size counts the samples of one process.
 loader = shardmill.Loader(sys.argv[1], batch_size=16, normalize="imagenet", framework="torch")
 
 torch.manual_seed(0)
@@ -31,12 +31,12 @@ for step, (images, labels) in zip(range(4), loader, strict=False):
     if dist.get_rank() == 0:
         print(f"step {step + 1}: loss {loss.item():.3f}")
 
-# Every process takes as many steps. The last batch is padded where samples run out; batch.valid are real.
+# Every process takes the same number of steps. The last batch is padded; its first batch.valid samples are real.
 mine = [key for batch in loader for key in batch.keys[: batch.valid]]
 parts: list = [None] * dist.get_world_size()
 dist.all_gather_object(parts, mine)
 if dist.get_rank() == 0:
     together = set().union(*parts)
     assert len(together) == sum(map(len, parts)) == loader.samples
-    print(f"{' + '.join(str(len(part)) for part in parts)} samples, no two alike: the {loader.samples} of an epoch")
+    print(f"{' + '.join(str(len(part)) for part in parts)} samples, all different: an epoch of {loader.samples}")
 dist.destroy_process_group()

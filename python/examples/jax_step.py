@@ -1,4 +1,4 @@
-"""A step under ``jit`` on batches that JAX takes without a copy: ``python jax_step.py SHARDS``."""
+"""A training step under ``jit`` on batches that JAX imports without a copy: ``python jax_step.py SHARDS``."""
 
 import sys
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 import shardmill
 
-# bfloat16 [64, 224, 224, 3]; "float32", "float16" and "uint8" go the same way.
+# bfloat16 [64, 224, 224, 3]; "float32", "float16" and "uint8" work in the same way.
 loader = shardmill.Loader(
     sys.argv[1], batch_size=64, output="bfloat16", layout="nhwc", normalize="imagenet", framework="jax"
 )
@@ -15,7 +15,7 @@ classes = len(loader.datasets[0].classes)
 
 
 def loss_of(weights: jax.Array, images: jax.Array, labels: jax.Array) -> jax.Array:
-    """Of a linear network over the mean colours of a 14x14 grid."""
+    """The loss of a linear network over the mean colours of a 14x14 grid."""
     grid = images.reshape(len(images), 14, 16, 14, 16, 3).mean((2, 4), dtype=jnp.float32)
     scores = jax.nn.log_softmax(grid.reshape(len(images), -1) @ weights)
     return -scores[jnp.arange(len(labels)), labels].mean()

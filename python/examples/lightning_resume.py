@@ -1,7 +1,7 @@
-"""Lightning stops in the middle of an epoch, twice, and goes on exactly there: ``python lightning_resume.py SHARDS``.
+"""Stops Lightning twice in the middle of an epoch and resumes exactly there: ``python lightning_resume.py SHARDS``.
 
-Lightning writes the loader's state into its checkpoints and tells the loader its epochs; nothing is to be done
-for it. The three runs together see the samples of one that was never stopped, in the same order.
+Lightning writes the loader's state into its checkpoints and passes its epochs to the loader; this needs no extra
+code. Together, the three runs see the samples of an uninterrupted run, in the same order.
 """
 
 import sys
@@ -22,7 +22,7 @@ class Model(pl.LightningModule):
         self.seen: list[str] = []
 
     def training_step(self, batch: shardmill.Batch, _: int) -> torch.Tensor:
-        """Also notes which samples came."""
+        """Also records which samples it gets."""
         self.seen += [f"{batch.epoch}: {key}" for key in batch.keys]
         small = torch.nn.functional.adaptive_avg_pool2d(batch.images, 14)
         return torch.nn.functional.cross_entropy(self.layer(small.flatten(1)), batch.labels)
@@ -33,20 +33,20 @@ class Model(pl.LightningModule):
 
 
 class Stop(pl.Callback):
-    """Writes a checkpoint after a step, and ends the run as if the machine had been taken away."""
+    """Writes a checkpoint after a step and ends the run, as if the machine had been taken away."""
 
     def __init__(self, step: int | None, path: str) -> None:
         self.step, self.path = step, path
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        """After every step."""
+        """Runs after every step."""
         if trainer.global_step == self.step:
             trainer.save_checkpoint(self.path)
             trainer.should_stop = True
 
 
 def run(stop: int | None, path: str, resume: str | None) -> list[str]:
-    """Two epochs, or what of them lies between two stops."""
+    """Trains for two epochs, or for the part of them between two stops."""
     loader = shardmill.Loader(sys.argv[1], batch_size=32, seed=1, normalize="imagenet", framework="torch")
     model = Model(len(loader.datasets[0].classes))
     trainer = pl.Trainer(

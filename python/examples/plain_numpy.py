@@ -1,6 +1,6 @@
-"""Reads raw shards with safetensors and numpy, and nothing of Shardmill: ``python plain_numpy.py SHARDS``.
+"""Reads raw shards with safetensors and numpy, without Shardmill: ``python plain_numpy.py SHARDS``.
 
-A shard is an ordinary safetensors file; docs/format.md says what its tensors mean. Where ``codec`` is ``jpeg``,
+A shard is an ordinary safetensors file; docs/format.md says what its tensors mean. If ``codec`` is ``jpeg``,
 record i is a JPEG file, ``records[offsets[i]:offsets[i + 1]]``.
 """
 
@@ -16,7 +16,7 @@ from safetensors import safe_open
 folder = Path(sys.argv[1])
 manifest = json.loads((folder / "manifest.json").read_text())
 if manifest["codec"] != "raw":
-    sys.exit(f"this example reads raw shards, and these are {manifest['codec']}: prep convert --codec raw")
+    sys.exit(f"this example reads raw shards, but these are {manifest['codec']}: use prep convert --codec raw")
 height, width, crop = manifest["height"], manifest["width"], 224
 shards = [
     safe_open(folder / shard["file"], framework="numpy").__enter__() for shard in manifest["splits"]["train"]["shards"]
@@ -31,7 +31,7 @@ print(f"the first are {', '.join(first)}")
 
 
 def batches(seed: int, size: int = 64) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """An epoch in random order: float32 ``[size, 3, crop, crop]`` and labels; random windows, half mirrored."""
+    """An epoch in random order: float32 ``[size, 3, crop, crop]`` and labels; random crops, half of them flipped."""
     draw = np.random.default_rng(seed)
     order = draw.permutation(len(places))
     mean, std = (np.float32(manifest["statistics"][name]) for name in ("mean", "std"))
@@ -39,7 +39,7 @@ def batches(seed: int, size: int = 64) -> Iterator[tuple[np.ndarray, np.ndarray]
         images, targets = [], []
         for place in order[start : start + size]:
             shard, record = places[place]
-            # Reads this record alone.
+            # Reads only this record.
             image = shards[shard].get_slice("images")[record : record + 1][0]
             top, left = draw.integers(height - crop + 1), draw.integers(width - crop + 1)
             window = image[top : top + crop, left : left + crop]

@@ -10,8 +10,8 @@ import shardmill
 
 STEPS, BATCH = 4, 32
 
-# Tensors without a copy, float32 [32, 3, 224, 224]: a random window, perhaps mirrored, with the paper's colour
-# noise. On a GPU, device="cuda" in place of framework="torch" has the batches there, one ahead.
+# Tensors without a copy, float32 [32, 3, 224, 224]: random crops, randomly flipped, with the paper's colour noise.
+# With a GPU, device="cuda" instead of framework="torch" uploads the batches, one ahead.
 loader = shardmill.Loader(
     sys.argv[1], split="train", batch_size=BATCH, augment="alexnet", normalize="imagenet", framework="torch"
 )
@@ -23,7 +23,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_de
 
 step, began = 0, time.perf_counter()
 while step < STEPS:
-    # An iteration that is read to its end is followed by the next epoch.
+    # After an iteration that is read to its end, the next iteration takes the next epoch.
     for images, labels in loader:
         loss = torch.nn.functional.cross_entropy(model(images), labels)
         optimizer.zero_grad()
@@ -37,8 +37,8 @@ while step < STEPS:
 print(f"{STEPS * BATCH / (time.perf_counter() - began):.0f} images/s")
 print(loader.stats()["verdict"])
 
-# A checkpoint holds the loader's place in the epoch with everything else. Another run goes on there, with the
-# same windows and colours, also with another batch size and another number of threads.
+# The checkpoint includes the loader's position in the epoch. Another run resumes there, with the same crops and
+# colours, even with another batch size and another number of threads.
 checkpoint = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "loader": loader.state_dict()}
 resumed = shardmill.Loader(sys.argv[1], batch_size=16, normalize="imagenet", framework="torch")
 resumed.load_state_dict(checkpoint["loader"])

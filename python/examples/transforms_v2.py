@@ -1,8 +1,8 @@
-"""torchvision's transforms on batches of bytes, for what Shardmill lacks: ``python transforms_v2.py SHARDS``.
+"""Applies torchvision's transforms, which Shardmill lacks, to batches of bytes: ``python transforms_v2.py SHARDS``.
 
-The loader decodes, crops, mirrors and shuffles in its threads; TrivialAugment and random erasing come from
-torchvision, on uint8 tensors, on the CPU here and faster on a GPU (``device="cuda"``). Transforms draw once for
-a batch that they get whole, so those that shall differ within a batch get single images.
+The loader decodes, crops, flips and shuffles on its threads. TrivialAugment and random erasing come from
+torchvision and work on uint8 tensors, here on the CPU, or faster on a GPU (``device="cuda"``). A transform draws
+once for its whole input, so transforms that should differ within a batch get single images.
 """
 
 import sys
@@ -32,7 +32,7 @@ changed = 0
 for images, labels in loader:
     augmented = torch.stack([augment(image) for image in images])
     changed += int((augmented != images).flatten(1).any(1).sum())
-    # CutMix draws for a whole batch, and makes labels into shares of classes.
+    # CutMix draws once for a whole batch, and turns labels into shares of classes.
     inputs, targets = mix(finish(augmented), labels)
 print(f"{changed} of {loader.samples} images were changed by TrivialAugment or erased in part")
 print(f"a batch: {inputs.dtype} {tuple(inputs.shape)}, targets {tuple(targets.shape)}")

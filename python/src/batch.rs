@@ -8,7 +8,7 @@ use shardmill_loader::Output;
 use crate::errors::check_not_ending;
 use crate::lend::{self, BFloat16Array, Lent};
 
-/// A batch. Its memory serves a later one when this object and everything that was made of
+/// A batch. A later batch reuses its memory once this object and everything made from
 /// [`images`](Batch::images) is gone.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Batch {
@@ -18,7 +18,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// A batch with `views` rows for each sample: an axis of its own where there are several.
+    /// A batch with `views` rows for each sample; several views get an axis of their own.
     pub(crate) fn new(
         batch: shardmill_loader::Batch,
         views: usize,
@@ -56,7 +56,7 @@ impl Batch {
         Ok(PyArray1::from_slice(py, self.lent.rest().labels()))
     }
 
-    /// int64 `[samples]`, as torch and numpy index with.
+    /// int64 `[samples]`, the type of indices in torch and numpy.
     fn indices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         check_not_ending(py)?;
         let indices = self.lent.rest().indices().iter();
@@ -91,7 +91,7 @@ impl Batch {
         Ok(Array2::from_shape_fn((areas.len(), 5), value).into_pyarray(py))
     }
 
-    /// Place in the batch, index of the damaged sample, index of the one that is there instead.
+    /// Place in the batch, index of the damaged sample, index of the sample that replaces it.
     fn replaced(&self) -> Vec<(usize, u64, u64)> {
         let replaced = self.lent.rest().replaced().iter();
         replaced.map(|one| (one.place, one.bad, one.by)).collect()
@@ -102,7 +102,7 @@ impl Batch {
         self.lent.rest().valid()
     }
 
-    /// Samples of the epoch that were handed out with this batch and before it, over all ranks.
+    /// Samples of the epoch up to and including this batch, over all ranks.
     #[getter]
     fn samples_after(&self) -> u64 {
         self.lent.rest().samples_after()

@@ -22,12 +22,12 @@ impl Dataset {
             return Ok(index);
         }
         Err(PyIndexError::new_err(format!(
-            "sample {index} of a dataset of {}",
+            "there is no sample {index}: the dataset has {} samples",
             self.inner.len()
         )))
     }
 
-    /// Decodes samples one behind the other, without the GIL.
+    /// Decodes samples into consecutive memory, without the GIL.
     fn decode(&self, py: Python<'_>, indices: &[u64]) -> PyResult<Vec<u8>> {
         let bytes = self.inner.shape().bytes();
         detached(py, || {
@@ -54,7 +54,7 @@ impl Dataset {
     }
 
     fn __len__(&self) -> usize {
-        // A split has no more samples than a mapped index has room for.
+        // The index is in memory, so the number of samples fits into `usize`.
         self.inner.len() as usize
     }
 
@@ -80,7 +80,7 @@ impl Dataset {
         self.inner.codec().to_string()
     }
 
-    /// Synset or folder name, and words, of each class.
+    /// Synset or folder name, and human-readable name, of each class.
     fn classes(&self) -> Vec<(&str, &str)> {
         let classes = self.inner.classes().iter();
         classes
@@ -115,7 +115,7 @@ impl Dataset {
         Ok(labels?.into_pyarray(py))
     }
 
-    /// The numbers in the whole split, uint64.
+    /// The indices of the samples in the whole split, uint64.
     fn origins<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u64>>> {
         let origins = detached(py, || {
             let origins = (0..self.inner.len()).map(|index| self.inner.origin(index));
@@ -124,7 +124,7 @@ impl Dataset {
         Ok(origins?.into_pyarray(py))
     }
 
-    /// The stored bytes, compared with their checksum.
+    /// The stored bytes, after a check of their checksum.
     fn stored<'py>(&self, py: Python<'py>, index: u64) -> PyResult<Bound<'py, PyBytes>> {
         let stored = self.inner.stored(self.check(index)?);
         let stored = stored.map_err(|error| from_loader(py, &error))?;

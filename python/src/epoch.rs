@@ -14,12 +14,12 @@ use crate::errors::{check_not_ending, from_loader, from_panic, plain};
 use crate::loader::Loader;
 use crate::transform::is_calling;
 
-/// An epoch under way. One thread at a time may use it.
+/// A running epoch. One thread at a time may use it.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Epoch {
-    /// `None` once it was closed.
+    /// `None` after it was closed.
     inner: Mutex<Option<shardmill_loader::Epoch>>,
-    /// Where the threads are.
+    /// The process that has the threads.
     process: u32,
     closing: AtomicBool,
     /// Whether it ended with an error.
@@ -48,17 +48,17 @@ impl Epoch {
         }
     }
 
-    /// The epoch, if no other thread has it.
+    /// The epoch, unless another thread is using it.
     fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<shardmill_loader::Epoch>>> {
         if self.process != std::process::id() {
-            let text = "this process was forked after the iteration had begun, and the loader's threads stayed in the parent: make the Loader in the child, or use num_workers=0 (the loader's own threads replace worker processes); for a DataLoader with workers give it a shardmill.Dataset";
+            let text = "this process was forked after the iteration had started, and the loader's threads stayed in the parent: make the Loader in the child, or use num_workers=0 (the loader's own threads replace worker processes); for a DataLoader with workers, use a shardmill.Dataset";
             return Err(plain(py, "ForkedError", text));
         }
         match self.inner.try_lock() {
             Ok(guard) => Ok(guard),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => {
-                let text = "another thread is waiting for a batch of this iteration: give each thread a Loader of its own, or put a lock around next()";
+                let text = "another thread is waiting for a batch of this iteration: give each thread its own Loader, or put a lock around next()";
                 Err(plain(py, "ConcurrentUseError", text))
             }
         }
@@ -72,17 +72,17 @@ impl Epoch {
         check_not_ending(py)?;
         let mut guard = self.lock(py)?;
         let Some(epoch) = guard.as_mut() else {
-            let text = "this iteration was closed: begin another with iter(loader)";
+            let text = "this iteration is closed: start another with iter(loader)";
             return Err(plain(py, "ClosedError", text));
         };
         if self.failed.load(Ordering::Relaxed) {
-            let text = "this iteration ended with an error: begin another with iter(loader)";
+            let text = "this iteration ended with an error: start another with iter(loader)";
             return Err(plain(py, "ClosedError", text));
         }
         let mut is_last = false;
         let taken = py.detach(|| {
             let signal = Mutex::new(None);
-            // Ctrl-C is noticed while nothing but the wait goes on.
+            // Checks for Ctrl-C while this thread waits.
             let stop = || {
                 if self.closing.load(Ordering::Relaxed) {
                     return true;
@@ -117,7 +117,7 @@ impl Epoch {
             }
             (Ok(None), _) => Ok(None),
             (Ok(Some(Err(LoaderError::Stopped))), _) => {
-                let text = "the loader was closed while a batch was waited for";
+                let text = "the loader was closed while this thread waited for a batch";
                 Err(plain(py, "ClosedError", text))
             }
             (Ok(Some(Err(error))), _) => {
@@ -130,7 +130,7 @@ impl Epoch {
         }
     }
 
-    /// Batches that are left.
+    /// Remaining batches.
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(self.lock(py)?.as_ref().map_or(0, ExactSizeIterator::len))
     }
@@ -143,8 +143,8 @@ impl Epoch {
         }
     }
 
-    /// Ends the iteration and its threads. Where a thread waits for a batch, this one perhaps, in whose signal
-    /// handler this is called, it is that thread that ends it, with an error.
+    /// Ends the iteration and its threads. If a thread is waiting for a batch, that thread ends the iteration, with
+    /// an error. It may be this very thread, if a signal handler calls `close`.
     fn close(&self, py: Python<'_>) {
         if self.process != std::process::id() {
             return;
@@ -160,7 +160,7 @@ impl Epoch {
         }
     }
 
-    /// Whether the threads are gone.
+    /// Whether the threads have ended.
     #[getter]
     fn closed(&self) -> bool {
         match self.inner.try_lock() {
@@ -175,8 +175,8 @@ impl Epoch {
     }
 }
 
-/// Joins the threads of an epoch, which may be waiting for the GIL, in a transform of the user's. A thread
-/// that is in a transform may be one of them, so it leaves that to another.
+/// Joins the threads of an epoch. They may be waiting for the GIL to run a user's transform, so this releases it.
+/// A thread that is inside a transform may be one of them, so it leaves the joining to another thread.
 fn end(py: Python<'_>, epoch: shardmill_loader::Epoch) {
     if !is_calling() {
         py.detach(|| drop(epoch));
@@ -187,7 +187,8 @@ fn end(py: Python<'_>, epoch: shardmill_loader::Epoch) {
     let started = thread.spawn(move || drop(receiver.recv()));
     match started {
         Ok(_) => drop(sender.send(epoch)),
-        // Without a thread to spare the loader's threads stay, which is better than to wait for oneself.
+        // If no thread can be started, the loader's threads are leaked, which is better than a thread that joins
+        // itself.
         Err(_) => std::mem::forget(epoch),
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of the crates as the exceptions of `shardmill.errors`.
+//! Converts the crates' errors to the exceptions in `shardmill.errors`.
 
 use std::any::Any;
 use std::error::Error;
@@ -12,17 +12,17 @@ use pyo3::types::PyDict;
 use shardmill_formats::{Causes, ShardError};
 use shardmill_loader::LoaderError;
 
-/// What `shardmill.errors` has, kept so that it is there when the interpreter ends.
+/// The content of `shardmill.errors`, kept so that it is still available when the interpreter exits.
 static ERRORS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
-/// Reads `shardmill.errors`.
+/// Loads `shardmill.errors`.
 pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
     let module = py.import("shardmill.errors")?;
     let _ = ERRORS.set(py, module.dict().copy()?.unbind());
     Ok(())
 }
 
-/// The exception of this name in `shardmill.errors`, with attributes.
+/// Makes the exception of this name in `shardmill.errors`, with attributes.
 pub(crate) fn exception(
     py: Python<'_>,
     name: &str,
@@ -41,12 +41,12 @@ pub(crate) fn exception(
     }
 }
 
-/// An exception without attributes of its own.
+/// Makes an exception without attributes.
 pub(crate) fn plain(py: Python<'_>, name: &str, text: &str) -> PyErr {
     exception(py, name, text, &PyDict::new(py))
 }
 
-/// The argument of `shardmill.Loader` that a setting of the Rust loader comes from.
+/// The argument of `shardmill.Loader` that sets a setting of the Rust loader.
 fn argument(what: &str) -> Option<&'static str> {
     let known = [
         ("the window's side", "crop"),
@@ -68,11 +68,11 @@ fn argument(what: &str) -> Option<&'static str> {
     found.map(|(_, argument)| *argument)
 }
 
-/// The loader's error as an exception: its text is the whole chain, and a Python exception at the end of
-/// the chain, a transform's, is its `__cause__`.
+/// Converts the loader's error to an exception. Its text is the whole chain; if the chain ends in a Python
+/// exception from a transform, that is its `__cause__`.
 pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
     let attributes = PyDict::new(py);
-    // Setting a string in a new dictionary fails only without memory, and then the exception lacks it.
+    // Setting a string in a new dictionary fails only if memory runs out; then the exception lacks the attribute.
     let set = |key: &str, value: String| {
         let _ = attributes.set_item(key, value);
     };
@@ -124,7 +124,7 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         .source()
         .and_then(|source| source.downcast_ref::<PyErr>());
     let cause = cause.map(|cause| cause.clone_ref(py));
-    // Ctrl-C within a transform is no fault of the transform.
+    // Ctrl-C within a transform is not an error of the transform.
     if let Some(cause) = &cause
         && !cause.is_instance_of::<PyException>(py)
     {
@@ -156,24 +156,24 @@ pub(crate) fn from_panic(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
     plain(py, "InternalError", &text)
 }
 
-/// Whether the interpreter is ending, so that numpy may be gone.
+/// Whether the interpreter is exiting, so that numpy may be gone.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Says that the interpreter is ending.
+/// Records that the interpreter is exiting.
 #[pyfunction]
 pub(crate) fn end() {
     IS_ENDING.store(true, Ordering::Relaxed);
 }
 
-/// Fails when the interpreter is ending: what is begun now would outlive it.
+/// Fails if the interpreter is exiting: work started now would outlive it.
 pub(crate) fn check_not_ending(py: Python<'_>) -> PyResult<()> {
     match IS_ENDING.load(Ordering::Relaxed) {
-        true => Err(plain(py, "ClosedError", "the interpreter is ending")),
+        true => Err(plain(py, "ClosedError", "the interpreter is exiting")),
         false => Ok(()),
     }
 }
 
-/// Runs work of the crates without the GIL; its panics and errors become exceptions.
+/// Runs work of the crates without the GIL; panics and errors become exceptions.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, LoaderError> + Send,

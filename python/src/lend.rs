@@ -1,4 +1,4 @@
-//! Lends the pixels of a batch to numpy, and to everything that reads DLPack.
+//! Lends the pixels of a batch to numpy, and to everything that imports DLPack.
 //!
 //! # Contract
 //! A [`Lent`] batch is never touched again by Rust: not read, not written, only dropped, which gives its
@@ -30,14 +30,14 @@ pub(crate) struct Lent {
     output: Output,
 }
 
-// SAFETY: a batch goes to any thread. The pointer leads to memory that the batch owns and that Rust does
-// not touch; who writes to it through numpy answers for it as for any numpy array.
+// SAFETY: a batch may move to any thread. The pointer leads to memory that the batch owns and that Rust does
+// not access; code that writes to it through numpy is responsible for races, as with any numpy array.
 unsafe impl Send for Lent {}
-// SAFETY: as above; through a shared reference nothing but the rest of the batch is read.
+// SAFETY: as above; a shared reference gives access only to the rest of the batch, for reading.
 unsafe impl Sync for Lent {}
 
 impl Lent {
-    /// Takes the pixels of a batch; `shape` has as many values as it.
+    /// Takes the pixels of a batch; `shape` must have as many values as the batch.
     pub(crate) fn new(
         mut batch: shardmill_loader::Batch,
         shape: Vec<usize>,
@@ -58,7 +58,7 @@ impl Lent {
         }
     }
 
-    /// Everything of the batch but its pixels, which are lent.
+    /// The batch, of which everything may be read except the pixels, which are lent.
     pub(crate) const fn rest(&self) -> &shardmill_loader::Batch {
         &self.batch
     }
@@ -81,8 +81,8 @@ pub(crate) fn array<'py>(owner: &Bound<'py, Batch>) -> Bound<'py, PyAny> {
 fn typed<'py, T: Element>(owner: &Bound<'py, Batch>) -> Bound<'py, PyArrayDyn<T>> {
     let lent = &owner.get().lent;
     assert_eq!(size_of::<T>(), lent.output.bytes(), "the type of a batch");
-    // SAFETY: `new` checked that the memory holds so many values of this size; every pattern of bits is
-    // one; pages begin on the bound of any of these types. No Rust reference into it is alive.
+    // SAFETY: `new` checked that the memory holds as many values of this size; every bit pattern is a valid
+    // value; pages are aligned for all of these types. No Rust reference into the memory is alive.
     let view = unsafe {
         ArrayViewMutD::from_shape_ptr(IxDyn(&lent.shape), lent.values.as_ptr().cast::<T>())
     };
@@ -91,7 +91,7 @@ fn typed<'py, T: Element>(owner: &Bound<'py, Batch>) -> Bound<'py, PyArrayDyn<T>
     unsafe { PyArrayDyn::borrow_from_array(&view, owner.clone().into_any()) }
 }
 
-/// A batch in bfloat16, a type that numpy lacks: torch, JAX and others take it through DLPack.
+/// A batch in bfloat16, a type that numpy lacks: torch, JAX and others import it through DLPack.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct BFloat16Array {
     pub(crate) owner: Py<Batch>,
@@ -115,8 +115,8 @@ impl BFloat16Array {
         (CPU, 0)
     }
 
-    /// A capsule of DLPack before 1.0, which every consumer takes; the arguments of the protocol ask for
-    /// nothing that it would change on the CPU.
+    /// A DLPack capsule of a version before 1.0, which every consumer accepts. The protocol's other arguments make
+    /// no difference on the CPU.
     #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
     fn __dlpack__<'py>(
         &self,
@@ -129,13 +129,13 @@ impl BFloat16Array {
         let _ = max_version;
         if stream.is_some() || copy == Some(true) || dl_device.is_some_and(|d| d != (CPU, 0)) {
             return Err(pyo3::exceptions::PyBufferError::new_err(
-                "a batch is lent on the CPU without a copy: copy it or move it to a device afterwards",
+                "a batch is exported only on the CPU and without a copy: copy it or move it to a device afterwards",
             ));
         }
         capsule(py, &self.owner)
     }
 
-    /// numpy would make an array of one object.
+    /// Without this, numpy would make an array of one object.
     #[pyo3(signature = (*_args, **_options))]
     fn __array__(
         &self,
@@ -143,7 +143,7 @@ impl BFloat16Array {
         _options: Option<&Bound<'_, pyo3::types::PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         Err(pyo3::exceptions::PyTypeError::new_err(
-            "numpy has no bfloat16: take .bits (uint16), torch.from_dlpack or JAX's from_dlpack, or output=\"float32\"",
+            "numpy has no bfloat16: use .bits (uint16), torch.from_dlpack or JAX's from_dlpack, or output=\"float32\"",
         ))
     }
 
@@ -152,9 +152,9 @@ impl BFloat16Array {
     }
 }
 
-/// DLPack's number of the CPU.
+/// DLPack's code for the CPU.
 const CPU: i32 = 1;
-/// DLPack's number of bfloat.
+/// DLPack's code for bfloat.
 const BFLOAT: u8 = 4;
 const NAME: &CStr = c"dltensor";
 
@@ -202,7 +202,7 @@ fn capsule<'py>(py: Python<'py>, owner: &Py<Batch>) -> PyResult<Bound<'py, PyCap
         bits: 16,
         lanes: 1,
         shape: context.shape.as_mut_ptr(),
-        // Without strides the values lie one behind the other.
+        // Without strides the values are contiguous.
         strides: null_mut(),
         byte_offset: 0,
     };
@@ -227,29 +227,29 @@ fn capsule<'py>(py: Python<'py>, owner: &Py<Batch>) -> PyResult<Bound<'py, PyCap
     }
 }
 
-/// Ends a tensor: consumers call it once, on any thread, with or without the GIL.
+/// Frees a tensor: consumers call this once, on any thread, with or without the GIL.
 ///
 /// # Safety
-/// `managed` is of [`capsule`] and was not deleted before.
+/// `managed` comes from [`capsule`] and has not been deleted.
 unsafe extern "C" fn delete(managed: *mut ManagedTensor) {
-    // SAFETY: both boxes were given up by `capsule`, and come back here once.
+    // SAFETY: `capsule` leaked both boxes, and this takes them back once.
     let context = unsafe {
         let managed = Box::from_raw(managed);
         Box::from_raw(managed.context.cast::<Context>())
     };
-    // Where the interpreter has ended, the object went with it.
+    // If the interpreter has exited, the object is gone already.
     let mut context = Some(context);
     if Python::try_attach(|_| drop(context.take())).is_none() {
         std::mem::forget(context);
     }
 }
 
-/// Ends the tensor of a capsule that nobody consumed; a consumer gives the capsule another name.
+/// Frees the tensor of an unconsumed capsule; a consumer renames the capsule.
 ///
 /// # Safety
-/// `capsule` is of [`capsule`].
+/// The argument comes from [`capsule`].
 unsafe extern "C" fn abandon(capsule: *mut pyo3::ffi::PyObject) {
-    // SAFETY: it is a capsule; its pointer is read only under the name that says that it is still there.
+    // SAFETY: the argument is a capsule, and its pointer is read only under the name of an unconsumed one.
     unsafe {
         if pyo3::ffi::PyCapsule_IsValid(capsule, NAME.as_ptr()) == 1 {
             delete(pyo3::ffi::PyCapsule_GetPointer(capsule, NAME.as_ptr()).cast());

@@ -1,5 +1,5 @@
-//! `shardmill._core`: the loader and prep for Python. Thin on purpose: what reads better in Python is in
-//! `python/shardmill/`, which is also what users import.
+//! `shardmill._core`: the loader and prep for Python. It is thin on purpose: code that reads better in Python is in
+//! `python/shardmill/`, the package that users import.
 
 #![deny(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A loader: data and settings.
+//! A loader: its data and its settings.
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -10,7 +10,7 @@ use crate::errors::{detached, from_loader};
 use crate::settings::Settings;
 use crate::transform::{Transform, keep_attached};
 
-/// Datasets and settings that fit together.
+/// Datasets, and settings that are valid for them.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Loader {
     inner: shardmill_loader::Loader,
@@ -21,7 +21,7 @@ pub(crate) struct Loader {
 
 #[pymethods]
 impl Loader {
-    /// `parts` are datasets with whole weights; `samples` is the length of an epoch of several.
+    /// `parts` are datasets with integer weights; `samples` is the length of an epoch of several datasets.
     #[new]
     #[pyo3(signature = (parts, samples, settings, transform))]
     fn new(
@@ -84,13 +84,13 @@ impl Loader {
         })
     }
 
-    /// Batches of an epoch, the same on every rank.
+    /// Batches in an epoch, the same on every rank.
     #[getter]
     fn steps(&self) -> u64 {
         self.inner.steps()
     }
 
-    /// Samples of an epoch, over all ranks.
+    /// Samples in an epoch, over all ranks.
     #[getter]
     fn samples(&self) -> u64 {
         self.inner.samples()
@@ -102,7 +102,7 @@ impl Loader {
         self.inner.threads()
     }
 
-    /// The batches of an epoch after the first `samples` samples of it, counted over all ranks.
+    /// The batches of an epoch after its first `samples` samples, counted over all ranks.
     fn epoch(this: &Bound<'_, Self>, number: u64, samples: u64) -> Epoch {
         let loader = this.get();
         let epoch = loader.inner.epoch_from(number, samples);
@@ -122,18 +122,18 @@ impl Loader {
         }
     }
 
-    /// The dataset that an index in a batch belongs to, and the sample's index in it.
+    /// The position of the dataset that an index in a batch belongs to, and the sample's index in it.
     fn locate(&self, index: u64) -> PyResult<(usize, u64)> {
         let mix = self.inner.mix();
         let all: u64 = mix.datasets().iter().map(|part| part.len()).sum();
         if index >= all {
-            let text = format!("index {index} of {all} samples");
+            let text = format!("there is no sample {index}: the loader has {all} samples");
             return Err(pyo3::exceptions::PyIndexError::new_err(text));
         }
         Ok(mix.locate(index))
     }
 
-    /// Distinct classes that a batch is expected to hold; `None` for several datasets.
+    /// Expected number of distinct classes in a batch; `None` for several datasets.
     fn expected_classes(&self, py: Python<'_>, epoch: u64) -> PyResult<Option<f64>> {
         detached(py, || Ok(self.inner.expected_classes(epoch)))
     }

@@ -1,4 +1,4 @@
-//! Long work that can be followed and stopped.
+//! Long work with progress, which can be stopped.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,13 +13,13 @@ use shardmill_prep::{Observe, Observer, PrepError};
 
 use crate::errors::{from_panic, plain};
 
-/// Time between two looks at Ctrl-C and two calls of the progress function.
+/// Time between two checks for Ctrl-C and two calls of the progress function.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
     let name = match error {
         PrepError::Stopped => "StoppedError",
-        // Python's users know no flags.
+        // Python users know arguments, not flags.
         PrepError::Option {
             option,
             found,
@@ -37,7 +37,7 @@ pub(crate) fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
     plain(py, name, &arguments(&Causes(error).to_string()))
 }
 
-/// A text in which the flags of the program are named as arguments: `--shard-records` as `shard_records`.
+/// Replaces the program's flags in a text by arguments: `--shard-records` by `shard_records`.
 fn arguments(text: &str) -> String {
     let word = |word: &str| -> String {
         let at = word.find("--").filter(|at| {
@@ -54,10 +54,10 @@ fn arguments(text: &str) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// What long work says of itself, and whether it is to stop.
+/// The progress of long work, and whether it is to stop.
 #[derive(Default)]
 struct Watch {
-    /// Work, done, total: of the latest kind of work the most that was done.
+    /// Kind of work, amount done, total; the largest amount for the latest kind of work.
     latest: Mutex<Option<(&'static str, u64, Option<u64>)>>,
     is_cancelled: AtomicBool,
 }
@@ -76,8 +76,8 @@ impl Observe for Watch {
     }
 }
 
-/// Does long work on a thread of its own. Meanwhile this thread looks at Ctrl-C and calls `progress(work,
-/// done, total)`; an exception of either stops the work, which is waited for, and is raised.
+/// Does long work on a separate thread. Meanwhile this thread checks for Ctrl-C and calls `progress(work, done,
+/// total)`; an exception from either stops the work and is raised once the work has ended.
 pub(crate) fn observed<T: Send + 'static>(
     py: Python<'_>,
     progress: Option<&Bound<'_, PyAny>>,
@@ -89,7 +89,7 @@ pub(crate) fn observed<T: Send + 'static>(
     let thread = std::thread::Builder::new().name("prepare".to_owned());
     let thread = thread.spawn(move || {
         let done = catch_unwind(AssertUnwindSafe(|| work(observer)));
-        // Whoever waits is there until this comes.
+        // The receiver waits until this arrives.
         let _ = sender.send(done);
     });
     let thread = thread.map_err(|error| plain(py, "PrepareError", &error.to_string()))?;
@@ -97,7 +97,7 @@ pub(crate) fn observed<T: Send + 'static>(
     let mut receiver = Some(receiver);
     let done: Result<_, Box<dyn Any + Send>> = loop {
         let taken = receiver.take();
-        // A receiver is no `Sync`, so it goes into the closure and comes back.
+        // A receiver is not `Sync`, so it moves into the closure and back.
         let (back, next) = py.detach(move || {
             let next = taken.as_ref().map(|taken| taken.recv_timeout(LOOK_EVERY));
             (taken, next)
@@ -107,7 +107,7 @@ pub(crate) fn observed<T: Send + 'static>(
             Some(Ok(done)) => break done,
             Some(Err(RecvTimeoutError::Timeout)) => {}
             Some(Err(RecvTimeoutError::Disconnected)) | None => {
-                break Err(Box::new("the thread ended without a word"));
+                break Err(Box::new("the thread ended without a result"));
             }
         }
         if raised.is_some() {
@@ -118,7 +118,7 @@ pub(crate) fn observed<T: Send + 'static>(
             raised = Some(error);
         }
     };
-    // It has sent its last.
+    // It has already sent its result.
     let _ = py.detach(|| thread.join());
     if let Some(error) = raised {
         return Err(error);

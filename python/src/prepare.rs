@@ -11,7 +11,7 @@ use crate::errors::plain;
 use crate::observe::observed;
 use crate::writer::Writer;
 
-/// The value of an option that has names.
+/// Parses the value of an option with named values.
 pub(crate) fn parsed<T: FromStr>(py: Python<'_>, option: &str, text: &str) -> PyResult<T>
 where
     T::Err: std::fmt::Display,
@@ -49,7 +49,7 @@ impl DecodeArgs {
     }
 }
 
-/// What every dataset that is made has in common.
+/// The options that ingest and write share.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct MakeArgs {
@@ -63,7 +63,7 @@ pub(crate) struct MakeArgs {
     pub(crate) decode_memory: Option<u64>,
 }
 
-/// The rest of an ingest.
+/// The other options of an ingest.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct IngestArgs {
@@ -75,7 +75,7 @@ pub(crate) struct IngestArgs {
     ignore_free_space: bool,
 }
 
-/// Makes a dataset of image files; the summary as JSON.
+/// Makes a dataset from image files; returns the summary as JSON.
 #[pyfunction]
 #[pyo3(signature = (source, out, make, args, progress))]
 fn ingest(
@@ -117,7 +117,7 @@ fn ingest(
     })
 }
 
-/// Rereads every record; the result as JSON.
+/// Rereads every record; returns the result as JSON.
 #[pyfunction]
 fn verify(
     py: Python<'_>,
@@ -131,7 +131,7 @@ fn verify(
     })
 }
 
-/// What a dataset consists of, as JSON and for a person.
+/// Describes a dataset, as JSON and as text.
 #[pyfunction]
 fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<(String, String)> {
     observed(py, None, move |_| {
@@ -140,7 +140,7 @@ fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<(String, String)> {
     })
 }
 
-/// Pictures of a split with their classes: the bytes of a JPEG.
+/// Images of a split with their classes: the bytes of a JPEG.
 #[pyfunction]
 fn contact_sheet(
     py: Python<'_>,

@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 
 use pyo3::prelude::*;
 
-/// The exit code of a program of Rust that panicked; the panic's message is printed by then.
+/// The exit code of a Rust program that panicked; the panic's message has been printed by then.
 const PANICKED: u8 = 101;
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -13,9 +13,9 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(loader, m)?)
 }
 
-/// Runs `prep` with these arguments and gives its exit code. It prints to the process's own standard output
-/// and standard error, and takes over SIGINT, SIGTERM and SIGHUP while it writes and afterwards: it is for a
-/// process that does nothing else.
+/// Runs `prep` with these arguments and returns its exit code. It prints to the process's own standard output and
+/// standard error, and takes over SIGINT, SIGTERM and SIGHUP while it writes and afterwards: use it only in a process
+/// that does nothing else.
 #[pyfunction]
 fn prep(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
     run(py, argv, |argv| {
@@ -23,7 +23,7 @@ fn prep(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
     })
 }
 
-/// Runs `loader` with these arguments and gives its exit code. It prints to the process's own standard output
+/// Runs `loader` with these arguments and returns its exit code. It prints to the process's own standard output
 /// and standard error.
 #[pyfunction]
 fn loader(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
@@ -32,11 +32,11 @@ fn loader(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
     })
 }
 
-/// Runs a program without holding the interpreter. What Python has not written yet is written before it.
+/// Runs a program without the GIL, after flushing Python's output.
 fn run(py: Python<'_>, argv: Vec<OsString>, program: fn(Vec<OsString>) -> u8) -> PyResult<u8> {
     for name in ["stdout", "stderr"] {
         let stream = py.import("sys")?.getattr(name)?;
-        // Python has none if the process was started without.
+        // Python has no such stream if the process was started without it.
         if !stream.is_none() {
             stream.call_method0("flush")?;
         }

@@ -1,4 +1,4 @@
-//! Settings as Python gives them: names that `shardmill/settings.py` has checked.
+//! Settings from Python: names that `shardmill/settings.py` has checked.
 
 use pyo3::prelude::*;
 use shardmill_loader::{
@@ -7,7 +7,7 @@ use shardmill_loader::{
 
 use crate::errors::plain;
 
-/// How samples become rows, as `shardmill.augment` writes it down.
+/// How samples become rows, in the form of `shardmill.augment`.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct PolicyArgs {
@@ -19,7 +19,7 @@ pub(crate) struct PolicyArgs {
     ratio: (f64, f64),
 }
 
-/// Everything of a loader beside its data.
+/// All settings of a loader, without its data.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Settings {
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     layout: String,
     last_batch: String,
     order: String,
-    /// Samples of a block, and blocks of a group, of the order of blocks.
+    /// For the order `blocks`: samples in a block, and blocks in a group.
     blocks: Option<(u64, u64)>,
     verify: String,
     on_bad_record: String,
@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     pub(crate) world_size: usize,
 }
 
-/// The value of a name.
+/// Looks up the value of a name.
 fn named<T: Copy>(py: Python<'_>, what: &str, name: &str, known: &[(&str, T)]) -> PyResult<T> {
     let found = known.iter().find(|(known, _)| *known == name);
     found.map(|(_, value)| *value).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! A Python function of every decoded sample, called by the loader's threads.
+//! A Python function that the loader's threads call for every decoded sample.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -12,33 +12,32 @@ use pyo3::{PyTraverseError, PyVisit};
 use shardmill_loader::Sample;
 
 thread_local! {
-    /// Whether this thread is in the function.
+    /// Whether this thread is inside the function.
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is one that makes batches and is in a transform: it must not wait for the threads of a
-/// loader, since it may be one of them.
+/// Whether this thread is inside a transform. Then it must not wait for the threads of a loader, since it may be one
+/// of them.
 pub(crate) fn is_calling() -> bool {
     IS_CALLING.get()
 }
 
-/// Runs the work of a loader's thread with a state of the interpreter's that lasts as long as the thread. One
-/// for each call would be made and deleted under a lock of the interpreter's, and a process that is forked
-/// meanwhile waits for that lock for ever.
+/// Runs the work of a loader's thread with an interpreter thread state that lasts as long as the thread. A state for
+/// each call would be made and deleted under a lock of the interpreter, and a process that is forked meanwhile would
+/// wait for that lock forever.
 pub(crate) fn keep_attached(work: &mut (dyn FnMut() + Send)) {
     let attached = Python::try_attach(|py| py.detach(&mut *work));
     if attached.is_none() {
-        // The interpreter is ending, which the transform says.
+        // The interpreter is exiting, which the transform reports.
         work();
     }
 }
 
-/// The function: it takes the pixels and a `shardmill.Sample`, and changes the pixels in place or gives
-/// others of the same shape.
+/// The function: it takes the pixels and a `shardmill.Sample`, and changes the pixels in place or returns others of
+/// the same shape.
 ///
-/// The loader's threads and the object that Python has share one reference to it, which that object shows to
-/// the garbage collector and lets go of: a loader may be an attribute of the object that its transform is a
-/// method of.
+/// The loader's threads and the Python object of the loader share one reference to it. That object exposes it to the
+/// garbage collector, which may clear it: a loader may be an attribute of the object whose method its transform is.
 #[derive(Clone)]
 pub(crate) struct Transform {
     function: Arc<Mutex<Option<Py<PyAny>>>>,
@@ -51,7 +50,7 @@ impl Transform {
         }
     }
 
-    /// Shows the function to the garbage collector. The lock is held for moments, by threads that have the GIL.
+    /// Shows the function to the garbage collector. The lock is held only briefly, by threads that hold the GIL.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.function.try_lock() {
             Ok(function) => visit.call(&*function),
@@ -59,12 +58,12 @@ impl Transform {
         }
     }
 
-    /// Lets go of the function.
+    /// Drops the function.
     pub(crate) fn clear(&self) {
         let mut function = self.function.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = function.take();
         drop(function);
-        // May run any code of Python's.
+        // This may run any Python code, so the lock is released first.
         drop(taken);
     }
 
@@ -102,20 +101,20 @@ impl Transform {
         let about = class.call((), Some(&about))?;
         let given = self.function(py)?.bind(py).call1((&pixels, about))?;
         let given = match given.is_none() {
-            // Its shape may have been set, too.
+            // The function may have changed its shape, too.
             true => pixels.into_any(),
             false => given,
         };
         let changed = {
             let wrong = |found: String| {
                 let text = format!(
-                    "a transform gives uint8 of shape {shape:?}, or None where it changed the pixels in place, and not {found}"
+                    "a transform must return uint8 of shape {shape:?}, or None if it changed the pixels in place, but it returned {found}"
                 );
                 PyTypeError::new_err(text)
             };
             match given.cast_into::<PyArray3<u8>>() {
                 Ok(array) if array.shape() == shape => array,
-                Ok(array) => return Err(wrong(format!("of shape {:?}", array.shape()))),
+                Ok(array) => return Err(wrong(format!("shape {:?}", array.shape()))),
                 Err(error) => return Err(wrong(error.into_inner().repr()?.to_string())),
             }
         };

@@ -1,4 +1,4 @@
-//! Datasets of a program's own images.
+//! Datasets made from a program's own images.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,22 +15,21 @@ use crate::prepare::{MakeArgs, parsed};
 /// Builds a dataset sample by sample.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Writer {
-    /// `None` once it was finished or dropped.
+    /// `None` after it was finished or abandoned.
     inner: Mutex<Option<DatasetWriter>>,
-    /// A forked child has neither the threads nor the right to take the files away.
+    /// A forked child has no threads and must not remove the files.
     process: u32,
 }
 
 impl Writer {
-    /// Works on the writer without the GIL.
+    /// Runs work on the writer without the GIL.
     fn with<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut Option<DatasetWriter>) -> Result<T, PrepError> + Send,
     ) -> PyResult<T> {
         if self.process != std::process::id() {
-            let text =
-                "this process was forked while the dataset was written: write it in one process";
+            let text = "this process was forked while the dataset was being written: write it in one process";
             return Err(plain(py, "ForkedError", text));
         }
         let done = py.detach(|| {
@@ -81,7 +80,7 @@ impl Writer {
         })
     }
 
-    /// A sample that is an image file.
+    /// Adds a sample from the bytes of an image file.
     #[pyo3(signature = (split, image, label, key))]
     fn push_encoded(
         &self,
@@ -94,7 +93,7 @@ impl Writer {
         self.push(py, split, Image::Encoded(image.to_vec()), label, key)
     }
 
-    /// A sample that is pixels: `[height, width]` or `[height, width, channels]`.
+    /// Adds a sample from pixels: `[height, width]` or `[height, width, channels]`.
     #[pyo3(signature = (split, image, label, key))]
     fn push_pixels(
         &self,
@@ -111,7 +110,7 @@ impl Writer {
             (height, width, channels, image.ndim())
         else {
             let text = format!(
-                "an image of shape {:?}; give uint8 of [height, width] or [height, width, channels] with 1 to 4 channels",
+                "an image has shape {:?}; give uint8 [height, width] or [height, width, channels] with 1 to 4 channels",
                 image.shape()
             );
             return Err(plain(py, "SettingError", &text));
@@ -127,7 +126,7 @@ impl Writer {
         self.push(py, split, image, label, key)
     }
 
-    /// Writes the manifest; the summary as JSON.
+    /// Writes the manifest; returns the summary as JSON.
     fn finish(&self, py: Python<'_>) -> PyResult<String> {
         self.with(py, |writer| match writer.take() {
             Some(writer) => writer.finish().map(|summary| summary.to_json()),
@@ -135,7 +134,7 @@ impl Writer {
         })
     }
 
-    /// Takes away what was written; nothing in a forked child.
+    /// Removes what was written; does nothing in a forked child.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         if self.process != std::process::id() {
             return Ok(());

@@ -1,4 +1,4 @@
-"""Datasets that tests read: made once for all tests, by formula, so that the Rust tests can make the same."""
+"""Datasets for the tests: made once, from a formula, so that the Rust tests can make the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASSES = [f"class{number}" for number in range(7)]
 
 
 def picture(number: int) -> np.ndarray:
-    """The pixels of sample `number`, as `tests/tests/it/python.rs` makes them."""
+    """The pixels of sample `number`, the same as in `tests/tests/it/python.rs`."""
     y, x, c = np.meshgrid(np.arange(SIDE), np.arange(SIDE), np.arange(3), indexing="ij")
     return ((number * 31 + y * 5 + x * (3 + number % 4) + c * 67 + x * y % 11) % 256).astype(np.uint8)
 
@@ -40,7 +40,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def jpegs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same as JPEGs."""
+    """The same samples as JPEGs."""
     return make(tmp_path_factory.mktemp("jpeg") / "shards", codec="jpeg")
 
 
@@ -52,7 +52,7 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No launcher's environment reaches a test."""
+    """Hides the environment variables of launchers from the tests."""
     for name in (
         "RANK",
         "WORLD_SIZE",

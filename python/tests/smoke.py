@@ -1,4 +1,4 @@
-"""One batch, with nothing installed but the wheel and numpy: what every CPython is tried with."""
+"""Loads one batch with only the wheel and numpy installed; runs on every CPython."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Batches are those of the Rust loader, byte for byte: `batches.json` was written by `tests/tests/it/python.rs`."""
+"""Batches equal those of the Rust loader byte for byte: `tests/tests/it/python.rs` writes `batches.json`."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_kept_data_are_taken_again_and_no_others(small: Path, tmp_path: Path) ->
     before = (small / "raw" / "manifest.json").stat().st_mtime_ns
     make(small)
     assert (small / "raw" / "manifest.json").stat().st_mtime_ns == before
-    with pytest.raises(ValueError, match="data of another bench"):
+    with pytest.raises(ValueError, match="data of another benchmark"):
         make(small, images=301)
     (tmp_path / "letter").write_text("mine")
     with pytest.raises(ValueError, match="holds other files"):
@@ -174,8 +174,8 @@ def test_too_little_room_is_said_before_anything_is_written(tmp_path: Path) -> N
     [
         (["--peers", "ffvc"], "no loader is called 'ffvc': choose from ffcv, dali"),
         (["--work", "raw,u9"], "no work is called 'u9': choose from raw, raw-u8"),
-        (["--rounds", "0"], "a whole number of at least 1, not '0'"),
-        (["--threads", "two"], "a whole number of at least 1, not 'two'"),
+        (["--rounds", "0"], "an integer of at least 1, not '0'"),
+        (["--threads", "two"], "an integer of at least 1, not 'two'"),
         (["--seconds", "-1"], "seconds above 0"),
         (["--seconds", "nan"], "seconds above 0"),
     ],

@@ -1,4 +1,4 @@
-"""Loaders that are closed or collected from odd places."""
+"""Loaders that are closed or collected in unusual places."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import shardmill
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """A deadlock ends with the timeout."""
+    """Runs a script; a deadlock ends in a timeout."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 

@@ -31,7 +31,7 @@ def test_samples_are_what_was_written(shards: Path) -> None:
         np.testing.assert_array_equal(image, picture(which))
         assert label == which % len(CLASSES) == dataset.labels[i]
     for wrong in (SAMPLES, -SAMPLES - 1):
-        with pytest.raises(IndexError, match=f"of a dataset of {SAMPLES}"):
+        with pytest.raises(IndexError, match=f"the dataset has {SAMPLES} samples"):
             dataset[wrong]
     with pytest.raises(TypeError):
         dataset["first"]
@@ -73,7 +73,7 @@ def test_parts(shards: Path) -> None:
     with pytest.raises(shardmill.SettingError, match="no class 7: the dataset has 7"):
         dataset.filter_classes([7])
     with pytest.raises(
-        shardmill.SettingError, match=r"no class 'clas1' .did you mean 'class1'.*; the dataset's are 'class0'"
+        shardmill.SettingError, match=r"no class 'clas1' .did you mean 'class1'.*; the classes are 'class0'"
     ):
         dataset.filter_classes(["clas1"])
 

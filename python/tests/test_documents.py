@@ -1,4 +1,4 @@
-"""The Python that the documents print runs as it stands, on a dataset of a few pictures."""
+"""The Python code in the documents runs unchanged, on a dataset of a few images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCKS = [
     pytest.param(block, id=f"{document}-{number}")
     for document in DOCUMENTS
     for number, block in enumerate(blocks(document))
-    # What reads shards of ImageNet's size without the package is compared in prep's tests.
+    # Code that reads shards of ImageNet's size without the package is checked in prep's tests.
     if "load_file(" not in block
 ]
 
@@ -39,7 +39,7 @@ def test_the_documents_have_python() -> None:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with `shards`, of two classes of which one has ImageNet's name, and with `imagenet/`."""
+    """A folder with `shards`, whose classes are named like ImageNet's, and with `imagenet/` of two classes."""
     folder = tmp_path / "imagenet" / "train"
     for i in range(8):
         path = folder / ("n01440764" if i % 2 else "n01443537") / f"{i}.png"

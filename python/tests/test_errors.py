@@ -1,4 +1,4 @@
-"""Wrong use is answered in words that say what to do."""
+"""Wrong usage gives an error that says what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_data_that_is_not_there(shards: Path, tmp_path: Path) -> None:
     refused(FileNotFoundError, "there is no folder", data=tmp_path / "nowhere")
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     refused(FileNotFoundError, "there is no folder", data=tmp_path / "link")
-    refused(FileNotFoundError, "but .*/shards does: give that", data=shards.parent)
+    refused(FileNotFoundError, "but .*/shards does: give that folder", data=shards.parent)
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     refused(FileNotFoundError, r"caf\\udce9", data=odd)
     shutil.copytree(shards, odd)
@@ -57,7 +57,7 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("output is .f32. .did you mean .float32..", output="f32")
     wrong("did you mean 'nchw'", layout="nchv")
     wrong("framework is 'tensorflow'", framework="tensorflow")
-    wrong("batch_size is 0; give a whole number from 1 on", batch_size=0)
+    wrong("batch_size is 0; give an integer of at least 1", batch_size=0)
     wrong("batch_size is 2.5", batch_size=2.5)
     wrong("batch_size is True", batch_size=True)
     wrong("threads is -1", threads=-1)
@@ -72,20 +72,20 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("three numbers each", normalize=(1, 2))
     wrong("three numbers each", normalize=((1, 2), (3, 4, 5)))
     wrong("choose one of 'imagenet', 'dataset'", normalize="mean")
-    wrong("std divides", crop=8, normalize=((0, 0, 0), (1, 0, 1)))
+    wrong("std must be above 0", crop=8, normalize=((0, 0, 0), (1, 0, 1)))
     wrong("rank and world_size belong together", rank=1)
     wrong("ranks count from 0", crop=8, rank=2, world_size=2)
     wrong("ranks need equal batches", crop=8, rank=0, world_size=2, last_batch="keep")
     wrong("only the training policies", augment=shardmill.CenterCrop(8), draw_every=4)
     wrong("at most 0.5 for the hue", crop=8, color_jitter=shardmill.ColorJitter(hue=0.7))
     wrong("no class 'dog'", classes=["dog"])
-    wrong("whole number", crop=8, order=shardmill.Blocks(0, 3))
+    wrong("integer", crop=8, order=shardmill.Blocks(0, 3))
     for crop in ("32", -1, 0, 0.5, True):
         wrong("crop is", crop=crop)
     wrong("crop: the window's side", crop=1 << 40)
     wrong("flip is 'yes'", augment=shardmill.RandomCrop(8, flip="yes"))
     wrong("color_std is None", augment=shardmill.RandomCrop(8, color_std=None))
-    wrong("scale is 0.5; give the least and the largest", augment=shardmill.RandomResizedCrop(8, scale=0.5))
+    wrong(r"scale is 0.5; give a pair \(least, largest\)", augment=shardmill.RandomResizedCrop(8, scale=0.5))
     wrong("scale: the window's scale", augment=shardmill.RandomResizedCrop(8, scale=(0.5, 2)))
     wrong("scale is nan", augment=shardmill.RandomResizedCrop(8, scale=(0.5, float("nan"))))
     wrong("color_jitter is 0.4", crop=8, color_jitter=0.4)
@@ -98,7 +98,7 @@ def test_settings_without_sense(shards: Path) -> None:
     wrong("framework is ''", crop=8, framework="")
     wrong("color_std is nan", augment=shardmill.RandomCrop(8, color_std=float("nan")))
     wrong("color_std is -1", augment=shardmill.RandomCrop(8, color_std=-1))
-    wrong("std divides", crop=8, normalize=((0, 0, 0), (1, -1, 1)))
+    wrong("std must be above 0", crop=8, normalize=((0, 0, 0), (1, -1, 1)))
     wrong("three numbers each|finite", crop=8, normalize=((float("nan"), 0, 0), (1, 1, 1)))
     wrong("a weight is 4294967296", data=[(shards, 1 << 32), (shards, 1)])
     wrong("samples is -1", data=[(shards, 1), (shards, 1)], crop=8, samples=-1)
@@ -134,7 +134,7 @@ def test_more_than_memory(shards: Path) -> None:
 
 
 def damage(folder: Path) -> str:
-    """Changes one byte of the third record; its key."""
+    """Changes one byte of the third record; returns its key."""
     dataset = shardmill.Dataset(folder)
     stored, key = dataset.stored(3), dataset.key(3)
     for shard in folder.glob("*.safetensors"):
@@ -219,7 +219,7 @@ def test_free_threaded_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_panic_is_an_exception(shards: Path) -> None:
-    """Only a misuse of the private part can make one; it must not end the process all the same."""
+    """Only misuse of the private module can cause a panic, and even then it must not end the process."""
     from shardmill import _core
 
     dataset = _core.Dataset(str(shards), "train")

@@ -1,4 +1,4 @@
-"""What a loader gives."""
+"""The batches of a loader."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def test_a_batch_that_was_made_anew_says_so(shards: Path) -> None:
     batch = next(iter(shardmill.Loader(shards, crop=24)))
     anew = type(batch)((batch.images * 2, batch.labels))
     assert anew.labels is batch.labels
-    with pytest.raises(AttributeError, match="made anew"):
+    with pytest.raises(AttributeError, match="a copy of the images and labels alone"):
         _ = anew.keys
 
 

@@ -1,4 +1,4 @@
-"""Whose memory a batch is, and what loops leave behind."""
+"""The memory of batches, and leaks in loops."""
 
 from __future__ import annotations
 

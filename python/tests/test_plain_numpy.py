@@ -1,4 +1,4 @@
-"""The example that reads shards with nothing of Shardmill."""
+"""The example that reads shards without Shardmill."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "plain_numpy.py"
 
 
 def run(shards: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs it where importing shardmill fails."""
+    """Runs the example where importing shardmill fails."""
     (folder / "shardmill.py").write_text("raise ImportError('the example must do without')")
     command = [sys.executable, str(EXAMPLE), str(shards)]
     env = {**os.environ, "PYTHONPATH": str(folder)}

@@ -33,7 +33,7 @@ def test_arrays_of_the_records_size_are_stored_as_they_are(shards: Path) -> None
 
 
 def test_the_stock_reader_reads_what_was_written(shards: Path) -> None:
-    """Nothing of Shardmill reads here."""
+    """Reads without any code of Shardmill."""
     manifest = json.loads((shards / "manifest.json").read_text())
     seen = 0
     for shard in manifest["splits"]["train"]["shards"]:
@@ -148,11 +148,11 @@ def test_wrong_samples_are_named_and_leave_nothing(tmp_path: Path) -> None:
     out = tmp_path / "shards"
     image = picture(0)
     refused("sample 1 is 'b'; give", [(image, 0), "b"], out)
-    refused("not among classes", [(image, "c")], out)
+    refused("not in classes", [(image, "c")], out)
     refused("float64; give uint8", [(image / 255, 0)], out)
     refused("sample 0 has the shape", [(np.zeros((4, 4, 5), np.uint8), 0)], out)
     refused("1 to 4 channels", [(np.zeros(4, np.uint8), 0)], out)
-    refused("whole number", [(image, 1.5)], out)
+    refused("integer", [(image, 1.5)], out)
     refused("2", [(image, 2)], out)
     refused("key", [(image, 0, "x"), (image, 0, "x")], out)
     refused("x/../../y", [(image, 0, "x/../../y")], out)
@@ -165,7 +165,7 @@ def test_wrong_samples_are_named_and_leave_nothing(tmp_path: Path) -> None:
     refused("codec: .*webp", [], out, shardmill.SettingError, codec="webp")
     for classes in ("ab", {"a", "b"}, None, [None], [""]):
         refused("classes is", [], out, shardmill.SettingError, classes=classes)
-    refused("size is 9000; give a whole number from 1 to 8192", [], out, shardmill.SettingError, size=9000)
+    refused("size is 9000; give an integer from 1 to 8192", [], out, shardmill.SettingError, size=9000)
     refused("sample 0: .*missing.png", [(tmp_path / "missing.png", 0)], out)
 
     def breaks() -> Iterator[tuple]:
@@ -280,7 +280,7 @@ def test_progress_in_a_log_and_on_a_terminal(images: Path, tmp_path: Path) -> No
     script = "import sys, shardmill; shardmill.ingest(sys.argv[1], sys.argv[2], size=40)"
     command = [sys.executable, "-c", script, str(images)]
     log = subprocess.run([*command, str(tmp_path / "a")], capture_output=True, text=True, check=True)
-    # So short a work says nothing in a log.
+    # Such short work prints nothing to a log.
     assert log.stderr == ""
     pty = pytest.importorskip("pty")
     main, other = pty.openpty()
@@ -299,7 +299,7 @@ def test_progress_in_a_log_and_on_a_terminal(images: Path, tmp_path: Path) -> No
     assert child.returncode == 0
     text = shown.decode()
     assert "60/60" in text
-    # The line is taken away in the end.
+    # The line is cleared at the end.
     assert text.rstrip(" ").endswith("\r") or text.endswith("\r")
 
 

@@ -1,4 +1,4 @@
-"""The console script ``shardmill``: the programs' own output, exit codes and answers to Ctrl-C."""
+"""The console script ``shardmill``: output, exit codes and Ctrl-C are those of the programs."""
 
 from __future__ import annotations
 

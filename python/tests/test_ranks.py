@@ -1,4 +1,4 @@
-"""Which of several processes a loader is, and how it knows."""
+"""How a loader finds its rank."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAUNCHERS = [
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a process that has just begun: nothing was said, and torch is not there."""
+    """The state of a new process: nothing printed yet, and torch not imported."""
     monkeypatch.setattr(ranks, "_said", set())
     monkeypatch.delitem(sys.modules, "torch", raising=False)
 
@@ -33,7 +33,7 @@ def set_pair(monkeypatch: pytest.MonkeyPatch, pair: tuple[str, str], rank: str, 
 
 
 def torch_with(rank: int, size: int, *, available: bool = True, initialized: bool = True) -> SimpleNamespace:
-    """What of torch is looked at."""
+    """The parts of torch that are used."""
     distributed = SimpleNamespace(
         is_available=lambda: available,
         is_initialized=lambda: initialized,
@@ -111,9 +111,9 @@ def test_half_a_pair_is_no_launcher(shards: Path, monkeypatch: pytest.MonkeyPatc
         ("-1", "2", "ranks count from 0"),
         ("0", "0", "ranks count from 0"),
         ("0", "-4", "ranks count from 0"),
-        ("one", "2", "no whole numbers"),
-        ("0", "", "no whole numbers"),
-        ("0", "2.0", "no whole numbers"),
+        ("one", "2", "not both integers"),
+        ("0", "", "not both integers"),
+        ("0", "2.0", "not both integers"),
     ],
 )
 @pytest.mark.parametrize("pair", LAUNCHERS)
@@ -124,7 +124,7 @@ def test_an_environment_that_makes_no_sense_is_refused(
     with pytest.raises(shardmill.SettingError, match=f"{pair[0]} is .*{words}.*give rank= and world_size=") as caught:
         shardmill.Loader(shards, crop=24)
     assert pair[1] in str(caught.value)
-    # What is given is taken without a look at the environment.
+    # Given ranks are used without looking at the environment.
     assert shardmill.Loader(shards, crop=24, rank=1, world_size=2).rank == 1
 
 

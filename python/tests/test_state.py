@@ -1,4 +1,4 @@
-"""Going on from a state."""
+"""Resuming from a state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conftest import SAMPLES
 
 
 def epoch_of(loaders: list[shardmill.Loader]) -> tuple[list[str], np.ndarray]:
-    """What the loaders of all ranks give from where they are, in the order of the epoch."""
+    """The remaining samples of the loaders of all ranks, in the order of the epoch."""
     keys, images = [], []
     for batches in zip(*loaders, strict=True):
         for batch in batches:
@@ -152,18 +152,18 @@ def test_a_state_of_something_else_is_refused(shards: Path, jpegs: Path) -> None
         with pytest.raises(shardmill.StateError, match=words):
             by.load_state_dict(given)
 
-    refused(shardmill.Loader(shards, crop=24, seed=8), state, "seed=7, and this loader has seed=8")
-    refused(shardmill.Loader(jpegs, crop=24, seed=7), state, "other shards")
+    refused(shardmill.Loader(shards, crop=24, seed=8), state, "seed=7, but this loader has seed=8")
+    refused(shardmill.Loader(jpegs, crop=24, seed=7), state, "different shards")
     refused(shardmill.Loader(shards, crop=24, seed=7, order="blocks"), state, "order=global")
     refused(shardmill.Loader(shardmill.Dataset(shards).select(range(9)), crop=24, seed=7), state, "selection")
-    refused(loader, {"epoch": 3}, "no state of a shardmill.Loader")
-    refused(loader, None, "no state of a shardmill.Loader")
+    refused(loader, {"epoch": 3}, "not the state of a shardmill.Loader")
+    refused(loader, None, "not the state of a shardmill.Loader")
     refused(loader, {**state, "shardmill": 9}, "version 9")
     refused(loader, {**state, "samples": -1}, "damaged")
     refused(loader, {**state, "samples": SAMPLES + 1}, "damaged")
     refused(loader, {**state, "epoch": True}, "damaged")
     refused(loader, {**state, "identity": {}}, "damaged")
-    # What was refused changed nothing.
+    # The refused states changed nothing.
     assert loader.state_dict() == state
 
 
@@ -178,11 +178,11 @@ def test_set_epoch_moves_an_iteration_that_was_not_read_from(shards: Path) -> No
     loader.set_epoch(2)
     assert loader.state_dict()["epoch"] == 2
     assert next(iteration).keys == expected[2][0]
-    # Now it is under way, and the next one is meant.
+    # Now it is running, so set_epoch applies to the next iteration.
     loader.set_epoch(1)
     assert next(iteration).keys == expected[2][1]
     assert next(iter(loader)).keys == expected[1][0]
-    # The place that a state gave stays.
+    # The position from a state is kept.
     loader.load_state_dict({**loader.state_dict(), "epoch": 0, "samples": 20})
     iteration = iter(loader)
     loader.set_epoch(0)

@@ -2,8 +2,7 @@
 //!
 //! The two types to know are [`TrainOptions`], whose defaults are the paper, and [`Checkpoint`],
 //! which holds all that a run needs to go on as if it had never stopped. [`train`] runs, or goes on
-//! with, a whole training; [`evaluate`] measures a checkpoint. Below them are [`Model`](model::Model)
-//! with its hand-written backward pass and [`Sgd`](sgd::Sgd), over the kernels in [`ops`].
+//! with, a whole training; [`evaluate`] measures a checkpoint.
 //!
 //! ```no_run
 //! use shardmill_trainer::{EvalOptions, Recipe, TrainOptions, evaluate, train};
@@ -19,54 +18,50 @@
 
 #![deny(unsafe_code)]
 
-mod augmentation;
-pub mod bench;
+pub mod candle_ops;
 mod checkpoint;
-mod checksum;
 mod cli;
 mod compute;
-mod config;
+mod cpu;
 mod cuda;
-mod data;
-pub mod demo;
-mod difference;
-pub mod doctor;
 mod engine;
-mod error;
-mod eval;
-pub mod exchange;
-mod mean_image;
-pub mod memory;
-pub mod model;
-pub mod model_config;
-pub mod ops;
-pub mod predict;
-mod report;
-mod schedule;
-pub mod setup;
-pub mod sgd;
-mod subset;
-pub mod summary;
-mod tally;
-mod train;
+mod net;
+mod recipe;
+mod run;
+mod tools;
 
-pub use augmentation::{Cropping, Jitter};
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
 pub use cli::run_command_line;
 pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
-pub use config::{InputScale, LaterRate, Mean, Recipe};
 #[cfg(feature = "cuda")]
-pub use cuda::{CudaError, check as gpu_check};
-pub use data::classes;
-pub use error::TrainError;
-pub use eval::{EvalOptions, Evaluation, View, evaluate};
-pub use mean_image::{MeanCut, MeanImage};
-pub use model_config::{
+pub use cuda::CudaError;
+pub use net::config::{
     Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
     Pooling, Variant,
 };
-pub use report::Display;
-pub use schedule::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
-pub use subset::{Softmax, SubsetSize};
-pub use tally::{Scores, Tally};
-pub use train::{Stop, TrainOptions, TrainOutcome, train};
+pub use net::mean_image::{MeanCut, MeanImage};
+pub use net::scores::{Scores, Tally};
+pub use recipe::augmentation::{Cropping, Jitter};
+pub use recipe::schedule::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
+pub use recipe::{InputScale, LaterRate, Mean, Recipe};
+pub use run::data::classes;
+pub use run::error::TrainError;
+pub use run::eval::{EvalOptions, Evaluation, View, evaluate};
+pub use run::report::Display;
+pub use run::subset::{Softmax, SubsetSize};
+pub use run::{Stop, TrainOptions, TrainOutcome, train};
+#[cfg(feature = "cuda")]
+pub use tools::check as gpu_check;
+
+/// What the tests and benchmarks of this project reach into; no part of the crate's interface.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::checkpoint::exchange;
+    pub use crate::cpu::{footprint, ops};
+    pub use crate::net::{
+        DropoutKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput, config, layer,
+        sgd, shape,
+    };
+    pub use crate::recipe::setup;
+    pub use crate::tools::{bench, demo, doctor, predict, summary};
+}

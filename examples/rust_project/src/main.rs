@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         dataset.classes().len()
     );
 
-    // Random windows of 224x224, half of them mirrored, with colour noise: float32, [64, 3, 224, 224].
+    // Random 224x224 crops, half of them flipped, with colour noise: float32, [64, 3, 224, 224].
     let loader = Loader::builder(dataset)
         .batch_size(64)
         .threads(2)
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             batch.key(0),
             batch.labels()[0]
         );
-        // Dropping the batch gives its memory to a later one.
+        // Dropping the batch lets a later one reuse its memory.
     }
     let rate = samples as f64 / began.elapsed().as_secs_f64();
     println!(

@@ -1,4 +1,4 @@
-"""Shardmill's shards in Python: the loader, datasets, and the tools that make them.
+"""Shardmill in Python: the loader, datasets, and the tools that make them.
 
 >>> import shardmill
 >>> loader = shardmill.Loader("shards", split="train", batch_size=256, augment="alexnet")  # doctest: +SKIP

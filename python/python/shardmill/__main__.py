@@ -1,4 +1,4 @@
-"""``python -m shardmill`` is the console script ``shardmill``."""
+"""``python -m shardmill`` runs the console script ``shardmill``."""
 
 import sys
 

@@ -33,26 +33,26 @@ _USUAL_CROP = 224
 
 @dataclass(frozen=True)
 class Augment:
-    """What the augmentations have in common."""
+    """Base class of the augmentations."""
 
     crop: int = _USUAL_CROP
-    """Side of the window, in pixels."""
+    """Side of the crop window, in pixels."""
 
     kind: ClassVar[str]
     random: ClassVar[bool] = True
     """Whether it draws anything at random."""
     views: ClassVar[int] = 1
-    """Rows that it makes of a sample."""
+    """Rows that it makes from a sample."""
 
     def __post_init__(self) -> None:
         if type(self) is Augment:
-            raise TypeError("Augment is what the augmentations have in common: use RandomCrop or another of them")
+            raise TypeError("Augment is the base class of the augmentations: use RandomCrop or another of them")
 
     def settings(self) -> dict[str, object]:
-        """The settings as the loader takes them.
+        """The settings in the form that the loader takes.
 
         Raises:
-            SettingError: a value of another type.
+            SettingError: A value has the wrong type or is out of range.
 
         """
         flip = getattr(self, "flip", False)
@@ -60,10 +60,10 @@ class Augment:
             raise SettingError(f"flip is {flip!r}; give True or False")
         color_std = number("color_std", getattr(self, "color_std", 0.0))
         if color_std < 0:
-            raise SettingError(f"color_std is {color_std}; give 0 for no noise, or more")
+            raise SettingError(f"color_std is {color_std}; give 0 for no noise, or a positive number")
         return {
             "kind": self.kind,
-            # Larger than any record, and small enough for the other side.
+            # The limit is larger than any record, and fits into the 32 bits of the compiled part.
             "crop": min(whole("crop", self.crop, 1), 1 << 31),
             "flip": flip,
             "color_std": color_std,
@@ -73,55 +73,55 @@ class Augment:
 
 
 def _pair(setting: str, given: object) -> tuple[float, float]:
-    """A least and a largest number."""
+    """Checks a pair of a least and a largest number."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise SettingError(f"{setting} is {given!r}; give the least and the largest")
+        raise SettingError(f"{setting} is {given!r}; give a pair (least, largest)")
     return number(setting, given[0]), number(setting, given[1])
 
 
 @dataclass(frozen=True)
 class RandomCrop(Augment):
-    """A random window, perhaps mirrored, with the AlexNet paper's colour noise."""
+    """A random crop, randomly flipped, with the AlexNet paper's colour noise."""
 
     flip: bool = True
-    """Whether half of the samples are mirrored."""
+    """Whether half of the samples are flipped."""
     color_std: float = 0.1
-    """Standard deviation of the noise along each principal component of the colours; 0 is none."""
+    """Standard deviation of the noise along each principal component of the colours; 0 for none."""
 
     kind: ClassVar[str] = "random_crop"
 
 
 @dataclass(frozen=True)
 class RandomResizedCrop(Augment):
-    """A random window of any size, resized bilinearly with antialiasing, perhaps mirrored."""
+    """A random crop of random area and aspect ratio, resized bilinearly with antialiasing, randomly flipped."""
 
     scale: tuple[float, float] = (0.08, 1.0)
     """Least and largest share of the record's area."""
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     """Least and largest ratio of width to height."""
     flip: bool = True
-    """Whether half of the samples are mirrored."""
+    """Whether half of the samples are flipped."""
     color_std: float = 0.0
-    """As of :class:`RandomCrop`."""
+    """As in :class:`RandomCrop`."""
 
     kind: ClassVar[str] = "random_resized_crop"
 
 
 @dataclass(frozen=True)
 class FixedCrop(Augment):
-    """For training without random windows: the centre window, perhaps mirrored."""
+    """For training without random crops: the centre crop, randomly flipped."""
 
     flip: bool = True
-    """Whether half of the samples are mirrored."""
+    """Whether half of the samples are flipped."""
     color_std: float = 0.1
-    """As of :class:`RandomCrop`."""
+    """As in :class:`RandomCrop`."""
 
     kind: ClassVar[str] = "fixed_crop"
 
 
 @dataclass(frozen=True)
 class CenterCrop(Augment):
-    """For evaluation: the centre window."""
+    """For evaluation: the centre crop."""
 
     kind: ClassVar[str] = "center"
     random: ClassVar[bool] = False
@@ -129,7 +129,7 @@ class CenterCrop(Augment):
 
 @dataclass(frozen=True)
 class TwoViews(Augment):
-    """For evaluation: the centre window and its mirror image."""
+    """For evaluation: the centre crop and its mirror image."""
 
     kind: ClassVar[str] = "two_view"
     random: ClassVar[bool] = False
@@ -138,7 +138,7 @@ class TwoViews(Augment):
 
 @dataclass(frozen=True)
 class TenViews(Augment):
-    """The paper's test: four corners and the centre, then their mirror images."""
+    """The paper's test: crops at the four corners and the centre, then their mirror images."""
 
     kind: ClassVar[str] = "ten_view"
     random: ClassVar[bool] = False
@@ -147,17 +147,17 @@ class TenViews(Augment):
 
 @dataclass(frozen=True)
 class ColorJitter:
-    """Random changes of colour with torchvision's definitions, before the colour noise."""
+    """Random colour jitter as torchvision defines it, applied before the colour noise."""
 
     brightness: float = 0.0
-    """The factor is uniform from 1 - brightness, or 0, to 1 + brightness; so of the next two."""
+    """The factor is uniform from max(0, 1 - brightness) to 1 + brightness; likewise for the next two."""
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
-    """Part of a circle that the hue is turned by at most; at most 0.5."""
+    """Largest rotation of the hue, as a fraction of the colour circle; at most 0.5."""
 
     def settings(self) -> tuple[float, float, float, float]:
-        """The four parts as the loader takes them."""
+        """The four values in the form that the loader takes."""
         parts = ("brightness", "contrast", "saturation", "hue")
         brightness, contrast, saturation, hue = (number(part, getattr(self, part)) for part in parts)
         return brightness, contrast, saturation, hue
@@ -165,12 +165,12 @@ class ColorJitter:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a transform is told about its sample."""
+    """What a transform gets to know about its sample."""
 
     label: int
     key: str
     index: int
-    """The index that the batch gives."""
+    """The sample's index, as in ``batch.indices``."""
     epoch: int
     seed: int
     """64 random bits that depend on (seed, epoch, sample) alone, for ``numpy.random.default_rng``."""
@@ -197,10 +197,10 @@ _NAMED: Mapping[str, type[Augment]] = {
 
 
 def augment_named(given: str | Augment | None, crop: int | None, split: str) -> Augment:
-    """The augmentation that was asked for: AlexNet's of a training split, the centre of another."""
+    """Finds the augmentation; the default is AlexNet's for the split ``train`` and the centre crop for others."""
     if isinstance(given, Augment):
         if crop is not None and crop != given.crop:
-            raise SettingError(f"crop is {crop}, but {given!r} has its own: give one of the two")
+            raise SettingError(f"crop is {crop}, but {given!r} has a crop of its own: give one of the two")
         return given
     name = given if given is not None else ("alexnet" if split == "train" else "center")
     kind = _NAMED[choose("augment", name, _NAMED, "an object such as RandomCrop(224)")]

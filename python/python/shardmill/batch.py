@@ -1,4 +1,4 @@
-"""A batch, as it is handed out."""
+"""A batch, as the loader returns it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ __all__ = ["Batch", "Replaced"]
 
 
 class Replaced(NamedTuple):
-    """A sample that took the place of a damaged one."""
+    """A sample that replaces a damaged one."""
 
     place: int
     """Its place in the batch."""
     bad: int
     """Index of the damaged sample."""
     by: int
-    """Index of the sample that is there instead."""
+    """Index of the sample that replaces it."""
 
 
 class Batch(tuple[Any, Any]):
     """``images, labels``, with everything else about the samples as attributes.
 
-    The images are the loader's own memory. It serves a later batch only when they, every view of them and
-    every tensor made from them are gone, so a batch may be kept and written to.
+    The images are the loader's own memory. The loader reuses it for a later batch only when the images, every
+    view of them and every tensor made from them are gone, so you may keep a batch and write to it.
     """
 
-    # A subclass of tuple has no room for slots; the attributes are set by `Batch.of`.
+    # A subclass of tuple cannot have slots; `Batch.of` sets the attributes.
     _core: CoreBatch
     _step: int
     _epoch: int
@@ -41,7 +41,7 @@ class Batch(tuple[Any, Any]):
 
     @classmethod
     def of(cls, pair: Iterable[Any], core: CoreBatch, *, epoch: int, step: int, color_shift: Any) -> Batch:
-        """A batch of the loader's; ``color_shift`` is an array, or makes one when it is asked for."""
+        """Makes a batch of the loader; ``color_shift`` is an array, or a function that makes one on demand."""
         made = cls(pair)
         made._core = core
         made._epoch = epoch
@@ -53,12 +53,12 @@ class Batch(tuple[Any, Any]):
         return Batch, ((self[0], self[1]),)
 
     def to(self, device: object, non_blocking: bool = False) -> Batch:
-        """The batch with its tensors on a device of torch's, and everything else about its samples. Lightning
-        and Accelerate call it."""
+        """The batch with its tensors moved to a torch device, and with the same attributes. Lightning and
+        Accelerate call it."""
         if not all(hasattr(part, "to") for part in self):
             raise TypeError(
-                f'only tensors of torch move to {device!r}: give the Loader framework="torch", or device= to have '
-                "its batches there"
+                f'only torch tensors can move to {device!r}: give the Loader framework="torch", or device= to get '
+                "batches that are already there"
             )
         pair = [part.to(device, non_blocking=non_blocking) for part in self]
         if "_core" not in self.__dict__:
@@ -75,8 +75,8 @@ class Batch(tuple[Any, Any]):
         core: CoreBatch | None = self.__dict__.get("_core")
         if core is None:
             raise AttributeError(
-                "this batch was made anew of its two parts, by a library that moved it to a device for instance; "
-                "keys, indices and the rest are with the batch that the loader gave"
+                "this batch is a copy of the images and labels alone, made for example by a library that moved it to "
+                "a device; keys, indices and the rest are attributes of the batch that the loader returned"
             )
         return core
 
@@ -97,14 +97,14 @@ class Batch(tuple[Any, Any]):
 
     @property
     def keys(self) -> list[str]:
-        """Key of each sample: the name of its source."""
+        """Key of each sample: the path of its image in the source."""
         return self._source().keys()
 
     @property
     def color_shift(self) -> Any:
         """With ``output="uint8"``: float32 ``[rows, 3]``, the colour noise of each row, already divided by the
-        standard deviation. A byte ``v`` of channel ``c`` is finished by ``(v - mean[c]) / std[c] + shift[c]``.
-        Without rows for floats, which have the noise in them."""
+        standard deviation. The value of a byte ``v`` of channel ``c`` is ``(v - mean[c]) / std[c] + shift[c]``.
+        It has no rows for other outputs, whose values include the noise."""
         self._source()
         if callable(self._color_shift):
             self._color_shift = self._color_shift()
@@ -113,27 +113,27 @@ class Batch(tuple[Any, Any]):
     @property
     def areas(self) -> npt.NDArray[np.int32]:
         """The part of its record that each row shows, int32 ``[rows, 5]``: top, left, height, width, and 1
-        where it is mirrored."""
+        if it is flipped."""
         return self._source().areas()
 
     @property
     def valid(self) -> int:
-        """Samples that are not padding; they come first."""
+        """Number of samples that are not padding; they come first."""
         return self._source().valid
 
     @property
     def replaced(self) -> list[Replaced]:
-        """Samples that took a damaged one's place (``on_bad_record="replace"``)."""
+        """Samples that replace damaged ones (``on_bad_record="replace"``)."""
         return [Replaced(*one) for one in self._source().replaced()]
 
     @property
     def epoch(self) -> int:
-        """The epoch that it belongs to."""
+        """The epoch of the batch."""
         self._source()
         return self._epoch
 
     @property
     def step(self) -> int:
-        """Number of the batch in its iteration, from 0; where the iteration went on from a state, from there."""
+        """Number of the batch in its iteration, from 0; an iteration resumed from a state starts at 0 again."""
         self._source()
         return self._step

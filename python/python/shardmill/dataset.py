@@ -27,12 +27,12 @@ _PICTURES = 32
 
 
 def _check_folder(folder: str) -> None:
-    """Says what else than a dataset is there; the rest is for the compiled part to say."""
+    """Reports what is there instead of a dataset; the compiled part reports everything else."""
     shown = folder.encode(errors="backslashreplace").decode()
     if os.path.isfile(folder):
         raise DatasetNotFoundError(f"{shown} is a file: give the folder that holds manifest.json", path=folder)
     if not os.path.isdir(folder):
-        raise DatasetNotFoundError(f"there is no folder {shown}: give the one that holds manifest.json", path=folder)
+        raise DatasetNotFoundError(f"there is no folder {shown}: give the folder that holds manifest.json", path=folder)
     if os.path.exists(os.path.join(folder, "manifest.json")):
         return
     try:
@@ -42,16 +42,18 @@ def _check_folder(folder: str) -> None:
     for name in names:
         if os.path.isfile(os.path.join(folder, name, "manifest.json")):
             below = os.path.join(shown, name.encode(errors="backslashreplace").decode())
-            raise DatasetNotFoundError(f"{shown} holds no manifest.json, but {below} does: give that", path=folder)
+            raise DatasetNotFoundError(
+                f"{shown} holds no manifest.json, but {below} does: give that folder", path=folder
+            )
 
 
 class Class(NamedTuple):
-    """A class; a label is its place in the list."""
+    """A class; its label is its position in the list of classes."""
 
     synset: str
-    """WordNet id, or the class folder's name."""
+    """WordNet id, or the name of the class folder."""
     name: str
-    """Words for people."""
+    """Human-readable name."""
 
 
 class Statistics(NamedTuple):
@@ -66,10 +68,10 @@ class Statistics(NamedTuple):
 class Dataset:
     """A split of a dataset, or a part of one: ``dataset[i]`` is ``(image, label)``.
 
-    The image is uint8 ``[height, width, 3]``, the whole record; augmentation is the
-    :class:`~shardmill.Loader`'s, or that of ``transform``, which is called with the image. Made for
-    ``torch.utils.data.DataLoader`` with worker processes, forked or spawned: a dataset is pickled as its path,
-    and every process maps the same files.
+    The image is uint8 ``[height, width, 3]``, the whole record. Augmentation is left to the
+    :class:`~shardmill.Loader`, or to ``transform``, which is called with the image. A dataset works in
+    ``torch.utils.data.DataLoader`` with forked or spawned worker processes: it is pickled as its path, and every
+    process maps the same files.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Dataset:
         self._core = _core.Dataset(os.fspath(path), split)
         self._origins: npt.NDArray[np.uint64] | None = None
         self.transform = transform
-        """Called with the image of ``dataset[i]``; what it gives takes the image's place."""
+        """Called with the image of ``dataset[i]``; its result replaces the image."""
 
     def __len__(self) -> int:
         return len(self._core)
@@ -100,7 +102,7 @@ class Dataset:
         return self._transformed(image), self._core.label(at)
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, int]]:
-        """Several samples at once, as torch's DataLoader asks for them."""
+        """Several samples at once, for torch's DataLoader."""
         at = [self._index(index) for index in indices]
         images = self._core.read_many(at)
         return [(self._transformed(image), self._core.label(i)) for image, i in zip(images, at, strict=True)]
@@ -109,10 +111,10 @@ class Dataset:
         try:
             at = operator.index(index)
         except TypeError:
-            raise TypeError(f"{index!r} is no index: give a whole number, or take several with select()") from None
+            raise TypeError(f"{index!r} is not an index: give an integer, or select several with select()") from None
         count = len(self)
         if not -count <= at < count:
-            raise IndexError(f"sample {at} of a dataset of {count}")
+            raise IndexError(f"there is no sample {at}: the dataset has {count} samples")
         return at % count
 
     def _transformed(self, image: npt.NDArray[np.uint8]) -> Any:
@@ -130,7 +132,7 @@ class Dataset:
 
     @property
     def labelled(self) -> bool:
-        """Whether there are labels; if not, each is -1."""
+        """Whether there are labels; otherwise each label is -1."""
         return self._core.labelled
 
     @property
@@ -140,13 +142,13 @@ class Dataset:
 
     @property
     def targets(self) -> list[int]:
-        """The labels as torchvision's datasets have them."""
+        """The labels as a list, as in torchvision's datasets."""
         targets: list[int] = self.labels.tolist()
         return targets
 
     @property
     def class_to_idx(self) -> dict[str, int]:
-        """Label of each synset, as torchvision's datasets have it."""
+        """The label of each synset, as in torchvision's datasets."""
         return {one.synset: label for label, one in enumerate(self.classes)}
 
     @property
@@ -167,7 +169,7 @@ class Dataset:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """All of ``manifest.json``."""
+        """The content of ``manifest.json``."""
         manifest: dict[str, Any] = json.loads(self._core.manifest())
         return manifest
 
@@ -186,7 +188,7 @@ class Dataset:
 
     @property
     def keys(self) -> list[str]:
-        """Key of every sample: the name of its source."""
+        """Key of every sample: the path of its image in the source."""
         return self._core.keys(list(range(len(self))))
 
     def key(self, index: int) -> str:
@@ -194,16 +196,16 @@ class Dataset:
         return self._core.key(self._index(index))
 
     def stored(self, index: int) -> bytes:
-        """The record as it is stored, compared with its checksum: with codec ``jpeg`` a JPEG file."""
+        """The record as it is stored, after a check of its checksum: with codec ``jpeg``, a JPEG file."""
         return self._core.stored(self._index(index))
 
     def select(self, indices: Iterable[int]) -> Dataset:
-        """The part that consists of these samples, in this order; one may come more than once."""
+        """The part with these samples, in this order; a sample may appear more than once."""
         return self._part(self._core.select([self._index(index) for index in indices]))
 
     def filter_classes(self, classes: Iterable[int | str]) -> Dataset:
-        """The samples of these classes: labels, synsets (or class folders' names), or names. Labels stay as they
-        are."""
+        """The samples of these classes, given as labels, synsets (or names of class folders), or class names. Labels
+        do not change."""
         if isinstance(classes, str):
             raise SettingError(f"classes is {classes!r}; give a list of labels, synsets or names")
         return self._part(self._core.filter_classes([self._label(one) for one in classes]))
@@ -213,7 +215,7 @@ class Dataset:
         if not isinstance(given, str):
             label = operator.index(given)
             if not 0 <= label < len(known):
-                raise SettingError(f"there is no class {label}: the dataset has {len(known)}")
+                raise SettingError(f"there is no class {label}: the dataset has {len(known)} classes")
             return label
         # "tench" is one of the names of "tench, Tinca tinca".
         for same in (
@@ -228,13 +230,13 @@ class Dataset:
             return found[0]
         if found:
             synsets = ", ".join(known[i].synset for i in found)
-            raise SettingError(f"{given!r} is the name of several classes: choose among {synsets}")
+            raise SettingError(f"{given!r} is the name of several classes: choose one of {synsets}")
         names = [word for one in known for word in (one.synset, *one.name.split(", "))]
         near = difflib.get_close_matches(given, names, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         said = [repr(one.synset) if one.synset == one.name else f"{one.synset} {one.name!r}" for one in known[:5]]
         some = ", ".join(said)
-        raise SettingError(f"there is no class {given!r}{hint}; the dataset's are {some}{', ...' * (len(known) > 5)}")
+        raise SettingError(f"there is no class {given!r}{hint}; the classes are {some}{', ...' * (len(known) > 5)}")
 
     def _part(self, core: _core.Dataset) -> Dataset:
         part = Dataset.__new__(Dataset)
@@ -260,12 +262,12 @@ class Dataset:
             self._core = self._core.select(self._origins.tolist())
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: what it is, and pictures of the split with their classes."""
+        """For notebooks: a description, and images of the split with their classes."""
         about = html.escape(repr(self))
         if not len(self):
             return f"<p>{about}</p>"
         sheet = base64.b64encode(_core.contact_sheet(self._path, self._split, _PICTURES)).decode()
-        part = "" if self._origins is None else "<p>The pictures are of the whole split.</p>"
+        part = "" if self._origins is None else "<p>The images are from the whole split.</p>"
         return f'<p>{about}</p><img alt="records with their classes" src="data:image/jpeg;base64,{sheet}">{part}'
 
     def __repr__(self) -> str:

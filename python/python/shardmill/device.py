@@ -1,8 +1,8 @@
-"""Batches on a device of torch's, one ahead of the caller.
+"""Batches on a torch device, one ahead of the caller.
 
-The host makes bytes; they go through pinned memory and a stream of their own, and are finished on the device:
-normalised, with the colour noise added, in the type that was asked for. So a quarter of the bytes of float32
-crosses the bus, while the device works on the batch before.
+The host makes bytes. They go through pinned memory and a separate stream to the device, which normalises them,
+adds the colour noise and converts them to the requested type. So a quarter of the bytes of float32 crosses the
+bus, while the device works on the previous batch.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Device", "Feed"]
 
-#: Batches that are taken before the first of them is handed out: that one, and the one that is on its way.
+#: Batches that are taken before the first of them is returned: that one, and the one being uploaded.
 _AHEAD = 2
-#: Sets of pinned buffers: one is filled while the other's copy may be under way.
+#: Sets of pinned buffers: one is filled while the copy from the other may be in progress.
 _STAGES = 2
 
 
 class Device:
-    """A device, and how batches are finished on it."""
+    """A device, and how it finishes batches."""
 
     def __init__(self, device: object, settings: dict[str, Any], views: int) -> None:
         torch = importlib.import_module("torch")
@@ -43,18 +43,18 @@ class Device:
         self.is_cuda = self.device.type == "cuda"
         if self.is_cuda and not torch.cuda.is_available():
             raise SettingError(
-                f"device is {device!r}, but torch sees no CUDA device: leave device out to get host batches"
+                f"device is {device!r}, but torch sees no CUDA device: omit device to get batches on the host"
             )
         if self.is_cuda and (self.device.index or 0) >= torch.cuda.device_count():
             raise SettingError(f"device is {device!r}, but torch sees {torch.cuda.device_count()} CUDA devices")
         output = settings["output"]
         self.type: Any = None if output == "uint8" else getattr(torch, output)
-        """Type of the values; ``None`` leaves them bytes."""
+        """Type of the values; ``None`` for bytes."""
         before = 1 if views == 1 else 2
         after = (3, 1, 1) if settings["layout"] == "nchw" else (1, 1, 3)
         shape = (1,) * before + after
         self.shift_shape = (-1, *([views] if views > 1 else []), *after)
-        # On the host, since which device "cuda" is may yet be chosen.
+        # On the host, since the current device, which "cuda" means, may still change.
         self.mean = torch.tensor(settings["mean"], dtype=torch.float32).reshape(shape)
         self.scale = 1 / torch.tensor(settings["std"], dtype=torch.float32).reshape(shape)
         self.torch = torch
@@ -65,24 +65,23 @@ class Device:
 
 
 class _Sent(NamedTuple):
-    """A batch whose move to the device was begun."""
+    """A batch whose upload to the device has started."""
 
     batch: Batch
     core: _core.Batch
     tensors: tuple[Any, ...]
-    """Those that are handed out."""
+    """The tensors that are returned."""
     done: Any
-    """The event that ends the move; ``None`` on the CPU."""
+    """The event at the end of the upload; ``None`` on the CPU."""
 
 
 class Feed(Iterator[Batch]):
-    """The batches of an iteration on a device; one is on its way while the caller works on another.
+    """The batches of an iteration on a device; one is uploaded while the caller works on another.
 
-    Streams: everything up to a finished batch is allocated and done on ``_stream``. The caller's stream waits
-    for it at the hand-out, and the batch's memory is used again only after the caller's stream is through with
-    it (``record_stream``). In turn ``_stream`` begins a batch only when the caller's stream is through with all
-    that was handed out before the latest, so that a caller who never waits for the device does not fill its
-    memory.
+    Streams: all allocations and work for a batch are on ``_stream``. When the batch is returned, the caller's
+    stream waits for it, and the batch's memory is reused only after the caller's stream has finished with it
+    (``record_stream``). In turn, ``_stream`` starts a batch only when the caller's stream has finished with every
+    batch before the latest, so that a caller who never waits for the device does not fill its memory.
     """
 
     def __init__(self, device: Device, iteration: Iteration) -> None:
@@ -97,13 +96,13 @@ class Feed(Iterator[Batch]):
         self._stream: Any = None
         self._device = device.device
         if device.is_cuda:
-            # "cuda" is torch's current device, which may be another later on.
+            # "cuda" is torch's current device, which may change later.
             index = torch.cuda.current_device() if self._device.index is None else self._device.index
             self._device = torch.device("cuda", index)
             self._stream = torch.cuda.Stream(self._device)
         self._stages = [_Stage(torch, self._device) for _ in range(_STAGES)]
         self._number = 0
-        # The caller's stream at the latest hand-out.
+        # The caller's stream when the latest batch was returned.
         self._handed: Any = None
         with self._own_stream():
             self._mean = device.mean.to(self._device)
@@ -112,8 +111,8 @@ class Feed(Iterator[Batch]):
     def __next__(self) -> Batch:
         if not self._busy.acquire(blocking=False):
             raise ConcurrentUseError(
-                "another thread is waiting for a batch of this iteration: give each thread a Loader of its own, or "
-                "put a lock around next()"
+                "another thread is waiting for a batch of this iteration: give each thread its own Loader, or put a "
+                "lock around next()"
             )
         try:
             return self._next()
@@ -127,7 +126,7 @@ class Feed(Iterator[Batch]):
         if self._sent:
             return self._hand_out(self._sent.popleft())
         if self._error is not None:
-            # The batches before it were handed out.
+            # The batches before it have been returned.
             error, self._error, self._ended = self._error, None, True
             raise error
         self._iteration._finish()
@@ -144,11 +143,11 @@ class Feed(Iterator[Batch]):
         return sent.batch
 
     def _fill(self) -> None:
-        """Takes a batch and begins to move it."""
+        """Takes a batch and starts its upload."""
         try:
             taken = self._iteration._take()
         except ShardmillError as error:
-            # It is raised once the batches before it are handed out.
+            # It is raised after the batches before it have been returned.
             self._error = error
             return
         if taken is None:
@@ -157,7 +156,7 @@ class Feed(Iterator[Batch]):
         try:
             self._sent.append(self._send(*taken))
         except BaseException as error:
-            # This batch is lost, so that none may follow: the place in the epoch would be wrong.
+            # This batch is lost, so none may follow it: the position in the epoch would be wrong.
             self._iteration.close()
             if not isinstance(error, Exception):
                 raise
@@ -184,7 +183,7 @@ class Feed(Iterator[Batch]):
         return _Sent(batch, core, (images, labels, shift), done)
 
     def _finish(self, values: Any, shift: Any) -> tuple[Any, Any]:
-        """Bytes as normalised values with the colour noise, and the noise that is left to add."""
+        """Turns bytes into normalised values with the colour noise; also returns the noise that remains to be added."""
         kind = self._settings.type
         if kind is None:
             return values, shift
@@ -199,12 +198,12 @@ class Feed(Iterator[Batch]):
         return context
 
     def __len__(self) -> int:
-        """Batches that are left."""
+        """Remaining batches."""
         return len(self._sent) + (0 if self._ended or self._error is not None else len(self._iteration))
 
 
 class _Stage:
-    """Pinned memory for a batch, used for one after the other."""
+    """Pinned memory for a batch, reused for one batch after another."""
 
     def __init__(self, torch: Any, device: Any) -> None:
         self._torch = torch
@@ -213,7 +212,7 @@ class _Stage:
         self._copied: Any = None
 
     def move(self, hosts: Sequence[Any], stream: Any) -> list[Any]:
-        """Begins to copy tensors to the device, on the stream, which is the current one."""
+        """Starts to copy tensors to the device on the given stream, which must be the current one."""
         torch = self._torch
         if self._copied is None:
             # The thread sleeps while it waits: the loader's threads need the processor.

@@ -1,6 +1,6 @@
-"""What can go wrong, as exceptions.
+"""The exceptions of Shardmill.
 
-Every one is a :class:`ShardmillError`. Its text is the whole chain, from what was tried to the cause, and
+Every one is a :class:`ShardmillError`. Its text is the whole chain, from the failed operation to the cause, and
 says what to do.
 """
 
@@ -33,7 +33,7 @@ class ShardmillError(Exception):
 
 
 class DatasetNotFoundError(ShardmillError, FileNotFoundError):
-    """The folder is missing, or it or one of its files is not there."""
+    """The folder holds no dataset, or it or one of its files is missing."""
 
     def __init__(self, text: str, *, path: str | None = None) -> None:
         super().__init__(text)
@@ -42,7 +42,7 @@ class DatasetNotFoundError(ShardmillError, FileNotFoundError):
 
 
 class ReadError(ShardmillError, OSError):
-    """The system refused a file."""
+    """The system could not read a file."""
 
     def __init__(self, text: str, *, path: str | None = None) -> None:
         super().__init__(text)
@@ -55,19 +55,19 @@ class UnknownSplitError(ShardmillError, ValueError):
 
 
 class SettingError(ShardmillError, ValueError):
-    """A setting that makes no sense, or not with this dataset."""
+    """A setting is invalid, or invalid for this dataset."""
 
 
 class StateError(ShardmillError, ValueError):
-    """A state that belongs to other data or another order of it."""
+    """The state is damaged, or belongs to different data or a different order."""
 
 
 class StateWarning(UserWarning):
-    """A state that is used only in part."""
+    """Part of a state is discarded."""
 
 
 class DamagedShardError(ShardmillError):
-    """A shard or the manifest is damaged, or they do not belong together."""
+    """A shard or the manifest is damaged, or they do not match."""
 
     def __init__(self, text: str, *, shard: str | None = None) -> None:
         super().__init__(text)
@@ -76,7 +76,7 @@ class DamagedShardError(ShardmillError):
 
 
 class DamagedRecordError(ShardmillError):
-    """One record is damaged; the rest of the dataset may be well (``on_bad_record="replace"``)."""
+    """One record is damaged; the rest of the dataset may be intact (``on_bad_record="replace"``)."""
 
     def __init__(self, text: str, *, shard: str, record: int, key: str) -> None:
         super().__init__(text)
@@ -89,7 +89,7 @@ class DamagedRecordError(ShardmillError):
 
 
 class TruncatedShardError(ShardmillError):
-    """A shard was cut short while it was read."""
+    """A shard was truncated while it was being read."""
 
     def __init__(self, text: str, *, path: str) -> None:
         super().__init__(text)
@@ -98,7 +98,7 @@ class TruncatedShardError(ShardmillError):
 
 
 class TransformError(ShardmillError):
-    """The transform failed; its own exception is the cause (``__cause__``)."""
+    """The transform failed; its exception is the cause (``__cause__``)."""
 
     def __init__(self, text: str, *, key: str) -> None:
         super().__init__(text)
@@ -111,7 +111,7 @@ class BatchMemoryError(ShardmillError, MemoryError):
 
 
 class ForkedError(ShardmillError, RuntimeError):
-    """A loader was used in a process that was forked after it had been made."""
+    """A loader was used in a process that was forked after the loader had been made."""
 
 
 class ConcurrentUseError(ShardmillError, RuntimeError):
@@ -127,8 +127,8 @@ class PrepareError(ShardmillError):
 
 
 class StoppedError(PrepareError):
-    """The work was stopped before its end; the text says how to go on."""
+    """The work was stopped before its end; the text says how to resume."""
 
 
 class InternalError(ShardmillError, RuntimeError):
-    """A fault of Shardmill itself."""
+    """A bug in Shardmill."""

@@ -21,13 +21,13 @@ _PACKAGES = {"numpy": "numpy", "torch": "torch", "jax": "jax.dlpack"}
 
 
 def converter(framework: str) -> Convert:
-    """Turns an array of the loader's into one of the framework's, without a copy."""
+    """A function that converts the loader's arrays to the framework's, without a copy."""
     name = choose("framework", framework, _PACKAGES)
     try:
         package = importlib.import_module(_PACKAGES[name])
     except ImportError as error:
         raise SettingError(
-            f"framework is {name!r}, and it cannot be imported ({error}): install it, or leave framework out"
+            f"framework is {name!r}, but it cannot be imported ({error}): install it, or omit framework"
         ) from error
     if name == "torch":
         return _to_torch(package)
@@ -39,7 +39,7 @@ def converter(framework: str) -> Convert:
 def _to_torch(torch: Any) -> Convert:
     def convert(array: Any) -> Any:
         if isinstance(array, _core.BFloat16Array):
-            # Through a signed type, since torch took uint16 late.
+            # Through a signed type, since older versions of torch lack uint16.
             return torch.from_numpy(array.bits.view(np.int16)).view(torch.bfloat16)
         if array.dtype == np.uint64:
             return torch.from_numpy(array.view(np.int64))
@@ -54,20 +54,20 @@ def _to_jax(dlpack: Any) -> Convert:
 
 
 def check_worker(rank: int | None) -> None:
-    """Refuses a loader in a worker process of torch's ``DataLoader``, where each would give the whole epoch."""
+    """Refuses a loader in a worker process of torch's ``DataLoader``, where each worker would give the whole epoch."""
     torch = sys.modules.get("torch.utils.data")
     worker = torch.get_worker_info() if torch is not None else None
     if worker is not None and rank is None:
         raise SettingError(
-            f"this Loader is made in worker {worker.id} of {worker.num_workers} of torch's DataLoader, and each of "
-            "them would give the whole epoch: use num_workers=0, since the loader has threads of its own; or give "
+            f"this Loader is made in worker {worker.id} of {worker.num_workers} of torch's DataLoader, and each "
+            "worker would give the whole epoch: use num_workers=0, since the loader has its own threads; or give "
             "rank= and world_size="
         )
 
 
 def tell_torch(loader: type[Any]) -> None:
-    """Says to torch that these are iterable datasets, if it was imported: ``DataLoader(loader, batch_size=None)``
-    would take anything else for a dataset of single samples."""
+    """Registers the loader as an iterable dataset, if torch was imported: ``DataLoader(loader, batch_size=None)``
+    would treat anything else as a dataset of single samples."""
     torch = sys.modules.get("torch.utils.data")
     if torch is not None:
         torch.IterableDataset.register(loader)

@@ -31,15 +31,15 @@ class Iteration(Iterator[Batch]):
         self.epoch = epoch
         """Number of the epoch."""
         self.resumed = resumed
-        """Whether a state said where to begin."""
+        """Whether it resumed from a state."""
         self.read = False
-        """Whether a batch was asked for."""
+        """Whether a batch has been requested."""
         self._step = 0
         self._over = False
         _live.add(self)
 
     def move_to(self, epoch: int) -> None:
-        """Begins another epoch instead, if nothing was read yet: Lightning calls ``set_epoch`` after ``iter``."""
+        """Starts another epoch instead, if no batch has been read: Lightning calls ``set_epoch`` after ``iter``."""
         if self.read or self._process != os.getpid():
             return
         self._core.close()
@@ -63,7 +63,7 @@ class Iteration(Iterator[Batch]):
         return batch
 
     def _take(self) -> tuple[_core.Batch, int] | None:
-        """The next batch, before it counts as handed out, and its number."""
+        """Takes the next batch and its number; it does not count as returned yet."""
         if self._over:
             return None
         self.read = True
@@ -72,10 +72,10 @@ class Iteration(Iterator[Batch]):
         except ConcurrentUseError:
             raise
         except (ForkedError, ClosedError):
-            # So will every other call.
+            # Every later call raises it again.
             raise
         except ShardmillError:
-            # The epoch is over, and it was not read to its end. Not so after Ctrl-C or a signal.
+            # The epoch is over, although it was not read to its end. After Ctrl-C or a signal it can continue.
             self._over = True
             raise
         if core is None:
@@ -84,7 +84,7 @@ class Iteration(Iterator[Batch]):
         return core, self._step - 1
 
     def _hand_out(self, core: _core.Batch) -> None:
-        """Counts a batch as handed out."""
+        """Counts a batch as returned to the caller."""
         loader = self._loader
         if loader._latest is None or loader._latest() is not self:
             return
@@ -92,11 +92,11 @@ class Iteration(Iterator[Batch]):
         if core.last:
             loader._position = Position(self.epoch + 1, 0)
             if loader._epoch == self.epoch and not loader._resume:
-                # Who counts the batches need not ask for one more.
+                # A caller who counts the batches need not request one more.
                 loader._epoch = self.epoch + 1
 
     def _finish(self) -> None:
-        """The epoch was read to its end: the next one is next."""
+        """Advances to the next epoch, since this one was read to its end."""
         if self._over:
             return
         self._over = True
@@ -111,7 +111,7 @@ class Iteration(Iterator[Batch]):
     def _keep_stats(self) -> None:
         if self._process != os.getpid():
             return
-        # Another thread may be waiting for a batch, as when the interpreter ends.
+        # Another thread may be waiting for a batch, for example when the interpreter exits.
         with contextlib.suppress(ConcurrentUseError):
             meter = self._core.meter()
             if meter is not None:
@@ -120,7 +120,7 @@ class Iteration(Iterator[Batch]):
                 self._loader._stats = {"epoch": self.epoch, **meter}
 
     def __len__(self) -> int:
-        """Batches that are left."""
+        """Remaining batches."""
         return 0 if self._over else len(self._core)
 
     def close(self) -> None:
@@ -134,21 +134,21 @@ class Iteration(Iterator[Batch]):
             self._keep_stats()
 
 
-#: Words of a verdict that mean something else in Python.
+#: Phrases of the Rust verdict, and their Python equivalents.
 _VERDICT = {
     "prep convert --codec raw": "`shardmill prep convert --codec raw`",
-    "choose u8 and normalise on the device": 'choose output="uint8" and normalise on the device, as device= does',
+    "choose u8 and normalise on the device": 'use output="uint8" and normalise on the device, as device= does',
 }
 
-#: Seconds that the interpreter's end waits for threads of Python's that wait for batches.
+#: Seconds that the interpreter's exit waits for Python threads that are waiting for batches.
 _LONGEST_END = 5.0
 
-#: Iterations that may have threads: they end before the interpreter does.
+#: Iterations that may have threads, which must end before the interpreter does.
 _live: weakref.WeakSet[Iteration] = weakref.WeakSet()
 
 
 def _close_all() -> None:
-    """Ends the threads before the interpreter does; one that waits for a batch gets its error first."""
+    """Ends the loaders' threads before the interpreter exits; a thread that waits for a batch gets an error first."""
     _core.end()
     iterations = list(_live)
     for iteration in iterations:
@@ -159,6 +159,6 @@ def _close_all() -> None:
 
 
 atexit.register(_close_all)
-# A child of fork has no threads to end.
+# A forked child has no threads to end.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_live.clear)

@@ -38,55 +38,55 @@ from shardmill.words import choose, whole
 __all__ = ["Loader"]
 
 _FORKED = (
-    "this Loader was made in another process, and its threads are not here: use num_workers=0, since the loader's "
-    "own threads replace worker processes; or make the Loader in this process; or give torch's DataLoader a "
-    "shardmill.Dataset"
+    "this Loader was made in another process, and its threads did not survive the fork: use num_workers=0, since "
+    "the loader's own threads replace worker processes; or make the Loader in this process; or give torch's "
+    "DataLoader a shardmill.Dataset"
 )
 
 
 class Loader:
     """Batches of a split, epoch after epoch, made by threads outside the GIL.
 
-    A batch depends on the dataset, the settings, the seed, the epoch and its place in it, and on nothing else:
-    any number of threads gives the same bytes.
+    A batch depends only on the dataset, the settings, the seed, the epoch and its position in the epoch: any number
+    of threads gives the same bytes.
 
     Args:
-        data: A folder of shards, a :class:`~shardmill.Dataset`, or a list of (folder or dataset, whole weight).
-        split: Name of the split, ``"train"`` unless given; a dataset brings its own.
-        batch_size: Samples of a batch of this process, as of torch's ``DataLoader``.
-        augment: ``"alexnet"`` for the split ``train`` and ``"center"`` for others, unless given;
+        data: A folder of shards, a :class:`~shardmill.Dataset`, or a list of (folder or dataset, integer weight).
+        split: Name of the split, by default ``"train"``; a dataset already has one.
+        batch_size: Samples per batch of this process, as in torch's ``DataLoader``.
+        augment: By default ``"alexnet"`` for the split ``train`` and ``"center"`` for others;
             ``"random_resized_crop"``, ``"fixed_crop"``, ``"two_view"``, ``"ten_view"``, or an object such as
             ``RandomCrop(224, flip=True, color_std=0.1)``.
-        crop: Side of the window, in pixels, for an ``augment`` that is given by name; 224.
-        output: ``"float32"``, ``"float16"``, ``"bfloat16"``, or ``"uint8"`` with ``batch.color_shift`` beside it.
+        crop: Side of the crop window, in pixels, for an ``augment`` given by name; by default 224.
+        output: ``"float32"``, ``"float16"``, ``"bfloat16"``, or ``"uint8"`` with a separate ``batch.color_shift``.
         layout: ``"nchw"`` or ``"nhwc"``.
         normalize: ``None`` leaves values at 0 to 255; ``"imagenet"``; ``"dataset"`` for the statistics of these
             shards; or ``(mean, std)`` on the 0-255 scale.
         seed: Seed of order and augmentation.
-        threads: Loader threads; the processors that this process may use, at most 8, unless given. 0 makes a
-            batch when it is asked for.
-        prefetch: Batches that may be ready beyond those that threads work on.
-        order: ``"global"``, ``"blocks"``, ``Blocks(block, interleave)`` or ``"sequential"``; shuffled unless given
-            where a training split is augmented at random, else sequential.
-        last_batch: ``"keep"`` with one process and ``"pad"`` with several, unless given; or ``"drop"``.
+        threads: Loader threads; by default the processors available to this process, at most 8. With 0, the
+            caller's thread makes each batch when it asks for it.
+        prefetch: Batches that may be ready in addition to those that the threads are working on.
+        order: ``"global"``, ``"blocks"``, ``Blocks(block, interleave)`` or ``"sequential"``; by default shuffled
+            if the split is ``train`` and is augmented at random, otherwise sequential.
+        last_batch: By default ``"keep"`` with one process and ``"pad"`` with several; or ``"drop"``.
         color_jitter: A :class:`~shardmill.ColorJitter`.
-        draw_every: How many images in a row share a window.
-        views: Independent augmentations of every sample, an axis of their own where there are several.
-        transform: A function of (uint8 image, :class:`~shardmill.Sample`) for every decoded record, called by the
-            loader's threads under the GIL: slow. It changes the image in place, or returns another.
-        classes: Labels, synsets or names of the classes to load; all unless given.
+        draw_every: How many consecutive images share a window.
+        views: Independent augmentations of every sample; several get an axis of their own.
+        transform: A function of (uint8 image, :class:`~shardmill.Sample`) for every decoded record. The loader's
+            threads call it under the GIL, so it is slow. It changes the image in place, or returns another.
+        classes: Labels, synsets or names of the classes to load; by default all.
         verify: ``"first-read"`` compares each record with its checksum once; ``"never"``.
         on_bad_record: ``"stop"``, or ``"replace"`` by another sample.
-        advice: When the system is told what is read next: ``"auto"``, ``"always"``, ``"never"``.
-        samples: Samples of an epoch of several datasets; as many as they have unless given.
-        framework: ``"numpy"``, ``"torch"`` or ``"jax"``: what batches are, over the same memory.
-        device: A device of torch's, such as ``"cuda"``, that batches are moved to and finished on.
-        rank: Number of this process; found unless given: ``torch.distributed``, torchrun, SLURM, Open MPI.
+        advice: When the loader tells the system what it will read next: ``"auto"``, ``"always"``, ``"never"``.
+        samples: Samples in an epoch of several datasets; by default as many as they have.
+        framework: ``"numpy"``, ``"torch"`` or ``"jax"``: the type of the arrays, over the same memory.
+        device: A torch device, such as ``"cuda"``, to which batches are moved and on which they are finished.
+        rank: Number of this process; by default detected: ``torch.distributed``, torchrun, SLURM, Open MPI.
         world_size: Number of processes that share every epoch.
 
     Raises:
         DatasetNotFoundError, UnknownSplitError, DamagedShardError: The data cannot be opened.
-        SettingError: A setting that is not known, or makes no sense with this data.
+        SettingError: A setting is unknown, or invalid for this data.
         BatchMemoryError: The batches do not fit into memory.
 
     """
@@ -126,19 +126,19 @@ class Loader:
         first = self._parts[0][0]
         if samples is not None and len(self._parts) == 1:
             raise SettingError(
-                f"samples is {samples!r}, but there is one dataset: samples is the length of an epoch of several; "
-                "take a part of one with Dataset.select"
+                f"samples is {samples!r}, but there is only one dataset: samples is the length of an epoch of several "
+                "datasets; to use a part of one, take Dataset.select"
             )
         self.augment = augment_named(augment, crop, first.split)
         """The augmentation."""
         check_worker(rank)
         self._ranks = find_ranks(rank, world_size)
         self.batch_size = whole("batch_size", batch_size, 1)
-        """Samples of a batch of this process."""
+        """Samples per batch of this process."""
         self._device: Any = None
         if device is not None:
             if framework not in (None, "torch"):
-                raise SettingError(f"device is {device!r}, which is torch's, and framework is {framework!r}")
+                raise SettingError(f"device is {device!r}, a torch device, but framework is {framework!r}")
             framework = "torch"
         self.framework = "numpy" if framework is None else framework
         """``numpy``, ``torch`` or ``jax``."""
@@ -184,8 +184,8 @@ class Loader:
         self._core = _core.Loader(cores, samples, settings, transform)
         if not self._core.steps:
             raise SettingError(
-                f'last_batch is "drop", and an epoch of {self._core.samples:,} samples has no whole batch of '
-                f"{self.global_batch_size:,}, so nothing would come: choose a smaller batch_size, or another last_batch"
+                f'last_batch is "drop", but an epoch of {self._core.samples:,} samples has no whole batch of '
+                f"{self.global_batch_size:,} and would be empty: choose a smaller batch_size, or another last_batch"
             )
         self._settings = settings
         drawn = settings["order"] if settings["blocks"] is None else "blocks {} {}".format(*settings["blocks"])
@@ -193,7 +193,7 @@ class Loader:
         self._process = os.getpid()
         self._closed = False
         self._position = Position(0, 0)
-        # Samples of the epoch that the next iteration leaves out, since a state says so.
+        # Samples of the epoch that the next iteration skips, because of a state.
         self._resume = 0
         self._epoch = 0
         self._iterations: weakref.WeakSet[Iteration] = weakref.WeakSet()
@@ -202,30 +202,30 @@ class Loader:
         self.sampler = _Sampler(self)
         """Has ``set_epoch``, where Lightning looks for it."""
         self.batch_sampler = None
-        """None: Lightning takes it for granted beside a sampler."""
+        """None; Lightning expects this attribute beside a sampler."""
 
     if not TYPE_CHECKING:
 
         def __new__(cls, *_args: object, **settings: object) -> Loader:
-            """Names of other loaders' arguments get those of this one."""
+            """Rejects unknown arguments, and suggests the equivalent of those of other loaders."""
             unknown_arguments(cls.__init__, settings)
             return super().__new__(cls)
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """What is subtracted from R, G, B, on the 0-255 scale; with ``output="uint8"``, what is to be."""
+        """Subtracted from R, G, B, on the 0-255 scale; with ``output="uint8"``, left for the caller to subtract."""
         red, green, blue = self._settings["mean"]
         return red, green, blue
 
     @property
     def std(self) -> tuple[float, float, float]:
-        """What R, G, B are divided by afterwards; with ``output="uint8"``, what they are to be divided by."""
+        """Divisor of R, G, B afterwards; with ``output="uint8"``, left for the caller to divide by."""
         red, green, blue = self._settings["std"]
         return red, green, blue
 
     @property
     def global_batch_size(self) -> int:
-        """Samples of a batch over all ranks."""
+        """Samples per batch over all ranks."""
         return self.batch_size * self._ranks.world_size
 
     @property
@@ -246,7 +246,7 @@ class Loader:
 
     @property
     def threads(self) -> int:
-        """Threads that an iteration starts: as many as were asked for, but no more than an epoch has batches."""
+        """Threads that an iteration starts: as many as requested, but no more than an epoch has batches."""
         return self._core.threads
 
     @property
@@ -256,40 +256,40 @@ class Loader:
 
     @property
     def samples(self) -> int:
-        """Samples of an epoch, over all ranks."""
+        """Samples in an epoch, over all ranks."""
         return self._core.samples
 
     def __len__(self) -> int:
-        """Batches of an epoch, the same on every rank."""
+        """Batches in an epoch, the same on every rank."""
         return self._core.steps
 
     def locate(self, index: int) -> tuple[int, int]:
-        """The dataset of an index of ``batch.indices``, as a place among :attr:`datasets`, and the sample's
-        index in it."""
+        """For an index in ``batch.indices``, the position of its dataset in :attr:`datasets`, and the sample's index
+        in that dataset."""
         return self._core.locate(whole("index", index, 0))
 
     def expected_classes(self, epoch: int = 0) -> float | None:
-        """Distinct classes that a batch over all ranks is expected to hold; ``None`` for a mix. It reads every
+        """Expected number of distinct classes in a batch over all ranks; ``None`` for a mix. This reads every
         label."""
         return self._core.expected_classes(whole("epoch", epoch, 0))
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next iteration gives."""
+        """The epoch of the next iteration."""
         return self._epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch of the next iteration, and of one that was begun and not read from. Without it, each
-        epoch follows the one that was read to its end."""
+        """Chooses the epoch of the next iteration, and of one that has started but from which no batch has been read.
+        Without it, each epoch follows the one that was read to its end."""
         number = whole("epoch", epoch, 0)
         if number == self._epoch:
-            # A state in the middle of this epoch stays as it is.
+            # A state in the middle of this epoch stays valid.
             return
         latest = self._latest() if self._latest is not None else None
         if self._resume or (latest is not None and latest.resumed and not latest.read):
             warnings.warn(
-                f"the state was in the middle of epoch {self._epoch}, and set_epoch({number}) begins another: the "
-                "place in it is dropped",
+                f"the state was in the middle of epoch {self._epoch}, but set_epoch({number}) starts another epoch: "
+                "the position in the epoch is discarded",
                 StateWarning,
                 stacklevel=2,
             )
@@ -300,12 +300,12 @@ class Loader:
             self._leave(latest)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the latest iteration is, by the batches that were handed out. After the last batch of an epoch
-        it is the beginning of the next. It depends on no number of threads or ranks and on no batch size."""
+        """The position of the latest iteration, counted by the batches that the caller received. After the last batch
+        of an epoch it is the start of the next. It is valid for any batch size and any number of threads and ranks."""
         return write_state(self._position, self._identity)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The next iteration goes on from the state, which may be of a loader with another number of threads,
+        """Lets the next iteration resume from the state, which may come from a loader with another number of threads,
         another batch size and another number of ranks; data, order and seed must be the same."""
         self._position = read_state(state, self._identity)
         if self._latest is not None:
@@ -313,13 +313,13 @@ class Loader:
         self._epoch, self._resume = self._position.epoch, self._position.samples
 
     def _leave(self, latest: Iteration | None) -> None:
-        """An iteration that goes on no longer says where the loader is."""
+        """Stops an iteration from determining the position of the loader."""
         if latest is not None and latest.read:
             latest._keep_stats()
             self._latest = None
 
     def stats(self) -> dict[str, Any]:
-        """Where the time of the latest iteration went: seconds of each stage summed over the threads (``read``,
+        """Where the time of the latest iteration went: the seconds of each stage summed over the threads (``read``,
         ``decode``, ``transform``, ``augment``, ``buffer``, ``idle``), the caller's ``wait`` and ``wall``, counts,
         and a ``verdict`` with advice. Empty before the first iteration."""
         latest = self._latest() if self._latest is not None else None
@@ -344,7 +344,7 @@ class Loader:
         if self._process != os.getpid():
             raise ForkedError(_FORKED)
         if self._closed:
-            raise ClosedError("this Loader was closed: make another")
+            raise ClosedError("this Loader is closed: make another")
 
     def close(self) -> None:
         """Ends every iteration and its threads."""
@@ -360,8 +360,8 @@ class Loader:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a shardmill.Loader cannot be pickled: its threads replace worker processes (num_workers=0); workers "
-            "of torch's DataLoader take a shardmill.Dataset"
+            "a shardmill.Loader cannot be pickled: its threads replace worker processes, so use num_workers=0; for "
+            "workers of torch's DataLoader there is shardmill.Dataset"
         )
 
     def __repr__(self) -> str:
@@ -379,7 +379,7 @@ class _Sampler:
         self._loader = weakref.ref(loader)
 
     def set_epoch(self, epoch: int) -> None:
-        """As of :meth:`Loader.set_epoch`."""
+        """See :meth:`Loader.set_epoch`."""
         loader = self._loader()
         if loader is not None:
             loader.set_epoch(epoch)

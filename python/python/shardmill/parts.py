@@ -15,29 +15,29 @@ from shardmill.words import short, whole
 
 __all__ = ["Data", "check_types", "datasets_of", "unknown_arguments"]
 
-#: What a loader is made of: a folder, a dataset, or several with whole weights.
+#: The data of a loader: a folder, a dataset, or several with integer weights.
 Data: TypeAlias = "str | os.PathLike[str] | Dataset | Sequence[tuple[str | os.PathLike[str] | Dataset, int]]"
 
 
-#: Names that users of other loaders give, and what there is here.
+#: Arguments of other loaders, and their equivalents here.
 _ELSEWHERE = {
     "shuffle": 'order="global" shuffles, and order="sequential" does not',
-    "num_workers": "the loader has threads of its own: threads=",
-    "workers": "the loader has threads of its own: threads=",
+    "num_workers": "the loader has its own threads: threads=",
+    "workers": "the loader has its own threads: threads=",
     "drop_last": 'last_batch="drop"',
-    "pin_memory": 'device="cuda" goes through pinned memory',
+    "pin_memory": 'device="cuda" uses pinned memory',
     "prefetch_factor": "prefetch=",
-    "persistent_workers": "the loader's threads need no such setting: leave it out",
-    "collate_fn": "batches are made whole: leave it out, and use transform= or change the batch",
-    "sampler": "order= says in which order, and Dataset.select which samples",
-    "batch_sampler": "order= says in which order, and Dataset.select which samples",
+    "persistent_workers": "the loader's threads need no such setting: omit it",
+    "collate_fn": "the loader makes whole batches: omit it, and use transform= or change the batch",
+    "sampler": "order= sets the order, and Dataset.select the samples",
+    "batch_sampler": "order= sets the order, and Dataset.select the samples",
     "dtype": "output=",
     "normalise": "normalize=",
     "mean": "normalize=(mean, std)",
     "std": "normalize=(mean, std)",
     "image_size": "crop=",
     "size": "crop=",
-    "distributed": "ranks are found, or given by rank= and world_size=",
+    "distributed": "ranks are detected, or set with rank= and world_size=",
     "num_replicas": "world_size=",
     "drop_remainder": 'last_batch="drop"',
     "device_id": 'device="cuda:0"',
@@ -46,10 +46,10 @@ _ELSEWHERE = {
 
 
 def unknown_arguments(init: Callable[..., None], given: Iterable[str]) -> None:
-    """Answers arguments that the loader does not have with those that it has.
+    """Rejects arguments that the loader does not have, and suggests those that it has.
 
     Raises:
-        TypeError: An argument that there is not.
+        TypeError: An argument does not exist.
 
     """
     known = [name for name in inspect.signature(init).parameters if name != "self"]
@@ -57,12 +57,12 @@ def unknown_arguments(init: Callable[..., None], given: Iterable[str]) -> None:
         if name in known:
             continue
         near = difflib.get_close_matches(name, known, 1)
-        hint = _ELSEWHERE.get(name) or (f"did you mean {near[0]}?" if near else "there are " + ", ".join(known))
+        hint = _ELSEWHERE.get(name) or (f"did you mean {near[0]}?" if near else "the arguments are " + ", ".join(known))
         raise TypeError(f"Loader() got an unexpected keyword argument {name!r}: {hint}")
 
 
 def check_types(split: object, color_jitter: object, transform: object, classes: object) -> None:
-    """Values that would be noticed late or in words of another layer."""
+    """Checks values that would otherwise fail late, or with the message of another layer."""
     if split is not None and not isinstance(split, str):
         raise SettingError(f"split is {short(split)}; give a name such as 'train'")
     if color_jitter is not None and not isinstance(color_jitter, ColorJitter):
@@ -94,8 +94,8 @@ def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | Non
             dataset = Dataset(dataset, "train" if split is None else split)
         elif split is not None and split != dataset.split:
             raise SettingError(
-                f"split is {split!r}, but the dataset is of split {dataset.split!r}: leave split out, or open the "
-                "other one"
+                f"split is {split!r}, but the dataset has split {dataset.split!r}: omit split, or open the dataset "
+                "with the other split"
             )
         if classes is not None:
             dataset = dataset.filter_classes(classes)
@@ -103,6 +103,6 @@ def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | Non
     if not given:
         raise SettingError(
             f"data is {short(data)}; give a folder of shards, a shardmill.Dataset, or a list of (folder or Dataset, "
-            "whole weight)"
+            "integer weight)"
         )
     return parts

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressFunction", "ingest", "inspect", "verify", "write"]
 
-#: Called with the kind of work, how much is done, and the total, ``None`` while it is unknown.
+#: Called with the kind of work, the amount done, and the total, which is ``None`` while it is unknown.
 ProgressFunction: TypeAlias = Callable[[str, int, "int | None"], object]
 
 #: Longest key of the format, in bytes.
@@ -53,10 +53,10 @@ def ingest(
     ignore_free_space: bool = False,
     progress: bool | ProgressFunction = True,
 ) -> dict[str, Any]:
-    """Makes a dataset of image files in any layout that ``prep ingest`` takes: class folders, ImageNet's tars,
+    """Makes a dataset from image files in any layout that ``prep ingest`` reads: class folders, ImageNet's tars,
     Kaggle's download, lists, WebDataset, Parquet. The options are those of the program.
 
-    After an interruption the same call goes on. Returns the summary: ``images``, ``records`` of each split,
+    After an interruption, the same call resumes. Returns the summary: ``images``, ``records`` of each split,
     ``classes``, ``rejects`` by reason, ``passed_over``, ``warned``, ``notes``, ``seconds``.
     """
     make = _make(
@@ -89,30 +89,30 @@ def ingest(
 
 
 def _check_dataset(path: _PathLike) -> str:
-    """The folder of a dataset."""
+    """Returns the folder, after checking that it holds a dataset."""
     folder = os.fsdecode(path)
     if os.path.exists(os.path.join(folder, "manifest.json")):
         return folder
     held = [name for name in os.listdir(folder) if name.endswith(".journal")] if os.path.isdir(folder) else []
     if "write.journal" in held:
-        text = "holds what an interrupted write() left: remove the folder and write it again"
+        text = "holds the remains of an interrupted write(): remove the folder and write the dataset again"
     elif held:
-        text = f"holds an unfinished dataset ({held[0]}): the same call or command that makes it goes on"
+        text = f"holds an unfinished dataset ({held[0]}): run the same call or command again to resume it"
     else:
-        text = "holds no manifest.json: give the folder that ingest or write made"
+        text = "holds no manifest.json: give a folder that ingest or write made"
     raise DatasetNotFoundError(f"{folder} {text}", path=folder)
 
 
 def verify(path: _PathLike, *, threads: int = 0, progress: bool | ProgressFunction = True) -> dict[str, Any]:
     """Rereads every record of a dataset and compares it with its checksum. Returns the counts and the
-    ``faults``, each with its shard and record; an empty list says that the dataset is well."""
+    ``faults``, each with its shard and record; an empty list means that the dataset is intact."""
     with Progress(progress) as shown:
         return _dict(_core.verify(_check_dataset(path), whole("threads", threads, 0), shown.function))
 
 
 class Inspection(dict[str, Any]):
-    """What a dataset consists of: ``manifest``, ``class_counts``, ``classes_in_batch_of_128``. Printed, it is the
-    text of ``prep inspect``."""
+    """Describes a dataset: ``manifest``, ``class_counts``, ``classes_in_batch_of_128``. Printing it gives the text
+    of ``prep inspect``."""
 
     def __init__(self, found: dict[str, Any], text: str) -> None:
         super().__init__(found)
@@ -123,7 +123,7 @@ class Inspection(dict[str, Any]):
 
 
 def inspect(path: _PathLike) -> Inspection:
-    """What a dataset consists of."""
+    """Describes a dataset."""
     found, text = _core.inspect(_check_dataset(path))
     return Inspection(_dict(found), text)
 
@@ -148,20 +148,20 @@ def write(
     decode_memory: int | None = None,
     progress: bool | ProgressFunction = False,
 ) -> dict[str, Any]:
-    """Makes a dataset of a program's own images, one by one: of any number, in bounded memory.
+    """Makes a dataset from a program's own images, one by one: any number of them, in bounded memory.
 
     A sample is ``(image, label)``, ``(image, label, key)`` or ``(image, label, key, split)``. The image is a uint8
     array ``[height, width]`` or ``[height, width, channels]`` (grey, grey and alpha, RGB, RGBA), a PIL image, the
-    bytes of an image file, or the path of one; it is resized as ``prep ingest`` does it, and stored as it is
-    where it has the records' size. The label is a place in ``classes``, or the class's name, or -1 in a split
-    without labels. Keys are unique and default to the split and a number.
+    bytes of an image file, or the path of one. It is resized as in ``prep ingest``, or stored unchanged if it has
+    the size of the records. The label is an index into ``classes``, or the name of the class, or -1 in a split
+    without labels. Keys must be unique; by default they consist of the split and a number.
 
-    Samples keep their order: shuffle them first if the loader is to read ``order="blocks"``. Nothing is left of a
-    dataset that was not finished. Returns the summary, with ``notes`` on what a user might not expect.
+    Samples keep their order: shuffle them first if the loader will use ``order="blocks"``. An unfinished dataset
+    is removed. Returns the summary, with ``notes`` on anything unexpected.
     """
     names: list[str] = list(classes) if isinstance(classes, (list, tuple)) else [""]
     if not all(isinstance(name, str) and name and name.isprintable() for name in names):
-        raise SettingError(f"classes is {short(classes)}; give a list of names, each of them a text")
+        raise SettingError(f"classes is {short(classes)}; give a list of names, each a printable string")
     labels = {name: label for label, name in enumerate(names)}
     make = _make(
         codec=codec,
@@ -190,37 +190,35 @@ def write(
             summary = _dict(writer.finish())
             if small:
                 summary["notes"].append(
-                    f"{small:,} arrays have a side shorter than size={make['size']} and were enlarged: give their size"
+                    f"{small:,} arrays have a side shorter than size={make['size']} and were enlarged: reduce size"
                 )
             return summary
     finally:
-        # Without effect on one that is finished.
+        # Has no effect on a finished writer.
         writer.abandon()
 
 
 def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, labels: dict[str, int]) -> int | None:
-    """Gives a sample to the writer; the shorter side of one that is an array."""
+    """Passes a sample to the writer; returns the shorter side of an array, or ``None``."""
     if not isinstance(sample, (tuple, list)) or not 2 <= len(sample) <= 4:
         raise PrepareError(
-            f"sample {number} is {short(sample)}; give (image, label), with a key and a split behind them if you like"
+            f"sample {number} is {short(sample)}; give (image, label), optionally followed by a key and a split"
         )
     image, label = sample[0], sample[1]
     key = sample[2] if len(sample) > 2 else None
     if key is not None and not (isinstance(key, str) and _is_utf8(key) and len(key) <= _LONGEST_KEY):
         raise PrepareError(
-            f"sample {number} has the key {short(key)}; give a text of at most {_LONGEST_KEY} bytes in UTF-8, or None"
+            f"sample {number} has the key {short(key)}; give a string of at most {_LONGEST_KEY} bytes in UTF-8, or None"
         )
     where = sample[3] if len(sample) > 3 else split
     if not isinstance(where, str):
         raise PrepareError(f"sample {number} has the split {short(where)}; give a string")
     if isinstance(label, str):
         if label not in labels:
-            raise PrepareError(
-                f"sample {number} has the label {label!r}, which is not among classes={list(labels)[:5]}"
-            )
+            raise PrepareError(f"sample {number} has the label {label!r}, which is not in classes={list(labels)[:5]}")
         label = labels[label]
     try:
-        at = whole("a label", label, -1)
+        at = whole("the label", label, -1)
     except SettingError as error:
         raise PrepareError(f"sample {number}: {error}") from None
     if isinstance(image, (os.PathLike, str)):
@@ -228,7 +226,7 @@ def _push(writer: _core.Writer, number: int, sample: Sequence[Any], split: str, 
             image = Path(image).read_bytes()
         except OSError as error:
             raise PrepareError(f"sample {number}: {error}") from error
-    # A memoryview with several axes is an array's.
+    # A memoryview with several axes comes from an array.
     if isinstance(image, (bytes, bytearray)) or (isinstance(image, memoryview) and image.ndim == 1):
         writer.push_encoded(where, bytes(image), at, key)
         return None
@@ -255,7 +253,7 @@ def _pixels(number: int, image: Any) -> npt.NDArray[np.uint8]:
 
 
 def _eight_bits(number: int, image: Any) -> Any:
-    """A PIL image in a mode whose channels are bytes of grey or RGB."""
+    """Converts a PIL image to a mode with 8-bit grey or RGB channels."""
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return image
     if image.mode == "1":
@@ -265,8 +263,8 @@ def _eight_bits(number: int, image: Any) -> Any:
     if image.mode in ("CMYK", "YCbCr", "HSV", "LAB", "RGBX"):
         return image.convert("RGB")
     raise PrepareError(
-        f"sample {number} is a PIL image of mode {image.mode!r}, which has no bytes as channels: give the image's "
-        "file, which is scaled as prep does it, or convert it to RGB"
+        f"sample {number} is a PIL image of mode {image.mode!r}, whose channels are not 8 bits: give the image file, "
+        "whose levels are then scaled as in prep, or convert the image to RGB"
     )
 
 
@@ -279,12 +277,12 @@ def _is_utf8(text: str) -> bool:
 
 
 def _make(**options: Any) -> dict[str, Any]:
-    """Options of every dataset that is made, as the compiled part takes them."""
+    """The options that ingest and write share, in the form that the compiled part takes."""
     decode = {name: str(options.pop(name)) for name in ("resize", "filter", "exif", "truncated", "check")}
     quality = options["quality"]
     if quality is not None:
         if options["codec"] != "jpeg":
-            raise SettingError(f"quality is {quality!r}, and codec {options['codec']!r} has none: leave it out")
+            raise SettingError(f"quality is {quality!r}, but codec {options['codec']!r} has none: omit quality")
         quality = whole("quality", quality, 1, 100)
     memory = options["decode_memory"]
     return {

@@ -1,8 +1,8 @@
 """The console script ``shardmill``: the programs ``prep``, ``loader`` and ``train``.
 
-``shardmill prep ...`` and ``shardmill loader ...`` are the programs themselves, run in this process with their own
-output, exit codes and answers to Ctrl-C. ``shardmill train ...`` runs the program of the package
-``shardmill-train``, which is built and installed apart.
+``shardmill prep ...`` and ``shardmill loader ...`` run the programs themselves in this process, with the same
+output, exit codes and handling of Ctrl-C. ``shardmill train ...`` runs the program of the package
+``shardmill-train``, which is built and installed separately.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ Turns image sets into shards, loads them, and trains AlexNet on them.
 {_USAGE}
 
 Commands:
-  prep    Make shards of images, and verify, inspect, convert and export them
+  prep    Make shards from images, and verify, inspect, convert and export them
   loader  Measure how fast a dataset can be loaded
   train   Train AlexNet on shards; needs the package {_TRAIN}
-  help    Print this text, or a command's
+  help    Print this help, or the help of a command
 
 Options:
-  -h, --help     Print this text
+  -h, --help     Print this help
   -V, --version  Print the version
 
-`shardmill COMMAND --help` explains a command. The loader itself is Python's: `import shardmill`.
+`shardmill COMMAND --help` explains a command. To use the loader itself, `import shardmill` in Python.
 """
 _NO_TRAIN = f"""\
-error: `shardmill train` needs the package {_TRAIN}, which is not installed for this Python nor in PATH.
-It is built from a clone of Shardmill's repository (python/train/README.md), which takes minutes:
+error: `shardmill train` needs the package {_TRAIN}, which is neither installed in this Python nor found in PATH.
+Build it in a clone of Shardmill's repository, which takes minutes (see python/train/README.md):
   just python-train
   pip install target/wheels/shardmill_train-*.whl
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command line and gives its exit code.
+    """Runs a command line and returns its exit code.
 
-    ``argv`` are the arguments behind the program's name; those of the process unless given. It is for a process
-    that does nothing else: Ctrl-C then ends it as it ends the program, without Python's ``KeyboardInterrupt``.
+    ``argv`` are the arguments after the program's name, by default those of the process. Use it only in a process
+    that does nothing else: Ctrl-C then ends the process as it ends the program, without ``KeyboardInterrupt``.
     """
     command, *rest = list(sys.argv[1:] if argv is None else argv) or [""]
     if command == "help" and rest:
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     near = difflib.get_close_matches(command, _COMMANDS, n=1)
     tip = f"\n\n  tip: a similar command exists: '{near[0]}'" if near else ""
-    # A name that is not UTF-8 is shown with escapes.
+    # Bytes that are not UTF-8 are shown as escapes.
     shown = command.encode(errors="backslashreplace").decode()
     _print(
         sys.stderr,
@@ -95,34 +95,35 @@ def _train(arguments: list[str]) -> int:
             stream.flush()
     try:
         if os.name == "posix":
-            # Python ignores these, and a program would inherit that.
+            # Python ignores these signals, and the program would inherit that.
             for name in ("SIGPIPE", "SIGXFSZ"):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
             os.execv(program, [program, *arguments])
-        # Ctrl-C reaches both processes; the program answers it.
+        # Ctrl-C reaches both processes; the program handles it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return subprocess.call([program, *arguments])
     except OSError as error:
-        _print(sys.stderr, f"error: {program} cannot be run: {error.strerror}; install {_TRAIN} again\n")
+        _print(sys.stderr, f"error: cannot run {program}: {error.strerror}; install {_TRAIN} again\n")
         return 1
 
 
 def _find_train() -> str | None:
-    """The program beside this Python's scripts, or else in PATH."""
+    """Finds the program beside this Python's scripts, or else in PATH."""
     folders = [*_script_folders(), None]
     return next(filter(None, (shutil.which(_TRAIN, path=folder) for folder in folders)), None)
 
 
 def _script_folders() -> list[str]:
-    """Where pip puts programs: of this environment, and of this user."""
+    """The folders where pip installs programs, for this environment and for this user."""
     user = sysconfig.get_preferred_scheme("user")
     return [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", user)]
 
 
 def _let_interrupts_end_the_process() -> None:
-    """Python only notes Ctrl-C until it runs again; the programs are ended by it, or answer it themselves.
+    """Restores the default action of Ctrl-C, which ends the programs unless they handle it themselves. Python's own
+    handler would only run after the program has returned.
 
-    Where the signal is ignored, as ``nohup`` and ``&`` in a script do, it stays ignored.
+    If the signal is ignored, as with ``nohup`` or ``&`` in a script, it stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -131,24 +132,24 @@ def _let_interrupts_end_the_process() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Keeps the next file from becoming the standard output of a process that was started without one."""
+    """Opens missing standard streams, so that the next opened file does not become the standard output."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest free number, which is this one.
+            # This takes the lowest free number, which is the missing one.
             os.open(os.devnull, os.O_RDWR)
 
 
 def _print(stream: TextIO | None, text: str) -> None:
-    """Prints; a reader that is gone is no error, as for the programs."""
+    """Prints; as in the programs, a closed pipe is not an error."""
     if stream is None:
         return
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        # What is left in the stream would be tried again, and complained of, when Python ends.
+        # Otherwise Python would try to write the rest again at exit, and report an error.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -1,5 +1,5 @@
-"""Progress of long work: a line that is drawn again on a terminal and in a notebook, and now and then a line of
-its own in a log."""
+"""Progress of long work: one line that is redrawn on a terminal and in a notebook, and an occasional new line in a
+log."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 __all__ = ["Progress"]
 
-#: Seconds between two drawings, and between two lines of a log.
+#: Seconds between two redraws, and between two lines in a log.
 _DRAW_EVERY = 0.1
 _LINE_EVERY = 10.0
 _WIDTH = 24
 
 
 class Progress:
-    """Shows what is told to :attr:`function`; or passes it to a function of the user's; or does nothing."""
+    """Shows the progress that :attr:`function` is called with, or passes it to a user function, or does nothing."""
 
     def __init__(self, wanted: bool | Callable[[str, int, int | None], object]) -> None:
         self.function: Callable[[str, int, int | None], object] | None = None
-        """Takes the kind of work, how much is done, and the total."""
+        """Takes the kind of work, the amount done, and the total."""
         self._display: Any = None
         self._work: str | None = None
         self._start = self._last = 0.0
@@ -38,7 +38,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._drawn:
-            # The line goes; what comes next stands in its place.
+            # Clears the line, so that the next output takes its place.
             sys.stderr.write("\r" + " " * self._drawn + "\r")
             sys.stderr.flush()
         if self._display is not None:
@@ -48,7 +48,7 @@ class Progress:
         now = time.monotonic()
         drawn = self._display is not None or sys.stderr.isatty()
         if work != self._work:
-            # A line of a log comes only when the work has gone on for a while; a drawing at once.
+            # A log gets its first line only after a while; a terminal is drawn at once.
             self._work, self._start, self._last = work, now, -math.inf if drawn else now
         is_done = drawn and done == total
         if not is_done and now - self._last < (_DRAW_EVERY if drawn else _LINE_EVERY):
@@ -66,7 +66,7 @@ class Progress:
 
 
 class _Text:
-    """Text that a notebook shows as it is."""
+    """Text that a notebook shows unchanged."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -76,10 +76,10 @@ class _Text:
 
 
 def _notebook_display() -> Any:
-    """A place in the output of a notebook's cell; ``None`` elsewhere."""
+    """A display in the output of a notebook cell; ``None`` outside a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    # A terminal's IPython has no kernel.
+    # IPython in a terminal has no kernel.
     if shell is None or getattr(shell, "kernel", None) is None:
         return None
     from IPython.display import display  # type: ignore[import-not-found,unused-ignore]
@@ -88,7 +88,7 @@ def _notebook_display() -> Any:
 
 
 def _line(work: str, done: int, total: int | None, seconds: float) -> str:
-    """One line: a bar, the counts, the rate and the time that is left."""
+    """One line: a bar, the counts, the rate and the remaining time."""
     rate = done / seconds if seconds > 0 else 0.0
     if not total:
         return f"{work}: {done:,}, {rate:,.0f} a second"

@@ -1,4 +1,4 @@
-"""A loader's settings: checked, completed, and written as the compiled part takes them."""
+"""Checks and completes a loader's settings, and puts them into the form that the compiled part takes."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ OnBadRecord: TypeAlias = Literal["stop", "replace"]
 Advice: TypeAlias = Literal["auto", "always", "never"]
 Framework: TypeAlias = Literal["numpy", "torch", "jax"]
 
-#: Mean and standard deviation that most networks trained on ImageNet take, on the 0-255 scale.
+#: Mean and standard deviation that most networks trained on ImageNet use, on the 0-255 scale.
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _MOST_THREADS = 8
-#: A mean or deviation of bytes beyond this is a mistake.
+#: A mean or standard deviation of bytes beyond this is a mistake.
 _LARGEST = 1e6
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """An order that reads long runs: blocks of consecutive samples in random order, shuffled within groups."""
+    """An order that reads long runs: blocks of consecutive samples in random order, shuffled together in groups."""
 
     block: int = 32
-    """Samples of a block."""
+    """Samples in a block."""
     interleave: int = 32
-    """Blocks of a group."""
+    """Blocks in a group."""
 
 
 def usual_threads() -> int:
-    """Threads where none are asked for: the processors that this process may use, shared with the other
-    processes of this run on this machine; eight at most."""
+    """The default number of threads: the processors available to this process, divided among the processes of this
+    run on this machine; at most eight."""
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
     else:
@@ -70,7 +70,7 @@ def usual_threads() -> int:
 
 
 def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[float]]:
-    """What is subtracted and what divides, on the 0-255 scale."""
+    """The mean and the standard deviation to normalise by, on the 0-255 scale."""
     if given is None:
         return [0.0] * 3, [1.0] * 3
     if isinstance(given, str):
@@ -79,8 +79,8 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
         statistics = dataset.statistics
         if statistics is None:
             raise SettingError(
-                'normalize is "dataset", but the manifest has no colour statistics: they are made of a training '
-                'split; use "imagenet", or give (mean, std)'
+                'normalize is "dataset", but the manifest has no colour statistics, since the dataset has no training '
+                'split: use "imagenet", or give (mean, std)'
             )
         return list(statistics.mean), list(statistics.std)
     try:
@@ -88,9 +88,7 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
     except (TypeError, ValueError):
         mean, std = [], []
     if any(value <= 0 for value in std) or any(abs(value) > _LARGEST for value in mean + std):
-        raise SettingError(
-            f"normalize is {short(given)}; std divides, so it is above 0, and both are on the 0-255 scale"
-        )
+        raise SettingError(f"normalize is {short(given)}; std must be above 0, and both must be on the 0-255 scale")
     if len(mean) != 3 or len(std) != 3:
         raise SettingError(
             f'normalize is {short(given)}; give "imagenet", "dataset", or (mean, std) with three numbers each, on the '
@@ -104,7 +102,8 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
 
 
 def order_settings(given: str | Blocks | None, augment: Augment, split: str) -> dict[str, Any]:
-    """The order: shuffled for a training split and whatever is augmented at random, else the shards' own."""
+    """The order; by default shuffled if the split is ``train`` and is augmented at random, otherwise that of the
+    shards."""
     if given == "blocks":
         given = Blocks()
     if isinstance(given, Blocks):

@@ -1,4 +1,4 @@
-"""Where a loader is, so that another one goes on from there."""
+"""The position of a loader, from which another loader can resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Position:
-    """An epoch, and how many of its samples were handed out, over all ranks."""
+    """An epoch, and how many of its samples the callers have received, over all ranks."""
 
     epoch: int
     samples: int
@@ -25,18 +25,18 @@ class Position:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the order of an epoch depends on: with the same, a position means the same samples."""
+    """Everything that the order of an epoch depends on: if it is equal, a position means the same samples."""
 
     data: str
-    """Digest of the shards, of what was selected of them, and of the weights of a mix."""
+    """Digest of the shards, of the selection from them, and of the weights of a mix."""
     samples: int
-    """Samples of an epoch, over all ranks."""
+    """Samples in an epoch, over all ranks."""
     order: str
     seed: int
 
     @staticmethod
     def of(parts: Sequence[tuple[Dataset, int]], samples: int, order: str, seed: int) -> Identity:
-        """The identity of datasets with weights, in an order."""
+        """The identity of weighted datasets in an order."""
         digest = hashlib.blake2b(digest_size=16)
         for dataset, weight in parts:
             shards = dataset.manifest["splits"][dataset.split]["shards"]
@@ -48,17 +48,17 @@ class Identity:
         return Identity(digest.hexdigest(), samples, order, seed)
 
 
-#: What differs, in words, and what to do about it.
+#: How a state can differ from its loader, for messages.
 _DIFFERENT = {
-    "data": "other shards, another selection of them or other weights",
-    "samples": "an epoch of {state:,} samples, and this loader's has {loader:,}",
-    "order": "order={state}, and this loader has order={loader}",
-    "seed": "seed={state}, and this loader has seed={loader}",
+    "data": "different shards, a different selection of them or different weights",
+    "samples": "an epoch of {state:,} samples, but this loader's has {loader:,}",
+    "order": "order={state}, but this loader has order={loader}",
+    "seed": "seed={state}, but this loader has seed={loader}",
 }
 
 
 def write_state(position: Position, identity: Identity) -> dict[str, Any]:
-    """A state of whole numbers and strings, fit for JSON, ``torch.save`` and pickle."""
+    """A state of integers and strings, for JSON, ``torch.save`` and pickle."""
     return {
         "shardmill": _VERSION,
         "epoch": position.epoch,
@@ -73,13 +73,13 @@ def write_state(position: Position, identity: Identity) -> dict[str, Any]:
 
 
 def read_state(state: object, identity: Identity) -> Position:
-    """The position of a state that belongs to the same data in the same order."""
+    """The position in a state, which must belong to the same data in the same order."""
     if not isinstance(state, Mapping) or "shardmill" not in state:
-        raise StateError("this is no state of a shardmill.Loader: give what state_dict() returned")
+        raise StateError("this is not the state of a shardmill.Loader: give what state_dict() returned")
     version = state["shardmill"]
     if version != _VERSION:
         raise StateError(
-            f"the state has version {version!r} and this release reads version {_VERSION}: use the release that "
+            f"the state has version {version!r}, but this release reads version {_VERSION}: use the release that "
             "wrote it, or a newer one"
         )
     known = state.get("identity")
@@ -88,7 +88,9 @@ def read_state(state: object, identity: Identity) -> Position:
     for number in (epoch, samples):
         sound = sound and isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63
     if not sound or not isinstance(epoch, int) or not isinstance(samples, int):
-        raise StateError("the state is damaged: it lacks its epoch, samples or identity; use another checkpoint")
+        raise StateError(
+            "the state is damaged: its epoch, samples or identity is missing or invalid; use another checkpoint"
+        )
     assert isinstance(known, Mapping)
     for name, text in _DIFFERENT.items():
         here = getattr(identity, name)
@@ -96,15 +98,12 @@ def read_state(state: object, identity: Identity) -> Position:
             said = (
                 text.format(state=known[name], loader=here)
                 if name != "samples" or isinstance(known[name], int)
-                else "another number of samples"
+                else "a different number of samples"
             )
             raise StateError(
-                f"the state belongs to another order of samples ({said}), so there is no place in this one to go "
-                "on from: make the loader as it was, or use set_epoch() to begin an epoch"
+                f"the state belongs to a different order of samples ({said}), so this loader cannot resume from it: "
+                "make the loader with the same data and settings, or use set_epoch() to start an epoch"
             )
     if samples > identity.samples:
-        raise StateError(
-            f"the state says that {samples:,} samples of an epoch of {identity.samples:,} were handed out: it is "
-            "damaged"
-        )
+        raise StateError(f"the state is damaged: it counts {samples:,} samples in an epoch of {identity.samples:,}")
     return Position(epoch, samples)

@@ -1,4 +1,4 @@
-"""Names and numbers that users give, checked."""
+"""Checks of names and numbers that users give."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["choose", "number", "short", "whole"]
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
 
-#: What a signed number of 64 bits holds.
+#: Largest signed 64-bit integer.
 _MOST = (1 << 63) - 1
 
 
 def choose(setting: str, given: object, known: Iterable[str], more: str = "") -> str:
-    """The name, if it is one of those that are known; an error that lists them, and what else fits, otherwise."""
+    """Returns the name if it is known; otherwise raises an error that lists the known names and other valid values."""
     names = list(known)
     if isinstance(given, str) and given in names:
         return given
@@ -32,7 +32,7 @@ def choose(setting: str, given: object, known: Iterable[str], more: str = "") ->
 
 
 def short(value: object) -> str:
-    """What a value looks like, within a line: not all numbers of an array."""
+    """A short representation of a value, within a line and without the numbers of an array."""
     shape, kind = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and kind is not None and shape != ():
         return f"an array of {kind} {list(shape)}"
@@ -41,16 +41,16 @@ def short(value: object) -> str:
 
 
 def whole(setting: str, given: object, least: int, most: int = _MOST) -> int:
-    """A whole number within bounds."""
+    """Checks an integer against bounds."""
     number = least - 1 if isinstance(given, bool) or not hasattr(given, "__index__") else operator.index(given)
     if not least <= number <= most:
-        bounds = f"from {least} on" if most == _MOST else f"from {least} to {most}"
-        raise SettingError(f"{setting} is {short(given)}; give a whole number {bounds}")
+        bounds = f"of at least {least}" if most == _MOST else f"from {least} to {most}"
+        raise SettingError(f"{setting} is {short(given)}; give an integer {bounds}")
     return number
 
 
 def number(setting: str, given: object) -> float:
-    """A number; what it may be is for others to check."""
+    """Checks that a value is a finite number; its range is checked elsewhere."""
     try:
         value = math.nan if isinstance(given, (bool, str, bytes)) else float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

@@ -1,2 +1,2 @@
-"""Tests against stock packages (`just python-frameworks`). A package of its own, so that its conftest has another
-name than that of the folder above."""
+"""Tests against other packages (`just python-frameworks`). It is a package, so that its conftest has a different
+name from that of the folder above."""

@@ -1,4 +1,4 @@
-"""What every test here has in common: the marker, and larger images for the examples."""
+"""Shared by all tests here: the marker, and larger images for the examples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def waves(count: int, side: int) -> Iterator[tuple[np.ndarray, int, str]]:
-    """Colours in waves, of another pattern in each class, with noise."""
+    """Waves of colour, with a different pattern in each class, and noise."""
     draw = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side] / side
     for number in range(count):

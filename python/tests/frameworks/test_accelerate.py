@@ -1,4 +1,4 @@
-"""Accelerate leaves a loader alone: it shards and moves real DataLoaders only."""
+"""Accelerate leaves a loader alone: it shards and moves only torch's own DataLoaders."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SIDE = 256
 CROP = 224
 BATCH = 32
 KEPT = 320
-"""Images of an epoch that are looked at: FFCV's hold each many times."""
+"""Number of images of an epoch to examine: FFCV's epochs hold each image many times."""
 STEP = 3
 """Levels of blue between classes."""
 SCRIPT = """
@@ -56,7 +56,7 @@ os._exit(0)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shards of both codecs, one picture a class."""
+    """Shards in both codecs, with one image per class."""
     place = tmp_path_factory.mktemp("peers")
     y, x = np.mgrid[0:SIDE, 0:SIDE]
 
@@ -71,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def epoch(folder: Path, loader: str, work: str, out: Path) -> Any:
-    """An epoch of the loader, read in a process of its own."""
+    """An epoch of the loader, read in a separate process."""
     job = Job(
         loader=loader,
         work=work,
@@ -168,7 +168,7 @@ def test_a_loader_does_its_work(folder: Path, tmp_path: Path, loader: str, work:
             assert sorted(classes) == list(range(IMAGES)), "each image once"
     if what.color:
         noise = images[..., 2].mean(axis=(1, 2))
-        # Blue is a whole number without noise; behind JPEG the label says which.
+        # Without noise, blue is an integer; after JPEG, the label gives it.
         noise = noise - (np.round(noise) if what.codec == "raw" else STEP * labels[: len(images)])
         omits = loader in ("torchvision", "webdataset", "mosaic")
         assert (noise.std() > 0.1) != omits or what.codec == "jpeg"

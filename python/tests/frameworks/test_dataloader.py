@@ -1,4 +1,4 @@
-"""torch's DataLoader: worker processes over a dataset, and a loader in the wrong and the right places."""
+"""torch's DataLoader: worker processes over a dataset, and a loader in right and wrong places."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def crop(image: np.ndarray) -> Any:
 
 
 class WithIndex(torch.utils.data.Dataset):
-    """Says which sample came, which a DataLoader does not."""
+    """Also gives the index of the sample, which a DataLoader does not."""
 
     def __init__(self, dataset: shardmill.Dataset) -> None:
         self.dataset = dataset

@@ -17,8 +17,8 @@ torchdata = pytest.importorskip("torchdata.stateful_dataloader")
 
 
 class Keys:
-    """What reached the training: `StatefulDataLoader` passes on images and labels only, so the labels and the
-    mean of every image stand for the keys."""
+    """The samples that reached the training loop. `StatefulDataLoader` passes on only images and labels, so the labels
+    and the mean of every image stand for the keys."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, float]] = []

@@ -1,5 +1,4 @@
-"""``device=``: bytes that are finished by torch. The CPU stands for the card but in the streams' tests, where
-counters do."""
+"""``device=``: torch finishes the bytes. The CPU stands in for the GPU; in the tests of streams, counters do."""
 
 from __future__ import annotations
 
@@ -204,7 +203,7 @@ def _raise(error: BaseException) -> Any:
 @pytest.mark.parametrize(
     ("device", "words"),
     [
-        ("cuda", "torch sees no CUDA device: leave device out"),
+        ("cuda", "torch sees no CUDA device: omit device"),
         ("cuda:3", "torch sees no CUDA device"),
         ("meta", 'choose "cuda", "cuda:N" or "cpu"'),
         ("gpu", "torch does not know"),
@@ -227,12 +226,12 @@ def test_more_devices_than_there_are_are_refused(shards: Path, monkeypatch: pyte
 
 
 def test_a_device_is_torchs(shards: Path) -> None:
-    with pytest.raises(shardmill.SettingError, match="device is 'cpu', which is torch's, and framework is 'jax'"):
+    with pytest.raises(shardmill.SettingError, match="device is 'cpu', a torch device, but framework is 'jax'"):
         shardmill.Loader(shards, crop=24, device="cpu", framework="jax")
 
 
 class Clock:
-    """What happens on streams that stand for CUDA's, by name, in the order in which it is asked for."""
+    """Records the operations on stand-ins for CUDA's streams, by name, in the order of the calls."""
 
     def __init__(self) -> None:
         self.log: list[tuple[str, ...]] = []
@@ -267,7 +266,7 @@ class Event:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """CUDA's streams, events and pinned memory replaced; the device's memory is the host's."""
+    """Replaces CUDA's streams, events and pinned memory; device memory is host memory."""
     clock = Clock()
 
     @contextlib.contextmanager
@@ -332,7 +331,7 @@ def test_streams_wait_for_each_other_and_pinned_memory_for_its_copy(shards: Path
         recorded = clock.log.index(("record", side, clock.log[waits[-1]][2]))
         copies = [at for at, one in enumerate(clock.log) if one[0] == "copy"]
         assert copies[3 * len(batches) - 1] < recorded < waits[-1]
-        # Every tensor that is handed out keeps its memory for the caller's stream.
+        # Every returned tensor keeps its memory for the caller's stream.
         for tensor in (batch.images, batch.labels, batch.color_shift):
             assert ("keep", "caller", str(tensor.data_ptr())) in clock.log[waits[-1] :]
         clock.log.append(("handed",))
@@ -351,7 +350,7 @@ def test_streams_wait_for_each_other_and_pinned_memory_for_its_copy(shards: Path
 
 
 def check_pinned(log: list[tuple[str, ...]], side: str) -> None:
-    """No pinned memory is filled before the event after its latest copy was waited for."""
+    """Pinned memory is refilled only after a wait for the event that follows its latest copy."""
     pinned = {one[1] for one in log if one[0] == "pin"}
     # Images, labels and shifts, twice.
     assert len(pinned) == 6

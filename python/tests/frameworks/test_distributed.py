@@ -1,4 +1,4 @@
-"""Ranks as `torchrun` starts them."""
+"""Ranks in processes that `torchrun` starts."""
 
 from __future__ import annotations
 

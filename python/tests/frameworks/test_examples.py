@@ -17,7 +17,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 
 def run(name: str, shards: Path, *before: str) -> str:
-    """What the example printed."""
+    """Runs an example; returns its output."""
     done = subprocess.run(
         [sys.executable, *before, str(EXAMPLES / name), str(shards)],
         capture_output=True,
@@ -43,7 +43,7 @@ def test_pytorch(photos: Path) -> None:
     printed = run("pytorch_train.py", photos)
     assert len(losses(printed)) == 4
     assert "images/s" in printed
-    # Four batches of 32 of the 240 were handed out, and the next sample is the resumed run's first.
+    # Four batches of 32 of the 240 samples were returned, and the next sample is the resumed run's first.
     order = [key for batch in shardmill.Loader(photos, batch_size=32) for key in batch.keys]
     assert f"begins with {order[4 * 32]} of epoch 0" in printed
 
@@ -52,7 +52,7 @@ def test_ddp(photos: Path) -> None:
     pytest.importorskip("torchvision")
     printed = run("ddp.py", photos, *TORCHRUN)
     assert len(losses(printed)) == 4
-    assert "128 + 112 samples, no two alike: the 240 of an epoch" in printed
+    assert "128 + 112 samples, all different: an epoch of 240" in printed
 
 
 def test_jax(photos: Path) -> None:

@@ -1,4 +1,4 @@
-"""Stock packages read shards and exports."""
+"""Other packages read shards and exports."""
 
 from __future__ import annotations
 

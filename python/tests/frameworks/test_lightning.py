@@ -1,4 +1,4 @@
-"""Lightning around a loader: epochs, and stops in the middle of them."""
+"""Lightning with a loader: epochs, and stops in the middle of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS = -(-SAMPLES // BATCH)
 
 
 class Model(pl.LightningModule):
-    """A linear network that notes which samples it was trained on."""
+    """A linear network that records which samples it was trained on."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         super().__init__()

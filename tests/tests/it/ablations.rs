@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use shardmill_trainer::setup::Setup;
+use shardmill_trainer::internals::setup::Setup;
 use shardmill_trainer::{TrainOptions, train};
 
 /// Eight layers of it pass on hardly any gradient: the loss falls, but stays above ln(classes) in so

@@ -30,7 +30,7 @@ const UNSAFE: [&str; 6] = [
     "loader/src/data/mmap.rs",
     "loader/kernels/src/",
     "loader/tests/it/fork.rs",
-    "trainer/src/ops/gemm.rs",
+    "trainer/src/cpu/ops/gemm.rs",
     "trainer/src/cuda/",
     "python/src/lend.rs",
 ];

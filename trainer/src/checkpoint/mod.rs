@@ -5,7 +5,9 @@
 //! `mean_image`, and as `__metadata__` strings the [`RunState`] as JSON
 //! and one CRC-32C over all of it. The same state gives the same bytes.
 
+pub(crate) mod checksum;
 mod error;
+pub mod exchange;
 mod read;
 mod restore;
 mod state;

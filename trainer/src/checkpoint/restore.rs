@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use super::Checkpoint;
-use crate::mean_image::MeanImage;
-use crate::model::{Model, ModelError};
-use crate::sgd::Sgd;
+use crate::checkpoint::Checkpoint;
+use crate::net::mean_image::MeanImage;
+use crate::net::sgd::Sgd;
+use crate::net::{Model, ModelError};
 
 /// The name of the mean image among the tensors.
 const MEAN_IMAGE: &str = "mean_image";

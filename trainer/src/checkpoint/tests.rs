@@ -7,15 +7,15 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use shardmill_formats::Class;
 
-use super::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
-use crate::config::{Mean, Recipe};
-use crate::model::Model;
-use crate::model::layer::Layer;
-use crate::model_config::ModelConfig;
-use crate::schedule::ScheduleState;
-use crate::setup::Setup;
-use crate::sgd::Rate;
-use crate::tally::Tally;
+use crate::checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
+use crate::net::Model;
+use crate::net::config::ModelConfig;
+use crate::net::layer::Layer;
+use crate::net::scores::Tally;
+use crate::net::sgd::Rate;
+use crate::recipe::schedule::ScheduleState;
+use crate::recipe::setup::Setup;
+use crate::recipe::{Mean, Recipe};
 
 fn state() -> RunState {
     let class = |synset: &str| Class {

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::bench::{self, BenchOptions, StepSeconds};
+use crate::tools::bench::{self, BenchOptions, StepSeconds};
 use clap::Args;
 use shardmill_formats::{console, outln};
 
-use super::device::DeviceArgs;
-use super::model::ModelArgs;
+use crate::cli::device::DeviceArgs;
+use crate::cli::model::ModelArgs;
 
 /// The flags of `train bench`.
 #[derive(Args, Debug)]
-pub(super) struct BenchArgs {
+pub(crate) struct BenchArgs {
     /// Images in a step [default: 128]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
@@ -34,7 +34,7 @@ pub(super) struct BenchArgs {
 }
 
 impl BenchArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let defaults = BenchOptions::default();
         let report = bench::run(&BenchOptions {
             batch_size: self.batch_size.unwrap_or(defaults.batch_size),

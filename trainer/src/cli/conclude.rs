@@ -4,7 +4,7 @@ use crate::{TrainOptions, TrainOutcome};
 use shardmill_formats::outln;
 
 /// Tells where everything is and what to do next, with commands of a program that the user calls `called`.
-pub(super) fn conclude(
+pub(crate) fn conclude(
     options: &TrainOptions,
     outcome: &TrainOutcome,
     called: &str,

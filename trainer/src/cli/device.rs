@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 /// The flags of whatever runs a network.
 #[derive(Args, Clone, Copy, Debug)]
-pub(super) struct DeviceArgs {
+pub(crate) struct DeviceArgs {
     /// Where to compute: cpu, cuda, cuda:N for card number N, or cuda:N,M,... for several cards
     #[arg(long, default_value = "cpu")]
     device: DeviceArg,
@@ -58,7 +58,7 @@ const WRONG: &str = "expected cpu, cuda, cuda:N with the number of a card, or th
 
 /// A card's arithmetic.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum PrecisionArg {
+pub(crate) enum PrecisionArg {
     /// f32 throughout
     F32,
     /// f32 values, products of 10 bits of fraction on tensor cores
@@ -68,7 +68,7 @@ pub(super) enum PrecisionArg {
 }
 
 impl PrecisionArg {
-    pub(super) const fn precision(self) -> Precision {
+    pub(crate) const fn precision(self) -> Precision {
         match self {
             Self::F32 => Precision::F32,
             Self::Tf32 => Precision::Tf32,
@@ -79,7 +79,7 @@ impl PrecisionArg {
 
 impl DeviceArgs {
     /// The device.
-    pub(super) fn compute(self) -> anyhow::Result<Compute> {
+    pub(crate) fn compute(self) -> anyhow::Result<Compute> {
         match self.device {
             DeviceArg::Cpu if self.precision.is_some() || self.deterministic => anyhow::bail!(
                 "`--precision` and `--deterministic` belong to `--device cuda`: the CPU computes in \

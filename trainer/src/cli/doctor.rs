@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::doctor;
+use crate::tools::doctor;
 use clap::Args;
 use shardmill_formats::{console, outln};
 
 /// The flags of `train doctor`.
 #[derive(Args, Debug)]
-pub(super) struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Folder of shards whose place and speed are looked at too
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
@@ -19,7 +19,7 @@ pub(super) struct DoctorArgs {
 
 impl DoctorArgs {
     /// The exit code is 0 if this build can train on this machine.
-    pub(super) fn run(self) -> anyhow::Result<u8> {
+    pub(crate) fn run(self) -> anyhow::Result<u8> {
         let found = doctor::examine(self.shards.as_deref());
         if self.json {
             outln!("{}", serde_json::to_string(&found)?)?;

@@ -6,44 +6,44 @@ use crate::{Checkpoint, Display, EvalOptions, Scores, Softmax, SubsetSize, View,
 use clap::{Args, ValueEnum};
 use shardmill_formats::{Printable, outln};
 
-use super::device::DeviceArgs;
+use crate::cli::device::DeviceArgs;
 
 /// The flags of `train eval`.
 #[derive(Args, Debug)]
-pub(super) struct EvalArgs {
+pub(crate) struct EvalArgs {
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
-    pub(super) checkpoint: PathBuf,
+    pub(crate) checkpoint: PathBuf,
     /// Folder of shards
     #[arg(long, value_name = "DIR")]
-    pub(super) shards: PathBuf,
+    pub(crate) shards: PathBuf,
     /// The split [default: the one that the network was validated on, `val` unless it was trained with
     /// `--val-split`]
     #[arg(long, value_name = "NAME")]
-    pub(super) split: Option<String>,
+    pub(crate) split: Option<String>,
     /// Evaluate on a dataset that has only some of the network's classes, matched by synset
     #[arg(long)]
-    pub(super) subset_classes: bool,
+    pub(crate) subset_classes: bool,
     /// With --subset-classes: the outputs that the softmax is taken over [default: subset, as ImageNet-A and
     /// ImageNet-R are scored]
     #[arg(long, value_enum, value_name = "OUTPUTS", requires = "subset_classes")]
-    pub(super) softmax: Option<SoftmaxArg>,
+    pub(crate) softmax: Option<SoftmaxArg>,
     /// The views
     #[arg(long, value_enum, default_value_t)]
-    pub(super) views: ViewsArg,
+    pub(crate) views: ViewsArg,
     #[command(flatten)]
-    pub(super) device: DeviceArgs,
+    pub(crate) device: DeviceArgs,
     /// Loader threads
     #[arg(long, value_name = "T", default_value_t = 1)]
-    pub(super) threads: usize,
+    pub(crate) threads: usize,
     /// Print one JSON object
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 /// Views to evaluate.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum ViewsArg {
+pub(crate) enum ViewsArg {
     /// The centre window
     Center,
     /// The centre window and its mirror image, softmax outputs averaged
@@ -59,7 +59,7 @@ pub(super) enum ViewsArg {
 
 /// Outputs to take the softmax over.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum SoftmaxArg {
+pub(crate) enum SoftmaxArg {
     /// Those of the dataset's classes: no other can be chosen
     Subset,
     /// All of the network's
@@ -67,7 +67,7 @@ pub(super) enum SoftmaxArg {
 }
 
 impl ViewsArg {
-    pub(super) fn views(self) -> Vec<View> {
+    pub(crate) fn views(self) -> Vec<View> {
         match self {
             Self::Center => vec![View::Center],
             Self::Two => vec![View::Two],
@@ -79,7 +79,7 @@ impl ViewsArg {
 }
 
 impl EvalArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let mut options = EvalOptions::new(&self.checkpoint, &self.shards);
         options.split = match self.split {
             Some(split) => split,

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::exchange::{self, Described, MEAN_IMAGE, Naming};
+use crate::checkpoint::exchange::{self, Described, MEAN_IMAGE, Naming};
 use crate::{Checkpoint, InputScale, Mean, ModelConfig, PixelStatistics, RunState, Variant};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardmill_formats::{Class, errln, outln};
 
-use super::model::ModelArgs;
+use crate::cli::model::ModelArgs;
 
 /// Names and layouts of weights.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -30,7 +30,7 @@ impl NamingArg {
 
 /// The flags of `train export`.
 #[derive(Args, Debug)]
-pub(super) struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// The new safetensors file
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -43,7 +43,7 @@ pub(super) struct ExportArgs {
 }
 
 impl ExportArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
         if self.file.exists() {
             anyhow::bail!("{} exists; choose another file", self.file.display());
@@ -62,7 +62,7 @@ impl ExportArgs {
 
 /// The flags of `train import`.
 #[derive(Args, Debug)]
-pub(super) struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The safetensors file
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -81,7 +81,7 @@ pub(super) struct ImportArgs {
 }
 
 impl ImportArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         if !self.file.is_file() {
             anyhow::bail!("there is no file {}", self.file.display());
         }

@@ -9,7 +9,7 @@ use shardmill_formats::{console, errln};
 
 /// The flags of `train gpu-check`.
 #[derive(Args, Debug)]
-pub(super) struct GpuCheckArgs {
+pub(crate) struct GpuCheckArgs {
     /// Folder of shards with splits of at least a few hundred images of 224 pixels or more
     #[arg(long, value_name = "DIR")]
     shards: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct GpuCheckArgs {
 
 impl GpuCheckArgs {
     /// The exit code is 0 if everything holds.
-    pub(super) fn run(self) -> anyhow::Result<u8> {
+    pub(crate) fn run(self) -> anyhow::Result<u8> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut scratch = self.out.clone().into_os_string();
         scratch.push(".runs");

@@ -25,7 +25,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use shardmill_formats::errln;
 use shardmill_prep::silence_decoder_panics;
 
-use crate::demo::{self, DemoOptions};
+use crate::tools::demo::{self, DemoOptions};
 
 /// Trains AlexNet on Shardmill shards.
 ///

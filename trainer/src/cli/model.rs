@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 /// The flags that choose a network.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Network")]
-pub(super) struct ModelArgs {
+pub(crate) struct ModelArgs {
     /// The network to start from [default: alexnet]
     #[arg(long, value_enum, value_name = "NAME")]
     variant: Option<VariantArg>,
@@ -63,7 +63,7 @@ fn side(text: &str) -> Result<usize, String> {
 
 impl ModelArgs {
     /// The activation function that was asked for.
-    pub(super) fn activation(&self) -> Option<Activation> {
+    pub(crate) fn activation(&self) -> Option<Activation> {
         self.activation.map(|activation| match activation {
             ActivationArg::Relu => Activation::Relu,
             ActivationArg::Tanh => Activation::Tanh,
@@ -72,7 +72,7 @@ impl ModelArgs {
     }
 
     /// The network that the other flags start from: `base`, or that of another variant.
-    pub(super) fn begin(&self, base: ModelConfig) -> ModelConfig {
+    pub(crate) fn begin(&self, base: ModelConfig) -> ModelConfig {
         match self.variant {
             None => base,
             Some(VariantArg::Alexnet) => of(Variant::Alexnet, base),
@@ -81,7 +81,7 @@ impl ModelArgs {
     }
 
     /// `base` with what the flags change.
-    pub(super) fn apply(&self, base: ModelConfig) -> ModelConfig {
+    pub(crate) fn apply(&self, base: ModelConfig) -> ModelConfig {
         let mut model = self.begin(base);
         model.width = self.width.unwrap_or(model.width);
         model.input_size = self.crop.unwrap_or(model.input_size);
@@ -118,8 +118,8 @@ fn of(variant: Variant, base: ModelConfig) -> ModelConfig {
 
 #[cfg(test)]
 mod tests {
-    use crate::setup::Setup;
-    use crate::summary::summary;
+    use crate::recipe::setup::Setup;
+    use crate::tools::summary::summary;
 
     use super::*;
 

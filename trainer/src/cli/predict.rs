@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::predict::{Guess, Predictor, record_size};
+use crate::tools::predict::{Guess, Predictor, record_size};
 use crate::{Checkpoint, TrainError, View};
 use clap::Args;
 use serde_json::json;
@@ -11,7 +11,7 @@ use shardmill_prep::{PrepError, image_files, path_text};
 
 /// The flags of `train predict`.
 #[derive(Args, Debug)]
-pub(super) struct PredictArgs {
+pub(crate) struct PredictArgs {
     /// Image files of any kind that `prep` reads, and folders, in which images are looked for by name
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
@@ -46,7 +46,7 @@ struct Prediction {
 }
 
 impl PredictArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
         let size = match self.size {
             Some(size) => size,

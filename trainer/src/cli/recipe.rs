@@ -1,12 +1,12 @@
 //! `train recipe`, and the recipe that the flags ask for.
 
-use crate::setup::{NAMES, Setup};
+use crate::recipe::setup::{NAMES, Setup};
 use clap::Args;
 use shardmill_formats::{console, errln, outln};
 
 /// The flags of `train recipe`.
 #[derive(Args, Debug)]
-pub(super) struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// A recipe's name, or a TOML file; without one, the names, or `paper` with --set
     #[arg(value_name = "NAME|FILE")]
     recipe: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct ShowArgs {
 }
 
 impl ShowArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match (&self.recipe, self.set.is_empty()) {
             (name, false) | (name @ Some(_), true) => {
                 let setup = read(name.as_deref(), &self.set, Setup::default())?;
@@ -33,7 +33,7 @@ impl ShowArgs {
 }
 
 /// The recipe of this name or file, or else `base`, with single values replaced.
-pub(super) fn read(name: Option<&str>, set: &[String], base: Setup) -> anyhow::Result<Setup> {
+pub(crate) fn read(name: Option<&str>, set: &[String], base: Setup) -> anyhow::Result<Setup> {
     let mut setup = match name {
         Some(name) => Setup::open(name)?,
         None => base,
@@ -61,7 +61,7 @@ const BEGINNINGS: [&str; 5] = [
 
 /// Refuses values that were given with `--set` and are others in the end, since another flag or another
 /// `--set` has given the same key.
-pub(super) fn check_kept(set: &[String], setup: &Setup) -> anyhow::Result<()> {
+pub(crate) fn check_kept(set: &[String], setup: &Setup) -> anyhow::Result<()> {
     for assignment in set {
         if setup.clone().set(assignment)? != *setup {
             anyhow::bail!(
@@ -75,7 +75,7 @@ pub(super) fn check_kept(set: &[String], setup: &Setup) -> anyhow::Result<()> {
 
 /// Says which values of a recipe do not count where a run begins with the weights of another one, whose
 /// network, scale and mean are kept.
-pub(super) fn tell_unused(named: &Setup, kept: &Setup) {
+pub(crate) fn tell_unused(named: &Setup, kept: &Setup) {
     let plain = Setup::default();
     let asked = named.differences(&plain);
     let unused: Vec<String> = named

@@ -25,7 +25,7 @@ static STATE: Mutex<State> = Mutex::new(State {
 
 /// A run listens to signals while it holds this.
 #[must_use]
-pub(super) struct Listening;
+pub(crate) struct Listening;
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -37,7 +37,7 @@ impl Drop for Listening {
 /// checkpoint that is being written then is not lost: the one before is still there.
 ///
 /// The handler stays set afterwards, and then ends the process without a word.
-pub(super) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
+pub(crate) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
     let mut state = state();
     if !state.is_set {
         ctrlc::set_handler(handle).context("cannot listen to signals")?;

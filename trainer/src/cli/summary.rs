@@ -1,16 +1,16 @@
 //! `train summary`.
 
-use crate::setup::Setup;
-use crate::summary::summary;
+use crate::recipe::setup::Setup;
+use crate::tools::summary::summary;
 use clap::Args;
 use shardmill_formats::{console, outln};
 
-use super::model::ModelArgs;
-use super::recipe;
+use crate::cli::model::ModelArgs;
+use crate::cli::recipe;
 
 /// The flags of `train summary`.
 #[derive(Args, Debug)]
-pub(super) struct SummaryArgs {
+pub(crate) struct SummaryArgs {
     /// The recipe whose network is meant: paper, net145, owt, small, or a TOML file [default: paper]
     #[arg(long, value_name = "NAME|FILE")]
     recipe: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct SummaryArgs {
 }
 
 impl SummaryArgs {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let mut base = recipe::read(self.recipe.as_deref(), &[], Setup::default())?;
         base.model = self.model.begin(base.model);
         let mut setup = recipe::read(None, &self.set, base)?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::setup::Setup;
+use crate::recipe::setup::Setup;
 use crate::{
     Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
     TrainOptions, train,
@@ -10,14 +10,14 @@ use crate::{
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use super::device::DeviceArgs;
-use super::eval::{EvalArgs, ViewsArg};
-use super::model::ModelArgs;
-use super::recipe;
+use crate::cli::device::DeviceArgs;
+use crate::cli::eval::{EvalArgs, ViewsArg};
+use crate::cli::model::ModelArgs;
+use crate::cli::recipe;
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
-pub(super) struct TrainArgs {
+pub(crate) struct TrainArgs {
     /// Folder of shards, as `prep ingest` makes it
     // Optional only beside a subcommand, which has its own.
     #[arg(long, value_name = "DIR", required = true)]
@@ -171,15 +171,15 @@ struct PaceArgs {
 
 impl TrainArgs {
     /// Trains. `called` is what the user calls this program.
-    pub(super) fn run(self, called: &str) -> anyhow::Result<()> {
+    pub(crate) fn run(self, called: &str) -> anyhow::Result<()> {
         if self.eval_only {
             return self.evaluate();
         }
         let options = self.options()?;
-        let _listening = super::signals::listen(&options.stop)?;
+        let _listening = crate::cli::signals::listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
-            super::conclude::conclude(&options, &outcome, called)?;
+            crate::cli::conclude::conclude(&options, &outcome, called)?;
         }
         Ok(())
     }

@@ -8,18 +8,18 @@ use std::rc::Rc;
 
 use shardmill_loader::Normalize;
 
-use super::error::CudaError;
-use super::feed::{Feed, Pixels, Staged};
-use super::gpu::Gpu;
-use super::memory::{Buffer, Element};
-use super::network::Network;
-use super::preparation::Preparation;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Buffer, Element};
+use crate::cuda::feed::{Feed, Pixels, Staged};
+use crate::cuda::network::Network;
+use crate::cuda::preparation::Preparation;
 use crate::engine::{NUMBERS, Slice};
-use crate::model::{DropoutKey, Model};
-use crate::sgd::{Rate, Sgd};
+use crate::net::sgd::{Rate, Sgd};
+use crate::net::{DropoutKey, Model};
 
 /// Steps whose scores the card keeps until they must be taken.
-pub(super) const STEPS: usize = 256;
+pub(crate) const STEPS: usize = 256;
 
 /// The least number of images that a network has room for: ten views of one image.
 const LEAST_ROWS: usize = 32;

@@ -4,16 +4,16 @@ use std::rc::Rc;
 
 use shardmill_loader::{Batch, Normalize};
 
-use super::card::{Card, STEPS};
-use super::error::CudaError;
-use super::feed::{Pixels, Staged};
-use super::gpu::Gpu;
-use super::network::Network;
 use crate::compute::CudaOptions;
+use crate::cuda::card::{Card, STEPS};
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::feed::{Pixels, Staged};
+use crate::cuda::network::Network;
 use crate::engine::{Seen, Slice, join};
-use crate::error::TrainError;
-use crate::model::{DropoutKey, Model, ModelError, Parameter};
-use crate::sgd::{Rate, Sgd};
+use crate::net::sgd::{Rate, Sgd};
+use crate::net::{DropoutKey, Model, ModelError, Parameter};
+use crate::run::error::TrainError;
 
 /// A network and its optimiser on a card.
 pub(crate) struct CudaEngine {
@@ -213,7 +213,7 @@ impl CudaEngine {
 }
 
 /// Checks that labels are classes of the network: a card would read past its logits.
-pub(super) fn check_labels(model: &Model, labels: &[i64]) -> Result<(), ModelError> {
+pub(crate) fn check_labels(model: &Model, labels: &[i64]) -> Result<(), ModelError> {
     let classes = model.config().classes;
     for (row, &label) in labels.iter().enumerate() {
         if !usize::try_from(label).is_ok_and(|label| label < classes) {
@@ -228,6 +228,6 @@ pub(super) fn check_labels(model: &Model, labels: &[i64]) -> Result<(), ModelErr
 }
 
 /// Logits row by row.
-pub(super) fn rows_of(logits: &[f32], classes: usize) -> Vec<Vec<f32>> {
+pub(crate) fn rows_of(logits: &[f32], classes: usize) -> Vec<Vec<f32>> {
     logits.chunks_exact(classes).map(<[f32]>::to_vec).collect()
 }

@@ -16,12 +16,12 @@ use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHos
 use rayon::prelude::*;
 use shardmill_loader::{Area, Batch};
 
-use super::error::{CudaError, Doing};
-use super::gpu::Gpu;
-use super::kernels::PLACE;
-use super::memory::{Buffer, Value, View};
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Buffer, Value, View};
+use crate::cuda::kernels::PLACE;
 use crate::engine::Slice;
-use crate::mean_image::{MeanImage, Place};
+use crate::net::mean_image::{MeanImage, Place};
 
 /// Batches under way at once: one that is computed on, and one that is uploaded.
 const SLOTS: usize = 2;

@@ -7,42 +7,33 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "cuda")]
-mod card;
+pub(crate) mod card;
 #[cfg(feature = "nccl")]
-mod cards;
+pub(crate) mod cards;
 #[cfg(feature = "cuda")]
-pub mod check;
+pub(crate) mod conv;
+pub(crate) mod device;
 #[cfg(feature = "cuda")]
-mod conv;
+pub(crate) mod engine;
 #[cfg(feature = "cuda")]
-mod engine;
+pub(crate) mod feed;
 #[cfg(feature = "cuda")]
-mod error;
+pub(crate) mod kernels;
 #[cfg(feature = "cuda")]
-mod feed;
+pub(crate) mod network;
 #[cfg(feature = "cuda")]
-mod gpu;
-#[cfg(feature = "cuda")]
-mod kernels;
-#[cfg(feature = "cuda")]
-mod memory;
-#[cfg(feature = "cuda")]
-mod network;
-#[cfg(feature = "cuda")]
-mod preparation;
+pub(crate) mod preparation;
 pub(crate) mod probe;
-#[cfg(feature = "cuda")]
-mod product;
-#[cfg(feature = "cuda")]
-pub(crate) mod tensor;
-#[cfg(feature = "cuda")]
-mod weights;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod scores;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod slice;
 
 #[cfg(feature = "nccl")]
 pub(crate) use cards::CardsEngine;
 #[cfg(feature = "cuda")]
-pub(crate) use engine::CudaEngine;
+pub use device::error::CudaError;
 #[cfg(feature = "cuda")]
-pub use error::CudaError;
+pub(crate) use engine::CudaEngine;
 #[cfg(feature = "cuda")]
 pub(crate) use feed::Pixels;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use shardmill_loader::Normalize;
 
-use super::error::CudaError;
-use super::feed::{Feed, Staged};
-use super::gpu::Gpu;
-use super::kernels::{Affine, Canvas, MeanView};
-use super::memory::{Buffer, Element, ViewMut};
-use crate::mean_image::MeanImage;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Buffer, Element, ViewMut};
+use crate::cuda::feed::{Feed, Staged};
+use crate::cuda::kernels::{Affine, Canvas, MeanView};
+use crate::net::mean_image::MeanImage;
 
 /// The scale of the pixels and the mean that is subtracted, on the card.
 pub(crate) struct Preparation {
@@ -28,7 +28,7 @@ impl Preparation {
     ///
     /// # Errors
     /// Too little memory.
-    pub(super) fn new(gpu: &Gpu, mean: Option<Arc<MeanImage>>) -> Result<Self, CudaError> {
+    pub(crate) fn new(gpu: &Gpu, mean: Option<Arc<MeanImage>>) -> Result<Self, CudaError> {
         let mean = mean.map(|image| {
             let difference = gpu.buffer(Element::F32, image.values().len())?;
             Ok(Mean { image, difference })
@@ -42,7 +42,7 @@ impl Preparation {
     }
 
     /// Bytes on the card.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.mean.as_ref().map_or(0, |mean| mean.difference.bytes())
     }
 
@@ -50,7 +50,7 @@ impl Preparation {
     ///
     /// # Errors
     /// What the card reports.
-    pub(super) fn see(&mut self, gpu: &Gpu, normalize: Normalize) -> Result<(), CudaError> {
+    pub(crate) fn see(&mut self, gpu: &Gpu, normalize: Normalize) -> Result<(), CudaError> {
         self.affine = Affine::of(normalize);
         if let Some(Mean { image, difference }) = &mut self.mean {
             // The write waits for the batches that are queued, which still need the old values.
@@ -64,7 +64,7 @@ impl Preparation {
     ///
     /// # Errors
     /// What the card reports.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &self,
         gpu: &Gpu,
         canvas: &Canvas,

@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor, Var};
-use shardmill_trainer::ops::dropout::MaskKey;
-use shardmill_trainer::ops::{ConvShape, PoolShape, autograd};
-use shardmill_trainer::ops::{conv2d, cross_entropy, dropout, lrn, max_pool2d};
+use shardmill_trainer::candle_ops::{self, ConvShape, PoolShape};
+use shardmill_trainer::internals::ops::dropout::MaskKey;
+use shardmill_trainer::internals::ops::{conv2d, cross_entropy, dropout, lrn, max_pool2d};
 use shardmill_trainer::{Activation, LrnConfig};
 
 use crate::oracle::{distance, numbers, wide};
@@ -54,7 +54,7 @@ fn conv2d_gives_what_its_kernel_gives() {
     ];
     let [x, w, b] = &variables;
     let relu = Some(Activation::Relu);
-    let output = autograd::conv2d(x, w, b, shape, relu).unwrap();
+    let output = candle_ops::conv2d(x, w, b, shape, relu).unwrap();
     let found = backward(&output, &gradient, &[x, w, b]);
 
     let mut scratch = vec![0.0; conv2d::scratch_len(&shape)];
@@ -96,7 +96,7 @@ fn max_pool2d_gives_what_its_kernel_gives() {
     let images = numbers(2 * shape.input_len(), 1);
     let gradient = numbers(2 * shape.output_len(), 2);
     let x = variable(&images, &[2, 5, 7, 3]);
-    let output = autograd::max_pool2d(&x, shape).unwrap();
+    let output = candle_ops::max_pool2d(&x, shape).unwrap();
     assert_eq!(output.dims(), [2, 2, 3, 3]);
     let found = backward(&output, &gradient, &[&x]);
     let (values, per_output) = (flat(&output), shape.output_len());
@@ -119,7 +119,7 @@ fn lrn_gives_what_its_kernel_gives() {
     };
     let (images, gradient) = (numbers(4 * 9, 1), numbers(4 * 9, 2));
     let x = variable(&images, &[1, 2, 2, 9]);
-    let output = autograd::lrn(&x, config).unwrap();
+    let output = candle_ops::lrn(&x, config).unwrap();
     let mut scratch = vec![0.0; lrn::scratch_len(9, &config)];
     let mut expected = vec![0.0; 36];
     lrn::forward(&config, 9, &images, &mut scratch, &mut expected);
@@ -137,7 +137,7 @@ fn dropout_gives_what_its_kernel_gives() {
     };
     let (values, gradient) = (numbers(50, 1), numbers(50, 2));
     let x = variable(&values, &[5, 10]);
-    let output = autograd::dropout(&x, 0.4, key).unwrap();
+    let output = candle_ops::dropout(&x, 0.4, key).unwrap();
     let apply = |values: &[f32]| {
         let mut values = values.to_vec();
         dropout::apply(&mut values, 0.4, key, 0);
@@ -151,7 +151,7 @@ fn dropout_gives_what_its_kernel_gives() {
 fn cross_entropy_gives_what_its_kernel_gives() {
     let (logits, labels) = (numbers(3 * 7, 1), [6, 0, 2]);
     let x = variable(&logits, &[3, 7]);
-    let output = autograd::softmax_cross_entropy(&x, &labels).unwrap();
+    let output = candle_ops::softmax_cross_entropy(&x, &labels).unwrap();
     let mut expected = vec![0.0; 21];
     let scores = cross_entropy::score(&logits, 7, &labels, &mut expected);
     let loss = (scores.loss / 3.0) as f32;
@@ -173,12 +173,12 @@ fn wrong_sizes_are_refused() {
         kernel: 2,
         stride: 2,
     };
-    let message = autograd::max_pool2d(&x, shape).unwrap_err().to_string();
+    let message = candle_ops::max_pool2d(&x, shape).unwrap_err().to_string();
     assert!(
         message.contains("[2, 2, 3]") && message.contains("[2, 2, 4]"),
         "{message}"
     );
     let logits = variable(&numbers(4, 1), &[2, 2]);
-    assert!(autograd::softmax_cross_entropy(&logits, &[0]).is_err());
-    assert!(autograd::softmax_cross_entropy(&logits, &[0, 2]).is_err());
+    assert!(candle_ops::softmax_cross_entropy(&logits, &[0]).is_err());
+    assert!(candle_ops::softmax_cross_entropy(&logits, &[0, 2]).is_err());
 }

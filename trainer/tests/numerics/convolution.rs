@@ -1,5 +1,5 @@
 use shardmill_trainer::Activation;
-use shardmill_trainer::ops::{ConvShape, conv2d};
+use shardmill_trainer::internals::ops::{ConvShape, conv2d};
 
 use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
 

@@ -1,5 +1,5 @@
 use shardmill_trainer::Activation;
-use shardmill_trainer::ops::linear;
+use shardmill_trainer::internals::ops::linear;
 
 use crate::oracle::{check_gradient, distance, dot, numbers, wide};
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use shardmill_trainer::exchange::{MEAN_IMAGE, Naming, export, import};
-use shardmill_trainer::model::Model;
+use shardmill_trainer::internals::Model;
+use shardmill_trainer::internals::exchange::{MEAN_IMAGE, Naming, export, import};
 use shardmill_trainer::{Checkpoint, Mean, MeanCut, ModelConfig};
 
 use crate::oracle::numbers;

@@ -1,6 +1,6 @@
 use shardmill_trainer::ModelConfig;
-use shardmill_trainer::model::{DropoutKey, Masks, Model, StepOutput};
-use shardmill_trainer::sgd::{Sgd, SgdConfig};
+use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
+use shardmill_trainer::internals::{DropoutKey, Masks, Model, StepOutput};
 use shardmill_trainer::{Activation, Conv1Order, LrnConfig, Pooling};
 
 use crate::oracle::numbers;

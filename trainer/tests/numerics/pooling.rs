@@ -1,4 +1,4 @@
-use shardmill_trainer::ops::{PoolShape, max_pool2d};
+use shardmill_trainer::internals::ops::{PoolShape, max_pool2d};
 
 use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
 

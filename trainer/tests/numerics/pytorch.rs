@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use shardmill_trainer::model::{DropoutKey, Masks, Model};
-use shardmill_trainer::ops::{ConvShape, PoolShape, conv2d, cross_entropy, lrn, max_pool2d};
-use shardmill_trainer::setup::Setup;
-use shardmill_trainer::sgd::{Sgd, SgdConfig};
+use shardmill_trainer::internals::ops::{
+    ConvShape, PoolShape, conv2d, cross_entropy, lrn, max_pool2d,
+};
+use shardmill_trainer::internals::setup::Setup;
+use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
+use shardmill_trainer::internals::{DropoutKey, Masks, Model};
 use shardmill_trainer::{Activation, LrnConfig, ModelConfig};
 
 use crate::oracle::{distance, wide};
@@ -89,7 +91,11 @@ fn conv2d_agrees() {
     fixture.check("conv2d.output", &output, 1e-6);
 
     let mut gradient = fixture.values("conv2d.gradient");
-    shardmill_trainer::ops::activation::backward(Activation::Relu, &output, &mut gradient);
+    shardmill_trainer::internals::ops::activation::backward(
+        Activation::Relu,
+        &output,
+        &mut gradient,
+    );
     let mut image_gradient = vec![0.0; image.len()];
     conv2d::backward_input(
         &shape,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use shardmill_formats::Class;
-use shardmill_trainer::exchange::{Naming, export, import};
-use shardmill_trainer::model::Model;
+use shardmill_trainer::internals::Model;
+use shardmill_trainer::internals::exchange::{Naming, export, import};
 use shardmill_trainer::{Checkpoint, ModelConfig, PixelStatistics, RunState};
 
 use crate::oracle::{distance, wide};

@@ -5,11 +5,13 @@
 //! - `augment`: every way of cutting and recolouring images
 //! - `validate`: which split is validated on
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
+//! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
 mod begin;
 mod dataset;
 mod evaluate;
+mod golden;
 mod mean_image;
 mod refuse;
 mod resume;

@@ -20,11 +20,11 @@ from .runner import RUST, TORCH, take_turns
 from .work import WORKS, Job
 
 OTHERS = (RUST.replace(" ", "-"), "torch")
-"""What is measured beside ours and is no peer, as ``--peers`` spells it."""
+"""What ``--peers`` can name besides peers: the Rust program and our loader with torch."""
 
 
 def names(text: str, known: Sequence[str], what: str) -> list[str]:
-    """A list with commas, each once and known."""
+    """Parses a comma-separated list of known names and drops repetitions."""
     found = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in found:
         if name not in known:
@@ -33,15 +33,15 @@ def names(text: str, known: Sequence[str], what: str) -> list[str]:
 
 
 def whole(text: str) -> int:
-    """A whole number of at least 1."""
+    """Parses an integer of at least 1."""
     with contextlib.suppress(ValueError):
         if (number := int(text)) >= 1:
             return number
-    raise argparse.ArgumentTypeError(f"give a whole number of at least 1, not {text!r}")
+    raise argparse.ArgumentTypeError(f"give an integer of at least 1, not {text!r}")
 
 
 def duration(text: str) -> float:
-    """Seconds above zero, at most an hour."""
+    """Parses seconds, above zero and at most an hour."""
     with contextlib.suppress(ValueError):
         if 0 < (seconds := float(text)) <= 3600:
             return seconds
@@ -49,46 +49,46 @@ def duration(text: str) -> float:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Makes the parser of the command line."""
     found = argparse.ArgumentParser(
         prog="python -m shardmill.bench",
-        description="Measures the loader beside FFCV, DALI, torchvision, WebDataset and Mosaic "
-        "streaming, those that are installed, in turns: ours, a peer, ours, the next peer, ...",
-        epilog="works: " + "; ".join(f"{work.name}: {work.title}" for work in WORKS.values()),
+        description="Compares the loader with FFCV, DALI, torchvision, WebDataset and Mosaic Streaming, as far as "
+        "they are installed. The loaders take turns: ours, a peer, ours, the next peer, ...",
+        epilog="kinds of work: " + "; ".join(f"{work.name}: {work.title}" for work in WORKS.values()),
     )
     add = found.add_argument
     everyone = (*PEERS, *OTHERS)
-    add("--shards", type=Path, metavar="DIR", help="own shards; pictures are made without it")
+    add("--shards", type=Path, metavar="DIR", help="your own shards [shards made from generated images]")
     add("--split", default="train", help="split of the shards [train]")
-    add("--images", type=whole, default=4096, help="pictures to make [4096, 0.8 GB in each form]")
-    add("--side", type=whole, default=256, help="side of the pictures, in pixels [256]")
-    add("--crop", type=whole, help="side of the window [224, or 7/8 of a smaller record]")
+    add("--images", type=whole, default=4096, help="images to generate [4096; 0.8 GB in each format]")
+    add("--side", type=whole, default=256, help="side of the generated images, in pixels [256]")
+    add("--crop", type=whole, help="side of the crop window [224, or 7/8 of a smaller record]")
     add("--threads", type=whole, default=2, help="threads or worker processes of each loader [2]")
     add("--batch-size", type=whole, default=256, help="images in a batch [256]")
     add("--rounds", type=whole, default=5, help="turns of each loader [5]")
-    add("--seconds", type=duration, default=2.0, help="shortest turn: whole epochs [2]")
+    add("--seconds", type=duration, default=2.0, help="shortest turn; a turn is whole epochs [2]")
     add(
         "--peers",
         type=lambda text: names(text, everyone, "loader"),
         default=list(everyone),
         metavar="A,B",
-        help=f"whom to measure beside ours, of {', '.join(everyone)} [all]; '' for nobody",
+        help=f"loaders to compare ours with: {', '.join(everyone)} [all]; '' for none",
     )
     add(
         "--work",
         type=lambda text: names(text, list(WORKS), "work"),
         default=list(WORKS),
         metavar="A,B",
-        help=f"of {', '.join(WORKS)} [all]",
+        help=f"kinds of work: {', '.join(WORKS)} [all]",
     )
-    add("--keep", type=Path, metavar="DIR", help="keep the data there, and take them from there")
-    add("--json", action="store_true", help="print one JSON object a row instead of tables")
+    add("--keep", type=Path, metavar="DIR", help="keep the data in DIR, and reuse them from there")
+    add("--json", action="store_true", help="print one JSON object per row instead of tables")
     return found
 
 
 @contextlib.contextmanager
 def folder(keep: Path | None) -> Iterator[Path]:
-    """Where the data are, for as long as they are needed."""
+    """The folder of the data, for as long as they are needed."""
     if keep is not None:
         yield keep
     else:
@@ -97,7 +97,7 @@ def folder(keep: Path | None) -> Iterator[Path]:
 
 
 def measure(args: argparse.Namespace) -> int:
-    """Makes the data, measures, prints; 1 if our own loader failed at a work."""
+    """Makes the data, measures and prints; returns 1 if our own loader failed at any work."""
     start = time.monotonic()
 
     def say(text: str) -> None:
@@ -149,9 +149,9 @@ def measure(args: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the bench; the exit status is 0, 1 if ours failed, 2 for wrong use, 130 after Ctrl-C."""
+    """Runs the benchmark; the exit status is 0, or 1 if our loader failed, 2 for wrong usage, 130 after Ctrl-C."""
     args = parser().parse_args(arguments)
-    # A bench that is ended tidies up: its processes are killed, its pictures removed.
+    # On SIGTERM the benchmark cleans up: it kills its processes and removes its images.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return measure(args)

@@ -1,4 +1,4 @@
-"""The bench's side of what it measures: a worker process, or the program ``loader bench``."""
+"""The benchmark's handle on what it measures: a worker process, or the program ``loader bench``."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from .stats import Pass, Round, of_passes
 from .work import Job
 
 PATIENCE = 900.0
-"""Seconds that one answer may take: writing a peer's data and compiling its code are in the first."""
+"""Seconds that one answer may take; the first includes writing a peer's data and compiling its code."""
 LAST_LINES = 12
-"""Lines of a crashed loader's standard error that are shown."""
+"""Lines of a crashed loader's standard error to show."""
 
 
 class SkippedError(Exception):
-    """A loader that is not installed, with the reason."""
+    """A loader is not installed; the text gives the reason."""
 
 
 class FailedError(Exception):
-    """A loader that crashed, hung or did other work, with what is known of it."""
+    """A loader crashed, hung or did different work; the text gives the details."""
 
 
 class Contestant(Protocol):
-    """What takes turns in the rounds."""
+    """Something that takes turns in the rounds."""
 
     version: str
 
     def check(self) -> dict[str, Any] | None:
-        """Does one epoch that is not timed; says what it held, if that can be known."""
+        """Runs one untimed epoch; describes its content, if that can be known."""
         ...
 
     def round(self, seconds: float) -> Round:
-        """A turn of at least that many seconds."""
+        """Runs a turn of at least this many seconds."""
         ...
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class Contestant(Protocol):
 
 
 class Worker:
-    """A loader in a process of its own, which is stopped while it is not its turn."""
+    """A loader in its own process, which is suspended between its turns."""
 
     def __init__(self, job: Job, python: str = sys.executable, patience: float = PATIENCE) -> None:
         self.patience = patience
@@ -85,7 +85,7 @@ class Worker:
             raise FailedError(str(error)) from error
 
     def close(self) -> None:
-        """Kills the process and what it started."""
+        """Kills the process and its children."""
         self._signal(signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
@@ -97,7 +97,7 @@ class Worker:
         self.errors.close()
 
     def _signal(self, number: int) -> None:
-        """To the whole group, which has the number of the process that leads it."""
+        """Signals the whole process group, whose number is that of its leader."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.getpgid(self.process.pid) == self.process.pid:
                 os.killpg(self.process.pid, number)
@@ -142,12 +142,12 @@ class Worker:
 
 
 def program(name: str) -> list[str]:
-    """The command that runs ``prep`` or ``loader`` of this very package."""
+    """The command that runs this package's own ``prep`` or ``loader``."""
     return [sys.executable, "-m", "shardmill", name]
 
 
 def run_program(command: Sequence[str]) -> str:
-    """Runs a program to its end and gives its standard output; :class:`FailedError` if it fails."""
+    """Runs a program and returns its standard output; raises :class:`FailedError` if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         said = "\n".join(done.stderr.strip().splitlines()[-LAST_LINES:])
@@ -156,11 +156,11 @@ def run_program(command: Sequence[str]) -> str:
 
 
 OUTPUTS = {"float32": "f32", "uint8": "u8"}
-"""The names that ``loader bench`` has for types."""
+"""The names of the types in ``loader bench``."""
 
 
 class RustBench:
-    """The Rust program on the same shards; its first pass is not counted, as everybody's."""
+    """The Rust program on the same shards; as for all loaders, its first pass is not counted."""
 
     def __init__(self, job: Job) -> None:
         work = job.what
@@ -178,14 +178,14 @@ class RustBench:
         ]
 
     def check(self) -> dict[str, Any] | None:
-        """Nothing: each turn is a process of its own with its own first pass."""
+        """Does nothing: each turn is a new process with its own first pass."""
         return None
 
     def round(self, seconds: float) -> Round:
-        """See :class:`Contestant`; at least three passes."""
+        """See :class:`Contestant`; makes at least three passes."""
         report = json.loads(run_program([*self.command, "--seconds", str(seconds)]))
         cpu = report["cpu_seconds_per_1000_images"]
         return Round(report["images_per_second"], float("nan") if cpu is None else cpu, report["passes"])
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Does nothing."""

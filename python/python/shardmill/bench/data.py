@@ -1,4 +1,4 @@
-"""The images that all loaders read: the user's own shards, or pictures made here."""
+"""The images that all loaders read: the user's own shards, or generated images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .images import CLASSES, samples
 from .records import Records
 
 COPIES = 5.5
-"""Room that all forms together take, in raw datasets: shards, npy, beton, tars, MDS, and JPEGs."""
+"""Space that all formats together take, in multiples of the raw dataset: shards, npy, beton, tars, MDS, and JPEGs."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Shards in both codecs, and a folder for the peers' forms."""
+    """Shards in both codecs, and a folder for the peers' formats."""
 
     shards: dict[str, Path]
     """By codec, ``raw`` and ``jpeg``."""
@@ -31,7 +31,7 @@ class Data:
     side: int
     """The shorter side of a record, in pixels."""
     jpeg_bytes: float
-    """Of a JPEG, on average."""
+    """Average size of a JPEG."""
 
 
 def convert(source: Path, codec: str, out: Path) -> None:
@@ -40,7 +40,7 @@ def convert(source: Path, codec: str, out: Path) -> None:
 
 
 def make_shards(out: Path, images: int, side: int) -> None:
-    """Writes raw shards of ``images`` pictures."""
+    """Writes raw shards of ``images`` generated images."""
     shardmill: Any = importlib.import_module("shardmill")
     classes = [f"n{label:08d}" for label in range(CLASSES)]
     shardmill.write(out, samples(images, side), classes=classes, codec="raw", size=side)
@@ -59,7 +59,7 @@ def make(
     """Makes or finds the data in ``folder``.
 
     Raises ``ValueError`` if the folder holds other data, if the split is missing, or if the disk has
-    too little room; :class:`~shardmill.bench.client.FailedError` if ``prep`` fails.
+    too little space; :class:`~shardmill.bench.client.FailedError` if ``prep`` fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     about = {"shards": str(shards.resolve()) if shards else None, "split": split}
@@ -68,16 +68,16 @@ def make(
     note = folder / "bench.json"
     if note.exists():
         if json.loads(note.read_text()) != about:
-            raise ValueError(f"{folder} holds the data of another bench: give another --keep")
+            raise ValueError(f"{folder} holds the data of another benchmark: give --keep another folder")
     elif any(folder.iterdir()):
-        raise ValueError(f"{folder} holds other files: give an empty or a new folder to --keep")
+        raise ValueError(f"{folder} holds other files: give --keep an empty or new folder")
     if shards is None:
         room(folder, images * side * side * 3)
     note.write_text(json.dumps(about))
     found: dict[str, Path] = {}
     if shards is None:
         if not (folder / "raw" / "manifest.json").exists():
-            say(f"making {images} pictures of {side}x{side}")
+            say(f"generating {images} images of {side}x{side}")
             make_shards(folder / "raw", images, side)
         found["raw"] = folder / "raw"
     else:
@@ -87,7 +87,7 @@ def make(
         if records.codec in ("raw", "jpeg"):
             found[records.codec] = shards
     source = shards or found["raw"]
-    # FFCV's writer takes pixels, so the raw records are needed for every work.
+    # FFCV's writer takes pixels, so every kind of work needs the raw records.
     for codec in sorted({"raw", *codecs} - set(found)):
         if not (folder / codec / "manifest.json").exists():
             say(f"converting to {codec}")
@@ -104,13 +104,13 @@ def make(
 
 
 def room(folder: Path, raw_bytes: int) -> None:
-    """Refuses what does not fit; what is there already is counted as free."""
+    """Refuses data that do not fit on the disk; existing files in the folder count as free space."""
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and os.access(path, os.R_OK))
     free = shutil.disk_usage(folder).free + there
     needed = int(COPIES * raw_bytes)
     if needed > free:
         raise ValueError(
-            f"all forms of these images may take {needed / 1e9:.1f} GB and {folder} has room for "
-            f"{free / 1e9:.1f}: give --keep a folder on another disk, --images fewer pictures, or "
-            "--shards what `prep subset` cut from yours"
+            f"all formats of these images may take {needed / 1e9:.1f} GB, but {folder} has room for "
+            f"{free / 1e9:.1f}: give --keep a folder on another disk, --images a smaller number, or "
+            "--shards a subset of your shards, made with `prep subset`"
         )

@@ -1,7 +1,7 @@
-"""Photograph-like pictures, for a bench without data of the user's.
+"""Generated photograph-like images, for a benchmark without the user's own data.
 
-A picture has what makes photographs cost what they cost: large soft areas, edges at every scale and
-sensor noise.  At 256x256 its JPEG of quality 90 takes about 20 KB, as ImageNet's do.
+Each image has the properties that determine the cost of photographs: large soft areas, edges at every
+scale and sensor noise.  At 256x256 its JPEG of quality 90 takes about 20 KB, like ImageNet's.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 
 SHAPES = 26
-"""Discs and boxes in a picture."""
+"""Discs and boxes in an image."""
 NOISE = 5.0
 """Standard deviation of the noise, in levels of 0..255."""
 CLASSES = 100
-"""Classes of the pictures."""
+"""Number of classes."""
 CHUNK = 64
-"""Pictures that are drawn at once."""
+"""Images that are drawn at the same time."""
 
 
 def picture(seed: int, side: int) -> Pixels:
-    """A picture, uint8 ``[side, side, 3]``, that depends on ``seed`` and ``side`` alone."""
+    """An image, uint8 ``[side, side, 3]``, that depends only on ``seed`` and ``side``."""
     rng = np.random.default_rng([seed, side])
     single = np.float32
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side
@@ -42,7 +42,7 @@ def picture(seed: int, side: int) -> Pixels:
             inside = (abs(x - cx) < radius) & (abs(y - cy) < radius * rng.uniform(0.2, 2))
         waves = np.sin((x * rng.uniform(-80, 80) + y * rng.uniform(-80, 80))[inside])[:, None]
         image[inside] = rng.uniform(20, 235, 3) + waves * rng.uniform(0, 30, 3)
-    # Noise of light and a little of colour, as a camera's.
+    # Luminance noise and a little colour noise, as from a camera.
     image += NOISE * rng.standard_normal((side, side, 1), single)
     image += NOISE / 3 * rng.standard_normal((side, side, 3), single)
     finished: Pixels = np.clip(image, 0, 255).astype(np.uint8)
@@ -50,12 +50,12 @@ def picture(seed: int, side: int) -> Pixels:
 
 
 def samples(count: int, side: int) -> Iterator[tuple[Pixels, int, str]]:
-    """So many pictures with label and key, as :func:`shardmill.write` takes them, drawn by all cores."""
+    """Images with label and key, in the form that :func:`shardmill.write` takes, drawn on all cores."""
 
     def sample(number: int) -> tuple[Pixels, int, str]:
         return picture(number, side), number % CLASSES, f"{number:07d}"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # A few at a time, since a pool draws all that it is given, whoever waits.
+        # A few at a time, since a pool works through everything submitted, even if nobody consumes the results.
         for start in range(0, count, CHUNK):
             yield from pool.map(sample, range(start, min(count, start + CHUNK)))

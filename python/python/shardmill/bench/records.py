@@ -1,6 +1,6 @@
-"""Reads shards with numpy alone, for the loaders that know only arrays and files.
+"""Reads shards with numpy alone, for the loaders that take only arrays and files.
 
-A shard is an ordinary safetensors file, so this needs nothing of Shardmill: the peers' data do not
+A shard is an ordinary safetensors file, so this needs no code of Shardmill: the peers' data do not
 depend on the code that they are compared with.
 """
 
@@ -17,7 +17,7 @@ TYPES = {"U8": np.uint8, "U32": np.uint32, "I64": np.int64}
 
 
 def tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The tensors of a safetensors file, mapped and not read."""
+    """The tensors of a safetensors file, mapped rather than read."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))

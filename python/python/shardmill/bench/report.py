@@ -19,7 +19,7 @@ TITLES = {OURS: "Shardmill, numpy", TORCH: "Shardmill, torch", RUST: "loader ben
 
 @dataclass(frozen=True)
 class Setting:
-    """What all rows of a run have in common."""
+    """The settings that all rows of a run share."""
 
     threads: int
     batch_size: int
@@ -28,7 +28,7 @@ class Setting:
     jpeg_bytes: float
 
     def lines(self) -> list[str]:
-        """For the head of the text."""
+        """The first lines of the report."""
         jpeg = f", JPEGs of {self.jpeg_bytes / 1000:.1f} KB" if self.jpeg_bytes else ""
         return [
             f"{machine()}; Python {platform.python_version()}, {platform.system()}",
@@ -38,7 +38,7 @@ class Setting:
 
 
 def machine() -> str:
-    """Cores that this process may use, and the processor's name."""
+    """The number of cores available to this process, and the processor's name."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     name = platform.processor() or platform.machine()
     try:
@@ -52,7 +52,7 @@ def machine() -> str:
 
 
 def row(work: Work, result: Result, setting: Setting) -> dict[str, Any]:
-    """A result as the object of ``--json``; a figure that is not known is ``None``."""
+    """A result as an object for ``--json``; an unknown figure is ``None``."""
     found: dict[str, Any] = {
         "work": work.name,
         "loader": result.loader,
@@ -87,7 +87,7 @@ def row(work: Work, result: Result, setting: Setting) -> dict[str, Any]:
 
 
 def table(work: Work, results: Sequence[Result], setting: Setting) -> str:
-    """The rows of a work as text, what was left out, and what was not measured."""
+    """The rows of one kind of work as text, with what each loader leaves out and what was not measured."""
     rows = [row(work, result, setting) for result in results]
     lines = [["loader", "n", "images/s (least to largest)", "ours / it", "CPU s/1k"]]
     notes = []
@@ -129,7 +129,7 @@ def _cells(name: str, found: dict[str, Any]) -> list[str]:
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """How ours stands to the fastest peer, to the Rust program, and with torch."""
+    """How our loader compares with the fastest peer, with the Rust program, and with itself on torch."""
     said = []
     measured = {found["loader"]: found for found in rows if found["ratio"] is not None}
     peers = [found for name, found in measured.items() if name not in (RUST, TORCH)]

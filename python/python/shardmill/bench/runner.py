@@ -1,4 +1,4 @@
-"""Takes the loaders through a work: opens, checks, and lets them take turns."""
+"""Measures the loaders at one kind of work: opens them, checks them, and lets them take turns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUST = "loader bench"
 OURS = "ours"
 TORCH = "ours:torch"
 FLOAT_TOLERANCE = 0.1
-"""Largest difference of a peer's mean and deviation from ours, in normalised values."""
+"""Largest difference between a peer's mean and standard deviation and ours, in normalised values."""
 BYTE_TOLERANCE = 6.0
 """The same, in levels of 0..255."""
 
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Result:
-    """What became of a loader at a work."""
+    """The result of a loader at one kind of work."""
 
     loader: str
     version: str = ""
@@ -39,12 +39,12 @@ class Result:
 
 
 def open_contestant(name: str, job: Job) -> Contestant:
-    """A worker process, or the Rust program."""
+    """Opens a worker process, or the Rust program."""
     return RustBench(job) if name == RUST else Worker(job)
 
 
 def differences(ours: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Where another loader's epoch is not the work that ours did."""
+    """Where another loader's epoch differs from the work that ours did."""
     found = []
     for key, what in (("images", "images in an epoch"), ("shape", "shape"), ("dtype", "type")):
         if ours[key] != other[key]:
@@ -53,7 +53,7 @@ def differences(ours: dict[str, Any], other: dict[str, Any]) -> list[str]:
         return found
     sizes = other["class_sizes"]
     if sizes is not None and sizes != ours["class_sizes"]:
-        found.append("labels: the classes have other sizes than ours")
+        found.append("labels: the classes have different sizes from ours")
     tolerance = BYTE_TOLERANCE if ours["dtype"] == "uint8" else FLOAT_TOLERANCE
     for key in ("mean", "deviation"):
         if not abs(ours[key] - other[key]) <= tolerance:
@@ -69,9 +69,9 @@ def take_turns(
     say: Say,
     open_: Open = open_contestant,
 ) -> list[Result]:
-    """Measures ours and the others at one work; the first result is ours.
+    """Measures ours and the others at one kind of work; the first result is ours.
 
-    A loader that is missing, crashes or does other work is left out from there on, and its result
+    A loader that is missing, crashes or does different work is skipped from then on, and its result
     says why.  If ours fails, the others are not measured.
     """
     results = [Result(name) for name in (OURS, *names)]
@@ -86,7 +86,7 @@ def take_turns(
             if held is None:
                 continue
             if problems := differences(facts, held):
-                _fail(result, "other work than ours: " + "; ".join(problems), running, say)
+                _fail(result, "its work differs from ours: " + "; ".join(problems), running, say)
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             for result in others or [mine]:
@@ -96,7 +96,7 @@ def take_turns(
                 if mine.failed:
                     return results
         if not mine.rounds:
-            # Nobody else ran.
+            # No other loader ran.
             for _ in range(rounds):
                 _turn(mine, mine, running, seconds, say)
                 if mine.failed:
@@ -108,7 +108,7 @@ def take_turns(
 
 
 def _turn(mine: Result, other: Result, running: dict[str, Contestant], seconds: float, say: Say) -> None:
-    """One turn of ours, and one of the other if that is not ours."""
+    """Runs one turn of our loader, and one of the other if it is a different one."""
     try:
         own = running[OURS].round(seconds)
     except FailedError as error:
@@ -125,7 +125,7 @@ def _turn(mine: Result, other: Result, running: dict[str, Contestant], seconds: 
 
 
 def _start(result: Result, job: Job, running: dict[str, Contestant], say: Say, open_: Open) -> dict[str, Any] | None:
-    """Opens a loader and reads its first epoch; ``None`` if it cannot go on or cannot be checked."""
+    """Opens a loader and reads its first epoch; ``None`` if it cannot continue or cannot be checked."""
     name = result.loader
     try:
         if name != RUST:

@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Pass:
-    """One epoch: images handed out, seconds by the clock, processor seconds of all threads."""
+    """One epoch: images returned, wall-clock seconds, CPU seconds of all threads."""
 
     images: int
     seconds: float
@@ -18,17 +18,17 @@ class Pass:
 
 @dataclass(frozen=True)
 class Round:
-    """What one turn of a loader gave."""
+    """The result of one turn of a loader."""
 
     images_per_second: float
-    """Median over its passes, as ``loader bench`` has it."""
+    """Median over its passes, as in ``loader bench``."""
     cpu_seconds_per_1000: float
     passes: int
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Median, least and largest of some values."""
+    """Median, least and largest of a set of values."""
 
     median: float
     least: float
@@ -36,7 +36,7 @@ class Summary:
 
 
 def of_passes(passes: Sequence[Pass]) -> Round:
-    """A round of its passes.  Raises ``ValueError`` if there are none or one is empty."""
+    """Combines passes into a round.  Raises ``ValueError`` if there are none or one is empty."""
     if not passes or any(one.images <= 0 or one.seconds <= 0 for one in passes):
         raise ValueError("a round without images")
     images = sum(one.images for one in passes)
@@ -46,17 +46,17 @@ def of_passes(passes: Sequence[Pass]) -> Round:
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Of at least one value."""
+    """Summarises at least one value."""
     return Summary(median(values), min(values), max(values))
 
 
 def ratios(ours: Sequence[Round], other: Sequence[Round]) -> Summary:
-    """How many times the other's images a second ours gave, pair by pair.
+    """The ratio of our images per second to the other's, pair by pair.
 
-    Round i of ours was directly before round i of the other, so that what slows the machine for a
-    while slows both of a pair.
+    Round i of ours ran directly before round i of the other, so anything that slows the machine for a
+    while slows both rounds of a pair.
     """
     if len(ours) != len(other):
-        raise ValueError(f"{len(ours)} rounds beside {len(other)}")
+        raise ValueError(f"{len(ours)} rounds against {len(other)}")
     pairs = zip(ours, other, strict=True)
     return summary([a.images_per_second / b.images_per_second for a, b in pairs])

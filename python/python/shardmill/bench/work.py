@@ -1,4 +1,4 @@
-"""The works that loaders are measured at, and the job that one measured process is given."""
+"""The kinds of work that loaders are measured at, and the job of one measured process."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import json
 from dataclasses import asdict, dataclass
 
 MEAN = (123.675, 116.28, 103.53)
-"""ImageNet's mean on the 0..255 scale, as ``loader bench`` takes it."""
+"""ImageNet's mean on the 0..255 scale, as in ``loader bench``."""
 STD = (58.395, 57.12, 57.375)
 AREA = (0.08, 1.0)
 """Least and largest share of the area in a random resized crop."""
 ASPECT = (3 / 4, 4 / 3)
 COLOR_STD = 0.1
-"""Standard deviation of the PCA colour noise, the paper's."""
+"""Standard deviation of the PCA colour noise, from the paper."""
 COLOR_AXES = (
     (-31.475, 3.448, 0.460),
     (-32.213, -0.022, -0.934),
     (-32.369, -3.331, 0.482),
 )
-"""Row c: channel c of ImageNet's three colour axes on the 0..255 scale, each as long as its spread;
-for the peers, since Shardmill takes those of the dataset."""
+"""Row c: channel c of ImageNet's three colour axes on the 0..255 scale, each scaled by its standard
+deviation; for the peers, since Shardmill uses the axes of the dataset."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Work:
 
     name: str
     codec: str
-    """Of the shards: ``raw`` or ``jpeg``."""
+    """Codec of the shards: ``raw`` or ``jpeg``."""
     crop: str
     """``fixed`` (a random window of fixed size) or ``resized`` (random area and aspect)."""
     output: str
@@ -76,18 +76,18 @@ WORKS = {
 
 @dataclass(frozen=True)
 class Job:
-    """What a measured process loads, from where and how.  It travels to the process as JSON."""
+    """What a measured process loads, from where and how.  It is passed to the process as JSON."""
 
     loader: str
-    """Name of a module under ``shardmill.bench.peers``, perhaps with a variant: ``ours:torch``."""
+    """Name of a module under ``shardmill.bench.peers``, optionally with a variant: ``ours:torch``."""
     work: str
     shards: str
     """Folder of the shards in the work's codec."""
     raw_shards: str
-    """Folder of the same images in raw records."""
+    """Folder of the same images as raw records."""
     split: str
     forms: str
-    """Folder that holds the same images in the peers' own forms."""
+    """Folder that holds the same images in the peers' own formats."""
     threads: int
     batch_size: int
     crop: int
@@ -98,12 +98,12 @@ class Job:
 
     @staticmethod
     def from_json(text: str) -> Job:
-        """The job that ``to_json`` wrote."""
+        """Reads the job that ``to_json`` wrote."""
         return Job(**json.loads(text))
 
     @property
     def what(self) -> Work:
-        """The work by its name."""
+        """The kind of work."""
         return WORKS[self.work]
 
     def shape(self) -> tuple[int, int, int]:

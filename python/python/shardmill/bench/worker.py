@@ -1,8 +1,8 @@
-"""The measured process: opens one loader and reads epochs of it when it is asked to.
+"""The measured process: opens one loader and reads epochs from it on request.
 
 ``python -m shardmill.bench.worker JOB`` takes the job as JSON.  Each line on its standard input is a
-request, each line on its first standard output an answer, both JSON; what the loader prints goes to
-standard error.
+request, and each line on its original standard output an answer, both in JSON; anything that the loader
+prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .peers import Feed, module
 from .work import Job
 
 SAMPLE = 61
-"""Every so many values enter mean and deviation; a prime, so that all columns and channels do."""
+"""One in this many values enters mean and standard deviation; a prime, so that all columns and channels do."""
 
 
 def processor_seconds() -> float:
-    """User and system time of this process, its threads and its children, ended or not."""
+    """User and system time of this process, its threads and its children, whether they have ended or not."""
     total = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         usage = resource.getrusage(who)
@@ -39,7 +39,7 @@ def processor_seconds() -> float:
 
 
 def _fields(pid: int) -> list[str]:
-    """Of /proc/PID/stat, those behind the name; none if the process has ended."""
+    """The fields of /proc/PID/stat after the name; none if the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -52,7 +52,7 @@ def _ticks(pid: int) -> int:
 
 
 def _descendants(root: int) -> list[int]:
-    """Processes that ``root`` started, and theirs; none where there is no /proc."""
+    """All descendants of process ``root``; none on systems without /proc."""
     children: dict[int, list[int]] = {}
     with contextlib.suppress(OSError):
         for name in os.listdir("/proc"):
@@ -67,7 +67,7 @@ def _descendants(root: int) -> list[int]:
 
 
 def check(feed: Feed) -> dict[str, Any]:
-    """Reads an epoch that is not timed and says what it held."""
+    """Reads an untimed epoch and describes its content."""
     images = 0
     sizes: dict[int, int] | None = {}
     sums = np.zeros(3)
@@ -88,10 +88,10 @@ def check(feed: Feed) -> dict[str, Any]:
             for label in np.asarray(labels).reshape(-1).tolist():
                 sizes[label] = sizes.get(label, 0) + 1
     if len(shapes) > 1 or len(dtypes) > 1:
-        raise ValueError(f"batches of several kinds: {sorted(shapes)}, {sorted(dtypes)}")
+        raise ValueError(f"batches of several shapes or types: {sorted(shapes)}, {sorted(dtypes)}")
     counts = [images, *(sizes or {}).values()]
     if any(count % feed.repeats for count in counts):
-        raise ValueError(f"not each image {feed.repeats} times in an epoch: {images} images")
+        raise ValueError(f"an epoch of {images} images does not hold each image {feed.repeats} times")
     mean = sums[1] / max(sums[0], 1)
     return {
         "images": images // feed.repeats,
@@ -104,12 +104,12 @@ def check(feed: Feed) -> dict[str, Any]:
 
 
 def look(pixels: Any) -> None:
-    """Reads one value. Indexing a tensor of torch's takes 13 microseconds, through numpy it takes one."""
+    """Reads one value. Indexing a torch tensor takes 13 microseconds, but only one through numpy."""
     float((pixels.numpy() if hasattr(pixels, "numpy") else pixels)[0, 0, 0, 0])
 
 
 def passes(feed: Feed, seconds: float) -> list[dict[str, float]]:
-    """Whole epochs until ``seconds`` have passed, each with its start-up; one at least."""
+    """Runs whole epochs, including the start of each, until ``seconds`` have passed; at least one."""
     found: list[dict[str, float]] = []
     spent = 0.0
     while spent < seconds:
@@ -126,14 +126,14 @@ def passes(feed: Feed, seconds: float) -> list[dict[str, float]]:
 
 
 def answer(feed: Feed, request: dict[str, Any]) -> dict[str, Any]:
-    """What a request asks for."""
+    """Answers a request."""
     if request["do"] == "check":
         return check(feed)
     return {"passes": passes(feed, request["seconds"])}
 
 
 def serve(job: Job, requests: Iterator[str], answers: TextIO) -> None:
-    """Opens the loader, then answers until the requests end."""
+    """Opens the loader, then answers requests until they end."""
 
     def say(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message) + "\n")
@@ -150,8 +150,8 @@ def serve(job: Job, requests: Iterator[str], answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Runs the process; a loader's exception ends it with its traceback on standard error."""
-    # A group of its own, so that all of it can be stopped; it ends when the bench ends.
+    """Runs the process; an exception in a loader ends it with a traceback on standard error."""
+    # A process group of its own, so that all of it can be suspended; it ends with the benchmark.
     os.setpgid(0, 0)
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
@@ -160,7 +160,7 @@ def main() -> None:
     os.dup2(2, 1)
     serve(Job.from_json(sys.argv[1]), iter(sys.stdin), answers)
     answers.close()
-    # Some loaders wait for ever for their own threads.
+    # Some loaders wait for their own threads forever.
     sys.stderr.flush()
     os._exit(0)
 

@@ -4,7 +4,6 @@
 //! gradients are summed up over the cards by NCCL before the update, which all make alike, so that their
 //! parameters stay the same.
 
-mod link;
 mod staged;
 
 use std::sync::Arc;
@@ -13,17 +12,17 @@ use std::time::Duration;
 use candle_core::cuda_backend::cudarc::nccl::{self, Id};
 use shardmill_loader::{Batch, Normalize};
 
-use super::card::{Card, STEPS};
-use super::engine::{check_labels, rows_of};
-use super::error::{CudaError, Doing};
-use super::feed::Pixels;
-use super::gpu::Gpu;
 use crate::compute::CardsOptions;
+use crate::cuda::card::{Card, STEPS};
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::gpu::Gpu;
+pub(crate) use crate::cuda::device::link::Link;
+use crate::cuda::engine::{check_labels, rows_of};
+use crate::cuda::feed::Pixels;
 use crate::engine::{Alarm, Crew, Seen, Slice, join};
-use crate::error::TrainError;
-use crate::model::{DropoutKey, Model, ModelError, Parameter};
-use crate::sgd::{Rate, Sgd};
-pub(super) use link::Link;
+use crate::net::sgd::{Rate, Sgd};
+use crate::net::{DropoutKey, Model, ModelError, Parameter};
+use crate::run::error::TrainError;
 
 /// How long the other cards may take to stop after one has failed.
 const GRACE: Duration = Duration::from_secs(10);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::CardsEngine;
+use crate::cuda::cards::CardsEngine;
 use crate::cuda::engine::check_labels;
 use crate::cuda::feed::{Pixels, Staged};
 use crate::engine::Slice;
-use crate::error::TrainError;
-use crate::model::DropoutKey;
+use crate::net::DropoutKey;
+use crate::run::error::TrainError;
 
 /// A batch on the cards, a slice on each.
 #[derive(Clone, Debug)]

@@ -7,11 +7,11 @@ use std::ffi::c_int;
 
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 
-use super::super::error::{CudaError, Doing};
-use super::super::memory::Element;
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::memory::Element;
 
 /// cuDNN's name of a type.
-pub(super) fn kind(element: Element) -> sys::cudnnDataType_t {
+pub(crate) fn kind(element: Element) -> sys::cudnnDataType_t {
     match element {
         Element::F32 => sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
         Element::Bf16 => sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
@@ -22,16 +22,16 @@ pub(super) fn kind(element: Element) -> sys::cudnnDataType_t {
 }
 
 /// A size as cuDNN takes it.
-pub(super) fn size(size: usize) -> c_int {
+pub(crate) fn size(size: usize) -> c_int {
     c_int::try_from(size).expect("sizes of layers fit into 31 bits")
 }
 
 /// NHWC values.
-pub(super) struct Tensor(pub(super) sys::cudnnTensorDescriptor_t);
+pub(crate) struct Tensor(pub(crate) sys::cudnnTensorDescriptor_t);
 
 impl Tensor {
     /// Of the sizes rows, channels, height, width.
-    pub(super) fn new(element: Element, sizes: [usize; 4]) -> Result<Self, CudaError> {
+    pub(crate) fn new(element: Element, sizes: [usize; 4]) -> Result<Self, CudaError> {
         let tensor = Self(result::create_tensor_descriptor().doing("describe a tensor")?);
         let format = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
         // SAFETY: the descriptor was made above.
@@ -51,11 +51,11 @@ impl Drop for Tensor {
 }
 
 /// Kernels of a convolution: outputs, rows, columns, inputs of a group.
-pub(super) struct Filter(pub(super) sys::cudnnFilterDescriptor_t);
+pub(crate) struct Filter(pub(crate) sys::cudnnFilterDescriptor_t);
 
 impl Filter {
     /// Of the sizes outputs, inputs of a group, height, width.
-    pub(super) fn new(element: Element, sizes: [usize; 4]) -> Result<Self, CudaError> {
+    pub(crate) fn new(element: Element, sizes: [usize; 4]) -> Result<Self, CudaError> {
         let filter = Self(result::create_filter_descriptor().doing("describe kernels")?);
         let format = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
         // SAFETY: the descriptor was made above.
@@ -75,10 +75,10 @@ impl Drop for Filter {
 }
 
 /// Padding, stride, groups and arithmetic of a convolution. Sums are f32.
-pub(super) struct Convolution(pub(super) sys::cudnnConvolutionDescriptor_t);
+pub(crate) struct Convolution(pub(crate) sys::cudnnConvolutionDescriptor_t);
 
 impl Convolution {
-    pub(super) fn new(
+    pub(crate) fn new(
         padding: usize,
         stride: usize,
         groups: usize,
@@ -107,7 +107,7 @@ impl Convolution {
         Ok(convolution)
     }
 
-    pub(super) fn set_math(&mut self, math: sys::cudnnMathType_t) -> Result<(), CudaError> {
+    pub(crate) fn set_math(&mut self, math: sys::cudnnMathType_t) -> Result<(), CudaError> {
         // SAFETY: the descriptor lives as long as its owner.
         unsafe { result::set_convolution_math_type(self.0, math) }.doing("describe a convolution")
     }
@@ -121,10 +121,10 @@ impl Drop for Convolution {
 }
 
 /// ReLU, as an epilogue of a convolution.
-pub(super) struct Relu(pub(super) sys::cudnnActivationDescriptor_t);
+pub(crate) struct Relu(pub(crate) sys::cudnnActivationDescriptor_t);
 
 impl Relu {
-    pub(super) fn new() -> Result<Self, CudaError> {
+    pub(crate) fn new() -> Result<Self, CudaError> {
         let doing = "describe an activation";
         let relu = Self(result::create_activation_descriptor().doing(doing)?);
         // cuDNN's documentation has no fused call for a ReLU that propagates NaN. A loss or a gradient

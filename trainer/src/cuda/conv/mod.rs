@@ -13,10 +13,10 @@ mod search;
 
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
-use super::error::{CudaError, Doing};
-use super::gpu::Gpu;
-use super::memory::{Buffer, Element, View, ViewMut};
 use crate::compute::Precision;
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Buffer, Element, View, ViewMut};
 use descriptor::{Convolution, Filter, Relu, Tensor};
 use search::{Found, Problem, Wish};
 

@@ -6,10 +6,10 @@ use std::ffi::c_void;
 
 use candle_core::cuda_backend::cudarc::cudnn::result;
 
-use super::{Plan, check};
-use crate::cuda::error::{CudaError, Doing};
-use crate::cuda::gpu::Gpu;
-use crate::cuda::memory::{View, ViewMut};
+use crate::cuda::conv::{Plan, check};
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{View, ViewMut};
 
 impl Plan {
     /// `output = input * weight`, with bias and ReLU where a bias is given; only a fused plan may be

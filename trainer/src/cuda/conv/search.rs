@@ -12,29 +12,29 @@ use std::mem::MaybeUninit;
 
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
-use super::super::error::CudaError;
-use super::super::memory::{View, ViewMut};
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::memory::{View, ViewMut};
 
 /// Algorithms asked for; there are fewer of each kind.
 const MOST: usize = 16;
 
 /// An algorithm that would do.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found<A> {
-    pub(super) algorithm: A,
+pub(crate) struct Found<A> {
+    pub(crate) algorithm: A,
     /// Bytes of its workspace.
-    pub(super) workspace: usize,
-    pub(super) math: sys::cudnnMathType_t,
+    pub(crate) workspace: usize,
+    pub(crate) math: sys::cudnnMathType_t,
 }
 
 /// What is allowed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
+pub(crate) struct Wish {
     /// Bytes of the workspace there is.
-    pub(super) workspace: usize,
-    pub(super) deterministic: bool,
+    pub(crate) workspace: usize,
+    pub(crate) deterministic: bool,
     /// Whether only multiplications of f32 will do.
-    pub(super) strict: bool,
+    pub(crate) strict: bool,
 }
 
 impl Wish {
@@ -89,12 +89,12 @@ macro_rules! first {
 
 /// The tensors of a convolution, as cuDNN knows them.
 #[derive(Clone, Copy)]
-pub(super) struct Problem {
-    pub(super) handle: sys::cudnnHandle_t,
-    pub(super) x: sys::cudnnTensorDescriptor_t,
-    pub(super) w: sys::cudnnFilterDescriptor_t,
-    pub(super) y: sys::cudnnTensorDescriptor_t,
-    pub(super) convolution: sys::cudnnConvolutionDescriptor_t,
+pub(crate) struct Problem {
+    pub(crate) handle: sys::cudnnHandle_t,
+    pub(crate) x: sys::cudnnTensorDescriptor_t,
+    pub(crate) w: sys::cudnnFilterDescriptor_t,
+    pub(crate) y: sys::cudnnTensorDescriptor_t,
+    pub(crate) convolution: sys::cudnnConvolutionDescriptor_t,
 }
 
 fn read(view: View<'_>) -> *const c_void {
@@ -106,7 +106,7 @@ fn write(view: &ViewMut<'_>) -> *mut c_void {
 }
 
 /// For `y = x * w`.
-pub(super) fn forward(
+pub(crate) fn forward(
     p: Problem,
     wish: Wish,
     x: View<'_>,
@@ -166,7 +166,7 @@ pub(super) fn forward(
 }
 
 /// For the gradient of `x`, into `x`.
-pub(super) fn data(
+pub(crate) fn data(
     p: Problem,
     wish: Wish,
     w: View<'_>,
@@ -225,7 +225,7 @@ pub(super) fn data(
 }
 
 /// For the gradient of `w`, into `w`.
-pub(super) fn filter(
+pub(crate) fn filter(
     p: Problem,
     wish: Wish,
     x: View<'_>,
@@ -284,7 +284,7 @@ pub(super) fn filter(
 }
 
 /// The error where nothing was found.
-pub(super) fn none(pass: &'static str, shape: String, precision: &'static str) -> CudaError {
+pub(crate) fn none(pass: &'static str, shape: String, precision: &'static str) -> CudaError {
     CudaError::NoAlgorithm {
         // SAFETY: asks the library for a number.
         version: unsafe { sys::cudnnGetVersion() },

@@ -6,10 +6,10 @@
 
 use shardmill_loader::Normalize;
 
-use super::super::error::CudaError;
-use super::super::gpu::Gpu;
-use super::super::memory::{Element, View, ViewMut};
-use super::{Argument, blocks, check, size};
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Element, View, ViewMut};
+use crate::cuda::kernels::{Argument, blocks, check, size};
 
 /// An image as conv1 takes it: with its padding, and with channels of zeros.
 #[derive(Clone, Copy, Debug)]

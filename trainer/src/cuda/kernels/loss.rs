@@ -3,10 +3,10 @@
 //! Contract: the kernels read and write inside their views alone, whose types and lengths are checked for the rows
 //! and classes before their pointers leave; a gradient that is not wanted is a null pointer.
 
-use super::super::error::CudaError;
-use super::super::gpu::Gpu;
-use super::super::memory::{Element, View, ViewMut};
-use super::{Argument, check, size};
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Element, View, ViewMut};
+use crate::cuda::kernels::{Argument, check, size};
 
 /// f32 places of a row's three f64 numbers.
 const ROW_PLACES: usize = 6;

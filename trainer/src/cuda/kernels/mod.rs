@@ -9,6 +9,7 @@
 mod image;
 mod loss;
 mod norm;
+pub(crate) mod product;
 mod sgd;
 mod values;
 
@@ -20,9 +21,9 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 
-use super::error::{CudaError, Doing};
-use super::gpu::Gpu;
-use super::memory::{Element, View, ViewMut};
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Element, View, ViewMut};
 
 pub(crate) use image::{Affine, Canvas, MeanView, PLACE};
 pub(crate) use sgd::{SgdEntry, SgdTable};
@@ -102,14 +103,14 @@ const SOURCES: [Source; 10] = [
 ];
 
 /// The kernels of a card: by name, and by type where there is one for each.
-pub(super) struct Kernels(HashMap<(&'static str, Option<Element>), CudaFunction>);
+pub(crate) struct Kernels(HashMap<(&'static str, Option<Element>), CudaFunction>);
 
 impl Kernels {
     /// Hands the PTX to the driver, which translates it for the card.
     ///
     /// # Errors
     /// A driver that is older than the PTX, or a kernel that is missing in it.
-    pub(super) fn load(context: &Arc<CudaContext>) -> Result<Self, CudaError> {
+    pub(crate) fn load(context: &Arc<CudaContext>) -> Result<Self, CudaError> {
         let mut functions = HashMap::new();
         for source in SOURCES {
             let module = context
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_block_has_the_headers_threads() {
-        let header = include_str!("../kernels.cuh");
+        let header = include_str!("kernels.cuh");
         assert!(header.contains(&format!("constexpr u32 BLOCK = {BLOCK};")));
     }
 

@@ -3,12 +3,12 @@
 //! Contract: the card's table holds the pointers of the views given with the call, whose types and lengths
 //! are checked before; their memory is the caller's for as long as the views live.
 
-use super::super::error::CudaError;
-use super::super::gpu::Gpu;
-use super::super::memory::{Buffer, Element, View, ViewMut};
-use super::super::weights::Weight;
-use super::{Argument, check, size};
-use crate::sgd::Rate;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Buffer, Element, View, ViewMut};
+use crate::cuda::kernels::{Argument, check, size};
+use crate::cuda::network::weights::Weight;
+use crate::net::sgd::Rate;
 
 /// Bytes of an entry of the table: four pointers and a length, two f32, two u32.
 const ENTRY: usize = 56;
@@ -40,7 +40,7 @@ pub(crate) struct SgdTable {
 }
 
 impl SgdTable {
-    pub(in super::super) fn new(gpu: &Gpu, weights: &[Weight]) -> Result<Self, CudaError> {
+    pub(crate) fn new(gpu: &Gpu, weights: &[Weight]) -> Result<Self, CudaError> {
         Ok(Self {
             written: Vec::new(),
             entries: gpu.buffer(Element::U8, weights.len() * ENTRY)?,

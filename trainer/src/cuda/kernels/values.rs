@@ -5,12 +5,12 @@
 
 use shardmill_formats::{Philox, Stream};
 
-use super::super::error::CudaError;
-use super::super::gpu::Gpu;
-use super::super::memory::{Element, View, ViewMut};
-use super::{Argument, BLOCK, blocks, check, count, size};
-use crate::model_config::Activation;
-use crate::ops::dropout::MaskKey;
+use crate::cpu::ops::dropout::MaskKey;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Element, View, ViewMut};
+use crate::cuda::kernels::{Argument, BLOCK, blocks, check, count, size};
+use crate::net::config::Activation;
 
 /// Rows that one thread sums up of a bias gradient.
 const ROWS: usize = 256;
@@ -129,7 +129,7 @@ impl Gpu {
     }
 
     /// Multiplies values by the mask of `key`, of which they begin at place `first`: see
-    /// [`dropout::apply`](crate::ops::dropout::apply), though any place will do here.
+    /// [`dropout::apply`](crate::cpu::ops::dropout::apply), though any place will do here.
     pub(crate) fn dropout(
         &self,
         rate: f32,

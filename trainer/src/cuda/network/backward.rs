@@ -1,12 +1,12 @@
 //! Loss and backward pass.
 
-use super::Network;
-use crate::cuda::error::CudaError;
-use crate::cuda::memory::{View, ViewMut};
+use crate::cpu::ops::dropout::MaskKey;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::memory::{View, ViewMut};
+use crate::cuda::network::Network;
 use crate::engine::Slice;
-use crate::model::DropoutKey;
-use crate::model::layer::Layer;
-use crate::ops::dropout::MaskKey;
+use crate::net::DropoutKey;
+use crate::net::layer::Layer;
 
 impl Network {
     /// After a forward pass with the same dropout: adds the sum of the losses and the numbers of hits

@@ -1,12 +1,12 @@
 //! The forward pass.
 
-use super::{Network, planned};
-use crate::cuda::error::CudaError;
+use crate::cpu::ops::dropout::MaskKey;
+use crate::cuda::device::error::CudaError;
 use crate::cuda::feed::{Feed, Staged};
+use crate::cuda::network::{Network, planned};
 use crate::cuda::preparation::Preparation;
-use crate::model::DropoutKey;
-use crate::model::layer::Layer;
-use crate::ops::dropout::MaskKey;
+use crate::net::DropoutKey;
+use crate::net::layer::Layer;
 
 impl Network {
     /// Runs a batch through the layers up to the logits, with dropout where there is a key and the

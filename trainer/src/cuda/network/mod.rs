@@ -6,19 +6,20 @@ mod forward;
 #[cfg(feature = "nccl")]
 mod reduce;
 mod update;
+pub(crate) mod weights;
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::conv::{BackwardTrial, Geometry, Plan, Trial};
-use super::error::CudaError;
-use super::gpu::Gpu;
-use super::kernels::{Canvas, SgdTable};
-use super::memory::{Buffer, Element, View};
-use super::weights::{self, Weight};
-use crate::model::Model;
-use crate::model::layer::{ConvLayer, Layer};
-use crate::model_config::Activation;
+use crate::cuda::conv::{BackwardTrial, Geometry, Plan, Trial};
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::memory::{Buffer, Element, View};
+use crate::cuda::kernels::{Canvas, SgdTable};
+use crate::cuda::network::weights::Weight;
+use crate::net::Model;
+use crate::net::config::Activation;
+use crate::net::layer::{ConvLayer, Layer};
 
 /// Bytes of workspace that algorithms of the first shape may ask for, where so much is free.
 const SEARCH_WORKSPACE: usize = 1 << 30;

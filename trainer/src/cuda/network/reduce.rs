@@ -6,11 +6,11 @@
 
 use std::rc::Rc;
 
-use super::Network;
 use crate::cuda::cards::Link;
-use crate::cuda::error::CudaError;
-use crate::cuda::gpu::Gpu;
-use crate::model::layer::Layer;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::gpu::Gpu;
+use crate::cuda::network::Network;
+use crate::net::layer::Layer;
 
 impl Network {
     /// Where there are other cards and the step has one batch, whose backward pass has come down to layer
@@ -18,7 +18,7 @@ impl Network {
     ///
     /// # Errors
     /// What the card or NCCL reports, or that another card has failed.
-    pub(super) fn reduce_early(
+    pub(crate) fn reduce_early(
         &mut self,
         index: usize,
         accumulated: bool,
@@ -41,7 +41,7 @@ impl Network {
     ///
     /// # Panics
     /// Before training has begun.
-    pub(super) fn reduce(&mut self, accumulated: bool) -> Result<(), CudaError> {
+    pub(crate) fn reduce(&mut self, accumulated: bool) -> Result<(), CudaError> {
         let gpu = Rc::clone(&self.gpu);
         let Some(link) = gpu.link() else {
             return Ok(());

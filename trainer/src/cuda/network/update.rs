@@ -1,10 +1,10 @@
 //! From gradients to the next step's parameters.
 
-use super::Network;
-use crate::cuda::error::CudaError;
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::memory::ViewMut;
 use crate::cuda::kernels::SgdEntry;
-use crate::cuda::memory::ViewMut;
-use crate::sgd::Rate;
+use crate::cuda::network::Network;
+use crate::net::sgd::Rate;
 
 impl Network {
     /// Adds the gradients times `share` to the step's sums; the first of a step replaces them.

@@ -3,12 +3,12 @@
 A module has
 
 - ``PIP``: the command that installs what it needs;
-- ``leaves_out(work)``: what of the work it does not do, or an empty string;
-- ``open_feed(job)``: imports the loader, writes the images in its own form unless they are there, and
-  gives a :class:`Feed`.
+- ``leaves_out(work)``: the part of the work that it does not do, or an empty string;
+- ``open_feed(job)``: imports the loader, writes the images in its own format unless they exist, and
+  returns a :class:`Feed`.
 
-Every peer does its work as its users would at their best: the operations of its own documentation, the
-settings that make it fast, and persistent workers.
+Every peer does its work as an expert user would set it up: with the operations in its own documentation,
+the settings that make it fast, and persistent workers.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ PEERS = ("ffcv", "dali", "torchvision", "webdataset", "mosaic")
 
 
 class Feed(Protocol):
-    """A loader that is ready."""
+    """An opened loader."""
 
     version: str
-    """Name and version of what is measured."""
+    """Name and version of the measured loader."""
     repeats: int
-    """How often an epoch holds each image: 1 unless the loader's short epochs would wrong it."""
+    """How often an epoch holds each image: 1 unless short epochs would put the loader at a disadvantage."""
 
     def epoch(self) -> Iterator[tuple[Any, Any]]:
-        """Images and labels of every batch; labels are ``None`` where the loader gives none."""
+        """Images and labels of every batch; labels are ``None`` if the loader gives none."""
         ...
 
 
 class Module(Protocol):
-    """What a module of this package offers."""
+    """The interface of a module of this package."""
 
     PIP: str
 
     @property
     def leaves_out(self) -> Callable[[Work], str]:
-        """Says what of a work is left out."""
+        """Says which part of a work is left out."""
         ...
 
     @property
@@ -54,12 +54,12 @@ class Module(Protocol):
 
 
 def module(name: str) -> Module:
-    """The module of a peer, or of ``ours``; a variant behind a colon is not part of its name."""
+    """The module of a peer, or of ``ours``; a variant after a colon is not part of its name."""
     return cast(Module, importlib.import_module(f"{__name__}.{name.partition(':')[0]}"))
 
 
 def form(path: Path, write: Callable[[Path], None]) -> Path:
-    """``path``, written by ``write`` unless it is there; a form half written is written again."""
+    """Returns ``path``, after ``write`` has written it unless it exists; an unfinished one is written again."""
     if not path.exists():
         unfinished = path.with_name(path.name + ".part")
         if unfinished.is_dir():

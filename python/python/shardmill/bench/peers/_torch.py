@@ -1,4 +1,4 @@
-"""What the loaders on torch's ``DataLoader`` share: torchvision's transforms, and the epoch."""
+"""Shared by the loaders based on torch's ``DataLoader``: torchvision's transforms, and the epoch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from shardmill.bench.work import AREA, ASPECT, MEAN, STD, Job, Work
 
 
 def leaves_out(work: Work) -> str:
-    """What torchvision has no transform for."""
+    """Names what torchvision has no transform for."""
     return "PCA colour" if work.color else ""
 
 
 def transform(job: Job) -> Callable[[Any], Any]:
-    """From a uint8 tensor ``[3, height, width]`` to the work's image, by torchvision's v2."""
+    """A function from a uint8 tensor ``[3, height, width]`` to the work's image, with torchvision's transforms v2."""
     torch: Any = importlib.import_module("torch")
     v2: Any = importlib.import_module("torchvision.transforms.v2")
     work = job.what
@@ -37,14 +37,14 @@ def transform(job: Job) -> Callable[[Any], Any]:
 
 
 def decode(encoded: Any) -> Any:
-    """A JPEG's bytes, a uint8 array, as a tensor ``[3, height, width]``, by torchvision's decoder."""
+    """Decodes a JPEG's bytes, a uint8 array, to a tensor ``[3, height, width]``, with torchvision's decoder."""
     torch: Any = importlib.import_module("torch")
     io: Any = importlib.import_module("torchvision.io")
     return io.decode_jpeg(torch.from_numpy(encoded), mode=io.ImageReadMode.RGB)
 
 
 class DataLoaderFeed:
-    """Epochs of a ``DataLoader`` or of what iterates like one."""
+    """Epochs of a ``DataLoader`` or of anything that iterates like one."""
 
     repeats = 1
 
@@ -67,6 +67,6 @@ def versions(*names: str) -> str:
 
 
 def data_loader(dataset: Any, job: Job, **options: Any) -> Any:
-    """A ``DataLoader`` with as many worker processes as the job has threads; they outlive epochs."""
+    """A ``DataLoader`` with as many persistent worker processes as the job has threads."""
     data: Any = importlib.import_module("torch.utils.data")
     return data.DataLoader(dataset, num_workers=job.threads, persistent_workers=job.threads > 0, **options)

@@ -21,7 +21,7 @@ BUFFER = 1024
 
 
 def leaves_out(work: Work) -> str:
-    """The reader's order, and the labels that its numpy reader does not know."""
+    """Names the order of the reader, and the labels, which the numpy reader does not support."""
     order = f"global shuffle (a buffer of {BUFFER})"
     return f"labels, {order}" if work.codec == "raw" else order
 
@@ -39,7 +39,7 @@ def write_arrays(job: Job) -> Path:
 
 
 def pipeline(job: Job, dali: Any, fn: Any, types: Any) -> Any:
-    """The pipeline of the work, built."""
+    """Builds the pipeline for the work."""
     work = job.what
     reader = {
         "random_shuffle": True,
@@ -106,7 +106,7 @@ class Dali:
         )
 
     def epoch(self) -> Iterator[tuple[Any, Any]]:
-        """One pass; the first batches were prefetched while the last one ended."""
+        """One pass; its first batches were prefetched at the end of the previous pass."""
         for (batch,) in self.batches:
             yield batch["images"], batch.get("labels")
 

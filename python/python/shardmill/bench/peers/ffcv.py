@@ -1,8 +1,8 @@
 """FFCV: a beton file, and one numba pass for crop, flip, colour and normalisation.
 
-That pass is what an expert writes: it is faster than FFCV's own operations one after the other, which
-have no PCA colour.  The random resized crop is FFCV's own decoder in front of that pass.  JPEG
-betons are encoded by FFCV's writer at the quality of ours, since it takes pixels only.
+That pass is what an expert would write: it is faster than a chain of FFCV's own operations, which have
+no PCA colour.  The random resized crop is FFCV's own decoder, before that pass.  FFCV's writer takes only
+pixels, so it encodes the JPEG betons itself, at the same quality as ours.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from . import form
 
 PIP = "pip install ffcv==1.0.2 torch opencv-python  # first: apt-get install libopencv-dev libturbojpeg0-dev pkg-config"
 QUALITY = 90
-"""Of the JPEGs, as ``prep`` has it."""
+"""JPEG quality, the same as in ``prep``."""
 LONG = 16384
-"""Images in an epoch, at least nearly: FFCV allocates its buffers anew for each epoch, which in a long
-one is nothing and in a few thousand images would halve its figure."""
+"""Approximate least number of images in an epoch: FFCV allocates its buffers again in each epoch, which is
+negligible in a long one, but would halve its figure in one of a few thousand images."""
 
 
 def leaves_out(work: Work) -> str:
@@ -35,7 +35,7 @@ def leaves_out(work: Work) -> str:
 
 
 def write_beton(job: Job) -> Path:
-    """The raw records as FFCV's file, in the work's codec."""
+    """Writes the raw records to FFCV's file, in the work's codec."""
     raw = job.what.codec == "raw"
 
     def write(path: Path) -> None:
@@ -60,7 +60,7 @@ def write_beton(job: Job) -> Path:
 
 
 def one_pass(job: Job, height: int, width: int) -> Any:
-    """An FFCV operation from images of a size to the work's, compiled by numba."""
+    """An FFCV operation from images of this size to the work's images, compiled by numba."""
     operation: Any = importlib.import_module("ffcv.pipeline.operation")
     query: Any = importlib.import_module("ffcv.pipeline.allocation_query").AllocationQuery
     compiler: Any = importlib.import_module("ffcv.pipeline.compiler").Compiler
@@ -130,7 +130,7 @@ class Ffcv:
         ops: Any = importlib.import_module("ffcv.transforms")
         torch: Any = importlib.import_module("torch")
         torch.set_num_threads(max(1, job.threads))
-        # Its own __version__ is that of another release.
+        # Its own __version__ names another release.
         self.version = f"ffcv {metadata.version('ffcv')}"
         records = Records(job.raw_shards, job.split)
         height, width, _ = records.shape
@@ -157,7 +157,7 @@ class Ffcv:
         )
 
     def epoch(self) -> Iterator[tuple[Any, Any]]:
-        """One pass; the images are FFCV's own buffers, valid until some batches later."""
+        """One pass; the images are FFCV's own buffers, which it overwrites some batches later."""
         yield from self.loader
 
 

@@ -1,4 +1,4 @@
-"""Mosaic streaming: MDS files on the local disk, torchvision's transforms, torch's ``DataLoader``."""
+"""Mosaic Streaming: MDS files on the local disk, torchvision's transforms, torch's ``DataLoader``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIP = "pip install mosaicml-streaming"
 
 
 def write_mds(job: Job, module: Any) -> Path:
-    """The records as they are stored."""
+    """Writes the records as they are stored."""
     raw = job.what.codec == "raw"
 
     def write(folder: Path) -> None:
@@ -56,7 +56,7 @@ def open_feed(job: Job) -> DataLoaderFeed:
                 pixels = decode(np.frombuffer(bytearray(sample["image"]), np.uint8))
             return change(pixels), sample["label"]
 
-    # Stale shared memory of a run that was killed would stop it.
+    # It would fail on stale shared memory from a killed run.
     util: Any = importlib.import_module("streaming.base.util")
     util.clean_stale_shared_memory()
     dataset = Images(local=str(folder), shuffle=True, batch_size=job.batch_size, num_canonical_nodes=1)

@@ -12,8 +12,8 @@ PIP = "pip install torch"
 
 
 def leaves_out(work: Work) -> str:
-    """u8 batches carry the colour shift beside them, for the device to add."""
-    return "PCA colour is drawn and handed out, not added" if work.output == "uint8" else ""
+    """Batches of uint8 have a separate colour shift, which the device adds."""
+    return "PCA colour is drawn and returned separately, not added" if work.output == "uint8" else ""
 
 
 class Ours:

@@ -1,6 +1,6 @@
 """torchvision: a map-style dataset, transforms v2 and torch's ``DataLoader``.
 
-Raw records are read from the mapped shards, JPEG files from class folders with torchvision's own
+It reads raw records from the mapped shards, and JPEG files from class folders with torchvision's own
 decoder.
 """
 
@@ -24,7 +24,7 @@ PIP = "pip install torch torchvision"
 
 
 def write_folders(job: Job) -> Path:
-    """The JPEGs as files, ``LABEL/INDEX.jpg``."""
+    """Writes the JPEGs as files, ``LABEL/INDEX.jpg``."""
 
     def write(folder: Path) -> None:
         records = Records(job.shards, job.split)

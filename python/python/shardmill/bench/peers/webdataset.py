@@ -1,7 +1,7 @@
 """WebDataset: tar files, a shuffle buffer and torchvision's transforms in ``WebLoader``'s workers.
 
-The order is that of the tars, which are drawn anew in each epoch, behind a buffer of 1,000 images; it
-is no permutation as the others' is.
+The tars are shuffled in each epoch, and their images pass through a buffer of 1,000 images. Unlike the
+other loaders' order, this is not a random permutation of all images.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ BUFFER = 1000
 
 
 def leaves_out(work: Work) -> str:
-    """What torchvision leaves out, and the order."""
+    """Names what torchvision leaves out, and the order."""
     missing = _torch.leaves_out(work)
     return f"{missing}{', ' if missing else ''}global shuffle (a buffer of {BUFFER})"
 
 
 def write_tars(job: Job, module: Any) -> Path:
-    """The records as they are stored, raw pixels without a header."""
+    """Writes the records as they are stored, raw pixels without a header."""
     raw = job.what.codec == "raw"
 
     def write(folder: Path) -> None:
@@ -50,7 +50,7 @@ def write_tars(job: Job, module: Any) -> Path:
 
 
 class Sample:
-    """From a tar's entries to an image and its label."""
+    """Converts the entries of a tar to an image and its label."""
 
     def __init__(self, job: Job) -> None:
         torch: Any = importlib.import_module("torch")

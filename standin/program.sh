@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Runs a `train` with the feature `cuda` on the stand-ins for NVIDIA's libraries: `gpu-check` without the parts
+# that measure speed; training runs in each precision, compared with the CPU; runs under random delays and runs
+# resumed from a checkpoint, which must give the same bits; and runs resumed on the other device.
+# Usage: program.sh TRAIN [LIBRARIES]; LIBRARIES is the folder where the stand-ins are built and kept.
+set -euo pipefail
+train=$(realpath "${1:?usage: program.sh TRAIN [LIBRARIES]}")
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+libraries=${2:-$work/libraries}
+"$here/driver.sh" "$train" "$libraries"
+export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+# Enough for the networks here, and so small that the workspace, a share of it, soon fills up.
+export HOST_CARD_MEMORY=1500000000
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# The stand-ins must notice each wrong call: with NVIDIA's error and exit code 86, or by ending the program.
+g++ -std=c++20 -Wall -Wextra -Werror -isystem "$CUDA_HOME/include" "$here/driver/check/wrong.cpp" -o "$work/wrong" \
+  "$libraries"/lib{cuda,cublas,cudnn}.so.*
+for case in nothing:0 leading-dimension:86 beyond:86 free-twice:86 left-open:86 descriptor:86 border-written:134 parameters:134; do
+  status=0
+  { "$work/wrong" "${case%:*}"; } 2>"$work/wrong.log" || status=$?
+  [ "$status" = "${case#*:}" ] || fail "${case%:*}: exit code $status instead of ${case#*:}: $(cat "$work/wrong.log")"
+done
+
+# Trains for some steps into a folder of that name; shows the output if the run fails.
+run() { # NAME STEPS FLAGS...
+  local name=$1 steps=$2
+  shift 2
+  "$train" --shards "$work/demo/shards" --out "$work/$name" --width 0.25 --crop 67 --lr 0.005 --epochs 1 \
+    --max-steps "$steps" --log-every "${EVERY:-1}" "$@" >"$work/$name.log" 2>&1 || {
+    cat "$work/$name.log" >&2
+    fail "training failed: $name"
+  }
+}
+
+# Loss and gradient norm of each step of a run.
+figures() {
+  sed -nE 's/.*"event":"step".*"loss":([^,]*),.*"gradient_norm":([^,]*),.*/\1 \2/p' "$work/$1/metrics.jsonl"
+}
+
+# Checks that two runs agree in every step: within SHARE for the first two, and for the others within a hundred
+# times as much, at most 2%. If rounding flips the choice of a ReLU or a pool between nearly equal values, a later
+# step shows it; when that happens depends on the shards and the processor.
+near() { # RUN RUN SHARE
+  paste <(figures "$1") <(figures "$2") | awk -v share="$3" -v names="$1 and $2" '
+    function apart(a, b) { return a > b ? (a - b) / a : (b - a) / a }
+    BEGIN { later = share * 100 < 0.02 ? share * 100 : 0.02; if (later < share) later = share }
+    {
+      allowed = NR <= 2 ? share : later
+      if (NF != 4 || !(apart($1, $3) <= allowed && apart($2, $4) <= allowed)) { bad = 1; print "step " NR ": " $0 }
+      for (i = 1; i <= 2; i++) if (apart($i, $(i + 2)) > worst[NR > 2]) worst[NR > 2] = apart($i, $(i + 2))
+    }
+    END {
+      printf "%s: %d steps, apart by %.1e, allowed %s, later by %.1e, allowed %g\n", names, NR, worst[0], share, worst[1], later
+      exit bad || NR == 0
+    }' || fail "$1 and $2 differ"
+}
+
+same() {
+  cmp "$work/$1/last.safetensors" "$work/$2/last.safetensors" || fail "$1 and $2 end in different bits"
+  echo "$1 and $2: the same bits"
+}
+
+"$train" demo --out "$work/demo" --epochs 0 >"$work/demo.log"
+"$train" doctor --shards "$work/demo/shards"
+"$train" gpu-check --shards "$work/demo/shards" --out "$work/report.md" --skip training,speed >"$work/check.log" || {
+  cat "$work/check.log" >&2
+  fail "gpu-check failed"
+}
+grep -x 'Everything holds.' "$work/report.md"
+
+exact=(--device cuda --precision f32 --deterministic)
+run cpu 4
+run f32 4 "${exact[@]}"
+run tf32 4 --device cuda
+run bf16 4 --device cuda --precision bf16
+near cpu f32 1e-4
+near cpu tf32 5e-3
+near cpu bf16 2e-2
+
+# The network and input of net145: normalisation within columns and within maps, and a mean image subtracted.
+net145=(--recipe net145 --set sgd.bias_lr=0.01)
+run cpu-145 4 "${net145[@]}"
+run f32-145 4 "${net145[@]}" "${exact[@]}"
+run bf16-145 4 "${net145[@]}" --device cuda --precision bf16
+near cpu-145 f32-145 1e-4
+near cpu-145 bf16-145 2e-2
+
+run cpu-sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2
+HOST_CARD_DELAY=1 run sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2 "${exact[@]}"
+near cpu-sums sums 1e-4
+
+# No scores are read before the last step, so the host runs ahead of the GPU.
+EVERY=100 run ahead 8 "${exact[@]}"
+EVERY=100 HOST_CARD_DELAY=5 run delayed 8 "${exact[@]}"
+same ahead delayed
+EVERY=100 run resumed 3 "${exact[@]}"
+EVERY=100 HOST_CARD_DELAY=6 run resumed 8 --resume "${exact[@]}"
+same ahead resumed
+
+run to-card 2
+run to-card 4 --resume "${exact[@]}"
+near cpu to-card 1e-4
+run from-card 2 "${exact[@]}"
+run from-card 4 --resume --device cpu
+near cpu from-card 1e-4
+
+ten() { # RUN FLAGS: the loss over ten views
+  local name=$1
+  shift
+  "$train" eval --checkpoint "$work/$name/last.safetensors" --shards "$work/demo/shards" --views ten --json "$@" |
+    sed -nE 's/.*"ten":.*"loss":([^,]*),.*/\1/p'
+}
+for name in f32 f32-145; do
+  ten "$name" >"$work/eval-cpu"
+  ten "$name" "${exact[@]}" >"$work/eval-card"
+  paste "$work/eval-cpu" "$work/eval-card" | awk -v name="$name" '
+    NF == 2 { d = $1 - $2; good = d * d <= 1e-10 * $1 * $1; print "ten views of " name ": losses " $1 " and " $2 }
+    END { exit !good }' || fail "ten views of $name differ"
+done

@@ -1,0 +1,181 @@
+//! The exchanged file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use shardmill_formats::Class;
+
+use crate::checkpoint::exchange::layout::{self, Features};
+use crate::checkpoint::exchange::{ExchangeError, MEAN_IMAGE, Naming};
+use crate::checkpoint::{Checkpoint, PixelStatistics};
+use crate::net::Model;
+use crate::net::config::ModelConfig;
+use crate::net::mean_image::MeanImage;
+use crate::recipe::{InputScale, Mean};
+
+/// The key of [`Described`] in the file's metadata.
+const KEY: &str = "shardmill";
+
+/// What an exported file says about its network, as JSON in the metadata under `shardmill`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// What the network is made of.
+    pub model: ModelConfig,
+    /// The classes.
+    pub classes: Vec<Class>,
+    /// Colours that pixels are shifted (and scaled) by.
+    pub pixels: PixelStatistics,
+    /// How.
+    pub scale: InputScale,
+    /// What is subtracted: `pixels.mean`, or the file's tensor [`MEAN_IMAGE`]. Older files have neither
+    /// this value nor that tensor.
+    #[serde(default)]
+    pub mean: Mean,
+}
+
+/// Writes a checkpoint's parameters, and its mean image if it has one, to the new file `path`. Returns
+/// the shape that the mean image has there.
+///
+/// # Errors
+/// A network that the names do not fit, or a file that exists already.
+pub fn export(
+    checkpoint: &Checkpoint,
+    naming: Naming,
+    path: &Path,
+) -> Result<Option<Vec<usize>>, ExchangeError> {
+    naming.check(checkpoint.state.model.variant)?;
+    let model = checkpoint.model()?;
+    let features = Features::of(&model);
+    let mut tensors = BTreeMap::new();
+    let mean = model
+        .mean_image()
+        .map(|mean| layout::to_chw(&mean.tensor()?));
+    let mean = mean.transpose()?;
+    let shape = mean.as_ref().map(|mean| mean.dims().to_vec());
+    tensors.extend(mean.map(|mean| (MEAN_IMAGE.to_owned(), mean)));
+    for parameter in model.parameters() {
+        let tensor = features.to_nchw(parameter.name(), parameter.tensor())?;
+        tensors.insert(naming.of(parameter.name()), tensor);
+    }
+    let state = &checkpoint.state;
+    let described = Described {
+        model: state.model.clone(),
+        classes: state.classes.clone(),
+        pixels: state.pixels,
+        scale: state.recipe.scale,
+        mean: state.recipe.mean,
+    };
+    let json = serde_json::to_string(&described).expect("plain data becomes JSON");
+    let metadata = HashMap::from([(KEY.to_owned(), json)]);
+    let bytes = safetensors::serialize(&tensors, Some(metadata)).map_err(|source| {
+        ExchangeError::Format {
+            path: path.into(),
+            source,
+        }
+    })?;
+    let failed = |source| ExchangeError::Io {
+        action: "write",
+        path: path.into(),
+        source,
+    };
+    let mut file = File::create_new(path).map_err(failed)?;
+    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+    written.map_err(failed).inspect_err(|_| {
+        // The first error is the one to tell; the half file is ours.
+        let _ = fs::remove_file(path);
+    })?;
+    Ok(shape)
+}
+
+/// Reads a network from `path`, with its mean image if it has one, and what the file says about it if
+/// it was exported here.
+///
+/// `config` says what the network is made of where the file does not; its number of classes is that of
+/// the file's last layer in any case.
+///
+/// # Errors
+/// A file that is missing, is no safetensors file, or does not hold exactly the network's tensors.
+pub fn import(
+    path: &Path,
+    naming: Naming,
+    config: &ModelConfig,
+) -> Result<(Model, Option<Described>), ExchangeError> {
+    let bytes = fs::read(path).map_err(|source| ExchangeError::Io {
+        action: "read",
+        path: path.into(),
+        source,
+    })?;
+    let format = |source| ExchangeError::Format {
+        path: path.into(),
+        source,
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+    let described = match header.metadata().as_ref().and_then(|map| map.get(KEY)) {
+        Some(json) => Some(serde_json::from_str::<Described>(json).map_err(|error| {
+            ExchangeError::Description {
+                path: path.into(),
+                reason: error.to_string(),
+            }
+        })?),
+        None => None,
+    };
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+    let tensor = |name: &str| {
+        tensors.get(name).ok_or_else(|| {
+            let mut known: Vec<&str> = tensors.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            ExchangeError::Missing {
+                path: path.into(),
+                name: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
+    };
+    let classes = tensor(&naming.of("fc8.bias"))?.elem_count();
+    let config = described.as_ref().map_or(config, |found| &found.model);
+    let config = ModelConfig {
+        classes,
+        ..config.clone()
+    };
+    naming.check(config.variant)?;
+    let mut model = Model::new(&config, 0)?;
+    let cut = described.as_ref().and_then(|found| found.mean.cut());
+    if let Some(cut) = cut {
+        let values = tensor(MEAN_IMAGE)?;
+        let wrong = || ExchangeError::MeanImage {
+            path: path.into(),
+            found: values.dims().to_vec(),
+            crop: config.input_size,
+        };
+        if values.rank() != 3 {
+            return Err(wrong());
+        }
+        let image = MeanImage::from_tensor(&layout::to_hwc(values)?, cut, config.input_size)?;
+        model.set_mean_image(Some(Arc::new(image.ok_or_else(wrong)?)));
+    }
+    let names: Vec<String> = model
+        .parameters()
+        .iter()
+        .map(|p| p.name().to_owned())
+        .collect();
+    let foreign: Vec<String> = names.iter().map(|name| naming.of(name)).collect();
+    let known = |name: &String| foreign.contains(name) || (cut.is_some() && name == MEAN_IMAGE);
+    if let Some(name) = tensors.keys().filter(|name| !known(name)).min() {
+        return Err(ExchangeError::Unknown {
+            path: path.into(),
+            name: name.clone(),
+        });
+    }
+    let features = Features::of(&model);
+    for (name, foreign) in names.iter().zip(&foreign) {
+        let values: Tensor = tensor(foreign)?.to_dtype(DType::F32)?;
+        model.set_parameter(name, &features.to_nhwc(name, &values)?)?;
+    }
+    Ok((model, described))
+}

@@ -1,0 +1,61 @@
+//! The memory that training takes, before the first step takes it.
+
+use crate::net::Model;
+
+/// Batches that the loader holds at once: the one at hand, one ready, one being filled.
+const LOADER_BATCHES: usize = 3;
+
+/// Bytes that a run holds while it trains `model` with `rows` images a batch on `threads` threads:
+/// weights, gradients (twice if batches are accumulated), velocities, activations, scratch, the
+/// loader's batches, and the copies that a checkpoint is written from. The program itself and the shards' pages in the system's cache are not in it.
+#[must_use]
+pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -> u64 {
+    let parameters: usize = model.parameters().iter().map(|p| p.len()).sum();
+    let copies = if accumulates { 4 } else { 3 };
+    let side = model.config().input_size;
+    let largest = model
+        .parameters()
+        .iter()
+        .map(|p| p.len())
+        .max()
+        .unwrap_or(0);
+    // A checkpoint is written from a copy of the velocities, and of one tensor in two forms.
+    let saving = parameters + 2 * largest;
+    // What is left of a batch once a mean image is subtracted stands beside it.
+    let batches = LOADER_BATCHES + usize::from(model.mean_image().is_some());
+    let values = copies * parameters + saving + batches * rows * side * side * 3;
+    (values * size_of::<f32>() + model.buffer_bytes(rows, threads)) as u64
+}
+
+/// Bytes that the system could still give, where it tells.
+#[must_use]
+pub fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::config::ModelConfig;
+
+    #[test]
+    fn activations_grow_with_the_images_and_parameters_do_not() {
+        let model = Model::new(
+            &ModelConfig {
+                width: 0.05,
+                ..ModelConfig::alexnet()
+            },
+            1,
+        );
+        let model = model.unwrap();
+        let [small, large] = [64, 128].map(|rows| training(&model, rows, 2, false));
+        assert!(small < large && large < 2 * small, "{small} {large}");
+        assert!(training(&model, 64, 2, true) > small);
+        assert!(available().is_none_or(|bytes| bytes > 1 << 20));
+    }
+}

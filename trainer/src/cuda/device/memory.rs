@@ -1,0 +1,318 @@
+//! Memory of a card, and views of it for kernels and libraries.
+//!
+//! Contract: a view is a pointer, a number of values and their type, made from memory that is at least
+//! so large; it borrows that memory, so the borrow checker sees every use that the host queues. All
+//! work of a [`Gpu`](super::gpu::Gpu) goes through one stream, in the order in which it is queued, and
+//! memory is freed on that stream, so what is queued may use memory that the host lets go afterwards.
+//! Memory that a second stream writes is in `feed.rs` alone, which orders the two by events.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaSlice, CudaStream, DevicePtr, DeviceRepr, ValidAsZeroBits, result,
+};
+use half::bf16;
+
+use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::gpu::Gpu;
+
+/// The type of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Element {
+    U8,
+    U32,
+    I64,
+    F32,
+    F64,
+    Bf16,
+}
+
+impl Element {
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::Bf16 => 2,
+            Self::F32 | Self::U32 => 4,
+            Self::I64 | Self::F64 => 8,
+        }
+    }
+}
+
+/// A type of values that the host shares with the card.
+pub(crate) trait Value: DeviceRepr + ValidAsZeroBits + Copy + Default + 'static {
+    const ELEMENT: Element;
+}
+
+impl Value for u8 {
+    const ELEMENT: Element = Element::U8;
+}
+impl Value for u32 {
+    const ELEMENT: Element = Element::U32;
+}
+impl Value for i64 {
+    const ELEMENT: Element = Element::I64;
+}
+impl Value for f32 {
+    const ELEMENT: Element = Element::F32;
+}
+impl Value for f64 {
+    const ELEMENT: Element = Element::F64;
+}
+impl Value for bf16 {
+    const ELEMENT: Element = Element::Bf16;
+}
+
+/// Values that may be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) pointer: u64,
+    pub(crate) len: usize,
+    pub(crate) element: Element,
+    memory: PhantomData<&'a ()>,
+}
+
+/// Values that may be read and written.
+#[derive(Debug)]
+pub(crate) struct ViewMut<'a> {
+    pub(crate) pointer: u64,
+    pub(crate) len: usize,
+    pub(crate) element: Element,
+    memory: PhantomData<&'a mut ()>,
+}
+
+impl<'a> View<'a> {
+    /// The first `len` values.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub(crate) fn head(self, len: usize) -> Self {
+        assert!(len <= self.len, "{len} values of {}", self.len);
+        Self { len, ..self }
+    }
+
+    /// Values of a tensor's memory.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub(crate) fn of<T: Value>(memory: &'a CudaSlice<T>, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= memory.len());
+        let (pointer, _guard) = memory.device_ptr(memory.stream());
+        Self {
+            pointer: pointer + (range.start * T::ELEMENT.bytes()) as u64,
+            len: range.len(),
+            element: T::ELEMENT,
+            memory: PhantomData,
+        }
+    }
+}
+
+impl<'a> ViewMut<'a> {
+    /// The first `len` values.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub(crate) fn head(self, len: usize) -> Self {
+        assert!(len <= self.len, "{len} values of {}", self.len);
+        Self { len, ..self }
+    }
+
+    /// The values from number `first` on.
+    ///
+    /// # Panics
+    /// If there are fewer than `first`.
+    pub(crate) fn tail(self, first: usize) -> Self {
+        assert!(first <= self.len, "{first} values of {}", self.len);
+        Self {
+            pointer: self.pointer + (first * self.element.bytes()) as u64,
+            len: self.len - first,
+            ..self
+        }
+    }
+
+    /// The values of a tensor's memory.
+    pub(crate) fn of<T: Value>(memory: &'a mut CudaSlice<T>) -> Self {
+        let view = View::of(memory, 0..memory.len());
+        Self {
+            pointer: view.pointer,
+            len: view.len,
+            element: view.element,
+            memory: PhantomData,
+        }
+    }
+
+    /// The same values to read.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            pointer: self.pointer,
+            len: self.len,
+            element: self.element,
+            memory: PhantomData,
+        }
+    }
+
+    /// The same values for a shorter while.
+    pub(crate) fn again(&mut self) -> ViewMut<'_> {
+        ViewMut {
+            pointer: self.pointer,
+            len: self.len,
+            element: self.element,
+            memory: PhantomData,
+        }
+    }
+}
+
+impl Gpu {
+    /// Copies values into memory of the same type.
+    pub(crate) fn copy(&self, input: View<'_>, output: ViewMut<'_>) -> Result<(), CudaError> {
+        assert_eq!((input.element, input.len), (output.element, output.len));
+        let bytes = input.len * input.element.bytes();
+        self.context
+            .bind_to_thread()
+            .doing("use the card on this thread")?;
+        // SAFETY: both views are of memory of this card with as many bytes, as checked above; a view
+        // that may be written overlaps no other.
+        unsafe {
+            result::memcpy_dtod_async(
+                output.pointer,
+                input.pointer,
+                bytes,
+                self.stream.cu_stream(),
+            )
+        }
+        .doing("copy values")
+    }
+}
+
+/// Values in a card's memory.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    memory: CudaSlice<u8>,
+    len: usize,
+    element: Element,
+}
+
+impl Buffer {
+    /// Memory for `len` values, all 0.
+    pub(crate) fn new(
+        stream: &Arc<CudaStream>,
+        element: Element,
+        len: usize,
+    ) -> Result<Self, CudaError> {
+        // Not empty, so that there is a pointer.
+        let bytes = (len * element.bytes()).max(1);
+        let memory = stream.alloc_zeros(bytes).doing("allocate memory")?;
+        Ok(Self {
+            memory,
+            len,
+            element,
+        })
+    }
+
+    /// A copy of values of the host.
+    pub(crate) fn from_host<T: Value>(
+        stream: &Arc<CudaStream>,
+        values: &[T],
+    ) -> Result<Self, CudaError> {
+        let mut buffer = Self::new(stream, T::ELEMENT, values.len())?;
+        buffer.write(values)?;
+        Ok(buffer)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes on the card.
+    pub(crate) fn bytes(&self) -> usize {
+        self.len * self.element.bytes()
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        let (pointer, _guard) = self.memory.device_ptr(self.memory.stream());
+        View {
+            pointer,
+            len: self.len,
+            element: self.element,
+            memory: PhantomData,
+        }
+    }
+
+    pub(crate) fn view_mut(&mut self) -> ViewMut<'_> {
+        let View {
+            pointer,
+            len,
+            element,
+            ..
+        } = self.view();
+        ViewMut {
+            pointer,
+            len,
+            element,
+            memory: PhantomData,
+        }
+    }
+
+    /// Replaces the first values by those of the host, in the stream's order. The host's are copied
+    /// before this returns.
+    ///
+    /// # Panics
+    /// If they are of another type or do not fit.
+    pub(crate) fn write<T: Value>(&mut self, values: &[T]) -> Result<(), CudaError> {
+        assert!(self.element == T::ELEMENT && values.len() <= self.len);
+        if values.is_empty() {
+            return Ok(());
+        }
+        let stream = Arc::clone(self.memory.stream());
+        // SAFETY: the memory has room for `values.len()` values of this type, as checked above.
+        let target = unsafe { self.memory.transmute_mut::<T>(values.len()) };
+        let mut target = target.expect("checked above");
+        stream
+            .memcpy_htod(values, &mut target)
+            .doing("copy to the card")?;
+        // Pageable memory is staged by the driver; waiting makes sure whatever it does.
+        stream.synchronize().doing("copy to the card")
+    }
+
+    /// The first `len` values, once all work queued so far is done.
+    ///
+    /// # Panics
+    /// If they are of another type or fewer.
+    pub(crate) fn read<T: Value>(&self, len: usize) -> Result<Vec<T>, CudaError> {
+        assert!(self.element == T::ELEMENT && len <= self.len);
+        let mut values = vec![T::default(); len];
+        self.read_into(&mut values)?;
+        Ok(values)
+    }
+
+    /// The first values, once all work queued so far is done.
+    ///
+    /// # Panics
+    /// If they are of another type or fewer.
+    pub(crate) fn read_into<T: Value>(&self, values: &mut [T]) -> Result<(), CudaError> {
+        assert!(self.element == T::ELEMENT && values.len() <= self.len);
+        if values.is_empty() {
+            return Ok(());
+        }
+        let stream = self.memory.stream();
+        // SAFETY: the memory holds `values.len()` values of this type, as checked above.
+        let source = unsafe { self.memory.transmute::<T>(values.len()) };
+        let source = source.expect("checked above");
+        stream
+            .memcpy_dtoh(&source, values)
+            .doing("copy from the card")?;
+        stream.synchronize().doing("copy from the card")
+    }
+
+    /// Fills the memory with 0, in the stream's order.
+    pub(crate) fn clear(&mut self) -> Result<(), CudaError> {
+        let stream = Arc::clone(self.memory.stream());
+        stream.memset_zeros(&mut self.memory).doing("clear memory")
+    }
+
+    /// The memory itself, for copies on another stream.
+    pub(crate) fn memory_mut(&mut self) -> &mut CudaSlice<u8> {
+        &mut self.memory
+    }
+}

@@ -1,0 +1,324 @@
+//! The layers of a network in order, with every shape worked out from a [`ModelConfig`].
+
+use crate::cpu::ops::map_norm::MapShape;
+use crate::cpu::ops::{ConvShape, PoolShape};
+use crate::net::config::{
+    Activation, Conv1Order, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Variant,
+};
+
+/// A convolution with bias and activation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvLayer {
+    /// `conv1` to `conv5`.
+    pub name: String,
+    /// Sizes, stride, padding and groups.
+    pub shape: ConvShape,
+    /// Applied to the output.
+    pub activation: Option<Activation>,
+}
+
+/// A response normalisation within each channel's map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapNormLayer {
+    /// `maps2`.
+    pub name: String,
+    /// Sides and channels.
+    pub shape: MapShape,
+    /// The constants.
+    pub config: LrnConfig,
+}
+
+/// A response normalisation over `pixels` positions of `channels` channels, in `columns` equal parts
+/// that see nothing of each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LrnLayer {
+    /// `norm1` or `norm2`.
+    pub name: String,
+    /// Positions of one image.
+    pub pixels: usize,
+    /// Channels at each position.
+    pub channels: usize,
+    /// Parts of the channels, one after the other, that are each normalised by themselves.
+    pub columns: usize,
+    /// The constants.
+    pub config: LrnConfig,
+}
+
+impl LrnLayer {
+    /// Channels that are normalised together: what [`ops::lrn`](crate::cpu::ops::lrn) takes as the channels
+    /// of a pixel, since a position's columns lie behind each other as the channels of pixels do.
+    #[must_use]
+    pub const fn column_channels(&self) -> usize {
+        self.channels / self.columns
+    }
+}
+
+/// A max pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolLayer {
+    /// `pool1`, `pool2` or `pool5`.
+    pub name: String,
+    /// Sizes, window and stride.
+    pub shape: PoolShape,
+    /// Applied to the output.
+    pub activation: Option<Activation>,
+}
+
+/// Dropout of `len` values per image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DropoutLayer {
+    /// `drop1` or `drop2`.
+    pub name: String,
+    /// Values of one image.
+    pub len: usize,
+    /// The share of values dropped.
+    pub rate: f32,
+}
+
+/// A fully connected layer with bias and, but for the last, an activation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearLayer {
+    /// `fc6` to `fc8`.
+    pub name: String,
+    /// Inputs per image.
+    pub inputs: usize,
+    /// Outputs per image.
+    pub outputs: usize,
+    /// Applied to the output.
+    pub activation: Option<Activation>,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// Convolution.
+    Conv(ConvLayer),
+    /// Response normalisation.
+    Lrn(LrnLayer),
+    /// Response normalisation within maps.
+    MapNorm(MapNormLayer),
+    /// Max pool.
+    Pool(PoolLayer),
+    /// Dropout.
+    Dropout(DropoutLayer),
+    /// Fully connected.
+    Linear(LinearLayer),
+}
+
+impl Layer {
+    /// The layer's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Conv(layer) => &layer.name,
+            Self::Lrn(layer) => &layer.name,
+            Self::MapNorm(layer) => &layer.name,
+            Self::Pool(layer) => &layer.name,
+            Self::Dropout(layer) => &layer.name,
+            Self::Linear(layer) => &layer.name,
+        }
+    }
+
+    /// Values per image that come out of the layer.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        match self {
+            Self::Conv(layer) => layer.shape.output_len(),
+            Self::Lrn(layer) => layer.pixels * layer.channels,
+            Self::MapNorm(layer) => layer.shape.len(),
+            Self::Pool(layer) => layer.shape.output_len(),
+            Self::Dropout(layer) => layer.len,
+            Self::Linear(layer) => layer.outputs,
+        }
+    }
+}
+
+/// Channels of a layer of the full network, under the width factor.
+fn scaled(channels: usize, width: f64) -> usize {
+    if width == 1.0 {
+        return channels;
+    }
+    ((channels as f64 * width / 8.0).round() as usize).max(1) * 8
+}
+
+/// What reaches the next layer while the network is laid out.
+struct Cursor {
+    side: usize,
+    channels: usize,
+    layers: Vec<Layer>,
+}
+
+impl Cursor {
+    fn fit(&self, name: &str, window: usize, config: &ModelConfig) -> Result<(), ModelConfigError> {
+        if self.side >= window {
+            return Ok(());
+        }
+        Err(ModelConfigError::TooSmall {
+            input_size: config.input_size,
+            layer: name.to_owned(),
+            found: self.side,
+            window,
+        })
+    }
+
+    fn pool(&mut self, number: usize, config: &ModelConfig) -> Result<(), ModelConfigError> {
+        let name = format!("pool{number}");
+        let kernel = config.pooling.kernel();
+        self.fit(&name, kernel, config)?;
+        let shape = PoolShape {
+            height: self.side,
+            width: self.side,
+            channels: self.channels,
+            kernel,
+            stride: 2,
+        };
+        self.side = shape.output_height();
+        let after = activation_after_pool(number, config) && config.removed_conv != Some(number);
+        self.layers.push(Layer::Pool(PoolLayer {
+            name,
+            shape,
+            activation: after.then_some(config.activation),
+        }));
+        Ok(())
+    }
+}
+
+/// Whether the activation of convolution `number` stands after its pool.
+fn activation_after_pool(number: usize, config: &ModelConfig) -> bool {
+    match number {
+        1 => config.conv1_order == Conv1Order::ActivationLast,
+        5 => config.conv5_pool_first,
+        _ => false,
+    }
+}
+
+/// Window side, stride and (top and left, bottom and right) padding of a convolution.
+fn geometry(number: usize, config: &ModelConfig) -> (usize, usize, (usize, usize)) {
+    match (number, config.conv1_padding) {
+        (1, Conv1Padding::Symmetric) => (11, 4, (2, 2)),
+        (1, Conv1Padding::RightBottom) => {
+            let missing = (config.input_size.max(11) - 11).wrapping_neg() % 4;
+            (11, 4, (0, missing))
+        }
+        (2, _) => (5, 1, (2, 2)),
+        _ => (3, 1, (1, 1)),
+    }
+}
+
+/// Lays out the network's layers in order.
+///
+/// # Errors
+/// A field out of its range, or an input too small for a layer's window.
+pub fn layers(config: &ModelConfig) -> Result<Vec<Layer>, ModelConfigError> {
+    config.validate()?;
+    let mut kernels = match (config.variant, config.columns) {
+        (Variant::Alexnet, 2) => [96, 256, 384, 384, 256],
+        (Variant::Alexnet, _) => [48, 128, 192, 192, 256],
+        (Variant::AlexnetOwt, _) => [64, 192, 384, 256, 256],
+    };
+    kernels = kernels.map(|k| scaled(k, config.width));
+    let mut cursor = Cursor {
+        side: config.input_size,
+        channels: 3,
+        layers: Vec::new(),
+    };
+    for number in 1..=5 {
+        if config.removed_conv != Some(number) {
+            convolution(&mut cursor, number, kernels[number - 1], config)?;
+        }
+        if matches!(number, 1 | 2 | 5) {
+            cursor.pool(number, config)?;
+        }
+    }
+    fully_connected(&mut cursor, config);
+    Ok(cursor.layers)
+}
+
+fn convolution(
+    cursor: &mut Cursor,
+    number: usize,
+    kernels: usize,
+    config: &ModelConfig,
+) -> Result<(), ModelConfigError> {
+    let name = format!("conv{number}");
+    let (kernel, stride, (before, after)) = geometry(number, config);
+    cursor.fit(&name, kernel.saturating_sub(before + after).max(1), config)?;
+    let shape = ConvShape {
+        height: cursor.side,
+        width: cursor.side,
+        inputs: cursor.channels,
+        outputs: kernels,
+        kernel,
+        stride,
+        before,
+        after,
+        groups: if matches!(number, 2 | 4 | 5) {
+            config.columns
+        } else {
+            1
+        },
+    };
+    cursor.side = shape.output_height();
+    cursor.channels = kernels;
+    let activation = (!activation_after_pool(number, config)).then_some(config.activation);
+    cursor.layers.push(Layer::Conv(ConvLayer {
+        name,
+        shape,
+        activation,
+    }));
+    if let (1 | 2, Some(lrn)) = (number, config.lrn) {
+        cursor.layers.push(Layer::Lrn(LrnLayer {
+            name: format!("norm{number}"),
+            pixels: cursor.side * cursor.side,
+            channels: kernels,
+            columns: if config.lrn_within_columns {
+                config.columns
+            } else {
+                1
+            },
+            config: lrn,
+        }));
+    }
+    if let (2, Some(maps)) = (number, config.map_norm) {
+        cursor.layers.push(Layer::MapNorm(MapNormLayer {
+            name: format!("maps{number}"),
+            shape: MapShape {
+                height: cursor.side,
+                width: cursor.side,
+                channels: kernels,
+            },
+            config: maps,
+        }));
+    }
+    Ok(())
+}
+
+/// The paper drops the outputs of fc6 and fc7; torchvision drops the inputs of the two.
+fn fully_connected(cursor: &mut Cursor, config: &ModelConfig) {
+    let hidden = scaled(4096, config.width);
+    let mut len = cursor.side * cursor.side * cursor.channels;
+    for (number, outputs) in [(6, hidden), (7, hidden), (8, config.classes)] {
+        let drops_input = match config.variant {
+            Variant::Alexnet => number > 6,
+            Variant::AlexnetOwt => number < 8,
+        };
+        if drops_input && config.dropout > 0.0 {
+            let dropped = cursor
+                .layers
+                .iter()
+                .filter(|l| matches!(l, Layer::Dropout(_)));
+            cursor.layers.push(Layer::Dropout(DropoutLayer {
+                name: format!("drop{}", dropped.count() + 1),
+                len,
+                rate: config.dropout,
+            }));
+        }
+        cursor.layers.push(Layer::Linear(LinearLayer {
+            name: format!("fc{number}"),
+            inputs: len,
+            outputs,
+            activation: (number < 8).then_some(config.activation),
+        }));
+        len = outputs;
+    }
+}

@@ -1,0 +1,216 @@
+//! Replaces named values of a recipe.
+//!
+//! The recipe is taken as a tree of plain values, so that each key stands once, in the structs: a key
+//! that the tree lacks does not exist.
+
+use serde_json::{Map, Value, json};
+
+use crate::net::config::{LrnConfig, ModelConfig, Variant};
+use crate::recipe::NONE;
+use crate::recipe::augmentation::Cropping;
+use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
+use crate::recipe::setup::error::{nearest, ranked};
+use crate::recipe::setup::{Setup, SetupError};
+
+/// Keys that may be [`NONE`].
+const OPTIONAL: [&str; 6] = [
+    "color_until",
+    "sgd.bias_lr",
+    "model.lrn",
+    "model.map_norm",
+    "model.removed_conv",
+    "val_split",
+];
+
+/// Tables with a kind, which decides what other keys they have. A word alone is a kind.
+const KINDS: [&str; 2] = ["schedule", "cropping"];
+/// What has no meaning where there is no [`lrn`](ModelConfig::lrn).
+const WITHIN: &str = "lrn_within_columns";
+
+/// The key that the other keys of the network start from.
+const VARIANT: &str = "model.variant";
+
+/// `base` with the values of `table`.
+pub(crate) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupError> {
+    let mut tree = serde_json::to_value(&base).expect("plain data becomes JSON");
+    let Value::Object(root) = &mut tree else {
+        unreachable!("a struct becomes an object");
+    };
+    let mut setup = base;
+    replace(root, "", table)?;
+    // Once more for each key, so that a message can name it.
+    let mut leaves = leaves("", table);
+    // A variant brings its own choices, which the others then change.
+    leaves.sort_by_key(|(key, _)| key != VARIANT);
+    for (key, value) in leaves {
+        let one = nested(&key, value);
+        let mut tree = serde_json::to_value(&setup).expect("plain data becomes JSON");
+        let Value::Object(root) = &mut tree else {
+            unreachable!("a struct becomes an object");
+        };
+        replace(root, "", &one)?;
+        setup = read(tree).map_err(|reason| SetupError::Value { key, reason })?;
+    }
+    Ok(setup)
+}
+
+/// Every table whose keys depend on each other, and every other value, by its dotted key.
+fn leaves(prefix: &str, table: &toml::Table) -> Vec<(String, toml::Value)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let key = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(inner) if !KINDS.contains(&&*key) => {
+                found.extend(leaves(&format!("{key}."), inner));
+            }
+            _ => found.push((key, value.clone())),
+        }
+    }
+    found
+}
+
+fn nested(key: &str, value: toml::Value) -> toml::Table {
+    let value = key.rsplit('.').fold(value, |value, key| {
+        toml::Value::Table(toml::Table::from_iter([(key.to_owned(), value)]))
+    });
+    match value {
+        toml::Value::Table(table) => table,
+        _ => unreachable!("a key has at least one part"),
+    }
+}
+
+fn read(tree: Value) -> Result<Setup, String> {
+    let Value::Object(mut root) = tree else {
+        unreachable!("a struct becomes an object");
+    };
+    let model = root.remove("model").unwrap_or_default();
+    let text = |error: serde_json::Error| error.to_string();
+    Ok(Setup {
+        recipe: serde_json::from_value(Value::Object(root)).map_err(text)?,
+        model: serde_json::from_value(model).map_err(text)?,
+    })
+}
+
+fn replace(
+    tree: &mut Map<String, Value>,
+    prefix: &str,
+    table: &toml::Table,
+) -> Result<(), SetupError> {
+    if prefix == "model." {
+        begin_variant(tree, table);
+    }
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        let Some(old) = tree.get_mut(name) else {
+            let known = || tree.keys().map(String::as_str);
+            return Err(SetupError::UnknownKey {
+                key,
+                nearest: nearest(name, known()),
+                known: ranked(name, known()),
+            });
+        };
+        if let toml::Value::Float(number) = value
+            && !number.is_finite()
+        {
+            return Err(SetupError::Value {
+                key,
+                reason: format!("{number} is no finite number"),
+            });
+        }
+        let kind = word(&key, value);
+        let value = kind.as_ref().unwrap_or(value);
+        if KINDS.contains(&&*key) {
+            begin_kind(&key, old, value);
+        }
+        if key == "conv1_lr" {
+            *old = later_rates(value).map_err(|error| SetupError::Value {
+                key,
+                reason: error.to_string(),
+            })?;
+            continue;
+        }
+        if let (Value::Null, toml::Value::Table(_)) = (&*old, value) {
+            *old = beginning(&key);
+        }
+        match (old, value) {
+            (Value::Object(inner), toml::Value::Table(table)) => {
+                replace(inner, &format!("{key}."), table)?;
+            }
+            (old, toml::Value::String(word)) if word == NONE && OPTIONAL.contains(&&*key) => {
+                *old = Value::Null;
+            }
+            (old, value) => {
+                *old = serde_json::to_value(value).map_err(|error| SetupError::Value {
+                    key,
+                    reason: error.to_string(),
+                })?;
+            }
+        }
+    }
+    if prefix == "model." && tree["lrn"].is_null() && !table.contains_key(WITHIN) {
+        tree.insert(WITHIN.to_owned(), Value::Bool(false));
+    }
+    Ok(())
+}
+
+/// conv1's later rates. A rate of 0 freezes the layer unless the text says otherwise; only in old
+/// checkpoints does the lack of the key mean `false`.
+fn later_rates(value: &toml::Value) -> Result<Value, serde_json::Error> {
+    let mut rates = serde_json::to_value(value)?;
+    for rate in rates.as_array_mut().into_iter().flatten() {
+        let zero = rate["lr"].as_f64() == Some(0.0);
+        if let Value::Object(rate) = rate {
+            rate.entry("frozen").or_insert(Value::Bool(zero));
+        }
+    }
+    Ok(rates)
+}
+
+/// The table that a word alone stands for: its kind.
+fn word(key: &str, value: &toml::Value) -> Option<toml::Value> {
+    let word = value.as_str().filter(|_| KINDS.contains(&key))?;
+    let table = [("kind".to_owned(), toml::Value::String(word.to_owned()))];
+    Some(toml::Value::Table(toml::Table::from_iter(table)))
+}
+
+/// Another kind has other keys: it begins with its own defaults.
+fn begin_kind(key: &str, old: &mut Value, new: &toml::Value) {
+    let kind = new.get("kind").and_then(toml::Value::as_str);
+    let default = match (key, kind) {
+        ("schedule", Some("plateau")) => json!(ScheduleConfig::default()),
+        ("schedule", Some("steps")) => json!(ScheduleConfig::steps(NET_145_MILESTONES.to_vec())),
+        ("cropping", Some("fixed")) => json!(Cropping::Fixed),
+        ("cropping", Some("random")) => json!(Cropping::Random),
+        ("cropping", Some("resized")) => json!(Cropping::resized()),
+        _ => return,
+    };
+    if old["kind"] != json!(kind) {
+        *old = default;
+    }
+}
+
+/// Another variant has other choices: the network begins with its own, but for the classes.
+fn begin_variant(model: &mut Map<String, Value>, new: &toml::Table) {
+    let variant = match new.get("variant").and_then(toml::Value::as_str) {
+        Some("alexnet") => Variant::Alexnet,
+        Some("alexnet-owt") => Variant::AlexnetOwt,
+        _ => return,
+    };
+    let Ok(Value::Object(mut begun)) = serde_json::to_value(ModelConfig::of(variant)) else {
+        unreachable!("a struct becomes an object");
+    };
+    if model["variant"] != begun["variant"] {
+        begun["classes"] = model["classes"].clone();
+        *model = begun;
+    }
+}
+
+/// What a table that was absent begins with.
+fn beginning(key: &str) -> Value {
+    let config = match key {
+        "model.map_norm" => LrnConfig::NET_145_MAPS,
+        "model.lrn" => LrnConfig::default(),
+        _ => return Value::Null,
+    };
+    serde_json::to_value(config).expect("plain data becomes JSON")
+}

@@ -1,0 +1,237 @@
+//! Opens datasets for training and evaluation and says kindly what is wrong with them.
+
+use std::path::Path;
+
+use shardmill_formats::{Class, Manifest};
+use shardmill_loader::{
+    Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize, Output, Policy,
+    read_manifest,
+};
+
+use crate::checkpoint::{PixelStatistics, RunState};
+use crate::net::mean_image::MeanImage;
+use crate::recipe::InputScale;
+use crate::run::error::TrainError;
+
+/// The split that is trained on.
+pub(crate) const TRAIN: &str = "train";
+
+/// The split that is evaluated during training unless another is chosen, where the dataset has it.
+pub(crate) const VAL: &str = "val";
+
+/// What the loader refused, in words of training.
+fn refused(dir: &Path) -> impl FnOnce(LoaderError) -> TrainError {
+    let dir = dir.to_owned();
+    move |error| match error {
+        LoaderError::NotADataset(_) => TrainError::NoDataset { dir },
+        LoaderError::UnknownSplit { split, known } => {
+            // Only for the message, so whatever stands in the way of it is no other error.
+            let labelled = read_manifest(&dir).map_or_else(|_| String::new(), |m| labelled(&m));
+            TrainError::NoSplit {
+                dir,
+                split,
+                known,
+                labelled,
+            }
+        }
+        other => other.into(),
+    }
+}
+
+/// The names of the splits that have labels.
+fn labelled(manifest: &Manifest) -> String {
+    let splits = manifest.splits.iter().filter(|(_, split)| split.labelled);
+    splits
+        .map(|(name, _)| &**name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Opens a labelled split.
+pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
+    let dataset = Dataset::open(dir, split).map_err(refused(dir))?;
+    if !dataset.is_labelled() {
+        return Err(TrainError::Unlabelled {
+            dir: dir.into(),
+            split: split.into(),
+            labelled: labelled(dataset.manifest()),
+        });
+    }
+    if dataset.is_empty() {
+        return Err(TrainError::Recipe(format!(
+            "split {split:?} of {} has no images; choose another",
+            dir.display()
+        )));
+    }
+    Ok(dataset)
+}
+
+/// The classes of the dataset in `dir`.
+///
+/// # Errors
+/// No dataset there, or a manifest that cannot be read.
+pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
+    Ok(read_manifest(dir).map_err(refused(dir))?.classes)
+}
+
+/// The split to validate on: the one that was asked for, or else `val`, and `None` where the dataset has
+/// none of that name with labels.
+///
+/// # Errors
+/// A split that was asked for and is not there, or has no labels or images.
+pub(crate) fn open_validation(
+    dir: &Path,
+    split: Option<&str>,
+) -> Result<Option<Dataset>, TrainError> {
+    match open(dir, split.unwrap_or(VAL)) {
+        Ok(dataset) => Ok(Some(dataset)),
+        Err(TrainError::NoSplit { .. } | TrainError::Unlabelled { .. }) if split.is_none() => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The colours of the training split, from the manifest.
+pub(crate) fn statistics(dir: &Path, dataset: &Dataset) -> Result<PixelStatistics, TrainError> {
+    let statistics = dataset.manifest().statistics.as_ref();
+    let statistics = statistics.ok_or_else(|| TrainError::NoStatistics { dir: dir.into() })?;
+    let (mean, std) = (statistics.statistics.mean, statistics.statistics.std);
+    Ok(PixelStatistics { mean, std })
+}
+
+/// Checks that a window of `crop` pixels fits the records.
+pub(crate) fn check_crop(dir: &Path, dataset: &Dataset, crop: usize) -> Result<(), TrainError> {
+    let shape = dataset.shape();
+    if shape.height.min(shape.width) as usize >= crop {
+        return Ok(());
+    }
+    let (height, width) = (shape.height, shape.width);
+    Err(TrainError::Crop {
+        dir: dir.into(),
+        height,
+        width,
+        crop,
+    })
+}
+
+/// Checks that a network's mean image, where it has one, is of records of this size.
+pub(crate) fn check_mean_image(
+    dir: &Path,
+    dataset: &Dataset,
+    mean: Option<&MeanImage>,
+) -> Result<(), TrainError> {
+    let (shape, Some(mean)) = (dataset.shape(), mean) else {
+        return Ok(());
+    };
+    if [shape.height, shape.width].map(|side| side as usize) == [mean.side(); 2] {
+        return Ok(());
+    }
+    Err(TrainError::MeanImageSize {
+        dir: dir.into(),
+        mean: mean.side(),
+        height: shape.height,
+        width: shape.width,
+    })
+}
+
+/// Checks that a dataset's classes are those that a network was trained on.
+pub(crate) fn check_classes(
+    dir: &Path,
+    trained: &[Class],
+    found: &[Class],
+) -> Result<(), TrainError> {
+    let first = trained
+        .iter()
+        .zip(found)
+        .find(|(trained, found)| trained.synset != found.synset);
+    let difference = match first {
+        Some((trained, found)) => {
+            format!(
+                "it has {:?} where the checkpoint has {:?}",
+                found.synset, trained.synset
+            )
+        }
+        None if trained.len() != found.len() => {
+            format!(
+                "it has {} and the checkpoint {}",
+                found.len(),
+                trained.len()
+            )
+        }
+        None => return Ok(()),
+    };
+    Err(TrainError::Classes {
+        dir: dir.into(),
+        difference,
+        advice: "use the dataset that the network was trained on, or another split of it"
+            .to_owned(),
+    })
+}
+
+/// Batches for training, in the order that the seed gives. The colour noise is that of the epoch at
+/// hand.
+pub(crate) fn training(
+    dataset: &Dataset,
+    state: &RunState,
+    output: Output,
+    threads: usize,
+) -> Result<Loader, TrainError> {
+    let recipe = &state.recipe;
+    let (color_std, _) = recipe.color(state.progress.epoch);
+    let crop = state.model.input_size as u32;
+    let policy = recipe.cropping.policy(crop, recipe.flip, color_std);
+    let builder = builder(dataset, training_normalize(state), threads)
+        .output(output)
+        .batch_size(recipe.batch_size)
+        .seed(state.seed)
+        .policy(policy)
+        .shuffle(true)
+        .draw_every(recipe.draw_every);
+    let builder = match recipe.jitter.color_jitter() {
+        Some(jitter) => builder.color_jitter(jitter),
+        None => builder,
+    };
+    Ok(builder.build()?)
+}
+
+/// Batches of `samples` images for evaluation, in file order.
+pub(crate) fn evaluation(
+    dataset: &Dataset,
+    state: &RunState,
+    policy: Policy,
+    samples: usize,
+    output: Output,
+    threads: usize,
+) -> Result<Loader, TrainError> {
+    let builder = builder(dataset, normalize(state, 1.0), threads)
+        .output(output)
+        .batch_size(samples);
+    Ok(builder.policy(policy).shuffle(false).build()?)
+}
+
+/// What is done to the pixels of training images in the epoch at hand.
+pub(crate) fn training_normalize(state: &RunState) -> Normalize {
+    let (_, divisor) = state.recipe.color(state.progress.epoch);
+    normalize(state, divisor)
+}
+
+/// What is done to pixels, with what divides the image besides.
+pub(crate) fn normalize(state: &RunState, divisor: f64) -> Normalize {
+    let std = match state.recipe.scale {
+        InputScale::MeanOnly => [1.0; 3],
+        InputScale::Standardized => state.pixels.std,
+    };
+    Normalize {
+        mean: state.pixels.mean.map(|value| value as f32),
+        std: std.map(|value| (value * divisor) as f32),
+    }
+}
+
+fn builder(dataset: &Dataset, normalize: Normalize, threads: usize) -> LoaderBuilder {
+    Loader::builder(dataset.clone())
+        .threads(threads)
+        .normalize(normalize)
+        .layout(Layout::Nhwc)
+        .last_batch(LastBatch::Keep)
+}

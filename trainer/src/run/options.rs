@@ -1,0 +1,96 @@
+//! What to train, how, and where to.
+
+use std::path::{Path, PathBuf};
+
+use crate::compute::Compute;
+use crate::net::config::{ModelConfig, Variant};
+use crate::recipe::Recipe;
+use crate::run::Stop;
+use crate::run::eval::View;
+use crate::run::report::Display;
+
+/// What to train, how, and where to.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// The dataset's folder.
+    pub shards: PathBuf,
+    /// The run's folder; it must be empty or not exist, unless the run in it is resumed.
+    pub run: PathBuf,
+    /// Whether to go on with the run in the folder. Then seed, recipe and network must be those
+    /// that it was started with, but for the number of epochs.
+    pub resume: bool,
+    /// The seed that everything random follows from.
+    pub seed: u64,
+    /// How the network is trained.
+    pub recipe: Recipe,
+    /// What the network is made of; the number of classes is taken from the dataset.
+    pub model: ModelConfig,
+    /// A checkpoint whose weights a new run begins with; those of fc8 only if the classes are the same.
+    pub init: Option<PathBuf>,
+    /// Where to compute; a resumed run may change it.
+    pub compute: Compute,
+    /// Loader threads; the result does not depend on them.
+    pub threads: usize,
+    /// Epochs between evaluations of the split for validation; 0 for none before the end.
+    pub eval_every: u64,
+    /// Steps between log lines.
+    pub log_every: u64,
+    /// Steps between checkpoints within an epoch; there is one after every epoch in any case.
+    pub checkpoint_every: Option<u64>,
+    /// Steps after which to stop, with a checkpoint, counted from the beginning of the run.
+    pub max_steps: Option<u64>,
+    /// The views of the evaluation at the end. The centre view is evaluated in any case.
+    pub final_views: Vec<View>,
+    /// Asks, from another thread, for a stop with a checkpoint.
+    pub stop: Stop,
+    /// What is shown meanwhile.
+    pub display: Display,
+}
+
+impl TrainOptions {
+    /// The paper's recipe, network and habits.
+    #[must_use]
+    pub fn new(shards: impl Into<PathBuf>, run: impl Into<PathBuf>) -> Self {
+        Self {
+            shards: shards.into(),
+            run: run.into(),
+            resume: false,
+            seed: 1,
+            recipe: Recipe::default(),
+            model: ModelConfig::default(),
+            init: None,
+            compute: Compute::default(),
+            threads: 1,
+            eval_every: 1,
+            log_every: 20,
+            checkpoint_every: None,
+            max_steps: None,
+            final_views: vec![View::Center, View::Ten],
+            stop: Stop::default(),
+            display: Display::Quiet,
+        }
+    }
+
+    /// The folder of a run that is given none: `runs/SHARDS-VARIANT-seedSEED`, so that the same
+    /// command line with `--resume` finds it again.
+    #[must_use]
+    pub fn default_run(shards: &Path, variant: Variant, seed: u64) -> PathBuf {
+        let shards = shards.file_name().unwrap_or("shards".as_ref());
+        let (shards, variant) = (shards.to_string_lossy(), variant_name(variant));
+        Path::new("runs").join(format!("{shards}-{variant}-seed{seed}"))
+    }
+
+    /// The checkpoint that a run in this folder goes on from.
+    #[must_use]
+    pub fn last(&self) -> PathBuf {
+        crate::run::folder::last(&self.run)
+    }
+}
+
+/// A variant as it is called on the command line.
+pub(crate) const fn variant_name(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Alexnet => "alexnet",
+        Variant::AlexnetOwt => "alexnet-owt",
+    }
+}

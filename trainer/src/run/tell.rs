@@ -1,0 +1,198 @@
+//! What a run says about itself on the way.
+
+use std::time::Duration;
+
+use shardmill_loader::Dataset;
+
+use crate::cpu::footprint;
+use crate::net::config::ModelConfig;
+use crate::net::scores::Scores;
+use crate::net::{Model, StepOutput};
+use crate::run::data;
+use crate::run::difference::differences;
+use crate::run::error::TrainError;
+use crate::run::options::variant_name;
+use crate::run::report::{Line, Meter, StepLine, speed};
+use crate::run::training::Run;
+use crate::run::watch;
+
+impl Run<'_> {
+    /// Tells what is about to be done.
+    pub(crate) fn introduce(&self) {
+        let network = self.engine.model();
+        let parameters: usize = network.parameters().iter().map(|p| p.len()).sum();
+        let model = &self.state.model;
+        let size = model.input_size;
+        let images = self.validation.as_ref().map_or_else(
+            || "no labelled split `val`: the schedule follows the training error".to_owned(),
+            |split| {
+                format!(
+                    "{} of split `{}` for validation",
+                    split.len(),
+                    split.split()
+                )
+            },
+        );
+        self.screen.say(format_args!(
+            "network   {} of width {}, {parameters} parameters, input {size}x{size}, seed {}",
+            variant_name(model.variant),
+            model.width,
+            self.state.seed
+        ));
+        let plain = ModelConfig {
+            classes: model.classes,
+            ..ModelConfig::of(model.variant)
+        };
+        for (name, _, chosen) in differences(&plain, model) {
+            self.screen.say(format_args!("          {name} {chosen}"));
+        }
+        self.screen.say(&self.state.recipe);
+        self.screen.say(format_args!(
+            "data      {} images of {} classes; {images}",
+            self.train.len(),
+            self.state.classes.len()
+        ));
+        let split = self.validation.as_ref().map(Dataset::split);
+        if split == Some(data::TRAIN) {
+            self.screen
+                .say("note: the split for validation is the one that is trained on");
+        }
+        self.screen
+            .say(format_args!("run       {}", self.folder.path().display()));
+        match self.engine.describe() {
+            Some(device) => self.screen.say(format_args!("device    {device}")),
+            None => self.tell_memory(network),
+        }
+        if let Some(advice) = watch::advice(&self.state, &self.prior) {
+            self.screen.say(advice);
+        }
+    }
+
+    /// Moves the bar.
+    pub(crate) fn show_step(&self, output: &StepOutput, meter: &Meter) {
+        let errors = match self.state.progress.whole_epoch.scores() {
+            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
+            None => String::new(),
+        };
+        self.screen.update(
+            self.state.progress.step,
+            format_args!(
+                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
+                self.state.progress.epoch + 1,
+                self.state.recipe.epochs,
+                output.loss,
+                speed(meter.images_per_second()),
+                100.0 * meter.data_wait()
+            ),
+        );
+    }
+
+    /// Writes what was seen since the last such line.
+    pub(crate) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
+        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
+            return Ok(());
+        };
+        let steepest = std::mem::take(&mut self.state.progress.steepest);
+        let progress = self.state.progress;
+        let line = StepLine {
+            epoch: progress.epoch + 1,
+            step: progress.step,
+            samples: progress.samples,
+            loss: scores.loss,
+            lr,
+            top1_error: scores.top1_error,
+            top5_error: scores.top5_error,
+            gradient_norm: steepest,
+            images_per_second: meter.images_per_second(),
+            data_wait: meter.data_wait(),
+            seconds: self.clock.elapsed().as_secs_f64(),
+        };
+        self.write(&Line::Step(line))?;
+        let values = [
+            ("train/loss", line.loss),
+            ("train/top1_error", line.top1_error),
+            ("train/top5_error", line.top5_error),
+            ("train/lr", line.lr),
+            ("train/gradient_norm", line.gradient_norm),
+            ("speed/images_per_second", line.images_per_second),
+            ("speed/data_wait", line.data_wait),
+        ];
+        self.events.scalars(line.step, &values)?;
+        if !self.screen.has_bar() {
+            let recipe = &self.state.recipe;
+            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
+            // Without evaluations, and a little too much for the last batch of each epoch.
+            let left = Duration::try_from_secs_f64(images / line.images_per_second);
+            self.screen.say(line.in_log(left.unwrap_or_default()));
+        }
+        Ok(())
+    }
+
+    /// Writes what was seen of the epoch that has ended.
+    pub(crate) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
+        let scores = self.state.progress.whole_epoch.scores();
+        if let Some(scores) = scores {
+            let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
+            let Scores {
+                loss,
+                top1_error,
+                top5_error,
+                ..
+            } = scores;
+            let lr = self.lr();
+            self.write(&Line::Epoch {
+                epoch,
+                step,
+                lr,
+                loss,
+                top1_error,
+                top5_error,
+            })?;
+            self.screen.say(format_args!(
+                "epoch {epoch}  training: top-1 error {top1_error:.2}%, top-5 error \
+                 {top5_error:.2}%, loss {loss:.4}"
+            ));
+        }
+        Ok(scores)
+    }
+
+    /// Tells what memory training takes on the CPU, and whether it is there.
+    fn tell_memory(&self, network: &Model) {
+        let recipe = &self.state.recipe;
+        let threads = rayon::current_num_threads();
+        let accumulates = recipe.accumulate > 1;
+        let bytes = footprint::training(network, recipe.batch_size, threads, accumulates);
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        self.screen.say(format_args!(
+            "memory    about {:.2} GiB for batches of {}",
+            gib(bytes),
+            recipe.batch_size
+        ));
+        if let Some(available) = footprint::available().filter(|available| *available < bytes) {
+            self.screen.say(format_args!(
+                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
+                 for the same step",
+                gib(available)
+            ));
+        }
+    }
+
+    /// Warns at the end of a run that has learned nothing.
+    pub(crate) fn look_back(&mut self) -> Result<(), TrainError> {
+        match watch::conclude(&self.state, &self.prior, self.lr()) {
+            Some(warning) => self.warn(&warning),
+            None => Ok(()),
+        }
+    }
+
+    /// Shows and writes a warning.
+    pub(crate) fn warn(&mut self, message: &str) -> Result<(), TrainError> {
+        let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
+        self.screen.say(message);
+        self.write(&Line::Warning {
+            epoch,
+            step,
+            message,
+        })
+    }
+}

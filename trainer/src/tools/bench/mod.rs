@@ -1,0 +1,259 @@
+//! The speed of training steps and of inference on images that are already in memory.
+
+#[cfg(feature = "cuda")]
+mod card;
+#[cfg(feature = "nccl")]
+mod cards;
+mod data;
+mod stages;
+mod table;
+
+pub use stages::{Stage, Stages};
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+use shardmill_formats::{Philox, Stream};
+
+use crate::compute::{Compute, Precision};
+use crate::net::config::ModelConfig;
+use crate::net::sgd::{Sgd, SgdConfig};
+use crate::net::{DropoutKey, Model, ModelError};
+use crate::run::error::TrainError;
+
+/// Steps run before the clock starts: the first makes the buffers.
+const WARM_UP: u64 = 1;
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct BenchOptions {
+    /// Images of a batch.
+    pub batch_size: usize,
+    /// Timed steps of each kind.
+    pub steps: usize,
+    /// Seed of weights and images.
+    pub seed: u64,
+    /// The network.
+    pub config: ModelConfig,
+    /// Whether each layer is measured by itself too.
+    pub stages: bool,
+    /// Shards whose loading is a stage.
+    pub shards: Option<PathBuf>,
+    /// Where the network runs.
+    pub compute: Compute,
+}
+
+impl Default for BenchOptions {
+    /// The paper's network and batch.
+    fn default() -> Self {
+        Self {
+            batch_size: 128,
+            steps: 5,
+            seed: 1,
+            config: ModelConfig::alexnet(),
+            stages: false,
+            shards: None,
+            compute: Compute::default(),
+        }
+    }
+}
+
+/// Seconds of the timed steps of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StepSeconds {
+    /// The middle one.
+    pub median: f64,
+    /// The shortest.
+    pub min: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// What was measured; serialises to one JSON object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BenchReport {
+    /// Batch size over the median seconds of a training step: forward, backward and update.
+    pub training_images_per_second: f64,
+    /// Batch size over the median seconds of a forward pass without dropout.
+    pub inference_images_per_second: f64,
+    /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
+    pub peak_rss_mb: Option<f64>,
+    /// Where the network ran.
+    pub device: String,
+    /// Its arithmetic.
+    pub precision: Precision,
+    /// Threads of the pool.
+    pub threads: usize,
+    /// Images of a batch.
+    pub batch_size: usize,
+    /// Timed steps of each kind.
+    pub steps: usize,
+    /// Training steps.
+    pub training_seconds: StepSeconds,
+    /// Forward passes.
+    pub inference_seconds: StepSeconds,
+    /// Each layer by itself, where asked for.
+    pub stages: Option<Stages>,
+}
+
+/// Measures training steps, then inference, on random images.
+///
+/// # Errors
+/// A configuration that describes no network, or shards that cannot be read.
+pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
+    match options.compute {
+        Compute::Cpu => on_cpu(options),
+        #[cfg(feature = "cuda")]
+        Compute::Cuda(cuda) => card::run(options, cuda),
+        #[cfg(not(feature = "cuda"))]
+        Compute::Cuda(_) | Compute::Cards(_) => Err(TrainError::NoCuda),
+        #[cfg(feature = "nccl")]
+        Compute::Cards(cards) => cards::run(options, cards),
+        #[cfg(all(feature = "cuda", not(feature = "nccl")))]
+        Compute::Cards(_) => Err(TrainError::NoNccl),
+    }
+}
+
+fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
+    let (batch, config) = (options.batch_size.max(1), &options.config);
+    let mut model = Model::new(config, options.seed)?;
+    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let images = random_images(
+        options.seed,
+        batch * config.input_size * config.input_size * 3,
+    );
+    let labels: Vec<i64> = (0..batch)
+        .map(|row| (row % config.classes) as i64)
+        .collect();
+
+    let training = time(options.steps, |step| {
+        let key = DropoutKey {
+            seed: options.seed,
+            step,
+        };
+        model.train_step(&images, &labels, key)?;
+        // A rate of 0 does all of the work and leaves the loss where it is.
+        sgd.step(&mut model, 0.0)
+    })?;
+    let inference = time(options.steps, |_| model.logits(&images).map(drop))?;
+    let peak_rss_mb = peak_rss_mb();
+    let mut stages = None;
+    if options.stages {
+        let mut table = stages::measure(&mut model, &mut sgd, batch, options.steps)?;
+        if let Some(shards) = &options.shards {
+            table
+                .rows
+                .push(data::measure(shards, config, batch, options.steps)?);
+        }
+        stages = Some(table);
+    }
+    Ok(BenchReport {
+        training_images_per_second: batch as f64 / training.median,
+        inference_images_per_second: batch as f64 / inference.median,
+        peak_rss_mb,
+        device: "cpu".to_owned(),
+        precision: Precision::F32,
+        threads: rayon::current_num_threads(),
+        batch_size: batch,
+        steps: options.steps.max(1),
+        training_seconds: training,
+        inference_seconds: inference,
+        stages,
+    })
+}
+
+/// Runs `step` a number of times and sorts out its seconds.
+fn time(
+    steps: usize,
+    mut step: impl FnMut(u64) -> Result<(), ModelError>,
+) -> Result<StepSeconds, ModelError> {
+    for number in 0..WARM_UP {
+        step(number)?;
+    }
+    let mut seconds = Vec::new();
+    for number in 0..steps.max(1) as u64 {
+        let start = Instant::now();
+        step(WARM_UP + number)?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(StepSeconds::of(seconds))
+}
+
+impl StepSeconds {
+    /// Sorts out the seconds of at least one step.
+    fn of(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        let middle = seconds.len() / 2;
+        let median = if seconds.len() % 2 == 1 {
+            seconds[middle]
+        } else {
+            (seconds[middle - 1] + seconds[middle]) / 2.0
+        };
+        Self {
+            median,
+            min: seconds[0],
+            max: seconds[seconds.len() - 1],
+        }
+    }
+}
+
+/// Pixels of mean 0 on the 0-255 scale.
+fn random_images(seed: u64, len: usize) -> Vec<f32> {
+    let philox = Philox::new(seed, Stream::Augment);
+    let blocks = (0..len.div_ceil(4)).flat_map(|i| philox.block(i as u64, 0));
+    blocks
+        .take(len)
+        .map(|word| Philox::unit_f32(word) * 255.0 - 127.5)
+        .collect()
+}
+
+/// Highest resident memory of this process so far, in MiB, where the system tells.
+#[must_use]
+pub fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_has_its_figures_at_the_top_level() {
+        let options = BenchOptions {
+            batch_size: 2,
+            steps: 2,
+            seed: 1,
+            config: ModelConfig {
+                width: 0.05,
+                input_size: 64,
+                classes: 5,
+                ..ModelConfig::alexnet()
+            },
+            stages: true,
+            shards: None,
+            compute: Compute::Cpu,
+        };
+        let report = run(&options).unwrap();
+        let json = serde_json::to_value(&report).unwrap();
+        for figure in ["training_images_per_second", "inference_images_per_second"] {
+            assert!(json[figure].as_f64().unwrap() > 0.0, "{json}");
+        }
+        let stages = report.stages.unwrap();
+        let names: Vec<&str> = stages.rows.iter().map(|row| row.stage.as_str()).collect();
+        let expected = "conv1 norm1 pool1 conv2 norm2 pool2 conv3 conv4 conv5 pool5 fc6 drop1 fc7 drop2 \
+                        fc8 sgd";
+        assert_eq!(names.join(" "), expected);
+        let timed = |row: &Stage| row.forward > 0.0 && row.backward.is_none_or(|s| s > 0.0);
+        assert!(stages.rows.iter().all(timed), "{stages:?}");
+        assert!(stages.rows[0].forward_of_peak.is_some());
+        assert!(stages.to_string().lines().count() > names.len());
+        assert!(report.training_seconds.min <= report.training_seconds.median);
+        assert!(report.training_seconds.median <= report.training_seconds.max);
+    }
+}

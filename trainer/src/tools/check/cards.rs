@@ -1,0 +1,150 @@
+//! Several cards against one, and how fast they are together.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use candle_core::cuda_backend::cudarc::driver::CudaContext;
+use shardmill_loader::Normalize;
+
+use crate::compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
+use crate::cuda::cards::CardsEngine;
+use crate::cuda::device::error::Doing;
+use crate::cuda::engine::CudaEngine;
+use crate::engine::Seen;
+use crate::net::config::ModelConfig;
+use crate::net::sgd::{Sgd, SgdConfig};
+use crate::net::{DropoutKey, Model};
+use crate::run::error::TrainError;
+use crate::tools::bench::{self, BenchOptions};
+use crate::tools::check::steps::{LR, ROWS, Random, mean_image, networks, tolerance};
+use crate::tools::check::tally::Tally;
+use crate::tools::check::{CheckOptions, CheckPart, STEPS};
+
+/// Images of a card in the bench.
+const BATCHES: [usize; 2] = [128, 512];
+
+/// Steps that are compared: the second goes on from what the cards have made of the first.
+const COMPARED: u64 = 2;
+
+const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
+
+/// Compares two cards with one, and measures 2, 4, ... and all; says why where there is only one.
+pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+    let count = CudaContext::device_count().doing("count the cards")?;
+    let count = usize::try_from(count).unwrap_or(0).min(CardSet::MOST);
+    if count < 2 {
+        return Ok("Left out: this machine has one card.\n".to_owned());
+    }
+    for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
+        for (what, config) in networks() {
+            compare(options.ordinal, precision, (what, &config), tally)?;
+        }
+    }
+    if options.skip.contains(&CheckPart::Speed) {
+        return Ok("Compared; their speed was left out.\n".to_owned());
+    }
+    let mut text = String::from(
+        "| cards | precision | batch of each | training, images/s | inference, images/s |\n\
+         |---|---|---|---|---|\n",
+    );
+    let mut numbers: Vec<usize> = [2, 4, 8, 16].into_iter().filter(|&n| n < count).collect();
+    numbers.push(count);
+    for cards in numbers {
+        for batch in BATCHES {
+            let precision = Precision::Bf16;
+            let report = bench::run(&BenchOptions {
+                batch_size: batch * cards,
+                steps: STEPS,
+                compute: Compute::Cards(together(0..cards, precision)),
+                ..BenchOptions::default()
+            })?;
+            let _ = writeln!(
+                text,
+                "| {cards} | {} | {batch} | {:.0} | {:.0} |",
+                precision.name(),
+                report.training_images_per_second,
+                report.inference_images_per_second
+            );
+        }
+    }
+    Ok(text)
+}
+
+fn together(cards: impl IntoIterator<Item = usize>, precision: Precision) -> CardsOptions {
+    let cards: Vec<usize> = cards.into_iter().collect();
+    CardsOptions {
+        cards: CardSet::new(&cards).expect("some cards, each once"),
+        precision,
+        deterministic: true,
+    }
+}
+
+/// Steps of one network on a card and on two, from the same state: scores, gradients by way of the
+/// velocities, and parameters.
+fn compare(
+    ordinal: usize,
+    precision: Precision,
+    (what, config): (&str, &ModelConfig),
+    tally: &mut Tally,
+) -> Result<(), TrainError> {
+    let (t, name) = (tolerance(precision), precision.name());
+    let backward = match precision {
+        Precision::F32 => Tally::compare,
+        Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
+    };
+    let start = || -> Result<(Model, Sgd), TrainError> {
+        let mut model = Model::new(config, 1)?;
+        model.set_mean_image(mean_image(config));
+        let sgd = Sgd::new(&model, SgdConfig::default());
+        Ok((model, sgd))
+    };
+    let options = CudaOptions {
+        ordinal,
+        precision,
+        deterministic: true,
+    };
+    let ((model, sgd), other) = (start()?, usize::from(ordinal == 0));
+    let mut one = CudaEngine::new(options, model, sgd, ROWS)?;
+    let (model, sgd) = start()?;
+    let mut two = CardsEngine::new(together([ordinal, other], precision), model, sgd, ROWS)?;
+    one.see(Normalize::mean(MEAN))?;
+    two.see(Normalize::mean(MEAN))?;
+    let rate = SgdConfig::default();
+    for step in 0..COMPARED {
+        let batch = Arc::new(Random::new(config, 31 + step, ROWS));
+        let key = DropoutKey { seed: 3, step };
+        one.add_pixels(batch.pixels(), key, None)?;
+        one.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        two.add_pixels(&batch, Random::pixels, key, None)?;
+        two.update(|p| Some(rate.rate(p.kind(), LR)))?;
+    }
+    let figures = |seen: Vec<Seen>| -> (Vec<f32>, Vec<f32>) {
+        let figures = seen.iter().map(|s| (s.output.loss as f32, s.norm as f32));
+        figures.unzip()
+    };
+    let ((losses, norms), (own_losses, own_norms)) = (figures(two.take()?), figures(one.take()?));
+    let title = |part: &str| format!("two cards and one, {part} of {what}");
+    tally.compare(&title("losses"), name, &losses, &own_losses, t.loss);
+    tally.compare(
+        &title("gradient norms"),
+        name,
+        &norms,
+        &own_norms,
+        t.gradient,
+    );
+    let agree = two.agree()?;
+    let ((model, sgd), (own_model, own_sgd)) = (two.host()?, one.host()?);
+    let parameters = model.parameters().iter().zip(own_model.parameters());
+    for (found, own) in parameters {
+        let (found, own) = (found.values(), own.values());
+        backward(tally, &title("parameters"), name, &found, &own, t.gradient);
+    }
+    for (found, own) in sgd.velocities().iter().zip(own_sgd.velocities()) {
+        backward(tally, &title("velocities"), name, found, own, t.gradient);
+    }
+    tally.expect(
+        &format!("two cards have the same bits of {what}, {name}"),
+        agree,
+    );
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The loader feeding a card: images a second, and how long the card's thread waits for them.
+
+use std::time::Instant;
+
+use shardmill_loader::Output;
+
+use crate::checkpoint::RunState;
+use crate::compute::{CudaOptions, Precision};
+use crate::cuda::engine::CudaEngine;
+use crate::net::config::ModelConfig;
+use crate::net::sgd::{Sgd, SgdConfig};
+use crate::net::{DropoutKey, Model};
+use crate::run::data;
+use crate::run::error::TrainError;
+use crate::tools::check::CheckOptions;
+use crate::tools::check::tally::Tally;
+
+/// Images of a batch.
+const BATCH: usize = 256;
+
+/// Seconds before the meter starts, and while it runs.
+const WARM_UP: f64 = 2.0;
+const SECONDS: f64 = 10.0;
+
+/// The share of waiting that is allowed.
+const WAIT: f64 = 0.02;
+
+/// Trains on the shards for a few seconds, epoch after epoch, and tells the figures.
+pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+    let dataset = data::open(&options.shards, data::TRAIN)?;
+    let classes = dataset.classes().to_vec();
+    let config = ModelConfig {
+        classes: classes.len(),
+        ..ModelConfig::alexnet()
+    };
+    let pixels = data::statistics(&options.shards, &dataset)?;
+    let mut state = RunState::unborn(config, classes, pixels);
+    state.recipe.batch_size = BATCH;
+    let model = Model::new(&state.model, 1)?;
+    let sgd = Sgd::new(&model, SgdConfig::default());
+    let cuda = CudaOptions {
+        ordinal: options.ordinal,
+        precision: Precision::Bf16,
+        deterministic: false,
+    };
+    let mut engine = CudaEngine::new(cuda, model, sgd, BATCH)?;
+    engine.see(data::training_normalize(&state))?;
+    let loader = data::training(&dataset, &state, Output::U8, options.threads)?;
+    let rate = state.recipe.sgd;
+    let (mut clock, mut measuring) = (Instant::now(), false);
+    let (mut images, mut waited, mut step) = (0_usize, 0.0, 0_u64);
+    let mut free = (0, 0);
+    'epochs: for epoch in 0.. {
+        let mut batches = loader.epoch(epoch);
+        let mut before = batches.waited();
+        while let Some(batch) = batches.next() {
+            let batch = batch?;
+            let now = batches.waited();
+            waited += (now - before).as_secs_f64();
+            before = now;
+            let key = DropoutKey { seed: 1, step };
+            engine.add(&batch, key, None)?;
+            engine.update(|p| Some(rate.rate(p.kind(), 1e-4)))?;
+            step += 1;
+            images += batch.len();
+            if engine.is_full() {
+                engine.take()?;
+            }
+            let seconds = clock.elapsed().as_secs_f64();
+            if !measuring && seconds >= WARM_UP {
+                engine.take()?;
+                free.0 = engine.gpu().memory()?.0;
+                (clock, measuring, images, waited) = (Instant::now(), true, 0, 0.0);
+            } else if measuring && seconds >= SECONDS {
+                break 'epochs;
+            }
+        }
+    }
+    // Waits for the card, so that all images counted are done.
+    engine.take()?;
+    let seconds = clock.elapsed().as_secs_f64();
+    free.1 = engine.gpu().memory()?.0;
+    let wait = waited / seconds;
+    tally.expect(
+        "memory of the card is constant after the first steps",
+        free.0 == free.1,
+    );
+    tally.expect(
+        &format!(
+            "the card's thread waits for the loader {:.1}% of the time; at most {:.0}% is the goal (more \
+             loader threads, or raw shards on a faster disk)",
+            100.0 * wait,
+            100.0 * WAIT
+        ),
+        wait <= WAIT,
+    );
+    Ok(format!(
+        "The paper's network in bf16, batches of {BATCH}, {} loader threads: {:.0} images/s, waiting for \
+         images {:.2}% of the time; {:.2} GiB of the card's memory, the same from the first step on: {}.\n",
+        options.threads,
+        images as f64 / seconds,
+        100.0 * wait,
+        engine.bytes() as f64 / f64::from(1 << 30),
+        if free.0 == free.1 { "yes" } else { "**no**" }
+    ))
+}

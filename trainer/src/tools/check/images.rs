@@ -1,0 +1,96 @@
+//! From bytes to conv1's input: the loader's values in f32, with and without a mean image.
+
+use shardmill_loader::Normalize;
+
+use crate::cuda::device::error::CudaError;
+use crate::cuda::device::memory::{Buffer, Element};
+use crate::cuda::kernels::{Affine, Canvas, MeanView, PLACE};
+use crate::cuda::network::weights::input_channels;
+use crate::tools::check::ops::{Ops, numbers};
+
+/// Rows, pixels a side, zeros before and behind.
+const CASES: [(usize, usize, usize, usize); 3] = [(3, 7, 0, 3), (2, 9, 2, 2), (5, 6, 0, 0)];
+
+/// By how much records are larger than images.
+const MARGIN: usize = 4;
+
+impl Ops<'_> {
+    pub(crate) fn finish(&mut self) -> Result<(), CudaError> {
+        for case in CASES {
+            self.finish_one(case, false)?;
+            self.finish_one(case, true)?;
+        }
+        Ok(())
+    }
+
+    fn finish_one(
+        &mut self,
+        (rows, side, before, after): (usize, usize, usize, usize),
+        with_mean: bool,
+    ) -> Result<(), CudaError> {
+        let normalize = Normalize {
+            mean: [123.7, 116.3, 103.5],
+            std: [1.1, 2.0, 57.3],
+        };
+        let affine = Affine::of(normalize);
+        let canvas = Canvas {
+            height: side,
+            width: side,
+            before,
+            after,
+            channels: input_channels(self.gpu.precision),
+        };
+        let bytes: Vec<u8> = (0..rows * side * side * 3)
+            .map(|i| (i * 37 % 256) as u8)
+            .collect();
+        let shifts = numbers(1, rows * 3);
+        let record = side + MARGIN;
+        let difference = numbers(2, record * record * 3);
+        // The corners and what is between them, every other one mirrored.
+        let places: Vec<[u32; PLACE]> = (0..rows)
+            .map(|row| [row % (MARGIN + 1), (3 * row + 1) % (MARGIN + 1), row % 2])
+            .map(|place| place.map(|value| value as u32))
+            .collect();
+        let images = Buffer::from_host(&self.gpu.stream, &bytes)?;
+        let noise = Buffer::from_host(&self.gpu.stream, &shifts)?;
+        let less = Buffer::from_host(&self.gpu.stream, &difference)?;
+        let parts = Buffer::from_host(&self.gpu.stream, places.as_flattened())?;
+        let mean = with_mean.then(|| MeanView {
+            difference: less.view(),
+            side: record,
+            places: parts.view(),
+        });
+        let mut output = self.empty(rows * canvas.len())?;
+        let (images, noise) = (images.view(), noise.view());
+        let how = (&affine, mean);
+        self.gpu
+            .finish(&canvas, rows, images, noise, how, output.view_mut())?;
+        let mut expected = vec![0.0; rows * canvas.len()];
+        let (_, wide) = canvas.padded();
+        for (i, &byte) in bytes.iter().enumerate() {
+            let (c, pixel) = (i % 3, i / 3);
+            let (x, y) = (pixel % side, pixel / side % side);
+            let row = pixel / (side * side);
+            let at = row * canvas.len() + ((y + before) * wide + x + before) * canvas.channels;
+            let mut value = affine.apply(byte, c, shifts[row * 3 + c]);
+            if with_mean {
+                let [top, left, flip] = places[row].map(|value| value as usize);
+                let x = if flip == 1 { side - 1 - x } else { x };
+                value += difference[((top + y) * record + left + x) * 3 + c];
+            }
+            expected[at + c] = value;
+        }
+        // In f32 these are the loader's bytes, and the CPU's sums.
+        let exact = if self.gpu.element() == Element::F32 {
+            0.0
+        } else {
+            4e-3
+        };
+        let what = if with_mean {
+            "u8 to values minus a mean image, padded"
+        } else {
+            "u8 to values, padded"
+        };
+        self.compare(what, output.view(), &expected, exact)
+    }
+}

@@ -1,0 +1,201 @@
+//! Whether a card computes what the CPU computes, and how fast: everything that can only be known on
+//! a machine with one, as one report.
+
+#[cfg(feature = "nccl")]
+mod cards;
+mod feed;
+mod images;
+mod ops;
+mod products;
+mod steps;
+mod tally;
+mod training;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use shardmill_formats::Causes;
+
+use crate::compute::{Compute, CudaOptions, Precision};
+use crate::cuda::device::gpu::Gpu;
+use crate::run::error::TrainError;
+use crate::tools::bench::{self, BenchOptions};
+use crate::tools::doctor;
+use ops::Ops;
+use tally::Tally;
+
+/// Batch sizes of the bench.
+const BATCHES: [usize; 3] = [128, 512, 1024];
+
+/// Timed steps of each.
+const STEPS: usize = 30;
+
+/// What the report has of a part that was left out.
+const LEFT_OUT: &str = "Left out.\n";
+
+/// A part of the check that may be left out, where there is a machine's time for the others alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CheckPart {
+    /// The short training of the paper's network on shards
+    Training,
+    /// The bench, and the loader's feed
+    Speed,
+}
+
+/// What to check.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// A folder of shards, for a short training and the loader's meter.
+    pub shards: PathBuf,
+    /// A folder for the runs, which must not exist; what is written there is taken away again.
+    pub scratch: PathBuf,
+    /// The card.
+    pub ordinal: usize,
+    /// Loader threads.
+    pub threads: usize,
+    /// What is left out, which the report says.
+    pub skip: Vec<CheckPart>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// The report.
+    pub markdown: String,
+    /// Whether everything holds.
+    pub passed: bool,
+}
+
+/// Checks a card: every operation and whole networks against the CPU in each precision, going on from
+/// a state, a short training on shards, speed, and the loader's meter.
+///
+/// # Errors
+/// A card that cannot be opened, or shards that cannot be read. What fails later is in the report.
+pub fn check(
+    options: &CheckOptions,
+    mut progress: impl FnMut(&str),
+) -> Result<CheckReport, TrainError> {
+    let card = |precision| CudaOptions {
+        ordinal: options.ordinal,
+        precision,
+        deterministic: false,
+    };
+    let gpu = Gpu::open(card(Precision::F32))?;
+    let mut text = format!("## {}\n\n", gpu.describe()?);
+    let _ = writeln!(text, "```\n{}```\n", doctor::examine(Some(&options.shards)));
+    drop(gpu);
+    let mut tally = Tally::default();
+    for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
+        let name = precision.name();
+        progress(&format!("operations in {name}"));
+        attempt(&mut tally, &format!("operations in {name}"), |tally| {
+            let gpu = Gpu::open(card(precision))?;
+            Ok(Ops { gpu: &gpu, tally }.run()?)
+        });
+        progress(&format!("networks in {name}"));
+        attempt(&mut tally, &format!("networks in {name}"), |tally| {
+            steps::compare(card(precision), tally)
+        });
+        attempt(&mut tally, &format!("going on in {name}"), |tally| {
+            steps::resume(card(precision), tally)
+        });
+    }
+    let mut trained = String::from(LEFT_OUT);
+    if !options.skip.contains(&CheckPart::Training) {
+        progress("a short training");
+        attempt(&mut tally, "a short training on shards", |tally| {
+            trained = training::run(options, tally)?;
+            Ok(())
+        });
+    }
+    let (mut speed, mut fed) = (String::from(LEFT_OUT), String::from(LEFT_OUT));
+    if !options.skip.contains(&CheckPart::Speed) {
+        progress("speed");
+        speed = bench(card, &mut tally);
+        progress("the loader's feed");
+        attempt(&mut tally, "the loader's feed", |tally| {
+            fed = feed::run(options, tally)?;
+            Ok(())
+        });
+    }
+    progress("several cards");
+    let mut several = String::new();
+    attempt(&mut tally, "several cards", |tally| {
+        several = several_cards(options, tally)?;
+        Ok(())
+    });
+    let passed = tally.passed();
+    let verdict = if passed {
+        "Everything holds."
+    } else {
+        "**Something FAILED: see the tables.**"
+    };
+    let _ = write!(
+        text,
+        "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
+         value of the CPU's, or \"in length\" the length of the difference over that of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\n{speed}\n\
+         ### Fed by the loader\n\n{fed}\n### Several cards\n\n{several}",
+        tally.markdown()
+    );
+    Ok(CheckReport {
+        markdown: text,
+        passed,
+    })
+}
+
+/// Speed at each batch size, with and without training.
+fn bench(card: impl Fn(Precision) -> CudaOptions, tally: &mut Tally) -> String {
+    let mut speed = format!(
+        "The paper's network; medians of {STEPS} steps, each waited for, images on the card already.\n\n\
+         | precision | batch | training, images/s | inference, images/s | a step, ms (min to max) |\n\
+         |---|---|---|---|---|\n"
+    );
+    for precision in [Precision::Tf32, Precision::Bf16] {
+        for batch_size in BATCHES {
+            let what = format!("bench of batches of {batch_size} in {}", precision.name());
+            attempt(tally, &what, |_| {
+                let report = bench::run(&BenchOptions {
+                    batch_size,
+                    steps: STEPS,
+                    compute: Compute::Cuda(card(precision)),
+                    ..BenchOptions::default()
+                })?;
+                let seconds = report.training_seconds;
+                let _ = writeln!(
+                    speed,
+                    "| {} | {batch_size} | {:.0} | {:.0} | {:.2} ({:.2} to {:.2}) |",
+                    precision.name(),
+                    report.training_images_per_second,
+                    report.inference_images_per_second,
+                    1e3 * seconds.median,
+                    1e3 * seconds.min,
+                    1e3 * seconds.max
+                );
+                Ok(())
+            });
+        }
+    }
+    speed
+}
+
+/// Several cards against one, and their speed, where there are several.
+#[cfg(feature = "nccl")]
+fn several_cards(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+    cards::run(options, tally)
+}
+
+/// Says why several cards are left out.
+#[cfg(not(feature = "nccl"))]
+fn several_cards(_: &CheckOptions, _: &mut Tally) -> Result<String, TrainError> {
+    Ok(
+        "Left out: this build uses one card; build with `--features nccl` for several.\n"
+            .to_owned(),
+    )
+}
+
+/// Runs a part of the check; an error is a failure, and the other parts run all the same.
+fn attempt(tally: &mut Tally, what: &str, part: impl FnOnce(&mut Tally) -> Result<(), TrainError>) {
+    if let Err(error) = part(tally) {
+        tally.expect(&format!("{what}: {}", Causes(&error)), false);
+    }
+}

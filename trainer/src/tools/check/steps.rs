@@ -1,0 +1,296 @@
+//! Whole networks: a step's loss, gradients and update against the CPU's, and going on from a state.
+
+use std::sync::Arc;
+
+use shardmill_loader::{Area, Normalize};
+
+use crate::compute::{CudaOptions, Precision};
+use crate::cuda::engine::CudaEngine;
+use crate::cuda::feed::Pixels;
+use crate::cuda::kernels::Affine;
+use crate::net::config::{Activation, ModelConfig};
+use crate::net::mean_image::{MeanCut, MeanImage};
+use crate::net::sgd::{Sgd, SgdConfig};
+use crate::net::{DropoutKey, Model};
+use crate::recipe::setup::Setup;
+use crate::run::error::TrainError;
+use crate::tools::check::ops::numbers;
+use crate::tools::check::tally::Tally;
+
+/// Images of a step: no multiple of anything.
+pub(crate) const ROWS: usize = 11;
+
+/// The learning rate of the steps compared.
+pub(crate) const LR: f32 = 0.01;
+
+/// What is allowed after a whole network forward and backward.
+pub(crate) struct Tolerance {
+    pub(crate) loss: f64,
+    /// Of the logits, over the largest value.
+    pub(crate) logits: f64,
+    /// Of gradients and moved parameters: in f32 over the largest value, else in length.
+    ///
+    /// Where products are rounded, ReLUs and pools choose otherwise among values that are nearly equal,
+    /// and each such choice moves whole terms of the gradients below it. With products that are exact
+    /// but for the rounding of their factors, conv1's gradient differs by 0.10 of its length in tf32
+    /// and 0.41 in bf16; a gradient that has nothing to do with the CPU's differs by 1.4.
+    pub(crate) gradient: f64,
+}
+
+pub(crate) const fn tolerance(precision: Precision) -> Tolerance {
+    match precision {
+        Precision::F32 => Tolerance {
+            loss: 1e-5,
+            logits: 1e-3,
+            gradient: 1e-3,
+        },
+        // Eight layers of products of 11 bits.
+        Precision::Tf32 => Tolerance {
+            loss: 2e-3,
+            logits: 3e-2,
+            gradient: 0.2,
+        },
+        Precision::Bf16 => Tolerance {
+            loss: 2e-2,
+            logits: 1e-1,
+            gradient: 0.6,
+        },
+    }
+}
+
+/// By how much records are larger than the network's window.
+const MARGIN: usize = 8;
+
+/// A batch of random bytes with noise, in windows anywhere in records, every other one mirrored.
+pub(crate) struct Random {
+    images: Vec<u8>,
+    shifts: Vec<[f32; 3]>,
+    areas: Vec<Area>,
+    labels: Vec<i64>,
+}
+
+impl Random {
+    pub(crate) fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
+        let len = rows * config.input_size * config.input_size * 3;
+        let byte = |value: f32| ((value + 1.0) * 127.5) as u8;
+        let shifts = numbers(seed + 1, rows * 3);
+        Self {
+            images: numbers(seed, len).into_iter().map(byte).collect(),
+            shifts: shifts.as_chunks().0.to_vec(),
+            areas: (0..rows)
+                .map(|row| Area {
+                    top: (row % (MARGIN + 1)) as u32,
+                    left: (row * 5 % (MARGIN + 1)) as u32,
+                    height: config.input_size as u32,
+                    width: config.input_size as u32,
+                    flip: row % 2 == 1,
+                })
+                .collect(),
+            labels: (0..rows)
+                .map(|row| (row * 5 % config.classes) as i64)
+                .collect(),
+        }
+    }
+
+    pub(crate) fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &self.shifts,
+            areas: &self.areas,
+            labels: &self.labels,
+        }
+    }
+
+    /// The values that the CPU's network is given.
+    fn values(&self, affine: &Affine, mean: Option<&MeanImage>) -> Vec<f32> {
+        let len = self.images.len() / self.labels.len();
+        let value = |(i, &byte): (usize, &u8)| {
+            let channel = i % 3;
+            affine.apply(byte, channel, self.shifts[i / len][channel])
+        };
+        let values: Vec<f32> = self.images.iter().enumerate().map(value).collect();
+        let Some(mean) = mean else {
+            return values;
+        };
+        let difference = mean.difference(&affine.normalize());
+        let mut inputs = vec![0.0; values.len()];
+        let pairs = values.chunks_exact(len).zip(inputs.chunks_exact_mut(len));
+        for ((from, to), area) in pairs.zip(&self.areas) {
+            mean.shift(&difference, *area, area.width as usize, from, to);
+        }
+        inputs
+    }
+}
+
+/// A mean image of records around the network's window, for the networks that get one.
+pub(crate) fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
+    let cut = config.lrn_within_columns.then_some(MeanCut::Center)?;
+    let side = config.input_size + MARGIN;
+    let values = numbers(21, side * side * 3);
+    let values = values.into_iter().map(|value| 120.0 + 40.0 * value);
+    Some(Arc::new(MeanImage::new(side, values.collect(), cut)))
+}
+
+/// Networks of every kind of layer, narrow enough for the CPU to keep up. Net 145's has a mean image.
+pub(crate) fn networks() -> Vec<(&'static str, ModelConfig)> {
+    let narrow = |config: ModelConfig| ModelConfig {
+        width: 0.25,
+        classes: 10,
+        ..config
+    };
+    let tanh = ModelConfig {
+        activation: Activation::Tanh,
+        columns: 1,
+        input_size: 99,
+        ..ModelConfig::alexnet()
+    };
+    let mut all = vec![
+        ("alexnet", narrow(ModelConfig::alexnet())),
+        ("alexnet-owt", narrow(ModelConfig::alexnet_owt())),
+        ("alexnet, tanh, one column, 99x99", narrow(tanh)),
+    ];
+    let net145 = Setup::named("net145").expect("a known name");
+    all.push(("net 145", narrow(net145.model)));
+    all
+}
+
+fn engine(
+    options: CudaOptions,
+    config: &ModelConfig,
+    seed: u64,
+) -> Result<(CudaEngine, Affine), TrainError> {
+    let mut model = Model::new(config, seed)?;
+    model.set_mean_image(mean_image(config));
+    let sgd = Sgd::new(&model, SgdConfig::default());
+    let mut engine = CudaEngine::new(options, model, sgd, ROWS)?;
+    let normalize = Normalize::mean([121.0, 117.0, 104.0]);
+    engine.see(normalize)?;
+    Ok((engine, Affine::of(normalize)))
+}
+
+/// One step of every network, on the card and on the CPU.
+pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
+    let t = tolerance(options.precision);
+    let name = options.precision.name();
+    let backward = match options.precision {
+        Precision::F32 => Tally::compare,
+        Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
+    };
+    for (what, config) in networks() {
+        let batch = Random::new(&config, 3, ROWS);
+        let (mut card, affine) = engine(options, &config, 1)?;
+        let mut model = Model::new(&config, 1)?;
+        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let key = DropoutKey { seed: 1, step: 0 };
+        let images = batch.values(&affine, mean_image(&config).as_deref());
+
+        let logits = model.logits(&images)?;
+        let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
+        let logits = logits.map_err(crate::net::ModelError::from)?;
+        let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
+        tally.compare(
+            &format!("logits of {what}"),
+            name,
+            &found,
+            &logits,
+            t.logits,
+        );
+
+        let expected = model.train_step(&images, &batch.labels, key)?;
+        card.add_pixels(batch.pixels(), key, None)?;
+        for (number, parameter) in model.parameters().iter().enumerate() {
+            let found = card.network().read_gradient(number)?;
+            let own = &model.gradients()[number];
+            let title = format!("gradients of {what}");
+            backward(tally, &title, name, &found, own, t.gradient);
+            tally.expect(
+                &format!("{}'s gradient is not 0", parameter.name()),
+                found.iter().any(|v| *v != 0.0),
+            );
+        }
+        let rate = SgdConfig::default();
+        card.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        sgd.step(&mut model, LR)?;
+        let seen = card.take()?;
+        let loss = seen.first().map_or(f64::NAN, |seen| seen.output.loss);
+        let title = format!("loss of {what}");
+        let (found, own) = ([loss as f32], [expected.loss as f32]);
+        tally.compare(&title, name, &found, &own, t.loss);
+        let (moved, _) = card.host()?;
+        for (found, own) in moved.parameters().iter().zip(model.parameters()) {
+            let title = format!("parameters of {what} after a step");
+            let (found, own) = (found.values(), own.values());
+            backward(tally, &title, name, &found, &own, t.gradient);
+        }
+    }
+    Ok(())
+}
+
+/// Six steps at once, and three after three others from the host's copy of the state: the same bits.
+/// Two batches a step, so that sums of gradients are in it.
+pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
+    let options = CudaOptions {
+        deterministic: true,
+        ..options
+    };
+    let config = ModelConfig {
+        width: 0.25,
+        classes: 10,
+        ..ModelConfig::alexnet()
+    };
+    let (mut straight, _) = engine(options, &config, 2)?;
+    steps(&mut straight, &config, 0..6)?;
+    let (mut first, affine) = engine(options, &config, 2)?;
+    steps(&mut first, &config, 0..3)?;
+    let (model, sgd) = first.host()?;
+    let mut copy = Model::new(&config, 77)?;
+    for parameter in model.parameters() {
+        copy.set_parameter(parameter.name(), parameter.tensor())?;
+    }
+    let mut velocities = Sgd::new(&copy, *sgd.config());
+    for (name, tensor) in sgd.state()? {
+        velocities.set_state(&name, &tensor)?;
+    }
+    drop(first);
+    let mut second = CudaEngine::new(options, copy, velocities, ROWS)?;
+    second.see(affine.normalize())?;
+    steps(&mut second, &config, 3..6)?;
+    let (one, _) = straight.host()?;
+    let (other, _) = second.host()?;
+    let same = one
+        .parameters()
+        .iter()
+        .zip(other.parameters())
+        .all(|(a, b)| {
+            a.values()
+                .iter()
+                .zip(b.values().iter())
+                .all(|(a, b)| a.to_bits() == b.to_bits())
+        });
+    let title = format!(
+        "the same bits after going on from a state, {}, deterministic",
+        options.precision.name()
+    );
+    tally.expect(&title, same);
+    Ok(())
+}
+
+fn steps(
+    engine: &mut CudaEngine,
+    config: &ModelConfig,
+    range: std::ops::Range<u64>,
+) -> Result<(), TrainError> {
+    let rate = SgdConfig::default();
+    for step in range {
+        for half in 0..2 {
+            let batch = Random::new(config, 100 + 2 * step + half, ROWS - half as usize);
+            let key = DropoutKey {
+                seed: 5,
+                step: 2 * step + half,
+            };
+            engine.add_pixels(batch.pixels(), key, Some(0.5))?;
+        }
+        engine.update(|p| Some(rate.rate(p.kind(), LR)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,377 @@
+//! What this machine has for training, what is missing, and what to do about it.
+
+mod shards;
+
+use std::fmt;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Serialize;
+use shardmill_formats::Causes;
+
+pub use shards::ShardPlace;
+
+use crate::cpu::footprint;
+use crate::cuda::probe::{self, Driver};
+
+/// The least compute capability that the kernels run on.
+const CAPABILITY: (i32, i32) = (7, 5);
+
+/// Bytes of a card's memory below which the paper's batch is tight.
+const TIGHT: u64 = 4 << 30;
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Doctor {
+    /// Whether this build can train on this machine: one for the CPU always can, one with CUDA needs a
+    /// card; and the shards, where they were asked for, must be readable.
+    pub can_train: bool,
+    /// Whether this build has CUDA.
+    pub cuda_build: bool,
+    /// The CUDA version that the driver serves; `None` without a driver that runs.
+    pub driver: Option<String>,
+    /// The cards.
+    pub cards: Vec<CardReport>,
+    /// The toolkit's libraries, and their versions where they are found.
+    pub libraries: Vec<LibraryReport>,
+    /// Whether this build can use several cards at once.
+    pub nccl_build: bool,
+    /// The version of NCCL, where it is found; only several cards need it.
+    pub nccl: Option<String>,
+    /// The version of nvcc, where it is found; it is needed to build, not to run.
+    pub nvcc: Option<String>,
+    /// Threads of the processor.
+    pub threads: usize,
+    /// Instruction sets of the processor that Shardmill's kernels use.
+    pub features: Vec<&'static str>,
+    /// Bytes of memory that the system could give.
+    pub memory: Option<u64>,
+    /// The dataset, where it was asked for and can be read.
+    pub shards: Option<ShardPlace>,
+    /// What is missing and what to do about it.
+    pub advice: Vec<String>,
+}
+
+/// A card.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CardReport {
+    /// Its number, for `--device cuda:N`.
+    pub number: usize,
+    /// Its name.
+    pub name: String,
+    /// Its compute capability, as in 9.0.
+    pub capability: String,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes that are free, where the driver tells.
+    pub free: Option<u64>,
+    /// Whether the kernels run on it.
+    pub usable: bool,
+}
+
+/// A library.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LibraryReport {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version; `None` if it is not found.
+    pub version: Option<String>,
+}
+
+/// Looks at this machine, and at a folder of shards.
+#[must_use]
+pub fn examine(folder: Option<&Path>) -> Doctor {
+    let cuda_build = cfg!(feature = "cuda");
+    let mut advice = Vec::new();
+    let (driver, cards) = driver(&mut advice);
+    let libraries: Vec<LibraryReport> = probe::libraries()
+        .into_iter()
+        .map(|(name, version)| LibraryReport { name, version })
+        .collect();
+    let missing: Vec<&str> = libraries
+        .iter()
+        .filter(|library| library.version.is_none())
+        .map(|library| library.name)
+        .collect();
+    if driver.is_some() && !missing.is_empty() {
+        advice.push(format!(
+            "{} not found: install the CUDA toolkit and cuDNN 9, or put their folders into \
+             LD_LIBRARY_PATH",
+            missing.join(", ")
+        ));
+    }
+    let nccl = probe::nccl();
+    let count = cards.iter().filter(|card| card.usable).count();
+    let usable = count > 0 && missing.is_empty();
+    advice.extend(several(count, cfg!(feature = "nccl"), nccl.is_some()));
+    if !cuda_build && usable {
+        advice.push(
+            "there is a card, and this build cannot use it: build with \
+             `cargo build --release --features cuda -p shardmill-trainer`, which needs nvcc"
+                .to_owned(),
+        );
+    }
+    let nvcc = nvcc();
+    if !cuda_build && usable && nvcc.is_none() {
+        advice.push("nvcc not found: building with CUDA needs the CUDA toolkit".to_owned());
+    }
+    let mut can_train = !cuda_build || usable;
+    let shards = folder.and_then(|folder| match shards::look(folder) {
+        Ok(place) => Some(place),
+        Err(error) => {
+            can_train = false;
+            advice.push(Causes(&error).to_string());
+            None
+        }
+    });
+    let memory = footprint::available();
+    if let (Some(place), Some(memory)) = (&shards, memory)
+        && place.bytes > memory
+    {
+        advice.push(
+            "the shards are larger than memory: keep them on a local disk that reads at random fast"
+                .to_owned(),
+        );
+    }
+    Doctor {
+        can_train,
+        cuda_build,
+        driver,
+        cards,
+        libraries,
+        nccl_build: cfg!(feature = "nccl"),
+        nccl,
+        nvcc,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        features: features(),
+        memory,
+        shards,
+        advice,
+    }
+}
+
+/// What to do about using several cards at once, where there are several.
+fn several(usable: usize, build: bool, library: bool) -> Option<String> {
+    if usable < 2 {
+        return None;
+    }
+    let library = if library {
+        ""
+    } else {
+        "; NCCL (libnccl.so.2) is not found: install it, or put its folder into LD_LIBRARY_PATH"
+    };
+    if build && library.is_empty() {
+        return Some(format!(
+            "{usable} cards can train together: name them with commas, as in `--device cuda:0,1`"
+        ));
+    }
+    let build = if build {
+        "cannot train together"
+    } else {
+        "train one at a time by this build: build with `--features nccl` to use several together"
+    };
+    Some(format!("{usable} cards {build}{library}"))
+}
+
+fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<CardReport>) {
+    match probe::driver() {
+        Driver::Missing => {
+            advice.push(
+                "no NVIDIA driver (libcuda.so.1): install one to use a card; the CPU needs none"
+                    .to_owned(),
+            );
+            (None, Vec::new())
+        }
+        Driver::Failing(code) => {
+            advice.push(format!(
+                "the NVIDIA driver does not start (error {code} of its `cuInit`): 100 means that \
+                 there is no card, 999 or 803 that driver and kernel module do not fit; see \
+                 `nvidia-smi`"
+            ));
+            (None, Vec::new())
+        }
+        Driver::Running { version, cards } => {
+            if cards.is_empty() {
+                advice.push("the NVIDIA driver runs and sees no card".to_owned());
+            }
+            let report = |(number, card): (usize, probe::Card)| CardReport {
+                number,
+                name: card.name,
+                capability: format!("{}.{}", card.capability.0, card.capability.1),
+                memory: card.memory,
+                free: card.free,
+                usable: card.capability >= CAPABILITY,
+            };
+            let cards: Vec<CardReport> = cards.into_iter().enumerate().map(report).collect();
+            for card in &cards {
+                let (number, name) = (card.number, &card.name);
+                if !card.usable {
+                    let (major, minor) = CAPABILITY;
+                    advice.push(format!(
+                        "card {number} ({name}) is too old: the kernels need compute capability \
+                         {major}.{minor}"
+                    ));
+                } else if card.free.is_some_and(|free| free < TIGHT) {
+                    advice.push(format!(
+                        "card {number} ({name}) has little memory free: use a smaller \
+                         `--batch-size` with `--accumulate`, or end what else runs on it"
+                    ));
+                }
+            }
+            (Some(format!("{}.{}", version.0, version.1)), cards)
+        }
+    }
+}
+
+/// The version that nvcc prints, from where CUDA_HOME or PATH has it.
+fn nvcc() -> Option<String> {
+    let at_home = std::env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin/nvcc"));
+    let output = at_home
+        .and_then(|nvcc| Command::new(nvcc).arg("--version").output().ok())
+        .or_else(|| Command::new("nvcc").arg("--version").output().ok())?;
+    release(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn release(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("release ")?;
+    Some(rest.split(',').next()?.trim().to_owned())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn features() -> Vec<&'static str> {
+    let all = [
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("fma", std::arch::is_x86_feature_detected!("fma")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+    ];
+    all.into_iter()
+        .filter_map(|(name, there)| there.then_some(name))
+        .collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn features() -> Vec<&'static str> {
+    Vec::new()
+}
+
+fn gib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
+}
+
+impl fmt::Display for Doctor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let build = if self.cuda_build {
+            "CPU and CUDA"
+        } else {
+            "CPU"
+        };
+        writeln!(f, "build     {build}")?;
+        writeln!(
+            f,
+            "CPU       {} threads, {}",
+            self.threads,
+            self.features.join(" ")
+        )?;
+        if let Some(memory) = self.memory {
+            writeln!(f, "memory    {:.1} GiB available", gib(memory))?;
+        }
+        match &self.driver {
+            Some(version) => writeln!(f, "driver    serves CUDA {version}")?,
+            None => writeln!(f, "driver    none that runs")?,
+        }
+        for card in &self.cards {
+            let free = card
+                .free
+                .map_or_else(String::new, |free| format!(", {:.1} free", gib(free)));
+            writeln!(
+                f,
+                "card {}    {}, compute capability {}, {:.1} GiB{free}",
+                card.number,
+                card.name,
+                card.capability,
+                gib(card.memory)
+            )?;
+        }
+        for library in &self.libraries {
+            let version = library.version.as_deref().unwrap_or("not found");
+            writeln!(f, "{:<9} {version}", library.name)?;
+        }
+        let nccl = self.nccl.as_deref();
+        let nccl = nccl.unwrap_or("not found (needed for several cards)");
+        writeln!(f, "NCCL      {nccl}")?;
+        writeln!(
+            f,
+            "nvcc      {}",
+            self.nvcc
+                .as_deref()
+                .unwrap_or("not found (needed to build with CUDA)")
+        )?;
+        if let Some(place) = &self.shards {
+            writeln!(
+                f,
+                "shards    {}: {} training images, {:.2} GiB on {}, read at {:.0} MB/s",
+                place.folder.display(),
+                place.images,
+                gib(place.bytes),
+                place.file_system.as_deref().unwrap_or("a file system"),
+                place.bytes_per_second / 1e6
+            )?;
+        }
+        for advice in &self.advice {
+            writeln!(f, "note      {advice}")?;
+        }
+        let verdict = match (self.can_train, self.cuda_build) {
+            (true, false) => "this build can train here, on the CPU",
+            (true, true) => "this build can train here, with `--device cuda`",
+            (false, _) => "this build cannot train here until the notes above are seen to",
+        };
+        writeln!(f, "verdict   {verdict}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_for_the_cpu_can_train_whatever_card_there_is() {
+        let found = examine(None);
+        assert!(found.threads > 0);
+        assert!(found.can_train || found.cuda_build);
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!(json["libraries"].as_array().unwrap().len(), 5);
+        assert!(found.to_string().contains("verdict"));
+    }
+
+    #[test]
+    fn says_what_several_cards_need() {
+        for (usable, build, library, said) in [
+            (1, true, true, None),
+            (0, false, false, None),
+            (2, true, true, Some("--device cuda:0,1")),
+            (3, false, true, Some("--features nccl")),
+            (2, false, false, Some("libnccl")),
+            (2, true, false, Some("libnccl")),
+        ] {
+            let advice = several(usable, build, library);
+            let found = advice
+                .as_deref()
+                .map(|text| said.is_some_and(|said| text.contains(said)));
+            assert_eq!(found, said.map(|_| true), "{advice:?}");
+        }
+    }
+
+    #[test]
+    fn shards_that_are_not_there_are_told() {
+        let found = examine(Some(Path::new("no-such-folder")));
+        assert!(!found.can_train);
+        assert!(found.advice.iter().any(|text| text.contains("prep ingest")));
+    }
+
+    #[test]
+    fn reads_the_release_of_nvcc() {
+        let text = "Cuda compilation tools, release 13.0, V13.0.88\n";
+        assert_eq!(release(text).as_deref(), Some("13.0"));
+        assert_eq!(release("nothing"), None);
+    }
+}

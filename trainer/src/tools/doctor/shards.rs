@@ -1,0 +1,125 @@
+//! Where a dataset lies, and how fast it is read from there.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Serialize, Serializer};
+
+use crate::run::data;
+use crate::run::error::TrainError;
+
+/// Bytes that are read to measure the speed.
+const MEASURED: u64 = 256 << 20;
+
+/// Bytes of a read.
+const BLOCK: usize = 4 << 20;
+
+/// A dataset's place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShardPlace {
+    /// Its folder; what is not UTF-8 in its name is U+FFFD here in JSON.
+    #[serde(serialize_with = "lossy")]
+    pub folder: PathBuf,
+    /// Images of split `train`.
+    pub images: u64,
+    /// Bytes of its shards.
+    pub bytes: u64,
+    /// Type of the file system, where the system tells.
+    pub file_system: Option<String>,
+    /// Bytes a second of plain reads, one after the other; what is in memory already is read from
+    /// there.
+    pub bytes_per_second: f64,
+}
+
+/// Looks at the dataset in `folder`.
+///
+/// # Errors
+/// No dataset there, or files that cannot be read.
+pub(crate) fn look(folder: &Path) -> Result<ShardPlace, TrainError> {
+    let dataset = data::open(folder, data::TRAIN)?;
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| TrainError::Io {
+            action: "read",
+            path,
+            source,
+        }
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io(folder))? {
+        let path = entry.map_err(io(folder))?.path();
+        if path.extension().is_some_and(|end| end == "safetensors") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let mut bytes = 0;
+    for file in &files {
+        bytes += fs::metadata(file).map_err(io(file))?.len();
+    }
+    let (mut read, mut block) = (0_u64, vec![0; BLOCK]);
+    let clock = Instant::now();
+    'files: for path in &files {
+        let mut file = File::open(path).map_err(io(path))?;
+        loop {
+            let count = file.read(&mut block).map_err(io(path))?;
+            read += count as u64;
+            if read >= MEASURED {
+                break 'files;
+            }
+            if count == 0 {
+                break;
+            }
+        }
+    }
+    Ok(ShardPlace {
+        folder: folder.to_owned(),
+        images: dataset.len(),
+        bytes,
+        file_system: file_system(folder),
+        bytes_per_second: read as f64 / clock.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
+    })
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+/// The type of the file system that holds `folder`: that of the longest mount point above it.
+fn file_system(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mut best: Option<(usize, &str)> = None;
+    for line in mounts.lines() {
+        let mut fields = line.split(' ').skip(1);
+        let (Some(point), Some(kind)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        let length = point.len();
+        if folder.starts_with(point) && best.is_none_or(|(longest, _)| length >= longest) {
+            best = Some((length, kind));
+        }
+    }
+    best.map(|(_, kind)| kind.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_dataset_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = look(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("prep ingest"), "{error}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_longest_mount_point_counts() {
+        assert_eq!(file_system(Path::new("/proc")).as_deref(), Some("proc"));
+        assert!(file_system(Path::new("/no/such/folder")).is_none());
+    }
+}

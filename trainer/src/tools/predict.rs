@@ -1,0 +1,179 @@
+//! The classes that a network sees in image files.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use shardmill_loader::Area;
+use shardmill_prep::{ImageDecoder, Reject};
+
+use crate::checkpoint::{Checkpoint, RunState};
+use crate::net::{Model, ModelError};
+use crate::recipe::InputScale;
+use crate::run::data;
+use crate::run::error::TrainError;
+use crate::run::eval::{View, mean_softmax};
+
+/// One class of a prediction.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Guess {
+    /// The label: the class's place among the network's classes.
+    pub label: usize,
+    /// Its synset, or folder name.
+    pub synset: String,
+    /// Its name in words.
+    pub name: String,
+    /// The softmax output, averaged over the views.
+    pub probability: f64,
+}
+
+/// A network that names the classes of images, one after the other.
+pub struct Predictor {
+    model: Model,
+    state: RunState,
+    decoder: ImageDecoder,
+    size: usize,
+    view: View,
+}
+
+/// Side of the record that a network's window is cut from, in pixels: that of its mean image, where it has
+/// one, or else 256 for a window of 224, and in this ratio for others.
+///
+/// # Errors
+/// A checkpoint whose tensors do not fit its network.
+pub fn record_size(checkpoint: &Checkpoint) -> Result<usize, TrainError> {
+    let usual = checkpoint.state.model.input_size * 8 / 7;
+    let model = checkpoint.model()?;
+    Ok(model.mean_image().map_or(usual, |mean| mean.side()))
+}
+
+/// Largest side of an image that is looked at, in pixels, as for `prep ingest --size`.
+const MOST_PIXELS: usize = 8192;
+
+impl Predictor {
+    /// A predictor that brings an image to `size` pixels a side as `prep ingest` does, and looks at it
+    /// by `view`.
+    ///
+    /// # Errors
+    /// A size smaller than the network's window, or a checkpoint whose tensors do not fit.
+    pub fn new(checkpoint: &Checkpoint, size: usize, view: View) -> Result<Self, TrainError> {
+        let crop = checkpoint.state.model.input_size;
+        if size < crop {
+            return Err(TrainError::Recipe(format!(
+                "images of {size}x{size} are too small for the {crop}x{crop} that the network sees; \
+                 use a larger `--size`"
+            )));
+        }
+        let model = checkpoint.model()?;
+        if size > MOST_PIXELS {
+            return Err(TrainError::Recipe(format!(
+                "images of {size}x{size} are too large; use a `--size` of at most {MOST_PIXELS}"
+            )));
+        }
+        if let Some(mean) = model.mean_image().filter(|mean| mean.side() != size) {
+            return Err(TrainError::Recipe(format!(
+                "the network's mean image has {0}x{0} pixels; use `--size {0}`",
+                mean.side()
+            )));
+        }
+        Ok(Self {
+            model,
+            state: checkpoint.state.clone(),
+            decoder: ImageDecoder::new(size as u32),
+            size,
+            view,
+        })
+    }
+
+    /// The `count` most probable classes of the image file at `path`, best first.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no image.
+    pub fn predict(&mut self, path: &Path, count: usize) -> Result<Vec<Guess>, TrainError> {
+        let bytes = fs::read(path).map_err(|source| TrainError::Io {
+            action: "read",
+            path: path.into(),
+            source,
+        })?;
+        let images = self.views(&bytes).map_err(|source| TrainError::Image {
+            path: path.into(),
+            source,
+        })?;
+        let logits = self.model.logits(&images)?;
+        let logits = logits.to_vec2::<f32>().map_err(ModelError::from)?;
+        let mut ranked: Vec<(usize, f64)> = mean_softmax(&logits).into_iter().enumerate().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.truncate(count);
+        let guess = |(label, probability)| {
+            let class = &self.state.classes[label];
+            Guess {
+                label,
+                synset: class.synset.clone(),
+                name: class.name.clone(),
+                probability,
+            }
+        };
+        Ok(ranked.into_iter().map(guess).collect())
+    }
+
+    /// The image's windows as the network sees them, NHWC: those of an evaluation, with the values
+    /// that the loader would give.
+    fn views(&mut self, bytes: &[u8]) -> Result<Vec<f32>, Reject> {
+        let (size, crop) = (self.size, self.state.model.input_size);
+        let record = self.decoder.decode(bytes)?;
+        let std = match self.state.recipe.scale {
+            InputScale::MeanOnly => [1.0; 3],
+            InputScale::Standardized => self.state.pixels.std,
+        };
+        let scale = std.map(|std| 1.0 / f64::from(std as f32));
+        let offset: [f32; 3] = std::array::from_fn(|c| {
+            (-f64::from(self.state.pixels.mean[c] as f32) * scale[c]) as f32
+        });
+        let scale = scale.map(|scale| scale as f32);
+        let (end, middle) = (size - crop, (size - crop) / 2);
+        let corners = [(0, 0), (0, end), (end, 0), (end, end), (middle, middle)];
+        let windows: Vec<((usize, usize), bool)> = match self.view {
+            View::Center => vec![((middle, middle), false)],
+            View::Two => [false, true].map(|flip| ((middle, middle), flip)).into(),
+            View::Ten => [false, true]
+                .into_iter()
+                .flat_map(|flip| corners.map(|corner| (corner, flip)))
+                .collect(),
+        };
+        let mean = self.model.mean_image();
+        let mean = mean.as_ref().map(|mean| {
+            let difference = mean.difference(&data::normalize(&self.state, 1.0));
+            (mean, difference)
+        });
+        let mut values = Vec::with_capacity(windows.len() * crop * crop * 3);
+        for ((top, left), flip) in windows {
+            let area = Area {
+                top: top as u32,
+                left: left as u32,
+                height: crop as u32,
+                width: crop as u32,
+                flip,
+            };
+            let less = mean
+                .as_ref()
+                .map(|(mean, difference)| (mean.place(area, crop), difference));
+            for y in 0..crop {
+                for x in 0..crop {
+                    let at = |top: usize, left: usize, flip: bool| {
+                        ((top + y) * size + left + if flip { crop - 1 - x } else { x }) * 3
+                    };
+                    let pixel = &record[at(top, left, flip)..][..3];
+                    let less = |c: usize| {
+                        less.map_or(0.0, |(place, difference)| {
+                            difference[at(place.top, place.left, place.flip) + c]
+                        })
+                    };
+                    values.extend(
+                        (0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c] + less(c)),
+                    );
+                }
+            }
+        }
+        Ok(values)
+    }
+}

@@ -1,0 +1,328 @@
+//! The layer table of a network.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::net::config::{ModelConfig, ModelConfigError};
+use crate::net::layer::{self, Layer};
+
+/// One row of the table; sizes are those of one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerRow {
+    /// The layer's name.
+    pub layer: String,
+    /// What comes in, as `[height, width, channels]` or `[values]`.
+    pub input: Vec<usize>,
+    /// Window and channels that each output sees, as `[height, width, channels]`; empty for none.
+    pub filter: Vec<usize>,
+    /// Step of the window; 0 where there is none.
+    pub stride: usize,
+    /// Parts of the channels that see nothing of each other: the groups of a convolution, the columns
+    /// of a response normalisation; else 1.
+    pub groups: usize,
+    /// What goes out, by `(N - F) / S + 1` along each side, `N` with its padding.
+    pub output: Vec<usize>,
+    /// Weights and biases.
+    pub parameters: u64,
+    /// Multiplications, each with its addition, of a forward pass.
+    pub multiply_adds: u64,
+    /// Output values of layers with weights, which is what the paper counts.
+    pub neurons: u64,
+}
+
+impl LayerRow {
+    /// Whether it is a response normalisation within columns, which its sizes do not show.
+    fn is_cut_norm(&self) -> bool {
+        self.groups > 1 && self.parameters == 0
+    }
+}
+
+/// The table of one network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The layers in order.
+    pub layers: Vec<LayerRow>,
+    /// Parameters of all layers.
+    pub parameters: u64,
+    /// Multiply-adds of all layers.
+    pub multiply_adds: u64,
+    /// Neurons of all layers.
+    pub neurons: u64,
+}
+
+/// Works out the table of a network.
+///
+/// # Errors
+/// A configuration that describes no network.
+pub fn summary(config: &ModelConfig) -> Result<Summary, ModelConfigError> {
+    let layers: Vec<LayerRow> = layer::layers(config)?.iter().map(row).collect();
+    Ok(Summary {
+        parameters: layers.iter().map(|l| l.parameters).sum(),
+        multiply_adds: layers.iter().map(|l| l.multiply_adds).sum(),
+        neurons: layers.iter().map(|l| l.neurons).sum(),
+        layers,
+    })
+}
+
+fn row(layer: &Layer) -> LayerRow {
+    let same = |values: Vec<usize>| LayerRow {
+        layer: layer.name().to_owned(),
+        input: values.clone(),
+        filter: Vec::new(),
+        stride: 0,
+        groups: 1,
+        output: values,
+        parameters: 0,
+        multiply_adds: 0,
+        neurons: 0,
+    };
+    match layer {
+        Layer::Conv(conv) => {
+            let s = &conv.shape;
+            let output = vec![s.output_height(), s.output_width(), s.outputs];
+            LayerRow {
+                filter: vec![s.kernel, s.kernel, s.group_inputs()],
+                stride: s.stride,
+                groups: s.groups,
+                output,
+                parameters: (s.weight_len() + s.outputs) as u64,
+                multiply_adds: (s.output_pixels() * s.weight_len()) as u64,
+                neurons: s.output_len() as u64,
+                ..same(vec![s.height, s.width, s.inputs])
+            }
+        }
+        Layer::Pool(pool) => {
+            let s = &pool.shape;
+            LayerRow {
+                filter: vec![s.kernel, s.kernel, 1],
+                stride: s.stride,
+                output: vec![s.output_height(), s.output_width(), s.channels],
+                ..same(vec![s.height, s.width, s.channels])
+            }
+        }
+        Layer::Lrn(norm) => {
+            let side = norm.pixels.isqrt();
+            LayerRow {
+                filter: vec![1, 1, norm.config.size],
+                groups: norm.columns,
+                ..same(vec![side, side, norm.channels])
+            }
+        }
+        Layer::MapNorm(norm) => {
+            let s = &norm.shape;
+            LayerRow {
+                filter: vec![norm.config.size, norm.config.size, 1],
+                ..same(vec![s.height, s.width, s.channels])
+            }
+        }
+        Layer::Dropout(dropout) => same(vec![dropout.len]),
+        Layer::Linear(linear) => LayerRow {
+            output: vec![linear.outputs],
+            parameters: ((linear.inputs + 1) * linear.outputs) as u64,
+            multiply_adds: (linear.inputs * linear.outputs) as u64,
+            neurons: linear.outputs as u64,
+            ..same(vec![linear.inputs])
+        },
+    }
+}
+
+/// `13x13x384`, or `-` for nothing.
+fn sizes(sizes: &[usize]) -> String {
+    if sizes.is_empty() {
+        return "-".to_owned();
+    }
+    let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+    sizes.join("x")
+}
+
+/// `60,965,224`, or `-` for 0.
+fn grouped(number: u64) -> String {
+    if number == 0 {
+        return "-".to_owned();
+    }
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |cells: [&str; 8]| {
+            let [
+                layer,
+                input,
+                filter,
+                stride,
+                output,
+                parameters,
+                multiply_adds,
+                neurons,
+            ] = cells;
+            writeln!(
+                f,
+                "{layer:<6} {input:>11} {filter:>9} {stride:>6} {output:>10} {parameters:>11} \
+                 {multiply_adds:>13} {neurons:>9}"
+            )
+        };
+        line([
+            "layer",
+            "input",
+            "filter",
+            "stride",
+            "output",
+            "parameters",
+            "multiply-adds",
+            "neurons",
+        ])?;
+        for row in &self.layers {
+            line([
+                &row.layer,
+                &sizes(&row.input),
+                &sizes(&row.filter),
+                &grouped(row.stride as u64),
+                &sizes(&row.output),
+                &grouped(row.parameters),
+                &grouped(row.multiply_adds),
+                &grouped(row.neurons),
+            ])?;
+        }
+        line([
+            "total",
+            "",
+            "",
+            "",
+            "",
+            &grouped(self.parameters),
+            &grouped(self.multiply_adds),
+            &grouped(self.neurons),
+        ])?;
+        for row in self.layers.iter().filter(|row| row.is_cut_norm()) {
+            let (layer, columns) = (&row.layer, row.groups);
+            let channels = row.input.last().map_or(0, |all| all / columns);
+            writeln!(
+                f,
+                "{layer} within each of {columns} columns of {channels} channels"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::config::Pooling;
+
+    fn totals(config: &ModelConfig) -> (u64, u64) {
+        let summary = summary(config).unwrap();
+        (summary.parameters, summary.multiply_adds)
+    }
+
+    #[test]
+    fn the_papers_network_has_its_published_size() {
+        let summary = summary(&ModelConfig::alexnet()).unwrap();
+        assert_eq!(summary.parameters, 60_965_224);
+        assert_eq!(summary.multiply_adds, 724_406_816);
+        let outputs: Vec<String> = summary.layers.iter().map(|l| sizes(&l.output)).collect();
+        let expected = "55x55x96 55x55x96 27x27x96 27x27x256 27x27x256 13x13x256 13x13x384 \
+                        13x13x384 13x13x256 6x6x256 4096 4096 4096 4096 1000";
+        assert_eq!(outputs.join(" "), expected);
+        // The paper gives 150,528 inputs and then 290400-186624-64896-64896-43264-4096-4096-1000.
+        assert_eq!(
+            summary.neurons,
+            290_400 + 186_624 + 64_896 * 2 + 43_264 + 4096 * 2 + 1000
+        );
+    }
+
+    #[test]
+    fn torchvisions_network_has_its_published_size() {
+        assert_eq!(totals(&ModelConfig::alexnet_owt()).0, 61_100_840);
+    }
+
+    #[test]
+    fn every_ablation_has_its_layers() {
+        let base = ModelConfig::alexnet();
+        let no_lrn = ModelConfig {
+            lrn: None,
+            ..base.clone()
+        };
+        assert_eq!(totals(&no_lrn), totals(&base));
+        assert!(
+            summary(&no_lrn)
+                .unwrap()
+                .layers
+                .iter()
+                .all(|l| !l.layer.starts_with("norm"))
+        );
+        let pooling = ModelConfig {
+            pooling: Pooling::NonOverlapping,
+            ..base.clone()
+        };
+        assert_eq!(totals(&pooling).0, 60_965_224);
+        let cut = ModelConfig {
+            lrn_within_columns: true,
+            ..base.clone()
+        };
+        let table = summary(&cut).unwrap().to_string();
+        assert!(
+            table.ends_with(
+                "659,272\nnorm1 within each of 2 columns of 48 channels\n\
+                 norm2 within each of 2 columns of 128 channels\n"
+            ),
+            "{table}"
+        );
+        let one_column = ModelConfig {
+            columns: 1,
+            ..base.clone()
+        };
+        let conv = summary(&one_column).unwrap().layers[0].output.clone();
+        assert_eq!(conv, [55, 55, 48]);
+        for number in 2..=5 {
+            let removed = ModelConfig {
+                removed_conv: Some(number),
+                ..base.clone()
+            };
+            let name = format!("conv{number}");
+            assert!(
+                summary(&removed)
+                    .unwrap()
+                    .layers
+                    .iter()
+                    .all(|l| l.layer != name)
+            );
+            assert!(totals(&removed).1 < totals(&base).1);
+        }
+    }
+
+    #[test]
+    fn the_table_ends_with_the_totals() {
+        let table = summary(&ModelConfig::alexnet()).unwrap().to_string();
+        assert!(
+            table.contains("conv1    224x224x3   11x11x3      4   55x55x96      34,944"),
+            "{table}"
+        );
+        assert!(
+            table
+                .trim_end()
+                .ends_with("60,965,224   724,406,816   659,272"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn an_input_too_small_names_the_layer() {
+        let config = ModelConfig {
+            input_size: 32,
+            ..ModelConfig::alexnet()
+        };
+        let message = summary(&config).unwrap_err().to_string();
+        assert!(message.contains("pool5"), "{message}");
+    }
+}
