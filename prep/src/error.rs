@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{CodecError, ManifestError, ShardError, WriteError};
 
-use crate::options::Part;
+use crate::part::Part;
 
 /// An error of `prep`; what is wrong with single images is a [`Reject`](crate::Reject) instead.
 #[derive(Debug, thiserror::Error)]

@@ -16,57 +16,43 @@
 
 #![forbid(unsafe_code)]
 
-mod byte_size;
+mod choice;
 mod cli;
-mod convert;
-mod crew;
 mod dataset;
 mod decode;
 mod error;
-mod estimate;
-mod export;
-mod extract;
-mod flusher;
-mod geometry;
 mod ingest;
-mod inspect;
-mod montage;
+mod io;
 mod nearest;
 mod observe;
-mod options;
-mod output;
-mod plan;
-mod progress;
+mod part;
 mod reject;
-mod rewrite;
-mod safe_path;
+mod shards;
 mod source;
-mod subset;
-mod unfinished;
-mod verify;
 mod write;
 
-pub use byte_size::ByteSize;
-pub use cli::run_command_line;
-pub use convert::{ConvertOptions, convert};
-pub use crew::MOST_THREADS;
+pub use choice::UnknownChoice;
+pub use cli::{ByteSize, run_command_line};
+pub use dataset::convert::{ConvertOptions, convert};
+pub use dataset::export::{ExportFormat, ExportOptions, ExportSummary, export};
+pub use dataset::extract::{Extracted, Selector, extract};
+pub use dataset::inspect::{Inspection, inspect};
+pub use dataset::montage::{contact_sheet, montage};
+pub use dataset::subset::{SubsetOptions, subset};
+pub use dataset::verify::{Fault, Verification, verify, verify_observed};
 pub use decode::{
-    Check, DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, UnknownChoice, Warning,
+    Check, DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, Warning,
     silence_decoder_panics,
 };
 pub use error::PrepError;
-pub use estimate::{CodecEstimate, Estimate, estimate};
-pub use export::{ExportFormat, ExportOptions, ExportSummary, export};
-pub use extract::{Extracted, Selector, extract};
+pub use ingest::estimate::{CodecEstimate, Estimate, estimate};
+pub use ingest::options::{IngestOptions, MaxRejects, OnError};
 pub use ingest::{IngestSummary, Ingested, Merged, ingest, ingest_part, merge};
-pub use inspect::{Inspection, inspect};
-pub use montage::{contact_sheet, montage};
+pub use io::pool::MOST_THREADS;
+pub use io::unfinished::unfinished;
 pub use observe::{Observe, Observer};
-pub use options::{IngestOptions, MaxRejects, OnError, Part};
+pub use part::Part;
 pub use reject::{Reject, RejectLine, WarningLine};
-pub use rewrite::Rewritten;
+pub use shards::Rewritten;
 pub use source::{ImageFiles, Layout, PassedFiles, PassedKind, PassedOver, image_files, path_text};
-pub use subset::{SubsetOptions, subset};
-pub use unfinished::unfinished;
-pub use verify::{Fault, Verification, verify, verify_observed};
 pub use write::{DatasetWriter, Image, Sample, WriteOptions, WriteSummary, class_list};

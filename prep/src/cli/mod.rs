@@ -1,5 +1,6 @@
 //! The commands: each with its arguments and what it prints.
 
+mod byte_size;
 mod convert;
 mod export;
 mod extract;
@@ -12,6 +13,7 @@ mod program;
 mod subset;
 mod verify;
 
+pub use byte_size::ByteSize;
 pub use program::run_command_line;
 
 use std::collections::BTreeMap;

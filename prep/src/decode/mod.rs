@@ -8,6 +8,7 @@ mod colours;
 mod damage;
 mod entropy;
 mod format;
+mod geometry;
 mod guard;
 mod jpeg;
 mod lanes;
@@ -29,7 +30,7 @@ use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-use crate::geometry::{CropBox, center_square};
+use crate::decode::geometry::{CropBox, center_square};
 use crate::reject::Reject;
 use baseline::{Baseline, Ordinary, Refusal};
 use format::Format;
@@ -39,8 +40,7 @@ pub(crate) use budget::{Budget, default_budget};
 pub use damage::Warning;
 pub(crate) use format::usual_extension;
 pub use guard::silence_decoder_panics;
-pub(crate) use options::choice;
-pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
+pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated};
 pub(crate) use vectorise::vectorised;
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);

@@ -8,7 +8,7 @@ use super::options::DecodeOptions;
 use super::strip::{ROWS, Strip};
 use super::taps::{Axis, Taps};
 use super::vectorise::{WithLanes, vectorised_lanes};
-use crate::geometry::CropBox;
+use crate::decode::geometry::CropBox;
 
 /// Axes whose weights are kept, at most four for an image: of 300 ImageNet samples 127 have one of four
 /// sizes.

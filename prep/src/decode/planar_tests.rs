@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use pulp::Scalar;
 
 use super::*;
+use crate::decode::geometry::center_square;
 use crate::decode::{Filter, Resize};
-use crate::geometry::center_square;
 
 /// An image's planes with nothing left out, of levels that a seed draws; the colours' samples stand for
 /// `step` pixels across and down.

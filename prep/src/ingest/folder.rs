@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 
-use super::REJECTS_FILE;
-use super::journal::{Head, PartWork, ShardLine, choices};
-use crate::dataset::{check_made_from, read_manifest};
+use super::journal::{IngestHeader, PartWork, ShardLine, choices};
 use crate::error::PrepError;
-use crate::options::Part;
-use crate::output::{Before, Head as _, check_contents, file, finished_name};
+use crate::io::{FolderState, JournalHeader as _, check_contents, file, finished_name};
+use crate::part::Part;
+use crate::shards::REJECTS_FILE;
+use crate::shards::{check_made_from, read_manifest};
 
 /// Looks at an output folder.
 ///
 /// # Errors
 /// A folder that holds neither an ingest that did not end nor a dataset.
-pub(super) fn look(folder: &Path) -> Result<Before, PrepError> {
-    Before::look(
+pub(super) fn look(folder: &Path) -> Result<FolderState, PrepError> {
+    FolderState::look(
         folder,
         |name| Part::of_journal(name).is_some(),
         MANIFEST_FILE,
@@ -29,7 +29,7 @@ pub(super) fn look(folder: &Path) -> Result<Before, PrepError> {
 pub(super) fn take(
     folder: &Path,
     journals: &[PathBuf],
-    head: Head,
+    head: IngestHeader,
     names: &[String],
 ) -> Result<PartWork, PrepError> {
     // Before the files: what differs there follows from what differs here.

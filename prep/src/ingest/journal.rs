@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use shardmill_formats::{Manifest, ShardEntry};
 
 use crate::decode::{Exif, Truncated};
-use crate::options::Part;
-use crate::output::{self, Choices, Work};
+use crate::io::{self, Choices, JournalHeader, Work};
+use crate::part::Part;
 use crate::reject::{RejectLine, WarningLine};
 
 /// A journal's first line: what is being made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct IngestHeader {
     /// Identifies everything that the bytes of the shards depend on.
     pub(super) fingerprint: String,
     pub(super) part: Part,
@@ -46,11 +46,11 @@ pub(super) struct ShardLine {
 }
 
 /// The journal of a part.
-pub(super) type Journal = output::Journal<Head, ShardLine>;
+pub(super) type Journal = io::Journal<IngestHeader, ShardLine>;
 /// The output folder with the journal of a part.
-pub(super) type PartWork = Work<Head, ShardLine>;
+pub(super) type PartWork = Work<IngestHeader, ShardLine>;
 
-impl output::Head for Head {
+impl JournalHeader for IngestHeader {
     fn differs(&self, theirs: &Self) -> Option<String> {
         let (ours, before) = (choices(&self.manifest), choices(&theirs.manifest));
         if self.fingerprint != theirs.fingerprint {

@@ -1,7 +1,7 @@
 //! When rejects stop an ingest.
 
 use crate::error::PrepError;
-use crate::options::{IngestOptions, OnError};
+use crate::ingest::options::{IngestOptions, OnError};
 use crate::reject::{RejectLine, count_by_reason, first_ones};
 
 /// Refuses to go on after the last of `rejects` if the options say so; `images` were listed.
@@ -38,7 +38,7 @@ pub(super) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::MaxRejects;
+    use crate::ingest::options::MaxRejects;
     use crate::reject::Reject;
 
     fn lines() -> Vec<RejectLine> {

@@ -8,14 +8,14 @@ use shardmill_formats::{
     ChannelSums, MANIFEST_FILE, Manifest, Rejects, ShardEntry, Split, SplitStatistics,
 };
 
-use super::REJECTS_FILE;
 use super::folder;
-use super::journal::{Head, Journal, PartWork, ShardLine, is_done};
-use crate::dataset::{check_made_from, read_manifest, write_manifest};
+use super::journal::{IngestHeader, Journal, PartWork, ShardLine, is_done};
 use crate::error::PrepError;
-use crate::output::{Before, file};
+use crate::io::{FolderState, file};
 use crate::reject::{RejectLine, WarningLine, first_ones};
-use crate::rewrite::TRAIN;
+use crate::shards::REJECTS_FILE;
+use crate::shards::TRAIN;
+use crate::shards::{check_made_from, read_manifest, write_manifest};
 
 /// What [`merge`] did.
 #[derive(Clone, Debug)]
@@ -53,8 +53,8 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     };
     let nothing = "holds no part of an ingest: give the --out of `prep ingest --part i/n`";
     let paths = match folder::look(folder) {
-        Ok(Before::Unfinished(journals)) => journals,
-        Ok(Before::Finished) => {
+        Ok(FolderState::Unfinished(journals)) => journals,
+        Ok(FolderState::Finished) => {
             let (_, manifest) = read_manifest(folder)?;
             check_there(folder, manifest.splits.values().flat_map(|s| &s.shards))?;
             return Ok(Merged {
@@ -64,7 +64,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
                 was_complete: true,
             });
         }
-        Ok(Before::Nothing) | Err(PrepError::OutputInUse(_)) => {
+        Ok(FolderState::Empty) | Err(PrepError::OutputInUse(_)) => {
             return Err(parts(nothing.to_owned()));
         }
         Err(error) => return Err(error),
@@ -120,7 +120,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
 
 /// The manifest, if an earlier merge of the same parts wrote it and was killed before the last journal was
 /// gone.
-fn merged_before(folder: &Path, head: &Head) -> Result<Option<Manifest>, PrepError> {
+fn merged_before(folder: &Path, head: &IngestHeader) -> Result<Option<Manifest>, PrepError> {
     if file::look(&folder.join(MANIFEST_FILE))?.is_none() {
         return Ok(None);
     }
@@ -130,7 +130,7 @@ fn merged_before(folder: &Path, head: &Head) -> Result<Option<Manifest>, PrepErr
 }
 
 /// Checks that every part is there and names all of its shards.
-fn check_whole(folder: &Path, head: &Head, journals: &[Journal]) -> Result<(), PrepError> {
+fn check_whole(folder: &Path, head: &IngestHeader, journals: &[Journal]) -> Result<(), PrepError> {
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
         message,
@@ -246,7 +246,11 @@ pub(super) fn warnings(lines: &[ShardLine]) -> Vec<WarningLine> {
 }
 
 /// Writes the list of rejects and, last, the manifest.
-fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Written, PrepError> {
+fn write(
+    folder: &Path,
+    head: &IngestHeader,
+    mut lines: Vec<ShardLine>,
+) -> Result<Written, PrepError> {
     lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
     let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
     let warned = warned(&lines);

@@ -1,10 +1,13 @@
 //! From a source to a dataset.
 
+pub(crate) mod estimate;
 mod fits;
 mod folder;
 mod journal;
 mod limit;
 mod merge;
+pub(crate) mod options;
+pub(crate) mod plan;
 mod room;
 mod todo;
 mod worker;
@@ -20,21 +23,19 @@ pub use merge::{Merged, merge};
 pub(crate) use worker::{Maker, Outcome, Recycled, Worker};
 pub(crate) use writer::manifest_head;
 
-use crate::crew::Crew;
 use crate::decode::{Budget, default_budget};
 use crate::error::PrepError;
-use crate::options::{IngestOptions, OnError, Part};
-use crate::output::{Before, Choices};
-use crate::plan::Plan;
-use crate::progress::Progress;
+use crate::ingest::options::{IngestOptions, OnError};
+use crate::ingest::plan::Plan;
+use crate::io::pool::Crew;
+use crate::io::progress::Progress;
+use crate::io::{Choices, FolderState};
+use crate::part::Part;
 use crate::reject::{RejectLine, WarningLine, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
-use journal::Head;
+use journal::IngestHeader;
 use todo::Todo;
 use writer::Job;
-
-/// Name of the file that lists rejects.
-pub(crate) const REJECTS_FILE: &str = "rejects.jsonl";
 
 /// What an ingest did.
 #[derive(Clone, Debug)]
@@ -169,15 +170,15 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let start = Instant::now();
     check_options(options)?;
     let before = folder::look(&options.out)?;
-    if before == Before::Finished {
+    if before == FolderState::Finished {
         let ours = manifest_head(options, "", Vec::new(), 0);
         folder::check_options(&options.out, &ours)?;
     }
-    let mut listing = list(options)?;
+    let mut listing = list(&options.source_request())?;
     options.observer.check()?;
     let images = listing.images();
     if options.on_error == OnError::Stop
-        && before != Before::Finished
+        && before != FolderState::Finished
         && let Some(line) = listing.known_reject()
     {
         // Before anything is made: the plan is another when the image is there.
@@ -186,9 +187,9 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let plan = Plan::new(options, &mut listing);
     let names = plan.shard_names();
     let journals = match before {
-        Before::Nothing => Vec::new(),
-        Before::Unfinished(journals) => journals,
-        Before::Finished => {
+        FolderState::Empty => Vec::new(),
+        FolderState::Unfinished(journals) => journals,
+        FolderState::Finished => {
             let manifest = folder::finished(&options.out, &plan.fingerprint, &names)?;
             return Ok(Ingested::Dataset(Box::new(IngestSummary {
                 rejects: merge::read_rejects(&options.out, &manifest)?,
@@ -206,7 +207,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         }
     };
     let classes = std::mem::take(&mut listing.classes);
-    let head = Head {
+    let head = IngestHeader {
         fingerprint: plan.fingerprint.clone(),
         part: options.part,
         shards: plan

@@ -5,10 +5,10 @@ use shardmill_formats::Codec;
 use super::todo::Todo;
 use super::worker::{Outcome, Recycled, Worker};
 use super::{decode_budget, shape};
-use crate::crew::Crew;
 use crate::error::PrepError;
-use crate::options::IngestOptions;
-use crate::output::space;
+use crate::ingest::options::IngestOptions;
+use crate::io::pool::Crew;
+use crate::io::space;
 use crate::source::{Entry, Reader};
 
 /// Refuses to begin where the disk has too little room, unless the options say otherwise.

@@ -2,7 +2,7 @@
 
 use super::journal::{PartWork, is_done};
 use super::writer::ShardPlace;
-use crate::plan::Plan;
+use crate::ingest::plan::Plan;
 use crate::source::Entry;
 
 /// The shards that are left to make.

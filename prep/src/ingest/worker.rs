@@ -7,7 +7,7 @@ use shardmill_formats::{ChannelSums, Codec, Encoder, check_key};
 use super::encoder;
 use crate::decode::{Budget, ImageDecoder, Warning, vectorised};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
+use crate::ingest::options::IngestOptions;
 use crate::reject::{Reject, RejectLine};
 use crate::source::{Entry, Reader};
 

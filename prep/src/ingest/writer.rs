@@ -14,10 +14,10 @@ use super::worker::{Outcome, Record, Recycled};
 use super::{limit, shape};
 use crate::decode::{DECODER, RESIZER};
 use crate::error::PrepError;
-use crate::flusher::Flusher;
-use crate::options::IngestOptions;
-use crate::output::file;
-use crate::plan::Plan;
+use crate::ingest::options::IngestOptions;
+use crate::ingest::plan::Plan;
+use crate::io::file;
+use crate::io::flusher::Flusher;
 use crate::reject::{RejectLine, WarningLine};
 
 /// Bytes written between two flushes.

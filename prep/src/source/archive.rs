@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::read::{Container, LONGEST_IMAGE, Place, read_exact_at};
 use super::spool::{Limited, Spool};
 use super::tar_index::{ScanError, Section};
-use super::tar_walk::{Head, Stream, Walk, cut};
+use super::tar_walk::{Stream, TarHeader, Walk, cut};
 use crate::error::PrepError;
 
 /// How a tar is compressed.
@@ -125,8 +125,8 @@ pub(super) struct Broken {
 }
 
 /// What is done with a member.
-pub(super) trait Take: FnMut(&Head, Content<'_>) -> Result<(), ScanError> {}
-impl<F: FnMut(&Head, Content<'_>) -> Result<(), ScanError>> Take for F {}
+pub(super) trait Take: FnMut(&TarHeader, Content<'_>) -> Result<(), ScanError> {}
+impl<F: FnMut(&TarHeader, Content<'_>) -> Result<(), ScanError>> Take for F {}
 
 /// Calls `member` with each member of a tar that lies in place, and its content.
 pub(super) fn each_in_place(

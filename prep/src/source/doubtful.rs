@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use super::about::ABOUT_FILE;
 use super::passed::PassedKind;
 use super::splits::{BETWEEN, Splits};
 use super::tree::{Item, Tree};
 use super::{is_image_name, split, text};
 use crate::error::PrepError;
-use crate::export::about::ABOUT_FILE;
 
 /// What folders beside images are called that say what is on them, in lower case.
 const LABELS: [&str; 8] = [

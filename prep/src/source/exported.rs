@@ -5,20 +5,19 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use super::about::{ABOUT_FILE, About, ExportFormat, KEYS_FILE, read_about};
 use super::{Entry, Listing, NO_LABEL, Place};
 use crate::error::PrepError;
-use crate::export::ExportFormat;
-use crate::export::about::{ABOUT_FILE, About, KEYS_FILE};
-use crate::export::staging::{JOURNAL, read_about};
-use crate::output::file;
-use crate::safe_path::component;
+use crate::io::file;
+use crate::io::safe_path::component;
+use crate::io::unfinished::EXPORT_JOURNAL;
 
 /// Longest line of the list of keys: a path and a key of the longest kind.
 const LONGEST_LINE: u64 = 16 << 10;
 
 /// Refuses a folder in which an export is under way or was interrupted.
 pub(super) fn refuse_unfinished(source: &Path) -> Result<(), PrepError> {
-    let path = source.join(JOURNAL);
+    let path = source.join(EXPORT_JOURNAL);
     if fs::symlink_metadata(&path).is_err() {
         return Ok(());
     }

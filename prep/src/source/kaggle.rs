@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::bounded::read_text;
 use super::flat::Named;
 use super::folders::{ORDER, paths};
+use super::request::SourceRequest;
 use super::splits::{self, Collecting};
 use super::tree::Tree;
 use super::{Layout, Listing};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
 
 const DATA: &str = "ILSVRC/Data/CLS-LOC";
 pub(super) const VAL_TABLE: &str = "LOC_val_solution.csv";
@@ -23,8 +23,8 @@ pub(super) fn root(source: &Path) -> Option<PathBuf> {
         .find(|path| path.join("train").is_dir() || path.join("val").is_dir())
 }
 
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &options.source;
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
     let mut listing = Listing::new(Layout::Kaggle);
     let data = root(source).ok_or_else(|| PrepError::Source {
         path: source.join(DATA),
@@ -35,10 +35,10 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         true => source.to_owned(),
         false => source.join(".."),
     };
-    let tree = Tree::new(source, &options.out).observed(&options.observer);
+    let tree = Tree::new(source, request.out).observed(request.observer);
     let level = tree.level(&data)?;
     let splits = splits::named(&tree, &level)?;
-    let mut collecting = Collecting::new(&tree, options, &mut listing, vec![tables], false);
+    let mut collecting = Collecting::new(&tree, request, &mut listing, vec![tables], false);
     collecting.read_words()?;
     if !splits.folders.contains_key("train") {
         let synsets: Vec<String> = collecting.words.keys().cloned().collect();

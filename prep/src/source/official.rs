@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::devkit::{self, image_number};
 use super::folders::ORDER;
+use super::request::SourceRequest;
 use super::samples::is_wnid;
 use super::splits::{self, Collecting};
 use super::tar_index::{Member, ScanError, each, scan};
 use super::tree::Tree;
 use super::{Container, Layout, Listing, NO_LABEL, PassedKind, Place, is_clutter};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
 use crate::reject::Reject;
 
 const TRAIN: &str = "ILSVRC2012_img_train.tar";
@@ -67,14 +67,14 @@ fn unpacked(source: &Path) -> Unpacked {
 
 /// Lists the training tar, or a tar of each synset, or class folders; the validation tar, labelled by the
 /// development kit, or a folder; and the test tar, or a folder.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &options.source;
-    let tree = Tree::new(source, &options.out).observed(&options.observer);
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
+    let tree = Tree::new(source, request.out).observed(request.observer);
     let level = tree.level(source)?;
     let splits = splits::named(&tree, &level)?;
     let mut listing = Listing::new(Layout::Official);
-    let tables = vec![source.clone()];
-    let mut collecting = Collecting::new(&tree, options, &mut listing, tables, false);
+    let tables = vec![source.to_owned()];
+    let mut collecting = Collecting::new(&tree, request, &mut listing, tables, false);
     collecting.read_words()?;
     let mut consumed = BTreeSet::new();
     for split in ORDER {

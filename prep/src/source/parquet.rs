@@ -16,6 +16,7 @@ use shardmill_formats::Class;
 use super::class_table::{ClassTable, METADATA_KEY};
 use super::columns::{Columns, Label, Row};
 use super::packed::{self, Packed};
+use super::request::SourceRequest;
 use super::samples::{LARGEST_LABEL, Sample, file_name, fill_numbers, finish, named};
 use super::spool::Spool;
 use super::told::{Labels, Told};
@@ -24,9 +25,8 @@ use super::webdataset::of_table;
 use super::{Layout, Listing, NO_LABEL, Place, labels, names, renumbered, text};
 use crate::decode::usual_extension as extension;
 use crate::error::PrepError;
+use crate::io::progress::Progress;
 use crate::observe::Observer;
-use crate::options::IngestOptions;
-use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// The key of a file's metadata that Hugging Face describes its columns under.
@@ -45,8 +45,8 @@ pub(super) fn is_here(folder: &Path) -> bool {
 }
 
 /// Lists a folder of Parquet files, or one. The images are kept beside the output `out`.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &*options.source;
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
     let mut listing = Listing::new(Layout::Parquet);
     let files = files(source)?;
     let tables = files.iter();
@@ -65,8 +65,8 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     };
     let mut reading = Reading {
         source: folder,
-        observer: &options.observer,
-        spool: Spool::new(&options.out, &mut listing.containers)?,
+        observer: request.observer,
+        spool: Spool::new(request.out, &mut listing.containers)?,
         labels: Labels::default(),
         limit: match (named_classes, first.classes()) {
             (_, Some(classes)) => classes.len() as i64,
@@ -85,8 +85,8 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let progress = Progress::new(
         "unpack",
         tables.len() as u64,
-        options.progress,
-        &options.observer,
+        request.progress,
+        request.observer,
     );
     for (number, table) in tables.iter().enumerate() {
         let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
@@ -129,7 +129,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         let mut consumed: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         consumed.extend(outside);
         let used = names::file_in(folder).into_iter().collect();
-        let tree = Tree::new(source, &options.out).observed(&options.observer);
+        let tree = Tree::new(source, request.out).observed(request.observer);
         tree.count_rest(&mut listing.passed, &consumed, &used);
     }
     finish(listing, &files, samples, &synsets, &words)

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use super::collected::Collected;
 use super::passed::PassedKind;
+use super::request::SourceRequest;
 use super::samples::is_wnid;
 use super::tree::{Item, Level, Tree};
 use super::{Listing, NO_LABEL, doubtful, flat, is_image_name, names, split};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
 
 /// What the one folder between a split and its images may be called.
 pub(super) const BETWEEN: [&str; 5] = ["images", "image", "imgs", "img", "jpegimages"];
@@ -85,7 +85,7 @@ pub(super) fn find(tree: &Tree<'_>, level: &Level) -> Result<Option<Splits>, Pre
 /// What the images of splits are collected with.
 pub(super) struct Collecting<'a> {
     pub(super) tree: &'a Tree<'a>,
-    pub(super) options: &'a IngestOptions,
+    pub(super) request: &'a SourceRequest<'a>,
     pub(super) listing: &'a mut Listing,
     pub(super) collected: Collected,
     /// Folders that files of labels may lie in.
@@ -102,14 +102,14 @@ impl<'a> Collecting<'a> {
     /// `bare` images lie in class folders without splits.
     pub(super) fn new(
         tree: &'a Tree<'a>,
-        options: &'a IngestOptions,
+        request: &'a SourceRequest<'a>,
         listing: &'a mut Listing,
         tables: Vec<PathBuf>,
         bare: bool,
     ) -> Self {
         Self {
             tree,
-            options,
+            request,
             listing,
             collected: Collected::new(bare),
             tables,
@@ -157,7 +157,7 @@ impl<'a> Collecting<'a> {
 
     /// Whether a split is left out; what it holds is counted then.
     pub(super) fn leaves_out(&mut self, split: &'static str, path: &std::path::Path) -> bool {
-        let leaves = self.options.without.contains(&split);
+        let leaves = self.request.without.contains(&split);
         if leaves {
             let passed = &mut self.listing.passed;
             passed.add_tree(PassedKind::LeftOut, self.tree.source, path);
@@ -215,7 +215,7 @@ impl<'a> Collecting<'a> {
                 split,
             });
         }
-        if known.is_empty() && self.options.layout.is_none() {
+        if known.is_empty() && self.request.layout.is_none() {
             doubtful::check_classes(self.tree, folders)?;
         }
         for folder in folders {

@@ -11,7 +11,7 @@ use super::samples::{Sample, file_name};
 use super::synsets::Synsets;
 use super::tar_index::ScanError;
 use super::tar_part::{Part, normal, text};
-use super::tar_walk::{Head, Kind};
+use super::tar_walk::{Kind, TarHeader};
 use super::told::{Labels, Told};
 use super::{NO_LABEL, PassedKind, PassedOver, Place};
 use crate::error::PrepError;
@@ -111,7 +111,7 @@ impl<'a> Tar<'a> {
     }
 
     /// Takes a member.
-    pub(super) fn add(&mut self, head: &Head, content: Content<'_>) -> Result<(), ScanError> {
+    pub(super) fn add(&mut self, head: &TarHeader, content: Content<'_>) -> Result<(), ScanError> {
         if head.kind == Kind::Folder {
             return Ok(());
         }

@@ -48,7 +48,7 @@ pub(super) enum Kind {
 
 /// A member, without its bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Head {
+pub(super) struct TarHeader {
     pub(super) name: Vec<u8>,
     pub(super) kind: Kind,
     /// First byte, counted from the first one of the tar.
@@ -56,7 +56,7 @@ pub(super) struct Head {
     pub(super) len: u64,
 }
 
-impl Head {
+impl TarHeader {
     /// Whether the member's bytes go on after the `len` bytes that the tar has.
     pub(super) fn ends_after(&self, len: u64) -> bool {
         let end = self.offset.checked_add(self.len);
@@ -100,7 +100,7 @@ impl<R: Skip> Walk<R> {
     ///
     /// A tar that breaks off is an error of kind [`io::ErrorKind::UnexpectedEof`], one that is none of kind
     /// [`io::ErrorKind::InvalidData`].
-    pub(super) fn next(&mut self) -> io::Result<Option<Head>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<TarHeader>> {
         let mut extended = Extended::default();
         let mut any = false;
         loop {
@@ -204,7 +204,7 @@ impl<R: Skip> Walk<R> {
         self.padding = (BLOCK as u64 - len % BLOCK as u64) % BLOCK as u64;
     }
 
-    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<Head> {
+    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<TarHeader> {
         let kind = header.entry_type();
         let sparse = kind == EntryType::GNUSparse;
         if sparse && header.as_gnu().is_some_and(|gnu| gnu.is_extended()) {
@@ -231,7 +231,7 @@ impl<R: Skip> Walk<R> {
             EntryType::Symlink => Kind::SymbolicLink(link),
             _ => Kind::Other,
         };
-        Ok(Head {
+        Ok(TarHeader {
             name,
             kind,
             offset: self.position,

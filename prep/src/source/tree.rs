@@ -12,8 +12,8 @@ use walkdir::WalkDir;
 use super::passed::{PassedKind, PassedOver};
 use super::{is_image_name, text};
 use crate::error::PrepError;
+use crate::io::progress::Progress;
 use crate::observe::Observer;
-use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// A source that is a folder.

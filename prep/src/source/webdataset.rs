@@ -7,6 +7,7 @@ use std::path::Path;
 use super::archive::{Broken, Packing, each_in_place, each_unpacked};
 use super::class_table::ClassTable;
 use super::packed::{self, Packed};
+use super::request::SourceRequest;
 use super::samples::{Sample, fill_gaps, finish, named};
 use super::spool::Spool;
 use super::synsets::Synsets;
@@ -16,8 +17,7 @@ use super::told::Labels;
 use super::tree::{Tree, name_in as key_of};
 use super::{Layout, Listing, NO_LABEL, Place, names, renumbered};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
-use crate::progress::Progress;
+use crate::io::progress::Progress;
 use crate::reject::Reject;
 
 /// Whether a file is called like a tar.
@@ -26,8 +26,8 @@ pub(super) fn fits(name: &str) -> bool {
 }
 
 /// Lists a folder of tars, or one. Compressed ones are unpacked beside the output.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let (source, out, show) = (&*options.source, &*options.out, options.progress);
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let (source, out, show) = (request.source, request.out, request.progress);
     let mut listing = Listing::new(Layout::WebDataset);
     let files = packed::files(source, fits)?;
     let folder = if source.is_dir() {
@@ -39,7 +39,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let mut sorted = Sorted::default();
     let mut table: Option<Option<ClassTable>> = None;
     let mut failed = None;
-    let observer = &options.observer;
+    let observer = request.observer;
     let progress = Progress::new("read tars", files.len() as u64, show, observer);
     for (number, Packed { path, split }) in files.iter().enumerate() {
         let file = number as u32;

@@ -12,13 +12,14 @@ use std::time::Instant;
 
 use shardmill_formats::{ChannelSums, Rejects, ShardMetadata};
 
-use crate::crew::Stream;
 use crate::error::PrepError;
-use crate::flusher::Flusher;
+use crate::ingest::options::{IngestOptions, OnError};
 use crate::ingest::{Outcome, Recycled, check_options, encoder, manifest_head};
-use crate::options::{IngestOptions, OnError};
+use crate::io::flusher::Flusher;
+use crate::io::pool::Stream;
+use crate::io::unfinished::WRITE_JOURNAL;
 use crate::reject::{RejectLine, WarningLine, first_ones};
-use crate::rewrite::{
+use crate::shards::{
     Record, Rewrite, Sizes, SplitWriter, TRAIN, begin_new, complete, remove, statistics,
 };
 use checks::Checks;
@@ -26,9 +27,6 @@ pub use options::{Image, Sample, WriteOptions, class_list};
 use order::Order;
 pub use summary::WriteSummary;
 use work::Item;
-
-/// Name of the journal in the folder of a dataset that is being written.
-pub(crate) const JOURNAL: &str = "write.journal";
 
 /// Bytes of images and records that are under way at most, unless a single one has more.
 const UNDER_WAY: u64 = 512 << 20;
@@ -149,7 +147,7 @@ impl DatasetWriter {
             waiting: VecDeque::new(),
             bytes: 0,
             splits: Vec::new(),
-            work: begin_new(&out, JOURNAL)?,
+            work: begin_new(&out, WRITE_JOURNAL)?,
             options,
             checks,
             done,
@@ -233,7 +231,7 @@ impl DatasetWriter {
         checks.used.note(&mut manifest.preprocessing);
         manifest.rejects = Rejects {
             count: done.rejects.len() as u64,
-            file: (!done.rejects.is_empty()).then(|| crate::ingest::REJECTS_FILE.to_owned()),
+            file: (!done.rejects.is_empty()).then(|| crate::shards::REJECTS_FILE.to_owned()),
         };
         let fingerprint = done.fingerprint.finalize().to_hex()[..32].to_owned();
         let out = work.path().to_owned();

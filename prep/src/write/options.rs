@@ -6,7 +6,7 @@ use shardmill_formats::{Class, Codec, EncodeOptions};
 
 use crate::decode::DecodeOptions;
 use crate::error::PrepError;
-use crate::options::{IngestOptions, OnError};
+use crate::ingest::options::{IngestOptions, OnError};
 
 /// The picture of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]

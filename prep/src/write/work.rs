@@ -1,9 +1,9 @@
 //! What the threads of a writer do.
 
-use crate::crew::Stream;
 use crate::error::PrepError;
+use crate::ingest::options::IngestOptions;
 use crate::ingest::{Maker, Outcome, Recycled, decode_budget};
-use crate::options::IngestOptions;
+use crate::io::pool::Stream;
 use crate::reject::{Reject, RejectLine};
 use crate::source::LONGEST_IMAGE;
 
@@ -32,7 +32,7 @@ pub(super) fn start(
 ) -> Result<Stream<Item, Outcome>, PrepError> {
     let (options, recycled) = (options.clone(), recycled.clone());
     let threads = options.threads;
-    let budget = decode_budget(&options, crate::crew::number_of(threads));
+    let budget = decode_budget(&options, crate::io::pool::number_of(threads));
     let make = move || Maker::new(&options, recycled.clone(), budget.clone());
     Stream::start(threads, make, run)
 }

@@ -1,0 +1,212 @@
+//! A folder while something is made in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::file;
+use super::journal::{Journal, no_journal};
+use crate::error::PrepError;
+
+/// What an output folder holds before the work begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FolderState {
+    /// It is not there, or empty.
+    Empty,
+    /// Work that did not end; its journals, by name.
+    Unfinished(Vec<PathBuf>),
+    /// The file that is written last, and no journal.
+    Finished,
+}
+
+impl FolderState {
+    /// Looks at `folder`, which holds files called as `is_journal` says while work is under way, and
+    /// `last` when it has ended.
+    ///
+    /// # Errors
+    /// A folder that holds something else.
+    pub(crate) fn look(
+        folder: &Path,
+        is_journal: impl Fn(&str) -> bool,
+        last: &str,
+    ) -> Result<Self, PrepError> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Empty),
+            Err(error) => return Err(PrepError::io(folder)(error)),
+        };
+        let (mut journals, mut empty) = (Vec::new(), true);
+        for entry in entries {
+            let path = entry.map_err(PrepError::io(folder))?.path();
+            empty = false;
+            if path
+                .file_name()
+                .is_some_and(|name| is_journal(&name.to_string_lossy()))
+            {
+                file::look(&path)?;
+                journals.push(path);
+            }
+        }
+        journals.sort();
+        match (journals.is_empty(), empty) {
+            (false, _) => Ok(Self::Unfinished(journals)),
+            (_, true) => Ok(Self::Empty),
+            _ if file::look(&folder.join(last))?.is_some() => Ok(Self::Finished),
+            _ => Err(PrepError::OutputInUse(folder.to_owned())),
+        }
+    }
+}
+
+/// Checks that everything in a folder is a plain file or a folder that `is_ours` by its name, and whether it
+/// is a folder.
+pub(crate) fn check_contents(
+    folder: &Path,
+    is_ours: impl Fn(&str, bool) -> bool,
+) -> Result<(), PrepError> {
+    for entry in fs::read_dir(folder).map_err(PrepError::io(folder))? {
+        let entry = entry.map_err(PrepError::io(folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Of the entry itself: a link is neither a file nor a folder.
+        let kind = entry.file_type().map_err(PrepError::io(folder))?;
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(PrepError::NotOurs(entry.path()));
+        }
+        if !is_ours(&name, kind.is_dir()) {
+            return Err(PrepError::OtherWork {
+                folder: folder.to_owned(),
+                what: format!(
+                    "{name} is no file of this plan: the source or the options have changed"
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The first line of a journal.
+pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
+    /// How the work of another journal differs from this.
+    fn differs(&self, theirs: &Self) -> Option<String>;
+
+    /// Refuses to go on with other work.
+    fn check_same(&self, folder: &Path, theirs: &Self) -> Result<(), PrepError> {
+        match self.differs(theirs) {
+            None => Ok(()),
+            Some(what) => Err(PrepError::OtherWork {
+                folder: folder.to_owned(),
+                what,
+            }),
+        }
+    }
+
+    /// Refuses to go on with the other work of these journals.
+    fn check_journals<L: Serialize + DeserializeOwned>(
+        &self,
+        folder: &Path,
+        journals: &[PathBuf],
+    ) -> Result<(), PrepError> {
+        for journal in journals {
+            if let Some(theirs) = Journal::<Self, L>::head_of(journal)? {
+                self.check_same(folder, &theirs)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder with its journal. Dropped before anything is finished in it, it leaves nothing behind.
+pub(crate) struct Work<H: JournalHeader, L: Serialize + DeserializeOwned> {
+    folder: PathBuf,
+    made: bool,
+    journal: Journal<H, L>,
+    /// Whether the journal is to stay if the work fails now.
+    keep: bool,
+}
+
+impl<H: JournalHeader, L: Serialize + DeserializeOwned> Work<H, L> {
+    /// Begins the journal of the file name `journal`, or goes on with the one that is there.
+    pub(crate) fn take(folder: &Path, journal: &str, head: H) -> Result<Self, PrepError> {
+        let made = !folder.exists();
+        let path = folder.join(journal);
+        if file::look(&path)?.is_some() {
+            if let Some(journal) = Journal::<H, L>::open(&path)? {
+                head.check_same(folder, &journal.head)?;
+                return Ok(Self {
+                    folder: folder.to_owned(),
+                    made,
+                    journal,
+                    keep: true,
+                });
+            }
+            if !Journal::<H, L>::is_begun(&path, &head)? {
+                return Err(no_journal(&path));
+            }
+            file::remove_left(&path)?;
+        }
+        fs::create_dir_all(folder).map_err(PrepError::io(folder))?;
+        let work = Self {
+            folder: folder.to_owned(),
+            made,
+            journal: Journal::create(&path, head)?,
+            keep: false,
+        };
+        file::sync_folder(folder)?;
+        Ok(work)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn head(&self) -> &H {
+        &self.journal.head
+    }
+
+    /// What is finished.
+    pub(crate) fn lines(&self) -> &[L] {
+        &self.journal.lines
+    }
+
+    pub(crate) fn journal(&self) -> &Path {
+        self.journal.path()
+    }
+
+    /// Notes what is finished; from now on a later run can go on from it.
+    pub(crate) fn append(&mut self, line: L) -> Result<(), PrepError> {
+        self.journal.append(line)?;
+        self.keep = true;
+        Ok(())
+    }
+
+    /// The journal stays though the work ends.
+    pub(crate) fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Nothing is worth keeping if the work fails now.
+    pub(crate) fn forget(&mut self) {
+        self.keep = false;
+    }
+
+    /// Everything is there: the journal goes.
+    pub(crate) fn finish(mut self) -> Result<(), PrepError> {
+        self.keep = true;
+        file::sync_folder(&self.folder)?;
+        let path = self.journal.path();
+        fs::remove_file(path).map_err(PrepError::io(path))
+    }
+}
+
+impl<H: JournalHeader, L: Serialize + DeserializeOwned> Drop for Work<H, L> {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        let _ = fs::remove_file(self.journal.path());
+        if self.made {
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What is asked of a source.
+
+use std::path::Path;
+
+use super::layout::Layout;
+use crate::observe::Observer;
+
+/// Which images to list, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct SourceRequest<'a> {
+    /// Folder or file of images.
+    pub(crate) source: &'a Path,
+    /// The source's form; recognised by looking at it if `None`.
+    pub(crate) layout: Option<Layout>,
+    /// Folder of the dataset, which is no part of the source and holds what is unpacked.
+    pub(crate) out: &'a Path,
+    /// Share of each class that becomes the split `val`.
+    pub(crate) val_fraction: f64,
+    /// Seed of that choice.
+    pub(crate) seed: u64,
+    /// Splits to leave out.
+    pub(crate) without: &'a [&'static str],
+    /// Whether progress is shown on standard error.
+    pub(crate) progress: bool,
+    /// Who follows the listing, and may stop it.
+    pub(crate) observer: &'a Observer,
+}
