@@ -1,19 +1,16 @@
 //! Folders named by class, and folders of images without classes.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::collecting::Collecting;
 use super::doubtful::Beside;
 use super::request::SourceRequest;
-use super::splits::{self, Collecting};
+use super::splits::{self, ORDER, paths};
 use super::tree::{Item, Tree};
 use super::{
     Entry, Layout, Listing, NO_LABEL, PassedKind, Place, elsewhere, is_image_name, split, text,
 };
 use crate::error::PrepError;
-
-/// Order in which splits are read: labels come from training.
-pub(super) const ORDER: [&str; 3] = ["train", "val", "test"];
 
 /// Lists folders of splits with class folders in them, or class folders alone.
 pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
@@ -56,11 +53,6 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
     };
     collecting.finish(&paths(folders))?;
     Ok(listing)
-}
-
-/// Paths of folders.
-pub(super) fn paths<'a>(folders: impl IntoIterator<Item = &'a Item>) -> BTreeSet<PathBuf> {
-    folders.into_iter().map(|item| item.path.clone()).collect()
 }
 
 /// Folders that files of labels may lie in: the source, and where Kaggle puts them if the source is its

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use super::collecting::Collecting;
 use super::devkit::{self, image_number};
-use super::folders::ORDER;
 use super::request::SourceRequest;
 use super::samples::is_wnid;
-use super::splits::{self, Collecting};
+use super::splits::{self, ORDER};
 use super::tar_index::{Member, ScanError, each, scan};
 use super::tree::Tree;
 use super::{Container, Layout, Listing, NO_LABEL, PassedKind, Place, is_clutter};

@@ -19,9 +19,9 @@ use super::packed::{self, Packed};
 use super::request::SourceRequest;
 use super::samples::{LARGEST_LABEL, Sample, file_name, fill_numbers, finish, named};
 use super::spool::Spool;
-use super::told::{Labels, Told};
 use super::tree::Tree;
 use super::webdataset::of_table;
+use super::written_label::{Labels, WrittenLabel};
 use super::{Layout, Listing, NO_LABEL, Place, labels, names, renumbered, text};
 use crate::decode::usual_extension as extension;
 use crate::error::PrepError;
@@ -290,11 +290,11 @@ impl<'a> Table<'a> {
             Some(name) => name.to_owned(),
             None => format!("row-{number:06}.{}", extension(bytes)),
         };
-        let told = match row.label {
+        let number = match row.label {
             None => Ok(NO_LABEL),
             Some(Label::Number(label)) if (NO_LABEL..reading.limit).contains(&label) => {
-                let told = Told::Number(label, label.to_string().into());
-                reading.labels.number(told)
+                let label = WrittenLabel::Number(label, label.to_string().into());
+                reading.labels.number(label)
             }
             Some(Label::Number(label)) => Err(format!(
                 "label {label} is not one of 0 to {}",
@@ -302,10 +302,10 @@ impl<'a> Table<'a> {
             )),
             Some(Label::Text(label)) => match text::from_bytes(label.data()).as_str() {
                 "" => Ok(NO_LABEL),
-                label => Told::read(label).and_then(|told| reading.labels.number(told)),
+                label => WrittenLabel::read(label).and_then(|label| reading.labels.number(label)),
             },
         };
-        let label = told.map_err(|message| {
+        let label = number.map_err(|message| {
             let column = self.columns.label_name.as_deref().unwrap_or_default();
             wrong(self.path, format!("{name}: column {column}: {message}"))
         })?;

@@ -174,7 +174,7 @@ impl PassedOver {
         for found in walk {
             match found {
                 Ok(found) if found.file_type().is_dir() => {}
-                Ok(found) => self.add(kind, &super::tree::name_in(source, found.path())),
+                Ok(found) => self.add(kind, &super::text::relative(source, found.path())),
                 Err(error) => self.add_error(&error, source, path),
             }
         }
@@ -183,7 +183,7 @@ impl PassedOver {
     /// Counts what a walk of `path` could not read.
     pub(super) fn add_error(&mut self, error: &walkdir::Error, source: &Path, path: &Path) {
         let path = error.path().unwrap_or(path);
-        self.add(PassedKind::Unreadable, &super::tree::name_in(source, path));
+        self.add(PassedKind::Unreadable, &super::text::relative(source, path));
     }
 }
 

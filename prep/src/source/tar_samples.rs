@@ -12,7 +12,7 @@ use super::synsets::Synsets;
 use super::tar_index::ScanError;
 use super::tar_part::{Part, normal, text};
 use super::tar_walk::{Kind, TarHeader};
-use super::told::{Labels, Told};
+use super::written_label::{Labels, WrittenLabel};
 use super::{NO_LABEL, PassedKind, PassedOver, Place};
 use crate::error::PrepError;
 use crate::reject::Reject;
@@ -78,7 +78,7 @@ enum Held {
     Image(Place),
     /// Where it lies, if nothing has to be unpacked for it.
     Other(Option<Place>),
-    Class(Told),
+    Class(WrittenLabel),
     Notes(Notes),
     /// The member that it leads to.
     Link(String),
@@ -177,7 +177,7 @@ impl<'a> Tar<'a> {
         };
         Ok(match part {
             Some(Part::Image { .. }) => Held::Image(content.image()?),
-            Some(Part::Class) => Held::Class(Told::read(&short(content)?).map_err(wrong)?),
+            Some(Part::Class) => Held::Class(WrittenLabel::read(&short(content)?).map_err(wrong)?),
             Some(Part::Notes) => Held::Notes(Notes::read(&short(content)?).map_err(wrong)?),
             None => Held::Other(content.place()),
         })
@@ -298,7 +298,7 @@ impl<'a> Tar<'a> {
         let class = match &parts.class {
             None => None,
             Some((member, held)) => match self.follow(held) {
-                Some(Held::Class(told)) => Some(told.clone()),
+                Some(Held::Class(label)) => Some(label.clone()),
                 _ => {
                     reject = reject.or_else(|| missing(member, held, "label"));
                     None
@@ -318,12 +318,12 @@ impl<'a> Tar<'a> {
         let name = parts.name;
         let wrong = |message: String| self.wrong(format!("{member}: {message}"));
         let mut words = notes.words.clone();
-        let told = match (class, &notes.label) {
+        let label = match (class, &notes.label) {
             (Some(class), Some(label)) if class.contradicts(label) => {
                 let message = format!("{name}.cls says label {class}, its .json {label}");
                 return Err(self.wrong(message));
             }
-            (Some(class @ Told::Number(..)), Some(Told::Text(text))) => {
+            (Some(class @ WrittenLabel::Number(..)), Some(WrittenLabel::Text(text))) => {
                 words = words.or_else(|| Some(text.to_string()));
                 Some(class)
             }
@@ -332,8 +332,8 @@ impl<'a> Tar<'a> {
             (None, None) => notes.in_words().map_err(wrong)?,
         };
         let wrong = |message: String| self.wrong(format!("{member}: {message}"));
-        let label = match told {
-            Some(told) => sorted.labels.number(told).map_err(wrong)?,
+        let label = match label {
+            Some(label) => sorted.labels.number(label).map_err(wrong)?,
             None => NO_LABEL,
         };
         let key = self

@@ -76,7 +76,7 @@ impl<'a> Tree<'a> {
 
     /// A path as it is called in messages and keys: relative to the source.
     pub(super) fn name(&self, path: &Path) -> String {
-        name_in(self.source, path)
+        text::relative(self.source, path)
     }
 
     /// Looks into a folder. Links are followed.
@@ -258,14 +258,6 @@ impl<'a> Tree<'a> {
         let same = |out: &PathBuf| fs::canonicalize(folder).is_ok_and(|folder| folder == *out);
         self.out.as_ref().is_some_and(same) || holds_dataset(folder)
     }
-}
-
-/// A path relative to a folder, `/` between its components.
-pub(super) fn name_in(source: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(source).unwrap_or(path);
-    let parts = relative.components();
-    let parts: Vec<String> = parts.map(|part| text::from_os(part.as_os_str())).collect();
-    parts.join("/")
 }
 
 /// Whether a part of the path below `folder` is hidden or a system's.

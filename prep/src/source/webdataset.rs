@@ -13,8 +13,9 @@ use super::spool::Spool;
 use super::synsets::Synsets;
 use super::tar_index::ScanError;
 use super::tar_samples::{Sorted, Tar};
-use super::told::Labels;
-use super::tree::{Tree, name_in as key_of};
+use super::text::relative;
+use super::tree::Tree;
+use super::written_label::Labels;
 use super::{Layout, Listing, NO_LABEL, Place, names, renumbered};
 use crate::error::PrepError;
 use crate::io::progress::Progress;
@@ -91,7 +92,7 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
             &mut sorted,
         )?;
         if let Some(broken) = broken {
-            let name = key_of(folder, path);
+            let name = relative(folder, path);
             failed.get_or_insert_with(|| (path.clone(), broken.message.clone()));
             samples.push(rejected(split, file, &name, &broken));
         }

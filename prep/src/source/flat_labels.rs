@@ -1,11 +1,12 @@
 //! The labels of a validation split whose images lie in one folder: which file says them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::bounded::read_text;
 use super::devkit::{self, image_number};
-use super::{caffe, kaggle};
+use super::named_labels::NamedLabels;
+use super::{caffe, kaggle_solution};
 use crate::error::PrepError;
 
 /// Tiny ImageNet's table, in the folder of the split: `NAME\tSYNSET\tx\ty\tx\ty`.
@@ -18,7 +19,7 @@ pub(super) struct FlatLabels {
     /// What says them.
     pub(super) files: Vec<PathBuf>,
     /// Class of each file, by its name with or without its extension.
-    named: Named,
+    named: NamedLabels,
     /// Class of each file by the number in its name, from 1.
     numbered: Vec<String>,
     /// What else the files say: words of classes.
@@ -54,57 +55,6 @@ impl FlatLabels {
     }
 }
 
-/// What a table says of images by their names.
-#[derive(Default)]
-pub(super) struct Named(HashMap<String, Line>);
-
-/// A line of a table.
-struct Line {
-    class: String,
-    number: u64,
-    used: bool,
-}
-
-impl Named {
-    /// Takes a line. The error says that another one contradicts it.
-    pub(super) fn add(&mut self, name: &str, class: &str, number: u64) -> Result<(), String> {
-        let line = || Line {
-            class: class.to_owned(),
-            number,
-            used: false,
-        };
-        let first = self.0.entry(name.to_owned()).or_insert_with(line);
-        match first.class == class {
-            true => Ok(()),
-            false => Err(format!(
-                "{name} has two labels, {} in line {} and {class} here: remove one of the two",
-                first.class, first.number
-            )),
-        }
-    }
-
-    /// The class of an image, by the name of its file with or without its extension.
-    fn class(&mut self, file_name: &str) -> Option<&str> {
-        let stem = file_name
-            .rsplit_once('.')
-            .map_or(file_name, |(stem, _)| stem);
-        let name = [file_name, stem]
-            .into_iter()
-            .find(|name| self.0.contains_key(*name))?;
-        let line = self.0.get_mut(name)?;
-        line.used = true;
-        Some(&line.class)
-    }
-
-    /// The images that nobody asked for, sorted.
-    fn absent(&self) -> Vec<&str> {
-        let unused = self.0.iter().filter(|(_, line)| !line.used);
-        let mut names: Vec<&str> = unused.map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        names
-    }
-}
-
 /// Looks for labels of the images in `folder`, in the folder itself and in `tables`. `train` are the
 /// names of the training classes in the order of their labels, which Caffe's numbers count.
 pub(super) fn find(
@@ -122,14 +72,14 @@ pub(super) fn find(
     };
     let none = || FlatLabels {
         files: Vec::new(),
-        named: Named::default(),
+        named: NamedLabels::default(),
         numbered: Vec::new(),
         words: Vec::new(),
         note: None,
     };
-    if let Some(path) = there(kaggle::VAL_TABLE) {
+    if let Some(path) = there(kaggle_solution::FILE) {
         return Ok(Some(FlatLabels {
-            named: kaggle::solution(&path)?,
+            named: kaggle_solution::read(&path)?,
             files: vec![path],
             ..none()
         }));
@@ -165,8 +115,8 @@ pub(super) fn find(
 }
 
 /// The lines of Tiny ImageNet's table. What is no line of it labels nothing.
-fn annotations(path: &Path) -> Result<Named, PrepError> {
-    let mut named = Named::default();
+fn annotations(path: &Path) -> Result<NamedLabels, PrepError> {
+    let mut named = NamedLabels::default();
     for (line, text) in (1..).zip(read_text(path)?.lines()) {
         let mut fields = text.split('\t').map(str::trim);
         let (Some(name), Some(class)) = (fields.next(), fields.next()) else {
@@ -195,7 +145,7 @@ pub(super) fn expected(images: usize, split: &str, folder: &Path, tables: &[Path
             "it holds {images} images and no class folders, and nothing says their labels: put \
              {table}, {CAFFE} (lines NAME LABEL) or ILSVRC2012_devkit_t12.tar.gz into {places}, or \
              {ANNOTATIONS} into the folder itself; or leave the split out with --without {split}",
-            table = kaggle::VAL_TABLE,
+            table = kaggle_solution::FILE,
             places = places.join(" or "),
         ),
     }

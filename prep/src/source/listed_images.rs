@@ -8,7 +8,7 @@ use super::text;
 
 /// The images of a list until now.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct ListedImages {
     /// Where each path stands, by split.
     places: HashMap<Box<[u8]>, Vec<Place>>,
     /// Lines that name an image again, and the line that the first of them repeats.
@@ -24,7 +24,7 @@ struct Place {
     line: u64,
 }
 
-impl Seen {
+impl ListedImages {
     /// Takes notice of an image; whether it is new in its split. The error says that it has another label
     /// elsewhere.
     pub(super) fn add(

@@ -8,14 +8,14 @@ use super::samples::{LARGEST_LABEL, is_wnid};
 
 /// A label as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum WrittenLabel {
     /// A whole number, [`NO_LABEL`] for none, and how it is written.
     Number(i64, Box<str>),
     /// The name of a class.
     Text(Box<str>),
 }
 
-impl Told {
+impl WrittenLabel {
     /// Reads a label; the error says what is wrong with it.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let text = text.trim();
@@ -43,7 +43,7 @@ impl Told {
     }
 }
 
-impl Told {
+impl WrittenLabel {
     /// Whether another label of the same image means another class: of two numbers or two names, but not of a
     /// synset and a name, which may mean the same.
     pub(super) fn contradicts(&self, other: &Self) -> bool {
@@ -55,7 +55,7 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for WrittenLabel {
     /// As it is written, a name in quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,10 +75,10 @@ pub(super) struct Labels {
 
 impl Labels {
     /// The number of a label. The error says that it does not go with those before it.
-    pub(super) fn number(&mut self, told: Told) -> Result<i64, String> {
-        match told {
-            Told::Number(NO_LABEL, _) => Ok(NO_LABEL),
-            Told::Number(number, written) => {
+    pub(super) fn number(&mut self, label: WrittenLabel) -> Result<i64, String> {
+        match label {
+            WrittenLabel::Number(NO_LABEL, _) => Ok(NO_LABEL),
+            WrittenLabel::Number(number, written) => {
                 if let Some((name, _)) = self.names.first_key_value() {
                     return Err(mixed(&written, name));
                 }
@@ -94,7 +94,7 @@ impl Labels {
                     )),
                 }
             }
-            Told::Text(name) => {
+            WrittenLabel::Text(name) => {
                 if let Some((_, number)) = self.numbers.first_key_value() {
                     return Err(mixed(number, &name));
                 }
@@ -128,13 +128,19 @@ mod tests {
 
     #[test]
     fn labels_are_whole_numbers_or_names_and_nothing_between() {
-        let number = |number, text: &str| Ok(Told::Number(number, text.into()));
-        assert_eq!(Told::read(" 12\n"), number(12, "12"));
-        assert_eq!(Told::read("-1"), number(NO_LABEL, "-1"));
-        assert_eq!(Told::read("n01440764"), Ok(Told::Text("n01440764".into())));
-        assert_eq!(Told::read("inf"), Ok(Told::Text("inf".into())));
+        let number = |number, text: &str| Ok(WrittenLabel::Number(number, text.into()));
+        assert_eq!(WrittenLabel::read(" 12\n"), number(12, "12"));
+        assert_eq!(WrittenLabel::read("-1"), number(NO_LABEL, "-1"));
+        assert_eq!(
+            WrittenLabel::read("n01440764"),
+            Ok(WrittenLabel::Text("n01440764".into()))
+        );
+        assert_eq!(
+            WrittenLabel::read("inf"),
+            Ok(WrittenLabel::Text("inf".into()))
+        );
         for wrong in ["3.0", "-0.5", "1e3", ".5", "-2", "1000001", "", "a\u{1b}b"] {
-            assert!(Told::read(wrong).is_err(), "{wrong:?}");
+            assert!(WrittenLabel::read(wrong).is_err(), "{wrong:?}");
         }
     }
 
@@ -144,7 +150,7 @@ mod tests {
             let mut labels = Labels::default();
             texts
                 .iter()
-                .map(|text| labels.number(Told::read(text).unwrap()))
+                .map(|text| labels.number(WrittenLabel::read(text).unwrap()))
                 .collect::<Result<Vec<_>, _>>()
         };
         assert_eq!(see(&["1", "10", "1", "-1"]), Ok(vec![1, 10, 1, -1]));
