@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
+
 /// Reason of a reject; [`code`](Self::code) is what `rejects.jsonl` and the summary name it by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
@@ -79,6 +81,17 @@ impl Reject {
             Self::Cut(_) => "cut",
             Self::Name(_) => "bad-name",
         }
+    }
+}
+
+choice! {
+    /// What an image that cannot become a record does to the whole.
+    OnError, "on-error" {
+        /// It is named in `rejects.jsonl`, and the ingest goes on.
+        #[default]
+        Reject = "reject",
+        /// The ingest stops.
+        Stop = "stop",
     }
 }
 

@@ -36,7 +36,7 @@ use baseline::{Baseline, Ordinary, Refusal};
 use format::Format;
 use planar::Planar;
 
-pub(crate) use budget::{Budget, default_budget};
+pub(crate) use budget::Budget;
 pub use damage::Warning;
 pub(crate) use format::usual_extension;
 pub use guard::silence_decoder_panics;

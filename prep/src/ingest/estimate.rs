@@ -7,11 +7,12 @@ use std::time::Instant;
 use serde::Serialize;
 use shardmill_formats::{Codec, Printable};
 
+use super::options::IngestOptions;
+use super::plan::Plan;
+use super::stored_sizes::stored_sizes;
+use super::{check_options, reader_root};
 use crate::error::PrepError;
-use crate::ingest::options::IngestOptions;
-use crate::ingest::plan::Plan;
-use crate::ingest::{Outcome, Recycled, Worker, check_options, decode_budget, reader_root};
-use crate::io::pool::Crew;
+use crate::io::pool::number_of;
 use crate::source::{Entry, PassedOver, Reader, list};
 
 /// What [`estimate`] found.
@@ -76,28 +77,8 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
             codec,
             ..options.clone()
         };
-        let crew = Crew::new(options.threads).observed(&options.observer);
-        let budget = decode_budget(&options, crew.threads());
         let start = Instant::now();
-        // `None` stands for a reject.
-        let mut sizes = Vec::new();
-        crew.in_order(
-            &chosen,
-            || {
-                let (reader, recycled) = (reader.clone(), Recycled::default());
-                Worker::new(&options, reader, recycled, budget.clone())
-            },
-            |worker, entry| {
-                Ok(match worker.run(entry)? {
-                    Outcome::Record(record) => Some(record.stored.len() as u64),
-                    Outcome::Reject(_) => None,
-                })
-            },
-            |size| {
-                sizes.push(size);
-                Ok(())
-            },
-        )?;
+        let sizes = stored_sizes(&options, &chosen, &reader)?;
         let share = total as f64 / chosen.len() as f64;
         rejects = sizes.iter().filter(|size| size.is_none()).count();
         let bytes: u64 = sizes.iter().flatten().sum();
@@ -115,7 +96,7 @@ pub fn estimate(options: &IngestOptions, sample: usize) -> Result<Estimate, Prep
         notes: listing.notes,
         sample: chosen.len(),
         sample_rejects: rejects,
-        threads: Crew::<()>::new(options.threads).threads(),
+        threads: number_of(options.threads),
         codecs,
     })
 }

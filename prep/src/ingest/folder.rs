@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 
-use super::journal::{IngestHeader, PartWork, ShardLine, choices};
+use super::journal::{IngestHeader, PartFolder, choices};
 use crate::error::PrepError;
-use crate::io::{FolderState, JournalHeader as _, check_contents, file, finished_name};
+use crate::io::{FolderState, file, finished_name};
 use crate::part::Part;
 use crate::shards::REJECTS_FILE;
 use crate::shards::{check_made_from, read_manifest};
@@ -24,24 +24,19 @@ pub(super) fn look(folder: &Path) -> Result<FolderState, PrepError> {
     )
 }
 
-/// Takes the folder for the part that `head` describes: begins its journal, or goes on with it. `names`
+/// Takes the folder for the part that `header` describes: begins its journal, or goes on with it. `names`
 /// are the shards of the whole plan.
 pub(super) fn take(
     folder: &Path,
     journals: &[PathBuf],
-    head: IngestHeader,
+    header: IngestHeader,
     names: &[String],
-) -> Result<PartWork, PrepError> {
-    // Before the files: what differs there follows from what differs here.
-    head.check_journals::<ShardLine>(folder, journals)?;
-    if !journals.is_empty() {
-        let planned: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-        check_contents(folder, |name, is_folder| {
-            !is_folder && is_ours(name, &planned)
-        })?;
-    }
-    let journal = head.part.journal_name();
-    let work = PartWork::take(folder, &journal, head)?;
+) -> Result<PartFolder, PrepError> {
+    let planned: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let journal = header.part.journal_name();
+    let work = PartFolder::resume(folder, &journal, header, journals, |name, is_folder| {
+        !is_folder && is_ours(name, &planned)
+    })?;
     check_shards(&work)?;
     remove_parts(&work, names)?;
     Ok(work)
@@ -98,7 +93,7 @@ fn is_ours(name: &str, planned: &BTreeSet<&str>) -> bool {
 }
 
 /// A finished shard that is not there, or has another size, was changed by somebody else.
-fn check_shards(work: &PartWork) -> Result<(), PrepError> {
+fn check_shards(work: &PartFolder) -> Result<(), PrepError> {
     for entry in work.lines().iter().filter_map(|line| line.entry.as_ref()) {
         let path = work.path().join(&entry.file);
         let found = file::look(&path)?.map_or(0, |data| data.len());
@@ -116,8 +111,8 @@ fn check_shards(work: &PartWork) -> Result<(), PrepError> {
 }
 
 /// Removes what an interrupted run of this part left half written.
-fn remove_parts(work: &PartWork, names: &[String]) -> Result<(), PrepError> {
-    let part = work.head().part;
+fn remove_parts(work: &PartFolder, names: &[String]) -> Result<(), PrepError> {
+    let part = work.header().part;
     let own = names
         .iter()
         .enumerate()

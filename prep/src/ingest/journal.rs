@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use shardmill_formats::{Manifest, ShardEntry};
 
 use crate::decode::{Exif, Truncated};
-use crate::io::{self, Choices, JournalHeader, Work};
+use crate::io::{self, Choices, JournalHeader, OutputFolder};
 use crate::part::Part;
 use crate::reject::{RejectLine, WarningLine};
 
@@ -48,7 +48,7 @@ pub(super) struct ShardLine {
 /// The journal of a part.
 pub(super) type Journal = io::Journal<IngestHeader, ShardLine>;
 /// The output folder with the journal of a part.
-pub(super) type PartWork = Work<IngestHeader, ShardLine>;
+pub(super) type PartFolder = OutputFolder<IngestHeader, ShardLine>;
 
 impl JournalHeader for IngestHeader {
     fn differs(&self, theirs: &Self) -> Option<String> {

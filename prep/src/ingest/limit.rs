@@ -1,8 +1,8 @@
 //! When rejects stop an ingest.
 
+use super::options::IngestOptions;
 use crate::error::PrepError;
-use crate::ingest::options::{IngestOptions, OnError};
-use crate::reject::{RejectLine, count_by_reason, first_ones};
+use crate::reject::{OnError, RejectLine, count_by_reason, first_ones};
 
 /// Refuses to go on after the last of `rejects` if the options say so; `images` were listed.
 pub(super) fn check(
@@ -37,8 +37,8 @@ pub(super) fn check(
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::MaxRejects;
     use super::*;
-    use crate::ingest::options::MaxRejects;
     use crate::reject::Reject;
 
     fn lines() -> Vec<RejectLine> {

@@ -9,7 +9,7 @@ use shardmill_formats::{
 };
 
 use super::folder;
-use super::journal::{IngestHeader, Journal, PartWork, ShardLine, is_done};
+use super::journal::{IngestHeader, Journal, PartFolder, ShardLine, is_done};
 use crate::error::PrepError;
 use crate::io::{FolderState, file};
 use crate::reject::{RejectLine, WarningLine, first_ones};
@@ -77,9 +77,10 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     let Some(first) = journals.first() else {
         return Err(parts(nothing.to_owned()));
     };
-    let head = first.head.clone();
+    let header = first.header.clone();
     if let Some(other) = journals.iter().find(|journal| {
-        journal.head.fingerprint != head.fingerprint || journal.head.part.parts != head.part.parts
+        journal.header.fingerprint != header.fingerprint
+            || journal.header.part.parts != header.part.parts
     }) {
         let message = format!(
             "{} and {} are parts of different ingests: remove those of one of them",
@@ -88,7 +89,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         );
         return Err(parts(message));
     }
-    if let Some(manifest) = merged_before(folder, &head)? {
+    if let Some(manifest) = merged_before(folder, &header)? {
         remove(journals)?;
         return Ok(Merged {
             manifest,
@@ -97,7 +98,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
             was_complete: true,
         });
     }
-    check_whole(folder, &head, &journals)?;
+    check_whole(folder, &header, &journals)?;
     let lines: Vec<ShardLine> = journals
         .iter()
         .flat_map(|journal| journal.lines.clone())
@@ -108,7 +109,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         warned,
         warnings,
         ..
-    } = write(folder, &head, lines)?;
+    } = write(folder, &header, lines)?;
     remove(journals)?;
     Ok(Merged {
         manifest,
@@ -120,26 +121,30 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
 
 /// The manifest, if an earlier merge of the same parts wrote it and was killed before the last journal was
 /// gone.
-fn merged_before(folder: &Path, head: &IngestHeader) -> Result<Option<Manifest>, PrepError> {
+fn merged_before(folder: &Path, header: &IngestHeader) -> Result<Option<Manifest>, PrepError> {
     if file::look(&folder.join(MANIFEST_FILE))?.is_none() {
         return Ok(None);
     }
     let (_, manifest) = read_manifest(folder)?;
-    let same = check_made_from(folder, &manifest, &head.fingerprint)?;
+    let same = check_made_from(folder, &manifest, &header.fingerprint)?;
     Ok(same.then_some(manifest))
 }
 
 /// Checks that every part is there and names all of its shards.
-fn check_whole(folder: &Path, head: &IngestHeader, journals: &[Journal]) -> Result<(), PrepError> {
+fn check_whole(
+    folder: &Path,
+    header: &IngestHeader,
+    journals: &[Journal],
+) -> Result<(), PrepError> {
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
         message,
     };
     let here: BTreeSet<usize> = journals
         .iter()
-        .map(|journal| journal.head.part.index)
+        .map(|journal| journal.header.part.index)
         .collect();
-    let all = head.part.parts;
+    let all = header.part.parts;
     let missing: Vec<String> = (0..all)
         .filter(|index| !here.contains(index))
         .map(|index| format!("{index}/{all}"))
@@ -152,11 +157,11 @@ fn check_whole(folder: &Path, head: &IngestHeader, journals: &[Journal]) -> Resu
         return Err(parts(message));
     }
     let mut number = 0;
-    for (split, count) in &head.shards {
+    for (split, count) in &header.shards {
         for shard in 0..*count {
             let owner = journals
                 .iter()
-                .find(|journal| journal.head.part.takes(number));
+                .find(|journal| journal.header.part.takes(number));
             if !owner.is_some_and(|journal| is_done(&journal.lines, split, shard)) {
                 let message = format!(
                     "part {}/{all} has not finished: shard {shard} of {split} is missing; run it \
@@ -200,11 +205,11 @@ fn remove(journals: Vec<Journal>) -> Result<(), PrepError> {
 }
 
 /// Completes the dataset of an ingest in one part.
-pub(super) fn complete(mut work: PartWork) -> Result<Written, PrepError> {
+pub(super) fn complete(mut work: PartFolder) -> Result<Written, PrepError> {
     if work.lines().iter().all(|line| line.entry.is_none()) {
         work.forget();
     }
-    let written = write(work.path(), work.head(), work.lines().to_vec())?;
+    let written = write(work.path(), work.header(), work.lines().to_vec())?;
     work.finish()?;
     Ok(written)
 }
@@ -248,14 +253,14 @@ pub(super) fn warnings(lines: &[ShardLine]) -> Vec<WarningLine> {
 /// Writes the list of rejects and, last, the manifest.
 fn write(
     folder: &Path,
-    head: &IngestHeader,
+    header: &IngestHeader,
     mut lines: Vec<ShardLine>,
 ) -> Result<Written, PrepError> {
     lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
     let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
     let warned = warned(&lines);
     let warnings = warnings(&lines);
-    let labelled = |split: &str| !head.unlabelled.contains(split);
+    let labelled = |split: &str| !header.unlabelled.contains(split);
     let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
     for line in &lines {
         let Some(entry) = &line.entry else { continue };
@@ -274,7 +279,7 @@ fn write(
             sums.merge(&of_shard);
         }
     }
-    let mut manifest = head.manifest.clone();
+    let mut manifest = header.manifest.clone();
     if splits.is_empty() {
         return Err(PrepError::AllRejected {
             images: manifest.source.images,

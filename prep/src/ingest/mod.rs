@@ -1,15 +1,16 @@
 //! From a source to a dataset.
 
+mod disk_space;
 pub(crate) mod estimate;
-mod fits;
 mod folder;
 mod journal;
 mod limit;
+mod manifest_size;
 mod merge;
 pub(crate) mod options;
 pub(crate) mod plan;
-mod room;
-mod todo;
+mod remaining;
+mod stored_sizes;
 mod worker;
 mod writer;
 
@@ -17,25 +18,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use shardmill_formats::{Encoder, Manifest, RecordShape};
+use shardmill_formats::{Class, Manifest, Source};
 
 pub use merge::{Merged, merge};
-pub(crate) use worker::{Maker, Outcome, Recycled, Worker};
-pub(crate) use writer::manifest_head;
 
-use crate::decode::{Budget, default_budget};
+use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::ingest::options::{IngestOptions, OnError};
-use crate::ingest::plan::Plan;
 use crate::io::pool::Crew;
 use crate::io::progress::Progress;
 use crate::io::{Choices, FolderState};
 use crate::part::Part;
+use crate::record::RecycledBuffers;
+use crate::reject::OnError;
 use crate::reject::{RejectLine, WarningLine, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
 use journal::IngestHeader;
-use todo::Todo;
-use writer::Job;
+use options::IngestOptions;
+use plan::Plan;
+use remaining::Remaining;
+use worker::Worker;
+use writer::IngestWriter;
 
 /// What an ingest did.
 #[derive(Clone, Debug)]
@@ -171,7 +173,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     check_options(options)?;
     let before = folder::look(&options.out)?;
     if before == FolderState::Finished {
-        let ours = manifest_head(options, "", Vec::new(), 0);
+        let ours = manifest(options, "", Vec::new(), 0);
         folder::check_options(&options.out, &ours)?;
     }
     let mut listing = list(&options.source_request())?;
@@ -207,7 +209,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         }
     };
     let classes = std::mem::take(&mut listing.classes);
-    let head = IngestHeader {
+    let header = IngestHeader {
         fingerprint: plan.fingerprint.clone(),
         part: options.part,
         shards: plan
@@ -221,29 +223,35 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .filter(|split| split.entries.iter().all(|entry| entry.label < 0))
             .map(|split| split.name.to_owned())
             .collect(),
-        manifest: manifest_head(options, listing.layout.name(), classes, images),
+        manifest: manifest(options, listing.layout.name(), classes, images),
         choices: Choices::default()
             .with("--shard-records", options.shard_records)
             .with("--check", options.decode.check),
     };
-    fits::check(&options.source, &head.manifest, names.len())?;
-    let mut work = folder::take(&options.out, &journals, head, &names)?;
+    manifest_size::check(&options.source, &header.manifest, names.len())?;
+    let mut work = folder::take(&options.out, &journals, header, &names)?;
     let mut notes = listing.notes;
     if let earlier @ 1.. = work.lines().len() {
         let what = format!("{earlier} shards that an earlier run finished were kept");
         notes = noted(notes, &what);
     }
-    let todo = Todo::new(&plan, &work);
+    let remaining = Remaining::new(&plan, &work);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
-    room::check(options, &todo, &reader)?;
-    let left = todo.images.len() as u64;
+    disk_space::check(options, &remaining, &reader)?;
+    let left = remaining.images.len() as u64;
     let progress = Progress::new("ingest", left, options.progress, &options.observer);
     let crew = Crew::new(options.threads).observed(&options.observer);
-    let budget = decode_budget(options, crew.threads());
-    let recycled = Recycled::default();
-    let mut job = Job::new(options, &plan, &todo.shards, &mut work, recycled.clone());
+    let budget = Budget::for_threads(options.decode_memory, crew.threads());
+    let recycled = RecycledBuffers::default();
+    let mut writer = IngestWriter::new(
+        options,
+        &plan,
+        &remaining.shards,
+        &mut work,
+        recycled.clone(),
+    );
     crew.in_order(
-        &todo.images,
+        &remaining.images,
         || {
             let (reader, recycled) = (reader.clone(), recycled.clone());
             Worker::new(options, reader, recycled, budget.clone())
@@ -253,9 +261,9 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             progress.add(1);
             Ok(outcome)
         },
-        |outcome| job.take(outcome),
+        |outcome| writer.take(outcome),
     )?;
-    drop(job);
+    drop(writer);
     progress.finish();
     if options.part != Part::WHOLE {
         // A part without a shard is one too: the others wait for it.
@@ -298,14 +306,8 @@ fn noted(mut notes: Vec<String>, kept: &str) -> Vec<String> {
     notes
 }
 
-/// The memory that the decoders of `threads` take together.
-pub(crate) fn decode_budget(options: &IngestOptions, threads: usize) -> Budget {
-    let bytes = options.decode_memory.unwrap_or_else(default_budget);
-    Budget::new(bytes, threads)
-}
-
 /// Keys of a list are relative to the list's folder, all others to the source.
-pub(crate) fn reader_root(source: &Path) -> &Path {
+fn reader_root(source: &Path) -> &Path {
     if source.is_file() {
         source.parent().unwrap_or(Path::new(""))
     } else {
@@ -313,57 +315,25 @@ pub(crate) fn reader_root(source: &Path) -> &Path {
     }
 }
 
-pub(crate) fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
-    let wrong = |option, found: String, expected: &str| {
-        Err(PrepError::Option {
-            option,
-            found,
-            expected: expected.to_owned(),
-        })
-    };
-    if RecordShape::new(options.size, options.size).is_none() {
-        return wrong(
-            "size",
-            options.size.to_string(),
-            "give a side of 1 to 8192 pixels",
-        );
-    }
-    if !(1..=100).contains(&options.quality) {
-        return wrong(
-            "quality",
-            options.quality.to_string(),
-            "give a JPEG quality of 1 to 100",
-        );
-    }
-    if options.shard_records == 0 {
-        return wrong(
-            "shard-records",
-            "0".to_owned(),
-            "give at least one record a shard",
-        );
-    }
+/// # Errors
+/// Options without meaning.
+fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
+    options.record().check()?;
     if !(0.0..1.0).contains(&options.val_fraction) {
-        return wrong(
-            "val-fraction",
-            options.val_fraction.to_string(),
-            "give a share of at least 0 and below 1",
-        );
+        return Err(PrepError::Option {
+            option: "val-fraction",
+            found: options.val_fraction.to_string(),
+            expected: "give a share of at least 0 and below 1".to_owned(),
+        });
     }
     Ok(())
 }
 
-pub(crate) fn shape(options: &IngestOptions) -> RecordShape {
-    RecordShape {
-        height: options.size,
-        width: options.size,
-    }
-}
-
-pub(crate) fn encoder(options: &IngestOptions) -> Result<Encoder, PrepError> {
-    Encoder::new(options.codec, shape(options), options.encode_options()).map_err(|source| {
-        PrepError::Codec {
-            place: format!("codec {}", options.codec),
-            source,
-        }
-    })
+/// The manifest as far as the plan knows it.
+fn manifest(options: &IngestOptions, layout: &str, classes: Vec<Class>, images: u64) -> Manifest {
+    let source = Source {
+        layout: layout.to_owned(),
+        images,
+    };
+    options.record().manifest(source, classes, options.seed)
 }

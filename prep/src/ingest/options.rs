@@ -5,22 +5,13 @@ use std::str::FromStr;
 
 use shardmill_formats::{Codec, EncodeOptions};
 
-use crate::choice::{UnknownChoice, choice};
+use crate::choice::UnknownChoice;
 use crate::decode::DecodeOptions;
 use crate::observe::Observer;
 use crate::part::Part;
+use crate::record::RecordOptions;
+use crate::reject::OnError;
 use crate::source::{Layout, SourceRequest};
-
-choice! {
-    /// What an image that cannot become a record does to the whole.
-    OnError, "on-error" {
-        /// It is named in `rejects.jsonl`, and the ingest goes on.
-        #[default]
-        Reject = "reject",
-        /// The ingest stops.
-        Stop = "stop",
-    }
-}
 
 /// Most rejects that an ingest puts up with: `20`, or `0.5%` of the images listed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,10 +136,13 @@ impl IngestOptions {
         }
     }
 
-    pub(crate) fn encode_options(&self) -> EncodeOptions {
-        EncodeOptions {
-            jpeg_quality: self.quality,
-            ..EncodeOptions::default()
+    pub(crate) const fn record(&self) -> RecordOptions {
+        RecordOptions {
+            codec: self.codec,
+            quality: self.quality,
+            size: self.size,
+            decode: self.decode,
+            shard_records: self.shard_records,
         }
     }
 }

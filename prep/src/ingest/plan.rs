@@ -2,8 +2,8 @@
 
 use shardmill_formats::{Permutation, Philox, Stream, schema, shard_file_name};
 
+use super::options::IngestOptions;
 use crate::decode::{DECODER, RESIZER};
-use crate::ingest::options::IngestOptions;
 use crate::source::{Entry, Listing, Place};
 
 /// The places of a split.
@@ -93,7 +93,7 @@ fn fingerprint(options: &IngestOptions, listing: &Listing) -> String {
     ] {
         add(part);
     }
-    let encode = options.encode_options();
+    let encode = options.record().encode_options();
     add(&format!(
         "{} {} {}",
         options.codec, encode.jpeg_quality, encode.zstd_level

@@ -61,10 +61,7 @@ impl FolderState {
 
 /// Checks that everything in a folder is a plain file or a folder that `is_ours` by its name, and whether it
 /// is a folder.
-pub(crate) fn check_contents(
-    folder: &Path,
-    is_ours: impl Fn(&str, bool) -> bool,
-) -> Result<(), PrepError> {
+fn check_contents(folder: &Path, is_ours: impl Fn(&str, bool) -> bool) -> Result<(), PrepError> {
     for entry in fs::read_dir(folder).map_err(PrepError::io(folder))? {
         let entry = entry.map_err(PrepError::io(folder))?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -108,7 +105,7 @@ pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
         journals: &[PathBuf],
     ) -> Result<(), PrepError> {
         for journal in journals {
-            if let Some(theirs) = Journal::<Self, L>::head_of(journal)? {
+            if let Some(theirs) = Journal::<Self, L>::header_of(journal)? {
                 self.check_same(folder, &theirs)?;
             }
         }
@@ -117,7 +114,7 @@ pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
 }
 
 /// The folder with its journal. Dropped before anything is finished in it, it leaves nothing behind.
-pub(crate) struct Work<H: JournalHeader, L: Serialize + DeserializeOwned> {
+pub(crate) struct OutputFolder<H: JournalHeader, L: Serialize + DeserializeOwned> {
     folder: PathBuf,
     made: bool,
     journal: Journal<H, L>,
@@ -125,14 +122,31 @@ pub(crate) struct Work<H: JournalHeader, L: Serialize + DeserializeOwned> {
     keep: bool,
 }
 
-impl<H: JournalHeader, L: Serialize + DeserializeOwned> Work<H, L> {
-    /// Begins the journal of the file name `journal`, or goes on with the one that is there.
-    pub(crate) fn take(folder: &Path, journal: &str, head: H) -> Result<Self, PrepError> {
+impl<H: JournalHeader, L: Serialize + DeserializeOwned> OutputFolder<H, L> {
+    /// Takes a folder that holds these `journals` of unfinished work: only of the same work, and nothing that is
+    /// not ours by its name and whether it is a folder.
+    pub(crate) fn resume(
+        folder: &Path,
+        journal: &str,
+        header: H,
+        journals: &[PathBuf],
+        is_ours: impl Fn(&str, bool) -> bool,
+    ) -> Result<Self, PrepError> {
+        // Before the files: what differs there follows from what differs here.
+        header.check_journals::<L>(folder, journals)?;
+        if !journals.is_empty() {
+            check_contents(folder, is_ours)?;
+        }
+        Self::take(folder, journal, header)
+    }
+
+    /// Begins the journal of the file name `journal`, or resumes the one that is there.
+    pub(crate) fn take(folder: &Path, journal: &str, header: H) -> Result<Self, PrepError> {
         let made = !folder.exists();
         let path = folder.join(journal);
         if file::look(&path)?.is_some() {
             if let Some(journal) = Journal::<H, L>::open(&path)? {
-                head.check_same(folder, &journal.head)?;
+                header.check_same(folder, &journal.header)?;
                 return Ok(Self {
                     folder: folder.to_owned(),
                     made,
@@ -140,7 +154,7 @@ impl<H: JournalHeader, L: Serialize + DeserializeOwned> Work<H, L> {
                     keep: true,
                 });
             }
-            if !Journal::<H, L>::is_begun(&path, &head)? {
+            if !Journal::<H, L>::is_begun(&path, &header)? {
                 return Err(no_journal(&path));
             }
             file::remove_left(&path)?;
@@ -149,7 +163,7 @@ impl<H: JournalHeader, L: Serialize + DeserializeOwned> Work<H, L> {
         let work = Self {
             folder: folder.to_owned(),
             made,
-            journal: Journal::create(&path, head)?,
+            journal: Journal::create(&path, header)?,
             keep: false,
         };
         file::sync_folder(folder)?;
@@ -160,8 +174,8 @@ impl<H: JournalHeader, L: Serialize + DeserializeOwned> Work<H, L> {
         &self.folder
     }
 
-    pub(crate) fn head(&self) -> &H {
-        &self.journal.head
+    pub(crate) fn header(&self) -> &H {
+        &self.journal.header
     }
 
     /// What is finished.
@@ -199,7 +213,7 @@ impl<H: JournalHeader, L: Serialize + DeserializeOwned> Work<H, L> {
     }
 }
 
-impl<H: JournalHeader, L: Serialize + DeserializeOwned> Drop for Work<H, L> {
+impl<H: JournalHeader, L: Serialize + DeserializeOwned> Drop for OutputFolder<H, L> {
     fn drop(&mut self) {
         if self.keep {
             return;

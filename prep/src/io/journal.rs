@@ -13,11 +13,11 @@ use super::file;
 use crate::error::PrepError;
 
 /// Longest first line that is believed, in bytes: twice the longest manifest.
-const LONGEST_HEAD: u64 = 128 << 20;
+const LONGEST_HEADER: u64 = 128 << 20;
 
 /// A journal, locked for this process as long as it lives.
 pub(crate) struct Journal<H, L> {
-    pub(crate) head: H,
+    pub(crate) header: H,
     pub(crate) lines: Vec<L>,
     path: PathBuf,
     file: File,
@@ -27,17 +27,17 @@ pub(crate) struct Journal<H, L> {
 
 impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H, L> {
     /// Begins a journal where no file is.
-    pub(crate) fn create(path: &Path, head: H) -> Result<Self, PrepError> {
+    pub(crate) fn create(path: &Path, header: H) -> Result<Self, PrepError> {
         let file = file::create(path)?;
         lock(&file, path)?;
         let mut journal = Self {
-            head,
+            header,
             lines: Vec::new(),
             path: path.to_owned(),
             file,
             torn: None,
         };
-        let line = json(&journal.head);
+        let line = json(&journal.header);
         journal.write(&line).inspect_err(|_| {
             let _ = std::fs::remove_file(path);
         })?;
@@ -52,7 +52,7 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, PrepError> {
         let mut file = file::open(path)?;
         lock(&file, path)?;
-        let Some((head, rest)) = read_head(&file, path)? else {
+        let Some((header, rest)) = read_header(&file, path)? else {
             return Ok(None);
         };
         let mut text = rest;
@@ -74,7 +74,7 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
             })
         });
         Ok(Some(Self {
-            head,
+            header,
             lines: lines.collect::<Result<_, _>>()?,
             path: path.to_owned(),
             file,
@@ -83,14 +83,14 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
     }
 
     /// What another process's journal says is being made, if it has come to saying it.
-    pub(crate) fn head_of(path: &Path) -> Result<Option<H>, PrepError> {
+    pub(crate) fn header_of(path: &Path) -> Result<Option<H>, PrepError> {
         let file = file::open_to_read(path)?;
-        Ok(read_head(&file, path)?.map(|(head, _)| head))
+        Ok(read_header(&file, path)?.map(|(header, _)| header))
     }
 
-    /// Whether a file without a whole first line is the beginning of a journal of `head`, or empty.
-    pub(crate) fn is_begun(path: &Path, head: &H) -> Result<bool, PrepError> {
-        let line = json(head);
+    /// Whether a file without a whole first line is the beginning of a journal of `header`, or empty.
+    pub(crate) fn is_begun(path: &Path, header: &H) -> Result<bool, PrepError> {
+        let line = json(header);
         let file = file::open_to_read(path)?;
         let mut found = Vec::new();
         file.take(line.len() as u64 + 1)
@@ -127,23 +127,23 @@ fn json(value: &impl Serialize) -> String {
 }
 
 /// The first line, and what was read after it; `None` if it has no end.
-fn read_head<H: DeserializeOwned>(
+fn read_header<H: DeserializeOwned>(
     file: &File,
     path: &Path,
 ) -> Result<Option<(H, Vec<u8>)>, PrepError> {
-    let mut reader = BufReader::new(file.take(LONGEST_HEAD));
+    let mut reader = BufReader::new(file.take(LONGEST_HEADER));
     let mut line = Vec::new();
     reader
         .read_until(b'\n', &mut line)
         .map_err(PrepError::io(path))?;
     if line.last() != Some(&b'\n') {
         return match line.len() as u64 {
-            LONGEST_HEAD => Err(no_journal(path)),
+            LONGEST_HEADER => Err(no_journal(path)),
             _ => Ok(None),
         };
     }
-    let head = serde_json::from_slice(&line).map_err(|_| no_journal(path))?;
-    Ok(Some((head, reader.buffer().to_vec())))
+    let header = serde_json::from_slice(&line).map_err(|_| no_journal(path))?;
+    Ok(Some((header, reader.buffer().to_vec())))
 }
 
 pub(super) fn no_journal(path: &Path) -> PrepError {
@@ -197,7 +197,7 @@ mod tests {
         fs::write(&path, [&whole[..], b"12"].concat()).unwrap();
         let mut journal = Numbers::open(&path).unwrap().unwrap();
         assert_eq!(
-            (journal.head.as_str(), &journal.lines[..]),
+            (journal.header.as_str(), &journal.lines[..]),
             ("work", &[7][..])
         );
         assert_eq!(fs::read(&path).unwrap().len(), whole.len() + 2);
@@ -213,7 +213,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             let error = Numbers::open(&path).err().unwrap().to_string();
             assert!(error.contains("move it away"), "{error}");
-            assert!(Numbers::head_of(&path).is_err());
+            assert!(Numbers::header_of(&path).is_err());
             assert_eq!(fs::read(&path).unwrap(), text.as_bytes());
         }
         for (text, begun) in [("precious", false), ("\"wo", true), ("", true)] {

@@ -1,7 +1,7 @@
 //! Output folders: what is there before the work, what is made, and how it is gone on with.
 //!
 //! Every file in an output folder is opened, made, replaced, renamed and removed by [`file`]. The folder
-//! itself is taken by [`Work`], which notes in a [`Journal`] what is finished.
+//! itself is taken by [`OutputFolder`], which notes in a [`Journal`] what is finished.
 
 mod choices;
 pub(crate) mod file;
@@ -15,7 +15,7 @@ pub(crate) mod space;
 pub(crate) mod unfinished;
 
 pub(crate) use choices::Choices;
-pub(crate) use folder::{FolderState, JournalHeader, Work, check_contents};
+pub(crate) use folder::{FolderState, JournalHeader, OutputFolder};
 pub(crate) use journal::Journal;
 
 /// Extension of a file that is not finished.

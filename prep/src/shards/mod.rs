@@ -1,18 +1,20 @@
-//! New shards from records, made one after the other. Where the records exist already, the folder may be one
-//! that an interrupted run of the same work left.
+//! Shards of a dataset on disk: read, and written one after another.
 
+mod file;
+mod reader;
+mod rewrite;
 mod shard;
 mod split;
 
-use std::path::Path;
+use shardmill_formats::{ChannelSums, SplitStatistics};
 
-use serde::{Deserialize, Serialize};
-use shardmill_formats::{
-    ChannelSums, Decoder, MANIFEST_FILE, Manifest, ShardEntry, SplitStatistics, shard_file_name,
+pub(crate) use file::ShardFile;
+pub(crate) use reader::Reader;
+pub use rewrite::Rewritten;
+pub(crate) use rewrite::{
+    Begun, RewriteFolder, begin, begin_new, bytes_done, complete, difference, fingerprint,
+    records_done,
 };
-
-use crate::error::PrepError;
-use crate::io::{Choices, FolderState, JournalHeader, Work, check_contents, file, finished_name};
 pub(crate) use shard::{
     IndexError, Shard, check_made_from, read_index, read_manifest, sample, write_manifest,
 };
@@ -32,182 +34,6 @@ pub(crate) struct Record {
     pub(crate) sums: ChannelSums,
 }
 
-/// The memory that one record after another is read and decoded in.
-pub(crate) struct Reader {
-    decoder: Decoder,
-    pub(crate) stored: Vec<u8>,
-    pub(crate) rgb: Vec<u8>,
-}
-
-impl Reader {
-    pub(crate) fn new(manifest: &Manifest) -> Self {
-        Self {
-            decoder: Decoder::new(manifest.codec, manifest.shape()),
-            stored: Vec::new(),
-            rgb: vec![0; manifest.shape().bytes()],
-        }
-    }
-
-    /// Reads the stored bytes of a record, compared with their checksum.
-    pub(crate) fn read(&mut self, shard: &Shard, i: usize) -> Result<(), PrepError> {
-        shard.read(i, &mut self.stored)
-    }
-
-    /// Reads and decodes a record.
-    pub(crate) fn decode(&mut self, shard: &Shard, i: usize) -> Result<(), PrepError> {
-        self.read(shard, i)?;
-        self.decoder
-            .decode(&self.stored, &mut self.rgb)
-            .map_err(|source| PrepError::Codec {
-                place: shard.place(i),
-                source,
-            })
-    }
-}
-
-/// What [`convert`](crate::convert) or [`subset`](crate::subset) made.
-#[derive(Clone, Debug)]
-pub struct Rewritten {
-    /// The new dataset's manifest.
-    pub manifest: Manifest,
-    /// Whether the dataset was complete before, so that nothing was done.
-    pub was_complete: bool,
-}
-
-/// The first line of the journal: what is being made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RewriteHeader {
-    fingerprint: String,
-    #[serde(default)]
-    choices: Choices,
-}
-
-/// Another line: a finished shard.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ShardLine {
-    split: String,
-    entry: ShardEntry,
-    /// Sums over its pixels.
-    sums: String,
-}
-
-/// The folder of the new dataset.
-pub(crate) type Rewrite = Work<RewriteHeader, ShardLine>;
-
-impl JournalHeader for RewriteHeader {
-    fn differs(&self, theirs: &Self) -> Option<String> {
-        (self.fingerprint != theirs.fingerprint).then(|| difference(&self.choices, &theirs.choices))
-    }
-}
-
-/// How work of another fingerprint differs, as far as the options tell.
-pub(crate) fn difference(ours: &Choices, theirs: &Choices) -> String {
-    ours.changed_from(theirs).unwrap_or_else(|| {
-        match theirs.is_empty() {
-            true => "its dataset or options were others",
-            false => "its dataset, or the version of prep, was another",
-        }
-        .to_owned()
-    })
-}
-
-/// What the folder of the new dataset is found as.
-pub(crate) enum Begun {
-    /// The dataset is there.
-    Complete(Box<Manifest>),
-    /// It is to be made, or gone on with.
-    Work(Rewrite),
-}
-
-/// Takes the folder `out` for the dataset that the work with this fingerprint and these options makes, of
-/// shards with these sizes in these splits. `journal` is the name of its journal.
-pub(crate) fn begin(
-    out: &Path,
-    journal: &str,
-    fingerprint: &str,
-    choices: Choices,
-    splits: &[(&str, Vec<u64>)],
-) -> Result<Begun, PrepError> {
-    let head = RewriteHeader {
-        fingerprint: fingerprint.to_owned(),
-        choices,
-    };
-    match FolderState::look(out, |name| name == journal, MANIFEST_FILE)? {
-        FolderState::Empty => {}
-        FolderState::Unfinished(journals) => {
-            head.check_journals::<ShardLine>(out, &journals)?;
-            let names = splits.iter().flat_map(|(split, sizes)| {
-                (0..sizes.len()).map(|shard| shard_file_name(split, shard, sizes.len()))
-            });
-            let names: std::collections::BTreeSet<String> = names.collect();
-            check_contents(out, |name, is_folder| {
-                let name = finished_name(name);
-                !is_folder
-                    && ([journal, MANIFEST_FILE, REJECTS_FILE].contains(&name)
-                        || names.contains(name))
-            })?;
-        }
-        FolderState::Finished => {
-            let (_, manifest) = read_manifest(out)?;
-            if check_made_from(out, &manifest, fingerprint)? {
-                return Ok(Begun::Complete(Box::new(manifest)));
-            }
-            let known = head.choices.changed_from(&Choices::of_codec(&manifest));
-            return Err(PrepError::OtherResult {
-                folder: out.to_owned(),
-                what: known.unwrap_or_else(|| difference(&head.choices, &Choices::default())),
-            });
-        }
-    }
-    Work::take(out, journal, head).map(Begun::Work)
-}
-
-/// Takes the folder `out`, in which nothing may be, for a dataset that cannot be gone on with.
-pub(crate) fn begin_new(out: &Path, journal: &str) -> Result<Rewrite, PrepError> {
-    let holds = match FolderState::look(out, |name| name == journal, MANIFEST_FILE) {
-        Ok(FolderState::Empty) => {
-            let head = RewriteHeader {
-                fingerprint: String::new(),
-                choices: Choices::default(),
-            };
-            return Work::take(out, journal, head);
-        }
-        Ok(FolderState::Unfinished(_)) => {
-            "holds a dataset that a program is still writing, or did not finish"
-        }
-        Ok(FolderState::Finished) => "holds a dataset already",
-        Err(PrepError::OutputInUse(_)) => "is not empty",
-        Err(error) => return Err(error),
-    };
-    Err(PrepError::Occupied {
-        folder: out.to_owned(),
-        holds,
-    })
-}
-
-/// The records that are finished.
-pub(crate) fn records_done(work: &Rewrite) -> u64 {
-    work.lines().iter().map(|line| line.entry.records).sum()
-}
-
-/// The bytes that are finished.
-pub(crate) fn bytes_done(work: &Rewrite) -> u64 {
-    work.lines().iter().map(|line| line.entry.bytes).sum()
-}
-
-/// Writes the list of rejects, if there is one, and, last, the manifest.
-pub(crate) fn complete(
-    work: Rewrite,
-    rejects: Option<&[u8]>,
-    manifest: &Manifest,
-) -> Result<(), PrepError> {
-    if let Some(lines) = rejects {
-        file::replace(&work.path().join(REJECTS_FILE), lines)?;
-    }
-    write_manifest(work.path(), manifest)?;
-    work.finish()
-}
-
 /// Statistics for the manifest from the sums over the training split.
 pub(crate) fn statistics(train: &ChannelSums) -> Option<SplitStatistics> {
     let statistics = train.statistics()?;
@@ -216,14 +42,4 @@ pub(crate) fn statistics(train: &ChannelSums) -> Option<SplitStatistics> {
         pixels: train.pixels,
         statistics,
     })
-}
-
-/// Identifies what shards are made from: a dataset, and what is done to it.
-pub(crate) fn fingerprint(manifest: &Manifest, work: &str) -> String {
-    let mut hash = blake3::Hasher::new();
-    for part in [&manifest.to_json(), work, env!("CARGO_PKG_VERSION")] {
-        hash.update(&(part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().to_hex()[..32].to_owned()
 }

@@ -1,20 +1,16 @@
 //! The shards of a split, written one after the other.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use shardmill_formats::{
-    ChannelSums, SealedShard, ShardEntry, ShardMetadata, ShardSummary, ShardWriter, Split,
-    WriteError, shard_file_name,
-};
+use shardmill_formats::{ChannelSums, ShardEntry, ShardMetadata, Split, shard_file_name};
 
-use super::{Record, Rewrite, ShardLine};
+use super::Record;
+use super::file::{SealedFile, ShardFile};
+use super::rewrite::{RewriteFolder, ShardLine};
 use crate::error::PrepError;
 use crate::io::file;
 use crate::io::flusher::Flusher;
-
-/// Bytes written between two flushes.
-const FLUSH_EVERY: usize = 32 << 20;
 
 /// How many records go into each shard.
 pub(crate) enum Sizes {
@@ -40,28 +36,11 @@ pub(crate) struct SplitWriter {
     folder: PathBuf,
     metadata: ShardMetadata,
     sizes: Sizes,
-    open: Option<OpenShard>,
+    open: Option<ShardFile>,
     /// Full shards without a name yet.
-    sealed: Vec<Sealed>,
+    sealed: Vec<SealedFile>,
     split: Split,
     total: ChannelSums,
-}
-
-/// A shard that is being written. Dropped unfinished, it takes its file away.
-struct OpenShard {
-    part: PathBuf,
-    /// `None` once it is finished.
-    writer: Option<ShardWriter<File>>,
-    sums: ChannelSums,
-    /// Bytes since the last flush was asked for.
-    unflushed: usize,
-}
-
-/// A full shard without its header. Dropped, it takes its file away.
-struct Sealed {
-    part: PathBuf,
-    /// `None` once it is finished.
-    shard: Option<SealedShard>,
 }
 
 impl SplitWriter {
@@ -70,7 +49,7 @@ impl SplitWriter {
     /// # Errors
     /// A finished shard that is not as it was left.
     pub(crate) fn new(
-        work: &Rewrite,
+        work: &RewriteFolder,
         metadata: ShardMetadata,
         labelled: bool,
         sizes: Sizes,
@@ -104,29 +83,20 @@ impl SplitWriter {
     /// Appends the next record, to a new shard if the last one is full.
     pub(crate) fn append(
         &mut self,
-        work: &mut Rewrite,
+        work: &mut RewriteFolder,
         flusher: &Flusher,
         record: &Record,
     ) -> Result<(), PrepError> {
-        let mut open = match self.open.take() {
-            Some(open) => open,
+        let mut shard = match self.open.take() {
+            Some(shard) => shard,
             None => self.begin()?,
         };
-        open.sums.merge(&record.sums);
-        open.unflushed += record.stored.len();
-        if open.unflushed > FLUSH_EVERY {
-            flusher.flush(&open.part);
-            open.unflushed = 0;
-        }
-        let writer = open.writer.as_mut().expect("the shard is not finished");
-        writer
-            .append(&record.key, record.label, &record.stored)
-            .map_err(write_error(&open.part))?;
+        shard.append(record, flusher)?;
         let size = self.sizes.of(self.next());
-        if size.is_some_and(|size| writer.len() as u64 >= size) {
-            self.close(work, open)
+        if size.is_some_and(|size| shard.len() as u64 >= size) {
+            self.close(work, shard)
         } else {
-            self.open = Some(open);
+            self.open = Some(shard);
             Ok(())
         }
     }
@@ -135,7 +105,7 @@ impl SplitWriter {
     /// get this `fingerprint` and their names.
     pub(crate) fn finish(
         mut self,
-        work: &mut Rewrite,
+        work: &mut RewriteFolder,
         fingerprint: &str,
     ) -> Result<(Split, ChannelSums), PrepError> {
         if let Some(open) = self.open.take() {
@@ -143,30 +113,17 @@ impl SplitWriter {
         }
         let sealed = std::mem::take(&mut self.sealed);
         let shards = sealed.len();
-        for (number, mut sealed) in sealed.into_iter().enumerate() {
-            let mut shard = sealed.shard.take().expect("the shard is not finished");
-            shard.metadata.shards = shards as u64;
-            fingerprint.clone_into(&mut shard.metadata.fingerprint);
+        for (number, sealed) in sealed.into_iter().enumerate() {
             let name = shard_file_name(&self.metadata.split, number, shards);
-            let finish = || {
-                let mut file = file::open_to_write(&sealed.part)?;
-                let summary = shard.finish(&mut file);
-                let summary = summary.map_err(write_error(&sealed.part))?;
-                file::finish(&sealed.part, &file, &self.folder.join(&name))?;
-                Ok(summary)
-            };
-            let summary = finish().inspect_err(|_| {
-                let _ = fs::remove_file(&sealed.part);
-                remove(&self.folder, &self.split);
-            })?;
-            self.count(entry(name, summary));
+            let entry = sealed.finish(shards, fingerprint, &self.folder, name);
+            self.count(entry.inspect_err(|_| remove(&self.folder, &self.split))?);
         }
         file::sync_folder(&self.folder)?;
         Ok((self.split, self.total))
     }
 
     /// Counts a shard of an earlier run, which must be the next one and there.
-    fn take_over(&mut self, work: &Rewrite, line: ShardLine) -> Result<(), PrepError> {
+    fn take_over(&mut self, work: &RewriteFolder, line: ShardLine) -> Result<(), PrepError> {
         let ShardLine { entry, sums, .. } = line;
         let wrong = |path: PathBuf, message: String| {
             let folder = work.path().display();
@@ -215,17 +172,10 @@ impl SplitWriter {
         shard_file_name(&self.metadata.split, shard, shards)
     }
 
-    fn begin(&mut self) -> Result<OpenShard, PrepError> {
+    fn begin(&self) -> Result<ShardFile, PrepError> {
         let shard = self.next();
-        let part = file::part_of(&self.folder.join(self.name(shard)));
-        file::remove_left(&part)?;
-        let file = file::create(&part)?;
-        let mut open = OpenShard {
-            part,
-            writer: None,
-            sums: ChannelSums::default(),
-            unflushed: 0,
-        };
+        let name = self.name(shard);
+        file::remove_left(&file::part_of(&self.folder.join(&name)))?;
         let metadata = ShardMetadata {
             shard: shard as u64,
             shards: match &self.sizes {
@@ -235,77 +185,30 @@ impl SplitWriter {
             },
             ..self.metadata.clone()
         };
-        open.writer = Some(ShardWriter::new(file, metadata).map_err(write_error(&open.part))?);
-        Ok(open)
+        ShardFile::create(&self.folder, name, metadata)
     }
 
-    fn close(&mut self, work: &mut Rewrite, mut open: OpenShard) -> Result<(), PrepError> {
-        let writer = open.writer.take().expect("the shard is not finished");
-        let left_over = |_: &PrepError| {
-            let _ = fs::remove_file(&open.part);
-        };
-        self.total.merge(&open.sums);
+    fn close(&mut self, work: &mut RewriteFolder, shard: ShardFile) -> Result<(), PrepError> {
+        let sums = shard.sums();
+        self.total.merge(&sums);
         if let Sizes::Each(_) = self.sizes {
-            let sealed = writer.seal(&open.sums).map_err(write_error(&open.part));
-            let (_, shard) = sealed.inspect_err(left_over)?;
-            self.sealed.push(Sealed {
-                part: open.part.clone(),
-                shard: Some(shard),
-            });
+            self.sealed.push(shard.seal()?);
             return Ok(());
         }
-        let name = self.name(self.next());
-        let finish = || {
-            let (file, summary) = writer.finish(&open.sums).map_err(write_error(&open.part))?;
-            file::finish(&open.part, &file, &self.folder.join(&name))?;
-            file::sync_folder(&self.folder)?;
-            Ok(summary)
-        };
-        let entry = entry(name.clone(), finish().inspect_err(left_over)?);
+        let entry = shard.finish()?;
         work.append(ShardLine {
             split: self.metadata.split.clone(),
             entry: entry.clone(),
-            sums: open.sums.to_string(),
+            sums: sums.to_string(),
         })?;
         self.count(entry);
         Ok(())
     }
 }
 
-/// Takes the shards of a split away, whose dataset could not be completed.
+/// Removes the shards of a split whose dataset could not be completed.
 pub(crate) fn remove(folder: &Path, split: &Split) {
     for entry in &split.shards {
         let _ = fs::remove_file(folder.join(&entry.file));
     }
-}
-
-fn entry(file: String, summary: ShardSummary) -> ShardEntry {
-    ShardEntry {
-        file,
-        records: summary.records,
-        bytes: summary.bytes,
-        index_crc32c: format!("{:08x}", summary.index_crc32c),
-        blake3: summary.blake3,
-    }
-}
-
-impl Drop for Sealed {
-    fn drop(&mut self) {
-        if self.shard.take().is_some() {
-            let _ = fs::remove_file(&self.part);
-        }
-    }
-}
-
-impl Drop for OpenShard {
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            let _ = fs::remove_file(&self.part);
-        }
-    }
-}
-
-fn write_error(path: &Path) -> impl FnOnce(WriteError) -> PrepError + use<> {
-    let path = path.to_owned();
-    move |source| PrepError::Write { path, source }
 }

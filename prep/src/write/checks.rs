@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use shardmill_formats::{Class, Manifest, Preprocessing, Split, check_key};
 
+use super::manifest;
 use super::options::{Image, Sample, WriteOptions};
 use super::work::Item;
 use crate::error::PrepError;
-use crate::ingest::manifest_head;
 use crate::source::NO_LABEL;
 
 /// Checks samples, and remembers what later ones must agree with.
@@ -69,7 +69,7 @@ impl Checks {
                 ),
             });
         }
-        let mut empty = manifest_head(&options.as_ingest("".as_ref()), "", Vec::new(), 0);
+        let mut empty = manifest(options, Vec::new(), 0);
         // Only names are tried with it.
         (empty.height, empty.width) = (1, 1);
         Ok(Self {

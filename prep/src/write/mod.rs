@@ -10,17 +10,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use shardmill_formats::{ChannelSums, Rejects, ShardMetadata};
+use shardmill_formats::{ChannelSums, Class, Manifest, Rejects, ShardMetadata, Source};
 
 use crate::error::PrepError;
-use crate::ingest::options::{IngestOptions, OnError};
-use crate::ingest::{Outcome, Recycled, check_options, encoder, manifest_head};
 use crate::io::flusher::Flusher;
 use crate::io::pool::Stream;
 use crate::io::unfinished::WRITE_JOURNAL;
+use crate::record::{Outcome, RecycledBuffers};
+use crate::reject::OnError;
 use crate::reject::{RejectLine, WarningLine, first_ones};
 use crate::shards::{
-    Record, Rewrite, Sizes, SplitWriter, TRAIN, begin_new, complete, remove, statistics,
+    REJECTS_FILE, RewriteFolder, Sizes, SplitWriter, TRAIN, begin_new, complete, remove, statistics,
 };
 use checks::Checks;
 pub use options::{Image, Sample, WriteOptions, class_list};
@@ -70,14 +70,14 @@ pub struct DatasetWriter {
     waiting: VecDeque<(usize, u64)>,
     bytes: u64,
     splits: Vec<OpenSplit>,
-    options: IngestOptions,
+    options: WriteOptions,
     checks: Checks,
     done: Done,
     flusher: Flusher,
-    recycled: Recycled,
+    recycled: RecycledBuffers,
     is_stopped: bool,
     start: Instant,
-    work: Rewrite,
+    work: RewriteFolder,
 }
 
 /// A split under way.
@@ -97,7 +97,7 @@ struct Done {
 }
 
 impl Done {
-    fn new(options: &IngestOptions, checks: &Checks) -> Self {
+    fn new(options: &WriteOptions, checks: &Checks) -> Self {
         let mut done = Self {
             rejects: Vec::new(),
             warned: BTreeMap::new(),
@@ -136,11 +136,11 @@ impl DatasetWriter {
         let start = Instant::now();
         let out = out.into();
         let checks = Checks::new(&options)?;
-        let options = options.as_ingest(&out);
-        check_options(&options)?;
-        drop(encoder(&options)?);
+        options.record().check()?;
+        // Options that the encoder refuses are found before anything is made.
+        drop(options.record().encoder()?);
         let done = Done::new(&options, &checks);
-        let recycled = Recycled::default();
+        let recycled = RecycledBuffers::default();
         let stream = work::start(&options, &recycled)?;
         Ok(Self {
             stream,
@@ -227,11 +227,11 @@ impl DatasetWriter {
             .iter()
             .filter_map(|split| split.order.note(&split.name))
             .collect();
-        let mut manifest = manifest_head(&options, "samples", checks.classes, images);
+        let mut manifest = manifest(&options, checks.classes, images);
         checks.used.note(&mut manifest.preprocessing);
         manifest.rejects = Rejects {
             count: done.rejects.len() as u64,
-            file: (!done.rejects.is_empty()).then(|| crate::shards::REJECTS_FILE.to_owned()),
+            file: (!done.rejects.is_empty()).then(|| REJECTS_FILE.to_owned()),
         };
         let fingerprint = done.fingerprint.finalize().to_hex()[..32].to_owned();
         let out = work.path().to_owned();
@@ -277,7 +277,7 @@ impl DatasetWriter {
     fn begin(&mut self, name: &str, is_labelled: bool) -> Result<usize, PrepError> {
         let metadata = ShardMetadata {
             codec: self.options.codec,
-            shape: crate::ingest::shape(&self.options),
+            shape: self.options.record().shape(),
             split: name.to_owned(),
             shard: 0,
             shards: 0,
@@ -313,8 +313,8 @@ impl DatasetWriter {
 
     fn write(&mut self, split: usize, outcome: Outcome) -> Result<(), PrepError> {
         let (split, done) = (&mut self.splits[split], &mut self.done);
-        let record = match outcome {
-            Outcome::Record(record) => record,
+        let (record, warning) = match outcome {
+            Outcome::Record { record, warning } => (record, warning),
             Outcome::Reject(line) if self.options.on_error == OnError::Stop => {
                 return Err(PrepError::Sample {
                     split: split.name.clone(),
@@ -331,19 +331,13 @@ impl DatasetWriter {
                 return Ok(());
             }
         };
-        if let Some(warning) = record.warning {
+        if let Some(warning) = warning {
             *done.warned.entry(warning.code().to_owned()).or_default() += 1;
             done.warnings.push(WarningLine {
                 key: record.key.clone(),
                 warning: warning.code().into(),
             });
         }
-        let record = Record {
-            key: record.key,
-            label: record.label,
-            stored: record.stored,
-            sums: record.sums,
-        };
         for part in [
             split.name.as_bytes(),
             record.key.as_bytes(),
@@ -359,4 +353,13 @@ impl DatasetWriter {
         self.recycled.give(record.stored);
         Ok(())
     }
+}
+
+/// The manifest of so many samples, without splits, statistics and rejects.
+fn manifest(options: &WriteOptions, classes: Vec<Class>, images: u64) -> Manifest {
+    let source = Source {
+        layout: "samples".to_owned(),
+        images,
+    };
+    options.record().manifest(source, classes, 0)
 }

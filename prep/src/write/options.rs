@@ -1,12 +1,11 @@
 //! What a writer is given.
 
-use std::path::Path;
-
 use shardmill_formats::{Class, Codec, EncodeOptions};
 
 use crate::decode::DecodeOptions;
 use crate::error::PrepError;
-use crate::ingest::options::{IngestOptions, OnError};
+use crate::record::RecordOptions;
+use crate::reject::OnError;
 
 /// The picture of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,18 +81,13 @@ impl WriteOptions {
         }
     }
 
-    /// An ingest with the same settings.
-    pub(super) fn as_ingest(&self, out: &Path) -> IngestOptions {
-        IngestOptions {
+    pub(super) const fn record(&self) -> RecordOptions {
+        RecordOptions {
             codec: self.codec,
             quality: self.quality,
             size: self.size,
             decode: self.decode,
-            on_error: self.on_error,
             shard_records: self.shard_records,
-            threads: self.threads,
-            decode_memory: self.decode_memory,
-            ..IngestOptions::new("", out)
         }
     }
 }

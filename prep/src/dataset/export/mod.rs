@@ -118,12 +118,12 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
         "export {:?} {splits:?} {:?} {} {VERSION}",
         options.format, options.quality, options.shard_records
     );
-    let head = ExportHeader {
+    let header = ExportHeader {
         fingerprint: fingerprint(&manifest, &made),
         choices: choices(options, &splits),
     };
     let names = entry_names(options.format, &context, &splits);
-    let mut staging = match Staging::begin(&options.out, head.clone(), &names)? {
+    let mut staging = match Staging::begin(&options.out, header.clone(), &names)? {
         Begun::Complete(about) => return Ok(summary(&about, true)),
         Begun::Staging(staging) => *staging,
     };
@@ -143,7 +143,7 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     let about = About {
         version: VERSION,
         format: options.format,
-        fingerprint: head.fingerprint,
+        fingerprint: header.fingerprint,
         splits: splits
             .iter()
             .map(|&name| {

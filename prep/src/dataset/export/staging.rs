@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use crate::error::PrepError;
 use crate::io::safe_path::Tree;
 use crate::io::unfinished::EXPORT_JOURNAL;
-use crate::io::{Choices, FolderState, JournalHeader, Work, check_contents, file};
+use crate::io::{Choices, FolderState, JournalHeader, OutputFolder, file};
 use crate::shards::difference;
 use crate::source::about::{ABOUT_FILE, About, KEYS_FILE, read_about};
 
@@ -54,7 +54,7 @@ pub(super) enum Line {
 pub(super) struct Staging {
     // Goes before the journal does, if nothing is finished.
     pub(super) tree: Tree,
-    work: Work<ExportHeader, Line>,
+    work: OutputFolder<ExportHeader, Line>,
 }
 
 /// What the folder of an export is found as.
@@ -67,24 +67,22 @@ impl Staging {
     /// Takes the folder `out`, where the export will have entries with these names.
     pub(super) fn begin(
         out: &Path,
-        head: ExportHeader,
+        header: ExportHeader,
         names: &BTreeSet<String>,
     ) -> Result<Begun, PrepError> {
-        match FolderState::look(out, |name| name == EXPORT_JOURNAL, ABOUT_FILE)? {
-            FolderState::Empty => {}
-            FolderState::Unfinished(journals) => {
-                head.check_journals::<Line>(out, &journals)?;
-                check_contents(out, |name, is_folder| match name {
-                    EXPORT_JOURNAL | ABOUT_FILE | KEYS_FILE => !is_folder,
-                    STAGING => is_folder,
-                    name => names.contains(name),
-                })?;
-            }
+        let journals = match FolderState::look(out, |name| name == EXPORT_JOURNAL, ABOUT_FILE)? {
+            FolderState::Empty => Vec::new(),
+            FolderState::Unfinished(journals) => journals,
             FolderState::Finished => {
-                return finished(out, &head).map(Box::new).map(Begun::Complete);
+                return finished(out, &header).map(Box::new).map(Begun::Complete);
             }
-        }
-        let work = Work::take(out, EXPORT_JOURNAL, head)?;
+        };
+        let is_ours = |name: &str, is_folder: bool| match name {
+            EXPORT_JOURNAL | ABOUT_FILE | KEYS_FILE => !is_folder,
+            STAGING => is_folder,
+            name => names.contains(name),
+        };
+        let work = OutputFolder::resume(out, EXPORT_JOURNAL, header, &journals, is_ours)?;
         let tree = Tree::begin(&out.join(STAGING))?;
         file::sync_folder(out)?;
         Ok(Begun::Staging(Box::new(Self { tree, work })))
@@ -176,22 +174,22 @@ pub(super) struct Totals {
 }
 
 /// The description of the export in `out`, which must be this one, with all of its files.
-fn finished(out: &Path, head: &ExportHeader) -> Result<About, PrepError> {
+fn finished(out: &Path, header: &ExportHeader) -> Result<About, PrepError> {
     let other = |what: String| PrepError::OtherResult {
         folder: out.to_owned(),
         what,
     };
     let about = read_about(&out.join(ABOUT_FILE))?
         .ok_or_else(|| other(format!("{ABOUT_FILE} is no description of an export")))?;
-    if about.fingerprint != head.fingerprint {
+    if about.fingerprint != header.fingerprint {
         let splits: Vec<&str> = about.splits.keys().map(String::as_str).collect();
         let theirs = Choices::default()
             .with("--to", about.format.name())
             .with("--splits", splits.join(","));
-        let changed = head.choices.changed_from(&theirs);
-        return Err(other(
-            changed.unwrap_or_else(|| difference(&head.choices, &Choices::default())),
-        ));
+        let changed = header.choices.changed_from(&theirs);
+        return Err(other(changed.unwrap_or_else(|| {
+            difference(&header.choices, &Choices::default())
+        })));
     }
     let found = count_files(out);
     if found < about.files {

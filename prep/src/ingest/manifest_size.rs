@@ -14,13 +14,13 @@ const SHARD_ENTRY: usize = 400;
 const REST: usize = 4096;
 
 /// Refuses a manifest that readers would refuse, before anything is decoded. `shards` are planned.
-pub(super) fn check(source: &Path, head: &Manifest, shards: usize) -> Result<(), PrepError> {
-    let json = head.to_json();
+pub(super) fn check(source: &Path, manifest: &Manifest, shards: usize) -> Result<(), PrepError> {
+    let json = manifest.to_json();
     let shard_bytes = shards.saturating_mul(SHARD_ENTRY);
     let known = json.len().saturating_add(REST);
     let bytes = known.saturating_add(shard_bytes);
     if bytes > schema::MANIFEST_LIMIT {
-        let (classes, limit) = (head.classes.len(), schema::MANIFEST_LIMIT >> 20);
+        let (classes, limit) = (manifest.classes.len(), schema::MANIFEST_LIMIT >> 20);
         return Err(PrepError::Source {
             path: source.to_owned(),
             message: format!(
