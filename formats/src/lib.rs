@@ -55,6 +55,7 @@ mod key;
 mod manifest;
 mod metadata;
 mod mismatch;
+mod panic_message;
 mod permutation;
 mod philox;
 mod printable;
@@ -78,6 +79,7 @@ pub use manifest::{
 };
 pub use metadata::ShardMetadata;
 pub use mismatch::Mismatch;
+pub use panic_message::panic_message;
 pub use permutation::Permutation;
 pub use philox::{Philox, Stream};
 pub use printable::{Printable, printable_lines};

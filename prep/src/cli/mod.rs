@@ -19,7 +19,8 @@ pub use program::run_command_line;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::{MOST_THREADS, Rewritten, Warning, WarningLine, unfinished};
+use crate::io::pool::MAX_THREADS;
+use crate::{Rewritten, Warning, WarningLine, unfinished};
 use anyhow::{Result, bail};
 use shardmill_formats::{
     Codec, EncodeOptions, Manifest, Printable, Split, console, counted, errln, size,
@@ -84,8 +85,8 @@ fn quality(given: Option<u8>, codec: Codec) -> u8 {
 
 /// A number of threads.
 fn threads(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|&number| number <= MOST_THREADS);
-    number.ok_or_else(|| format!("give 0, for one on each core, or a number up to {MOST_THREADS}"))
+    let number = text.parse().ok().filter(|&number| number <= MAX_THREADS);
+    number.ok_or_else(|| format!("give 0, for one on each core, or a number up to {MAX_THREADS}"))
 }
 
 /// Splits by their names, which were checked.

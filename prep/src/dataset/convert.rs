@@ -9,7 +9,7 @@ use shardmill_formats::{
 
 use crate::error::PrepError;
 use crate::io::flusher::Flusher;
-use crate::io::pool::Crew;
+use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::unfinished::CONVERT_JOURNAL;
 use crate::io::{Choices, space};
@@ -115,7 +115,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     let records = records.fold(0, |sum: u64, split| sum.saturating_add(split.records));
     let left = records.saturating_sub(records_done(&work));
     check_space(options, &manifest, left, &encoder)?;
-    let crew = Crew::new(options.threads).observed(&options.observer);
+    let pool = OrderedPool::new(options.threads).observed(&options.observer);
     let flusher = Flusher::new();
     let progress = Progress::new("convert", left, options.progress, &options.observer);
     let rejects = rejects_of(&options.source, &manifest)?;
@@ -150,7 +150,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
             }
             let shard = Shard::open(&options.source, &manifest, name, entry)?;
             let records: Vec<usize> = (0..shard.len()).collect();
-            crew.in_order(
+            pool.in_order(
                 &records,
                 || Ok((Reader::new(&manifest), encoder()?)),
                 |(reader, encoder), &i| {

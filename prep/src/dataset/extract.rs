@@ -8,8 +8,8 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use shardmill_formats::{Codec, Manifest, RecordShape};
 
+use super::nearest::Nearest;
 use crate::error::PrepError;
-use crate::nearest::Nearest;
 use crate::shards::{Reader, TRAIN};
 use crate::shards::{Shard, read_manifest};
 
@@ -139,7 +139,7 @@ fn find(
                     if let Some(i) = (0..shard.len()).find(|&i| shard.key(i) == key) {
                         return Ok((name.to_owned(), first, shard, i));
                     }
-                    (0..shard.len()).for_each(|i| nearest.see(shard.key(i)));
+                    (0..shard.len()).for_each(|i| nearest.add(shard.key(i)));
                     first = first.saturating_add(entry.records);
                 }
             }

@@ -5,5 +5,6 @@ pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod inspect;
 pub(crate) mod montage;
+mod nearest;
 pub(crate) mod subset;
 pub(crate) mod verify;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use shardmill_formats::{Causes, Decoder, Manifest, ShardEntry, ShardIndex, crc32c};
 
 use crate::error::PrepError;
-use crate::io::pool::Crew;
+use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::observe::Observer;
 use crate::shards::{IndexError, read_index, read_manifest};
@@ -83,7 +83,7 @@ pub fn verify_observed(
     let records = shards.iter().map(|(_, shard)| shard.records).sum();
     let progress = Progress::new("verify", records, show, observer);
     let mut total = Verification::default();
-    Crew::new(threads).observed(observer).in_order(
+    OrderedPool::new(threads).observed(observer).in_order(
         &shards,
         || Ok(Memory::default()),
         |memory, (split, entry)| {

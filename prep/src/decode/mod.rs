@@ -23,7 +23,7 @@ mod tiff;
 mod vectorise;
 mod webp;
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 
@@ -137,7 +137,7 @@ impl ImageDecoder {
                 decoder.record = pixels;
                 return Ok(());
             }
-            decoder.resize(&Rgb {
+            decoder.resize(Rgb {
                 width,
                 height,
                 pixels,
@@ -183,7 +183,7 @@ impl ImageDecoder {
         }
         let (image, warning) = decode_rgb(bytes, format, &self.options, &self.budget)?;
         self.warning = warning;
-        self.resize(&image)
+        self.resize(image)
     }
 
     /// `None`, and nothing done, for all but JPEGs of the common kind.
@@ -233,10 +233,12 @@ impl ImageDecoder {
         }
     }
 
-    fn resize(&mut self, image: &Rgb) -> Result<(), Reject> {
+    fn resize(&mut self, mut image: Rgb) -> Result<(), Reject> {
         let refused = |error: &dyn std::fmt::Display| Reject::Damaged(error.to_string());
         let crop = self.crop(image.width, image.height);
-        let source = TypedImageRef::<U8x3>::from_buffer(image.width, image.height, &image.pixels)
+        // Of the type that the resizer makes between its two passes: another one is compiled for itself, half
+        // a megabyte of code.
+        let source = TypedImage::<U8x3>::from_buffer(image.width, image.height, &mut image.pixels)
             .map_err(|error| refused(&error))?;
         let mut target = TypedImage::<U8x3>::from_buffer(self.size, self.size, &mut self.record)
             .map_err(|error| refused(&error))?;

@@ -9,7 +9,17 @@ use super::{DecodeOptions, ImageDecoder, Reject};
 
 pub(super) const SIZE: u32 = 16;
 
+/// An image file. JPEG is made by jpeg-encoder, since the image crate is built without it.
 pub(super) fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    if format == ImageFormat::Jpeg {
+        let (pixels, color) = match image {
+            DynamicImage::ImageLuma8(grey) => (grey.as_raw(), ColorType::Luma),
+            DynamicImage::ImageRgb8(rgb) => (rgb.as_raw(), ColorType::Rgb),
+            other => panic!("{:?} as JPEG", other.color()),
+        };
+        let (width, height) = (image.width() as u16, image.height() as u16);
+        return jpeg(pixels, width, height, color, false);
+    }
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()

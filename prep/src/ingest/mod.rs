@@ -24,7 +24,7 @@ pub use merge::{Merged, merge};
 
 use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::io::pool::Crew;
+use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::{Choices, FolderState};
 use crate::part::Part;
@@ -240,8 +240,8 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     disk_space::check(options, &remaining, &reader)?;
     let left = remaining.images.len() as u64;
     let progress = Progress::new("ingest", left, options.progress, &options.observer);
-    let crew = Crew::new(options.threads).observed(&options.observer);
-    let budget = Budget::for_threads(options.decode_memory, crew.threads());
+    let pool = OrderedPool::new(options.threads).observed(&options.observer);
+    let budget = Budget::for_threads(options.decode_memory, pool.threads());
     let recycled = RecycledBuffers::default();
     let mut writer = IngestWriter::new(
         options,
@@ -250,7 +250,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         &mut work,
         recycled.clone(),
     );
-    crew.in_order(
+    pool.in_order(
         &remaining.images,
         || {
             let (reader, recycled) = (reader.clone(), recycled.clone());

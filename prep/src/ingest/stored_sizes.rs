@@ -4,7 +4,7 @@ use super::options::IngestOptions;
 use super::worker::Worker;
 use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::io::pool::Crew;
+use crate::io::pool::OrderedPool;
 use crate::record::{Outcome, RecycledBuffers};
 use crate::source::{Entry, Reader};
 
@@ -15,9 +15,9 @@ pub(super) fn stored_sizes(
     reader: &Reader,
 ) -> Result<Vec<Option<u64>>, PrepError> {
     let mut sizes = Vec::new();
-    let crew = Crew::new(options.threads).observed(&options.observer);
-    let budget = Budget::for_threads(options.decode_memory, crew.threads());
-    crew.in_order(
+    let pool = OrderedPool::new(options.threads).observed(&options.observer);
+    let budget = Budget::for_threads(options.decode_memory, pool.threads());
+    pool.in_order(
         images,
         || {
             let (reader, recycled) = (reader.clone(), RecycledBuffers::default());

@@ -14,7 +14,7 @@ use shardmill_formats::{ChannelSums, Class, Manifest, Rejects, ShardMetadata, So
 
 use crate::error::PrepError;
 use crate::io::flusher::Flusher;
-use crate::io::pool::Stream;
+use crate::io::pool::OrderedStream;
 use crate::io::unfinished::WRITE_JOURNAL;
 use crate::record::{Outcome, RecycledBuffers};
 use crate::reject::OnError;
@@ -65,7 +65,7 @@ const UNDER_WAY: u64 = 512 << 20;
 /// ```
 pub struct DatasetWriter {
     // Fields are dropped in this order: first the threads, then the files, last the folder.
-    stream: Stream<Item, Outcome>,
+    stream: OrderedStream<Item, Outcome>,
     /// Split and bytes of each sample under way.
     waiting: VecDeque<(usize, u64)>,
     bytes: u64,

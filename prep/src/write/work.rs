@@ -2,7 +2,7 @@
 
 use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::io::pool::{Stream, number_of};
+use crate::io::pool::{OrderedStream, number_of};
 use crate::record::{Outcome, RecordMaker, RecycledBuffers};
 use crate::reject::{Reject, RejectLine};
 use crate::source::LONGEST_IMAGE;
@@ -29,12 +29,12 @@ impl Item {
 pub(super) fn start(
     options: &WriteOptions,
     recycled: &RecycledBuffers,
-) -> Result<Stream<Item, Outcome>, PrepError> {
+) -> Result<OrderedStream<Item, Outcome>, PrepError> {
     let (record, recycled) = (options.record(), recycled.clone());
     let threads = options.threads;
     let budget = Budget::for_threads(options.decode_memory, number_of(threads));
     let make = move || RecordMaker::new(&record, recycled.clone(), budget.clone());
-    Stream::start(threads, make, run)
+    OrderedStream::start(threads, make, run)
 }
 
 fn run(maker: &mut RecordMaker, item: Item) -> Result<Outcome, PrepError> {

@@ -17,7 +17,7 @@ use shardmill_formats::{Codec, Manifest};
 
 use crate::dataset::extract::split_names;
 use crate::error::PrepError;
-use crate::io::pool::Crew;
+use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::{Choices, space};
 use crate::observe::Observer;
@@ -198,7 +198,7 @@ fn write(
         ExportFormat::Parquet => Sink::Parquet(Box::new(parquet::Sink::new(*context))),
     };
     let make = || Worker::new(options, manifest);
-    let crew = Crew::new(options.threads).observed(&options.observer);
+    let pool = OrderedPool::new(options.threads).observed(&options.observer);
     for &name in splits {
         let split = &manifest.splits[name];
         let done = staging.done(Some(name));
@@ -239,7 +239,7 @@ fn write(
                     image,
                 })
             };
-            crew.in_order(&records, make, work, |sample| {
+            pool.in_order(&records, make, work, |sample| {
                 let unit = sink.add(&mut staging.tree, sample)?;
                 note(staging, unit)
             })?;

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use shardmill_formats::{ChannelSums, Class, Codec, Manifest, Rejects, ShardMetadata, Source};
 
+use super::nearest::Nearest;
 use crate::error::PrepError;
 use crate::io::flusher::Flusher;
-use crate::io::pool::Crew;
+use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::unfinished::SUBSET_JOURNAL;
 use crate::io::{Choices, space};
-use crate::nearest::Nearest;
 use crate::observe::Observer;
 use crate::shards::{
     Begun, Reader, Record, Rewritten, Sizes, SplitWriter, TRAIN, begin, bytes_done, complete,
@@ -132,7 +132,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
         let advice = "keep less (--fraction, --per-class)";
         space::check(&options.out, left, || Ok(left), advice)?;
     }
-    let crew = Crew::new(options.threads).observed(&options.observer);
+    let pool = OrderedPool::new(options.threads).observed(&options.observer);
     let left = choice.records.saturating_sub(records_done(&work));
     let flusher = Flusher::new();
     let progress = Progress::new("subset", left, options.progress, &options.observer);
@@ -172,7 +172,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
                 continue;
             }
             let shard = Shard::open(&options.source, &manifest, name, entry)?;
-            crew.in_order(
+            pool.in_order(
                 left,
                 || Ok(Reader::new(&manifest)),
                 |reader, &i| {
@@ -247,9 +247,9 @@ fn new_labels(
         if !found {
             let mut nearest = Nearest::new(word);
             for (class, _) in classes() {
-                nearest.see(&class.synset);
+                nearest.add(&class.synset);
                 if class.name != class.synset {
-                    nearest.see(&class.name);
+                    nearest.add(&class.name);
                 }
             }
             return Err(PrepError::Unknown {

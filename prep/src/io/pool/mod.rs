@@ -1,15 +1,15 @@
 //! Parallel work whose results come in order.
 //!
-//! The thread that asks for the work hands out *tickets*, numbered items, and never more than a window
-//! of them, which bounds memory. A thread of the crew takes a ticket, does the work and sends the result
-//! back; results that come early wait for their turn. Nobody waits for the slowest of a group.
+//! The calling thread hands out *tickets*, numbered items, and never more than a window of them, which
+//! bounds memory. A worker thread takes a ticket, does the work and sends the result back; results that
+//! come early wait for their turn. No thread waits for the slowest of a group.
 //!
-//! [`Crew`] works on items that are all there; [`Stream`] on items that come one by one.
+//! [`OrderedPool`] works on a slice of items; [`OrderedStream`] on items that come one by one.
 
 mod stream;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, available_parallelism};
@@ -19,44 +19,44 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::error::PrepError;
 use crate::observe::Observer;
-pub(crate) use stream::Stream;
+pub(crate) use stream::OrderedStream;
 
 /// Items under way for each thread: at most some tens of megabytes of results, whatever the size of
 /// the data.
 const WINDOW_PER_THREAD: usize = 16;
 
-/// Most threads of a command; more is taken for this many.
-pub const MOST_THREADS: usize = 1024;
+/// Most threads of a command; a larger number means this many.
+pub(crate) const MAX_THREADS: usize = 1024;
 
-/// Time between two looks at whether the work is to stop, while nothing is done.
+/// How often a waiting thread asks the observer whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Threads, and the memory `W` that each works in, which is kept from one piece of work to the next.
-pub(crate) struct Crew<W> {
+/// Worker threads, and the memory `W` that each works in, which is kept from one call to the next.
+pub(crate) struct OrderedPool<W> {
     threads: usize,
     idle: Mutex<Vec<W>>,
     observer: Observer,
 }
 
-/// An item with its number.
+/// An item and its number.
 type Ticket<I> = (usize, I);
 
-/// A result, or what a panic left.
+/// A result, or the payload of a panic.
 type Outcome<T> = Result<Result<T, PrepError>, Box<dyn Any + Send>>;
 
-/// One with its number.
+/// An outcome and its number.
 type Done<T> = (usize, Outcome<T>);
 
-/// Number of threads that is meant: one for each core if 0, and never more than [`MOST_THREADS`].
+/// The number of threads that an option asks for: one for each core if 0, at most [`MAX_THREADS`].
 pub(crate) fn number_of(threads: usize) -> usize {
     match threads {
         0 => available_parallelism().map_or(1, usize::from),
-        _ => threads.min(MOST_THREADS),
+        _ => threads.min(MAX_THREADS),
     }
 }
 
-impl<W: Send> Crew<W> {
-    /// A crew of `threads`, one for each core if 0, and never more than [`MOST_THREADS`].
+impl<W: Send> OrderedPool<W> {
+    /// A pool of `threads`, one for each core if 0, at most [`MAX_THREADS`].
     pub(crate) fn new(threads: usize) -> Self {
         Self {
             threads: number_of(threads),
@@ -65,7 +65,7 @@ impl<W: Send> Crew<W> {
         }
     }
 
-    /// The same crew, whose work ends when `observer` says so.
+    /// The same pool, whose work ends when `observer` asks for it.
     pub(crate) fn observed(self, observer: &Observer) -> Self {
         Self {
             observer: observer.clone(),
@@ -73,17 +73,17 @@ impl<W: Send> Crew<W> {
         }
     }
 
-    /// Number of its threads.
+    /// Number of threads.
     pub(crate) const fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Does `work` on each item, in parallel, and gives the results to `take`, one after the
-    /// other in the order of the items. `make` makes the memory of a thread.
+    /// Calls `work` for each item, in parallel, and `take` with the results, one after another in the order
+    /// of the items. `make` makes the memory of a thread.
     ///
     /// # Errors
-    /// The error of the first item that has one, after the results before it were taken, or that of
-    /// `take`; or that the observer wants the work to stop.
+    /// The error of the first item that fails, after the results before it were taken; an error of `take`;
+    /// or [`PrepError::Stopped`] if the observer stops the work.
     pub(crate) fn in_order<I: Sync, T: Send>(
         &self,
         items: &[I],
@@ -92,28 +92,30 @@ impl<W: Send> Crew<W> {
         mut take: impl FnMut(T) -> Result<(), PrepError>,
     ) -> Result<(), PrepError> {
         let window = WINDOW_PER_THREAD * self.threads;
-        let (tickets, ticket_receiver) = bounded(window);
+        // Tickets are numbers alone, so that the channel is compiled once for all kinds of items.
+        let (tickets, ticket_receiver) = bounded::<usize>(window);
         let (done_sender, done) = bounded(window);
         thread::scope(|scope| {
             let (make, work) = (&make, &work);
-            // They go when this closure ends, however it ends, and no thread waits for them.
+            // Dropped when this closure ends, however it ends, so that no thread waits for them.
             let (tickets, mut turns) = (tickets, Turns::new(done));
             for i in 0..self.threads.min(items.len()) {
                 let (tickets, done) = (ticket_receiver.clone(), done_sender.clone());
                 thread::Builder::new()
                     .name(format!("prep-{i}"))
                     .spawn_scoped(scope, move || {
-                        serve(&tickets, &done, &self.idle, make, work)
+                        let tickets = tickets.iter().map(|number| (number, &items[number]));
+                        serve(tickets, &done, &self.idle, make, work);
                     })
                     .map_err(|error| no_threads(self.threads, &error))?;
             }
-            // Only the threads hold them now, so that none waits when this one ends early.
+            // Only the workers hold these ends now, so that none waits when this thread ends early.
             drop((ticket_receiver, done_sender));
             let mut handed_out = 0;
             for turn in 0..items.len() {
                 while handed_out < items.len().min(turn + window) {
-                    // There is room for every ticket that is out.
-                    let _ = tickets.send((handed_out, &items[handed_out]));
+                    // The channel has room for the whole window.
+                    let _ = tickets.send(handed_out);
                     handed_out += 1;
                 }
                 take(turns.wait(&self.observer)?)?;
@@ -130,9 +132,9 @@ fn no_threads(threads: usize, error: &std::io::Error) -> PrepError {
     }
 }
 
-/// What a thread of a crew does: ticket after ticket, in memory that is taken from `idle` and given back.
+/// A worker thread: does ticket after ticket, in memory that it takes from `idle` and returns.
 fn serve<I, T, W>(
-    tickets: &Receiver<Ticket<I>>,
+    tickets: impl Iterator<Item = Ticket<I>>,
     done: &Sender<Done<T>>,
     idle: &Mutex<Vec<W>>,
     make: &impl Fn() -> Result<W, PrepError>,
@@ -148,7 +150,7 @@ fn serve<I, T, W>(
             }
             work(memory.as_mut().expect("it was just made"), item)
         };
-        // What a panic leaves behind is not used again: the thread ends after it.
+        // Memory that a panic left half changed is not used again: the thread ends after it.
         let result = catch_unwind(AssertUnwindSafe(one));
         let panicked = result.is_err();
         if done.send((number, result)).is_err() || panicked {
@@ -158,10 +160,11 @@ fn serve<I, T, W>(
     idle().extend(memory);
 }
 
-/// Results as they come, given out in the order of their numbers.
+/// Results as they come, returned in the order of their numbers.
 struct Turns<T> {
     done: Receiver<Done<T>>,
-    early: BTreeMap<usize, Outcome<T>>,
+    /// From the next one on; `None` for those that have not come.
+    early: VecDeque<Option<Outcome<T>>>,
     turn: usize,
 }
 
@@ -169,19 +172,28 @@ impl<T> Turns<T> {
     const fn new(done: Receiver<Done<T>>) -> Self {
         Self {
             done,
-            early: BTreeMap::new(),
+            early: VecDeque::new(),
             turn: 0,
         }
     }
 
-    /// The next result, if it is there.
+    /// The next result, if it has come.
     fn ready(&mut self) -> Option<Result<T, PrepError>> {
-        for (number, result) in self.done.try_iter() {
-            self.early.insert(number, result);
+        while let Ok(done) = self.done.try_recv() {
+            self.keep(done);
         }
-        let result = self.early.remove(&self.turn)?;
+        let result = self.early.front_mut()?.take()?;
+        self.early.pop_front();
         self.turn += 1;
         Some(result.unwrap_or_else(|panic| resume_unwind(panic)))
+    }
+
+    fn keep(&mut self, (number, outcome): Done<T>) {
+        let place = number - self.turn;
+        if self.early.len() <= place {
+            self.early.resize_with(place + 1, || None);
+        }
+        self.early[place] = Some(outcome);
     }
 
     /// Waits for the next result, which must be under way.
@@ -196,7 +208,7 @@ impl<T> Turns<T> {
                 false => self.done.recv().map_err(RecvTimeoutError::from),
             };
             match came {
-                Ok((number, result)) => drop(self.early.insert(number, result)),
+                Ok(done) => self.keep(done),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("a thread sends what it did"),
             }
@@ -214,9 +226,9 @@ mod tests {
     use crate::observe::Observe;
 
     fn squares(threads: usize, items: &[u64], bad: Option<u64>) -> (Vec<u64>, bool) {
-        let crew = Crew::<u64>::new(threads);
+        let pool = OrderedPool::<u64>::new(threads);
         let mut taken = Vec::new();
-        let result = crew.in_order(
+        let result = pool.in_order(
             items,
             || Ok(0),
             |seen, &item| {
@@ -249,10 +261,10 @@ mod tests {
 
     #[test]
     fn a_failed_taker_ends_the_work() {
-        let crew = Crew::<()>::new(3);
+        let pool = OrderedPool::<()>::new(3);
         let items: Vec<u32> = (0..1000).collect();
         let mut taken = 0;
-        let result = crew.in_order(
+        let result = pool.in_order(
             &items,
             || Ok(()),
             |(), &item| Ok(item),
@@ -270,17 +282,17 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no luck with 77")]
-    fn a_panic_goes_to_the_asker_and_nobody_hangs() {
-        let crew = Crew::<()>::new(2);
+    fn a_panic_reaches_the_caller_and_no_thread_hangs() {
+        let pool = OrderedPool::<()>::new(2);
         let items: Vec<u32> = (0..1000).collect();
         let work = |(): &mut (), &item: &u32| {
             assert_ne!(item, 77, "no luck with {item}");
             Ok(item)
         };
-        let _ = crew.in_order(&items, || Ok(()), work, |_| Ok(()));
+        let _ = pool.in_order(&items, || Ok(()), work, |_| Ok(()));
     }
 
-    /// Says stop when told so.
+    /// Stops the work once the flag is set.
     #[derive(Default)]
     struct Stop(AtomicBool);
 
@@ -294,7 +306,7 @@ mod tests {
     #[test]
     fn an_observer_ends_the_work_while_nothing_is_done() {
         let stop = Arc::new(Stop::default());
-        let crew = Crew::<()>::new(2).observed(&Observer::new(stop.clone()));
+        let pool = OrderedPool::<()>::new(2).observed(&Observer::new(stop.clone()));
         let items = [5_000_u64; 10];
         let start = Instant::now();
         let work = |(): &mut (), &millis: &u64| {
@@ -303,7 +315,7 @@ mod tests {
             thread::sleep(Duration::from_millis(millis.min(300)));
             Ok(())
         };
-        let result = crew.in_order(&items, || Ok(()), work, |()| Ok(()));
+        let result = pool.in_order(&items, || Ok(()), work, |()| Ok(()));
         assert!(matches!(result, Err(PrepError::Stopped)), "{result:?}");
         // Ten items on two threads take 1.5 s.
         assert!(start.elapsed() < Duration::from_millis(900));

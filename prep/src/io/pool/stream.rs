@@ -9,10 +9,10 @@ use super::{Ticket, Turns, WINDOW_PER_THREAD, no_threads, number_of, serve};
 use crate::error::PrepError;
 use crate::observe::Observer;
 
-/// Threads that do one kind of work on items that are handed out one after the other. Dropped, it ends as soon
-/// as the items under way are done.
-pub(crate) struct Stream<I, T> {
-    /// `None` once it ends.
+/// Worker threads for items that are handed out one after another. Dropping it waits for the items under way
+/// and no others.
+pub(crate) struct OrderedStream<I, T> {
+    /// `None` once it is being dropped.
     ends: Option<Ends<I, T>>,
     handed_out: usize,
     taken: usize,
@@ -20,17 +20,17 @@ pub(crate) struct Stream<I, T> {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What the thread that asks for the work holds.
+/// The calling thread's ends of the channels.
 struct Ends<I, T> {
     tickets: Sender<Ticket<I>>,
     turns: Turns<T>,
 }
 
-impl<I: Send + 'static, T: Send + 'static> Stream<I, T> {
+impl<I: Send + 'static, T: Send + 'static> OrderedStream<I, T> {
     /// Starts `threads` threads, one for each core if 0. `make` makes the memory of a thread.
     ///
     /// # Errors
-    /// Threads that the system does not give.
+    /// The system refuses a thread.
     pub(crate) fn start<W: Send + 'static>(
         threads: usize,
         make: impl Fn() -> Result<W, PrepError> + Send + Sync + 'static,
@@ -58,7 +58,7 @@ impl<I: Send + 'static, T: Send + 'static> Stream<I, T> {
                 .name(format!("prep-{i}"))
                 .spawn(move || {
                     let (idle, make, work) = &*shared;
-                    serve(&tickets, &done, idle, make, work);
+                    serve(tickets.iter(), &done, idle, make, work);
                 })
                 .map_err(|error| no_threads(threads, &error))?;
             stream.threads.push(thread);
@@ -66,32 +66,32 @@ impl<I: Send + 'static, T: Send + 'static> Stream<I, T> {
         Ok(stream)
     }
 
-    /// Items whose results were not taken yet.
+    /// Number of items whose results have not been taken.
     pub(crate) const fn under_way(&self) -> usize {
         self.handed_out - self.taken
     }
 
-    /// Whether there is room for another item; if not, a result is to be taken first.
+    /// Whether there is room for another item; if not, take a result first.
     pub(crate) const fn has_room(&self) -> bool {
         self.under_way() < self.window
     }
 
-    /// Hands out an item, for which there must be room.
+    /// Hands out an item; there must be room for it.
     pub(crate) fn hand_out(&mut self, item: I) {
-        assert!(self.has_room(), "a result is taken first");
+        assert!(self.has_room(), "take a result first");
         let ends = self.ends.as_ref().expect("it has not ended");
         let _ = ends.tickets.send((self.handed_out, item));
         self.handed_out += 1;
     }
 
-    /// The result of the item whose turn it is, if it is there.
+    /// The next result, if it has come.
     pub(crate) fn ready(&mut self) -> Option<Result<T, PrepError>> {
         let result = self.turns().ready()?;
         self.taken += 1;
         Some(result)
     }
 
-    /// Waits for the result of the item whose turn it is; `None` if no item is under way.
+    /// Waits for the next result; `None` if no item is under way.
     pub(crate) fn wait(&mut self) -> Option<Result<T, PrepError>> {
         if self.under_way() == 0 {
             return None;
@@ -106,9 +106,9 @@ impl<I: Send + 'static, T: Send + 'static> Stream<I, T> {
     }
 }
 
-impl<I, T> Drop for Stream<I, T> {
+impl<I, T> Drop for OrderedStream<I, T> {
     fn drop(&mut self) {
-        // No thread waits for anything then, and none begins another item once it cannot send its result.
+        // Without channels no worker waits, and none begins another item once it cannot send its result.
         self.ends = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -130,7 +130,7 @@ mod tests {
                 thread::sleep(Duration::from_micros(item % 7 * 50));
                 Ok(item * item)
             };
-            let mut stream = Stream::start(threads, || Ok(()), work).unwrap();
+            let mut stream = OrderedStream::start(threads, || Ok(()), work).unwrap();
             let mut taken = Vec::new();
             for item in 0..300 {
                 if !stream.has_room() {
@@ -160,7 +160,7 @@ mod tests {
             count.fetch_add(1, SeqCst);
             Ok(())
         };
-        let mut stream = Stream::start(2, || Ok(()), work).unwrap();
+        let mut stream = OrderedStream::start(2, || Ok(()), work).unwrap();
         while stream.has_room() {
             stream.hand_out(());
         }

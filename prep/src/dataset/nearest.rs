@@ -1,25 +1,25 @@
-//! What a mistyped name may have meant.
+//! Suggestions for a mistyped name.
 
 /// Most names suggested.
 const NAMES: usize = 3;
 
-/// Collects the names nearest to a wanted one while names pass by.
-pub(crate) struct Nearest {
+/// Collects the names most similar to a wanted one. Names are added one by one, since there may be millions.
+pub(super) struct Nearest {
     wanted: Vec<char>,
     /// Rising distances with their names.
     best: Vec<(usize, String)>,
 }
 
 impl Nearest {
-    pub(crate) fn new(wanted: &str) -> Self {
+    pub(super) fn new(wanted: &str) -> Self {
         Self {
             wanted: wanted.chars().collect(),
             best: Vec::new(),
         }
     }
 
-    /// Looks at a name that is not the wanted one.
-    pub(crate) fn see(&mut self, name: &str) {
+    /// Adds a name that is not the wanted one.
+    pub(super) fn add(&mut self, name: &str) {
         if self.best.iter().any(|(_, best)| best == name) {
             return;
         }
@@ -33,7 +33,7 @@ impl Nearest {
             if chars.len().abs_diff(self.wanted.len()) >= worst {
                 return;
             }
-            distance(&self.wanted, &chars)
+            strsim::generic_levenshtein(&self.wanted, &chars)
         };
         let place = self.best.partition_point(|(other, _)| *other <= distance);
         if place < NAMES {
@@ -43,7 +43,7 @@ impl Nearest {
     }
 
     /// A sentence with the names found.
-    pub(crate) fn hint(&self) -> String {
+    pub(super) fn hint(&self) -> String {
         let names: Vec<String> = self
             .best
             .iter()
@@ -56,37 +56,9 @@ impl Nearest {
     }
 }
 
-/// Fewest letters to insert, remove or replace (Levenshtein).
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances() {
-        let chars = |text: &str| text.chars().collect::<Vec<_>>();
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("abc", "abc", 0),
-            ("abc", "", 3),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(&chars(a), &chars(b)), expected);
-        }
-    }
 
     #[test]
     fn the_nearest_come_first() {
@@ -99,7 +71,7 @@ mod tests {
             "b/1.png",
             "b/1.png",
         ] {
-            nearest.see(name);
+            nearest.add(name);
         }
         assert_eq!(
             nearest.hint(),
