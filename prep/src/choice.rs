@@ -1,6 +1,6 @@
 //! Options whose values have names.
 
-/// A value of an option that has no meaning.
+/// An option has an unknown value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {option} {found:?}: use {expected}")]
 pub struct UnknownChoice {
@@ -8,7 +8,7 @@ pub struct UnknownChoice {
     pub option: &'static str,
     /// What was given.
     pub found: String,
-    /// The names that have a meaning.
+    /// The valid names.
     pub expected: String,
 }
 

@@ -18,40 +18,26 @@
 
 mod choice;
 mod cli;
-mod dataset;
-mod decode;
+pub mod dataset;
+pub mod decode;
 mod error;
-mod ingest;
+pub mod ingest;
 mod io;
 mod observe;
 mod part;
 mod record;
 mod reject;
 mod shards;
-mod source;
+pub mod source;
 mod write;
 
-pub use choice::UnknownChoice;
-pub use cli::{ByteSize, run_command_line};
-pub use dataset::convert::{ConvertOptions, convert};
-pub use dataset::export::{ExportFormat, ExportOptions, ExportSummary, export};
-pub use dataset::extract::{Extracted, Selector, extract};
-pub use dataset::inspect::{Inspection, inspect};
-pub use dataset::montage::{contact_sheet, montage};
-pub use dataset::subset::{SubsetOptions, subset};
-pub use dataset::verify::{Fault, Verification, verify, verify_observed};
-pub use decode::{
-    Check, DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, Warning,
-    silence_decoder_panics,
-};
+pub use cli::run_command_line;
+pub use dataset::{Verification, verify};
+pub use decode::{DecodeOptions, ImageDecoder, silence_decoder_panics};
 pub use error::PrepError;
-pub use ingest::estimate::{CodecEstimate, Estimate, estimate};
-pub use ingest::options::{IngestOptions, MaxRejects};
-pub use ingest::{IngestSummary, Ingested, Merged, ingest, ingest_part, merge};
+pub use ingest::{IngestOptions, IngestSummary, MaxRejects, estimate, ingest};
 pub use io::unfinished::unfinished;
 pub use observe::{Observe, Observer};
-pub use part::Part;
-pub use reject::{OnError, Reject, RejectLine, WarningLine};
-pub use shards::Rewritten;
-pub use source::{ImageFiles, Layout, PassedFiles, PassedKind, PassedOver, image_files, path_text};
+pub use reject::{OnError, Reject};
+pub use source::{Layout, image_files, path_text};
 pub use write::{DatasetWriter, Image, Sample, WriteOptions, WriteSummary, class_list};

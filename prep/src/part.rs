@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One of several equal shares of an ingest's shards, each made by a machine of its own.
+/// One of several equal shares of an ingest's shards, each made on another machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Which share, from 0.
@@ -24,8 +24,8 @@ impl Part {
         shard % self.parts == self.index
     }
 
-    /// The file in the output folder `out` that names the finished shards of this share, as long as
-    /// the ingest is under way.
+    /// The file in the output folder `out` that lists the finished shards of this share while the ingest is
+    /// unfinished.
     #[must_use]
     pub fn journal_in(self, out: &Path) -> PathBuf {
         out.join(self.journal_name())

@@ -6,7 +6,7 @@ use crate::choice::UnknownChoice;
 
 /// A number of bytes: `1500000`, `512M`, `4G`. The letters K, M, G and T stand for powers of 1024.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ByteSize(pub u64);
+pub(super) struct ByteSize(pub(super) u64);
 
 impl FromStr for ByteSize {
     type Err = UnknownChoice;

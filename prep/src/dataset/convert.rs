@@ -1,4 +1,4 @@
-//! From one codec to another, without the originals.
+//! Conversion of a dataset to another codec, without the original images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,11 +35,11 @@ pub struct ConvertOptions {
     pub quality: u8,
     /// Threads; 0 means one for each core.
     pub threads: usize,
-    /// Goes on though the disk seems to have too little room.
+    /// Whether to proceed even if the disk seems to have too little free space.
     pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
-    /// Who follows the work, and may stop it.
+    /// Receives the progress, and may stop the work.
     pub observer: Observer,
 }
 
@@ -64,13 +64,12 @@ impl ConvertOptions {
 /// a lossless codec they come out as they were, from `jpeg` they are those of the stored pictures.
 ///
 /// Memory is bounded by the index of one shard and some records for each thread. The bytes of the
-/// new dataset do not depend on the number of threads. A folder that an earlier run of the same
-/// conversion left unfinished keeps its finished shards.
+/// new dataset do not depend on the number of threads. If an earlier run of the same conversion was
+/// interrupted, its finished shards are kept.
 ///
 /// # Errors
-/// A dataset that cannot be read or differs from its checksums, an output folder that holds
-/// something else, or too little space. Shards that were finished until then are kept, and nothing
-/// else.
+/// The dataset cannot be read or differs from its checksums, the output folder holds something else, or the
+/// disk has too little space. Finished shards are kept, and nothing else.
 pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     let (_, manifest) = read_manifest(&options.source)?;
     let encode = EncodeOptions {

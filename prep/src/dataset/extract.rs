@@ -100,7 +100,7 @@ fn wants_stored(target: &Path, codec: Codec) -> Result<bool, PrepError> {
 }
 
 /// The names of the splits that are meant, or an error with the ones there are.
-pub(crate) fn split_names<'a>(
+pub(super) fn split_names<'a>(
     manifest: &'a Manifest,
     wanted: &[String],
 ) -> Result<Vec<&'a str>, PrepError> {
@@ -170,7 +170,7 @@ fn find(
 }
 
 /// The pixels of a record as a PNG file.
-pub(crate) fn png(
+pub(super) fn png(
     rgb: &[u8],
     shape: RecordShape,
     place: impl FnOnce() -> String,
@@ -186,7 +186,7 @@ pub(crate) fn png(
 }
 
 /// Refuses a file that exists, unless `force` says that it is replaced.
-pub(crate) fn check_free(target: &Path, force: bool) -> Result<(), PrepError> {
+pub(super) fn check_free(target: &Path, force: bool) -> Result<(), PrepError> {
     match !force && fs::symlink_metadata(target).is_ok() {
         true => Err(PrepError::Exists(target.to_owned())),
         false => Ok(()),
@@ -194,7 +194,7 @@ pub(crate) fn check_free(target: &Path, force: bool) -> Result<(), PrepError> {
 }
 
 /// Writes a file that was not there, or by `force` takes the place of one that is.
-pub(crate) fn write(target: &Path, bytes: &[u8], force: bool) -> Result<(), PrepError> {
+pub(super) fn write(target: &Path, bytes: &[u8], force: bool) -> Result<(), PrepError> {
     // A new file of another name takes the old one's place, so that the old one is there until then.
     let path = if force {
         let name = target.file_name().unwrap_or_default().to_string_lossy();

@@ -19,7 +19,7 @@ pub struct Inspection {
     pub class_counts: Vec<(String, Vec<u64>)>,
 }
 
-/// Records of the batch whose number of classes is told.
+/// Records of the batch whose number of classes is printed.
 const BATCH: u64 = 128;
 
 impl Inspection {

@@ -1,10 +1,19 @@
 //! What is done with a finished dataset.
 
-pub(crate) mod convert;
-pub(crate) mod export;
-pub(crate) mod extract;
-pub(crate) mod inspect;
-pub(crate) mod montage;
+mod convert;
+mod export;
+mod extract;
+mod inspect;
+mod montage;
 mod nearest;
-pub(crate) mod subset;
-pub(crate) mod verify;
+mod subset;
+mod verify;
+
+pub use crate::shards::Rewritten;
+pub use convert::{ConvertOptions, convert};
+pub use export::{ExportFormat, ExportOptions, ExportSummary, export};
+pub use extract::{Extracted, Selector, extract};
+pub use inspect::{Inspection, inspect};
+pub use montage::{contact_sheet, montage};
+pub use subset::{SubsetOptions, subset};
+pub use verify::{Fault, Verification, verify, verify_observed};

@@ -6,7 +6,7 @@ use font8x8::legacy::BASIC_LEGACY;
 use image::{Rgb, RgbImage, imageops};
 use shardmill_formats::{Codec, EncodeOptions, Encoder, Manifest, RecordShape};
 
-use crate::dataset::extract::{check_free, png, split_names, write};
+use super::extract::{check_free, png, split_names, write};
 use crate::error::PrepError;
 use crate::shards::{Reader, TRAIN};
 use crate::shards::{Shard, read_manifest};
@@ -42,7 +42,7 @@ pub fn montage(folder: &Path, target: &Path, force: bool) -> Result<(), PrepErro
     let (_, manifest) = read_manifest(folder)?;
     let mut splits: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
     splits.sort_by_key(|name| *name != TRAIN);
-    let sheet = draw(folder, &manifest, &splits, (COLUMNS, ROWS))?;
+    let sheet = draw(folder, &manifest, &splits, COLUMNS, ROWS)?;
     let bytes = png(sheet.as_raw(), shape(&sheet), || {
         target.display().to_string()
     })?;
@@ -78,12 +78,7 @@ pub fn contact_sheet(
         .sum();
     let tiles = u64::from(records).min(there).max(1) as u32;
     let columns = tiles.min(COLUMNS);
-    let sheet = draw(
-        folder,
-        &manifest,
-        &splits,
-        (columns, tiles.div_ceil(columns)),
-    )?;
+    let sheet = draw(folder, &manifest, &splits, columns, tiles.div_ceil(columns))?;
     let wrong = |source| PrepError::Codec {
         place: "the contact sheet".to_owned(),
         source,
@@ -107,7 +102,8 @@ fn draw(
     folder: &Path,
     manifest: &Manifest,
     splits: &[&str],
-    (columns, rows): (u32, u32),
+    columns: u32,
+    rows: u32,
 ) -> Result<RgbImage, PrepError> {
     let mut sheet = RgbImage::from_pixel(columns * TILE, rows * (TILE + LINE), Rgb([255; 3]));
     let shards: Vec<_> = splits
@@ -135,9 +131,9 @@ fn draw(
                 let picture =
                     RgbImage::from_raw(manifest.width, manifest.height, reader.rgb.clone())
                         .expect("a decoded record has its dataset's size");
-                let place = (tile as u32 % columns, tile as u32 / columns);
+                let (row, column) = (tile as u32 / columns, tile as u32 % columns);
                 let words = class.map_or("no label", |class| &class.name);
-                draw_tile(&mut sheet, place, &picture, words);
+                draw_tile(&mut sheet, row, column, &picture, words);
                 tile += 1;
             }
         }
@@ -146,7 +142,7 @@ fn draw(
     Ok(sheet)
 }
 
-fn draw_tile(sheet: &mut RgbImage, (column, row): (u32, u32), picture: &RgbImage, words: &str) {
+fn draw_tile(sheet: &mut RgbImage, row: u32, column: u32, picture: &RgbImage, words: &str) {
     let (x, y) = (column * TILE, row * (TILE + LINE));
     let scale = f64::from(TILE - 4) / f64::from(picture.width().max(picture.height()));
     let side = |side: u32| ((f64::from(side) * scale) as u32).max(1);

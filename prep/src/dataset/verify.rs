@@ -1,4 +1,4 @@
-//! Rereads every byte of a dataset and compares it with its checksums.
+//! Checks every byte of a dataset against its checksums.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -91,7 +91,13 @@ pub fn verify_observed(
                 progress: &progress,
                 left: Cell::new(entry.records),
             };
-            let part = check_shard(folder, &manifest, split, entry, memory, &counted);
+            let shard = ListedShard {
+                folder,
+                manifest: &manifest,
+                split,
+                entry,
+            };
+            let part = check_shard(shard, memory, &counted);
             // What of it could not be reread counts too, so that the end is reached.
             counted.add(u64::MAX);
             progress.check()?;
@@ -132,41 +138,40 @@ struct Memory {
     rgb: Vec<u8>,
 }
 
-fn check_shard(
-    folder: &Path,
-    manifest: &Manifest,
-    split: &str,
-    entry: &ShardEntry,
-    memory: &mut Memory,
-    counted: &Counted<'_>,
-) -> Verification {
+/// A shard as its manifest lists it.
+#[derive(Clone, Copy)]
+struct ListedShard<'a> {
+    folder: &'a Path,
+    manifest: &'a Manifest,
+    split: &'a str,
+    entry: &'a ShardEntry,
+}
+
+fn check_shard(shard: ListedShard<'_>, memory: &mut Memory, counted: &Counted<'_>) -> Verification {
     let mut result = Verification {
         shards: 1,
         ..Verification::default()
     };
-    if let Err(error) = reread(
-        folder,
-        manifest,
-        (split, entry),
-        memory,
-        counted,
-        &mut result,
-    ) {
+    if let Err(error) = reread(shard, memory, counted, &mut result) {
         let message = format!("cannot be read: {error}");
-        result.faults.push(Fault::of_shard(entry, message));
+        result.faults.push(Fault::of_shard(shard.entry, message));
     }
     result
 }
 
-/// Adds what is wrong with a shard to `result`; fails where the file cannot be read.
+/// Adds the faults of a shard to `result`; fails if the file cannot be read.
 fn reread(
-    folder: &Path,
-    manifest: &Manifest,
-    (split, entry): (&str, &ShardEntry),
+    shard: ListedShard<'_>,
     memory: &mut Memory,
     counted: &Counted<'_>,
     result: &mut Verification,
 ) -> io::Result<()> {
+    let ListedShard {
+        folder,
+        manifest,
+        split,
+        entry,
+    } = shard;
     let mut file = File::open(folder.join(&entry.file))?;
     let len = file.metadata()?.len();
     let index = match read_index(&mut file, len) {

@@ -1,5 +1,12 @@
 //! Which part of an image becomes the record.
 
+/// Width and height of an image, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
 /// The source region of a record, in source pixels: what torchvision's `Resize(size)` followed by
 /// `CenterCrop(size)` keeps. Resizing only this region gives the same values as resizing all and
 /// cropping then.

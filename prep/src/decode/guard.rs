@@ -1,4 +1,4 @@
-//! A decoder that panics over an image costs this image alone.
+//! A panic of a decoder rejects one image and nothing else.
 //!
 //! The libraries that decode are written by others and are fed with whatever people have: that none of
 //! them ever indexes past an end cannot be proved from here.
@@ -13,9 +13,9 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does `work`; a panic is an error with its message.
+/// Calls `work`; a panic becomes an error with its message.
 ///
-/// What `work` has changed may be half done after a panic: the caller makes it anew.
+/// What `work` has changed may be half done after a panic: the caller must replace it.
 pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let outer = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));

@@ -30,12 +30,13 @@ use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-use crate::decode::geometry::{CropBox, center_square};
 use crate::reject::Reject;
 use baseline::{Baseline, Ordinary, Refusal};
 use format::Format;
+use geometry::{CropBox, Size, center_square};
 use planar::Planar;
 
+pub use crate::choice::UnknownChoice;
 pub(crate) use budget::Budget;
 pub use damage::Warning;
 pub(crate) use format::usual_extension;
@@ -123,7 +124,8 @@ impl ImageDecoder {
     /// Pixels of another number than their size says, or more than are decoded.
     pub fn resize_pixels(
         &mut self,
-        (width, height): (u32, u32),
+        width: u32,
+        height: u32,
         channels: u8,
         pixels: Vec<u8>,
     ) -> Result<&[u8], Reject> {
@@ -195,14 +197,14 @@ impl ImageDecoder {
         let (width, height) = image.size();
         check_pixels(width, height)?;
         let crop = self.crop(width as u32, height as u32);
-        let region = planar::region(crop, self.size, &self.options, (width, height));
+        let region = planar::region(crop, self.size, &self.options, Size { width, height });
         let share = self.budget.take(width as u64 * height as u64 * 3);
         let whole = self.options.check == Check::Whole;
         let done = match self.baseline.decode(&image, region, whole) {
             Ok((planes, warning)) => {
                 let (options, record) = (&self.options, &mut self.record);
                 self.planar
-                    .resize(planes, crop, (width, height), options, record);
+                    .resize(planes, crop, Size { width, height }, options, record);
                 self.warning = warning;
                 Ok(Some(()))
             }
@@ -287,7 +289,7 @@ fn upright(image: Rgb, orientation: Orientation) -> Rgb {
 fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
     let pixels = width.saturating_mul(height);
     if pixels == 0 {
-        // Nothing can be made of nothing, and what nobody fills is another image's.
+        // The record would keep the pixels of another image.
         Err(Reject::Damaged("a side of it has 0 pixels".to_owned()))
     } else if pixels > PIXEL_LIMIT {
         Err(Reject::TooLarge {

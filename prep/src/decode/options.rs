@@ -49,7 +49,7 @@ choice! {
         /// It is a reject.
         #[default]
         Reject = "reject",
-        /// It is kept, and counted as [`Padded`](crate::Warning::Padded): what the data does not reach is
+        /// It is kept, and counted as [`Padded`](crate::decode::Warning::Padded): what the data does not reach is
         /// grey, or as the decoder left it.
         Pad = "pad",
     }

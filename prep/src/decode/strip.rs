@@ -50,15 +50,15 @@ impl Strip {
         &mut self,
         lanes: impl Lanes,
         plane: &Plane,
-        (down, across): (&Taps, &Taps),
+        taps: PlaneTaps<'_>,
         first: usize,
         size: usize,
     ) {
-        self.downwards(lanes, plane, |y| down.pixel((first + y).min(size - 1)));
+        self.downwards(lanes, plane, |y| taps.down.pixel((first + y).min(size - 1)));
         let stride = Self::stride(size);
         self.columns.resize(stride, [[0; 16]]);
         for (x, column) in self.columns.iter_mut().take(size).enumerate() {
-            let tap = across.pixel(x);
+            let tap = taps.across.pixel(x);
             *column = sums(lanes, &self.turned[tap.start..], tap);
         }
         self.rows.resize(stride * ROWS, 0);
@@ -107,6 +107,13 @@ impl Strip {
     }
 }
 
+/// The weights of a plane, downwards and across.
+#[derive(Clone, Copy)]
+pub(super) struct PlaneTaps<'a> {
+    pub(super) down: &'a Taps,
+    pub(super) across: &'a Taps,
+}
+
 /// Sums of values and those behind them, `K` times sixteen at once. The usual numbers of weights are spelled
 /// out, so that there is no loop: a third less time.
 #[inline(always)]
@@ -116,18 +123,18 @@ fn sums<const K: usize>(
     tap: Tap<'_>,
 ) -> [[i16; 16]; K] {
     match tap.weights.len() {
-        2 => few::<K, 2>(lanes, values, tap),
-        3 => few::<K, 3>(lanes, values, tap),
-        4 => few::<K, 4>(lanes, values, tap),
-        5 => few::<K, 5>(lanes, values, tap),
-        6 => few::<K, 6>(lanes, values, tap),
+        2 => of_length::<K, 2>(lanes, values, tap),
+        3 => of_length::<K, 3>(lanes, values, tap),
+        4 => of_length::<K, 4>(lanes, values, tap),
+        5 => of_length::<K, 5>(lanes, values, tap),
+        6 => of_length::<K, 6>(lanes, values, tap),
         _ => any(lanes, values, tap.weights),
     }
 }
 
-/// [`any`] of `N` values.
+/// [`any`] with `N` weights, a number that the compiler knows.
 #[inline(always)]
-fn few<const K: usize, const N: usize>(
+fn of_length<const K: usize, const N: usize>(
     lanes: impl Lanes,
     values: &[[[i16; 16]; K]],
     tap: Tap<'_>,

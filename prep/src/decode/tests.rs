@@ -1,4 +1,3 @@
-
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
 
 use super::test_kit::encoded;

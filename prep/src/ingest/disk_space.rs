@@ -9,7 +9,7 @@ use crate::error::PrepError;
 use crate::io::space;
 use crate::source::{Entry, Reader};
 
-/// Refuses to begin where the disk has too little room, unless the options say otherwise.
+/// Refuses to begin if the disk has too little free space, unless the options say otherwise.
 pub(super) fn check(
     options: &IngestOptions,
     remaining: &Remaining<'_>,

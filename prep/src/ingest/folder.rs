@@ -12,10 +12,10 @@ use crate::part::Part;
 use crate::shards::REJECTS_FILE;
 use crate::shards::{check_made_from, read_manifest};
 
-/// Looks at an output folder.
+/// The state of an output folder.
 ///
 /// # Errors
-/// A folder that holds neither an ingest that did not end nor a dataset.
+/// A folder that holds neither an unfinished ingest nor a dataset.
 pub(super) fn look(folder: &Path) -> Result<FolderState, PrepError> {
     FolderState::look(
         folder,
@@ -24,8 +24,7 @@ pub(super) fn look(folder: &Path) -> Result<FolderState, PrepError> {
     )
 }
 
-/// Takes the folder for the part that `header` describes: begins its journal, or goes on with it. `names`
-/// are the shards of the whole plan.
+/// Begins or resumes the part that `header` describes. `names` are the shards of the whole plan.
 pub(super) fn take(
     folder: &Path,
     journals: &[PathBuf],
@@ -42,10 +41,10 @@ pub(super) fn take(
     Ok(work)
 }
 
-/// The manifest of the dataset in `folder`, which is finished and made by the plan with this fingerprint.
+/// The manifest of the finished dataset in `folder`, which the plan with this fingerprint must have made.
 ///
 /// # Errors
-/// A dataset that is another, or whose shards are not what its manifest says.
+/// Another dataset, or one whose shards contradict its manifest.
 pub(super) fn finished(
     folder: &Path,
     fingerprint: &str,
@@ -63,8 +62,8 @@ pub(super) fn finished(
     }
 }
 
-/// Refuses at once what the options alone tell from the dataset in `folder`. `ours` is the manifest as far as
-/// options make it.
+/// Refuses a dataset in `folder` that differs in its options. `ours` is the manifest as far as the options
+/// determine it.
 pub(super) fn check_options(folder: &Path, ours: &Manifest) -> Result<(), PrepError> {
     let (_, theirs) = read_manifest(folder)?;
     match choices(ours).changed_from(&choices(&theirs)) {
@@ -76,11 +75,11 @@ pub(super) fn check_options(folder: &Path, ours: &Manifest) -> Result<(), PrepEr
     }
 }
 
-/// Of a dataset with the same options, as far as its manifest tells.
+/// The error for a dataset with the same options, as far as its manifest shows.
 fn other(folder: &Path) -> PrepError {
     PrepError::OtherResult {
         folder: folder.to_owned(),
-        what: "its images or their labels were others, or --shard-records, --without, --val-fraction or --check"
+        what: "it has other images or labels, or another --shard-records, --without, --val-fraction or --check"
             .to_owned(),
     }
 }
@@ -92,7 +91,7 @@ fn is_ours(name: &str, planned: &BTreeSet<&str>) -> bool {
         || planned.contains(name)
 }
 
-/// A finished shard that is not there, or has another size, was changed by somebody else.
+/// Refuses a finished shard that is missing or has another size.
 fn check_shards(work: &PartFolder) -> Result<(), PrepError> {
     for entry in work.lines().iter().filter_map(|line| line.entry.as_ref()) {
         let path = work.path().join(&entry.file);

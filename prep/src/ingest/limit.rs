@@ -4,7 +4,7 @@ use super::options::IngestOptions;
 use crate::error::PrepError;
 use crate::reject::{OnError, RejectLine, count_by_reason, first_ones};
 
-/// Refuses to go on after the last of `rejects` if the options say so; `images` were listed.
+/// Fails after the last of `rejects` if the options say so; `images` were listed.
 pub(super) fn check(
     options: &IngestOptions,
     images: u64,

@@ -1,4 +1,4 @@
-//! Whether the manifest that an ingest will write is one that every reader takes.
+//! Whether readers will accept the manifest that an ingest will write.
 
 use std::path::Path;
 

@@ -22,16 +22,16 @@ use crate::shards::{check_made_from, read_manifest, write_manifest};
 pub struct Merged {
     /// The dataset's manifest.
     pub manifest: Manifest,
-    /// Number of records made of images that something is wrong with, by
-    /// [`Warning::code`](crate::Warning::code); known only where something was done.
+    /// Number of records with warnings, by [`Warning::code`](crate::decode::Warning::code); empty if nothing was
+    /// done.
     pub warned: BTreeMap<String, u64>,
-    /// These images by name.
+    /// Each of these images.
     pub warnings: Vec<WarningLine>,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
 }
 
-/// What a dataset that is complete consists of.
+/// A dataset that was completed.
 pub(super) struct Written {
     pub(super) manifest: Manifest,
     pub(super) rejects: Vec<RejectLine>,
@@ -39,13 +39,11 @@ pub(super) struct Written {
     pub(super) warnings: Vec<WarningLine>,
 }
 
-/// Puts the parts of an ingest together: checks that every shard of every part is there and writes
-/// the manifest, which then is the one that a single machine would have written. A folder that holds
-/// the whole dataset already stays as it is.
+/// Completes a dataset that was made in parts: checks that every shard of every part is there and writes the
+/// manifest, the same that a single machine would have written. A complete dataset is left as it is.
 ///
 /// # Errors
-/// A folder without parts, with parts of different ingests, or with a part that is not finished; the
-/// error says which.
+/// The folder holds no parts, or parts of different ingests, or an unfinished part; the error says which.
 pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
@@ -119,8 +117,8 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     })
 }
 
-/// The manifest, if an earlier merge of the same parts wrote it and was killed before the last journal was
-/// gone.
+/// The manifest, if an earlier merge of the same parts wrote it and was killed before it had removed the last
+/// journal.
 fn merged_before(folder: &Path, header: &IngestHeader) -> Result<Option<Manifest>, PrepError> {
     if file::look(&folder.join(MANIFEST_FILE))?.is_none() {
         return Ok(None);
@@ -182,7 +180,7 @@ fn check_there<'a>(
     entries: impl Iterator<Item = &'a ShardEntry>,
 ) -> Result<(), PrepError> {
     for entry in entries {
-        // A link is none of ours, whatever it leads to.
+        // A link is refused, whatever it leads to.
         let found = file::look(&folder.join(&entry.file))?.map_or(0, |data| data.len());
         if found != entry.bytes {
             let (file, bytes) = (&entry.file, entry.bytes);

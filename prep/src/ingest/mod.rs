@@ -1,14 +1,14 @@
 //! From a source to a dataset.
 
 mod disk_space;
-pub(crate) mod estimate;
+mod estimate;
 mod folder;
 mod journal;
 mod limit;
 mod manifest_size;
 mod merge;
-pub(crate) mod options;
-pub(crate) mod plan;
+mod options;
+mod plan;
 mod remaining;
 mod stored_sizes;
 mod worker;
@@ -20,20 +20,21 @@ use std::time::Instant;
 
 use shardmill_formats::{Class, Manifest, Source};
 
+pub use crate::part::Part;
+pub use crate::reject::{RejectLine, WarningLine};
+pub use estimate::{CodecEstimate, Estimate, estimate};
 pub use merge::{Merged, merge};
+pub use options::{IngestOptions, MaxRejects};
 
 use crate::decode::Budget;
 use crate::error::PrepError;
 use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::{Choices, FolderState};
-use crate::part::Part;
 use crate::record::RecycledBuffers;
-use crate::reject::OnError;
-use crate::reject::{RejectLine, WarningLine, count_by_reason};
+use crate::reject::{OnError, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
 use journal::IngestHeader;
-use options::IngestOptions;
 use plan::Plan;
 use remaining::Remaining;
 use worker::Worker;
@@ -46,23 +47,22 @@ pub struct IngestSummary {
     pub manifest: Manifest,
     /// Every image that became no record.
     pub rejects: Vec<RejectLine>,
-    /// Number of records made of images that something is wrong with, by
-    /// [`Warning::code`](crate::Warning::code).
+    /// Number of records with warnings, by [`Warning::code`](crate::decode::Warning::code).
     pub warned: BTreeMap<String, u64>,
-    /// These images by name.
+    /// Each of these images.
     pub warnings: Vec<WarningLine>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
-    /// Sentences about how the source was read.
+    /// Notes on how the source was read.
     pub notes: Vec<String>,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
 
 impl IngestSummary {
-    /// Images that were looked at, rejects included.
+    /// Images that were read, rejects included.
     #[must_use]
     pub const fn images(&self) -> u64 {
         self.manifest.source.images
@@ -104,12 +104,12 @@ impl IngestSummary {
     }
 }
 
-/// What became of an ingest.
+/// The result of [`ingest_part`].
 #[derive(Clone, Debug)]
 pub enum Ingested {
     /// The dataset is complete.
     Dataset(Box<IngestSummary>),
-    /// A part is; [`merge`] completes the dataset when all are.
+    /// The part is complete; [`merge`] completes the dataset when all parts are.
     Part {
         /// Shards of this part.
         shards: usize,
@@ -121,7 +121,7 @@ pub enum Ingested {
         warnings: Vec<WarningLine>,
         /// Files of the whole source that are neither records nor rejects.
         passed_over: PassedOver,
-        /// Sentences about how the source was read.
+        /// Notes on how the source was read.
         notes: Vec<String>,
         /// Wall-clock time, in seconds.
         seconds: f64,
@@ -141,17 +141,14 @@ impl Ingested {
 
 /// Turns the images of a source into a dataset.
 ///
-/// The plan is fixed from the listing before anything is decoded; a reject shortens its shard and
-/// nothing moves. The bytes of the dataset do not depend on the number of threads. An output folder
-/// that an earlier run of the same plan left unfinished keeps its finished shards, and one that holds the
-/// whole dataset stays as it is.
+/// The plan is made from the listing before anything is decoded; a reject shortens its shard and nothing
+/// else moves. The bytes of the dataset do not depend on the number of threads. If an earlier run of the same
+/// plan was interrupted, its finished shards are kept; a complete dataset is left as it is.
 ///
 /// # Errors
-/// A source without images, an output folder that holds something else, too little space, a file
-/// that cannot be read or written, or an observer that stops the work. Shards that were finished until then
-/// are kept, and nothing else.
-/// An `options.part` that is not the whole is an error before anything is made, since no dataset would be
-/// complete: that is for [`ingest_part`].
+/// The source has no images, the output folder holds something else, the disk has too little space, a file
+/// cannot be read or written, or the observer stops the work. Finished shards are kept, and nothing else.
+/// If `options.part` is not the whole, nothing is made: use [`ingest_part`].
 pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
     let one_part = PrepError::OnePart(options.part);
     if options.part != Part::WHOLE {
@@ -163,8 +160,7 @@ pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
     }
 }
 
-/// Makes the share of the shards that `options.part` names. If that is the whole, the dataset is
-/// complete then.
+/// Makes the share of the shards that `options.part` names. If that is the whole, the dataset is complete.
 ///
 /// # Errors
 /// As [`ingest`].
@@ -183,7 +179,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         && before != FolderState::Finished
         && let Some(line) = listing.known_reject()
     {
-        // Before anything is made: the plan is another when the image is there.
+        // Before anything is made, since the plan changes when the image is repaired.
         limit::check(options, images, &[line])?;
     }
     let plan = Plan::new(options, &mut listing);
@@ -266,7 +262,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     drop(writer);
     progress.finish();
     if options.part != Part::WHOLE {
-        // A part without a shard is one too: the others wait for it.
+        // A part without shards counts too: the merge waits for it.
         work.keep();
         let lines = work.lines();
         return Ok(Ingested::Part {
@@ -297,11 +293,11 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     })))
 }
 
-/// Adds that work of an earlier run is `kept`, and how it was known to be this.
+/// Adds a note that work of an earlier run is `kept`, and how it was compared.
 fn noted(mut notes: Vec<String>, kept: &str) -> Vec<String> {
     notes.push(format!(
         "{kept}; images were compared by their names and labels, not by their contents: after changing images, \
-         begin with another --out"
+         start over with another --out"
     ));
     notes
 }

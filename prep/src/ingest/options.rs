@@ -1,4 +1,4 @@
-//! What `prep ingest` is asked to do.
+//! Settings of an ingest.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::record::RecordOptions;
 use crate::reject::OnError;
 use crate::source::{Layout, SourceRequest};
 
-/// Most rejects that an ingest puts up with: `20`, or `0.5%` of the images listed.
+/// Most rejects that an ingest accepts: `20`, or `0.5%` of the images listed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MaxRejects {
     /// A number of images.
@@ -58,9 +58,9 @@ impl FromStr for MaxRejects {
 pub struct IngestOptions {
     /// Folder or file of images.
     pub source: PathBuf,
-    /// The source's form; recognised by looking at it if `None`.
+    /// The source's form; detected if `None`.
     pub layout: Option<Layout>,
-    /// Share of the shards to make; `prep merge` completes the dataset when every share is there.
+    /// Share of the shards to make; [`merge`](crate::ingest::merge) completes the dataset when every share is made.
     pub part: Part,
     /// Folder of the dataset; must not exist, be empty, or hold the same ingest unfinished or complete.
     pub out: PathBuf,
@@ -72,7 +72,7 @@ pub struct IngestOptions {
     pub size: u32,
     /// How images are decoded and resized.
     pub decode: DecodeOptions,
-    /// What a reject does.
+    /// What happens when an image is rejected.
     pub on_error: OnError,
     /// Most rejects; `None` for any number.
     pub max_rejects: Option<MaxRejects>,
@@ -82,18 +82,18 @@ pub struct IngestOptions {
     pub seed: u64,
     /// Threads that decode; 0 means one for each core.
     pub threads: usize,
-    /// Memory that the decoders of all threads take together for large images; a share of what is free if
-    /// `None`. A larger image is decoded while no other large one is.
+    /// Memory for decoding large images on all threads together; a quarter of the free memory if `None`. An image
+    /// that needs more is decoded alone.
     pub decode_memory: Option<u64>,
-    /// Share of each class that becomes the split `val`, where the source has no split of its own.
+    /// Share of each class that becomes the split `val`, if the source has no such split.
     pub val_fraction: f64,
-    /// Goes on though the disk seems to have too little room.
+    /// Whether to proceed even if the disk seems to have too little free space.
     pub ignore_free_space: bool,
     /// Splits of the source to leave out: `train`, `val` or `test`.
     pub without: Vec<&'static str>,
     /// Whether progress is shown on standard error.
     pub progress: bool,
-    /// Who follows the work, and may stop it.
+    /// Receives the progress, and may stop the work.
     pub observer: Observer,
 }
 

@@ -16,7 +16,7 @@ use crate::record::{Outcome, RecycledBuffers};
 use crate::reject::{RejectLine, WarningLine};
 use crate::shards::{Record, ShardFile};
 
-/// Takes what became of the images, in plan order, and makes shards of it.
+/// Writes records to shards, in plan order.
 pub(super) struct IngestWriter<'a> {
     options: &'a IngestOptions,
     plan: &'a Plan,
@@ -24,7 +24,7 @@ pub(super) struct IngestWriter<'a> {
     /// The shards to make.
     shards: std::slice::Iter<'a, PlannedShard>,
     open: Option<OpenShard>,
-    /// All of this ingest, those of earlier runs too.
+    /// Of the whole ingest, including earlier runs.
     rejects: Vec<RejectLine>,
     flusher: Flusher,
     recycled: RecycledBuffers,
@@ -63,8 +63,8 @@ impl<'a> IngestWriter<'a> {
         }
     }
 
-    /// Takes the next image. The first one of a shard opens it, and the last one finishes it and names
-    /// it in the journal; a shard that is never finished is taken away.
+    /// Takes the outcome of the next image. The first image of a shard opens the shard, and the last one finishes it
+    /// and adds it to the journal; an unfinished shard is removed.
     pub(super) fn take(&mut self, outcome: Outcome) -> Result<(), PrepError> {
         let mut shard = match self.open.take() {
             Some(shard) => shard,

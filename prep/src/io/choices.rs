@@ -1,4 +1,4 @@
-//! The options that what is made depends on, so that an error can name the one that was another.
+//! The options that a result depends on, so that an error can name the one that differs.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ impl Choices {
         }
     }
 
-    /// Whether none is known: earlier versions noted none.
+    /// Whether none is known: earlier versions wrote none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Every option that both know and that has another value here, in words; `None` without any.
+    /// Every option that both know and that differs, in words; `None` if none does.
     pub(crate) fn changed_from(&self, before: &Self) -> Option<String> {
         let changed = self.0.iter().filter_map(|(option, now)| {
             let was = before.0.get(option).filter(|was| *was != now)?;

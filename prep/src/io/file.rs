@@ -1,11 +1,11 @@
 //! Single files of an output folder.
 //!
-//! What stands under a name of ours may be somebody else's: a link to a file that is dear to them, a FIFO,
-//! a device. So a new file is made only where nothing is ([`create`]), a file that is there is opened only
-//! if it is a plain one ([`open`]), and is neither cut nor replaced before that is known. Links are never
-//! followed: no target of a link is read, written, cut or removed, whoever puts the link there and when.
-//! A link that appears between the look and the renaming of a finished file is itself replaced. The folders
-//! on the way to the output folder, and that folder itself, may be links; that is the user's business.
+//! A file with a name of ours may belong to the user: a link to a precious file, a FIFO, a device. So a new
+//! file is created only where nothing exists ([`create`]); an existing file is opened only if it is a plain
+//! file ([`open`]), and neither truncated nor replaced before that is known. Links are never followed: no
+//! target of a link is read, written, truncated or removed, whenever the link was put there. A link that
+//! appears between the check and the renaming of a finished file is itself replaced. The folders that lead to
+//! the output folder, and that folder itself, may be links; that is up to the user.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use super::PART;
 use crate::error::PrepError;
 
-/// Makes a file that was not there, for reading and writing.
+/// Creates a new file for reading and writing.
 pub(crate) fn create(path: &Path) -> Result<File, PrepError> {
-    // `create_new` neither opens what is there nor follows a link.
+    // `create_new` neither opens an existing file nor follows a link.
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path) -> Result<File, PrepError> {
     open_plain(path, &mut options)
 }
 
-/// Opens a plain file for writing over its bytes.
+/// Opens a plain file for overwriting bytes in place.
 pub(crate) fn open_to_write(path: &Path) -> Result<File, PrepError> {
     open_plain(path, OpenOptions::new().write(true))
 }
@@ -50,7 +50,7 @@ fn open_plain(path: &Path, options: &mut OpenOptions) -> Result<File, PrepError>
     {
         use std::os::unix::fs::OpenOptionsExt;
 
-        // The system itself refuses a link, and a FIFO does not keep us waiting.
+        // The system itself refuses a link, and opening a FIFO does not block.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options.custom_flags(flags.bits() as i32);
     }
@@ -58,7 +58,7 @@ fn open_plain(path: &Path, options: &mut OpenOptions) -> Result<File, PrepError>
         Ok(found) if !found.is_file() => PrepError::NotOurs(path.to_owned()),
         _ => PrepError::io(path)(error),
     };
-    // Elsewhere a look comes first.
+    // Other systems need a check first.
     let plain = look(path)?;
     let file = options.open(path).map_err(refused)?;
     let opened = file.metadata().map_err(PrepError::io(path))?;
@@ -68,10 +68,10 @@ fn open_plain(path: &Path, options: &mut OpenOptions) -> Result<File, PrepError>
     Ok(file)
 }
 
-/// The plain file that is there, if anything is.
+/// The metadata of a plain file, if it exists.
 ///
 /// # Errors
-/// A link, a folder, or anything else that is no plain file.
+/// A link, a folder, or anything else that is not a plain file.
 pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, PrepError> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found)),
@@ -81,7 +81,7 @@ pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, PrepError> {
     }
 }
 
-/// Removes a plain file of ours that an interrupted run left, if it is there.
+/// Removes a plain file that an interrupted run left, if it exists.
 pub(crate) fn remove_left(path: &Path) -> Result<(), PrepError> {
     match look(path)? {
         Some(_) => fs::remove_file(path).map_err(PrepError::io(path)),
@@ -97,14 +97,14 @@ pub(crate) fn part_of(path: &Path) -> PathBuf {
     part.into()
 }
 
-/// Syncs a finished file and gives it its name, in the place of an older file of ours if there is one.
+/// Syncs a finished file and gives it its name; an older file of prep of that name is replaced.
 pub(crate) fn finish(part: &Path, file: &File, path: &Path) -> Result<(), PrepError> {
     file.sync_all().map_err(PrepError::io(part))?;
     look(path)?;
     fs::rename(part, path).map_err(PrepError::io(path))
 }
 
-/// Writes a whole small file beside, and renames it over an older one of ours.
+/// Writes a whole small file beside `path` and renames it, so that an older file of prep is replaced at once.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PrepError> {
     look(path)?;
     let part = part_of(path);
@@ -118,7 +118,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PrepError> {
         })
 }
 
-/// Makes the names in a folder as lasting as their files.
+/// Syncs a folder, so that the names in it last as their files do.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), PrepError> {
     #[cfg(unix)]
     File::open(folder)
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_is_refused_and_keeps_nobody_waiting() {
+    fn a_fifo_is_refused_without_waiting() {
         let (_scratch, out, _) = precious();
         let path = out.join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&path).status();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_left_part_is_made_anew_and_a_file_of_ours_replaced() {
+    fn a_leftover_part_and_an_older_file_are_replaced() {
         let (_scratch, out, _) = precious();
         let path = out.join("manifest.json");
         fs::write(&path, "old").unwrap();

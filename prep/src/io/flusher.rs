@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 
 use crate::io::file;
 
-/// A thread that syncs files. What goes wrong here goes wrong in the file's last sync too, which is
-/// where it is reported: the file is opened anew, and each opening is told of a failed write.
+/// A thread that syncs files. An error here is not lost: the last sync of the file reports it too, since the
+/// system reports a failed write to every open file description.
 pub(crate) struct Flusher {
     sender: Option<SyncSender<PathBuf>>,
     thread: Option<JoinHandle<()>>,
@@ -21,7 +21,7 @@ impl Flusher {
                 let _ = file::open_to_read(&path).map(|file| file.sync_data());
             }
         };
-        // Without the thread nothing is lost but time.
+        // Without the thread only time is lost.
         let thread = std::thread::Builder::new()
             .name("prep-flush".to_owned())
             .spawn(work);
@@ -31,7 +31,7 @@ impl Flusher {
         }
     }
 
-    /// Asks for a flush; none is added while two are asked for already.
+    /// Requests a flush, unless two requests are pending.
     pub(crate) fn flush(&self, path: &Path) {
         if let Some(sender) = &self.sender {
             let _ = sender.try_send(path.to_owned());

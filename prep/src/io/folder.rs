@@ -1,4 +1,4 @@
-//! A folder while something is made in it.
+//! The output folder of a command.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use super::file;
 use super::journal::{Journal, no_journal};
 use crate::error::PrepError;
 
-/// What an output folder holds before the work begins.
+/// What an output folder holds when a command begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FolderState {
-    /// It is not there, or empty.
+    /// It does not exist, or is empty.
     Empty,
-    /// Work that did not end; its journals, by name.
+    /// Unfinished work; its journals, sorted by name.
     Unfinished(Vec<PathBuf>),
     /// The file that is written last, and no journal.
     Finished,
 }
 
 impl FolderState {
-    /// Looks at `folder`, which holds files called as `is_journal` says while work is under way, and
-    /// `last` when it has ended.
+    /// The state of `folder`. Unfinished work has files whose names are `is_journal`; finished work has the file
+    /// `last`.
     ///
     /// # Errors
     /// A folder that holds something else.
@@ -59,8 +59,8 @@ impl FolderState {
     }
 }
 
-/// Checks that everything in a folder is a plain file or a folder that `is_ours` by its name, and whether it
-/// is a folder.
+/// Checks that a folder holds only plain files and folders that `is_ours` accepts, by name and whether it is a
+/// folder.
 fn check_contents(folder: &Path, is_ours: impl Fn(&str, bool) -> bool) -> Result<(), PrepError> {
     for entry in fs::read_dir(folder).map_err(PrepError::io(folder))? {
         let entry = entry.map_err(PrepError::io(folder))?;
@@ -74,7 +74,7 @@ fn check_contents(folder: &Path, is_ours: impl Fn(&str, bool) -> bool) -> Result
             return Err(PrepError::OtherWork {
                 folder: folder.to_owned(),
                 what: format!(
-                    "{name} is no file of this plan: the source or the options have changed"
+                    "{name} does not belong to this plan: the source or the options have changed"
                 ),
             });
         }
@@ -82,12 +82,12 @@ fn check_contents(folder: &Path, is_ours: impl Fn(&str, bool) -> bool) -> Result
     Ok(())
 }
 
-/// The first line of a journal.
+/// The first line of a journal: what is being made.
 pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
-    /// How the work of another journal differs from this.
+    /// How the work of another journal differs from this one, if it does.
     fn differs(&self, theirs: &Self) -> Option<String>;
 
-    /// Refuses to go on with other work.
+    /// Refuses to resume other work.
     fn check_same(&self, folder: &Path, theirs: &Self) -> Result<(), PrepError> {
         match self.differs(theirs) {
             None => Ok(()),
@@ -98,7 +98,7 @@ pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
         }
     }
 
-    /// Refuses to go on with the other work of these journals.
+    /// Refuses to resume if one of these journals is of other work.
     fn check_journals<L: Serialize + DeserializeOwned>(
         &self,
         folder: &Path,
@@ -113,18 +113,18 @@ pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
     }
 }
 
-/// The folder with its journal. Dropped before anything is finished in it, it leaves nothing behind.
+/// An output folder with its journal. Dropped before anything is finished in it, it leaves nothing behind.
 pub(crate) struct OutputFolder<H: JournalHeader, L: Serialize + DeserializeOwned> {
     folder: PathBuf,
     made: bool,
     journal: Journal<H, L>,
-    /// Whether the journal is to stay if the work fails now.
+    /// Whether the journal stays if the command fails now.
     keep: bool,
 }
 
 impl<H: JournalHeader, L: Serialize + DeserializeOwned> OutputFolder<H, L> {
-    /// Takes a folder that holds these `journals` of unfinished work: only of the same work, and nothing that is
-    /// not ours by its name and whether it is a folder.
+    /// Resumes the unfinished work of these `journals`, which must be the same work, in a folder that holds only
+    /// what `is_ours` accepts, by name and whether it is a folder. Without journals it begins the work.
     pub(crate) fn resume(
         folder: &Path,
         journal: &str,
@@ -132,7 +132,7 @@ impl<H: JournalHeader, L: Serialize + DeserializeOwned> OutputFolder<H, L> {
         journals: &[PathBuf],
         is_ours: impl Fn(&str, bool) -> bool,
     ) -> Result<Self, PrepError> {
-        // Before the files: what differs there follows from what differs here.
+        // Before the files: if the headers differ, so do the files.
         header.check_journals::<L>(folder, journals)?;
         if !journals.is_empty() {
             check_contents(folder, is_ours)?;
@@ -187,24 +187,24 @@ impl<H: JournalHeader, L: Serialize + DeserializeOwned> OutputFolder<H, L> {
         self.journal.path()
     }
 
-    /// Notes what is finished; from now on a later run can go on from it.
+    /// Records what is finished, so that a later run can resume.
     pub(crate) fn append(&mut self, line: L) -> Result<(), PrepError> {
         self.journal.append(line)?;
         self.keep = true;
         Ok(())
     }
 
-    /// The journal stays though the work ends.
+    /// Keeps the journal when this is dropped.
     pub(crate) fn keep(&mut self) {
         self.keep = true;
     }
 
-    /// Nothing is worth keeping if the work fails now.
+    /// Lets the journal go if the command fails now.
     pub(crate) fn forget(&mut self) {
         self.keep = false;
     }
 
-    /// Everything is there: the journal goes.
+    /// Everything is finished: removes the journal.
     pub(crate) fn finish(mut self) -> Result<(), PrepError> {
         self.keep = true;
         file::sync_folder(&self.folder)?;

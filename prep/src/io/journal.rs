@@ -1,5 +1,5 @@
-//! The journal of work under way: a first line that says what is being made, and a line for each part of
-//! it that is finished, so that a run that was killed goes on where it stopped.
+//! The journal of unfinished work: a first line that says what is being made, and a line for each finished part
+//! of it, so that a run that was killed can be resumed.
 
 use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,21 +12,21 @@ use serde::de::DeserializeOwned;
 use super::file;
 use crate::error::PrepError;
 
-/// Longest first line that is believed, in bytes: twice the longest manifest.
+/// Longest first line that is accepted, in bytes: twice the longest manifest.
 const LONGEST_HEADER: u64 = 128 << 20;
 
-/// A journal, locked for this process as long as it lives.
+/// A journal, locked for this process while it is open.
 pub(crate) struct Journal<H, L> {
     pub(crate) header: H,
     pub(crate) lines: Vec<L>,
     path: PathBuf,
     file: File,
-    /// Where a last line begins that was not written to its end.
+    /// Where an incomplete last line begins.
     torn: Option<u64>,
 }
 
 impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H, L> {
-    /// Begins a journal where no file is.
+    /// Begins a journal in a new file.
     pub(crate) fn create(path: &Path, header: H) -> Result<Self, PrepError> {
         let file = file::create(path)?;
         lock(&file, path)?;
@@ -44,11 +44,11 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
         Ok(journal)
     }
 
-    /// Opens a journal that is there. `None` if its first line was not written to its end. Nothing is
-    /// changed before the next [`append`](Self::append).
+    /// Opens an existing journal. `None` if its first line is incomplete. Nothing is changed before the next
+    /// [`append`](Self::append).
     ///
     /// # Errors
-    /// A file that is no journal, or one that another process holds.
+    /// A file that is not a journal, or one that another process has locked.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, PrepError> {
         let mut file = file::open(path)?;
         lock(&file, path)?;
@@ -82,13 +82,13 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
         }))
     }
 
-    /// What another process's journal says is being made, if it has come to saying it.
+    /// The first line of a journal that another process may have locked; `None` if it is incomplete.
     pub(crate) fn header_of(path: &Path) -> Result<Option<H>, PrepError> {
         let file = file::open_to_read(path)?;
         Ok(read_header(&file, path)?.map(|(header, _)| header))
     }
 
-    /// Whether a file without a whole first line is the beginning of a journal of `header`, or empty.
+    /// Whether a file with an incomplete first line is the beginning of a journal of `header`, or empty.
     pub(crate) fn is_begun(path: &Path, header: &H) -> Result<bool, PrepError> {
         let line = json(header);
         let file = file::open_to_read(path)?;
@@ -99,7 +99,7 @@ impl<H: Serialize + DeserializeOwned, L: Serialize + DeserializeOwned> Journal<H
         Ok(line.as_bytes().starts_with(&found))
     }
 
-    /// Adds what is finished, lastingly.
+    /// Appends a line and syncs it.
     pub(crate) fn append(&mut self, line: L) -> Result<(), PrepError> {
         if let Some(end) = self.torn.take() {
             self.file.set_len(end).map_err(PrepError::io(&self.path))?;
@@ -126,7 +126,7 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("a journal's line becomes JSON")
 }
 
-/// The first line, and what was read after it; `None` if it has no end.
+/// The first line, and what was read after it; `None` if it is incomplete.
 fn read_header<H: DeserializeOwned>(
     file: &File,
     path: &Path,
@@ -149,21 +149,22 @@ fn read_header<H: DeserializeOwned>(
 pub(super) fn no_journal(path: &Path) -> PrepError {
     PrepError::Source {
         path: path.to_owned(),
-        message: "it has the name of a journal of prep but is none, and stays as it is: move it \
+        message:
+            "it has the name of a journal of prep but is not one, and is left unchanged: move it \
                   away, or choose another --out"
-            .to_owned(),
+                .to_owned(),
     }
 }
 
-/// Longest wait for a lock. A program that starts another at this moment, on another thread, holds a copy of every
-/// open file until that one runs, those too that were closed meanwhile.
+/// Longest wait for a lock. A process that is just starting another one, on another thread, keeps a copy of every
+/// open file until the child runs, even of files that it has closed meanwhile.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 fn lock(file: &File, path: &Path) -> Result<(), PrepError> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
-            // A file system without locks is no reason not to work.
+            // A file system without locks is no reason to refuse.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
             Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => {
                 std::thread::sleep(Duration::from_millis(10));
@@ -171,7 +172,7 @@ fn lock(file: &File, path: &Path) -> Result<(), PrepError> {
             Err(TryLockError::WouldBlock) => {
                 return Err(PrepError::Source {
                     path: path.to_owned(),
-                    message: "another prep is at work on it: wait until it has ended".to_owned(),
+                    message: "another prep is using it: wait until it has ended".to_owned(),
                 });
             }
         }

@@ -1,7 +1,7 @@
-//! Output folders: what is there before the work, what is made, and how it is gone on with.
+//! Output folders, and what all commands share: worker threads, progress, free space.
 //!
-//! Every file in an output folder is opened, made, replaced, renamed and removed by [`file`]. The folder
-//! itself is taken by [`OutputFolder`], which notes in a [`Journal`] what is finished.
+//! Every file in an output folder is opened, created, replaced, renamed and removed by [`file`]. An
+//! [`OutputFolder`] holds a journal that lists what is finished.
 
 mod choices;
 pub(crate) mod file;
@@ -18,10 +18,10 @@ pub(crate) use choices::Choices;
 pub(crate) use folder::{FolderState, JournalHeader, OutputFolder};
 pub(crate) use journal::Journal;
 
-/// Extension of a file that is not finished.
+/// Extension of an unfinished file.
 pub(crate) const PART: &str = "part";
 
-/// Name of a file without the end that says that it is not finished.
+/// Name of a file without the extension of an unfinished one.
 pub(crate) fn finished_name(name: &str) -> &str {
     let end = name
         .strip_suffix(PART)

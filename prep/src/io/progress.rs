@@ -14,11 +14,11 @@ use crate::observe::Observer;
 /// Time between two lines in a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Counts what is done, shows it on standard error, if at all, and tells the observer.
+/// Counts finished items, reports them to the observer and may show them on standard error.
 pub(crate) struct Progress {
     work: &'static str,
     total: u64,
-    /// Whether that is known.
+    /// Whether the total is known.
     bounded: bool,
     done: AtomicU64,
     start: Instant,
@@ -58,7 +58,7 @@ impl Progress {
         }
     }
 
-    /// Of work whose end is not known. Nothing is shown of it, but the observer is told.
+    /// Progress of work without a known total, which goes to the observer alone.
     pub(crate) const fn unbounded(work: &'static str, start: Instant, observer: Observer) -> Self {
         Self {
             work,
@@ -71,7 +71,7 @@ impl Progress {
         }
     }
 
-    /// Fails if the observer wants the work to stop.
+    /// Fails if the observer stops the work.
     pub(crate) fn check(&self) -> Result<(), PrepError> {
         self.observer.check()
     }

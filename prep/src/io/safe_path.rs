@@ -1,8 +1,8 @@
-//! Names from strangers' datasets as paths that stay inside the output folder.
+//! Untrusted names as paths that stay inside the output folder.
 //!
-//! [`component`] turns any text into one file name that every system takes as such. [`Tree`] makes
-//! files below a folder and goes through no link. It looks at each folder before it writes there;
-//! someone who swaps folders for links in that very moment is not kept out.
+//! [`component`] turns any text into one file name that every system accepts. [`Tree`] creates files below a
+//! folder and follows no link. It checks each folder before it writes there; it does not protect against
+//! someone who replaces a folder by a link at that very moment.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -81,19 +81,19 @@ fn is_device(name: &str) -> bool {
     matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³')) && digits.next().is_none()
 }
 
-/// Files below a folder of ours. Dropped, it takes away what it made since the last
-/// [`commit`](Self::commit), and nothing else.
+/// Files below a folder. Dropped, it removes what it created since the last [`commit`](Self::commit), and nothing
+/// else.
 pub(crate) struct Tree {
     root: PathBuf,
     /// Whether an interrupted run may have left files here.
     left: bool,
-    /// What was made since the last commit.
+    /// What was created since the last commit.
     files: BTreeSet<PathBuf>,
     folders: Vec<PathBuf>,
 }
 
 impl Tree {
-    /// Makes `root`, or goes on in it, which must be a folder and no link.
+    /// Creates `root`, or continues in it; it must be a folder and not a link.
     pub(crate) fn begin(root: &Path) -> Result<Self, PrepError> {
         let mut tree = Self {
             root: root.to_owned(),
@@ -110,7 +110,7 @@ impl Tree {
         &self.root
     }
 
-    /// Makes a folder below the root by `parts`, each of which is one safe name, if it is not there.
+    /// The folder below the root at `parts`, each of which is one safe name; created if necessary.
     pub(crate) fn folder(&mut self, parts: &[&str]) -> Result<PathBuf, PrepError> {
         let mut folder = self.root.clone();
         if !parts.iter().all(|part| is_safe(part)) {
@@ -124,8 +124,8 @@ impl Tree {
         Ok(folder)
     }
 
-    /// Makes a file below the root by `parts`, each of which is one safe name. It was not there, or is
-    /// what an interrupted run left.
+    /// Creates a file below the root at `parts`, each of which is one safe name. A file that an interrupted run
+    /// left is replaced.
     pub(crate) fn file(&mut self, parts: &[&str]) -> Result<(PathBuf, File), PrepError> {
         let Some((name, folders)) = parts.split_last().filter(|(name, _)| is_safe(name)) else {
             let path = parts
@@ -158,13 +158,13 @@ impl Tree {
         Ok(())
     }
 
-    /// What was made until now stays.
+    /// Keeps what was created until now.
     pub(crate) fn commit(&mut self) {
         self.files.clear();
         self.folders.clear();
     }
 
-    /// Makes `folder`, or sees that it is a folder and no link.
+    /// Creates `folder`, or checks that it is a folder and not a link.
     fn make_folder(&mut self, folder: &Path) -> Result<(), PrepError> {
         match fs::create_dir(folder) {
             Ok(()) => {

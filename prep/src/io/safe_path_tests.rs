@@ -88,7 +88,7 @@ fn what_was_made_is_taken_away_unless_kept() {
 }
 
 #[test]
-fn what_was_committed_stays_and_what_was_left_is_made_anew() {
+fn what_was_committed_stays_and_leftovers_are_replaced() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("out");
     let mut tree = Tree::begin(&root).unwrap();

@@ -1,4 +1,4 @@
-//! Whether the disk has room for what is to be made.
+//! Whether the disk has enough free space.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use shardmill_formats::{Codec, RecordShape};
 
 use crate::error::PrepError;
 
-/// Bytes that a record takes in the index of its shard, generously.
+/// Bytes that a record takes in the index of its shard, rounded up generously.
 pub(crate) const INDEX_BYTES: u64 = 100;
 /// Records that are encoded to estimate what all will take.
 pub(crate) const SAMPLE: usize = 64;
@@ -22,9 +22,9 @@ pub(crate) fn most_bytes(codec: Codec, shape: RecordShape) -> u64 {
         }
 }
 
-/// Compares what is to be made with what the disk under `folder` has left. `most` is a bound that is quickly
-/// known; only where the disk has less is the likely size asked for, which takes time to estimate. `advice`
-/// says what takes less room.
+/// Compares the size of what will be made with the free space of the disk under `folder`. `most` is a bound that
+/// is known at once; only if the disk has less is the `likely` size estimated, which takes time. `advice` says
+/// how to need less.
 ///
 /// # Errors
 /// Too little space; what `likely` fails with.
@@ -52,8 +52,8 @@ pub(crate) fn check(
     })
 }
 
-/// The size of `count` records after that of a sample, with the index, and a twentieth for a sample that is
-/// not quite like the rest.
+/// The size of `count` records, estimated from a sample, with the index, and a margin of 5% for a sample that is
+/// not quite representative.
 pub(crate) fn scaled(sample: &[u64], count: u64) -> u64 {
     let bytes: u64 = sample.iter().sum();
     let each = bytes as f64 / sample.len().max(1) as f64;

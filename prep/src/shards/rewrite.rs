@@ -11,7 +11,7 @@ use super::{REJECTS_FILE, check_made_from, read_manifest, write_manifest};
 use crate::error::PrepError;
 use crate::io::{Choices, FolderState, JournalHeader, OutputFolder, file, finished_name};
 
-/// What [`convert`](crate::convert) or [`subset`](crate::subset) made.
+/// What [`convert`](crate::dataset::convert()) or [`subset`](crate::dataset::subset()) made.
 #[derive(Clone, Debug)]
 pub struct Rewritten {
     /// The new dataset's manifest.
@@ -20,7 +20,7 @@ pub struct Rewritten {
     pub was_complete: bool,
 }
 
-/// The first line of the journal: what is being made.
+/// The first line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RewriteHeader {
     fingerprint: String,
@@ -46,27 +46,27 @@ impl JournalHeader for RewriteHeader {
     }
 }
 
-/// How work of another fingerprint differs, as far as the options tell.
+/// How work with another fingerprint differs, as far as the options show.
 pub(crate) fn difference(ours: &Choices, theirs: &Choices) -> String {
     ours.changed_from(theirs).unwrap_or_else(|| {
         match theirs.is_empty() {
-            true => "its dataset or options were others",
-            false => "its dataset, or the version of prep, was another",
+            true => "it has another dataset or other options",
+            false => "it has another dataset, or is of another version of prep",
         }
         .to_owned()
     })
 }
 
-/// What the folder of the new dataset is found as.
+/// The state of the folder of the new dataset.
 pub(crate) enum Begun {
-    /// The dataset is there.
+    /// The dataset is complete.
     Complete(Box<Manifest>),
-    /// It is to be made, or gone on with.
+    /// It is to be made or resumed.
     Work(RewriteFolder),
 }
 
-/// Takes the folder `out` for the dataset that the work with this fingerprint and these options makes, of
-/// shards with these sizes in these splits. `journal` is the name of its journal.
+/// Begins or resumes in `out` the dataset with this fingerprint, made with these options, whose splits have shards
+/// of these sizes. `journal` is the name of its journal.
 pub(crate) fn begin(
     out: &Path,
     journal: &str,
@@ -105,7 +105,7 @@ pub(crate) fn begin(
     work.map(Begun::Work)
 }
 
-/// Takes the folder `out`, in which nothing may be, for a dataset that cannot be gone on with.
+/// Begins in `out`, which must be empty, a dataset that cannot be resumed.
 pub(crate) fn begin_new(out: &Path, journal: &str) -> Result<RewriteFolder, PrepError> {
     let holds = match FolderState::look(out, |name| name == journal, MANIFEST_FILE) {
         Ok(FolderState::Empty) => {

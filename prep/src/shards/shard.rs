@@ -1,4 +1,5 @@
-//! A finished dataset, read with plain file reads.
+//! The manifest and the shards of a dataset, read with plain file reads, since this crate has no unsafe code and
+//! therefore no memory maps of files.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

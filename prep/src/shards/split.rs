@@ -1,4 +1,4 @@
-//! The shards of a split, written one after the other.
+//! The shards of a split, written one after another.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use crate::io::flusher::Flusher;
 
 /// How many records go into each shard.
 pub(crate) enum Sizes {
-    /// Into this many shards of these sizes. Each gets its name when it is full, and is noted in the journal.
+    /// Into shards of these sizes. Each gets its name when it is full, and is added to the journal.
     Planned(Vec<u64>),
-    /// Into shards of this size, whose number nobody knows before the end. All get their names then.
+    /// Into shards of this size, whose number is known only at the end. All get their names then.
     Each(u64),
 }
 
@@ -30,8 +30,8 @@ impl Sizes {
     }
 }
 
-/// Writes the shards of a split one after the other, but those that are finished. Dropped, it takes away what
-/// is not.
+/// Writes the shards of a split one after another, except those that are finished. Dropped, it removes unfinished
+/// ones.
 pub(crate) struct SplitWriter {
     folder: PathBuf,
     metadata: ShardMetadata,
@@ -47,7 +47,7 @@ impl SplitWriter {
     /// Shards in the folder of `work`; `metadata` holds what they have in common.
     ///
     /// # Errors
-    /// A finished shard that is not as it was left.
+    /// A finished shard has changed.
     pub(crate) fn new(
         work: &RewriteFolder,
         metadata: ShardMetadata,
@@ -122,14 +122,14 @@ impl SplitWriter {
         Ok((self.split, self.total))
     }
 
-    /// Counts a shard of an earlier run, which must be the next one and there.
+    /// Takes over a shard of an earlier run, which must be the next one.
     fn take_over(&mut self, work: &RewriteFolder, line: ShardLine) -> Result<(), PrepError> {
         let ShardLine { entry, sums, .. } = line;
         let wrong = |path: PathBuf, message: String| {
             let folder = work.path().display();
             Err(PrepError::Source {
                 path,
-                message: format!("{message}: remove {folder} and begin again"),
+                message: format!("{message}: remove {folder} and start over"),
             })
         };
         let next = self.split.shards.len();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::collected::Collected;
+use super::collected::{Collected, ImageName};
 use super::passed::PassedKind;
 use super::request::SourceRequest;
 use super::samples::is_wnid;
@@ -155,7 +155,12 @@ impl<'a> Collecting<'a> {
             let mut images = false;
             tree.walk(&folder.path, &mut self.listing.passed, |path, reject| {
                 let name = text::relative(&folder.path, &path);
-                collected.add_file(tree.source, (split, class, &name), path, reject);
+                let image = ImageName {
+                    split,
+                    class,
+                    name: &name,
+                };
+                collected.add_file(tree.source, image, path, reject);
                 images = true;
             })?;
             if !images {
@@ -179,9 +184,13 @@ impl<'a> Collecting<'a> {
             "test" => {
                 for (path, reject) in files {
                     let name = text::relative(&folder.path, &path);
-                    let place = (split, NO_LABEL, name.as_str());
+                    let image = ImageName {
+                        split,
+                        class: NO_LABEL,
+                        name: &name,
+                    };
                     self.collected
-                        .add_file(self.tree.source, place, path, reject);
+                        .add_file(self.tree.source, image, path, reject);
                 }
                 Ok(())
             }
@@ -214,9 +223,13 @@ impl<'a> Collecting<'a> {
                 });
             };
             let class = self.collected.class(&synset);
-            let place = ("train", class, name.as_str());
+            let image = ImageName {
+                split: "train",
+                class,
+                name: &name,
+            };
             self.collected
-                .add_file(self.tree.source, place, path, reject);
+                .add_file(self.tree.source, image, path, reject);
         }
         Ok(())
     }
@@ -250,9 +263,13 @@ impl<'a> Collecting<'a> {
                 continue;
             };
             let class = self.collected.class(class);
-            let place = (split, class, name.as_str());
+            let image = ImageName {
+                split,
+                class,
+                name: &name,
+            };
             self.collected
-                .add_file(self.tree.source, place, path, reject);
+                .add_file(self.tree.source, image, path, reject);
         }
         if let Some(first) = first {
             return Err(PrepError::Source {

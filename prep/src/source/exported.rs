@@ -24,8 +24,8 @@ pub(super) fn refuse_unfinished(source: &Path) -> Result<(), PrepError> {
     Err(PrepError::Source {
         path,
         message:
-            "this export is not finished: run the same `prep export` again, which goes on with \
-                  it, and ingest it then"
+            "this export is not finished: repeat the same `prep export`, which resumes it, and \
+                  ingest it then"
                 .to_owned(),
     })
 }

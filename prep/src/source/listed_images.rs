@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use super::NO_LABEL;
 use super::text;
 
-/// The images of a list until now.
+/// The images that a list has named so far.
 #[derive(Default)]
 pub(super) struct ListedImages {
     /// Where each path stands, by split.
@@ -25,8 +25,7 @@ struct Place {
 }
 
 impl ListedImages {
-    /// Takes notice of an image; whether it is new in its split. The error says that it has another label
-    /// elsewhere.
+    /// Adds an image. Returns whether it is new in its split; the error says that it has another label elsewhere.
     pub(super) fn add(
         &mut self,
         path: &[u8],
@@ -43,7 +42,7 @@ impl ListedImages {
             Entry::Occupied(entry) => entry,
         };
         let same = |other: &Place| other.split == split;
-        // An image without a label in another split is asked for it, and contradicts nobody.
+        // An image without a label in another split contradicts no label.
         let differs = |other: &Place| {
             let asked = !same(other) && (label == NO_LABEL || other.label == NO_LABEL);
             other.label != label && !asked
@@ -80,7 +79,7 @@ impl ListedImages {
         Ok(true)
     }
 
-    /// What is worth saying.
+    /// Notes on repeated images.
     pub(super) fn notes(self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (count @ 1.., line) = self.repeated {

@@ -96,8 +96,8 @@ pub(crate) struct Listing {
     pub(crate) passed: PassedOver,
     /// Splits that were not even listed, since `--without` names them.
     pub(crate) left_out: BTreeSet<&'static str>,
-    /// Sentences for the person at the screen: what of the source was read otherwise than it may seem, and
-    /// what was not used that is no file (columns of a table).
+    /// Notes for the user: what was read in another way than one may expect, and what was not used and is not a
+    /// file (columns of a table).
     pub(crate) notes: Vec<String>,
     /// Files that hold more than one image; [`Place::Range`] counts in them.
     pub(crate) containers: Vec<Container>,
@@ -154,7 +154,7 @@ impl Listing {
 }
 
 impl Listing {
-    /// Why nothing is left.
+    /// The error if no image is left.
     fn no_images(&self, request: &SourceRequest<'_>) -> PrepError {
         if !request.without.is_empty() {
             return PrepError::Option {
@@ -190,7 +190,7 @@ impl Listing {
         rejects.next()
     }
 
-    /// Takes away the splits that `--without` names, where that is not done yet.
+    /// Removes the splits that `--without` names and that were listed.
     fn leave_out(&mut self, request: &SourceRequest<'_>) -> Result<(), PrepError> {
         for &split in request.without {
             if let Some(entries) = self.splits.remove(split) {
@@ -270,7 +270,7 @@ fn divide(entries: Vec<Entry>, request: &SourceRequest<'_>) -> (Vec<Entry>, Vec<
     (train, val)
 }
 
-/// Whether a file is called like an image. Other files of a folder without classes are passed over.
+/// Whether a file has the name of an image. Other files of a folder without classes are ignored.
 fn is_image_name(path: &Path) -> bool {
     // Formats that are not read are images too, and become rejects that say so.
     let known = [

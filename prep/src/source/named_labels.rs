@@ -44,7 +44,7 @@ impl NamedLabels {
         Some(&line.class)
     }
 
-    /// The images that nobody asked for, sorted.
+    /// The images that were never looked up, sorted.
     pub(super) fn absent(&self) -> Vec<&str> {
         let unused = self.0.iter().filter(|(_, line)| !line.used);
         let mut names: Vec<&str> = unused.map(|(name, _)| name.as_str()).collect();

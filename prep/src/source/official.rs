@@ -140,7 +140,7 @@ fn train(
         let class = collecting.collected.class(&synset);
         each(&path, |member| {
             collecting.tree.seen()?;
-            add(collecting, ("train", class), container, &member);
+            add(collecting, "train", class, container, &member);
             Ok(())
         })?;
     }
@@ -164,7 +164,7 @@ fn tar_of_tars(
             .filter(|stem| is_wnid(stem) || inner.reject.is_none());
         let Some(synset) = synset.filter(|_| cut || inner.reject.is_none()) else {
             match inner.reject {
-                Some(_) => add(collecting, ("train", NO_LABEL), container, &inner),
+                Some(_) => add(collecting, "train", NO_LABEL, container, &inner),
                 None => collecting.listing.passed.add(PassedKind::NoImage, &name),
             }
             return Ok(());
@@ -174,7 +174,7 @@ fn tar_of_tars(
         let part = (inner.offset, inner.len);
         let result: Result<(), ScanError> = scan(&file, part, &name, |member| {
             collecting.tree.seen().map_err(ScanError::Prep)?;
-            add(collecting, ("train", class), container, &member);
+            add(collecting, "train", class, container, &member);
             Ok(())
         });
         result.map_err(|error| error.at(&path.join(&name)))
@@ -251,7 +251,7 @@ fn test(
     if let Some(container) = open(collecting.listing, consumed, &path) {
         each(&path, |member| {
             collecting.tree.seen()?;
-            add(collecting, ("test", NO_LABEL), container, &member);
+            add(collecting, "test", NO_LABEL, container, &member);
             Ok(())
         })?;
     }
@@ -271,7 +271,8 @@ fn file_name(listing: &mut Listing, member: &Member) -> Option<String> {
 
 fn add(
     collecting: &mut Collecting<'_>,
-    (split, class): (&'static str, i64),
+    split: &'static str,
+    class: i64,
     container: u32,
     member: &Member,
 ) {

@@ -10,9 +10,9 @@ use crate::observe::Observer;
 pub(crate) struct SourceRequest<'a> {
     /// Folder or file of images.
     pub(crate) source: &'a Path,
-    /// The source's form; recognised by looking at it if `None`.
+    /// The source's form; detected if `None`.
     pub(crate) layout: Option<Layout>,
-    /// Folder of the dataset, which is no part of the source and holds what is unpacked.
+    /// Folder of the dataset: no part of the source, even inside of it, and the place of unpacked images.
     pub(crate) out: &'a Path,
     /// Share of each class that becomes the split `val`.
     pub(crate) val_fraction: f64,
@@ -22,6 +22,6 @@ pub(crate) struct SourceRequest<'a> {
     pub(crate) without: &'a [&'static str],
     /// Whether progress is shown on standard error.
     pub(crate) progress: bool,
-    /// Who follows the listing, and may stop it.
+    /// Receives the progress, and may stop the listing.
     pub(crate) observer: &'a Observer,
 }

@@ -31,6 +31,16 @@ pub(super) struct Sorted {
     pub(super) synsets: Synsets,
 }
 
+/// Which tar samples come from.
+#[derive(Clone, Copy)]
+pub(super) struct TarOrigin {
+    pub(super) split: &'static str,
+    /// Which of the source's files it is.
+    pub(super) file: u32,
+    /// Whether it ends too early, so that labels may be missing.
+    pub(super) is_cut: bool,
+}
+
 /// The samples of one tar while it is read.
 pub(super) struct Tar<'a> {
     path: &'a Path,
@@ -238,19 +248,17 @@ impl<'a> Tar<'a> {
         None
     }
 
-    /// Makes samples of what was found. In a tar that is `cut`, labels may be behind the end.
+    /// Makes samples of what was found.
     pub(super) fn close(
         mut self,
-        split: &'static str,
-        file: u32,
-        cut: bool,
+        origin: TarOrigin,
         passed: &mut PassedOver,
         samples: &mut Vec<Sample>,
         sorted: &mut Sorted,
     ) -> Result<(), PrepError> {
         for parts in std::mem::take(&mut self.samples) {
             if parts.image.is_some() {
-                samples.push(self.sample(parts, split, file, cut, sorted)?);
+                samples.push(self.sample(parts, origin, sorted)?);
             } else {
                 let members = [parts.class, parts.notes].into_iter().flatten();
                 self.passed
@@ -266,11 +274,14 @@ impl<'a> Tar<'a> {
     fn sample(
         &self,
         parts: Parts,
-        split: &'static str,
-        file: u32,
-        cut: bool,
+        origin: TarOrigin,
         sorted: &mut Sorted,
     ) -> Result<Sample, PrepError> {
+        let TarOrigin {
+            split,
+            file,
+            is_cut,
+        } = origin;
         let (member, image) = parts.image.unwrap_or_default();
         let missing = |member: &str, held: &Held, what: &str| {
             let target = match held {
@@ -342,7 +353,7 @@ impl<'a> Tar<'a> {
             .and(notes.key)
             .filter(|key| !key.is_empty());
         if label == NO_LABEL && split != "test" && key.is_none() && reject.is_none() {
-            if !cut {
+            if !is_cut {
                 return Err(self.wrong(format!(
                     "{member} has no label: expected {name}.cls, or {name}.json with a field \
                      \"label\"; images without labels go into tars with \"test\" in their names"
@@ -358,7 +369,7 @@ impl<'a> Tar<'a> {
             let wrong = |message: String| self.wrong(format!("{member}: {message}"));
             let seen = sorted
                 .synsets
-                .see(label, notes.synset.as_deref(), words, path);
+                .add(label, notes.synset.as_deref(), words, path);
             seen.map_err(wrong)?;
         }
         let place = match (reject, place) {

@@ -184,13 +184,13 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// Counts every file of the source but those under `but`: as labels those that were `used`, the others
-    /// by their names, or by where they are. Links are not followed. Ends early where the observer says so,
-    /// which whoever lists a source finds out.
+    /// Counts every file of the source except those under `except`: as labels those that were `used`, the others
+    /// by their names, or by where they are. Links are not followed. Ends early if the observer stops the work,
+    /// which the caller checks.
     pub(super) fn count_rest(
         &self,
         passed: &mut PassedOver,
-        but: &BTreeSet<PathBuf>,
+        except: &BTreeSet<PathBuf>,
         used: &BTreeSet<PathBuf>,
     ) {
         let mut walk = WalkDir::new(self.source).into_iter();
@@ -203,10 +203,10 @@ impl<'a> Tree<'a> {
                 }
             };
             let (path, is_dir) = (found.path(), found.file_type().is_dir());
-            if is_dir && !but.contains(path) && self.is_out(path) {
+            if is_dir && !except.contains(path) && self.is_out(path) {
                 passed.add_tree(PassedKind::Output, self.source, path);
                 walk.skip_current_dir();
-            } else if but.contains(path) {
+            } else if except.contains(path) {
                 if is_dir {
                     walk.skip_current_dir();
                 }

@@ -12,7 +12,7 @@ use super::samples::{Sample, fill_gaps, finish, named};
 use super::spool::Spool;
 use super::synsets::Synsets;
 use super::tar_index::ScanError;
-use super::tar_samples::{Sorted, Tar};
+use super::tar_samples::{Sorted, Tar, TarOrigin};
 use super::text::relative;
 use super::tree::Tree;
 use super::written_label::Labels;
@@ -83,14 +83,12 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
         }
         let said = tar.table().and_then(ClassTable::split);
         let split = split.or(said).unwrap_or("train");
-        tar.close(
+        let origin = TarOrigin {
             split,
             file,
-            broken.is_some(),
-            &mut listing.passed,
-            &mut samples,
-            &mut sorted,
-        )?;
+            is_cut: broken.is_some(),
+        };
+        tar.close(origin, &mut listing.passed, &mut samples, &mut sorted)?;
         if let Some(broken) = broken {
             let name = relative(folder, path);
             failed.get_or_insert_with(|| (path.clone(), broken.message.clone()));

@@ -1,4 +1,4 @@
-//! What one image of a packed source is said to show: a number, or the name of a class.
+//! The label of one image as the source writes it: a number, or the name of a class.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What can be wrong with a sample before anything is done with it.
+//! Checks of a sample before it is decoded.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -139,7 +139,7 @@ impl Checks {
                 channels,
                 pixels,
             } => {
-                check_pixels((*width, *height), *channels, pixels.len()).map_err(wrong)?;
+                check_pixels(*width, *height, *channels, pixels.len()).map_err(wrong)?;
                 used.is_array = true;
                 used.is_resizer |= (*width, *height) != (self.size, self.size);
             }
@@ -181,7 +181,7 @@ impl Checks {
     }
 }
 
-fn check_pixels((width, height): (u32, u32), channels: u8, bytes: usize) -> Result<(), String> {
+fn check_pixels(width: u32, height: u32, channels: u8, bytes: usize) -> Result<(), String> {
     if !(1..=4).contains(&channels) {
         return Err(format!(
             "pixels of {channels} channels: give 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)"

@@ -1,4 +1,4 @@
-//! Datasets of samples that a program gives one by one.
+//! Datasets of samples that a program writes one by one.
 
 mod checks;
 mod options;
@@ -31,7 +31,7 @@ use work::Item;
 /// Bytes of images and records that are under way at most, unless a single one has more.
 const UNDER_WAY: u64 = 512 << 20;
 
-/// Builds a dataset of samples that a program gives one by one.
+/// Writes a dataset of samples that come one by one.
 ///
 /// Encoded images go through the decoder of an ingest and give the same pixels; arrays of pixels go through
 /// its resize, and are stored as they are if they have the size of the records. Threads decode and encode;
@@ -39,13 +39,12 @@ const UNDER_WAY: u64 = 512 << 20;
 /// threads. Memory is bounded by half a gigabyte of samples under way, 40 bytes for each key, and the index
 /// of the shard that is open in each split, whatever the size of the dataset.
 ///
-/// Samples are **not shuffled**, as an ingest shuffles its images: nobody knows what comes last. Give them in
-/// a random order if the loader is to read blocks of neighbours (`order="blocks"`), or its batches hold few
-/// classes; the summary says where samples came sorted. The loader's usual order needs no shuffle.
+/// Samples are **not shuffled**, unlike those of an ingest, since the last ones are not known. Push them in a
+/// random order if the loader is to read blocks of neighbours (`order="blocks"`); otherwise its batches hold
+/// few classes. The summary notes samples that came sorted. The loader's default order needs no shuffle.
 ///
-/// The folder holds `write.journal` and no manifest until [`finish`](Self::finish), so that nothing takes it
-/// for a dataset. A writer that is dropped before takes away all that it made; after a crash the folder is to
-/// be removed.
+/// Until [`finish`](Self::finish) the folder holds `write.journal` and no manifest, so that it is not mistaken for
+/// a dataset. A writer that is dropped before removes all that it wrote; after a crash, remove the folder.
 ///
 /// ```
 /// use shardmill_prep::{DatasetWriter, Image, Sample, WriteOptions, class_list, verify};
@@ -87,7 +86,7 @@ struct OpenSplit {
     order: Order,
 }
 
-/// What became of the samples whose turn was.
+/// Totals over the samples that were written.
 struct Done {
     rejects: Vec<RejectLine>,
     warned: BTreeMap<String, u64>,
@@ -130,8 +129,8 @@ impl DatasetWriter {
     /// Begins a dataset in the folder `out`, which must not exist or be empty.
     ///
     /// # Errors
-    /// A folder that holds something, options without meaning, classes that are not sorted, or threads that the
-    /// system does not give. Nothing is made then.
+    /// The folder is not empty, an option is invalid, the classes are not sorted, or the system refuses a thread.
+    /// Nothing is made then.
     pub fn create(out: impl Into<PathBuf>, options: WriteOptions) -> Result<Self, PrepError> {
         let start = Instant::now();
         let out = out.into();
@@ -160,12 +159,12 @@ impl DatasetWriter {
 
     /// Appends a sample to a split, `train`, `val`, `test` or another name, which begins with its first sample.
     ///
-    /// The image is decoded later, on another thread: what is wrong with it is the error of a later call.
+    /// The image is decoded later, on another thread: an error in it is returned by a later call.
     ///
     /// # Errors
-    /// A name of a split, key, label or size that cannot be; the sample is not taken then, and the writer goes
-    /// on. An image of an earlier sample that cannot be a record, with [`OnError::Stop`], or a file that cannot
-    /// be written: the writer is stopped then, and takes no more.
+    /// An invalid split, key, label or size: the sample is ignored, and the writer can continue. An image of an
+    /// earlier sample that cannot become a record, with [`OnError::Stop`], or a file that cannot be written: the
+    /// writer is stopped, and accepts no more.
     pub fn push(&mut self, split: &str, sample: Sample) -> Result<(), PrepError> {
         if self.is_stopped {
             return Err(PrepError::WriterStopped);
@@ -190,7 +189,7 @@ impl DatasetWriter {
         Ok(())
     }
 
-    /// Samples that were taken.
+    /// Number of samples accepted.
     #[must_use]
     pub const fn samples(&self) -> u64 {
         self.checks.samples()
@@ -199,7 +198,7 @@ impl DatasetWriter {
     /// Waits for all samples, names the shards, and writes the list of rejects and, last, the manifest.
     ///
     /// # Errors
-    /// As [`push`](Self::push); no sample, or none that became a record. Nothing is left of the dataset then.
+    /// As [`push`](Self::push); or no sample became a record. Nothing is left of the dataset then.
     pub fn finish(mut self) -> Result<WriteSummary, PrepError> {
         if self.is_stopped {
             return Err(PrepError::WriterStopped);
@@ -295,7 +294,7 @@ impl DatasetWriter {
         Ok(self.splits.len() - 1)
     }
 
-    /// Takes the next outcome when it is there; `false` if no sample is under way.
+    /// Waits for the next outcome; `false` if no sample is under way.
     fn wait(&mut self) -> Result<bool, PrepError> {
         let Some(outcome) = self.stream.wait() else {
             return Ok(false);
@@ -303,7 +302,7 @@ impl DatasetWriter {
         self.take(outcome).map(|()| true)
     }
 
-    /// Takes what became of the sample whose turn it is. An error stops the writer.
+    /// Takes the next outcome. An error stops the writer.
     fn take(&mut self, outcome: Result<Outcome, PrepError>) -> Result<(), PrepError> {
         let (split, bytes) = self.waiting.pop_front().expect("it was handed out");
         self.bytes -= bytes;

@@ -50,7 +50,7 @@ fn run(maker: &mut RecordMaker, item: Item) -> Result<Outcome, PrepError> {
             pixels,
         } => maker
             .decoder
-            .resize_pixels((width, height), channels, pixels)
+            .resize_pixels(width, height, channels, pixels)
             .map(drop),
     };
     match decoded {

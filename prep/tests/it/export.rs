@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use shardmill_formats::Codec;
-use shardmill_prep::{ExportFormat, ExportOptions, PrepError, export};
+use shardmill_prep::PrepError;
+use shardmill_prep::dataset::{ExportFormat, ExportOptions, export};
 
 use crate::kit::{Fixture, Record, damage, files, jpeg_pixels, manifest, prep, prep_ok, records};
 

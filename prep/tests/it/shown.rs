@@ -1,7 +1,8 @@
 //! What of a dataset is shown to people and to programs.
 
 use shardmill_formats::Codec;
-use shardmill_prep::{IngestOptions, PrepError, contact_sheet, ingest, inspect};
+use shardmill_prep::dataset::{contact_sheet, inspect};
+use shardmill_prep::{IngestOptions, PrepError, ingest};
 
 use crate::kit::{Fixture, SIDE, damage, jpeg_pixels, prep_ok, records};
 

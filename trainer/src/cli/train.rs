@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::setup::Setup;
-use crate::{
-    Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
-    TrainOptions, train,
-};
+use crate::{Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig, TrainOptions, train};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 

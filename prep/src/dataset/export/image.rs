@@ -2,8 +2,8 @@
 
 use shardmill_formats::{Codec, EncodeOptions, Encoder, Manifest, RecordShape};
 
+use super::super::extract::png;
 use super::ExportOptions;
-use crate::dataset::extract::png;
 use crate::error::PrepError;
 use crate::shards::Reader;
 use crate::shards::Shard;

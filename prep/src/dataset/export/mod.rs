@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use shardmill_formats::{Codec, Manifest};
 
-use crate::dataset::extract::split_names;
+use super::extract::split_names;
 use crate::error::PrepError;
 use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
@@ -48,11 +48,11 @@ pub struct ExportOptions {
     pub shard_records: usize,
     /// Threads; 0 means one for each core.
     pub threads: usize,
-    /// Goes on though the disk seems to have too little room.
+    /// Whether to proceed even if the disk seems to have too little free space.
     pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
-    /// Who follows the work, and may stop it.
+    /// Receives the progress, and may stop the work.
     pub observer: Observer,
 }
 
@@ -90,7 +90,7 @@ pub struct ExportSummary {
 }
 
 /// Writes the images of a dataset as files that other tools read, in the order of the dataset, with what
-/// [`ingest`](crate::ingest) needs to make the same classes, labels and keys of them again.
+/// [`ingest`](crate::ingest()) needs to make the same classes, labels and keys of them again.
 ///
 /// Names come from the dataset and are made safe first: nothing is written outside `out` or
 /// through a link. The bytes do not depend on the number of threads. Memory is bounded by the

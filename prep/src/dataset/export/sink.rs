@@ -1,4 +1,4 @@
-//! What takes the images of an export, one after another.
+//! The writer of the images of an export, for any format.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ impl Sink<'_> {
     }
 }
 
-/// Names of the entries that an export has at its root, but for its own two files.
+/// Names of the entries that an export has at its root, besides its own two files.
 pub(super) fn entry_names(
     format: ExportFormat,
     context: &Context<'_>,

@@ -1,9 +1,8 @@
-//! The folder of an export under way.
+//! The folder of an unfinished export.
 //!
-//! Class folders or tars look whole long before they are. So everything is made in `OUT/.unfinished`, which
-//! readers pass over because it is hidden, and its entries get their places in OUT at the very end, after
-//! `OUT/export.journal` has a line that says so. Until the journal is gone the export is not finished, and
-//! the same command goes on with it.
+//! Class folders or tars look complete long before they are. So everything is made in `OUT/.unfinished`, which
+//! readers ignore because it is hidden, and moved to OUT at the very end, after `OUT/export.journal` has a line
+//! that says so. While there is a journal the export is unfinished, and the same command resumes it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +56,7 @@ pub(super) struct Staging {
     work: OutputFolder<ExportHeader, Line>,
 }
 
-/// What the folder of an export is found as.
+/// The state of the folder of an export.
 pub(super) enum Begun {
     Complete(Box<About>),
     Staging(Box<Staging>),
@@ -199,7 +198,7 @@ fn finished(out: &Path, header: &ExportHeader) -> Result<About, PrepError> {
     Ok(about)
 }
 
-/// Number of files in the folder of an export, but for its own two.
+/// Number of files in the folder of an export, without its own two.
 fn count_files(folder: &Path) -> u64 {
     let files = WalkDir::new(folder).into_iter().flatten().filter(|entry| {
         let name = entry.file_name();

@@ -129,7 +129,7 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// Appends a file that belongs to nobody and has no time, so that equal exports have equal bytes.
+/// Appends a file without an owner or a time, so that equal exports have equal bytes.
 fn append(
     tar: &mut tar::Builder<BufWriter<File>>,
     name: &str,

@@ -42,11 +42,11 @@ pub struct SubsetOptions {
     pub seed: u64,
     /// Threads; 0 means one for each core.
     pub threads: usize,
-    /// Goes on though the disk seems to have too little room.
+    /// Whether to proceed even if the disk seems to have too little free space.
     pub ignore_free_space: bool,
     /// Whether progress is shown on standard error.
     pub progress: bool,
-    /// Who follows the work, and may stop it.
+    /// Receives the progress, and may stop the work.
     pub observer: Observer,
 }
 
@@ -69,7 +69,7 @@ impl SubsetOptions {
 }
 
 /// Copies the stored bytes of part of a dataset into new shards, so that every pixel stays as it
-/// is. Kept classes keep their order by synset and are numbered anew from 0. Records keep their
+/// is. Classes that are kept stay sorted by synset and are renumbered from 0. Records keep their
 /// order, and shards of a split differ in size by at most one record, none being larger than the
 /// largest before. Which records stay depends on seed, split, class and their order in the dataset.
 ///
@@ -77,8 +77,8 @@ impl SubsetOptions {
 /// alone with the others, since they must be decoded for it. Shards without sums hold ten zeros.
 ///
 /// Memory is bounded by the index of one shard, four bytes a record and some records for each
-/// thread. The bytes of the new dataset do not depend on the number of threads. A folder that an
-/// earlier run of the same subset left unfinished keeps its finished shards.
+/// thread. The bytes of the new dataset do not depend on the number of threads. If an
+/// earlier run of the same subset was interrupted, its finished shards are kept.
 ///
 /// # Errors
 /// A class that the dataset does not have, options that keep nothing, a dataset that cannot be read

@@ -1,6 +1,6 @@
 //! Huffman codes as tables to look the next bits up in (ITU-T T.81, annexes C and F.2.2).
 //!
-//! A thread keeps its tables and fills them anew for each image: hardly two images of ImageNet have the
+//! A thread keeps its tables and refills them for each image: hardly two images of ImageNet have the
 //! same codes.
 
 /// Bits that are looked up at once.

@@ -40,7 +40,7 @@ impl Kind {
         let bits = bits.first().map_or(1, |&bits| bits as usize);
         for format in numbers(directory, Tag::SampleFormat)? {
             match format {
-                // Whole numbers, or nobody knows what, which is read like them.
+                // Whole numbers, or of unknown meaning, which is read like them.
                 1 | 4 => {}
                 2 => return Err(unsupported("TIFF with signed samples")),
                 3 => return Err(unsupported("TIFF with floating-point samples")),
