@@ -1,16 +1,33 @@
 //! Turns image trees into Shardmill shards, once.
 //!
-//! The two things to know are [`ingest`], which makes a dataset as [`IngestOptions`] say, and
-//! [`ImageDecoder`], which turns the bytes of any image file into pixels exactly as an ingest does.
+//! [`ingest`](fn@ingest) makes a dataset of a source as [`IngestOptions`] say, and [`DatasetWriter`] one of samples
+//! that a program pushes. [`verify`] and the module [`dataset`] work on finished datasets. [`ImageDecoder`] turns
+//! the bytes of any image file into pixels exactly as an ingest does. [`run_command_line`] is the program `prep`.
 //!
-//! ```no_run
+//! ```
+//! use image::{Rgb, RgbImage};
+//! use shardmill_prep::dataset::{ConvertOptions, convert};
 //! use shardmill_prep::{IngestOptions, ingest, verify};
 //!
-//! let mut options = IngestOptions::new("imagenet/", "shards/");
-//! options.codec = "jpeg".parse()?;
+//! // A folder for each class.
+//! let work = tempfile::tempdir()?;
+//! let images = work.path().join("images");
+//! for (class, level) in [("cat", 40), ("dog", 200)] {
+//!     let folder = images.join("train").join(class);
+//!     std::fs::create_dir_all(&folder)?;
+//!     RgbImage::from_pixel(64, 48, Rgb([level; 3])).save(folder.join("1.png"))?;
+//! }
+//!
+//! let mut options = IngestOptions::new(&images, work.path().join("shards"));
+//! options.size = 32;
+//! options.decode.filter = "bicubic".parse()?;
 //! let summary = ingest(&options)?;
-//! println!("{} images, {} rejects", summary.images(), summary.rejects.len());
-//! assert!(verify("shards/".as_ref(), 0, false)?.faults.is_empty());
+//! assert_eq!((summary.images(), summary.rejects.len()), (2, 0));
+//! assert!(verify(&options.out, 0, false)?.faults.is_empty());
+//!
+//! // The same dataset, smaller.
+//! let jpeg = ConvertOptions::new(&options.out, work.path().join("jpeg"), "jpeg".parse()?);
+//! assert_eq!(convert(&jpeg)?.manifest.splits["train"].records, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -55,7 +55,7 @@ impl Inspection {
     }
 }
 
-/// Reads the manifest and the labels of the dataset in `folder`. Of a shard, only what lies around its
+/// Reads the manifest and the labels of the dataset in `folder`. Of a shard, only what is around its
 /// records is read, and compared with its checksum.
 ///
 /// # Errors

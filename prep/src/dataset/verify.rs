@@ -250,7 +250,7 @@ impl Index {
         let mut decoder = Decoder::new(index.codec(), index.shape());
         memory.rgb.resize(index.shape().bytes(), 0);
         let mut faults = Vec::new();
-        // Records lie one behind the other, in order.
+        // Records are one after another, in order.
         for i in 0..index.len() {
             memory.stored.resize(index.record_range(bytes, i).len(), 0);
             reader.read_exact(&mut memory.stored)?;

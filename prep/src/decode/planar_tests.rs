@@ -39,7 +39,7 @@ fn drawn(
     planes.map(plane).collect()
 }
 
-/// A plane's level at a pixel of the image, which may lie outside: three parts of the nearest sample and one
+/// A plane's level at a pixel of the image, which may be outside: three parts of the nearest sample and one
 /// of the next nearest, in each direction that has fewer samples.
 fn level(plane: &Plane, x: usize, y: usize) -> f64 {
     let at = |x: isize, y: isize| {

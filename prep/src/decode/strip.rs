@@ -1,4 +1,4 @@
-//! The resize of a plane, a strip of rows at a time: first downwards, where neighbours lie side by side in
+//! The resize of a plane, a strip of rows at a time: first downwards, where neighbours are side by side in
 //! memory; then the strip is turned, so that they do so again across. Everything between stays in the
 //! processor's nearest cache.
 //!
@@ -35,7 +35,7 @@ impl Strip {
         size.next_multiple_of(PIXELS)
     }
 
-    /// Row `y` of the strip, in 1/[`PARTS`] of a level from 128, with values without meaning behind its
+    /// Row `y` of the strip, in 1/[`PARTS`] of a level from 128, with values without meaning after its
     /// end that make it a multiple of [`PIXELS`].
     #[inline(always)]
     pub(super) fn row(&self, y: usize, size: usize) -> &[i16] {
@@ -43,7 +43,7 @@ impl Strip {
         &self.rows[y * stride..][..stride]
     }
 
-    /// Makes rows `first` to `first + ROWS` of a record of `size` pixels; those behind the record's last
+    /// Makes rows `first` to `first + ROWS` of a record of `size` pixels; those after the record's last
     /// are its last one again.
     #[inline(always)]
     pub(super) fn make(
@@ -114,7 +114,7 @@ pub(super) struct PlaneTaps<'a> {
     pub(super) across: &'a Taps,
 }
 
-/// Sums of values and those behind them, `K` times sixteen at once. The usual numbers of weights are spelled
+/// Sums of values and those after them, `K` times sixteen at once. The usual numbers of weights are spelled
 /// out, so that there is no loop: a third less time.
 #[inline(always)]
 fn sums<const K: usize>(

@@ -88,7 +88,7 @@ pub(super) fn reject(bytes: &[u8]) -> String {
     format!("{}: {reject}", reject.code())
 }
 
-/// A JPEG with an APP1 segment of `body` behind its start.
+/// A JPEG with an APP1 segment of `body` after its start.
 pub(super) fn with_app1(jpeg: &[u8], body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u16 + 2).to_be_bytes();
     [&jpeg[..2], &[0xFF, 0xE1], &length, body, &jpeg[2..]].concat()

@@ -20,10 +20,10 @@ const NAMES: [&[u8; 4]; 9] = [
 /// Pixels across and down.
 type Size = (usize, usize);
 
-/// Looks through a WebP, and says what is wrong though the picture is there: what is behind it may be cut off,
+/// Looks through a WebP, and says what is wrong though the picture is there: what is after it may be cut off,
 /// the further frames of an animation or notes.
 ///
-/// What is not understood is left to the decoder to refuse; bytes behind the file's own end are harmless.
+/// What is not understood is left to the decoder to refuse; bytes after the file's own end are harmless.
 ///
 /// # Errors
 /// Bytes that are missing before the end of the picture, and pictures that are larger than may be or of

@@ -113,7 +113,7 @@ pub(crate) trait JournalHeader: Serialize + DeserializeOwned {
     }
 }
 
-/// An output folder with its journal. Dropped before anything is finished in it, it leaves nothing behind.
+/// An output folder with its journal. Dropped before anything is finished in it, it leaves nothing after.
 pub(crate) struct OutputFolder<H: JournalHeader, L: Serialize + DeserializeOwned> {
     folder: PathBuf,
     made: bool,

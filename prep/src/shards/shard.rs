@@ -81,7 +81,7 @@ pub(crate) fn sample(
 pub(crate) struct Shard {
     pub(crate) path: PathBuf,
     file: Mutex<File>,
-    /// As long as the file, but only what lies outside the record data was read; the rest are
+    /// As long as the file, but only what is outside the record data was read; the rest are
     /// zeros that the system gives without taking memory.
     bytes: MmapMut,
     index: ShardIndex,
@@ -203,7 +203,7 @@ impl From<ShardError> for IndexError {
     }
 }
 
-/// Reads what lies around the records of a shard of `len` bytes. Gives as many bytes as the file has, with
+/// Reads what is around the records of a shard of `len` bytes. Gives as many bytes as the file has, with
 /// zeros in place of the records. It is an anonymous map, whose pages take no memory before they are written
 /// to; a zeroed vector does so only where the allocator asks the system for it.
 pub(crate) fn read_index(file: &mut File, len: u64) -> Result<(MmapMut, ShardIndex), IndexError> {

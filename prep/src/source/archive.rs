@@ -77,7 +77,7 @@ impl Content<'_> {
         }
     }
 
-    /// Where the member lies, if nothing has to be unpacked for it.
+    /// Where the member is, if nothing has to be unpacked for it.
     pub(super) const fn place(&self) -> Option<Place> {
         match self.bytes {
             Bytes::InPlace {
@@ -116,7 +116,7 @@ fn whole(entry: &mut dyn Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> 
     }
 }
 
-/// How a tar ended before its end. What lay behind is unknown.
+/// How a tar ended before its end. What lay after is unknown.
 #[derive(Debug)]
 pub(super) struct Broken {
     /// The member that it ended in, if it was in one.
@@ -128,7 +128,7 @@ pub(super) struct Broken {
 pub(super) trait Take: FnMut(&TarHeader, Content<'_>) -> Result<(), ScanError> {}
 impl<F: FnMut(&TarHeader, Content<'_>) -> Result<(), ScanError>> Take for F {}
 
-/// Calls `member` with each member of a tar that lies in place, and its content.
+/// Calls `member` with each member of a tar that is in place, and its content.
 pub(super) fn each_in_place(
     path: &Path,
     containers: &mut Vec<Container>,

@@ -38,7 +38,7 @@ impl ClassTable {
         serde_json::to_string(&table).expect("a table becomes JSON")
     }
 
-    /// Reads a table; `None` if it is of another version or none of ours.
+    /// Reads a table; `None` if it is of another version or not one of Shardmill.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let table: Self = serde_json::from_slice(text).ok()?;
         let sorted = table.classes.is_sorted_by(|a, b| a.synset < b.synset);

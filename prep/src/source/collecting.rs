@@ -19,7 +19,7 @@ pub(super) struct Collecting<'a> {
     pub(super) request: &'a SourceRequest<'a>,
     pub(super) listing: &'a mut Listing,
     pub(super) collected: Collected,
-    /// Folders that files of labels may lie in.
+    /// Folders that files of labels may be in.
     pub(super) tables: Vec<PathBuf>,
     /// Files that labels or words were read from.
     pub(super) used: BTreeSet<PathBuf>,
@@ -30,7 +30,7 @@ pub(super) struct Collecting<'a> {
 }
 
 impl<'a> Collecting<'a> {
-    /// `bare` images lie in class folders without splits.
+    /// `bare` images are in class folders without splits.
     pub(super) fn new(
         tree: &'a Tree<'a>,
         request: &'a SourceRequest<'a>,
@@ -50,7 +50,7 @@ impl<'a> Collecting<'a> {
         }
     }
 
-    /// Reads the names of classes that lie beside the tables of labels.
+    /// Reads the names of classes that are beside the tables of labels.
     pub(super) fn read_words(&mut self) -> Result<(), PrepError> {
         for folder in self.tables.clone() {
             if let Some(path) = names::file_in(&folder) {
@@ -108,7 +108,7 @@ impl<'a> Collecting<'a> {
         let one_between = matches!(&*level.folders, [only] if between(only)
             && (split != "train" || !level.files.is_empty())
             && !known.contains(&only.name.as_str()));
-        // Images of a test set that lie beside folders have no labels, so the others have none.
+        // Images of a test set that are beside folders have no labels, so the others have none.
         let loose = split == "test" && level.files.iter().any(|file| is_image_name(&file.path));
         if loose && !level.folders.is_empty() {
             let name = self.tree.name(&folder.path);
@@ -292,7 +292,7 @@ impl<'a> Collecting<'a> {
             .notes
             .extend(labels.note.take().into_iter().chain(absent));
         for file in &labels.files {
-            // It was counted as a text if it lies among the images.
+            // It was counted as a text if it is among the images.
             if file.starts_with(&folder.path) {
                 let name = self.tree.name(file);
                 self.listing

@@ -1,4 +1,4 @@
-//! Exports of ours into class folders: what folders and names cannot say stands beside them.
+//! Exports into class folders: a description beside the folders has what their names cannot express.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -81,7 +81,7 @@ struct Image {
     key: Option<Box<str>>,
 }
 
-/// The images by their paths below the source; `None` if one lies where the export has no folder.
+/// The images by their paths below the source; `None` if one is where the export has no folder.
 fn place(source: &Path, listing: &Listing, about: &About) -> Option<HashMap<Box<str>, Image>> {
     let labels: HashMap<&str, i64> = about.folders.iter().map(String::as_str).zip(0..).collect();
     let mut splits = HashMap::new();

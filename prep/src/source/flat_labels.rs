@@ -1,4 +1,4 @@
-//! The labels of a validation split whose images lie in one folder: which file says them.
+//! Labels of a validation split whose images are in one folder, and the file that they come from.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const CAFFE: &str = "val.txt";
 
 /// Labels of images by their file names.
 pub(super) struct FlatLabels {
-    /// What says them.
+    /// The files that they come from.
     pub(super) files: Vec<PathBuf>,
     /// Class of each file, by its name with or without its extension.
     named: NamedLabels,
@@ -38,7 +38,7 @@ impl FlatLabels {
         self.numbered.get(number - 1).map(String::as_str)
     }
 
-    /// Says which images have labels and were never asked for; `folder` is where they should be.
+    /// A note on images that have labels and are not in `folder`.
     pub(super) fn absent(&self, folder: &str) -> Option<String> {
         let absent = self.named.absent();
         let (count, more) = (absent.len(), if absent.len() > 5 { ", ..." } else { "" });
@@ -132,7 +132,7 @@ fn annotations(path: &Path) -> Result<NamedLabels, PrepError> {
     Ok(named)
 }
 
-/// What is said where no labels are found.
+/// The error if no labels are found.
 pub(super) fn expected(images: usize, split: &str, folder: &Path, tables: &[PathBuf]) -> PrepError {
     let places: BTreeSet<String> = tables
         .iter()

@@ -26,7 +26,7 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
     if let Some(beside) = beside.transpose()?.flatten() {
         match (beside.is_doubtful, request.layout) {
             (true, None) => return Err(beside.error(source)),
-            // It was said that all are classes.
+            // The layout was given: all are classes.
             (true, Some(_)) => splits = None,
             (false, _) => listing.notes.push(beside.note()),
         }
@@ -55,7 +55,7 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
     Ok(listing)
 }
 
-/// Folders that files of labels may lie in: the source, and where Kaggle puts them if the source is its
+/// Folders that files of labels may be in: the source, and where Kaggle puts them if the source is its
 /// folder of images.
 fn tables(source: &Path) -> Vec<PathBuf> {
     let mut tables = vec![source.to_owned()];
@@ -104,7 +104,7 @@ pub(super) fn list_unlabelled(request: &SourceRequest<'_>) -> Result<Listing, Pr
     Ok(listing)
 }
 
-/// What may be wrong with a folder of images that is called like a class.
+/// A note if a folder of images is named like a class.
 fn too_low(source: &Path) -> Option<String> {
     let path = std::path::absolute(source).ok()?;
     let name = |path: &Path| path.file_name().map(text::from_os);
@@ -123,7 +123,7 @@ fn too_low(source: &Path) -> Option<String> {
     })
 }
 
-/// Whether a folder itself holds a file that is called like an image.
+/// Whether a folder itself holds a file that is named like an image.
 pub(super) fn holds_images(folder: &Path) -> Result<bool, PrepError> {
     for entry in std::fs::read_dir(folder).map_err(PrepError::io(folder))? {
         if is_image_name(&entry.map_err(PrepError::io(folder))?.path()) {

@@ -27,7 +27,7 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
         path: source.join(DATA),
         message: "there is no such folder with train/ or val/ in it".to_owned(),
     })?;
-    // The tables lie beside the folder ILSVRC.
+    // The tables are beside the folder ILSVRC.
     let tables = match source.join("ILSVRC").is_dir() {
         true => source.to_owned(),
         false => source.join(".."),

@@ -1,9 +1,9 @@
-//! What form a source has.
+//! The layouts of sources.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A form that image sets come in.
+/// The layout of a source of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
@@ -49,7 +49,7 @@ impl Layout {
         }
     }
 
-    /// One sentence for a person.
+    /// A description for the user.
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {

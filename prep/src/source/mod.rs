@@ -1,4 +1,4 @@
-//! Finds the images of a source, their classes and their splits, whatever form the source has.
+//! Lists the images of a source, their classes and their splits, in every supported layout.
 
 pub(crate) mod about;
 mod archive;

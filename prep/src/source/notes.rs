@@ -37,7 +37,7 @@ pub(super) struct Notes {
     pub(super) synset: Option<String>,
     pub(super) words: Option<String>,
     pub(super) name: Option<String>,
-    /// The key of a record of ours. Of other sets it says nothing.
+    /// The key of a Shardmill record. Of other sets it says nothing.
     pub(super) key: Option<String>,
 }
 
@@ -76,7 +76,7 @@ impl Notes {
         })
     }
 
-    /// The label that is only said in words.
+    /// The label, if only words give it.
     pub(super) fn in_words(&self) -> Result<Option<WrittenLabel>, String> {
         let words = self.synset.as_deref().or(self.words.as_deref());
         words.map(WrittenLabel::read).transpose()

@@ -1,4 +1,4 @@
-//! The files that the ILSVRC 2012 is distributed as, read where they lie.
+//! The files that the ILSVRC 2012 is distributed as, read where they are.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -103,7 +103,7 @@ fn open(listing: &mut Listing, consumed: &mut BTreeSet<PathBuf>, path: &Path) ->
     Some(listing.containers.len() as u32 - 1)
 }
 
-/// Adds the training images that lie in tars; whether there are any.
+/// Adds the training images that are in tars; whether there are any.
 fn train(
     collecting: &mut Collecting<'_>,
     consumed: &mut BTreeSet<PathBuf>,

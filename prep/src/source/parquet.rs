@@ -34,7 +34,7 @@ const FEATURES: &str = "huggingface";
 /// As many of a thousand names must be the ILSVRC's for all to be; some copies tell namesakes apart.
 const ENOUGH: usize = 980;
 
-/// Whether a file is called like Parquet.
+/// Whether a file is named like Parquet.
 pub(super) fn fits(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".parquet")
 }
@@ -196,7 +196,7 @@ struct Table<'a> {
     images: u64,
     /// Names of its classes, if it has them.
     names: Option<Vec<String>>,
-    /// The table of classes of a dataset of ours that was exported.
+    /// The table of classes of an exported dataset.
     table: Option<ClassTable>,
 }
 

@@ -1,4 +1,4 @@
-//! Which form a source has.
+//! Detection of the layout of a source.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::{Layout, exported, folders, kaggle, official, packed, parquet, split,
 use crate::error::PrepError;
 
 impl Layout {
-    /// Recognises a source by looking at it. `out` is the output folder, which is no part of the source
-    /// where it lies inside of it.
+    /// Detects the layout of a source. `out` is the output folder, which is no part of the source
+    /// where it is inside of it.
     ///
     /// # Errors
     /// A path that is not there, a file or folder of no known form; the error says what was expected.

@@ -1,4 +1,4 @@
-//! What is asked of a source.
+//! The request for a listing of a source.
 
 use std::path::Path;
 

@@ -21,7 +21,7 @@ pub(super) struct Splits {
     pub(super) others: Vec<Item>,
 }
 
-/// The folders that are called like splits. A folder is a split if it is called so as a whole, or, where
+/// The folders that are named like splits. A folder is a split if it has such a name as a whole, or, where
 /// none is, if a word of its name says so.
 pub(super) fn named(tree: &Tree<'_>, level: &Level) -> Result<Splits, PrepError> {
     let (mut found, mut twice) = (Splits::default(), None);
@@ -67,8 +67,8 @@ pub(super) fn named(tree: &Tree<'_>, level: &Level) -> Result<Splits, PrepError>
     Ok(found)
 }
 
-/// The splits of a folder, if it has any: if a folder that is called like one holds folders, or if all
-/// folders are called like one. So a class `train` among others stays a class.
+/// The splits of a folder, if it has any: if a folder that is named like one holds folders, or if all
+/// folders are named like one. So a class `train` among others stays a class.
 pub(super) fn find(tree: &Tree<'_>, level: &Level) -> Result<Option<Splits>, PrepError> {
     let like = |item: &Item| split::of_folder(&item.name).is_some();
     let mut nested = false;

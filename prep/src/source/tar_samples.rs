@@ -19,7 +19,7 @@ use crate::reject::Reject;
 
 /// Longest `.cls` or `.json` that is read, in bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
-/// Longest table of classes of a dataset of ours, in bytes.
+/// Longest table of classes of a Shardmill dataset, in bytes.
 const LONGEST_TABLE: u64 = 64 << 20;
 /// Most links that are followed one after another.
 const LINKS: usize = 40;
@@ -86,7 +86,7 @@ impl Parts {
 #[derive(Clone)]
 enum Held {
     Image(Place),
-    /// Where it lies, if nothing has to be unpacked for it.
+    /// Where it is, if nothing has to be unpacked for it.
     Other(Option<Place>),
     Class(WrittenLabel),
     Notes(Notes),
@@ -108,7 +108,7 @@ impl<'a> Tar<'a> {
         }
     }
 
-    /// The table of classes, if the tar is of a dataset of ours.
+    /// The table of classes, if the tar is of a Shardmill dataset.
     pub(super) const fn table(&self) -> Option<&ClassTable> {
         self.table.as_ref()
     }
@@ -236,7 +236,7 @@ impl<'a> Tar<'a> {
         Ok(())
     }
 
-    /// What a member holds in the end, behind every link; `None` if that is nothing.
+    /// What a member holds in the end, after every link; `None` if that is nothing.
     fn follow<'b>(&'b self, held: &'b Held) -> Option<&'b Held> {
         let mut held = held;
         for _ in 0..LINKS {

@@ -1,4 +1,4 @@
-//! Folders of a source: what lies in them, with everything that is no image counted.
+//! Folders of a source: what is in them; every file that is not an image is counted.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::reject::Reject;
 /// A source that is a folder.
 pub(super) struct Tree<'a> {
     pub(super) source: &'a Path,
-    /// The output folder, if it is there: it may lie inside of the source.
+    /// The output folder, if it is there: it may be inside of the source.
     out: Option<PathBuf>,
     /// Counts what was looked at.
     seen: Progress,
@@ -38,7 +38,7 @@ pub(super) struct Item {
     pub(super) path: PathBuf,
 }
 
-/// What lies directly in a folder, each sorted by name.
+/// What is directly in a folder, each sorted by name.
 #[derive(Debug, Default)]
 pub(super) struct Level {
     pub(super) folders: Vec<Item>,
@@ -253,7 +253,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Whether a folder is the output folder, or holds another dataset of ours.
+    /// Whether a folder is the output folder, or holds another Shardmill dataset.
     fn is_out(&self, folder: &Path) -> bool {
         let same = |out: &PathBuf| fs::canonicalize(folder).is_ok_and(|folder| folder == *out);
         self.out.as_ref().is_some_and(same) || holds_dataset(folder)
@@ -269,7 +269,7 @@ fn set_aside(folder: &Path, path: &Path) -> Option<PassedKind> {
     })
 }
 
-/// Whether a folder holds a manifest of ours.
+/// Whether a folder holds a Shardmill manifest.
 fn holds_dataset(folder: &Path) -> bool {
     let path = folder.join(MANIFEST_FILE);
     // Not opened unless it is a plain file: a FIFO would wait.

@@ -21,7 +21,7 @@ use crate::error::PrepError;
 use crate::io::progress::Progress;
 use crate::reject::Reject;
 
-/// Whether a file is called like a tar.
+/// Whether a file is named like a tar.
 pub(super) fn fits(name: &str) -> bool {
     Packing::of(name).is_some()
 }
@@ -156,7 +156,7 @@ fn classes(
     synsets
 }
 
-/// The synset of each label by a table of ours.
+/// The synset of each label by the table of an export.
 pub(super) fn of_table(
     table: &ClassTable,
     labels: &Labels,
@@ -182,7 +182,7 @@ pub(super) fn of_table(
         .collect())
 }
 
-/// What stands for all that a broken tar does not tell any more.
+/// A reject for the unreadable rest of a broken tar.
 fn rejected(split: &'static str, file: u32, tar: &str, broken: &Broken) -> Sample {
     let Broken { member, message } = broken;
     let (key, at) = match member {

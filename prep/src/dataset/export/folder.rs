@@ -1,6 +1,6 @@
 //! Image files in class folders.
 //!
-//! A file lies where its key says, as far as that is safe and free; [`KEYS_FILE`] has the others' keys.
+//! A file is where its key says, as far as that is safe and free; [`KEYS_FILE`] has the others' keys.
 //! Every class has its folder in every labelled split, so that classes without an image keep their place
 //! among the labels.
 
@@ -18,7 +18,7 @@ use crate::io::PART;
 use crate::io::safe_path::{Tree, component};
 use crate::source::about::KEYS_FILE;
 
-/// Longest key that becomes folders; the others' files lie in the folder of their class.
+/// Longest key that becomes folders; the others' files are in the folder of their class.
 const LONGEST_TREE: usize = 512;
 
 pub(super) struct Sink<'a> {
@@ -124,7 +124,7 @@ impl<'a> Sink<'a> {
         let class = usize::try_from(label).ok().filter(|_| self.labelled);
         let (mut below, name) = below_split(key, &self.split);
         let mut parts = vec![component(&self.split)];
-        // Images without a label lie in the split's own folder: more folders would look like classes.
+        // Images without a label are in the split's own folder: more folders would look like classes.
         if let Some((class, folder)) =
             class.and_then(|class| Some((class, self.folders.get(class)?)))
         {

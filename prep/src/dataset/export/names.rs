@@ -7,7 +7,7 @@ const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
 const OTHERS: [&str; 6] = ["png", "gif", "bmp", "webp", "tif", "tiff"];
 
 /// The name of a file in two parts that make one safe name: as it is where it ends as images of
-/// `extension` do, with that extension in the place of another image's or behind it otherwise.
+/// `extension` do, with that extension in the place of another image's or after it otherwise.
 pub(super) fn image_name(name: &str, extension: &str) -> (String, String) {
     let known = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty());
     let (stem, end) = match known {

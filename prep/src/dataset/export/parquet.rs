@@ -1,6 +1,6 @@
 //! Parquet files as Hugging Face `datasets` writes them: `image` is a struct of `bytes` and `path`,
 //! `label` an integer, `key` a text, and the names of the classes stand in the file's metadata, once as
-//! `datasets` has them and once as a dataset of ours has.
+//! `datasets` has them and once as a Shardmill dataset has.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -167,7 +167,7 @@ fn blocks(bits: &mut Bits<'_>, class: u32) -> u32 {
     (1 << class) + more
 }
 
-/// The next code: a run of zeros, and the size of the value behind it, whose bits are ready.
+/// The next code: a run of zeros, and the size of the value after it, whose bits are ready.
 #[inline]
 fn symbol(bits: &mut Bits<'_>, codes: &Codes) -> Option<(u32, u32)> {
     bits.refill();

@@ -191,7 +191,7 @@ fn inks(&[cyan, magenta, yellow, black]: &[u8; 4]) -> [u8; 3] {
     })
 }
 
-/// Divides colours by the alpha behind them.
+/// Divides colours by the alpha after them.
 fn divide(samples: &mut [u8], colours: usize) {
     for pixel in samples.chunks_exact_mut(colours + 1) {
         let (colours, alpha) = pixel.split_at_mut(colours);
