@@ -1,42 +1,42 @@
-//! Why a whole command stops.
+//! Errors that stop a command.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use shardmill_formats::{CodecError, ManifestError, ShardError, WriteError};
 
-use crate::options::Part;
+use crate::part::Part;
 
 /// An error of `prep`; what is wrong with single images is a [`Reject`](crate::Reject) instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepError {
-    /// A file or folder refused.
+    /// A file or folder could not be used.
     #[error("{}", path.display())]
     Io {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// No such folder.
+    /// The source is no folder of images.
     #[error("{} is not a folder of images: give the folder that holds the class folders, or `train/` and `val/`, or the official tars, or Kaggle's ILSVRC, or WebDataset's tars, or Parquet files; or a .csv or .tsv list", .0.display())]
     NotAFolder(PathBuf),
-    /// No class folder.
+    /// The source has no class folder.
     #[error(
         "{} holds no class folders: expected {}/train/<class>/<image> or {}/<class>/<image>",
         .0.display(), .0.display(), .0.display()
     )]
     NoClasses(PathBuf),
-    /// A source without an image.
+    /// The source has no image.
     #[error("{}: {message}", path.display())]
     NoImages {
         /// The source.
         path: PathBuf,
-        /// What of it is empty.
+        /// What is missing.
         message: String,
     },
-    /// A class of another split that training does not know.
+    /// A split has a class that the training split lacks.
     #[error(
         "class folder {class:?} is in {split}/ but not in train/: labels come from train/, so move or remove it"
     )]
@@ -46,12 +46,12 @@ pub enum PrepError {
         /// The split that it is in.
         split: &'static str,
     },
-    /// The output folder holds something.
+    /// The output folder is not empty.
     #[error("{} exists and is not empty: choose another --out, or remove it first", .0.display())]
     OutputInUse(PathBuf),
-    /// The output folder holds work that did not end and is not this.
+    /// The output folder holds other unfinished work.
     #[error(
-        "{} holds work that did not end, and it is not this ({what}): go on with the arguments it was begun with, choose another --out, or remove the folder",
+        "{} holds unfinished work with other arguments ({what}): repeat the command that began it, choose another --out, or remove the folder",
         folder.display()
     )]
     OtherWork {
@@ -60,9 +60,9 @@ pub enum PrepError {
         /// How it differs.
         what: String,
     },
-    /// The output folder holds something finished that is not what would be made.
+    /// The output folder holds another finished dataset or export.
     #[error(
-        "{} is not empty: it holds a finished dataset or export, and not the one that would be made ({what}): choose another --out, or remove it first",
+        "{} holds another finished dataset or export ({what}): choose another --out, or remove it first",
         folder.display()
     )]
     OtherResult {
@@ -71,15 +71,15 @@ pub enum PrepError {
         /// How it differs.
         what: String,
     },
-    /// A link, or something else that was not made here, stands where a file of ours should.
+    /// A link, or something else that prep did not make, has the name of a file to be written.
     #[error(
-        "{} is there already, and no plain file of prep (a link, perhaps): it is neither followed nor changed; move it away, or choose another --out",
+        "{} exists and is not a plain file that prep wrote (perhaps a link); prep neither follows nor changes it: move it away, or choose another --out",
         .0.display()
     )]
     NotOurs(PathBuf),
-    /// A whole dataset was asked of a part of the work.
+    /// [`ingest`](crate::ingest()) was called for one part of an ingest.
     #[error(
-        "part {0} alone completes no dataset: leave the part out, or make it with `ingest_part`, and `merge` when every part is there"
+        "part {0} alone is not a complete dataset: leave the part out, or make it with `ingest_part` and call `merge` when every part is finished"
     )]
     OnePart(Part),
     /// Parts of an ingest are missing or unfinished.
@@ -87,10 +87,10 @@ pub enum PrepError {
     Parts {
         /// The output folder.
         folder: PathBuf,
-        /// Which, and what to do.
+        /// Which parts, and what to do.
         message: String,
     },
-    /// A file of the source makes no sense.
+    /// A file cannot be used.
     #[error("{}: {message}", path.display())]
     Source {
         /// The file.
@@ -98,32 +98,32 @@ pub enum PrepError {
         /// What is wrong.
         message: String,
     },
-    /// Not enough room.
+    /// The disk has too little free space.
     #[error(
-        "{} has {available} MB free, but about {needed} MB are needed: free some space, {advice}, or go on in spite of it with --ignore-free-space",
+        "{} has {available} MB free, but about {needed} MB are needed: free some space, {advice}, or proceed anyway with --ignore-free-space",
         path.display()
     )]
     DiskFull {
-        /// Where.
+        /// The disk's nearest existing folder.
         path: PathBuf,
         /// Megabytes needed.
         needed: u64,
         /// Megabytes free.
         available: u64,
-        /// What takes less room.
+        /// How to need less space.
         advice: &'static str,
     },
-    /// An option without meaning.
+    /// An option has an invalid value.
     #[error("--{option} {found}: {expected}")]
     Option {
         /// Name of the option.
         option: &'static str,
         /// Its value.
         found: String,
-        /// What was wanted.
+        /// What is valid.
         expected: String,
     },
-    /// Every image was a reject.
+    /// Every image was rejected.
     #[error("none of the {images} images could be used: {rejects}")]
     AllRejected {
         /// Number of images.
@@ -131,9 +131,9 @@ pub enum PrepError {
         /// The first of them, each with its reason, in words.
         rejects: String,
     },
-    /// A reject, where none is wanted.
+    /// An image was rejected, and the options say to stop.
     #[error(
-        "{key}: {message} ({reason}): repair it and give the same command again; or remove it and begin again with another --out, since the plan of the shards is another then; or leave out --on-error stop"
+        "{key}: {message} ({reason}): repair it and repeat the command; or remove it and start over with another --out, since that changes the plan of the shards; or omit --on-error stop"
     )]
     Rejected {
         /// Key of the image.
@@ -143,19 +143,19 @@ pub enum PrepError {
         /// The whole reason.
         message: String,
     },
-    /// More rejects than are put up with.
+    /// Too many images were rejected.
     #[error(
         "more than {limit} images could not be used ({reasons}): look at the source, or raise --max-rejects; {rejects}"
     )]
     TooManyRejects {
-        /// Most allowed.
+        /// The limit.
         limit: u64,
         /// Counts by reason, in words.
         reasons: String,
         /// The first of them, each with its reason, in words.
         rejects: String,
     },
-    /// The manifest is not one.
+    /// The manifest is not valid.
     #[error("{}", path.display())]
     Manifest {
         /// The file.
@@ -163,7 +163,7 @@ pub enum PrepError {
         /// What is wrong.
         source: ManifestError,
     },
-    /// A shard is not what it should be.
+    /// A shard is damaged.
     #[error("{} is damaged, or a shard of another dataset (`prep verify` shows all that is wrong)", path.display())]
     Shard {
         /// The shard.
@@ -186,17 +186,17 @@ pub enum PrepError {
         /// The manifest's value.
         expected: String,
     },
-    /// A name that the dataset does not hold.
+    /// The dataset has no such key, class or split.
     #[error("there is no {what} {found:?}; {hint}")]
     Unknown {
-        /// What was looked for: a key, a class, a split.
+        /// What was searched for: a key, a class, a split.
         what: &'static str,
         /// The name.
         found: String,
-        /// Names that come near it, or all there are.
+        /// Similar names, or all there are.
         hint: String,
     },
-    /// A record number past the end.
+    /// A record number is out of range.
     #[error("--index {index}: split {split:?} holds {records} records, so give 0 to {}", records.saturating_sub(1))]
     Index {
         /// The number.
@@ -206,13 +206,13 @@ pub enum PrepError {
         /// Number of its records.
         records: u64,
     },
-    /// A file is there already.
+    /// A file exists already.
     #[error("{} exists: choose another name, or replace it with --force", .0.display())]
     Exists(PathBuf),
-    /// Something below the output folder is a link or a file where a folder should be.
-    #[error("{} is not a folder of its own (a link, perhaps), so nothing is written into it: choose another --out", .0.display())]
+    /// A link or a file in the output folder has the name of a folder to be made.
+    #[error("{} is not a real folder (perhaps a link), so nothing is written into it: choose another --out", .0.display())]
     NotInside(PathBuf),
-    /// Nothing would be written.
+    /// No record would be written.
     #[error("no record is left: {0}")]
     NothingLeft(String),
     /// A record could not be encoded or decoded.
@@ -231,7 +231,7 @@ pub enum PrepError {
         /// What is wrong.
         source: WriteError,
     },
-    /// The folder of a [`DatasetWriter`](crate::DatasetWriter) holds something.
+    /// The folder for a [`DatasetWriter`](crate::DatasetWriter) is not empty.
     #[error("{} {holds}: give a new folder, or remove it first", folder.display())]
     Occupied {
         /// The folder.
@@ -239,7 +239,7 @@ pub enum PrepError {
         /// What it holds.
         holds: &'static str,
     },
-    /// A sample that a program gave cannot be a record.
+    /// A sample of a [`DatasetWriter`](crate::DatasetWriter) cannot become a record.
     #[error("sample {key:?} of split {split:?}: {message}")]
     Sample {
         /// The split.
@@ -249,12 +249,12 @@ pub enum PrepError {
         /// What is wrong, and what to do.
         message: String,
     },
-    /// A sample for a writer that an error has stopped.
-    #[error("this writer was stopped by an earlier error: write the dataset again with a new one")]
+    /// A [`DatasetWriter`](crate::DatasetWriter) was used after an error had stopped it.
+    #[error("an earlier error stopped this writer: write the dataset again with a new writer")]
     WriterStopped,
-    /// Whoever [observes](crate::Observe) the work said that it is to stop.
+    /// The [observer](crate::Observe) stopped the work.
     #[error(
-        "stopped before the end, as asked: the same call goes on from what is finished, or begins again where nothing is"
+        "stopped before the end, as asked: the same call resumes what is finished, or starts over if nothing is"
     )]
     Stopped,
     /// The thread pool could not be started.

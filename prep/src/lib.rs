@@ -1,72 +1,60 @@
 //! Turns image trees into Shardmill shards, once.
 //!
-//! The two things to know are [`ingest`], which makes a dataset as [`IngestOptions`] say, and
-//! [`ImageDecoder`], which turns the bytes of any image file into pixels exactly as an ingest does.
+//! [`ingest`](fn@ingest) makes a dataset of a source as [`IngestOptions`] say, and [`DatasetWriter`] one of samples
+//! that a program pushes. [`verify`] and the module [`dataset`] work on finished datasets. [`ImageDecoder`] turns
+//! the bytes of any image file into pixels exactly as an ingest does. [`run_command_line`] is the program `prep`.
 //!
-//! ```no_run
+//! ```
+//! use image::{Rgb, RgbImage};
+//! use shardmill_prep::dataset::{ConvertOptions, convert};
 //! use shardmill_prep::{IngestOptions, ingest, verify};
 //!
-//! let mut options = IngestOptions::new("imagenet/", "shards/");
-//! options.codec = "jpeg".parse()?;
+//! // A folder for each class.
+//! let work = tempfile::tempdir()?;
+//! let images = work.path().join("images");
+//! for (class, level) in [("cat", 40), ("dog", 200)] {
+//!     let folder = images.join("train").join(class);
+//!     std::fs::create_dir_all(&folder)?;
+//!     RgbImage::from_pixel(64, 48, Rgb([level; 3])).save(folder.join("1.png"))?;
+//! }
+//!
+//! let mut options = IngestOptions::new(&images, work.path().join("shards"));
+//! options.size = 32;
+//! options.decode.filter = "bicubic".parse()?;
 //! let summary = ingest(&options)?;
-//! println!("{} images, {} rejects", summary.images(), summary.rejects.len());
-//! assert!(verify("shards/".as_ref(), 0, false)?.faults.is_empty());
+//! assert_eq!((summary.images(), summary.rejects.len()), (2, 0));
+//! assert!(verify(&options.out, 0, false)?.faults.is_empty());
+//!
+//! // The same dataset, smaller.
+//! let jpeg = ConvertOptions::new(&options.out, work.path().join("jpeg"), "jpeg".parse()?);
+//! assert_eq!(convert(&jpeg)?.manifest.splits["train"].records, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
-mod byte_size;
+mod choice;
 mod cli;
-mod convert;
-mod crew;
-mod dataset;
-mod decode;
+pub mod dataset;
+pub mod decode;
 mod error;
-mod estimate;
-mod export;
-mod extract;
-mod flusher;
-mod geometry;
-mod ingest;
-mod inspect;
-mod montage;
-mod nearest;
+pub mod ingest;
+mod io;
 mod observe;
-mod options;
-mod output;
-mod plan;
-mod progress;
+mod part;
+mod record;
 mod reject;
-mod rewrite;
-mod safe_path;
-mod source;
-mod subset;
-mod unfinished;
-mod verify;
+mod shards;
+pub mod source;
 mod write;
 
-pub use byte_size::ByteSize;
 pub use cli::run_command_line;
-pub use convert::{ConvertOptions, convert};
-pub use crew::MOST_THREADS;
-pub use decode::{
-    Check, DecodeOptions, Exif, Filter, ImageDecoder, Resize, Truncated, UnknownChoice, Warning,
-    silence_decoder_panics,
-};
+pub use dataset::{Verification, verify};
+pub use decode::{DecodeOptions, ImageDecoder, silence_decoder_panics};
 pub use error::PrepError;
-pub use estimate::{CodecEstimate, Estimate, estimate};
-pub use export::{ExportFormat, ExportOptions, ExportSummary, export};
-pub use extract::{Extracted, Selector, extract};
-pub use ingest::{IngestSummary, Ingested, Merged, ingest, ingest_part, merge};
-pub use inspect::{Inspection, inspect};
-pub use montage::{contact_sheet, montage};
+pub use ingest::{IngestOptions, IngestSummary, MaxRejects, estimate, ingest};
+pub use io::unfinished::unfinished;
 pub use observe::{Observe, Observer};
-pub use options::{IngestOptions, MaxRejects, OnError, Part};
-pub use reject::{Reject, RejectLine, WarningLine};
-pub use rewrite::Rewritten;
-pub use source::{ImageFiles, Layout, PassedFiles, PassedKind, PassedOver, image_files, path_text};
-pub use subset::{SubsetOptions, subset};
-pub use unfinished::unfinished;
-pub use verify::{Fault, Verification, verify, verify_observed};
+pub use reject::{OnError, Reject};
+pub use source::{Layout, image_files, path_text};
 pub use write::{DatasetWriter, Image, Sample, WriteOptions, WriteSummary, class_list};

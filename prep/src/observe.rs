@@ -1,38 +1,38 @@
-//! How a program that calls this crate follows long work and stops it.
+//! How a calling program follows long work and stops it.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::PrepError;
 
-/// What a program that calls this crate is told of long work, and how it stops that.
+/// Receives the progress of long work, and can stop it.
 ///
-/// Both are called often, for every record or every file that is listed, from any thread and from several at
-/// once, so they should do no more than write or read an atomic: a thread of the program's own shows it.
+/// Both methods are called often, for every record or every file that is listed, from any thread and from
+/// several at once. They should do no more than write or read an atomic, and leave display to another thread.
 pub trait Observe: Send + Sync {
-    /// `done` of `total` items are done of `work`: `list`, `read tars`, `unpack`, `ingest`, `verify`, `convert`,
-    /// `subset` or `export`. One follows the other; `total` is `None` while nobody knows it. Calls from several
-    /// threads may overtake each other, so the largest `done` of a `work` is the last.
+    /// `done` of `total` items of `work` are finished. `work` is `list`, `read tars`, `unpack`, `ingest`, `verify`,
+    /// `convert`, `subset` or `export`, one after another; `total` is `None` while it is unknown. Calls from
+    /// several threads may overtake each other, so the largest `done` of a `work` is the latest.
     fn progress(&self, work: &'static str, done: u64, total: Option<u64>);
 
-    /// Whether the work is to stop. It then ends with [`PrepError::Stopped`] as soon as the images under way are
-    /// decoded: what an ingest, a conversion, a subset or an export has finished is kept.
+    /// Whether to stop. The work then ends with [`PrepError::Stopped`] as soon as the images under way are
+    /// decoded; finished shards and files are kept.
     fn is_cancelled(&self) -> bool {
         false
     }
 }
 
-/// An [`Observe`] or nobody, which is the default.
+/// An optional [`Observe`]; none by default.
 #[derive(Clone, Default)]
 pub struct Observer(Option<Arc<dyn Observe>>);
 
 impl Observer {
-    /// Tells `observe`; keep a clone of the `Arc` to look at it.
+    /// Reports to `observe`; keep a clone of the `Arc` to read it.
     pub fn new<O: Observe + 'static>(observe: Arc<O>) -> Self {
         Self(Some(observe))
     }
 
-    /// Whether anybody observes.
+    /// Whether there is an observer.
     pub(crate) const fn is_there(&self) -> bool {
         self.0.is_some()
     }
@@ -43,7 +43,7 @@ impl Observer {
         }
     }
 
-    /// Fails if the work is to stop.
+    /// Fails if the observer stops the work.
     pub(crate) fn check(&self) -> Result<(), PrepError> {
         match self.0.as_ref().is_some_and(|it| it.is_cancelled()) {
             true => Err(PrepError::Stopped),
@@ -56,7 +56,7 @@ impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Some(_) => "Observer(..)",
-            None => "Observer(nobody)",
+            None => "Observer(none)",
         })
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
+
 /// Reason of a reject; [`code`](Self::code) is what `rejects.jsonl` and the summary name it by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +30,7 @@ pub enum Reject {
         /// Most pixels allowed.
         limit: usize,
     },
-    /// More bytes than are read as one image.
+    /// The file is too long.
     #[error("the file has more than {limit} bytes")]
     TooLong {
         /// Most bytes allowed.
@@ -40,19 +42,19 @@ pub enum Reject {
     /// An image format, or a variant of one, that no decoder here reads.
     #[error("{0} is not supported")]
     UnsupportedFormat(Cow<'static, str>),
-    /// The decoder failed, which is a fault of the program and no judgement about the image.
+    /// The decoder failed, which is a bug and says nothing about the image.
     #[error("the decoder failed over it, please report this: {0}")]
     DecoderFault(String),
     /// The decoder refused.
     #[error("the image cannot be decoded: {0}")]
     Damaged(String),
-    /// What a list names, or a link leads to, is not there.
+    /// The file that a list names, or a link leads to, does not exist.
     #[error("{0}")]
     Missing(String),
     /// A FIFO, a socket, a device or a folder where a file should be.
     #[error("it is not a plain file: {0}")]
     NotAFile(String),
-    /// The archive around it ends inside of it.
+    /// The archive ends within the file.
     #[error("the archive ends inside of it: {0}")]
     Cut(String),
     /// The file's name cannot be a key.
@@ -82,6 +84,17 @@ impl Reject {
     }
 }
 
+choice! {
+    /// What happens when an image cannot become a record.
+    OnError, "on-error" {
+        /// The image is listed in `rejects.jsonl`, and the ingest continues.
+        #[default]
+        Reject = "reject",
+        /// The ingest stops.
+        Stop = "stop",
+    }
+}
+
 /// A line of `rejects.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectLine {
@@ -103,12 +116,12 @@ impl RejectLine {
     }
 }
 
-/// An image that became a record though something is wrong with it.
+/// An image that became a record, but with a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarningLine {
     /// The image's name, relative to the source.
     pub key: String,
-    /// [`Warning::code`](crate::Warning::code).
+    /// [`Warning::code`](crate::decode::Warning::code).
     pub warning: Cow<'static, str>,
 }
 

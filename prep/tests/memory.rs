@@ -8,7 +8,8 @@ use shardmill_formats::{
     ChannelSums, Class, Codec, Manifest, Preprocessing, RecordShape, Rejects, ShardEntry,
     ShardMetadata, ShardWriter, Source, Split, shard_file_name,
 };
-use shardmill_prep::{inspect, montage, verify};
+use shardmill_prep::dataset::{inspect, montage};
+use shardmill_prep::verify;
 
 const SHAPE: RecordShape = RecordShape {
     height: 256,

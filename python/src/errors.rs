@@ -148,10 +148,7 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
 
 /// What a panic said, as an exception: none may cross into Python's own frames.
 pub(crate) fn from_panic(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
+    let text = shardmill_formats::panic_message(panic).unwrap_or("no message");
     let text = format!("a fault of Shardmill itself, please report it: {text}");
     plain(py, "InternalError", &text)
 }

@@ -126,7 +126,7 @@ fn verify(
     progress: Option<Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     observed(py, progress.as_ref(), move |observer| {
-        let result = shardmill_prep::verify_observed(&path, threads, false, &observer)?;
+        let result = shardmill_prep::dataset::verify_observed(&path, threads, false, &observer)?;
         Ok(result.to_json())
     })
 }
@@ -135,7 +135,7 @@ fn verify(
 #[pyfunction]
 fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<(String, String)> {
     observed(py, None, move |_| {
-        let found = shardmill_prep::inspect(&path)?;
+        let found = shardmill_prep::dataset::inspect(&path)?;
         Ok((found.to_json(), found.to_string()))
     })
 }
@@ -149,7 +149,7 @@ fn contact_sheet(
     records: u32,
 ) -> PyResult<Bound<'_, PyBytes>> {
     let sheet = observed(py, None, move |_| {
-        shardmill_prep::contact_sheet(&path, Some(&split), records)
+        shardmill_prep::dataset::contact_sheet(&path, Some(&split), records)
     })?;
     Ok(PyBytes::new(py, &sheet))
 }

@@ -95,7 +95,7 @@ def test_advice_names_the_command_that_the_user_has(images: Path, tmp_path: Path
     assert "that `shardmill prep ingest SRC --out DIR` made" in errors
     code, text, errors = run("prep", "ingest", images, "--out", tmp_path / "part", "--size", "64", "--part", "0/2")
     assert code == 0, errors
-    assert f"when every part is there: shardmill prep merge {tmp_path / 'part'}\n" in text
+    assert f"when every part is finished: shardmill prep merge {tmp_path / 'part'}\n" in text
 
 
 def test_help_version_and_wrong_usage() -> None:
@@ -210,7 +210,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> N
     text, errors = child.communicate(timeout=10)
     assert child.returncode == 130
     assert text == b""
-    assert f"interrupted: what is finished is kept in {out}, and the same command goes on from there" in errors.decode()
+    assert f"interrupted: what is finished is kept in {out}, and the same command resumes it" in errors.decode()
     assert not (out / "manifest.json").exists()
     code, _, said = run("prep", *line, out)
     assert code == 0, said

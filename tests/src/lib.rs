@@ -15,4 +15,4 @@ pub use layouts::{val_name, write_kaggle, write_list, write_official};
 pub use packed::{Packing, write_parquet, write_webdataset};
 pub use programs::{Program, run};
 pub use small::{SMALL_SIDE, write_small};
-pub use tree::{TREE_CLASSES, TREE_IMAGES, photo, write_tree};
+pub use tree::{TREE_CLASSES, TREE_IMAGES, photo, photo_jpeg, write_tree};

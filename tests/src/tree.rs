@@ -85,6 +85,11 @@ pub fn write_tree(folder: &Path) {
     }
 }
 
+/// A [`photo`] as JPEG; the image crate is built without it.
+pub fn photo_jpeg(width: u32, height: u32, number: u32) -> Vec<u8> {
+    jpeg(&photo(width, height, number), ColorType::Rgb, false)
+}
+
 fn jpeg(image: &RgbImage, color: ColorType, progressive: bool) -> Vec<u8> {
     encode(
         image.as_raw(),

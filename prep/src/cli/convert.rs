@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{ConvertOptions, convert};
+use crate::dataset::{ConvertOptions, convert};
 use anyhow::Result;
 use shardmill_formats::Codec;
 
@@ -15,17 +15,17 @@ pub(super) struct Args {
     /// Encoding of the new records: raw, zstd or jpeg.
     #[arg(long)]
     codec: Codec,
-    /// JPEG quality, 1 to 100, with --codec jpeg; 90 unless given.
+    /// JPEG quality, 1 to 100, with --codec jpeg; 90 by default.
     #[arg(long)]
     quality: Option<u8>,
-    /// Folder for the new shards; must not exist, be empty, or hold the same
-    /// conversion unfinished, which then goes on.
+    /// Folder for the new shards. It must not exist, or be empty, or hold the same conversion, which is resumed if
+    /// it is unfinished.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Threads; 0 means one for each core.
     #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
-    /// Go on though the disk seems to have too little room.
+    /// Proceed even if the disk seems to have too little free space.
     #[arg(long)]
     ignore_free_space: bool,
     /// Print the summary as one JSON object.

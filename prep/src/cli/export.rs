@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::{ExportFormat, ExportOptions, export};
+use crate::dataset::{ExportFormat, ExportOptions, export};
 use anyhow::Result;
 
 use super::{check_dataset, complete_already, interrupt, print};
@@ -12,18 +12,18 @@ use super::{check_dataset, complete_already, interrupt, print};
 pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
-    /// webdataset: tar files; folder: SPLIT/SYNSET/NAME.jpg; parquet: as Hugging Face datasets has it.
+    /// webdataset: tar files; folder: SPLIT/SYNSET/NAME.jpg; parquet: as Hugging Face datasets reads it.
     #[arg(long, value_name = "webdataset|folder|parquet")]
     to: ExportFormat,
-    /// Folder for the files; must not exist, be empty, or hold the same
-    /// export unfinished, which then goes on.
+    /// Folder for the files. It must not exist, or be empty, or hold the same export, which is resumed if it is
+    /// unfinished.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Splits, separated by commas; all without it.
+    /// Splits, separated by commas; all by default.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     splits: Vec<String>,
-    /// JPEG of this quality, 1 to 100, from raw and zstd records; PNG without it. Records of codec
-    /// jpeg are exported as stored.
+    /// Export raw and zstd records as JPEG of this quality, 1 to 100; as PNG by default. Records of codec jpeg are
+    /// exported as stored.
     #[arg(long, value_name = "Q")]
     quality: Option<u8>,
     /// Images in each tar or Parquet file.
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Threads; 0 means one for each core.
     #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
-    /// Go on though the disk seems to have too little room.
+    /// Proceed even if the disk seems to have too little free space.
     #[arg(long)]
     ignore_free_space: bool,
     /// Print the summary as one JSON object.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Selector, extract};
+use crate::dataset::{Selector, extract};
 use anyhow::Result;
 use clap::ArgGroup;
 
@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// 0-based number of the record in its split.
     #[arg(long, value_name = "I", group = "record")]
     index: Option<u64>,
-    /// Split; without it --key looks in all and --index counts in train.
+    /// Split; by default --key searches all splits and --index counts in train.
     #[arg(long)]
     split: Option<String>,
     /// File to write: .jpg for the stored bytes of a jpeg dataset, .png for the pixels.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::{
-    ByteSize, Check, DecodeOptions, Exif, Filter, IngestOptions, IngestSummary, Ingested, Layout,
-    MaxRejects, OnError, Part, PassedOver, RejectLine, Resize, Truncated, ingest_part,
-};
+use super::byte_size::ByteSize;
+use crate::decode::{Check, Exif, Filter, Resize, Truncated};
+use crate::ingest::{Ingested, Part, RejectLine, ingest_part};
+use crate::source::PassedOver;
+use crate::{DecodeOptions, IngestOptions, IngestSummary, Layout, MaxRejects, OnError};
 use anyhow::Result;
 use shardmill_formats::{Codec, Printable, counted};
 
@@ -21,12 +22,12 @@ pub(super) struct Args {
     /// with the official ILSVRC2012 tars; Kaggle's download; WebDataset's tars or Parquet files, in a folder
     /// or a single one; a .csv or .tsv list of paths and labels.
     src: PathBuf,
-    /// Folder for the shards; must not exist, be empty, or hold the same ingest unfinished, which then
-    /// goes on, or complete, which is said.
+    /// Folder for the shards. It must not exist, or be empty, or hold the same ingest, which is resumed if it is
+    /// unfinished.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Form of SRC: class-folders, official-tars, kaggle, list, webdataset, parquet or unlabelled;
-    /// recognised by looking at it unless given.
+    /// detected by default.
     #[arg(long)]
     layout: Option<Layout>,
     /// Make only share I of N of the shards, on this machine; `prep merge` completes the dataset.
@@ -35,13 +36,13 @@ pub(super) struct Args {
     /// raw: fastest to load, largest; zstd: lossless, about 1.5 times smaller; jpeg: about 9 times smaller.
     #[arg(long, default_value = "raw")]
     codec: Codec,
-    /// JPEG quality, 1 to 100, with --codec jpeg; 90 unless given.
+    /// JPEG quality, 1 to 100, with --codec jpeg; 90 by default.
     #[arg(long)]
     quality: Option<u8>,
     /// Side of the square records, in pixels.
     #[arg(long, default_value_t = 256)]
     size: u32,
-    /// short-side: scale the shorter side, keep the centre square; squash: scale both sides on their own.
+    /// short-side: scale the shorter side and keep the centre square; squash: scale each side independently.
     #[arg(long, default_value = "short-side")]
     resize: Resize,
     /// bilinear, bicubic, lanczos3 or box, each antialiased.
@@ -53,13 +54,13 @@ pub(super) struct Args {
     /// JPEGs whose data ends early or is damaged: reject them, or pad them with grey.
     #[arg(long, default_value = "reject")]
     truncated: Truncated,
-    /// Where damage of JPEGs is looked for: in what must be decoded, or in the whole file, which takes longer.
+    /// Where to look for damage in JPEGs: in what must be decoded, or in the whole file, which takes longer.
     #[arg(long, default_value = "decoded")]
     check: Check,
-    /// Images that cannot be used: reject and name them, or stop at the first.
+    /// Images that cannot be used: reject and list them, or stop at the first.
     #[arg(long, default_value = "reject")]
     on_error: OnError,
-    /// Stop when more images than this are rejects: a number, or a share such as 0.5%.
+    /// Stop when more images than this are rejected: a number, or a share such as 0.5%.
     #[arg(long, value_name = "N|P%")]
     max_rejects: Option<MaxRejects>,
     /// Images planned for each shard.
@@ -71,17 +72,17 @@ pub(super) struct Args {
     /// Decoding threads; 0 means one for each core.
     #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
-    /// Memory for decoding large images on all threads together, such as 512M or 4G; a quarter of what is free
-    /// unless given. An image that needs more is decoded alone.
+    /// Memory for decoding large images on all threads together, such as 512M or 4G; by default a quarter of the
+    /// free memory. An image that needs more is decoded alone.
     #[arg(long, value_name = "BYTES")]
     decode_memory: Option<ByteSize>,
     /// Share of each class that becomes the split `val`, if SRC has no split of its own.
     #[arg(long, value_name = "F", default_value_t = 0.0)]
     val_fraction: f64,
-    /// Go on though the disk seems to have too little room.
+    /// Proceed even if the disk seems to have too little free space.
     #[arg(long)]
     ignore_free_space: bool,
-    /// Leave a split of SRC out: train, val or test; may be given several times.
+    /// Leave out a split of SRC: train, val or test; may be repeated.
     #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"])]
     without: Vec<String>,
     /// Print the summary as one JSON object.
@@ -153,10 +154,10 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
                 let rejected = rejects.first().map(|first| {
                     let counts = rejects_text(&done.rejects_by_reason());
                     let RejectLine { key, message, .. } = first;
-                    format!("{counts}, the first: {key}: {message}; {called} merge names each\n")
+                    format!("{counts}, the first: {key}: {message}; {called} merge lists all\n")
                 });
                 format!(
-                    "part {part}: {} in {seconds:.1} s; when every part is there: {called} merge {out}\n\
+                    "part {part}: {} in {seconds:.1} s; when every part is finished: {called} merge {out}\n\
                      {found}{}{}",
                     counted(*shards, "shard", "shards"),
                     rejected.unwrap_or_default(),
@@ -167,7 +168,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     })
 }
 
-/// What of the source is not used, and how it was read.
+/// What of the source was not used, and how it was read.
 fn found_text(passed_over: &PassedOver, notes: &[String]) -> String {
     let notes = notes
         .iter()
@@ -198,7 +199,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
         text += &split_text(name, split, bytes);
     }
     let classes = manifest.classes.len();
-    // Where nothing was done there is no speed.
+    // If nothing was done, there is no speed to show.
     let time = match summary.was_complete {
         true => String::new(),
         false => format!(
@@ -220,7 +221,7 @@ fn summary_text(out: &Path, summary: &IngestSummary) -> String {
             rejects_text(&summary.rejects_by_reason()),
             out.join("rejects.jsonl"),
         );
-        text += &format!("{counts}; each is named in {}\n", file.display());
+        text += &format!("{counts}; all are listed in {}\n", file.display());
     }
     text += &warned_text(&summary.warned, &summary.warnings);
     text

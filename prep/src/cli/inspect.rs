@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{inspect, montage};
+use crate::dataset::{inspect, montage};
 use anyhow::Result;
 
 use super::{check_dataset, print, say};

@@ -7,14 +7,14 @@ use crate::{PrepError, unfinished};
 use anyhow::{Context, Result};
 use shardmill_formats::errln;
 
-/// What a shell calls the end by Ctrl-C.
+/// The exit code that shells use for Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// What the process's one handler knows.
+/// The state of the process's one signal handler.
 struct State {
     /// Whether the handler is set.
     is_set: bool,
-    /// The folder that a command works in now.
+    /// The output folder of the running command.
     out: Option<PathBuf>,
 }
 
@@ -23,7 +23,7 @@ static STATE: Mutex<State> = Mutex::new(State {
     out: None,
 });
 
-/// A command listens to signals while it holds this.
+/// A command handles signals while it holds this.
 #[must_use]
 pub(super) struct Listening;
 
@@ -33,10 +33,10 @@ impl Drop for Listening {
     }
 }
 
-/// Lets a signal end the process after saying what becomes of the work in `out`. Nothing is tidied up: what
-/// is there is as good as after a loss of power, and the next run goes on from it.
+/// Lets a signal end the process after a message about the work in `out`. Nothing is cleaned up: the folder is as
+/// good as after a loss of power, and the next run resumes from it.
 ///
-/// The handler stays set afterwards, and then ends the process without a word.
+/// The handler stays installed afterwards, and then ends the process silently.
 pub(super) fn listen(out: &Path) -> Result<Listening> {
     if are_ignored() {
         return Ok(Listening);
@@ -55,10 +55,10 @@ fn end() {
     if let Some(out) = out {
         match unfinished(&out) {
             Some(_) => errln!(
-                "\ninterrupted: what is finished is kept in {}, and the same command goes on from there",
+                "\ninterrupted: what is finished is kept in {}, and the same command resumes it",
                 out.display()
             ),
-            None => errln!("\ninterrupted before anything was made; the same command begins again"),
+            None => errln!("\ninterrupted before anything was made; the same command starts over"),
         }
     }
     std::process::exit(INTERRUPTED);
@@ -68,10 +68,10 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds how to go on to the error of a command that left unfinished work in `out`.
+/// Adds how to resume to the error of a command that left unfinished work in `out`.
 pub(super) fn explain(out: &Path) -> impl FnOnce(PrepError) -> anyhow::Error {
     move |error| {
-        // What is in the folder then is not this command's.
+        // Then the folder holds another command's work.
         let is_foreign = matches!(
             error,
             PrepError::OtherWork { .. }
@@ -82,15 +82,14 @@ pub(super) fn explain(out: &Path) -> impl FnOnce(PrepError) -> anyhow::Error {
         let error = anyhow::Error::from(error);
         match unfinished(out).filter(|_| !is_foreign) {
             Some(work) => error.context(format!(
-                "the {work} stopped; what is finished is kept, and the same command goes on from it"
+                "the {work} stopped; what is finished is kept, and the same command resumes it"
             )),
             None => error,
         }
     }
 }
 
-/// Whether whoever started the process wants it to go on whatever the terminal does: `nohup`, or `&` in a
-/// script.
+/// Whether the process was started to ignore signals of the terminal: by `nohup`, or `&` in a script.
 fn are_ignored() -> bool {
     const HANGUP_AND_INTERRUPT: u64 = 0b11;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

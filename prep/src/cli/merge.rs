@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::merge;
+use crate::ingest::merge;
 use anyhow::Result;
 use shardmill_formats::counted;
 

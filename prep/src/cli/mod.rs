@@ -1,5 +1,6 @@
 //! The commands: each with its arguments and what it prints.
 
+mod byte_size;
 mod convert;
 mod export;
 mod extract;
@@ -17,7 +18,11 @@ pub use program::run_command_line;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::{MOST_THREADS, Rewritten, Warning, WarningLine, unfinished};
+use crate::dataset::Rewritten;
+use crate::decode::Warning;
+use crate::ingest::WarningLine;
+use crate::io::pool::MAX_THREADS;
+use crate::unfinished;
 use anyhow::{Result, bail};
 use shardmill_formats::{
     Codec, EncodeOptions, Manifest, Printable, Split, console, counted, errln, size,
@@ -37,7 +42,7 @@ fn check_dataset(dir: &Path, called: &str) -> Result<()> {
             );
         }
         bail!(
-            "{} holds a dataset that is not finished: the `{called} {work}` that makes it goes on from there",
+            "{} holds a dataset that is not finished: the `{called} {work}` that makes it resumes it",
             dir.display()
         );
     }
@@ -50,7 +55,7 @@ fn check_dataset(dir: &Path, called: &str) -> Result<()> {
 /// Refuses shards where images are asked for. `called` is what the user calls this program.
 fn refuse_dataset(source: &Path, called: &str) -> Result<()> {
     let path = source.join(shardmill_formats::MANIFEST_FILE);
-    // Whatever else is called so may be of any length, or a FIFO.
+    // Another file of that name may be of any length, or a FIFO.
     let may_be =
         std::fs::metadata(&path).is_ok_and(|data| data.is_file() && data.len() <= 64 << 20);
     if may_be && std::fs::read(&path).is_ok_and(|bytes| Manifest::parse(&bytes).is_ok()) {
@@ -63,12 +68,12 @@ fn refuse_dataset(source: &Path, called: &str) -> Result<()> {
     Ok(())
 }
 
-/// The JPEG quality that was given, or the usual one. It is said where the codec has none.
+/// The given JPEG quality, or the default. A note says so if the codec has no quality.
 fn quality(given: Option<u8>, codec: Codec) -> u8 {
     let usual = EncodeOptions::default().jpeg_quality;
     match (given, codec) {
         (Some(given), Codec::Jpeg) => given,
-        // It is refused whatever the codec is.
+        // Invalid values are refused later, whatever the codec is.
         (Some(given @ (0 | 101..)), _) => given,
         (Some(given), _) => {
             say(&format!(
@@ -82,8 +87,8 @@ fn quality(given: Option<u8>, codec: Codec) -> u8 {
 
 /// A number of threads.
 fn threads(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|&number| number <= MOST_THREADS);
-    number.ok_or_else(|| format!("give 0, for one on each core, or a number up to {MOST_THREADS}"))
+    let number = text.parse().ok().filter(|&number| number <= MAX_THREADS);
+    number.ok_or_else(|| format!("give 0, for one on each core, or a number up to {MAX_THREADS}"))
 }
 
 /// Splits by their names, which were checked.
@@ -94,15 +99,15 @@ fn without(names: &[String]) -> Vec<&'static str> {
         .collect()
 }
 
-/// Prints lines or JSON to standard output; see [`console`] on closed pipes. Together with [`say`], all
-/// that this program prints.
+/// Prints lines or JSON to standard output; see [`console`] on closed pipes. This program prints only through this
+/// and [`say`].
 fn print(text: &str) -> Result<()> {
     console::print(text)?;
     Ok(())
 }
 
-/// Lines about records that something is wrong with, if there are any: those with all of their pixels, and
-/// those without, each with the first names.
+/// Lines about records with warnings, if there are any: those with all of their pixels, and those without, each
+/// with the first names.
 fn warned_text(warned: &BTreeMap<String, u64>, warnings: &[WarningLine]) -> String {
     const NAMED: usize = 5;
     let has_all = |code: &str| {
@@ -142,7 +147,7 @@ fn warned_text(warned: &BTreeMap<String, u64>, warnings: &[WarningLine]) -> Stri
     text
 }
 
-/// Said where the folder holds what would be made.
+/// The message for an output folder that is complete already.
 fn complete_already(out: &Path) -> String {
     format!("{} is complete already: nothing was done\n", out.display())
 }

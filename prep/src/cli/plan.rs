@@ -9,10 +9,10 @@ use super::{print, refuse_dataset, without};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// What `prep ingest` would be given.
+    /// The source, as for `prep ingest`.
     src: PathBuf,
     /// Form of SRC: class-folders, official-tars, kaggle, list, webdataset, parquet or unlabelled;
-    /// recognised by looking at it unless given.
+    /// detected by default.
     #[arg(long)]
     layout: Option<Layout>,
     /// Side of the square records, in pixels.
@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Images to decode and encode for the estimate.
     #[arg(long, value_name = "N", default_value_t = 200)]
     sample: usize,
-    /// Leave a split of SRC out: train, val or test; may be given several times.
+    /// Leave out a split of SRC: train, val or test; may be repeated.
     #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"])]
     without: Vec<String>,
     /// Print the estimate as one JSON object.

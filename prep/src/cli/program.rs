@@ -25,9 +25,9 @@ enum Command {
     Ingest(ingest::Args),
     /// List what an ingest would read, and estimate its size and time with each codec.
     Plan(plan::Args),
-    /// Complete a dataset whose parts were made apart.
+    /// Complete a dataset whose parts were made separately.
     Merge(merge::Args),
-    /// Reread every record of a dataset against its checksum.
+    /// Check every record of a dataset against its checksum.
     Verify(verify::Args),
     /// Print what a dataset consists of.
     Inspect(inspect::Args),
@@ -41,24 +41,23 @@ enum Command {
     Convert(convert::Args),
 }
 
-/// The program `prep`: does what its arguments ask for, prints as the program prints, and gives the exit
-/// code: 0, 1 after an error, which is printed, or 2 for arguments that make no sense.
+/// Runs the program `prep` and returns its exit code: 0, 1 after an error, which is printed, or 2 for invalid
+/// arguments.
 ///
-/// `called` is what the user calls the program, such as `prep`: usage lines and advice begin with it.
-/// `arguments` come without the program's name.
+/// `called` is the name of the program for the user, such as `prep`: usage lines and advice begin with it.
+/// `arguments` do not include the name.
 ///
-/// It is for the `main` of a program that does nothing else: it prints to the standard output and the
-/// standard error, replaces the panic hook, and commands that write shards take over SIGINT, SIGTERM and
-/// SIGHUP for the rest of the process, which then end the process with code 130. It may be called again in
-/// the same process, one call at a time.
+/// It is meant for the `main` of a program that does nothing else: it prints to standard output and standard
+/// error and replaces the panic hook. Commands that write shards handle SIGINT, SIGTERM and SIGHUP from then
+/// on, which end the process with code 130. It may be called repeatedly in a process, one call at a time.
 pub fn run_command_line(called: &str, arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    // They are rejects, named in `rejects.jsonl`.
+    // Images that a decoder panics over are rejects, listed in `rejects.jsonl`.
     static SILENCED: Once = Once::new();
     SILENCED.call_once(silence_decoder_panics);
     let command = match parse(called, arguments) {
         Ok(Cli { command }) => command,
         Err(error) => {
-            // A reader that is gone needs no help.
+            // Nobody reads the help if the pipe is closed.
             let _ = error.print();
             let _ = std::io::stdout().flush();
             return u8::try_from(error.exit_code()).unwrap_or(2);
@@ -93,8 +92,8 @@ fn parse(called: &str, arguments: impl IntoIterator<Item = OsString>) -> Result<
             Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
         });
     parsed.map_err(|mut error| {
-        // No value of ours begins with two dashes, so it is a misspelt option, and no advice how to pass it as
-        // a value is of use.
+        // No valid value begins with two dashes, so it is a misspelt option, and advice on passing it as a value
+        // would mislead.
         error.remove(ContextKind::Suggested);
         error
     })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{SubsetOptions, subset};
+use crate::dataset::{SubsetOptions, subset};
 use anyhow::{Context, Result};
 
 use super::{check_dataset, interrupt, print, say, splits_json, splits_text};
@@ -11,12 +11,12 @@ use super::{check_dataset, interrupt, print, say, splits_json, splits_text};
 pub(super) struct Args {
     /// Folder of the dataset.
     dir: PathBuf,
-    /// Folder for the new shards; must not exist, be empty, or hold the same
-    /// subset unfinished, which then goes on.
+    /// Folder for the new shards. It must not exist, or be empty, or hold the same subset, which is resumed if it is
+    /// unfinished.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Classes to keep, by synset, name or synonym: a file with one a line, or a list separated by
-    /// commas. Every class of a name is kept. They are numbered anew in the order of their synsets.
+    /// Classes to keep, by synset, name or synonym: a file with one per line, or a list separated by commas. Every
+    /// class with a given name is kept. Labels are renumbered in the order of synsets.
     #[arg(long, value_name = "FILE|A,B,C")]
     classes: Option<String>,
     /// Share of each class of each split to keep, above 0 and at most 1; at least one record stays.
@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// Threads; 0 means one for each core.
     #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]
     threads: usize,
-    /// Go on though the disk seems to have too little room.
+    /// Proceed even if the disk seems to have too little free space.
     #[arg(long)]
     ignore_free_space: bool,
     /// Print the summary as one JSON object.
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     })
 }
 
-/// Lines of a file, if there is one of that name, which is said; a list otherwise.
+/// The lines of a file, if there is one of that name; otherwise the items of a list.
 fn classes(text: &str) -> Result<Vec<String>> {
     let path = Path::new(text);
     let words: Vec<String> = if path.is_file() {
@@ -72,7 +72,7 @@ fn classes(text: &str) -> Result<Vec<String>> {
             "classes are read from the file {}",
             path.display()
         ));
-        // Some editors put a mark of the bytes' order before a text.
+        // Some editors write a byte order mark.
         let lines = lines.strip_prefix('\u{feff}').unwrap_or(&lines);
         lines.lines().map(str::to_owned).collect()
     } else {

@@ -67,7 +67,7 @@ impl Header {
             }
             _ => 0,
         };
-        // Masks of colours stand behind the shortest header, and within longer ones.
+        // Masks of colours stand after the shortest header, and within longer ones.
         let masks = if self.compression == 3 && self.length == 40 {
             12
         } else {
@@ -84,7 +84,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// A BMP that says where its pixels begin, as Pillow takes it: where that is 0, or where the palette begins,
-/// they stand behind both.
+/// they stand after both.
 ///
 /// # Errors
 /// Pixels that would begin inside of the headers.
@@ -148,7 +148,7 @@ impl Runs<'_> {
     }
 
     fn follow(mut self, width: usize, height: usize) -> Result<Option<Warning>, Reject> {
-        // The end may be missing behind the last row's own.
+        // The end may be missing after the last row's own.
         while self.y < height {
             match (self.byte()?, self.byte()?) {
                 // The end of a row.

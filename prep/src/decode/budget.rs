@@ -13,11 +13,12 @@ const FALLBACK: u64 = 1 << 30;
 /// none gets one beside it: nothing is refused. Small images take none, so that they cost no lock.
 ///
 /// It cannot deadlock. A share is held within one call of `ImageDecoder::decode`, which takes no second
-/// one, waits for nothing else, and gives it back however it ends; so whoever holds one goes on, and whoever
-/// waits is woken when it ends, and at the latest gets its turn when nobody holds any. That the crew's
+/// one, waits for nothing else, and gives it back however it ends; so a thread that holds one
+/// continues, and one that waits is woken when it ends, and at the latest gets its turn when no thread holds
+/// any. That the pool's
 /// results come in plan order changes nothing about it: a thread hands its result on after the share is given
 /// back, and there is room for it, since no more tickets are out than the channel holds. Nor can an image
-/// wait for ever while others pass it by: the crew hands out no tickets beyond a window that begins at
+/// wait for ever while others pass it by: the pool hands out no tickets beyond a window that begins at
 /// the oldest image under way, so that others run out of work until it has had its turn.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Option<Arc<Shared>>);
@@ -52,6 +53,11 @@ impl Budget {
         })))
     }
 
+    /// A budget of `bytes`, or of a share of what is free if `None`, for this number of threads.
+    pub(crate) fn for_threads(bytes: Option<u64>, threads: usize) -> Self {
+        Self::new(bytes.unwrap_or_else(default_budget), threads)
+    }
+
     /// Takes a share of so many bytes, and waits for it if need be; `None` for so few that they are not
     /// counted, or if there is no limit.
     pub(super) fn take(&self, bytes: u64) -> Option<Share<'_>> {
@@ -74,7 +80,7 @@ impl Drop for Share<'_> {
 }
 
 /// A quarter of the memory that is free on this system, for the process if it is limited.
-pub(crate) fn default_budget() -> u64 {
+fn default_budget() -> u64 {
     let read = |path: &str| fs::read_to_string(path).ok();
     let system = read("/proc/meminfo").and_then(|text| available(&text));
     let number = |path: &str| read(path)?.trim().parse::<u64>().ok();

@@ -86,7 +86,7 @@ impl From<Damage> for Reject {
     }
 }
 
-/// Most bytes that may be left over behind the blocks of a restart interval or scan. What some programs
+/// Most bytes that may be left over after the blocks of a restart interval or scan. What some programs
 /// add there is short; where codes in the middle were overwritten, all that the lost ones took is left.
 const MOST_LEFT: usize = 64;
 

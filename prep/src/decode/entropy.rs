@@ -1,18 +1,18 @@
 //! The entropy-coded data of a JPEG's scan, without what is put between for markers' sake.
 
-/// Zeros behind the data, so that the bit buffer is refilled by whole words to its end.
+/// Zeros after the data, so that the bit buffer is refilled by whole words to its end.
 const PADDING: usize = 8;
 
 /// A scan's data.
 #[derive(Debug, Default)]
 pub(super) struct Entropy {
-    /// Without stuffed zeros and markers, and with a few zeros behind it.
+    /// Without stuffed zeros and markers, and with a few zeros after it.
     pub(super) data: Vec<u8>,
     /// Where each restart interval of `data` ends.
     pub(super) ends: Vec<usize>,
     /// The first restart interval whose marker is not the one whose turn it is.
     pub(super) out_of_turn: usize,
-    /// The marker behind it; `None` if the file ends.
+    /// The marker after it; `None` if the file ends.
     pub(super) behind: Option<u8>,
     /// Its length in the file.
     pub(super) length: usize,

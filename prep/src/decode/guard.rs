@@ -1,31 +1,26 @@
-//! A decoder that panics over an image costs this image alone.
+//! A panic of a decoder rejects one image and nothing else.
 //!
 //! The libraries that decode are written by others and are fed with whatever people have: that none of
 //! them ever indexes past an end cannot be proved from here.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+
+use shardmill_formats::panic_message;
 
 thread_local! {
     /// Whether the thread is inside of [`guarded`].
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does `work`; a panic is an error with its message.
+/// Calls `work`; a panic becomes an error with its message.
 ///
-/// What `work` has changed may be half done after a panic: the caller makes it anew.
+/// What `work` has changed may be half done after a panic: the caller must replace it.
 pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let outer = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(outer);
-    result.map_err(|panic| message(&*panic))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it panicked").to_owned()
+    result.map_err(|payload| panic_message(&*payload).unwrap_or("it panicked").to_owned())
 }
 
 /// Keeps panics that become rejects from being printed as if the program had failed; all others are

@@ -53,7 +53,7 @@ fn decode_clean(survey: &Survey<'_>) -> Result<Rgb, Reject> {
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&survey.clean), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*survey.clean), options);
     let refused = |error: zune_jpeg::errors::DecodeErrors| Reject::Damaged(error.to_string());
     decoder.decode_headers().map_err(refused)?;
     let (width, height) = (survey.frame.width, survey.frame.height);

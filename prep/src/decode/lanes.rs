@@ -193,7 +193,7 @@ mod avx2 {
                     *third = simd._mm256_or_si256(*third, bytes);
                 }
             }
-            // The first sixteen pixels lie in the lower halves.
+            // The first sixteen pixels are in the lower halves.
             let [a, b, c] = thirds;
             cast([
                 simd._mm256_permute2x128_si256::<0x20>(a, b),

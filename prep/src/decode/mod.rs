@@ -8,6 +8,7 @@ mod colours;
 mod damage;
 mod entropy;
 mod format;
+mod geometry;
 mod guard;
 mod jpeg;
 mod lanes;
@@ -22,25 +23,25 @@ mod tiff;
 mod vectorise;
 mod webp;
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-use crate::geometry::{CropBox, center_square};
 use crate::reject::Reject;
 use baseline::{Baseline, Ordinary, Refusal};
 use format::Format;
+use geometry::{CropBox, Size, center_square};
 use planar::Planar;
 
-pub(crate) use budget::{Budget, default_budget};
+pub use crate::choice::UnknownChoice;
+pub(crate) use budget::Budget;
 pub use damage::Warning;
 pub(crate) use format::usual_extension;
 pub use guard::silence_decoder_panics;
-pub(crate) use options::choice;
-pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated, UnknownChoice};
+pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated};
 pub(crate) use vectorise::vectorised;
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);
@@ -123,7 +124,8 @@ impl ImageDecoder {
     /// Pixels of another number than their size says, or more than are decoded.
     pub fn resize_pixels(
         &mut self,
-        (width, height): (u32, u32),
+        width: u32,
+        height: u32,
         channels: u8,
         pixels: Vec<u8>,
     ) -> Result<&[u8], Reject> {
@@ -137,7 +139,7 @@ impl ImageDecoder {
                 decoder.record = pixels;
                 return Ok(());
             }
-            decoder.resize(&Rgb {
+            decoder.resize(Rgb {
                 width,
                 height,
                 pixels,
@@ -183,7 +185,7 @@ impl ImageDecoder {
         }
         let (image, warning) = decode_rgb(bytes, format, &self.options, &self.budget)?;
         self.warning = warning;
-        self.resize(&image)
+        self.resize(image)
     }
 
     /// `None`, and nothing done, for all but JPEGs of the common kind.
@@ -195,14 +197,14 @@ impl ImageDecoder {
         let (width, height) = image.size();
         check_pixels(width, height)?;
         let crop = self.crop(width as u32, height as u32);
-        let region = planar::region(crop, self.size, &self.options, (width, height));
+        let region = planar::region(crop, self.size, &self.options, Size { width, height });
         let share = self.budget.take(width as u64 * height as u64 * 3);
         let whole = self.options.check == Check::Whole;
         let done = match self.baseline.decode(&image, region, whole) {
             Ok((planes, warning)) => {
                 let (options, record) = (&self.options, &mut self.record);
                 self.planar
-                    .resize(planes, crop, (width, height), options, record);
+                    .resize(planes, crop, Size { width, height }, options, record);
                 self.warning = warning;
                 Ok(Some(()))
             }
@@ -233,10 +235,12 @@ impl ImageDecoder {
         }
     }
 
-    fn resize(&mut self, image: &Rgb) -> Result<(), Reject> {
+    fn resize(&mut self, mut image: Rgb) -> Result<(), Reject> {
         let refused = |error: &dyn std::fmt::Display| Reject::Damaged(error.to_string());
         let crop = self.crop(image.width, image.height);
-        let source = TypedImageRef::<U8x3>::from_buffer(image.width, image.height, &image.pixels)
+        // Of the type that the resizer makes between its two passes: another one is compiled for itself, half
+        // a megabyte of code.
+        let source = TypedImage::<U8x3>::from_buffer(image.width, image.height, &mut image.pixels)
             .map_err(|error| refused(&error))?;
         let mut target = TypedImage::<U8x3>::from_buffer(self.size, self.size, &mut self.record)
             .map_err(|error| refused(&error))?;
@@ -285,7 +289,7 @@ fn upright(image: Rgb, orientation: Orientation) -> Rgb {
 fn check_pixels(width: usize, height: usize) -> Result<(), Reject> {
     let pixels = width.saturating_mul(height);
     if pixels == 0 {
-        // Nothing can be made of nothing, and what nobody fills is another image's.
+        // The record would keep the pixels of another image.
         Err(Reject::Damaged("a side of it has 0 pixels".to_owned()))
     } else if pixels > PIXEL_LIMIT {
         Err(Reject::TooLarge {

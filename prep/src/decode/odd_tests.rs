@@ -81,7 +81,7 @@ fn png_with_palette_and_with_16_bits() {
         220, 120, 120, 120, 225, 85, 56, 168, 0, 0, 0, 12, 73, 68, 65, 84, 120, 156, 99, 16, 96,
         216, 0, 0, 0, 228, 0, 193, 39, 168, 232, 87, 0, 0, 0, 0, 73, 69, 78, 68, 174, 66, 96, 130,
     ];
-    // The middles lie between the pixels' centres: corners are compared instead.
+    // The middles are between the pixels' centres: corners are compared instead.
     let record = decode_with(&bytes, DecodeOptions::default()).unwrap();
     let (last, row) = (record.len() - 3, SIZE as usize * 3);
     for (at, wanted) in [0, row - 3, last + 3 - row, last].into_iter().zip(QUARTERS) {

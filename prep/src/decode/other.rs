@@ -34,7 +34,7 @@ pub(super) fn decode(
     let (bytes, was_added) = png::ended(bytes);
     match decode_whole(&bytes, format, options, budget) {
         Ok(image) => Ok((image, was_added.then_some(Warning::NoEnd))),
-        // Whatever the decoder says of the end that was put behind it: it is cut off there.
+        // Whatever the decoder says of the end that was put after it: it is cut off there.
         Err(Reject::Damaged(_)) if was_added => Err(Reject::Truncated),
         Err(reject) => Err(reject),
     }

@@ -3,12 +3,12 @@
 
 use super::baseline::{Plane, Region};
 use super::colours::{colours, greys};
+use super::geometry::{CropBox, Size};
 use super::lanes::Lanes;
 use super::options::DecodeOptions;
-use super::strip::{ROWS, Strip};
+use super::strip::{PlaneTaps, ROWS, Strip};
 use super::taps::{Axis, Taps};
 use super::vectorise::{WithLanes, vectorised_lanes};
-use crate::geometry::CropBox;
 
 /// Axes whose weights are kept, at most four for an image: of 300 ImageNet samples 127 have one of four
 /// sizes.
@@ -24,39 +24,38 @@ pub(super) struct Planar {
 }
 
 impl Planar {
-    /// Resizes `crop`, a region of an image, into `record`, `size * size` pixels of RGB. `image` is the
-    /// image's width and height.
+    /// Resizes `crop`, a region of an image of size `image`, into `record`, `size * size` pixels of RGB.
     pub(super) fn resize(
         &mut self,
         planes: &[Plane],
         crop: CropBox,
-        image: (usize, usize),
+        image: Size,
         options: &DecodeOptions,
         record: &mut [u8],
     ) {
-        vectorised_lanes(self.job(planes, crop, image, options, record));
+        vectorised_lanes(self.task(planes, crop, image, options, record));
     }
 
-    fn job<'a>(
+    fn task<'a>(
         &'a mut self,
         planes: &'a [Plane],
         crop: CropBox,
-        (width, height): (usize, usize),
+        image: Size,
         options: &DecodeOptions,
         record: &'a mut [u8],
-    ) -> Job<'a> {
+    ) -> ResizeTask<'a> {
         let size = (record.len() / 3).isqrt();
         let mut taps = [[usize::MAX; 2]; 3];
         for (i, plane) in planes.iter().enumerate() {
             let down = Axis {
-                length: height,
+                length: image.height,
                 span: (crop.top, crop.height),
                 size,
                 step: plane.down,
                 samples: (plane.top, plane.height),
             };
             let across = Axis {
-                length: width,
+                length: image.width,
                 span: (crop.left, crop.width),
                 size,
                 step: plane.across,
@@ -66,7 +65,7 @@ impl Planar {
                 taps[i][k] = self.taps(axis, options, taps.as_flattened());
             }
         }
-        Job {
+        ResizeTask {
             planar: self,
             planes,
             taps,
@@ -92,8 +91,8 @@ impl Planar {
     }
 }
 
-/// A resize whose weights are worked out.
-struct Job<'a> {
+/// A resize whose weights are computed.
+struct ResizeTask<'a> {
     planar: &'a mut Planar,
     planes: &'a [Plane],
     /// Where each plane's weights are, downwards and across.
@@ -102,7 +101,7 @@ struct Job<'a> {
     record: &'a mut [u8],
 }
 
-impl WithLanes for Job<'_> {
+impl WithLanes for ResizeTask<'_> {
     #[inline(always)]
     fn run(self, lanes: impl Lanes) {
         let Self {
@@ -115,7 +114,10 @@ impl WithLanes for Job<'_> {
         for (number, rows) in self.record.chunks_mut(ROWS * size * 3).enumerate() {
             let planes_of = planes.iter().zip(&self.taps);
             for ((plane, &[down, across]), strip) in planes_of.zip(&mut *strips) {
-                let taps = (&taps[down], &taps[across]);
+                let taps = PlaneTaps {
+                    down: &taps[down],
+                    across: &taps[across],
+                };
                 strip.make(lanes, plane, taps, number * ROWS, size);
             }
             let [luma, blue, red] = &*strips;
@@ -132,19 +134,14 @@ impl WithLanes for Job<'_> {
 }
 
 /// The pixels that resizing `crop` to `size` looks at, with some to spare.
-pub(super) fn region(
-    crop: CropBox,
-    size: u32,
-    options: &DecodeOptions,
-    (width, height): (usize, usize),
-) -> Region {
+pub(super) fn region(crop: CropBox, size: u32, options: &DecodeOptions, image: Size) -> Region {
     let span = |start: f64, length: f64, most: usize| {
         let reach = options.filter_reach() * (length / f64::from(size)).max(1.0) + 2.0;
         let from = (start - reach).max(0.0) as usize;
         (from, ((start + length + reach).ceil() as usize).min(most))
     };
-    let (left, right) = span(crop.left, crop.width, width);
-    let (top, bottom) = span(crop.top, crop.height, height);
+    let (left, right) = span(crop.left, crop.width, image.width);
+    let (top, bottom) = span(crop.top, crop.height, image.height);
     Region {
         left,
         top,

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use pulp::Scalar;
 
 use super::*;
+use crate::decode::geometry::center_square;
 use crate::decode::{Filter, Resize};
-use crate::geometry::center_square;
 
 /// An image's planes with nothing left out, of levels that a seed draws; the colours' samples stand for
 /// `step` pixels across and down.
@@ -39,7 +39,7 @@ fn drawn(
     planes.map(plane).collect()
 }
 
-/// A plane's level at a pixel of the image, which may lie outside: three parts of the nearest sample and one
+/// A plane's level at a pixel of the image, which may be outside: three parts of the nearest sample and one
 /// of the next nearest, in each direction that has fewer samples.
 fn level(plane: &Plane, x: usize, y: usize) -> f64 {
     let at = |x: isize, y: isize| {
@@ -124,6 +124,10 @@ fn naive(
     record
 }
 
+fn size_of((width, height): (usize, usize)) -> Size {
+    Size { width, height }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -146,7 +150,7 @@ proptest! {
         let planes = drawn(image, step, grey, seed);
         let mut planar = Planar::default();
         let mut record = vec![0; size * size * 3];
-        planar.resize(&planes, crop, image, &options, &mut record);
+        planar.resize(&planes, crop, size_of(image), &options, &mut record);
         let exact = naive(&planes, crop, image, &options, size);
         for (i, (found, exact)) in record.iter().zip(&exact).enumerate() {
             let difference = f64::from(*found) - exact;
@@ -157,7 +161,7 @@ proptest! {
             prop_assert!(difference.abs() < 1.0, "{i}: {exact} {found}");
         }
         let mut scalar = vec![0; record.len()];
-        planar.job(&planes, crop, image, &options, &mut scalar).run(Scalar);
+        planar.task(&planes, crop, size_of(image), &options, &mut scalar).run(Scalar);
         prop_assert_eq!(scalar, record);
     }
 }
@@ -173,7 +177,7 @@ fn no_filter_makes_images_lighter_or_darker() {
             let planes = drawn(image, step, true, 3);
             let crop = center_square(image.0 as u32, image.1 as u32, size as u32);
             let mut record = vec![0; size * size * 3];
-            Planar::default().resize(&planes, crop, image, &options, &mut record);
+            Planar::default().resize(&planes, crop, size_of(image), &options, &mut record);
             let exact = naive(&planes, crop, image, &options, size);
             let pairs = record
                 .iter()
@@ -200,8 +204,8 @@ fn kept_weights_are_those_of_the_image() {
         };
         let crop = CropBox::whole(image.0 as u32, image.1 as u32);
         let [mut record, mut wanted] = [[0; 12 * 12 * 3]; 2];
-        kept.resize(&planes, crop, image, &options, &mut record);
-        Planar::default().resize(&planes, crop, image, &options, &mut wanted);
+        kept.resize(&planes, crop, size_of(image), &options, &mut record);
+        Planar::default().resize(&planes, crop, size_of(image), &options, &mut wanted);
         assert_eq!(record, wanted, "turn {turn}, {image:?}");
     }
 }
@@ -212,10 +216,10 @@ fn a_part_of_the_planes_is_enough() {
     let planes = drawn((width, height), (2, 2), false, 7);
     let options = DecodeOptions::default();
     let crop = center_square(width as u32, height as u32, 40);
-    let region = region(crop, 40, &options, (width, height));
+    let region = region(crop, 40, &options, Size { width, height });
     let mut planar = Planar::default();
     let [mut whole, mut part] = [[0; 40 * 40 * 3]; 2];
-    planar.resize(&planes, crop, (width, height), &options, &mut whole);
+    planar.resize(&planes, crop, Size { width, height }, &options, &mut whole);
     // As the decoder does it: whole blocks of eight, and a sample to spare on either side.
     let cut = |plane: &Plane| {
         let left = (region.left / plane.across).saturating_sub(1) / 8 * 8;
@@ -234,7 +238,7 @@ fn a_part_of_the_planes_is_enough() {
     };
     let parts: Vec<Plane> = planes.iter().map(cut).collect();
     assert!(parts[0].width < planes[0].width && parts[1].left > 0);
-    planar.resize(&parts, crop, (width, height), &options, &mut part);
+    planar.resize(&parts, crop, Size { width, height }, &options, &mut part);
     assert_eq!(part, whole);
     assert_eq!(options.resize, Resize::ShortSide);
 }

@@ -1,11 +1,11 @@
-//! The frame of a PNG: chunk behind chunk, of which the last is the end.
+//! The frame of a PNG: chunk after chunk, of which the last is the end.
 
 use std::borrow::Cow;
 
 /// The chunk that ends a PNG.
 const END: &[u8; 12] = b"\0\0\0\0IEND\xAE\x42\x60\x82";
 
-/// A PNG with an end behind its last whole chunk, and whether that had to be put there.
+/// A PNG with an end after its last whole chunk, and whether that had to be put there.
 ///
 /// All pixels may be there without it. Whether they are the decoder sees.
 pub(super) fn ended(bytes: &[u8]) -> (Cow<'_, [u8]>, bool) {

@@ -1,4 +1,4 @@
-//! The resize of a plane, a strip of rows at a time: first downwards, where neighbours lie side by side in
+//! The resize of a plane, a strip of rows at a time: first downwards, where neighbours are side by side in
 //! memory; then the strip is turned, so that they do so again across. Everything between stays in the
 //! processor's nearest cache.
 //!
@@ -35,7 +35,7 @@ impl Strip {
         size.next_multiple_of(PIXELS)
     }
 
-    /// Row `y` of the strip, in 1/[`PARTS`] of a level from 128, with values without meaning behind its
+    /// Row `y` of the strip, in 1/[`PARTS`] of a level from 128, with values without meaning after its
     /// end that make it a multiple of [`PIXELS`].
     #[inline(always)]
     pub(super) fn row(&self, y: usize, size: usize) -> &[i16] {
@@ -43,22 +43,22 @@ impl Strip {
         &self.rows[y * stride..][..stride]
     }
 
-    /// Makes rows `first` to `first + ROWS` of a record of `size` pixels; those behind the record's last
+    /// Makes rows `first` to `first + ROWS` of a record of `size` pixels; those after the record's last
     /// are its last one again.
     #[inline(always)]
     pub(super) fn make(
         &mut self,
         lanes: impl Lanes,
         plane: &Plane,
-        (down, across): (&Taps, &Taps),
+        taps: PlaneTaps<'_>,
         first: usize,
         size: usize,
     ) {
-        self.downwards(lanes, plane, |y| down.pixel((first + y).min(size - 1)));
+        self.downwards(lanes, plane, |y| taps.down.pixel((first + y).min(size - 1)));
         let stride = Self::stride(size);
         self.columns.resize(stride, [[0; 16]]);
         for (x, column) in self.columns.iter_mut().take(size).enumerate() {
-            let tap = across.pixel(x);
+            let tap = taps.across.pixel(x);
             *column = sums(lanes, &self.turned[tap.start..], tap);
         }
         self.rows.resize(stride * ROWS, 0);
@@ -107,7 +107,14 @@ impl Strip {
     }
 }
 
-/// Sums of values and those behind them, `K` times sixteen at once. The usual numbers of weights are spelled
+/// The weights of a plane, downwards and across.
+#[derive(Clone, Copy)]
+pub(super) struct PlaneTaps<'a> {
+    pub(super) down: &'a Taps,
+    pub(super) across: &'a Taps,
+}
+
+/// Sums of values and those after them, `K` times sixteen at once. The usual numbers of weights are spelled
 /// out, so that there is no loop: a third less time.
 #[inline(always)]
 fn sums<const K: usize>(
@@ -116,18 +123,18 @@ fn sums<const K: usize>(
     tap: Tap<'_>,
 ) -> [[i16; 16]; K] {
     match tap.weights.len() {
-        2 => few::<K, 2>(lanes, values, tap),
-        3 => few::<K, 3>(lanes, values, tap),
-        4 => few::<K, 4>(lanes, values, tap),
-        5 => few::<K, 5>(lanes, values, tap),
-        6 => few::<K, 6>(lanes, values, tap),
+        2 => of_length::<K, 2>(lanes, values, tap),
+        3 => of_length::<K, 3>(lanes, values, tap),
+        4 => of_length::<K, 4>(lanes, values, tap),
+        5 => of_length::<K, 5>(lanes, values, tap),
+        6 => of_length::<K, 6>(lanes, values, tap),
         _ => any(lanes, values, tap.weights),
     }
 }
 
-/// [`any`] of `N` values.
+/// [`any`] with `N` weights, a number that the compiler knows.
 #[inline(always)]
-fn few<const K: usize, const N: usize>(
+fn of_length<const K: usize, const N: usize>(
     lanes: impl Lanes,
     values: &[[[i16; 16]; K]],
     tap: Tap<'_>,

@@ -72,7 +72,7 @@ impl Taps {
             self.used.push(used);
             longest = longest.max(used);
         }
-        // Closer together, and none beyond the last sample: zeros in front instead of behind.
+        // Closer together, and none beyond the last sample: zeros in front instead of after.
         self.count = longest;
         for (pixel, (start, &used)) in self.starts.iter_mut().zip(&self.used).enumerate() {
             let from = pixel * most;
@@ -134,7 +134,7 @@ impl Window {
             .min(axis.length)
             .max(low + 1);
         let weight = |k: usize| self.options.weight((k as f64 + 0.5 - center) * self.unit);
-        // The plane's sample that stands for sample `i` of all, which may lie beyond an edge.
+        // The plane's sample that stands for sample `i` of all, which may be beyond an edge.
         let (start, count) = axis.samples;
         let place = |i: usize| i.clamp(start, start + count - 1) - start;
         let mut sum = 0.0;

@@ -9,7 +9,17 @@ use super::{DecodeOptions, ImageDecoder, Reject};
 
 pub(super) const SIZE: u32 = 16;
 
+/// An image file. JPEG is made by jpeg-encoder, since the image crate is built without it.
 pub(super) fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    if format == ImageFormat::Jpeg {
+        let (pixels, color) = match image {
+            DynamicImage::ImageLuma8(grey) => (grey.as_raw(), ColorType::Luma),
+            DynamicImage::ImageRgb8(rgb) => (rgb.as_raw(), ColorType::Rgb),
+            other => panic!("{:?} as JPEG", other.color()),
+        };
+        let (width, height) = (image.width() as u16, image.height() as u16);
+        return jpeg(pixels, width, height, color, false);
+    }
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -78,7 +88,7 @@ pub(super) fn reject(bytes: &[u8]) -> String {
     format!("{}: {reject}", reject.code())
 }
 
-/// A JPEG with an APP1 segment of `body` behind its start.
+/// A JPEG with an APP1 segment of `body` after its start.
 pub(super) fn with_app1(jpeg: &[u8], body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u16 + 2).to_be_bytes();
     [&jpeg[..2], &[0xFF, 0xE1], &length, body, &jpeg[2..]].concat()

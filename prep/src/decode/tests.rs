@@ -1,14 +1,7 @@
-use std::io::Cursor;
-
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
 
+use super::test_kit::encoded;
 use super::*;
-
-fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
 
 /// 40x30, red left and blue right of the middle, 16 bits deep where asked.
 fn two_colours() -> DynamicImage {

@@ -154,7 +154,7 @@ fn what_is_not_read_is_named_and_what_is_cut_is_truncated() {
         .unwrap();
     bytes[entry + 8] = 7;
     assert!(reject(&bytes).starts_with("unsupported-format: TIFF of this kind"));
-    // The directory stands behind the pixels, so a file is cut by a strip that leads too far.
+    // The directory stands after the pixels, so a file is cut by a strip that leads too far.
     bytes[entry + 8] = 1;
     let cut = bytes[..bytes.len() / 2].to_vec();
     assert!(["truncated", "damaged"].contains(&reject(&cut).split(':').next().unwrap()));

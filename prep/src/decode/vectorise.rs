@@ -4,8 +4,8 @@ use pulp::{Arch, NullaryFnOnce, Scalar};
 
 use super::lanes::Lanes;
 
-/// Runs `work`, which must be an `#[inline(always)]` closure to be compiled anew for each
-/// instruction set. No set contracts a multiplication and an addition, so all give the same bytes.
+/// Runs `work`, which must be an `#[inline(always)]` closure to be compiled for each instruction
+/// set. No set contracts a multiplication and an addition, so all give the same bytes.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(Work(work))

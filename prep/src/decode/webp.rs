@@ -7,7 +7,7 @@ use super::damage::Warning;
 use crate::reject::Reject;
 
 /// Length of the header of a file, and of a chunk.
-const HEAD: usize = 12;
+const HEADER: usize = 12;
 const CHUNK: usize = 8;
 /// What an animation's frame has before its own chunks: place, size, duration and flags.
 const FRAME: usize = 16;
@@ -20,10 +20,10 @@ const NAMES: [&[u8; 4]; 9] = [
 /// Pixels across and down.
 type Size = (usize, usize);
 
-/// Looks through a WebP, and says what is wrong though the picture is there: what is behind it may be cut off,
+/// Looks through a WebP, and says what is wrong though the picture is there: what is after it may be cut off,
 /// the further frames of an animation or notes.
 ///
-/// What is not understood is left to the decoder to refuse; bytes behind the file's own end are harmless.
+/// What is not understood is left to the decoder to refuse; bytes after the file's own end are harmless.
 ///
 /// # Errors
 /// Bytes that are missing before the end of the picture, and pictures that are larger than may be or of
@@ -32,7 +32,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Option<Warning>, Reject> {
     let end = CHUNK.saturating_add(length(bytes, 4).unwrap_or(0));
     let mut canvas = None;
     let (mut animated, mut pictures) = (false, 0);
-    for chunk in chunks(bytes, HEAD) {
+    for chunk in chunks(bytes, HEADER) {
         let Chunk { at, name, body } = chunk;
         let Some(body) = body else {
             // Where bytes before it are missing, its name is none.

@@ -5,52 +5,46 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 
-use super::REJECTS_FILE;
-use super::journal::{Head, PartWork, ShardLine, choices};
-use crate::dataset::{check_made_from, read_manifest};
+use super::journal::{IngestHeader, PartFolder, choices};
 use crate::error::PrepError;
-use crate::options::Part;
-use crate::output::{Before, Head as _, check_contents, file, finished_name};
+use crate::io::{FolderState, file, finished_name};
+use crate::part::Part;
+use crate::shards::REJECTS_FILE;
+use crate::shards::{check_made_from, read_manifest};
 
-/// Looks at an output folder.
+/// The state of an output folder.
 ///
 /// # Errors
-/// A folder that holds neither an ingest that did not end nor a dataset.
-pub(super) fn look(folder: &Path) -> Result<Before, PrepError> {
-    Before::look(
+/// A folder that holds neither an unfinished ingest nor a dataset.
+pub(super) fn look(folder: &Path) -> Result<FolderState, PrepError> {
+    FolderState::look(
         folder,
         |name| Part::of_journal(name).is_some(),
         MANIFEST_FILE,
     )
 }
 
-/// Takes the folder for the part that `head` describes: begins its journal, or goes on with it. `names`
-/// are the shards of the whole plan.
+/// Begins or resumes the part that `header` describes. `names` are the shards of the whole plan.
 pub(super) fn take(
     folder: &Path,
     journals: &[PathBuf],
-    head: Head,
+    header: IngestHeader,
     names: &[String],
-) -> Result<PartWork, PrepError> {
-    // Before the files: what differs there follows from what differs here.
-    head.check_journals::<ShardLine>(folder, journals)?;
-    if !journals.is_empty() {
-        let planned: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-        check_contents(folder, |name, is_folder| {
-            !is_folder && is_ours(name, &planned)
-        })?;
-    }
-    let journal = head.part.journal_name();
-    let work = PartWork::take(folder, &journal, head)?;
+) -> Result<PartFolder, PrepError> {
+    let planned: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let journal = header.part.journal_name();
+    let work = PartFolder::resume(folder, &journal, header, journals, |name, is_folder| {
+        !is_folder && is_ours(name, &planned)
+    })?;
     check_shards(&work)?;
     remove_parts(&work, names)?;
     Ok(work)
 }
 
-/// The manifest of the dataset in `folder`, which is finished and made by the plan with this fingerprint.
+/// The manifest of the finished dataset in `folder`, which the plan with this fingerprint must have made.
 ///
 /// # Errors
-/// A dataset that is another, or whose shards are not what its manifest says.
+/// Another dataset, or one whose shards contradict its manifest.
 pub(super) fn finished(
     folder: &Path,
     fingerprint: &str,
@@ -68,8 +62,8 @@ pub(super) fn finished(
     }
 }
 
-/// Refuses at once what the options alone tell from the dataset in `folder`. `ours` is the manifest as far as
-/// options make it.
+/// Refuses a dataset in `folder` that differs in its options. `ours` is the manifest as far as the options
+/// determine it.
 pub(super) fn check_options(folder: &Path, ours: &Manifest) -> Result<(), PrepError> {
     let (_, theirs) = read_manifest(folder)?;
     match choices(ours).changed_from(&choices(&theirs)) {
@@ -81,11 +75,11 @@ pub(super) fn check_options(folder: &Path, ours: &Manifest) -> Result<(), PrepEr
     }
 }
 
-/// Of a dataset with the same options, as far as its manifest tells.
+/// The error for a dataset with the same options, as far as its manifest shows.
 fn other(folder: &Path) -> PrepError {
     PrepError::OtherResult {
         folder: folder.to_owned(),
-        what: "its images or their labels were others, or --shard-records, --without, --val-fraction or --check"
+        what: "it has other images or labels, or another --shard-records, --without, --val-fraction or --check"
             .to_owned(),
     }
 }
@@ -97,8 +91,8 @@ fn is_ours(name: &str, planned: &BTreeSet<&str>) -> bool {
         || planned.contains(name)
 }
 
-/// A finished shard that is not there, or has another size, was changed by somebody else.
-fn check_shards(work: &PartWork) -> Result<(), PrepError> {
+/// Refuses a finished shard that is missing or has another size.
+fn check_shards(work: &PartFolder) -> Result<(), PrepError> {
     for entry in work.lines().iter().filter_map(|line| line.entry.as_ref()) {
         let path = work.path().join(&entry.file);
         let found = file::look(&path)?.map_or(0, |data| data.len());
@@ -116,8 +110,8 @@ fn check_shards(work: &PartWork) -> Result<(), PrepError> {
 }
 
 /// Removes what an interrupted run of this part left half written.
-fn remove_parts(work: &PartWork, names: &[String]) -> Result<(), PrepError> {
-    let part = work.head().part;
+fn remove_parts(work: &PartFolder, names: &[String]) -> Result<(), PrepError> {
+    let part = work.header().part;
     let own = names
         .iter()
         .enumerate()

@@ -1,4 +1,4 @@
-//! What the journal of an ingest says: what is being made, and which shards are finished.
+//! The journal of an ingest: what is being made, and which shards are finished.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use shardmill_formats::{Manifest, ShardEntry};
 
 use crate::decode::{Exif, Truncated};
-use crate::options::Part;
-use crate::output::{self, Choices, Work};
+use crate::io::{self, Choices, JournalHeader, OutputFolder};
+use crate::part::Part;
 use crate::reject::{RejectLine, WarningLine};
 
 /// A journal's first line: what is being made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct IngestHeader {
     /// Identifies everything that the bytes of the shards depend on.
     pub(super) fingerprint: String,
     pub(super) part: Part,
@@ -22,7 +22,7 @@ pub(super) struct Head {
     pub(super) unlabelled: BTreeSet<String>,
     /// The manifest without splits, statistics and rejects.
     pub(super) manifest: Manifest,
-    /// Options that the manifest does not tell.
+    /// Options that the manifest does not contain.
     #[serde(default, skip_serializing_if = "Choices::is_empty")]
     pub(super) choices: Choices,
 }
@@ -37,20 +37,20 @@ pub(super) struct ShardLine {
     /// Sums over its pixels, as the shard's own metadata has them.
     pub(super) sums: String,
     pub(super) rejects: Vec<RejectLine>,
-    /// Number of its images that are not quite right, by the warning.
+    /// Number of its records with warnings, by the warning.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) warned: BTreeMap<String, u64>,
-    /// Their names.
+    /// Each of these images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) warnings: Vec<WarningLine>,
 }
 
 /// The journal of a part.
-pub(super) type Journal = output::Journal<Head, ShardLine>;
+pub(super) type Journal = io::Journal<IngestHeader, ShardLine>;
 /// The output folder with the journal of a part.
-pub(super) type PartWork = Work<Head, ShardLine>;
+pub(super) type PartFolder = OutputFolder<IngestHeader, ShardLine>;
 
-impl output::Head for Head {
+impl JournalHeader for IngestHeader {
     fn differs(&self, theirs: &Self) -> Option<String> {
         let (ours, before) = (choices(&self.manifest), choices(&theirs.manifest));
         if self.fingerprint != theirs.fingerprint {
@@ -58,7 +58,7 @@ impl output::Head for Head {
             let changed = changed.map(|(ours, theirs)| ours.changed_from(theirs));
             let changed: Vec<String> = changed.into_iter().flatten().collect();
             return Some(match changed.is_empty() {
-                true => "its images or their labels were others, or --without or --val-fraction"
+                true => "it has other images or labels, or another --without or --val-fraction"
                     .to_owned(),
                 false => changed.join(", "),
             });
@@ -70,7 +70,7 @@ impl output::Head for Head {
     }
 }
 
-/// The options that a manifest tells, as the command line has them.
+/// The options that a manifest contains, as on the command line.
 pub(super) fn choices(manifest: &Manifest) -> Choices {
     let made = &manifest.preprocessing;
     let size = match manifest.height == manifest.width {

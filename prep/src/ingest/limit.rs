@@ -1,10 +1,10 @@
 //! When rejects stop an ingest.
 
+use super::options::IngestOptions;
 use crate::error::PrepError;
-use crate::options::{IngestOptions, OnError};
-use crate::reject::{RejectLine, count_by_reason, first_ones};
+use crate::reject::{OnError, RejectLine, count_by_reason, first_ones};
 
-/// Refuses to go on after the last of `rejects` if the options say so; `images` were listed.
+/// Fails after the last of `rejects` if the options say so; `images` were listed.
 pub(super) fn check(
     options: &IngestOptions,
     images: u64,
@@ -37,8 +37,8 @@ pub(super) fn check(
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::MaxRejects;
     use super::*;
-    use crate::options::MaxRejects;
     use crate::reject::Reject;
 
     fn lines() -> Vec<RejectLine> {

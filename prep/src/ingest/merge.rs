@@ -8,30 +8,30 @@ use shardmill_formats::{
     ChannelSums, MANIFEST_FILE, Manifest, Rejects, ShardEntry, Split, SplitStatistics,
 };
 
-use super::REJECTS_FILE;
 use super::folder;
-use super::journal::{Head, Journal, PartWork, ShardLine, is_done};
-use crate::dataset::{check_made_from, read_manifest, write_manifest};
+use super::journal::{IngestHeader, Journal, PartFolder, ShardLine, is_done};
 use crate::error::PrepError;
-use crate::output::{Before, file};
+use crate::io::{FolderState, file};
 use crate::reject::{RejectLine, WarningLine, first_ones};
-use crate::rewrite::TRAIN;
+use crate::shards::REJECTS_FILE;
+use crate::shards::TRAIN;
+use crate::shards::{check_made_from, read_manifest, write_manifest};
 
 /// What [`merge`] did.
 #[derive(Clone, Debug)]
 pub struct Merged {
     /// The dataset's manifest.
     pub manifest: Manifest,
-    /// Number of records made of images that something is wrong with, by
-    /// [`Warning::code`](crate::Warning::code); known only where something was done.
+    /// Number of records with warnings, by [`Warning::code`](crate::decode::Warning::code); empty if nothing was
+    /// done.
     pub warned: BTreeMap<String, u64>,
-    /// These images by name.
+    /// Each of these images.
     pub warnings: Vec<WarningLine>,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
 }
 
-/// What a dataset that is complete consists of.
+/// A dataset that was completed.
 pub(super) struct Written {
     pub(super) manifest: Manifest,
     pub(super) rejects: Vec<RejectLine>,
@@ -39,13 +39,11 @@ pub(super) struct Written {
     pub(super) warnings: Vec<WarningLine>,
 }
 
-/// Puts the parts of an ingest together: checks that every shard of every part is there and writes
-/// the manifest, which then is the one that a single machine would have written. A folder that holds
-/// the whole dataset already stays as it is.
+/// Completes a dataset that was made in parts: checks that every shard of every part is there and writes the
+/// manifest, the same that a single machine would have written. A complete dataset is left as it is.
 ///
 /// # Errors
-/// A folder without parts, with parts of different ingests, or with a part that is not finished; the
-/// error says which.
+/// The folder holds no parts, or parts of different ingests, or an unfinished part; the error says which.
 pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
@@ -53,8 +51,8 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     };
     let nothing = "holds no part of an ingest: give the --out of `prep ingest --part i/n`";
     let paths = match folder::look(folder) {
-        Ok(Before::Unfinished(journals)) => journals,
-        Ok(Before::Finished) => {
+        Ok(FolderState::Unfinished(journals)) => journals,
+        Ok(FolderState::Finished) => {
             let (_, manifest) = read_manifest(folder)?;
             check_there(folder, manifest.splits.values().flat_map(|s| &s.shards))?;
             return Ok(Merged {
@@ -64,7 +62,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
                 was_complete: true,
             });
         }
-        Ok(Before::Nothing) | Err(PrepError::OutputInUse(_)) => {
+        Ok(FolderState::Empty) | Err(PrepError::OutputInUse(_)) => {
             return Err(parts(nothing.to_owned()));
         }
         Err(error) => return Err(error),
@@ -77,9 +75,10 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     let Some(first) = journals.first() else {
         return Err(parts(nothing.to_owned()));
     };
-    let head = first.head.clone();
+    let header = first.header.clone();
     if let Some(other) = journals.iter().find(|journal| {
-        journal.head.fingerprint != head.fingerprint || journal.head.part.parts != head.part.parts
+        journal.header.fingerprint != header.fingerprint
+            || journal.header.part.parts != header.part.parts
     }) {
         let message = format!(
             "{} and {} are parts of different ingests: remove those of one of them",
@@ -88,7 +87,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         );
         return Err(parts(message));
     }
-    if let Some(manifest) = merged_before(folder, &head)? {
+    if let Some(manifest) = merged_before(folder, &header)? {
         remove(journals)?;
         return Ok(Merged {
             manifest,
@@ -97,7 +96,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
             was_complete: true,
         });
     }
-    check_whole(folder, &head, &journals)?;
+    check_whole(folder, &header, &journals)?;
     let lines: Vec<ShardLine> = journals
         .iter()
         .flat_map(|journal| journal.lines.clone())
@@ -108,7 +107,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
         warned,
         warnings,
         ..
-    } = write(folder, &head, lines)?;
+    } = write(folder, &header, lines)?;
     remove(journals)?;
     Ok(Merged {
         manifest,
@@ -118,28 +117,32 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     })
 }
 
-/// The manifest, if an earlier merge of the same parts wrote it and was killed before the last journal was
-/// gone.
-fn merged_before(folder: &Path, head: &Head) -> Result<Option<Manifest>, PrepError> {
+/// The manifest, if an earlier merge of the same parts wrote it and was killed before it had removed the last
+/// journal.
+fn merged_before(folder: &Path, header: &IngestHeader) -> Result<Option<Manifest>, PrepError> {
     if file::look(&folder.join(MANIFEST_FILE))?.is_none() {
         return Ok(None);
     }
     let (_, manifest) = read_manifest(folder)?;
-    let same = check_made_from(folder, &manifest, &head.fingerprint)?;
+    let same = check_made_from(folder, &manifest, &header.fingerprint)?;
     Ok(same.then_some(manifest))
 }
 
 /// Checks that every part is there and names all of its shards.
-fn check_whole(folder: &Path, head: &Head, journals: &[Journal]) -> Result<(), PrepError> {
+fn check_whole(
+    folder: &Path,
+    header: &IngestHeader,
+    journals: &[Journal],
+) -> Result<(), PrepError> {
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
         message,
     };
     let here: BTreeSet<usize> = journals
         .iter()
-        .map(|journal| journal.head.part.index)
+        .map(|journal| journal.header.part.index)
         .collect();
-    let all = head.part.parts;
+    let all = header.part.parts;
     let missing: Vec<String> = (0..all)
         .filter(|index| !here.contains(index))
         .map(|index| format!("{index}/{all}"))
@@ -152,11 +155,11 @@ fn check_whole(folder: &Path, head: &Head, journals: &[Journal]) -> Result<(), P
         return Err(parts(message));
     }
     let mut number = 0;
-    for (split, count) in &head.shards {
+    for (split, count) in &header.shards {
         for shard in 0..*count {
             let owner = journals
                 .iter()
-                .find(|journal| journal.head.part.takes(number));
+                .find(|journal| journal.header.part.takes(number));
             if !owner.is_some_and(|journal| is_done(&journal.lines, split, shard)) {
                 let message = format!(
                     "part {}/{all} has not finished: shard {shard} of {split} is missing; run it \
@@ -177,7 +180,7 @@ fn check_there<'a>(
     entries: impl Iterator<Item = &'a ShardEntry>,
 ) -> Result<(), PrepError> {
     for entry in entries {
-        // A link is none of ours, whatever it leads to.
+        // A link is refused, whatever it leads to.
         let found = file::look(&folder.join(&entry.file))?.map_or(0, |data| data.len());
         if found != entry.bytes {
             let (file, bytes) = (&entry.file, entry.bytes);
@@ -200,11 +203,11 @@ fn remove(journals: Vec<Journal>) -> Result<(), PrepError> {
 }
 
 /// Completes the dataset of an ingest in one part.
-pub(super) fn complete(mut work: PartWork) -> Result<Written, PrepError> {
+pub(super) fn complete(mut work: PartFolder) -> Result<Written, PrepError> {
     if work.lines().iter().all(|line| line.entry.is_none()) {
         work.forget();
     }
-    let written = write(work.path(), work.head(), work.lines().to_vec())?;
+    let written = write(work.path(), work.header(), work.lines().to_vec())?;
     work.finish()?;
     Ok(written)
 }
@@ -246,12 +249,16 @@ pub(super) fn warnings(lines: &[ShardLine]) -> Vec<WarningLine> {
 }
 
 /// Writes the list of rejects and, last, the manifest.
-fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Written, PrepError> {
+fn write(
+    folder: &Path,
+    header: &IngestHeader,
+    mut lines: Vec<ShardLine>,
+) -> Result<Written, PrepError> {
     lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
     let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
     let warned = warned(&lines);
     let warnings = warnings(&lines);
-    let labelled = |split: &str| !head.unlabelled.contains(split);
+    let labelled = |split: &str| !header.unlabelled.contains(split);
     let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
     for line in &lines {
         let Some(entry) = &line.entry else { continue };
@@ -270,7 +277,7 @@ fn write(folder: &Path, head: &Head, mut lines: Vec<ShardLine>) -> Result<Writte
             sums.merge(&of_shard);
         }
     }
-    let mut manifest = head.manifest.clone();
+    let mut manifest = header.manifest.clone();
     if splits.is_empty() {
         return Err(PrepError::AllRejected {
             images: manifest.source.images,

@@ -1,12 +1,16 @@
 //! From a source to a dataset.
 
-mod fits;
+mod disk_space;
+mod estimate;
 mod folder;
 mod journal;
 mod limit;
+mod manifest_size;
 mod merge;
-mod room;
-mod todo;
+mod options;
+mod plan;
+mod remaining;
+mod stored_sizes;
 mod worker;
 mod writer;
 
@@ -14,27 +18,27 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use shardmill_formats::{Encoder, Manifest, RecordShape};
+use shardmill_formats::{Class, Manifest, Source};
 
+pub use crate::part::Part;
+pub use crate::reject::{RejectLine, WarningLine};
+pub use estimate::{CodecEstimate, Estimate, estimate};
 pub use merge::{Merged, merge};
-pub(crate) use worker::{Maker, Outcome, Recycled, Worker};
-pub(crate) use writer::manifest_head;
+pub use options::{IngestOptions, MaxRejects};
 
-use crate::crew::Crew;
-use crate::decode::{Budget, default_budget};
+use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::options::{IngestOptions, OnError, Part};
-use crate::output::{Before, Choices};
-use crate::plan::Plan;
-use crate::progress::Progress;
-use crate::reject::{RejectLine, WarningLine, count_by_reason};
+use crate::io::pool::OrderedPool;
+use crate::io::progress::Progress;
+use crate::io::{Choices, FolderState};
+use crate::record::RecycledBuffers;
+use crate::reject::{OnError, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
-use journal::Head;
-use todo::Todo;
-use writer::Job;
-
-/// Name of the file that lists rejects.
-pub(crate) const REJECTS_FILE: &str = "rejects.jsonl";
+use journal::IngestHeader;
+use plan::Plan;
+use remaining::Remaining;
+use worker::Worker;
+use writer::IngestWriter;
 
 /// What an ingest did.
 #[derive(Clone, Debug)]
@@ -43,23 +47,22 @@ pub struct IngestSummary {
     pub manifest: Manifest,
     /// Every image that became no record.
     pub rejects: Vec<RejectLine>,
-    /// Number of records made of images that something is wrong with, by
-    /// [`Warning::code`](crate::Warning::code).
+    /// Number of records with warnings, by [`Warning::code`](crate::decode::Warning::code).
     pub warned: BTreeMap<String, u64>,
-    /// These images by name.
+    /// Each of these images.
     pub warnings: Vec<WarningLine>,
     /// Files of the source that are neither records nor rejects.
     pub passed_over: PassedOver,
     /// Whether the dataset was complete before, so that nothing was done.
     pub was_complete: bool,
-    /// Sentences about how the source was read.
+    /// Notes on how the source was read.
     pub notes: Vec<String>,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
 }
 
 impl IngestSummary {
-    /// Images that were looked at, rejects included.
+    /// Images that were read, rejects included.
     #[must_use]
     pub const fn images(&self) -> u64 {
         self.manifest.source.images
@@ -101,12 +104,12 @@ impl IngestSummary {
     }
 }
 
-/// What became of an ingest.
+/// The result of [`ingest_part`].
 #[derive(Clone, Debug)]
 pub enum Ingested {
     /// The dataset is complete.
     Dataset(Box<IngestSummary>),
-    /// A part is; [`merge`] completes the dataset when all are.
+    /// The part is complete; [`merge`] completes the dataset when all parts are.
     Part {
         /// Shards of this part.
         shards: usize,
@@ -118,7 +121,7 @@ pub enum Ingested {
         warnings: Vec<WarningLine>,
         /// Files of the whole source that are neither records nor rejects.
         passed_over: PassedOver,
-        /// Sentences about how the source was read.
+        /// Notes on how the source was read.
         notes: Vec<String>,
         /// Wall-clock time, in seconds.
         seconds: f64,
@@ -138,17 +141,14 @@ impl Ingested {
 
 /// Turns the images of a source into a dataset.
 ///
-/// The plan is fixed from the listing before anything is decoded; a reject shortens its shard and
-/// nothing moves. The bytes of the dataset do not depend on the number of threads. An output folder
-/// that an earlier run of the same plan left unfinished keeps its finished shards, and one that holds the
-/// whole dataset stays as it is.
+/// The plan is made from the listing before anything is decoded; a reject shortens its shard and nothing
+/// else moves. The bytes of the dataset do not depend on the number of threads. If an earlier run of the same
+/// plan was interrupted, its finished shards are kept; a complete dataset is left as it is.
 ///
 /// # Errors
-/// A source without images, an output folder that holds something else, too little space, a file
-/// that cannot be read or written, or an observer that stops the work. Shards that were finished until then
-/// are kept, and nothing else.
-/// An `options.part` that is not the whole is an error before anything is made, since no dataset would be
-/// complete: that is for [`ingest_part`].
+/// The source has no images, the output folder holds something else, the disk has too little space, a file
+/// cannot be read or written, or the observer stops the work. Finished shards are kept, and nothing else.
+/// If `options.part` is not the whole, nothing is made: use [`ingest_part`].
 pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
     let one_part = PrepError::OnePart(options.part);
     if options.part != Part::WHOLE {
@@ -160,8 +160,7 @@ pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
     }
 }
 
-/// Makes the share of the shards that `options.part` names. If that is the whole, the dataset is
-/// complete then.
+/// Makes the share of the shards that `options.part` names. If that is the whole, the dataset is complete.
 ///
 /// # Errors
 /// As [`ingest`].
@@ -169,26 +168,26 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let start = Instant::now();
     check_options(options)?;
     let before = folder::look(&options.out)?;
-    if before == Before::Finished {
-        let ours = manifest_head(options, "", Vec::new(), 0);
+    if before == FolderState::Finished {
+        let ours = manifest(options, "", Vec::new(), 0);
         folder::check_options(&options.out, &ours)?;
     }
-    let mut listing = list(options)?;
+    let mut listing = list(&options.source_request())?;
     options.observer.check()?;
     let images = listing.images();
     if options.on_error == OnError::Stop
-        && before != Before::Finished
+        && before != FolderState::Finished
         && let Some(line) = listing.known_reject()
     {
-        // Before anything is made: the plan is another when the image is there.
+        // Before anything is made, since the plan changes when the image is repaired.
         limit::check(options, images, &[line])?;
     }
     let plan = Plan::new(options, &mut listing);
     let names = plan.shard_names();
     let journals = match before {
-        Before::Nothing => Vec::new(),
-        Before::Unfinished(journals) => journals,
-        Before::Finished => {
+        FolderState::Empty => Vec::new(),
+        FolderState::Unfinished(journals) => journals,
+        FolderState::Finished => {
             let manifest = folder::finished(&options.out, &plan.fingerprint, &names)?;
             return Ok(Ingested::Dataset(Box::new(IngestSummary {
                 rejects: merge::read_rejects(&options.out, &manifest)?,
@@ -206,7 +205,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
         }
     };
     let classes = std::mem::take(&mut listing.classes);
-    let head = Head {
+    let header = IngestHeader {
         fingerprint: plan.fingerprint.clone(),
         part: options.part,
         shards: plan
@@ -220,29 +219,35 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .filter(|split| split.entries.iter().all(|entry| entry.label < 0))
             .map(|split| split.name.to_owned())
             .collect(),
-        manifest: manifest_head(options, listing.layout.name(), classes, images),
+        manifest: manifest(options, listing.layout.name(), classes, images),
         choices: Choices::default()
             .with("--shard-records", options.shard_records)
             .with("--check", options.decode.check),
     };
-    fits::check(&options.source, &head.manifest, names.len())?;
-    let mut work = folder::take(&options.out, &journals, head, &names)?;
+    manifest_size::check(&options.source, &header.manifest, names.len())?;
+    let mut work = folder::take(&options.out, &journals, header, &names)?;
     let mut notes = listing.notes;
     if let earlier @ 1.. = work.lines().len() {
         let what = format!("{earlier} shards that an earlier run finished were kept");
         notes = noted(notes, &what);
     }
-    let todo = Todo::new(&plan, &work);
+    let remaining = Remaining::new(&plan, &work);
     let reader = Reader::new(reader_root(&options.source), listing.containers);
-    room::check(options, &todo, &reader)?;
-    let left = todo.images.len() as u64;
+    disk_space::check(options, &remaining, &reader)?;
+    let left = remaining.images.len() as u64;
     let progress = Progress::new("ingest", left, options.progress, &options.observer);
-    let crew = Crew::new(options.threads).observed(&options.observer);
-    let budget = decode_budget(options, crew.threads());
-    let recycled = Recycled::default();
-    let mut job = Job::new(options, &plan, &todo.shards, &mut work, recycled.clone());
-    crew.in_order(
-        &todo.images,
+    let pool = OrderedPool::new(options.threads).observed(&options.observer);
+    let budget = Budget::for_threads(options.decode_memory, pool.threads());
+    let recycled = RecycledBuffers::default();
+    let mut writer = IngestWriter::new(
+        options,
+        &plan,
+        &remaining.shards,
+        &mut work,
+        recycled.clone(),
+    );
+    pool.in_order(
+        &remaining.images,
         || {
             let (reader, recycled) = (reader.clone(), recycled.clone());
             Worker::new(options, reader, recycled, budget.clone())
@@ -252,12 +257,12 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             progress.add(1);
             Ok(outcome)
         },
-        |outcome| job.take(outcome),
+        |outcome| writer.take(outcome),
     )?;
-    drop(job);
+    drop(writer);
     progress.finish();
     if options.part != Part::WHOLE {
-        // A part without a shard is one too: the others wait for it.
+        // A part without shards counts too: the merge waits for it.
         work.keep();
         let lines = work.lines();
         return Ok(Ingested::Part {
@@ -288,23 +293,17 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     })))
 }
 
-/// Adds that work of an earlier run is `kept`, and how it was known to be this.
+/// Adds a note that work of an earlier run is `kept`, and how it was compared.
 fn noted(mut notes: Vec<String>, kept: &str) -> Vec<String> {
     notes.push(format!(
         "{kept}; images were compared by their names and labels, not by their contents: after changing images, \
-         begin with another --out"
+         start over with another --out"
     ));
     notes
 }
 
-/// The memory that the decoders of `threads` take together.
-pub(crate) fn decode_budget(options: &IngestOptions, threads: usize) -> Budget {
-    let bytes = options.decode_memory.unwrap_or_else(default_budget);
-    Budget::new(bytes, threads)
-}
-
 /// Keys of a list are relative to the list's folder, all others to the source.
-pub(crate) fn reader_root(source: &Path) -> &Path {
+fn reader_root(source: &Path) -> &Path {
     if source.is_file() {
         source.parent().unwrap_or(Path::new(""))
     } else {
@@ -312,57 +311,25 @@ pub(crate) fn reader_root(source: &Path) -> &Path {
     }
 }
 
-pub(crate) fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
-    let wrong = |option, found: String, expected: &str| {
-        Err(PrepError::Option {
-            option,
-            found,
-            expected: expected.to_owned(),
-        })
-    };
-    if RecordShape::new(options.size, options.size).is_none() {
-        return wrong(
-            "size",
-            options.size.to_string(),
-            "give a side of 1 to 8192 pixels",
-        );
-    }
-    if !(1..=100).contains(&options.quality) {
-        return wrong(
-            "quality",
-            options.quality.to_string(),
-            "give a JPEG quality of 1 to 100",
-        );
-    }
-    if options.shard_records == 0 {
-        return wrong(
-            "shard-records",
-            "0".to_owned(),
-            "give at least one record a shard",
-        );
-    }
+/// # Errors
+/// Options without meaning.
+fn check_options(options: &IngestOptions) -> Result<(), PrepError> {
+    options.record().check()?;
     if !(0.0..1.0).contains(&options.val_fraction) {
-        return wrong(
-            "val-fraction",
-            options.val_fraction.to_string(),
-            "give a share of at least 0 and below 1",
-        );
+        return Err(PrepError::Option {
+            option: "val-fraction",
+            found: options.val_fraction.to_string(),
+            expected: "give a share of at least 0 and below 1".to_owned(),
+        });
     }
     Ok(())
 }
 
-pub(crate) fn shape(options: &IngestOptions) -> RecordShape {
-    RecordShape {
-        height: options.size,
-        width: options.size,
-    }
-}
-
-pub(crate) fn encoder(options: &IngestOptions) -> Result<Encoder, PrepError> {
-    Encoder::new(options.codec, shape(options), options.encode_options()).map_err(|source| {
-        PrepError::Codec {
-            place: format!("codec {}", options.codec),
-            source,
-        }
-    })
+/// The manifest as far as the plan knows it.
+fn manifest(options: &IngestOptions, layout: &str, classes: Vec<Class>, images: u64) -> Manifest {
+    let source = Source {
+        layout: layout.to_owned(),
+        images,
+    };
+    options.record().manifest(source, classes, options.seed)
 }

@@ -1,103 +1,17 @@
-//! One image: read, decode, resize, sum, encode.
+//! One image of a source: read, decoded and made a record.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use shardmill_formats::check_key;
 
-use shardmill_formats::{ChannelSums, Codec, Encoder, check_key};
-
-use super::encoder;
-use crate::decode::{Budget, ImageDecoder, Warning, vectorised};
+use super::options::IngestOptions;
+use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::options::IngestOptions;
+use crate::record::{Outcome, RecordMaker, RecycledBuffers};
 use crate::reject::{Reject, RejectLine};
 use crate::source::{Entry, Reader};
 
-/// A record ready to be written.
-pub(crate) struct Record {
-    pub(crate) key: String,
-    pub(crate) label: i64,
-    pub(crate) stored: Vec<u8>,
-    pub(crate) sums: ChannelSums,
-    /// What was wrong with the image, though it became a record.
-    pub(crate) warning: Option<Warning>,
-}
-
-/// What became of an image.
-pub(crate) enum Outcome {
-    Record(Record),
-    Reject(RejectLine),
-}
-
-/// Memory of records that are written, for others to come: new memory costs as much as copying.
-#[derive(Clone, Default)]
-pub(crate) struct Recycled(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Recycled {
-    fn take(&self) -> Vec<u8> {
-        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers.pop().unwrap_or_default()
-    }
-
-    /// Gives a record's memory back.
-    pub(crate) fn give(&self, stored: Vec<u8>) {
-        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers.push(stored);
-    }
-}
-
-/// The memory that one image after another becomes a record in.
-pub(crate) struct Maker {
-    pub(crate) decoder: ImageDecoder,
-    encoder: Encoder,
-    codec: Codec,
-    recycled: Recycled,
-}
-
-impl Maker {
-    pub(crate) fn new(
-        options: &IngestOptions,
-        recycled: Recycled,
-        budget: Budget,
-    ) -> Result<Self, PrepError> {
-        Ok(Self {
-            decoder: ImageDecoder::with_options(options.size, options.decode).with_budget(budget),
-            encoder: encoder(options)?,
-            codec: options.codec,
-            recycled,
-        })
-    }
-
-    /// A record of the image that the decoder has just decoded.
-    pub(crate) fn record(&mut self, key: &str, label: i64) -> Result<Record, PrepError> {
-        let rgb = self.decoder.record();
-        let mut sums = ChannelSums::default();
-        vectorised(
-            #[inline(always)]
-            || sums.add_image(rgb),
-        );
-        let mut stored = self.recycled.take();
-        if self.codec == Codec::Raw {
-            // The pixels are the record.
-            self.decoder.exchange(&mut stored);
-        } else {
-            let encoded = self.encoder.encode(rgb, &mut stored);
-            encoded.map_err(|source| PrepError::Codec {
-                place: key.to_owned(),
-                source,
-            })?;
-        }
-        Ok(Record {
-            key: key.to_owned(),
-            label,
-            stored,
-            sums,
-            warning: self.decoder.warning(),
-        })
-    }
-}
-
 /// Reads images and makes records of them.
 pub(crate) struct Worker {
-    maker: Maker,
+    maker: RecordMaker,
     reader: Reader,
     bytes: Vec<u8>,
 }
@@ -106,11 +20,11 @@ impl Worker {
     pub(crate) fn new(
         options: &IngestOptions,
         reader: Reader,
-        recycled: Recycled,
+        recycled: RecycledBuffers,
         budget: Budget,
     ) -> Result<Self, PrepError> {
         Ok(Self {
-            maker: Maker::new(options, recycled, budget)?,
+            maker: RecordMaker::new(&options.record(), recycled, budget)?,
             reader,
             bytes: Vec::new(),
         })
@@ -127,7 +41,6 @@ impl Worker {
         if let Err(reject) = self.maker.decoder.decode(&self.bytes) {
             return rejected(reject);
         }
-        let record = self.maker.record(&entry.key, entry.label)?;
-        Ok(Outcome::Record(record))
+        self.maker.record(&entry.key, entry.label)
     }
 }

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::read::{Container, LONGEST_IMAGE, Place, read_exact_at};
 use super::spool::{Limited, Spool};
 use super::tar_index::{ScanError, Section};
-use super::tar_walk::{Head, Stream, Walk, cut};
+use super::tar_walk::{Stream, TarHeader, Walk, cut};
 use crate::error::PrepError;
 
 /// How a tar is compressed.
@@ -77,7 +77,7 @@ impl Content<'_> {
         }
     }
 
-    /// Where the member lies, if nothing has to be unpacked for it.
+    /// Where the member is, if nothing has to be unpacked for it.
     pub(super) const fn place(&self) -> Option<Place> {
         match self.bytes {
             Bytes::InPlace {
@@ -116,7 +116,7 @@ fn whole(entry: &mut dyn Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> 
     }
 }
 
-/// How a tar ended before its end. What lay behind is unknown.
+/// How a tar ended before its end. What lay after is unknown.
 #[derive(Debug)]
 pub(super) struct Broken {
     /// The member that it ended in, if it was in one.
@@ -125,10 +125,10 @@ pub(super) struct Broken {
 }
 
 /// What is done with a member.
-pub(super) trait Take: FnMut(&Head, Content<'_>) -> Result<(), ScanError> {}
-impl<F: FnMut(&Head, Content<'_>) -> Result<(), ScanError>> Take for F {}
+pub(super) trait Take: FnMut(&TarHeader, Content<'_>) -> Result<(), ScanError> {}
+impl<F: FnMut(&TarHeader, Content<'_>) -> Result<(), ScanError>> Take for F {}
 
-/// Calls `member` with each member of a tar that lies in place, and its content.
+/// Calls `member` with each member of a tar that is in place, and its content.
 pub(super) fn each_in_place(
     path: &Path,
     containers: &mut Vec<Container>,

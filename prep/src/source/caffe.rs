@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::bounded::read_text;
-use super::flat::Named;
 use super::labels::number;
+use super::named_labels::NamedLabels;
 use super::samples::is_wnid;
 use crate::error::PrepError;
 
@@ -28,7 +28,10 @@ enum Meaning {
 /// Reads a list. A label is a number or the name of a class. Numbers are positions among the training
 /// classes `train`, which are in the order of their labels; or, if those are called by numbers, their names,
 /// where every label is one of them. Also gives a sentence where the two differ.
-pub(super) fn read(path: &Path, train: &[String]) -> Result<(Named, Option<String>), PrepError> {
+pub(super) fn read(
+    path: &Path,
+    train: &[String],
+) -> Result<(NamedLabels, Option<String>), PrepError> {
     let wrong = |line: u64, message: String| PrepError::Source {
         path: path.to_owned(),
         message: format!("line {line}: {message}"),
@@ -51,7 +54,7 @@ pub(super) fn read(path: &Path, train: &[String]) -> Result<(Named, Option<Strin
         });
     }
     let (meaning, note) = meaning(&lines, train);
-    let mut named = Named::default();
+    let mut named = NamedLabels::default();
     for line in lines {
         class(line.label, train, meaning)
             .and_then(|class| named.add(line.name, class, line.number))

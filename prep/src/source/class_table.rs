@@ -1,29 +1,44 @@
-//! The table of classes that datasets of ours carry where they are exported to packed files.
+//! The table of classes in every tar and Parquet file of an export, so that an ingest of it gives the same
+//! classes.
 
-use serde::Deserialize;
-use shardmill_formats::Class;
+use serde::{Deserialize, Serialize};
+use shardmill_formats::{Class, Manifest};
 
 use super::split;
 
-/// What the table is called in a Parquet file's metadata.
-pub(super) const METADATA_KEY: &str = "shardmill";
-/// The member of a tar that holds it.
-pub(super) const MEMBER: &str = "__shardmill__";
-/// The version that is read.
+/// Key of the table in the metadata of a Parquet file.
+pub(crate) const METADATA_KEY: &str = "shardmill";
+/// The member of a tar that holds the table, without a dot in it, so that no reader takes it for a sample.
+pub(crate) const MEMBER: &str = "__shardmill__";
+/// The version that is written and read.
 const VERSION: u64 = 1;
 
-/// The table.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct ClassTable {
+/// The classes of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClassTable {
     version: u64,
     #[serde(default)]
     split: String,
-    /// By synset; labels are indices into them.
-    pub(super) classes: Vec<Class>,
+    /// Whether the images of the split have labels. Readers see that for themselves.
+    #[serde(skip_deserializing)]
+    labelled: bool,
+    /// Every class, sorted by synset, with an image or not; a label is an index into them.
+    pub(crate) classes: Vec<Class>,
 }
 
 impl ClassTable {
-    /// Reads a table; `None` if it is of another version or none of ours.
+    /// The table of a split, as JSON.
+    pub(crate) fn json(manifest: &Manifest, split: &str) -> String {
+        let table = Self {
+            version: VERSION,
+            split: split.to_owned(),
+            labelled: manifest.splits[split].labelled,
+            classes: manifest.classes.clone(),
+        };
+        serde_json::to_string(&table).expect("a table becomes JSON")
+    }
+
+    /// Reads a table; `None` if it is of another version or not one of Shardmill.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let table: Self = serde_json::from_slice(text).ok()?;
         let sorted = table.classes.is_sorted_by(|a, b| a.synset < b.synset);

@@ -21,6 +21,14 @@ pub(super) struct Collected {
     bare: bool,
 }
 
+/// What an image is called in its class.
+#[derive(Clone, Copy)]
+pub(super) struct ImageName<'a> {
+    pub(super) split: &'static str,
+    pub(super) class: i64,
+    pub(super) name: &'a str,
+}
+
 impl Collected {
     /// `bare` images have keys without a split.
     pub(super) fn new(bare: bool) -> Self {
@@ -78,12 +86,12 @@ impl Collected {
     pub(super) fn add_file(
         &mut self,
         source: &Path,
-        (split, class, name): (&'static str, i64, &str),
+        image: ImageName<'_>,
         path: PathBuf,
         reject: Option<Reject>,
     ) {
-        self.add(split, class, name, Place::Key);
-        let entries = self.splits.get_mut(split);
+        self.add(image.split, image.class, image.name, Place::Key);
+        let entries = self.splits.get_mut(image.split);
         let entry = entries.and_then(|entries| entries.last_mut());
         let entry = entry.expect("an entry was just added");
         match reject {

@@ -29,7 +29,7 @@ pub(super) struct Row {
     pub(super) image: Option<ByteArray>,
     pub(super) path: Option<ByteArray>,
     pub(super) label: Option<Label>,
-    /// The record's key, in files that were exported from a dataset of ours.
+    /// The record's key, in exported files.
     pub(super) key: Option<ByteArray>,
 }
 

@@ -1,15 +1,15 @@
-//! Folders that may be classes or not: what cannot be told by looking is asked for.
+//! Folders that may or may not be classes: the user is asked what the names do not show.
 
 use std::path::Path;
 
+use super::about::ABOUT_FILE;
 use super::passed::PassedKind;
 use super::splits::{BETWEEN, Splits};
 use super::tree::{Item, Tree};
 use super::{is_image_name, split, text};
 use crate::error::PrepError;
-use crate::export::about::ABOUT_FILE;
 
-/// What folders beside images are called that say what is on them, in lower case.
+/// Names of folders with annotations of images, in lower case.
 const LABELS: [&str; 8] = [
     "labels",
     "label",
@@ -23,19 +23,19 @@ const LABELS: [&str; 8] = [
 /// Most folders that are named.
 const SHOWN: usize = 5;
 
-/// A single folder that is called like a split, beside folders with images.
+/// A single folder that is named like a split, beside folders with images.
 pub(super) struct Beside {
     /// The folder.
     name: String,
     /// The others.
     others: Vec<String>,
-    /// Whether it may as well be a class.
+    /// Whether it could also be a class.
     pub(super) is_doubtful: bool,
 }
 
 impl Beside {
-    /// Looks at what lies beside the only split of a folder; `None` if no images do, or there are more splits.
-    /// The folder may be a class if a split is only a word of its name, or if images lie beside its folders.
+    /// Looks at what is beside the only split of a folder; `None` if no images are there, or there are more splits.
+    /// The folder may be a class if a split is only a word of its name, or if images are beside its folders.
     pub(super) fn look(tree: &Tree<'_>, splits: &Splits) -> Result<Option<Self>, PrepError> {
         let mut folders = splits.folders.values();
         let (Some(only), None) = (folders.next(), folders.next()) else {
@@ -82,7 +82,7 @@ impl Beside {
     }
 }
 
-/// Refuses class folders of which only one has images, and is called like a folder of all images.
+/// Refuses class folders of which only one has images, and is named like a folder of all images.
 pub(super) fn check_classes(tree: &Tree<'_>, folders: &[Item]) -> Result<(), PrepError> {
     let is_called = |item: &Item, names: &[&str]| names.contains(&&*item.name.to_lowercase());
     let mut holders = folders
@@ -91,7 +91,7 @@ pub(super) fn check_classes(tree: &Tree<'_>, folders: &[Item]) -> Result<(), Pre
     let (Some(holder), None) = (holders.next(), holders.next()) else {
         return Ok(());
     };
-    // An export of ours says itself what its classes are.
+    // An export says itself what its classes are.
     if tree.source.join(ABOUT_FILE).is_file() {
         return Ok(());
     }

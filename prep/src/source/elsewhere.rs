@@ -1,4 +1,4 @@
-//! Whether a source is the set itself, or a folder above it.
+//! Whether a source is the image set itself, or a folder above it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,32 +1,31 @@
-//! Exports of ours into class folders: what folders and names cannot say stands beside them.
+//! Exports into class folders: a description beside the folders has what their names cannot express.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use super::about::{ABOUT_FILE, About, ExportFormat, KEYS_FILE, read_about};
 use super::{Entry, Listing, NO_LABEL, Place};
 use crate::error::PrepError;
-use crate::export::ExportFormat;
-use crate::export::about::{ABOUT_FILE, About, KEYS_FILE};
-use crate::export::staging::{JOURNAL, read_about};
-use crate::output::file;
-use crate::safe_path::component;
+use crate::io::file;
+use crate::io::safe_path::component;
+use crate::io::unfinished::EXPORT_JOURNAL;
 
 /// Longest line of the list of keys: a path and a key of the longest kind.
 const LONGEST_LINE: u64 = 16 << 10;
 
 /// Refuses a folder in which an export is under way or was interrupted.
 pub(super) fn refuse_unfinished(source: &Path) -> Result<(), PrepError> {
-    let path = source.join(JOURNAL);
+    let path = source.join(EXPORT_JOURNAL);
     if fs::symlink_metadata(&path).is_err() {
         return Ok(());
     }
     Err(PrepError::Source {
         path,
         message:
-            "this export is not finished: run the same `prep export` again, which goes on with \
-                  it, and ingest it then"
+            "this export is not finished: repeat the same `prep export`, which resumes it, and \
+                  ingest it then"
                 .to_owned(),
     })
 }
@@ -82,7 +81,7 @@ struct Image {
     key: Option<Box<str>>,
 }
 
-/// The images by their paths below the source; `None` if one lies where the export has no folder.
+/// The images by their paths below the source; `None` if one is where the export has no folder.
 fn place(source: &Path, listing: &Listing, about: &About) -> Option<HashMap<Box<str>, Image>> {
     let labels: HashMap<&str, i64> = about.folders.iter().map(String::as_str).zip(0..).collect();
     let mut splits = HashMap::new();

@@ -1,4 +1,4 @@
-//! What columns of tables and fields of samples are called: one table for lists, Parquet and JSON.
+//! Names of columns of tables and fields of samples: one table for lists, Parquet and JSON.
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

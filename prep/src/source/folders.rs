@@ -1,24 +1,21 @@
 //! Folders named by class, and folders of images without classes.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::collecting::Collecting;
 use super::doubtful::Beside;
-use super::splits::{self, Collecting};
+use super::request::SourceRequest;
+use super::splits::{self, ORDER, paths};
 use super::tree::{Item, Tree};
 use super::{
     Entry, Layout, Listing, NO_LABEL, PassedKind, Place, elsewhere, is_image_name, split, text,
 };
 use crate::error::PrepError;
-use crate::options::IngestOptions;
-
-/// Order in which splits are read: labels come from training.
-pub(super) const ORDER: [&str; 3] = ["train", "val", "test"];
 
 /// Lists folders of splits with class folders in them, or class folders alone.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &options.source;
-    let tree = Tree::new(source, &options.out).observed(&options.observer);
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
+    let tree = Tree::new(source, request.out).observed(request.observer);
     let mut listing = Listing::new(Layout::ClassFolders);
     let level = tree.level(source)?;
     if level.folders.is_empty() {
@@ -27,18 +24,18 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let mut splits = splits::find(&tree, &level)?;
     let beside = splits.as_ref().map(|splits| Beside::look(&tree, splits));
     if let Some(beside) = beside.transpose()?.flatten() {
-        match (beside.is_doubtful, options.layout) {
+        match (beside.is_doubtful, request.layout) {
             (true, None) => return Err(beside.error(source)),
-            // It was said that all are classes.
+            // The layout was given: all are classes.
             (true, Some(_)) => splits = None,
             (false, _) => listing.notes.push(beside.note()),
         }
     }
-    if splits.is_none() && options.layout.is_none() {
+    if splits.is_none() && request.layout.is_none() {
         elsewhere::check(&tree, &level)?;
     }
     let tables = tables(source);
-    let mut collecting = Collecting::new(&tree, options, &mut listing, tables, splits.is_none());
+    let mut collecting = Collecting::new(&tree, request, &mut listing, tables, splits.is_none());
     collecting.read_words()?;
     let folders: Vec<&Item> = match &splits {
         Some(splits) => {
@@ -58,12 +55,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     Ok(listing)
 }
 
-/// Paths of folders.
-pub(super) fn paths<'a>(folders: impl IntoIterator<Item = &'a Item>) -> BTreeSet<PathBuf> {
-    folders.into_iter().map(|item| item.path.clone()).collect()
-}
-
-/// Folders that files of labels may lie in: the source, and where Kaggle puts them if the source is its
+/// Folders that files of labels may be in: the source, and where Kaggle puts them if the source is its
 /// folder of images.
 fn tables(source: &Path) -> Vec<PathBuf> {
     let mut tables = vec![source.to_owned()];
@@ -76,12 +68,12 @@ fn tables(source: &Path) -> Vec<PathBuf> {
 }
 
 /// Lists a folder of images without classes as a split `test`.
-pub(super) fn list_unlabelled(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &options.source;
-    let tree = Tree::new(source, &options.out).observed(&options.observer);
+pub(super) fn list_unlabelled(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
+    let tree = Tree::new(source, request.out).observed(request.observer);
     let mut listing = Listing::new(Layout::Unlabelled);
     let level = tree.level(source)?;
-    if options.layout.is_none() {
+    if request.layout.is_none() {
         elsewhere::check_tables(&tree, &level, "it holds images without class folders")?;
     }
     let (mut entries, mut others) = (Vec::new(), Vec::new());
@@ -112,7 +104,7 @@ pub(super) fn list_unlabelled(options: &IngestOptions) -> Result<Listing, PrepEr
     Ok(listing)
 }
 
-/// What may be wrong with a folder of images that is called like a class.
+/// A note if a folder of images is named like a class.
 fn too_low(source: &Path) -> Option<String> {
     let path = std::path::absolute(source).ok()?;
     let name = |path: &Path| path.file_name().map(text::from_os);
@@ -131,7 +123,7 @@ fn too_low(source: &Path) -> Option<String> {
     })
 }
 
-/// Whether a folder itself holds a file that is called like an image.
+/// Whether a folder itself holds a file that is named like an image.
 pub(super) fn holds_images(folder: &Path) -> Result<bool, PrepError> {
     for entry in std::fs::read_dir(folder).map_err(PrepError::io(folder))? {
         if is_image_name(&entry.map_err(PrepError::io(folder))?.path()) {

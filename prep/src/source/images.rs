@@ -10,11 +10,11 @@ use crate::error::PrepError;
 /// What [`image_files`] found in a folder.
 #[derive(Debug, Default)]
 pub struct ImageFiles {
-    /// Files that are called like images, sorted by path.
+    /// Files that are named like images, sorted by path.
     pub images: Vec<PathBuf>,
-    /// What else lies there, counted by kind.
+    /// What else is there, counted by kind.
     pub passed: PassedOver,
-    /// Folders that could not be looked into; what lies in them is missing above.
+    /// Folders that could not be looked into; what is in them is missing above.
     pub unreadable: Vec<PrepError>,
 }
 
@@ -37,7 +37,7 @@ pub fn path_text(path: &Path) -> String {
     text::from_os(path.as_os_str())
 }
 
-/// Adds what lies in `folder`; `around` are the folders that led there, itself included.
+/// Adds what is in `folder`; `around` are the folders that led there, itself included.
 fn look(tree: &Tree<'_>, folder: &Path, around: &[PathBuf], found: &mut ImageFiles) {
     let level = match tree.level(folder) {
         Ok(level) => level,

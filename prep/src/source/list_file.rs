@@ -6,11 +6,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use super::list_seen::Seen;
 use super::list_table::{self, Row};
+use super::listed_images::ListedImages;
 use super::packed::Packed;
 use super::samples::{Sample, fill_numbers, finish, named};
-use super::told::{Labels, Told};
+use super::written_label::{Labels, WrittenLabel};
 use super::{Layout, Listing, NO_LABEL, Place, names, text};
 use crate::error::PrepError;
 use crate::observe::Observer;
@@ -29,7 +29,7 @@ pub(super) fn list(source: &Path, observer: &Observer) -> Result<Listing, PrepEr
     let table = list_table::read(source, &is_file)?;
     listing.notes = table.notes;
     let (mut labels, mut samples) = (Labels::default(), Vec::new());
-    let mut seen = Seen::default();
+    let mut seen = ListedImages::default();
     let mut labelled: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
     let mut assumed = (0_u64, 0);
     for row in table.rows {
@@ -48,8 +48,8 @@ pub(super) fn list(source: &Path, observer: &Observer) -> Result<Listing, PrepEr
         let key = text::from_bytes(&path);
         let number = match &*label {
             "" => NO_LABEL,
-            text => Told::read(text)
-                .and_then(|told| labels.number(told))
+            text => WrittenLabel::read(text)
+                .and_then(|label| labels.number(label))
                 .map_err(|message| wrong(line, message))?,
         };
         if row.assumed {

@@ -181,7 +181,7 @@ fn swallowed(text: &[u8], cells: &[Cell], is_row: &dyn Fn(&[u8]) -> bool) -> Opt
 }
 
 /// Whether the first line names columns: one of its cells is a known name, or its path is no file's while
-/// a later line's is. A path that is called like an image is none of a column, there or not.
+/// a later line's is. A path that is named like an image is none of a column, there or not.
 fn has_header(first: &[ByteRecord], is_file: &dyn Fn(&[u8]) -> bool) -> bool {
     let Some((header, rest)) = first.split_first() else {
         return false;

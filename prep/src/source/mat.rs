@@ -22,7 +22,7 @@ const CLASS_CHAR: u8 = 4;
 pub(super) enum Value {
     Number(f64),
     Text(String),
-    /// An empty or larger array, or one of a kind that nobody asked for.
+    /// An empty or larger array, or one of an unused kind.
     Other,
 }
 
@@ -74,7 +74,7 @@ struct Element<'a> {
     data: &'a [u8],
 }
 
-/// Takes the next element off `rest`, with the padding behind it.
+/// Takes the next element off `rest`, with the padding after it.
 fn next<'a>(rest: &mut &'a [u8]) -> Result<Element<'a>, String> {
     const SHORT: &str = "it ends inside of an element";
     let word = |at: usize| -> Option<u32> {

@@ -1,26 +1,30 @@
-//! Finds the images of a source, their classes and their splits, whatever form the source has.
+//! Lists the images of a source, their classes and their splits, in every supported layout.
 
+pub(crate) mod about;
 mod archive;
 mod bounded;
 mod caffe;
-mod class_table;
+pub(crate) mod class_table;
 mod collected;
+mod collecting;
 mod columns;
 mod devkit;
 mod doubtful;
 mod elsewhere;
 mod exported;
 mod field_names;
-mod flat;
+mod flat_labels;
 mod folders;
 mod images;
 mod kaggle;
+mod kaggle_solution;
 mod labels;
 mod layout;
 mod list_file;
-mod list_seen;
 mod list_table;
+mod listed_images;
 mod mat;
+mod named_labels;
 mod names;
 mod notes;
 mod official;
@@ -29,8 +33,10 @@ mod parquet;
 mod passed;
 mod quotes;
 mod read;
+mod recognise;
 mod renumbered;
 mod repeats;
+mod request;
 mod samples;
 mod split;
 mod splits;
@@ -43,9 +49,9 @@ mod tar_walk;
 #[cfg(test)]
 mod tests;
 mod text;
-mod told;
 mod tree;
 mod webdataset;
+mod written_label;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -57,9 +63,9 @@ pub use layout::Layout;
 use names::ilsvrc_words;
 pub use passed::{PassedFiles, PassedKind, PassedOver};
 pub(crate) use read::{Container, LONGEST_IMAGE, Place, Reader};
+pub(crate) use request::SourceRequest;
 
 use crate::error::PrepError;
-use crate::options::IngestOptions;
 use crate::reject::RejectLine;
 
 /// Label of an image without one.
@@ -90,8 +96,8 @@ pub(crate) struct Listing {
     pub(crate) passed: PassedOver,
     /// Splits that were not even listed, since `--without` names them.
     pub(crate) left_out: BTreeSet<&'static str>,
-    /// Sentences for the person at the screen: what of the source was read otherwise than it may seem, and
-    /// what was not used that is no file (columns of a table).
+    /// Notes for the user: what was read in another way than one may expect, and what was not used and is not a
+    /// file (columns of a table).
     pub(crate) notes: Vec<String>,
     /// Files that hold more than one image; [`Place::Range`] counts in them.
     pub(crate) containers: Vec<Container>,
@@ -118,26 +124,26 @@ impl Listing {
     }
 
     /// Sorts, divides if asked for, and drops splits without an image.
-    fn finish(mut self, options: &IngestOptions) -> Result<Self, PrepError> {
+    fn finish(mut self, request: &SourceRequest<'_>) -> Result<Self, PrepError> {
         self.splits.retain(|_, entries| !entries.is_empty());
-        self.leave_out(options)?;
+        self.leave_out(request)?;
         self.splits
             .values_mut()
             .for_each(|entries| entries.sort_unstable());
         if self.splits.is_empty() {
-            return Err(self.no_images(options));
+            return Err(self.no_images(request));
         }
-        if options.val_fraction > 0.0 {
+        if request.val_fraction > 0.0 {
             if self.splits.contains_key("val") {
                 return Err(PrepError::Option {
                     option: "val-fraction",
-                    found: options.val_fraction.to_string(),
+                    found: request.val_fraction.to_string(),
                     expected: "the source has a validation split of its own; leave the option out"
                         .to_owned(),
                 });
             }
             if let Some(entries) = self.splits.remove("train") {
-                let (train, val) = divide(entries, options);
+                let (train, val) = divide(entries, request);
                 self.splits.insert("train", train);
                 self.splits.insert("val", val);
                 self.splits.retain(|_, entries| !entries.is_empty());
@@ -148,12 +154,12 @@ impl Listing {
 }
 
 impl Listing {
-    /// Why nothing is left.
-    fn no_images(&self, options: &IngestOptions) -> PrepError {
-        if !options.without.is_empty() {
+    /// The error if no image is left.
+    fn no_images(&self, request: &SourceRequest<'_>) -> PrepError {
+        if !request.without.is_empty() {
             return PrepError::Option {
                 option: "without",
-                found: options.without.join(" --without "),
+                found: request.without.join(" --without "),
                 expected: "no split is left then: leave one of these options out".to_owned(),
             };
         }
@@ -169,7 +175,7 @@ impl Listing {
             _ => "it holds no image".to_owned(),
         };
         PrepError::NoImages {
-            path: options.source.clone(),
+            path: request.source.to_owned(),
             message,
         }
     }
@@ -184,9 +190,9 @@ impl Listing {
         rejects.next()
     }
 
-    /// Takes away the splits that `--without` names, where that is not done yet.
-    fn leave_out(&mut self, options: &IngestOptions) -> Result<(), PrepError> {
-        for &split in &options.without {
+    /// Removes the splits that `--without` names and that were listed.
+    fn leave_out(&mut self, request: &SourceRequest<'_>) -> Result<(), PrepError> {
+        for &split in request.without {
             if let Some(entries) = self.splits.remove(split) {
                 for entry in entries {
                     self.passed.add(PassedKind::LeftOut, &entry.key);
@@ -205,26 +211,26 @@ impl Listing {
 }
 
 /// Lists a source as its layout demands.
-pub(crate) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &options.source;
+pub(crate) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
     exported::refuse_unfinished(source)?;
-    let layout = match options.layout {
+    let layout = match request.layout {
         Some(layout) => layout,
-        None => Layout::recognise(source, &options.out)?,
+        None => Layout::recognise(source, request.out)?,
     };
     let mut listing = match layout {
-        Layout::ClassFolders => folders::list(options)?,
-        Layout::Official => official::list(options)?,
-        Layout::Kaggle => kaggle::list(options)?,
-        Layout::List => list_file::list(source, &options.observer)?,
-        Layout::WebDataset => webdataset::list(options)?,
-        Layout::Parquet => parquet::list(options)?,
-        Layout::Unlabelled => folders::list_unlabelled(options)?,
+        Layout::ClassFolders => folders::list(request)?,
+        Layout::Official => official::list(request)?,
+        Layout::Kaggle => kaggle::list(request)?,
+        Layout::List => list_file::list(source, request.observer)?,
+        Layout::WebDataset => webdataset::list(request)?,
+        Layout::Parquet => parquet::list(request)?,
+        Layout::Unlabelled => folders::list_unlabelled(request)?,
     };
     if matches!(layout, Layout::ClassFolders | Layout::Unlabelled) {
         exported::apply(source, &mut listing)?;
     }
-    listing.finish(options)
+    listing.finish(request)
 }
 
 /// Names of the classes with these synsets, from the table of the ILSVRC's thousand where `words` has
@@ -242,15 +248,15 @@ fn classes(synsets: Vec<String>, words: &BTreeMap<String, String>) -> Vec<Class>
 }
 
 /// Moves a share of each class, chosen by the seed, to the validation split.
-fn divide(entries: Vec<Entry>, options: &IngestOptions) -> (Vec<Entry>, Vec<Entry>) {
-    let philox = Philox::new(options.seed, Stream::Split);
+fn divide(entries: Vec<Entry>, request: &SourceRequest<'_>) -> (Vec<Entry>, Vec<Entry>) {
+    let philox = Philox::new(request.seed, Stream::Split);
     let (mut train, mut val) = (Vec::new(), Vec::new());
     let mut entries = entries.into_iter().peekable();
     while let Some(label) = entries.peek().map(|entry| entry.label) {
         let class: Vec<Entry> =
             std::iter::from_fn(|| entries.next_if(|entry| entry.label == label)).collect();
         let count = class.len();
-        let moved = (count as f64 * options.val_fraction).round() as u64;
+        let moved = (count as f64 * request.val_fraction).round() as u64;
         let permutation = Permutation::new(count as u64, &philox, label as u64);
         for (i, entry) in class.into_iter().enumerate() {
             let side = if permutation.at(i as u64) < moved {
@@ -264,7 +270,7 @@ fn divide(entries: Vec<Entry>, options: &IngestOptions) -> (Vec<Entry>, Vec<Entr
     (train, val)
 }
 
-/// Whether a file is called like an image. Other files of a folder without classes are passed over.
+/// Whether a file has the name of an image. Other files of a folder without classes are ignored.
 fn is_image_name(path: &Path) -> bool {
     // Formats that are not read are images too, and become rejects that say so.
     let known = [

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::samples::is_wnid;
-use super::told::Told;
+use super::written_label::WrittenLabel;
 
 /// Fields of a `.json` that may hold the label.
 const LABEL: [&str; 11] = [
@@ -33,11 +33,11 @@ const NAME: [&str; 2] = ["filename", "file_name"];
 /// What is used of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
-    pub(super) label: Option<Told>,
+    pub(super) label: Option<WrittenLabel>,
     pub(super) synset: Option<String>,
     pub(super) words: Option<String>,
     pub(super) name: Option<String>,
-    /// The key of a record of ours. Of other sets it says nothing.
+    /// The key of a Shardmill record. Of other sets it says nothing.
     pub(super) key: Option<String>,
 }
 
@@ -55,18 +55,18 @@ impl Notes {
         let fields = LABEL
             .iter()
             .filter_map(|name| Some((*name, json.get(name)?)));
-        let mut told = Vec::new();
+        let mut labels = Vec::new();
         for (at, (name, value)) in fields.enumerate() {
             match label(name, value) {
-                Ok(Some(label)) => told.push((name, label)),
+                Ok(Some(label)) => labels.push((name, label)),
                 // Of other fields than the first nothing is needed.
                 Err(message) if at == 0 => return Err(message),
                 _ if at == 0 => break,
                 _ => {}
             }
         }
-        check_alike(&told)?;
-        let label = told.into_iter().next().map(|(_, label)| label);
+        check_alike(&labels)?;
+        let label = labels.into_iter().next().map(|(_, label)| label);
         Ok(Self {
             label,
             synset,
@@ -76,20 +76,20 @@ impl Notes {
         })
     }
 
-    /// The label that is only said in words.
-    pub(super) fn in_words(&self) -> Result<Option<Told>, String> {
+    /// The label, if only words give it.
+    pub(super) fn in_words(&self) -> Result<Option<WrittenLabel>, String> {
         let words = self.synset.as_deref().or(self.words.as_deref());
-        words.map(Told::read).transpose()
+        words.map(WrittenLabel::read).transpose()
     }
 }
 
 /// The label that a field holds; `None` if it holds none, or says it in words, and is asked last.
-fn label(name: &str, value: &Value) -> Result<Option<Told>, String> {
+fn label(name: &str, value: &Value) -> Result<Option<WrittenLabel>, String> {
     let kind = match value {
         Value::Null => return Ok(None),
         Value::String(_) if CLASS.contains(&name) => return Ok(None),
-        Value::String(text) => return Told::read(text).map(Some),
-        Value::Number(number) => return Told::read(&number.to_string()).map(Some),
+        Value::String(text) => return WrittenLabel::read(text).map(Some),
+        Value::Number(number) => return WrittenLabel::read(&number.to_string()).map(Some),
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
         Value::Bool(_) => "true or false",
@@ -100,9 +100,9 @@ fn label(name: &str, value: &Value) -> Result<Option<Told>, String> {
 }
 
 /// Refuses fields that say different labels. A number and a name may mean the same.
-fn check_alike(told: &[(&str, Told)]) -> Result<(), String> {
-    for (at, (name, label)) in told.iter().enumerate() {
-        let other = told[..at]
+fn check_alike(labels: &[(&str, WrittenLabel)]) -> Result<(), String> {
+    for (at, (name, label)) in labels.iter().enumerate() {
+        let other = labels[..at]
             .iter()
             .find(|(_, other)| other.contradicts(label));
         if let Some((other_name, other)) = other {

@@ -1,18 +1,18 @@
-//! The files that the ILSVRC 2012 is distributed as, read where they lie.
+//! The files that the ILSVRC 2012 is distributed as, read where they are.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use super::collecting::Collecting;
 use super::devkit::{self, image_number};
-use super::folders::ORDER;
+use super::request::SourceRequest;
 use super::samples::is_wnid;
-use super::splits::{self, Collecting};
+use super::splits::{self, ORDER};
 use super::tar_index::{Member, ScanError, each, scan};
 use super::tree::Tree;
 use super::{Container, Layout, Listing, NO_LABEL, PassedKind, Place, is_clutter};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
 use crate::reject::Reject;
 
 const TRAIN: &str = "ILSVRC2012_img_train.tar";
@@ -67,14 +67,14 @@ fn unpacked(source: &Path) -> Unpacked {
 
 /// Lists the training tar, or a tar of each synset, or class folders; the validation tar, labelled by the
 /// development kit, or a folder; and the test tar, or a folder.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &options.source;
-    let tree = Tree::new(source, &options.out).observed(&options.observer);
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
+    let tree = Tree::new(source, request.out).observed(request.observer);
     let level = tree.level(source)?;
     let splits = splits::named(&tree, &level)?;
     let mut listing = Listing::new(Layout::Official);
-    let tables = vec![source.clone()];
-    let mut collecting = Collecting::new(&tree, options, &mut listing, tables, false);
+    let tables = vec![source.to_owned()];
+    let mut collecting = Collecting::new(&tree, request, &mut listing, tables, false);
     collecting.read_words()?;
     let mut consumed = BTreeSet::new();
     for split in ORDER {
@@ -103,7 +103,7 @@ fn open(listing: &mut Listing, consumed: &mut BTreeSet<PathBuf>, path: &Path) ->
     Some(listing.containers.len() as u32 - 1)
 }
 
-/// Adds the training images that lie in tars; whether there are any.
+/// Adds the training images that are in tars; whether there are any.
 fn train(
     collecting: &mut Collecting<'_>,
     consumed: &mut BTreeSet<PathBuf>,
@@ -140,7 +140,7 @@ fn train(
         let class = collecting.collected.class(&synset);
         each(&path, |member| {
             collecting.tree.seen()?;
-            add(collecting, ("train", class), container, &member);
+            add(collecting, "train", class, container, &member);
             Ok(())
         })?;
     }
@@ -164,7 +164,7 @@ fn tar_of_tars(
             .filter(|stem| is_wnid(stem) || inner.reject.is_none());
         let Some(synset) = synset.filter(|_| cut || inner.reject.is_none()) else {
             match inner.reject {
-                Some(_) => add(collecting, ("train", NO_LABEL), container, &inner),
+                Some(_) => add(collecting, "train", NO_LABEL, container, &inner),
                 None => collecting.listing.passed.add(PassedKind::NoImage, &name),
             }
             return Ok(());
@@ -174,7 +174,7 @@ fn tar_of_tars(
         let part = (inner.offset, inner.len);
         let result: Result<(), ScanError> = scan(&file, part, &name, |member| {
             collecting.tree.seen().map_err(ScanError::Prep)?;
-            add(collecting, ("train", class), container, &member);
+            add(collecting, "train", class, container, &member);
             Ok(())
         });
         result.map_err(|error| error.at(&path.join(&name)))
@@ -251,7 +251,7 @@ fn test(
     if let Some(container) = open(collecting.listing, consumed, &path) {
         each(&path, |member| {
             collecting.tree.seen()?;
-            add(collecting, ("test", NO_LABEL), container, &member);
+            add(collecting, "test", NO_LABEL, container, &member);
             Ok(())
         })?;
     }
@@ -271,7 +271,8 @@ fn file_name(listing: &mut Listing, member: &Member) -> Option<String> {
 
 fn add(
     collecting: &mut Collecting<'_>,
-    (split, class): (&'static str, i64),
+    split: &'static str,
+    class: i64,
     container: u32,
     member: &Member,
 ) {

@@ -1,4 +1,4 @@
-//! Where the files of a packed source lie: in its folder, or in folders that are named for the splits.
+//! Where the files of a packed source are: in its folder, or in folders that are named for the splits.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::is_clutter;
 use super::split;
 use crate::error::PrepError;
 
-/// What folders of splits are called.
+/// Names of the folders of splits.
 const FOLDERS: [&str; 6] = ["train", "training", "val", "valid", "validation", "test"];
 
 /// A packed file of a source.
@@ -38,7 +38,7 @@ pub(super) fn files(source: &Path, fit: fn(&str) -> bool) -> Result<Vec<Packed>,
     Ok(found)
 }
 
-/// Whether such files lie in folders of splits, none of which has folders of classes in it.
+/// Whether such files are in folders of splits, none of which has folders of classes in it.
 pub(super) fn are_in_splits(source: &Path, fit: fn(&str) -> bool) -> Result<bool, PrepError> {
     let mut any = false;
     for folder in FOLDERS {

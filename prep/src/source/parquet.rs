@@ -16,17 +16,17 @@ use shardmill_formats::Class;
 use super::class_table::{ClassTable, METADATA_KEY};
 use super::columns::{Columns, Label, Row};
 use super::packed::{self, Packed};
+use super::request::SourceRequest;
 use super::samples::{LARGEST_LABEL, Sample, file_name, fill_numbers, finish, named};
 use super::spool::Spool;
-use super::told::{Labels, Told};
 use super::tree::Tree;
 use super::webdataset::of_table;
+use super::written_label::{Labels, WrittenLabel};
 use super::{Layout, Listing, NO_LABEL, Place, labels, names, renumbered, text};
 use crate::decode::usual_extension as extension;
 use crate::error::PrepError;
+use crate::io::progress::Progress;
 use crate::observe::Observer;
-use crate::options::IngestOptions;
-use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// The key of a file's metadata that Hugging Face describes its columns under.
@@ -34,7 +34,7 @@ const FEATURES: &str = "huggingface";
 /// As many of a thousand names must be the ILSVRC's for all to be; some copies tell namesakes apart.
 const ENOUGH: usize = 980;
 
-/// Whether a file is called like Parquet.
+/// Whether a file is named like Parquet.
 pub(super) fn fits(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".parquet")
 }
@@ -45,8 +45,8 @@ pub(super) fn is_here(folder: &Path) -> bool {
 }
 
 /// Lists a folder of Parquet files, or one. The images are kept beside the output `out`.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let source = &*options.source;
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let source = request.source;
     let mut listing = Listing::new(Layout::Parquet);
     let files = files(source)?;
     let tables = files.iter();
@@ -65,8 +65,8 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     };
     let mut reading = Reading {
         source: folder,
-        observer: &options.observer,
-        spool: Spool::new(&options.out, &mut listing.containers)?,
+        observer: request.observer,
+        spool: Spool::new(request.out, &mut listing.containers)?,
         labels: Labels::default(),
         limit: match (named_classes, first.classes()) {
             (_, Some(classes)) => classes.len() as i64,
@@ -85,8 +85,8 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let progress = Progress::new(
         "unpack",
         tables.len() as u64,
-        options.progress,
-        &options.observer,
+        request.progress,
+        request.observer,
     );
     for (number, table) in tables.iter().enumerate() {
         let first_row = rows.entry(table.split.unwrap_or("train")).or_default();
@@ -129,7 +129,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         let mut consumed: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         consumed.extend(outside);
         let used = names::file_in(folder).into_iter().collect();
-        let tree = Tree::new(source, &options.out).observed(&options.observer);
+        let tree = Tree::new(source, request.out).observed(request.observer);
         tree.count_rest(&mut listing.passed, &consumed, &used);
     }
     finish(listing, &files, samples, &synsets, &words)
@@ -196,7 +196,7 @@ struct Table<'a> {
     images: u64,
     /// Names of its classes, if it has them.
     names: Option<Vec<String>>,
-    /// The table of classes of a dataset of ours that was exported.
+    /// The table of classes of an exported dataset.
     table: Option<ClassTable>,
 }
 
@@ -290,11 +290,11 @@ impl<'a> Table<'a> {
             Some(name) => name.to_owned(),
             None => format!("row-{number:06}.{}", extension(bytes)),
         };
-        let told = match row.label {
+        let number = match row.label {
             None => Ok(NO_LABEL),
             Some(Label::Number(label)) if (NO_LABEL..reading.limit).contains(&label) => {
-                let told = Told::Number(label, label.to_string().into());
-                reading.labels.number(told)
+                let label = WrittenLabel::Number(label, label.to_string().into());
+                reading.labels.number(label)
             }
             Some(Label::Number(label)) => Err(format!(
                 "label {label} is not one of 0 to {}",
@@ -302,10 +302,10 @@ impl<'a> Table<'a> {
             )),
             Some(Label::Text(label)) => match text::from_bytes(label.data()).as_str() {
                 "" => Ok(NO_LABEL),
-                label => Told::read(label).and_then(|told| reading.labels.number(told)),
+                label => WrittenLabel::read(label).and_then(|label| reading.labels.number(label)),
             },
         };
-        let label = told.map_err(|message| {
+        let label = number.map_err(|message| {
             let column = self.columns.label_name.as_deref().unwrap_or_default();
             wrong(self.path, format!("{name}: column {column}: {message}"))
         })?;

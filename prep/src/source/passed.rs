@@ -1,5 +1,4 @@
-//! What a source holds beside its images: nothing of it is used as an image, and nothing of it is left
-//! out in silence.
+//! Files of a source that are not images. None is used as an image, and every one is counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,7 +37,7 @@ pub enum PassedKind {
     Text,
     /// An archive or table in a place where none is read.
     Archive,
-    /// Not called like an image, where only names tell images from other files.
+    /// Not named like an image, where only names distinguish images from other files.
     NotAnImage,
     /// An image outside of the class folders.
     OutsideClasses,
@@ -56,7 +55,7 @@ pub enum PassedKind {
     Special,
     /// A member of a sample without an image, or one that no field is read from.
     NoImage,
-    /// In the output folder, or in another dataset of ours that lies inside of the source.
+    /// In the output folder, or in another Shardmill dataset that is inside of the source.
     Output,
 }
 
@@ -174,7 +173,7 @@ impl PassedOver {
         for found in walk {
             match found {
                 Ok(found) if found.file_type().is_dir() => {}
-                Ok(found) => self.add(kind, &super::tree::name_in(source, found.path())),
+                Ok(found) => self.add(kind, &super::text::relative(source, found.path())),
                 Err(error) => self.add_error(&error, source, path),
             }
         }
@@ -183,7 +182,7 @@ impl PassedOver {
     /// Counts what a walk of `path` could not read.
     pub(super) fn add_error(&mut self, error: &walkdir::Error, source: &Path, path: &Path) {
         let path = error.path().unwrap_or(path);
-        self.add(PassedKind::Unreadable, &super::tree::name_in(source, path));
+        self.add(PassedKind::Unreadable, &super::text::relative(source, path));
     }
 }
 

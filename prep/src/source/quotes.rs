@@ -1,4 +1,4 @@
-//! Quotes in a CSV or TSV file: one that stands alone would swallow the rows behind it.
+//! Quotes in a CSV or TSV file: an unpaired quote would swallow the rows after it.
 //!
 //! The scan follows the crate `csv` byte by byte: a quote encloses a cell only where it is the cell's first
 //! byte, a doubled one stands for itself, and everywhere else it is a letter.
@@ -18,14 +18,14 @@ pub(super) struct Checked<'a> {
 pub(super) struct Cell {
     /// Number of the line that it begins in, from 1.
     pub(super) line: u64,
-    /// First byte behind the opening quote, in the text that was given.
+    /// First byte after the opening quote, in the text that was given.
     begin: usize,
     /// The closing quote.
     end: usize,
 }
 
 impl Cell {
-    /// The lines of the cell behind the first, each with its number.
+    /// The lines of the cell after the first, each with its number.
     pub(super) fn lines<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
         let lines = text[self.begin..self.end].split(|&byte| byte == b'\n');
         (self.line..).zip(lines).skip(1)
@@ -114,12 +114,12 @@ pub(super) fn check<'a>(
     })
 }
 
-/// The delimiter, the line feed or the end of the text behind `at`.
+/// The delimiter, the line feed or the end of the text after `at`.
 fn cell_end(text: &[u8], at: usize, delimiter: u8) -> usize {
     memchr::memchr2(delimiter, b'\n', &text[at..]).map_or(text.len(), |found| at + found)
 }
 
-/// Where the cell ends whose first byte behind its quote is at `begin`.
+/// Where the cell ends whose first byte after its quote is at `begin`.
 fn end(text: &[u8], begin: usize, delimiter: u8) -> End {
     let mut at = begin;
     while let Some(found) = memchr::memchr(b'"', &text[at..]) {

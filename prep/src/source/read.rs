@@ -42,7 +42,7 @@ pub(crate) enum Container {
     Spool {
         /// Open for reading.
         file: File,
-        /// The folder that it lies in.
+        /// The folder that it is in.
         folder: PathBuf,
     },
 }

@@ -17,14 +17,14 @@ pub(super) struct Sample {
     pub(super) label: i64,
     /// From [`file_name`].
     pub(super) name: Box<str>,
-    /// The key, if the source says it: datasets of ours that were exported do.
+    /// The key, if the source says it: exported datasets do.
     pub(super) key: Option<Box<str>>,
     /// Which of the source's files it is in.
     pub(super) file: u32,
     pub(super) place: Place,
 }
 
-/// The last component of a path of whatever system; `None` if it names no file.
+/// The last component of a path of any system; `None` if it names no file.
 pub(super) fn file_name(path: &str) -> Option<&str> {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let named = !matches!(name, "" | "." | "..") && !is_clutter(name);
@@ -43,7 +43,7 @@ pub(super) fn is_wnid(text: &str) -> bool {
     text.len() == 9 && text.starts_with('n') && text[1..].bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What a label without a synset is called. `largest` is the largest label, so that the names sort
+/// The name of a label without a synset. `largest` is the largest label, so that the names sort
 /// as the numbers do.
 pub(super) fn numbered(label: i64, largest: i64) -> String {
     let width = largest.to_string().len().max(4);
@@ -131,7 +131,7 @@ pub(super) fn finish(
         // A reject has no need of a label.
         if !matches!(place, Place::Rejected(_)) {
             let mixed = *labelled.entry(split).or_insert(label >= 0) != (label >= 0);
-            // A dataset of ours says itself what has no labels.
+            // A Shardmill dataset says itself what has no labels.
             if mixed || label < 0 && split != "test" && key.is_none() {
                 let message = if label < 0 {
                     format!(
@@ -161,7 +161,7 @@ pub(super) fn finish(
     Ok(listing)
 }
 
-/// Hugging Face puts the synset behind an image's name: `n01440764_10026_n01440764.JPEG`.
+/// Hugging Face puts the synset after an image's name: `n01440764_10026_n01440764.JPEG`.
 fn without_suffix(name: &str, synset: &str) -> String {
     let stripped = name.rsplit_once('.').and_then(|(stem, extension)| {
         let stem = stem.strip_suffix(synset)?.strip_suffix('_')?;
@@ -170,7 +170,7 @@ fn without_suffix(name: &str, synset: &str) -> String {
     stripped.unwrap_or_else(|| name.to_owned())
 }
 
-/// Gives the labels that lie between the found ones their synsets: those of the ILSVRC where the found
+/// Gives the labels that are between the found ones their synsets: those of the ILSVRC where the found
 /// ones have them, so that a few files of the whole keep its labels.
 pub(super) fn fill_gaps(synsets: &mut BTreeMap<i64, String>) {
     let Some((&largest, _)) = synsets.last_key_value() else {

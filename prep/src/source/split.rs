@@ -1,4 +1,4 @@
-//! What splits are called: one table for folders, files and columns of every layout.
+//! Names of splits: one table for folders, files and columns of every layout.
 
 /// The names of each split, in lower case.
 const NAMES: [(&str, &[&str]); 3] = [
@@ -22,7 +22,7 @@ const NAMES: [(&str, &[&str]); 3] = [
     ("test", &["test", "testing", "testset", "tst"]),
 ];
 
-/// The split that a name stands for as a whole: `Validation` is `val`, `val_256` is none.
+/// The split that a whole name means: `Validation` is `val`, `val_256` is none.
 pub(super) fn of_word(name: &str) -> Option<&'static str> {
     let name = name.trim().to_lowercase();
     let found = NAMES
@@ -31,7 +31,7 @@ pub(super) fn of_word(name: &str) -> Option<&'static str> {
     found.map(|(split, _)| *split)
 }
 
-/// The split that a word of a name stands for, the first if there are several: `ILSVRC2012_img_val` is
+/// The split that a word of a name means, the first if there are several: `ILSVRC2012_img_val` is
 /// `val`, but `latest-0` is none, since letters inside of a word say nothing.
 pub(super) fn of_name(name: &str) -> Option<&'static str> {
     name.split(|c: char| !c.is_alphabetic()).find_map(of_word)

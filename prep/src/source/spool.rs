@@ -13,7 +13,7 @@ const ALLOWANCE: u64 = 16 << 20;
 /// Bytes between two looks at the free space.
 const LOOK: u64 = 16 << 20;
 
-/// The file while it is being filled. It has no name, so nothing is left of it whatever happens.
+/// The file while it is being filled. It has no name, so nothing of it remains in any case.
 pub(super) struct Spool {
     file: File,
     folder: PathBuf,
@@ -94,7 +94,7 @@ impl Spool {
             PrepError::io(&self.source)(source)
         })?;
         if self.free < len {
-            // Other programs write to the disk too, so what is free is asked again now and then.
+            // Other programs write to the disk too, so the free space is checked again from time to time.
             self.expect(len)?;
             self.free = self.free.min(len.max(LOOK));
         }

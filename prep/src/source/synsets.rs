@@ -20,9 +20,9 @@ struct Known {
 }
 
 impl Synsets {
-    /// Takes notice of a sample: its label, the synset and the words that it gives, and the path of its
-    /// image. The error says that the synset is another than before.
-    pub(super) fn see(
+    /// Adds a sample: its label, its synset and words if it has them, and the path of its image. The error says
+    /// that another sample with this label has another synset.
+    pub(super) fn add(
         &mut self,
         label: i64,
         synset: Option<&str>,
@@ -90,7 +90,7 @@ mod tests {
     fn resolve(samples: &[(i64, Option<&str>, &str)]) -> Result<Vec<String>, String> {
         let mut synsets = Synsets::default();
         for (label, synset, path) in samples {
-            synsets.see(*label, *synset, None, path)?;
+            synsets.add(*label, *synset, None, path)?;
         }
         Ok(synsets
             .resolve(&mut BTreeMap::new())

@@ -24,7 +24,7 @@ pub(super) struct Member {
     pub(super) reject: Option<Reject>,
 }
 
-/// Calls `member` for each member of the tar called `tar`, which lies in `len` bytes at `start` of `file`.
+/// Calls `member` for each member of the tar called `tar`, which is in `len` bytes at `start` of `file`.
 /// Only headers are read. Where the tar breaks off the members before are kept, and the one that it breaks
 /// off in, or the tar itself, is a reject.
 ///
@@ -75,7 +75,7 @@ pub(super) fn scan<E: From<io::Error>>(
                 let folder = place.rfind('/').map_or("", |slash| &place[..slash]);
                 links.push((name, normal(folder, &text(&target))));
             }
-            // A sparse member's bytes do not lie side by side.
+            // A sparse member's bytes are not contiguous.
             Kind::Other => {
                 let message = "a sparse file, a FIFO or a device of its tar".to_owned();
                 member(rejected(name, Reject::NotAFile(message)))?;

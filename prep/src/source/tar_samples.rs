@@ -11,15 +11,15 @@ use super::samples::{Sample, file_name};
 use super::synsets::Synsets;
 use super::tar_index::ScanError;
 use super::tar_part::{Part, normal, text};
-use super::tar_walk::{Head, Kind};
-use super::told::{Labels, Told};
+use super::tar_walk::{Kind, TarHeader};
+use super::written_label::{Labels, WrittenLabel};
 use super::{NO_LABEL, PassedKind, PassedOver, Place};
 use crate::error::PrepError;
 use crate::reject::Reject;
 
 /// Longest `.cls` or `.json` that is read, in bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
-/// Longest table of classes of a dataset of ours, in bytes.
+/// Longest table of classes of a Shardmill dataset, in bytes.
 const LONGEST_TABLE: u64 = 64 << 20;
 /// Most links that are followed one after another.
 const LINKS: usize = 40;
@@ -29,6 +29,16 @@ const LINKS: usize = 40;
 pub(super) struct Sorted {
     pub(super) labels: Labels,
     pub(super) synsets: Synsets,
+}
+
+/// Which tar samples come from.
+#[derive(Clone, Copy)]
+pub(super) struct TarOrigin {
+    pub(super) split: &'static str,
+    /// Which of the source's files it is.
+    pub(super) file: u32,
+    /// Whether it ends too early, so that labels may be missing.
+    pub(super) is_cut: bool,
 }
 
 /// The samples of one tar while it is read.
@@ -76,9 +86,9 @@ impl Parts {
 #[derive(Clone)]
 enum Held {
     Image(Place),
-    /// Where it lies, if nothing has to be unpacked for it.
+    /// Where it is, if nothing has to be unpacked for it.
     Other(Option<Place>),
-    Class(Told),
+    Class(WrittenLabel),
     Notes(Notes),
     /// The member that it leads to.
     Link(String),
@@ -98,7 +108,7 @@ impl<'a> Tar<'a> {
         }
     }
 
-    /// The table of classes, if the tar is of a dataset of ours.
+    /// The table of classes, if the tar is of a Shardmill dataset.
     pub(super) const fn table(&self) -> Option<&ClassTable> {
         self.table.as_ref()
     }
@@ -111,7 +121,7 @@ impl<'a> Tar<'a> {
     }
 
     /// Takes a member.
-    pub(super) fn add(&mut self, head: &Head, content: Content<'_>) -> Result<(), ScanError> {
+    pub(super) fn add(&mut self, head: &TarHeader, content: Content<'_>) -> Result<(), ScanError> {
         if head.kind == Kind::Folder {
             return Ok(());
         }
@@ -177,7 +187,7 @@ impl<'a> Tar<'a> {
         };
         Ok(match part {
             Some(Part::Image { .. }) => Held::Image(content.image()?),
-            Some(Part::Class) => Held::Class(Told::read(&short(content)?).map_err(wrong)?),
+            Some(Part::Class) => Held::Class(WrittenLabel::read(&short(content)?).map_err(wrong)?),
             Some(Part::Notes) => Held::Notes(Notes::read(&short(content)?).map_err(wrong)?),
             None => Held::Other(content.place()),
         })
@@ -226,7 +236,7 @@ impl<'a> Tar<'a> {
         Ok(())
     }
 
-    /// What a member holds in the end, behind every link; `None` if that is nothing.
+    /// What a member holds in the end, after every link; `None` if that is nothing.
     fn follow<'b>(&'b self, held: &'b Held) -> Option<&'b Held> {
         let mut held = held;
         for _ in 0..LINKS {
@@ -238,19 +248,17 @@ impl<'a> Tar<'a> {
         None
     }
 
-    /// Makes samples of what was found. In a tar that is `cut`, labels may be behind the end.
+    /// Makes samples of what was found.
     pub(super) fn close(
         mut self,
-        split: &'static str,
-        file: u32,
-        cut: bool,
+        origin: TarOrigin,
         passed: &mut PassedOver,
         samples: &mut Vec<Sample>,
         sorted: &mut Sorted,
     ) -> Result<(), PrepError> {
         for parts in std::mem::take(&mut self.samples) {
             if parts.image.is_some() {
-                samples.push(self.sample(parts, split, file, cut, sorted)?);
+                samples.push(self.sample(parts, origin, sorted)?);
             } else {
                 let members = [parts.class, parts.notes].into_iter().flatten();
                 self.passed
@@ -266,11 +274,14 @@ impl<'a> Tar<'a> {
     fn sample(
         &self,
         parts: Parts,
-        split: &'static str,
-        file: u32,
-        cut: bool,
+        origin: TarOrigin,
         sorted: &mut Sorted,
     ) -> Result<Sample, PrepError> {
+        let TarOrigin {
+            split,
+            file,
+            is_cut,
+        } = origin;
         let (member, image) = parts.image.unwrap_or_default();
         let missing = |member: &str, held: &Held, what: &str| {
             let target = match held {
@@ -298,7 +309,7 @@ impl<'a> Tar<'a> {
         let class = match &parts.class {
             None => None,
             Some((member, held)) => match self.follow(held) {
-                Some(Held::Class(told)) => Some(told.clone()),
+                Some(Held::Class(label)) => Some(label.clone()),
                 _ => {
                     reject = reject.or_else(|| missing(member, held, "label"));
                     None
@@ -318,12 +329,12 @@ impl<'a> Tar<'a> {
         let name = parts.name;
         let wrong = |message: String| self.wrong(format!("{member}: {message}"));
         let mut words = notes.words.clone();
-        let told = match (class, &notes.label) {
+        let label = match (class, &notes.label) {
             (Some(class), Some(label)) if class.contradicts(label) => {
                 let message = format!("{name}.cls says label {class}, its .json {label}");
                 return Err(self.wrong(message));
             }
-            (Some(class @ Told::Number(..)), Some(Told::Text(text))) => {
+            (Some(class @ WrittenLabel::Number(..)), Some(WrittenLabel::Text(text))) => {
                 words = words.or_else(|| Some(text.to_string()));
                 Some(class)
             }
@@ -332,8 +343,8 @@ impl<'a> Tar<'a> {
             (None, None) => notes.in_words().map_err(wrong)?,
         };
         let wrong = |message: String| self.wrong(format!("{member}: {message}"));
-        let label = match told {
-            Some(told) => sorted.labels.number(told).map_err(wrong)?,
+        let label = match label {
+            Some(label) => sorted.labels.number(label).map_err(wrong)?,
             None => NO_LABEL,
         };
         let key = self
@@ -342,7 +353,7 @@ impl<'a> Tar<'a> {
             .and(notes.key)
             .filter(|key| !key.is_empty());
         if label == NO_LABEL && split != "test" && key.is_none() && reject.is_none() {
-            if !cut {
+            if !is_cut {
                 return Err(self.wrong(format!(
                     "{member} has no label: expected {name}.cls, or {name}.json with a field \
                      \"label\"; images without labels go into tars with \"test\" in their names"
@@ -358,7 +369,7 @@ impl<'a> Tar<'a> {
             let wrong = |message: String| self.wrong(format!("{member}: {message}"));
             let seen = sorted
                 .synsets
-                .see(label, notes.synset.as_deref(), words, path);
+                .add(label, notes.synset.as_deref(), words, path);
             seen.map_err(wrong)?;
         }
         let place = match (reject, place) {

@@ -48,7 +48,7 @@ pub(super) enum Kind {
 
 /// A member, without its bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Head {
+pub(super) struct TarHeader {
     pub(super) name: Vec<u8>,
     pub(super) kind: Kind,
     /// First byte, counted from the first one of the tar.
@@ -56,8 +56,8 @@ pub(super) struct Head {
     pub(super) len: u64,
 }
 
-impl Head {
-    /// Whether the member's bytes go on after the `len` bytes that the tar has.
+impl TarHeader {
+    /// Whether the member's bytes continue after the `len` bytes that the tar has.
     pub(super) fn ends_after(&self, len: u64) -> bool {
         let end = self.offset.checked_add(self.len);
         end.is_none_or(|end| end > len)
@@ -68,14 +68,14 @@ impl Head {
 pub(super) struct Walk<R> {
     inner: R,
     position: u64,
-    /// Bytes left of the member, and of the padding behind it.
+    /// Bytes left of the member, and of the padding after it.
     left: u64,
     padding: u64,
     /// Whether zeros were seen where a header was expected: the mark of the end.
     ended: bool,
 }
 
-/// What extended headers say of the member behind them.
+/// What extended headers say of the member after them.
 #[derive(Default)]
 struct Extended {
     name: Option<Vec<u8>>,
@@ -95,12 +95,12 @@ impl<R: Skip> Walk<R> {
         }
     }
 
-    /// The next member; `None` behind the last one. Members behind the mark of the end, as of tars that
-    /// were written one behind another, are members too.
+    /// The next member; `None` after the last one. Members after the mark of the end, as of tars that
+    /// were written one after another, are members too.
     ///
     /// A tar that breaks off is an error of kind [`io::ErrorKind::UnexpectedEof`], one that is none of kind
     /// [`io::ErrorKind::InvalidData`].
-    pub(super) fn next(&mut self) -> io::Result<Option<Head>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<TarHeader>> {
         let mut extended = Extended::default();
         let mut any = false;
         loop {
@@ -116,7 +116,7 @@ impl<R: Skip> Walk<R> {
             let global = kind == EntryType::XGlobalHeader;
             if global || kind == EntryType::XHeader {
                 let text = self.extension(&header)?;
-                // What is said of all members concerns no name and no length.
+                // A global header changes no name and no length.
                 if !global {
                     extended.read(&text)?;
                 }
@@ -184,7 +184,7 @@ impl<R: Skip> Walk<R> {
         }
     }
 
-    /// Leaves the rest of a sparse member's map, which lies between its header and its bytes.
+    /// Leaves the rest of a sparse member's map, which is between its header and its bytes.
     fn leave_map(&mut self) -> io::Result<()> {
         let mut block = [0; BLOCK];
         for _ in 0..LONGEST_EXTENSION / BLOCK as u64 {
@@ -204,7 +204,7 @@ impl<R: Skip> Walk<R> {
         self.padding = (BLOCK as u64 - len % BLOCK as u64) % BLOCK as u64;
     }
 
-    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<Head> {
+    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<TarHeader> {
         let kind = header.entry_type();
         let sparse = kind == EntryType::GNUSparse;
         if sparse && header.as_gnu().is_some_and(|gnu| gnu.is_extended()) {
@@ -231,7 +231,7 @@ impl<R: Skip> Walk<R> {
             EntryType::Symlink => Kind::SymbolicLink(link),
             _ => Kind::Other,
         };
-        Ok(Head {
+        Ok(TarHeader {
             name,
             kind,
             offset: self.position,

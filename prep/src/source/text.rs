@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write;
+use std::path::Path;
 
 /// A name as text. Bytes that are not UTF-8 become `%` and two hexadecimal digits, so that no two names
 /// are mixed up and none is lost: Latin-1's `café` is `caf%E9`.
@@ -26,6 +27,14 @@ pub(super) fn from_os(name: &OsStr) -> String {
     {
         name.to_string_lossy().into_owned()
     }
+}
+
+/// A path relative to a folder, `/` between its components.
+pub(super) fn relative(folder: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(folder).unwrap_or(path);
+    let parts = relative.components();
+    let parts: Vec<String> = parts.map(|part| from_os(part.as_os_str())).collect();
+    parts.join("/")
 }
 
 #[cfg(test)]

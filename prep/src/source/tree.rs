@@ -1,4 +1,4 @@
-//! Folders of a source: what lies in them, with everything that is no image counted.
+//! Folders of a source: what is in them; every file that is not an image is counted.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,14 +12,14 @@ use walkdir::WalkDir;
 use super::passed::{PassedKind, PassedOver};
 use super::{is_image_name, text};
 use crate::error::PrepError;
+use crate::io::progress::Progress;
 use crate::observe::Observer;
-use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// A source that is a folder.
 pub(super) struct Tree<'a> {
     pub(super) source: &'a Path,
-    /// The output folder, if it is there: it may lie inside of the source.
+    /// The output folder, if it is there: it may be inside of the source.
     out: Option<PathBuf>,
     /// Counts what was looked at.
     seen: Progress,
@@ -38,7 +38,7 @@ pub(super) struct Item {
     pub(super) path: PathBuf,
 }
 
-/// What lies directly in a folder, each sorted by name.
+/// What is directly in a folder, each sorted by name.
 #[derive(Debug, Default)]
 pub(super) struct Level {
     pub(super) folders: Vec<Item>,
@@ -76,7 +76,7 @@ impl<'a> Tree<'a> {
 
     /// A path as it is called in messages and keys: relative to the source.
     pub(super) fn name(&self, path: &Path) -> String {
-        name_in(self.source, path)
+        text::relative(self.source, path)
     }
 
     /// Looks into a folder. Links are followed.
@@ -184,13 +184,13 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// Counts every file of the source but those under `but`: as labels those that were `used`, the others
-    /// by their names, or by where they are. Links are not followed. Ends early where the observer says so,
-    /// which whoever lists a source finds out.
+    /// Counts every file of the source except those under `except`: as labels those that were `used`, the others
+    /// by their names, or by where they are. Links are not followed. Ends early if the observer stops the work,
+    /// which the caller checks.
     pub(super) fn count_rest(
         &self,
         passed: &mut PassedOver,
-        but: &BTreeSet<PathBuf>,
+        except: &BTreeSet<PathBuf>,
         used: &BTreeSet<PathBuf>,
     ) {
         let mut walk = WalkDir::new(self.source).into_iter();
@@ -203,10 +203,10 @@ impl<'a> Tree<'a> {
                 }
             };
             let (path, is_dir) = (found.path(), found.file_type().is_dir());
-            if is_dir && !but.contains(path) && self.is_out(path) {
+            if is_dir && !except.contains(path) && self.is_out(path) {
                 passed.add_tree(PassedKind::Output, self.source, path);
                 walk.skip_current_dir();
-            } else if but.contains(path) {
+            } else if except.contains(path) {
                 if is_dir {
                     walk.skip_current_dir();
                 }
@@ -253,19 +253,11 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Whether a folder is the output folder, or holds another dataset of ours.
+    /// Whether a folder is the output folder, or holds another Shardmill dataset.
     fn is_out(&self, folder: &Path) -> bool {
         let same = |out: &PathBuf| fs::canonicalize(folder).is_ok_and(|folder| folder == *out);
         self.out.as_ref().is_some_and(same) || holds_dataset(folder)
     }
-}
-
-/// A path relative to a folder, `/` between its components.
-pub(super) fn name_in(source: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(source).unwrap_or(path);
-    let parts = relative.components();
-    let parts: Vec<String> = parts.map(|part| text::from_os(part.as_os_str())).collect();
-    parts.join("/")
 }
 
 /// Whether a part of the path below `folder` is hidden or a system's.
@@ -277,7 +269,7 @@ fn set_aside(folder: &Path, path: &Path) -> Option<PassedKind> {
     })
 }
 
-/// Whether a folder holds a manifest of ours.
+/// Whether a folder holds a Shardmill manifest.
 fn holds_dataset(folder: &Path) -> bool {
     let path = folder.join(MANIFEST_FILE);
     // Not opened unless it is a plain file: a FIFO would wait.

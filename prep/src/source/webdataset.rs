@@ -7,27 +7,28 @@ use std::path::Path;
 use super::archive::{Broken, Packing, each_in_place, each_unpacked};
 use super::class_table::ClassTable;
 use super::packed::{self, Packed};
+use super::request::SourceRequest;
 use super::samples::{Sample, fill_gaps, finish, named};
 use super::spool::Spool;
 use super::synsets::Synsets;
 use super::tar_index::ScanError;
-use super::tar_samples::{Sorted, Tar};
-use super::told::Labels;
-use super::tree::{Tree, name_in as key_of};
+use super::tar_samples::{Sorted, Tar, TarOrigin};
+use super::text::relative;
+use super::tree::Tree;
+use super::written_label::Labels;
 use super::{Layout, Listing, NO_LABEL, Place, names, renumbered};
 use crate::error::PrepError;
-use crate::options::IngestOptions;
-use crate::progress::Progress;
+use crate::io::progress::Progress;
 use crate::reject::Reject;
 
-/// Whether a file is called like a tar.
+/// Whether a file is named like a tar.
 pub(super) fn fits(name: &str) -> bool {
     Packing::of(name).is_some()
 }
 
 /// Lists a folder of tars, or one. Compressed ones are unpacked beside the output.
-pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
-    let (source, out, show) = (&*options.source, &*options.out, options.progress);
+pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
+    let (source, out, show) = (request.source, request.out, request.progress);
     let mut listing = Listing::new(Layout::WebDataset);
     let files = packed::files(source, fits)?;
     let folder = if source.is_dir() {
@@ -39,7 +40,7 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
     let mut sorted = Sorted::default();
     let mut table: Option<Option<ClassTable>> = None;
     let mut failed = None;
-    let observer = &options.observer;
+    let observer = request.observer;
     let progress = Progress::new("read tars", files.len() as u64, show, observer);
     for (number, Packed { path, split }) in files.iter().enumerate() {
         let file = number as u32;
@@ -82,16 +83,14 @@ pub(super) fn list(options: &IngestOptions) -> Result<Listing, PrepError> {
         }
         let said = tar.table().and_then(ClassTable::split);
         let split = split.or(said).unwrap_or("train");
-        tar.close(
+        let origin = TarOrigin {
             split,
             file,
-            broken.is_some(),
-            &mut listing.passed,
-            &mut samples,
-            &mut sorted,
-        )?;
+            is_cut: broken.is_some(),
+        };
+        tar.close(origin, &mut listing.passed, &mut samples, &mut sorted)?;
         if let Some(broken) = broken {
-            let name = key_of(folder, path);
+            let name = relative(folder, path);
             failed.get_or_insert_with(|| (path.clone(), broken.message.clone()));
             samples.push(rejected(split, file, &name, &broken));
         }
@@ -157,7 +156,7 @@ fn classes(
     synsets
 }
 
-/// The synset of each label by a table of ours.
+/// The synset of each label by the table of an export.
 pub(super) fn of_table(
     table: &ClassTable,
     labels: &Labels,
@@ -183,7 +182,7 @@ pub(super) fn of_table(
         .collect())
 }
 
-/// What stands for all that a broken tar does not tell any more.
+/// A reject for the unreadable rest of a broken tar.
 fn rejected(split: &'static str, file: u32, tar: &str, broken: &Broken) -> Sample {
     let Broken { member, message } = broken;
     let (key, at) = match member {

@@ -1,13 +1,13 @@
-//! What can be wrong with a sample before anything is done with it.
+//! Checks of a sample before it is decoded.
 
 use std::collections::{BTreeMap, HashSet};
 
 use shardmill_formats::{Class, Manifest, Preprocessing, Split, check_key};
 
+use super::manifest;
 use super::options::{Image, Sample, WriteOptions};
 use super::work::Item;
 use crate::error::PrepError;
-use crate::ingest::manifest_head;
 use crate::source::NO_LABEL;
 
 /// Checks samples, and remembers what later ones must agree with.
@@ -69,7 +69,7 @@ impl Checks {
                 ),
             });
         }
-        let mut empty = manifest_head(&options.as_ingest("".as_ref()), "", Vec::new(), 0);
+        let mut empty = manifest(options, Vec::new(), 0);
         // Only names are tried with it.
         (empty.height, empty.width) = (1, 1);
         Ok(Self {
@@ -139,7 +139,7 @@ impl Checks {
                 channels,
                 pixels,
             } => {
-                check_pixels((*width, *height), *channels, pixels.len()).map_err(wrong)?;
+                check_pixels(*width, *height, *channels, pixels.len()).map_err(wrong)?;
                 used.is_array = true;
                 used.is_resizer |= (*width, *height) != (self.size, self.size);
             }
@@ -181,7 +181,7 @@ impl Checks {
     }
 }
 
-fn check_pixels((width, height): (u32, u32), channels: u8, bytes: usize) -> Result<(), String> {
+fn check_pixels(width: u32, height: u32, channels: u8, bytes: usize) -> Result<(), String> {
     if !(1..=4).contains(&channels) {
         return Err(format!(
             "pixels of {channels} channels: give 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)"

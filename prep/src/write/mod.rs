@@ -1,4 +1,4 @@
-//! Datasets of samples that a program gives one by one.
+//! Datasets of samples that a program writes one by one.
 
 mod checks;
 mod options;
@@ -10,16 +10,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use shardmill_formats::{ChannelSums, Rejects, ShardMetadata};
+use shardmill_formats::{ChannelSums, Class, Manifest, Rejects, ShardMetadata, Source};
 
-use crate::crew::Stream;
 use crate::error::PrepError;
-use crate::flusher::Flusher;
-use crate::ingest::{Outcome, Recycled, check_options, encoder, manifest_head};
-use crate::options::{IngestOptions, OnError};
+use crate::io::flusher::Flusher;
+use crate::io::pool::OrderedStream;
+use crate::io::unfinished::WRITE_JOURNAL;
+use crate::record::{Outcome, RecycledBuffers};
+use crate::reject::OnError;
 use crate::reject::{RejectLine, WarningLine, first_ones};
-use crate::rewrite::{
-    Record, Rewrite, Sizes, SplitWriter, TRAIN, begin_new, complete, remove, statistics,
+use crate::shards::{
+    REJECTS_FILE, RewriteFolder, Sizes, SplitWriter, TRAIN, begin_new, complete, remove, statistics,
 };
 use checks::Checks;
 pub use options::{Image, Sample, WriteOptions, class_list};
@@ -27,13 +28,10 @@ use order::Order;
 pub use summary::WriteSummary;
 use work::Item;
 
-/// Name of the journal in the folder of a dataset that is being written.
-pub(crate) const JOURNAL: &str = "write.journal";
-
 /// Bytes of images and records that are under way at most, unless a single one has more.
 const UNDER_WAY: u64 = 512 << 20;
 
-/// Builds a dataset of samples that a program gives one by one.
+/// Writes a dataset of samples that come one by one.
 ///
 /// Encoded images go through the decoder of an ingest and give the same pixels; arrays of pixels go through
 /// its resize, and are stored as they are if they have the size of the records. Threads decode and encode;
@@ -41,13 +39,12 @@ const UNDER_WAY: u64 = 512 << 20;
 /// threads. Memory is bounded by half a gigabyte of samples under way, 40 bytes for each key, and the index
 /// of the shard that is open in each split, whatever the size of the dataset.
 ///
-/// Samples are **not shuffled**, as an ingest shuffles its images: nobody knows what comes last. Give them in
-/// a random order if the loader is to read blocks of neighbours (`order="blocks"`), or its batches hold few
-/// classes; the summary says where samples came sorted. The loader's usual order needs no shuffle.
+/// Samples are **not shuffled**, unlike those of an ingest, since the last ones are not known. Push them in a
+/// random order if the loader is to read blocks of neighbours (`order="blocks"`); otherwise its batches hold
+/// few classes. The summary notes samples that came sorted. The loader's default order needs no shuffle.
 ///
-/// The folder holds `write.journal` and no manifest until [`finish`](Self::finish), so that nothing takes it
-/// for a dataset. A writer that is dropped before takes away all that it made; after a crash the folder is to
-/// be removed.
+/// Until [`finish`](Self::finish) the folder holds `write.journal` and no manifest, so that it is not mistaken for
+/// a dataset. A writer that is dropped before removes all that it wrote; after a crash, remove the folder.
 ///
 /// ```
 /// use shardmill_prep::{DatasetWriter, Image, Sample, WriteOptions, class_list, verify};
@@ -67,19 +64,19 @@ const UNDER_WAY: u64 = 512 << 20;
 /// ```
 pub struct DatasetWriter {
     // Fields are dropped in this order: first the threads, then the files, last the folder.
-    stream: Stream<Item, Outcome>,
+    stream: OrderedStream<Item, Outcome>,
     /// Split and bytes of each sample under way.
     waiting: VecDeque<(usize, u64)>,
     bytes: u64,
     splits: Vec<OpenSplit>,
-    options: IngestOptions,
+    options: WriteOptions,
     checks: Checks,
     done: Done,
     flusher: Flusher,
-    recycled: Recycled,
+    recycled: RecycledBuffers,
     is_stopped: bool,
     start: Instant,
-    work: Rewrite,
+    work: RewriteFolder,
 }
 
 /// A split under way.
@@ -89,7 +86,7 @@ struct OpenSplit {
     order: Order,
 }
 
-/// What became of the samples whose turn was.
+/// Totals over the samples that were written.
 struct Done {
     rejects: Vec<RejectLine>,
     warned: BTreeMap<String, u64>,
@@ -99,7 +96,7 @@ struct Done {
 }
 
 impl Done {
-    fn new(options: &IngestOptions, checks: &Checks) -> Self {
+    fn new(options: &WriteOptions, checks: &Checks) -> Self {
         let mut done = Self {
             rejects: Vec::new(),
             warned: BTreeMap::new(),
@@ -132,24 +129,24 @@ impl DatasetWriter {
     /// Begins a dataset in the folder `out`, which must not exist or be empty.
     ///
     /// # Errors
-    /// A folder that holds something, options without meaning, classes that are not sorted, or threads that the
-    /// system does not give. Nothing is made then.
+    /// The folder is not empty, an option is invalid, the classes are not sorted, or the system refuses a thread.
+    /// Nothing is made then.
     pub fn create(out: impl Into<PathBuf>, options: WriteOptions) -> Result<Self, PrepError> {
         let start = Instant::now();
         let out = out.into();
         let checks = Checks::new(&options)?;
-        let options = options.as_ingest(&out);
-        check_options(&options)?;
-        drop(encoder(&options)?);
+        options.record().check()?;
+        // Options that the encoder refuses are found before anything is made.
+        drop(options.record().encoder()?);
         let done = Done::new(&options, &checks);
-        let recycled = Recycled::default();
+        let recycled = RecycledBuffers::default();
         let stream = work::start(&options, &recycled)?;
         Ok(Self {
             stream,
             waiting: VecDeque::new(),
             bytes: 0,
             splits: Vec::new(),
-            work: begin_new(&out, JOURNAL)?,
+            work: begin_new(&out, WRITE_JOURNAL)?,
             options,
             checks,
             done,
@@ -162,12 +159,12 @@ impl DatasetWriter {
 
     /// Appends a sample to a split, `train`, `val`, `test` or another name, which begins with its first sample.
     ///
-    /// The image is decoded later, on another thread: what is wrong with it is the error of a later call.
+    /// The image is decoded later, on another thread: an error in it is returned by a later call.
     ///
     /// # Errors
-    /// A name of a split, key, label or size that cannot be; the sample is not taken then, and the writer goes
-    /// on. An image of an earlier sample that cannot be a record, with [`OnError::Stop`], or a file that cannot
-    /// be written: the writer is stopped then, and takes no more.
+    /// An invalid split, key, label or size: the sample is ignored, and the writer can continue. An image of an
+    /// earlier sample that cannot become a record, with [`OnError::Stop`], or a file that cannot be written: the
+    /// writer is stopped, and accepts no more.
     pub fn push(&mut self, split: &str, sample: Sample) -> Result<(), PrepError> {
         if self.is_stopped {
             return Err(PrepError::WriterStopped);
@@ -192,7 +189,7 @@ impl DatasetWriter {
         Ok(())
     }
 
-    /// Samples that were taken.
+    /// Number of samples accepted.
     #[must_use]
     pub const fn samples(&self) -> u64 {
         self.checks.samples()
@@ -201,7 +198,7 @@ impl DatasetWriter {
     /// Waits for all samples, names the shards, and writes the list of rejects and, last, the manifest.
     ///
     /// # Errors
-    /// As [`push`](Self::push); no sample, or none that became a record. Nothing is left of the dataset then.
+    /// As [`push`](Self::push); or no sample became a record. Nothing is left of the dataset then.
     pub fn finish(mut self) -> Result<WriteSummary, PrepError> {
         if self.is_stopped {
             return Err(PrepError::WriterStopped);
@@ -229,11 +226,11 @@ impl DatasetWriter {
             .iter()
             .filter_map(|split| split.order.note(&split.name))
             .collect();
-        let mut manifest = manifest_head(&options, "samples", checks.classes, images);
+        let mut manifest = manifest(&options, checks.classes, images);
         checks.used.note(&mut manifest.preprocessing);
         manifest.rejects = Rejects {
             count: done.rejects.len() as u64,
-            file: (!done.rejects.is_empty()).then(|| crate::ingest::REJECTS_FILE.to_owned()),
+            file: (!done.rejects.is_empty()).then(|| REJECTS_FILE.to_owned()),
         };
         let fingerprint = done.fingerprint.finalize().to_hex()[..32].to_owned();
         let out = work.path().to_owned();
@@ -279,7 +276,7 @@ impl DatasetWriter {
     fn begin(&mut self, name: &str, is_labelled: bool) -> Result<usize, PrepError> {
         let metadata = ShardMetadata {
             codec: self.options.codec,
-            shape: crate::ingest::shape(&self.options),
+            shape: self.options.record().shape(),
             split: name.to_owned(),
             shard: 0,
             shards: 0,
@@ -297,7 +294,7 @@ impl DatasetWriter {
         Ok(self.splits.len() - 1)
     }
 
-    /// Takes the next outcome when it is there; `false` if no sample is under way.
+    /// Waits for the next outcome; `false` if no sample is under way.
     fn wait(&mut self) -> Result<bool, PrepError> {
         let Some(outcome) = self.stream.wait() else {
             return Ok(false);
@@ -305,7 +302,7 @@ impl DatasetWriter {
         self.take(outcome).map(|()| true)
     }
 
-    /// Takes what became of the sample whose turn it is. An error stops the writer.
+    /// Takes the next outcome. An error stops the writer.
     fn take(&mut self, outcome: Result<Outcome, PrepError>) -> Result<(), PrepError> {
         let (split, bytes) = self.waiting.pop_front().expect("it was handed out");
         self.bytes -= bytes;
@@ -315,8 +312,8 @@ impl DatasetWriter {
 
     fn write(&mut self, split: usize, outcome: Outcome) -> Result<(), PrepError> {
         let (split, done) = (&mut self.splits[split], &mut self.done);
-        let record = match outcome {
-            Outcome::Record(record) => record,
+        let (record, warning) = match outcome {
+            Outcome::Record { record, warning } => (record, warning),
             Outcome::Reject(line) if self.options.on_error == OnError::Stop => {
                 return Err(PrepError::Sample {
                     split: split.name.clone(),
@@ -333,19 +330,13 @@ impl DatasetWriter {
                 return Ok(());
             }
         };
-        if let Some(warning) = record.warning {
+        if let Some(warning) = warning {
             *done.warned.entry(warning.code().to_owned()).or_default() += 1;
             done.warnings.push(WarningLine {
                 key: record.key.clone(),
                 warning: warning.code().into(),
             });
         }
-        let record = Record {
-            key: record.key,
-            label: record.label,
-            stored: record.stored,
-            sums: record.sums,
-        };
         for part in [
             split.name.as_bytes(),
             record.key.as_bytes(),
@@ -361,4 +352,13 @@ impl DatasetWriter {
         self.recycled.give(record.stored);
         Ok(())
     }
+}
+
+/// The manifest of so many samples, without splits, statistics and rejects.
+fn manifest(options: &WriteOptions, classes: Vec<Class>, images: u64) -> Manifest {
+    let source = Source {
+        layout: "samples".to_owned(),
+        images,
+    };
+    options.record().manifest(source, classes, 0)
 }

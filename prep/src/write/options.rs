@@ -1,12 +1,11 @@
-//! What a writer is given.
-
-use std::path::Path;
+//! Settings and samples of a writer.
 
 use shardmill_formats::{Class, Codec, EncodeOptions};
 
 use crate::decode::DecodeOptions;
 use crate::error::PrepError;
-use crate::options::{IngestOptions, OnError};
+use crate::record::RecordOptions;
+use crate::reject::OnError;
 
 /// The picture of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub struct Sample {
     pub image: Image,
     /// Its class, an index into the classes; -1 without one, which then holds for all of its split.
     pub label: i64,
-    /// Its name, each once in a dataset: a relative path of 1 to 4096 bytes, without `.` and `..`. `None` takes
+    /// Its name, unique in the dataset: a relative path of 1 to 4096 bytes, without `.` and `..`. `None` stands for
     /// the split and the number of the sample in it, such as `train/00000041`.
     pub key: Option<String>,
 }
@@ -53,15 +52,14 @@ pub struct WriteOptions {
     pub size: u32,
     /// How images are decoded and resized.
     pub decode: DecodeOptions,
-    /// What an image does that cannot become a record. A writer stops unless told otherwise: what a program
-    /// gives is more often a mistake of the program than a damaged file.
+    /// What happens when an image cannot become a record. A writer stops by default: that is more often a mistake
+    /// of the program than a damaged file.
     pub on_error: OnError,
     /// Records of each shard; the last one of a split may have fewer.
     pub shard_records: usize,
     /// Threads that decode and encode; 0 means one for each core.
     pub threads: usize,
-    /// Memory that the decoders of all threads take together for large images; a share of what is free if
-    /// `None`.
+    /// Memory for decoding large images on all threads together; a quarter of the free memory if `None`.
     pub decode_memory: Option<u64>,
 }
 
@@ -82,18 +80,13 @@ impl WriteOptions {
         }
     }
 
-    /// An ingest with the same settings.
-    pub(super) fn as_ingest(&self, out: &Path) -> IngestOptions {
-        IngestOptions {
+    pub(super) const fn record(&self) -> RecordOptions {
+        RecordOptions {
             codec: self.codec,
             quality: self.quality,
             size: self.size,
             decode: self.decode,
-            on_error: self.on_error,
             shard_records: self.shard_records,
-            threads: self.threads,
-            decode_memory: self.decode_memory,
-            ..IngestOptions::new("", out)
         }
     }
 }

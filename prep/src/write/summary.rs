@@ -1,4 +1,4 @@
-//! What a writer tells at its end.
+//! The result of a writer.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,11 @@ pub struct WriteSummary {
     pub manifest: Manifest,
     /// Every sample that became no record, with [`OnError::Reject`](crate::OnError::Reject).
     pub rejects: Vec<RejectLine>,
-    /// Number of records made of images that something is wrong with, by
-    /// [`Warning::code`](crate::Warning::code).
+    /// Number of records with warnings, by [`Warning::code`](crate::decode::Warning::code).
     pub warned: BTreeMap<String, u64>,
-    /// These samples by name.
+    /// Each of these samples.
     pub warnings: Vec<WarningLine>,
-    /// What the person who wrote it should know.
+    /// Notes on the dataset.
     pub notes: Vec<String>,
     /// Wall-clock time since the writer was made, in seconds.
     pub seconds: f64,

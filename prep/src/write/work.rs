@@ -1,13 +1,13 @@
 //! What the threads of a writer do.
 
-use crate::crew::Stream;
+use crate::decode::Budget;
 use crate::error::PrepError;
-use crate::ingest::{Maker, Outcome, Recycled, decode_budget};
-use crate::options::IngestOptions;
+use crate::io::pool::{OrderedStream, number_of};
+use crate::record::{Outcome, RecordMaker, RecycledBuffers};
 use crate::reject::{Reject, RejectLine};
 use crate::source::LONGEST_IMAGE;
 
-use super::options::Image;
+use super::options::{Image, WriteOptions};
 
 /// A sample on its way, checked.
 pub(super) struct Item {
@@ -27,17 +27,17 @@ impl Item {
 
 /// Starts the threads.
 pub(super) fn start(
-    options: &IngestOptions,
-    recycled: &Recycled,
-) -> Result<Stream<Item, Outcome>, PrepError> {
-    let (options, recycled) = (options.clone(), recycled.clone());
+    options: &WriteOptions,
+    recycled: &RecycledBuffers,
+) -> Result<OrderedStream<Item, Outcome>, PrepError> {
+    let (record, recycled) = (options.record(), recycled.clone());
     let threads = options.threads;
-    let budget = decode_budget(&options, crate::crew::number_of(threads));
-    let make = move || Maker::new(&options, recycled.clone(), budget.clone());
-    Stream::start(threads, make, run)
+    let budget = Budget::for_threads(options.decode_memory, number_of(threads));
+    let make = move || RecordMaker::new(&record, recycled.clone(), budget.clone());
+    OrderedStream::start(threads, make, run)
 }
 
-fn run(maker: &mut Maker, item: Item) -> Result<Outcome, PrepError> {
+fn run(maker: &mut RecordMaker, item: Item) -> Result<Outcome, PrepError> {
     let decoded = match item.image {
         Image::Encoded(bytes) if bytes.len() as u64 > LONGEST_IMAGE => Err(Reject::TooLong {
             limit: LONGEST_IMAGE,
@@ -50,11 +50,11 @@ fn run(maker: &mut Maker, item: Item) -> Result<Outcome, PrepError> {
             pixels,
         } => maker
             .decoder
-            .resize_pixels((width, height), channels, pixels)
+            .resize_pixels(width, height, channels, pixels)
             .map(drop),
     };
     match decoded {
-        Ok(()) => maker.record(&item.key, item.label).map(Outcome::Record),
+        Ok(()) => maker.record(&item.key, item.label),
         Err(reject) => Ok(Outcome::Reject(RejectLine::new(&item.key, &reject))),
     }
 }

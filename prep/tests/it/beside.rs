@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use shardmill_prep::{IngestOptions, IngestSummary, Layout, PassedKind, ingest};
+use shardmill_prep::source::PassedKind;
+use shardmill_prep::{IngestOptions, IngestSummary, Layout, ingest};
 
 use crate::cases::pictures;
 

@@ -1,7 +1,8 @@
 use std::fs;
 
 use shardmill_formats::Codec;
-use shardmill_prep::{ConvertOptions, IngestOptions, PrepError, convert, ingest};
+use shardmill_prep::dataset::{ConvertOptions, convert};
+use shardmill_prep::{IngestOptions, PrepError, ingest};
 
 use crate::kit::{
     Fixture, SIDE, assert_sound, damage, files, manifest, prep_ok, records, stated_sums, train_sums,

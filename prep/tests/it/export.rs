@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use shardmill_formats::Codec;
-use shardmill_prep::{ExportFormat, ExportOptions, PrepError, export};
+use shardmill_prep::PrepError;
+use shardmill_prep::dataset::{ExportFormat, ExportOptions, export};
 
-use crate::kit::{Fixture, Record, damage, files, manifest, prep, prep_ok, records};
+use crate::kit::{Fixture, Record, damage, files, jpeg_pixels, manifest, prep, prep_ok, records};
 
 fn options(fixture: &Fixture, format: ExportFormat) -> ExportOptions {
     ExportOptions::new(fixture.shards(), fixture.path("out"), format)
@@ -20,7 +21,10 @@ fn train(fixture: &Fixture) -> Vec<Record> {
 }
 
 fn pixels(image: &[u8]) -> Vec<u8> {
-    image::load_from_memory(image).unwrap().to_rgb8().into_raw()
+    match image.starts_with(&[0xFF, 0xD8]) {
+        true => jpeg_pixels(image).into_raw(),
+        false => image::load_from_memory(image).unwrap().to_rgb8().into_raw(),
+    }
 }
 
 /// Files of a tar archive in order.

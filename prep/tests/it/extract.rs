@@ -1,7 +1,8 @@
 use std::fs;
 
 use shardmill_formats::Codec;
-use shardmill_prep::{PrepError, Selector, extract};
+use shardmill_prep::PrepError;
+use shardmill_prep::dataset::{Selector, extract};
 
 use crate::kit::{Fixture, prep, prep_ok, records};
 

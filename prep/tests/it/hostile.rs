@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use shardmill_formats::{Codec, ShardIndex};
-use shardmill_prep::{ExportFormat, ExportOptions, PrepError, SubsetOptions, export, subset};
+use shardmill_prep::PrepError;
+use shardmill_prep::dataset::{ExportFormat, ExportOptions, SubsetOptions, export, subset};
 
 use crate::kit::{Fixture, files, handmade, manifest};
 
@@ -90,7 +91,7 @@ fn classes_that_become_one_name_keep_folders_of_their_own() {
 #[cfg(unix)]
 #[test]
 fn a_link_as_the_rejects_file_is_not_copied() {
-    use shardmill_prep::{ConvertOptions, convert};
+    use shardmill_prep::dataset::{ConvertOptions, convert};
     let fixture = Fixture::new(Codec::Raw);
     let secret = fixture.path("secret");
     fs::write(&secret, "secret").unwrap();

@@ -208,7 +208,7 @@ fn whoever_interrupts_a_command_reads_how_it_goes_on() {
         let (code, text) = stopped.expect("one of twenty is stopped in time");
         assert_eq!(code, Some(130), "{command:?}: {text}");
         assert!(
-            text.contains("the same command goes on"),
+            text.contains("the same command resumes"),
             "{command:?}: {text}"
         );
         if command[0] == "export" {

@@ -12,6 +12,16 @@ use shardmill_formats::{
 };
 use shardmill_prep::{IngestOptions, ingest, verify};
 use tempfile::TempDir;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+
+/// The pixels of a JPEG. The image crate is built without it.
+pub(crate) fn jpeg_pixels(bytes: &[u8]) -> RgbImage {
+    let mut decoder = JpegDecoder::new(ZCursor::new(bytes));
+    let pixels = decoder.decode().unwrap();
+    let (width, height) = decoder.dimensions().unwrap();
+    RgbImage::from_raw(width as u32, height as u32, pixels).unwrap()
+}
 
 /// Side of the records.
 pub(crate) const SIDE: u32 = 24;

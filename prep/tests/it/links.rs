@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use shardmill_formats::Codec;
-use shardmill_prep::{
-    ConvertOptions, ExportFormat, ExportOptions, IngestOptions, Part, PrepError, SubsetOptions,
-    convert, export, ingest, ingest_part, merge, subset,
+use shardmill_prep::dataset::{
+    ConvertOptions, ExportFormat, ExportOptions, SubsetOptions, convert, export, subset,
 };
+use shardmill_prep::ingest::{Part, ingest_part, merge};
+use shardmill_prep::{IngestOptions, PrepError, ingest};
 
 use crate::kit::{Fixture, SIDE, files, manifest};
 

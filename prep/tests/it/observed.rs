@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use shardmill_formats::Codec;
-use shardmill_prep::{
-    ConvertOptions, ExportFormat, ExportOptions, IngestOptions, Observe, Observer, PrepError,
-    SubsetOptions, convert, export, ingest, subset, unfinished, verify_observed,
+use shardmill_prep::dataset::{
+    ConvertOptions, ExportFormat, ExportOptions, SubsetOptions, convert, export, subset,
+    verify_observed,
 };
+use shardmill_prep::{IngestOptions, Observe, Observer, PrepError, ingest, unfinished};
 
 use crate::kit::{Fixture, SIDE, damage, files, manifest};
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use shardmill_formats::{Class, Codec, Manifest};
-use shardmill_prep::{ExportFormat, ExportOptions, IngestOptions, export, ingest};
+use shardmill_prep::dataset::{ExportFormat, ExportOptions, export};
+use shardmill_prep::{IngestOptions, ingest};
 
 use crate::kit::{manifest, records};
 

@@ -129,7 +129,7 @@ fn work_of_an_earlier_run_is_said_to_be_known_by_names_and_labels() {
     let error = stderr(&stopping);
     assert!(error.contains("repair it"), "{error}");
     assert!(
-        error.contains("remove it and begin again with another --out"),
+        error.contains("remove it and start over with another --out"),
         "{error}"
     );
     assert!(
@@ -150,10 +150,7 @@ fn work_of_an_earlier_run_is_said_to_be_known_by_names_and_labels() {
         "stop",
     ]);
     let error = stderr(&stopping);
-    assert!(
-        error.contains("its images or their labels were others"),
-        "{error}"
-    );
+    assert!(error.contains("it has other images or labels"), "{error}");
     picture(&bad);
     let text = prep_ok(&stopping);
     assert!(

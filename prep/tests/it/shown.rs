@@ -1,19 +1,17 @@
 //! What of a dataset is shown to people and to programs.
 
-use image::ImageFormat;
 use shardmill_formats::Codec;
-use shardmill_prep::{IngestOptions, PrepError, contact_sheet, ingest, inspect};
+use shardmill_prep::dataset::{contact_sheet, inspect};
+use shardmill_prep::{IngestOptions, PrepError, ingest};
 
-use crate::kit::{Fixture, SIDE, damage, prep_ok, records};
+use crate::kit::{Fixture, SIDE, damage, jpeg_pixels, prep_ok, records};
 
 #[test]
 fn a_contact_sheet_is_a_jpeg_of_a_split() {
     let fixture = Fixture::new(Codec::Raw);
     let sheet = |split: Option<&str>, records| {
         let bytes = contact_sheet(&fixture.shards(), split, records).unwrap();
-        image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg)
-            .unwrap()
-            .into_rgb8()
+        jpeg_pixels(&bytes)
     };
     assert_eq!(sheet(Some("val"), 40).dimensions(), (6 * 128, 140));
     assert_eq!(sheet(Some("train"), 9).dimensions(), (8 * 128, 2 * 140));

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use shardmill_formats::{ChannelSums, Codec};
-use shardmill_prep::{PrepError, SubsetOptions, subset};
+use shardmill_prep::PrepError;
+use shardmill_prep::dataset::{SubsetOptions, subset};
 
 use crate::kit::{
     Fixture, Record, assert_sound, damage, files, handmade, manifest, prep, prep_ok, records,

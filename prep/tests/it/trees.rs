@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use shardmill_prep::{IngestOptions, IngestSummary, Layout, PassedKind, PrepError, ingest, verify};
+use shardmill_prep::source::PassedKind;
+use shardmill_prep::{IngestOptions, IngestSummary, Layout, PrepError, ingest, verify};
 
 use crate::cases::picture;
 

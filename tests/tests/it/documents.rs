@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use shardmill_tests::{Program, TREE_CLASSES, photo, write_tree};
+use shardmill_tests::{Program, TREE_CLASSES, photo_jpeg, write_tree};
 use shardmill_trainer::internals::setup::Setup;
 
 /// The lines of every fenced block of a language in a document.
@@ -100,9 +100,7 @@ fn quick(words: &[String]) -> Vec<&'static str> {
 fn images() -> tempfile::TempDir {
     let work = tempfile::tempdir().unwrap();
     write_tree(&work.path().join("imagenet"));
-    photo(400, 300, 1)
-        .save(work.path().join("photo.jpg"))
-        .unwrap();
+    fs::write(work.path().join("photo.jpg"), photo_jpeg(400, 300, 1)).unwrap();
     work
 }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use shardmill_formats::Codec;
 use shardmill_loader::Dataset;
-use shardmill_prep::{IngestOptions, PassedKind, ingest, verify};
+use shardmill_prep::source::PassedKind;
+use shardmill_prep::{IngestOptions, ingest, verify};
 use shardmill_tests::{TREE_IMAGES, photo, real_images, write_tree};
 
 /// Every file of a folder with its bytes.

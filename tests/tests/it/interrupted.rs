@@ -6,7 +6,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use shardmill_formats::{Codec, ShardIndex};
-use shardmill_prep::{IngestOptions, Ingested, Part, PrepError, ingest, ingest_part, merge};
+use shardmill_prep::ingest::{Ingested, Part, ingest_part, merge};
+use shardmill_prep::{IngestOptions, PrepError, ingest};
 use shardmill_tests::{Program, photo};
 
 use crate::ingest::files;

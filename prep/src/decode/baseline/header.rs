@@ -5,7 +5,7 @@ use super::standard;
 use super::tables::Listed;
 
 /// Place of each coefficient within a block, in the order of the data (figure A.6) but column by
-/// column, as the transform wants it; behind the last one any place will do, for runs that lead too
+/// column, as the transform wants it; after the last one any place will do, for runs that lead too
 /// far.
 pub(super) const ZIGZAG: [u8; 80] = turned([
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,

@@ -25,7 +25,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Makes at least 56 bits ready; zeros behind the end of the data.
+    /// Makes at least 56 bits ready; zeros after the end of the data.
     #[inline(always)]
     pub(in crate::decode) fn refill(&mut self) {
         let next = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
@@ -51,7 +51,7 @@ impl<'a> Bits<'a> {
         self.at * 8 - self.count as usize
     }
 
-    /// Reads a block into `block`, all zeros before, column by column; gives the place behind the last
+    /// Reads a block into `block`, all zeros before, column by column; gives the place after the last
     /// coefficient in the order of the data. `None` for data that is no block.
     #[inline(always)]
     pub(super) fn block(
@@ -106,7 +106,7 @@ impl<'a> Bits<'a> {
                 // Only the low six bits of an amount count, so the shift need not wait for a mask.
                 self.buffer = self.buffer.wrapping_shl(entry as u32);
                 self.count -= entry as u32 & 0x3F;
-                // Zeros where there is no value, on a place that holds none yet; the place behind the
+                // Zeros where there is no value, on a place that holds none yet; the place after the
                 // last one is the last one itself, so the first value is written after the second.
                 block[usize::from(ZIGZAG[second])] = (entry >> 48) as i16;
                 block[usize::from(ZIGZAG[first])] = (entry >> 16) as i16;
@@ -122,7 +122,7 @@ impl<'a> Bits<'a> {
         (k == 64).then_some(64)
     }
 
-    /// Passes a block whose values nobody wants, but for its first, which the next one builds upon.
+    /// Skips a block whose values are not needed, except the first one, on which the next block builds.
     /// `None` for data that is no block.
     #[inline(always)]
     pub(super) fn pass(

@@ -23,7 +23,7 @@ use super::vectorise::vectorised;
 /// the wrong bit on does so soon, since each value is added to the one before.
 const MOST_LEVEL: u32 = 2048;
 
-/// Bytes behind the pixels of a plane, so that whole registers can be read at its end.
+/// Bytes after the pixels of a plane, so that whole registers can be read at its end.
 const SPARE: usize = 32;
 
 /// The region of an image that is needed, in pixels.

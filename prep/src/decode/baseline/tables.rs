@@ -1,6 +1,6 @@
 //! Huffman codes as tables to look the next bits up in (ITU-T T.81, annexes C and F.2.2).
 //!
-//! A thread keeps its tables and fills them anew for each image: hardly two images of ImageNet have the
+//! A thread keeps its tables and refills them for each image: hardly two images of ImageNet have the
 //! same codes.
 
 /// Bits that are looked up at once.
@@ -12,7 +12,7 @@ pub(super) const STRIDE: u32 = 10;
 
 /// Mark of an entry that holds whole values.
 pub(super) const WHOLE: u32 = 0x80;
-/// Mark of an entry behind which the block ends.
+/// Mark of an entry after which the block ends.
 pub(super) const END: u32 = 0x40;
 
 /// A code, as the file lists it.
@@ -97,7 +97,7 @@ impl Codes {
     }
 
     /// The code that begins at bit `used` of `bits`, [`FAST`] bits, as far as these tell: its length, and
-    /// the run of zeros and the size of the value behind it.
+    /// the run of zeros and the size of the value after it.
     #[inline(always)]
     fn within(&self, bits: usize, used: u32) -> Option<(u32, u32, u32)> {
         let short = u32::from(self.short[bits << used & ((1 << FAST) - 1)]);
@@ -151,10 +151,10 @@ pub(super) struct Values {
     /// For the next [`FAST`] bits, one or two values and perhaps the end of the block; from the lowest
     /// bit: how many bits to drop (6), [`END`], [`WHOLE`], the places passed before the first value (4),
     /// the bits of the first value alone (4), the first value (16), the places from it to the second (5)
-    /// and behind that (1), and from bit 48 on the second value. Where there
+    /// and after that (1), and from bit 48 on the second value. Where there
     /// is no whole value, the code alone, as [`Codes::short`] has it.
     pub(super) pairs: [u64; 1 << FAST],
-    /// For the next [`STRIDE`] bits, how far they lead where nobody wants the values: how many bits to
+    /// For the next [`STRIDE`] bits, how far they lead where the values are not needed: how many bits to
     /// drop (5), the places passed (7), and whether the block ends (1). 0 where the code is longer.
     pub(super) strides: [u16; 1 << STRIDE],
 }
@@ -198,7 +198,7 @@ fn pair(codes: &Codes, bits: usize) -> u64 {
         _ => return codes.short[bits].into(),
     };
     let first = WHOLE | run << 8 | used << 12 | u32::from(value(used, size)) << 16;
-    // The place behind the first value is the one after it.
+    // The place after the first value is the one after it.
     let alone = u64::from(first) | 1 << 32;
     match codes.within(bits, used) {
         Some((length, 0, 0)) => alone | u64::from(END | (used + length)),
@@ -211,7 +211,7 @@ fn pair(codes: &Codes, bits: usize) -> u64 {
     }
 }
 
-/// All codes that `bits` hold whole, with the values behind them, which may reach beyond.
+/// All codes that `bits` hold whole, with the values after them, which may reach beyond.
 fn stride(codes: &Codes, bits: usize) -> u16 {
     let (mut used, mut places, mut ends) = (0, 0, 0);
     while used < STRIDE && places < 64 {

@@ -55,7 +55,7 @@ fn matches_the_general_decoder() {
                     "{place}"
                 );
                 let found = decoder.record.clone();
-                decoder.resize(&general(&bytes)).unwrap();
+                decoder.resize(general(&bytes)).unwrap();
                 let sum: u32 = found
                     .iter()
                     .zip(&decoder.record)

@@ -1,6 +1,8 @@
 //! The blocks of a scan, walked through for their codes alone: of the values, a decoder of codes need only
 //! know which ones are not zero (ITU-T T.81, annexes F.2 and G.2).
 
+use std::ops::RangeInclusive;
+
 use super::super::baseline::huffman::Bits;
 use super::super::baseline::tables::Codes;
 
@@ -63,10 +65,8 @@ impl Walker {
                 bits.drop(1);
                 Some(())
             }
-            Brings::Values(first, last) => self.values(bits, codes.ac?, (first, last), known),
-            Brings::ValuesBit(first, last) => {
-                self.values_bit(bits, codes.ac?, (first, last), known)
-            }
+            Brings::Values(first, last) => self.values(bits, codes.ac?, first..=last, known),
+            Brings::ValuesBit(first, last) => self.values_bit(bits, codes.ac?, first..=last, known),
         }
     }
 
@@ -74,9 +74,10 @@ impl Walker {
         &mut self,
         bits: &mut Bits<'_>,
         codes: &Codes,
-        (first, last): (u32, u32),
+        band: RangeInclusive<u32>,
         known: &mut u64,
     ) -> Option<()> {
+        let (first, last) = band.into_inner();
         if self.run > 0 {
             self.run -= 1;
             return Some(());
@@ -107,9 +108,10 @@ impl Walker {
         &mut self,
         bits: &mut Bits<'_>,
         codes: &Codes,
-        (first, last): (u32, u32),
+        band: RangeInclusive<u32>,
         known: &mut u64,
     ) -> Option<()> {
+        let (first, last) = band.into_inner();
         let mut k = first;
         while self.run == 0 && k <= last {
             let (mut zeros, size) = symbol(bits, codes)?;
@@ -165,7 +167,7 @@ fn blocks(bits: &mut Bits<'_>, class: u32) -> u32 {
     (1 << class) + more
 }
 
-/// The next code: a run of zeros, and the size of the value behind it, whose bits are ready.
+/// The next code: a run of zeros, and the size of the value after it, whose bits are ready.
 #[inline]
 fn symbol(bits: &mut Bits<'_>, codes: &Codes) -> Option<(u32, u32)> {
     bits.refill();

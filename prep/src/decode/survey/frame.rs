@@ -23,7 +23,7 @@ pub(in crate::decode) struct Frame {
 }
 
 impl Frame {
-    /// Reads the header behind `marker`, of a process that [`unsupported`] does not name.
+    /// Reads the header after `marker`, of a process that [`unsupported`] does not name.
     pub(super) fn parse(marker: u8, body: &[u8]) -> Result<Self, Reject> {
         let damaged = |what: &str| Reject::Damaged(what.to_owned());
         let Some(&[precision, h1, h0, w1, w0, count]) = body.first_chunk() else {

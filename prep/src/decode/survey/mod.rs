@@ -104,7 +104,7 @@ impl<'a> Headers<'a> {
                     let frame = frame.ok_or_else(none)?;
                     frame.check_sampling()?;
                     if !frame.progressive && tables.complete() {
-                        // Those of the file come behind them.
+                        // Those of the file come after them.
                         defining.insert(0, &standard::SEGMENT);
                     }
                     return Ok(Self {
@@ -190,7 +190,7 @@ impl Scans<'_> {
             clean.scan(self.frame, &scan, &self.entropy, &used);
             next = match self.behind(segments, clean) {
                 Ok(body) => body.map(|body| Scan::parse(body, self.frame)).transpose()?,
-                // What cannot be read behind a whole picture is not missed.
+                // What cannot be read after a whole picture is not missed.
                 Err(_) if self.is_whole() => None,
                 Err(damage) => return Ok(Some(damage)),
             };

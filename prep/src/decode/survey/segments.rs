@@ -1,4 +1,4 @@
-//! Markers and the segments behind them (ITU-T T.81, annex B).
+//! Markers and the segments after them (ITU-T T.81, annex B).
 
 use super::super::damage::Damage;
 
@@ -15,7 +15,7 @@ pub(super) struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    /// Those of a file, behind its start marker.
+    /// Those of a file, after its start marker.
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,

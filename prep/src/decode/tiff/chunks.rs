@@ -129,11 +129,15 @@ impl<'a> Chunks<'a> {
         let (across, down) = self.across_and_down();
         for plane in 0..planes {
             for place in 0..across * down {
-                let from = (place % across * self.chunk.0, place / across * self.chunk.1);
-                let rows = self.chunk.1.min(self.image.1 - from.1);
+                let at = ChunkPlace {
+                    left: place % across * self.chunk.0,
+                    top: place / across * self.chunk.1,
+                    plane,
+                };
+                let rows = self.chunk.1.min(self.image.1 - at.top);
                 let (data, odd) = self.data(plane * across * down + place, rows)?;
                 warning = warning.or(odd);
-                self.place(&data, from, plane, wanted, &mut samples);
+                self.place(&data, at, wanted, &mut samples);
             }
         }
         Ok((samples, warning))
@@ -188,15 +192,9 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// Puts a chunk whose first pixel is at `left` and `top` of the picture in its place among `samples`.
-    fn place(
-        &self,
-        data: &[u8],
-        (left, top): (usize, usize),
-        plane: usize,
-        wanted: usize,
-        samples: &mut [u8],
-    ) {
+    /// Copies a chunk to its place among `samples`.
+    fn place(&self, data: &[u8], at: ChunkPlace, wanted: usize, samples: &mut [u8]) {
+        let ChunkPlace { left, top, plane } = at;
         let columns = self.chunk.0.min(self.image.0 - left);
         let within = self.within();
         let taken = if self.planar { 1 } else { wanted };
@@ -222,6 +220,14 @@ impl<'a> Chunks<'a> {
             }
         }
     }
+}
+
+/// Where a chunk belongs: its first pixel in the picture, and its first sample in a pixel.
+#[derive(Clone, Copy)]
+struct ChunkPlace {
+    left: usize,
+    top: usize,
+    plane: usize,
 }
 
 /// As `image` brings 16 bits to 8: to the nearest level.

@@ -40,7 +40,7 @@ impl Kind {
         let bits = bits.first().map_or(1, |&bits| bits as usize);
         for format in numbers(directory, Tag::SampleFormat)? {
             match format {
-                // Whole numbers, or nobody knows what, which is read like them.
+                // Whole numbers, or of unknown meaning, which is read like them.
                 1 | 4 => {}
                 2 => return Err(unsupported("TIFF with signed samples")),
                 3 => return Err(unsupported("TIFF with floating-point samples")),
@@ -191,7 +191,7 @@ fn inks(&[cyan, magenta, yellow, black]: &[u8; 4]) -> [u8; 3] {
     })
 }
 
-/// Divides colours by the alpha behind them.
+/// Divides colours by the alpha after them.
 fn divide(samples: &mut [u8], colours: usize) {
     for pixel in samples.chunks_exact_mut(colours + 1) {
         let (colours, alpha) = pixel.split_at_mut(colours);

@@ -62,7 +62,7 @@ pub(super) struct Packed<'a> {
     pub(super) length: usize,
     /// Whether the first bit of a byte is its lowest.
     pub(super) reversed: bool,
-    /// Bytes of unpacked data behind those that are wanted.
+    /// Bytes of unpacked data after those that are wanted.
     pub(super) behind: usize,
 }
 
@@ -206,7 +206,7 @@ mod tests {
         // The example of Apple's Technical Note 1023.
         let packed = b"\xFE\xAA\x02\x80\x00\x2A\xFD\xAA\x03\x80\x00\x2A\x22\xF7\xAA";
         let whole = b"\xAA\xAA\xAA\x80\x00\x2A\xAA\xAA\xAA\xAA\x80\x00\x2A\x22\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA";
-        // What stands for nothing is passed over, and a run may go on behind what is wanted.
+        // What stands for nothing is passed over, and a run may continue after what is wanted.
         let with_nothing = [b"\x80", &packed[..]].concat();
         for size in 0..=whole.len() {
             for packed in [&packed[..], &with_nothing] {

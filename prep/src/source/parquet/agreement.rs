@@ -1,4 +1,4 @@
-//! Whether the files of a source go together, and what is said of them.
+//! Whether the files of a source agree, and the errors if they do not.
 
 use std::collections::BTreeSet;
 

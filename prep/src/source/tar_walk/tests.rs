@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A header with its bytes behind it.
+/// A header with its bytes after it.
 fn entry(name: &[u8], kind: EntryType, bytes: &[u8], size: u64) -> Vec<u8> {
     let mut header = Header::new_gnu();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);

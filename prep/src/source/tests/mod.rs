@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::observe::Observer;
 use tables::write_parquet;
 
 /// A source's folder beside the output's.
@@ -29,12 +30,8 @@ impl Work {
         self.0.path().join("source")
     }
 
-    fn options(&self) -> IngestOptions {
-        IngestOptions::new(self.source(), self.0.path().join("out"))
-    }
-
     fn list(&self) -> Result<Listing, PrepError> {
-        list(&self.options())
+        list_from(&self.source(), &self.0.path().join("out"))
     }
 
     /// Writes a tar, compressed as its name says.
@@ -83,6 +80,20 @@ impl Work {
         });
         entries.collect()
     }
+}
+
+/// What `source` holds, recognised by looking at it.
+fn list_from(source: &Path, out: &Path) -> Result<Listing, PrepError> {
+    list(&SourceRequest {
+        source,
+        layout: None,
+        out,
+        val_fraction: 0.0,
+        seed: 0,
+        without: &[],
+        progress: false,
+        observer: &Observer::default(),
+    })
 }
 
 fn keys(images: &BTreeMap<String, (i64, Vec<u8>)>) -> Vec<(&str, i64)> {

@@ -11,7 +11,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 
-use super::{IngestOptions, Layout, Place, PrepError, Work, keys, list};
+use super::{Layout, Place, PrepError, Work, keys, list_from};
 
 /// A row of a Parquet file: image, path, label.
 pub(super) type Row<'a> = (Option<&'a [u8]>, Option<&'a str>, Option<i64>);
@@ -191,7 +191,7 @@ fn a_missing_image_in_the_first_line_of_a_list_is_a_reject_and_no_header() {
     let rows = "img/1.jpg,cat\nimg/2.jpg,dog\n";
     let listed = |first: &str| {
         fs::write(&path, format!("{first}\n{rows}")).unwrap();
-        list(&IngestOptions::new(&path, work.source().join("out")))
+        list_from(&path, &work.source().join("out"))
     };
     // Also where the label is a word that columns are called by.
     for first in ["img/0.jpg,cat", "img/0.jpg,target"] {

@@ -1,4 +1,4 @@
-//! Links, members of no use, and tars that break off or lie.
+//! Links, members of no use, and tars that break off or are.
 
 use std::fs;
 use std::path::Path;
