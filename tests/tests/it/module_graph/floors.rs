@@ -14,6 +14,12 @@ pub(crate) struct Floors {
 }
 
 impl Floors {
+    /// Of a crate that is one file.
+    pub(crate) const NONE: Self = Self {
+        floors: &[],
+        strangers: &[],
+    };
+
     /// What is against the floors, as a text for each fault.
     pub(crate) fn faults(&self, graph: &ModuleGraph) -> Vec<String> {
         let mut faults = self.differences(graph);
