@@ -87,6 +87,11 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --release -- -D warnings
 
+# A release for this machine in target/releases: stripped programs, licences and notes in one archive, and its
+# checksum. `--force` overwrites an archive that is there.
+release *options:
+    tools/release.sh {{options}}
+
 # Licences, sources and advisories of the dependencies (needs cargo-deny).
 deny:
     cargo deny check

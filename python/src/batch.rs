@@ -1,5 +1,7 @@
 //! A batch that Python holds.
 
+use std::sync::Arc;
+
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
@@ -12,7 +14,7 @@ use crate::lend::{self, BFloat16Array, Lent};
 /// [`images`](Batch::images) is gone.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Batch {
-    pub(crate) lent: Lent,
+    lent: Arc<Lent>,
     /// Whether no batch of the epoch comes after it.
     last: bool,
 }
@@ -32,7 +34,7 @@ impl Batch {
         };
         shape.extend(rest);
         Self {
-            lent: Lent::new(batch, shape, output),
+            lent: Arc::new(Lent::new(batch, shape, output)),
             last,
         }
     }
@@ -41,13 +43,12 @@ impl Batch {
 #[pymethods]
 impl Batch {
     /// The pixels, in the type of the loader's output.
-    fn images<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        check_not_ending(this.py())?;
-        if this.get().lent.output() == Output::Bf16 {
-            let owner = this.clone().unbind();
-            return Ok(Bound::new(this.py(), BFloat16Array { owner })?.into_any());
+    fn images<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        check_not_ending(py)?;
+        if self.lent.output() == Output::Bf16 {
+            return Ok(Bound::new(py, BFloat16Array::new(self.lent.clone()))?.into_any());
         }
-        Ok(lend::array(this))
+        lend::array(py, &self.lent)
     }
 
     /// int64 `[samples]`.

@@ -11,7 +11,6 @@ use shardmill_loader::{LoaderError, Meter, Output};
 
 use crate::batch::Batch;
 use crate::errors::{check_not_ending, from_loader, from_panic, plain};
-use crate::loader::Loader;
 use crate::transform::is_calling;
 
 /// A running epoch. One thread at a time may use it.
@@ -26,8 +25,8 @@ pub(crate) struct Epoch {
     failed: AtomicBool,
     views: usize,
     output: Output,
-    /// Shows what the threads hold to the garbage collector.
-    loader: Py<Loader>,
+    /// The loader: shows what the threads hold to the garbage collector.
+    loader: Py<PyAny>,
 }
 
 impl Epoch {
@@ -35,7 +34,7 @@ impl Epoch {
         inner: shardmill_loader::Epoch,
         views: usize,
         output: Output,
-        loader: Py<Loader>,
+        loader: Py<PyAny>,
     ) -> Self {
         Self {
             inner: Mutex::new(Some(inner)),

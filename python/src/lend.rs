@@ -1,25 +1,24 @@
 //! Lends the pixels of a batch to numpy, and to everything that imports DLPack.
 //!
 //! # Contract
-//! A [`Lent`] batch is never touched again by Rust: not read, not written, only dropped, which gives its
-//! memory to a later batch of the loader. It lives in a Python object, and everything that points into its
-//! memory holds a reference to that object: a numpy array as its base, a DLPack capsule as its context. So
-//! the memory is given back when the last array, view and tensor is gone, and not before. The pixels are
-//! in pages of their own, which do not move when the batch moves, and the pointer was taken from a unique
-//! borrow of them.
+//! The pixels of a [`Lent`] batch are never touched again by Rust: not read, not written, only dropped, which
+//! gives their memory to a later batch of the loader. The batch is shared, and everything that points into
+//! its memory has a share: a numpy array through its base, a DLPack capsule through its context. So the
+//! memory is given back when the Python batch and the last array, view and tensor are gone, and not before.
+//! The pixels are in pages of their own, which do not move when the batch moves, and the pointer was taken
+//! from a unique borrow of them.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_void};
 use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
 
 use numpy::ndarray::{ArrayViewMutD, IxDyn};
 use numpy::{Element, PyArrayDyn};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use shardmill_loader::Output;
-
-use crate::batch::Batch;
 
 /// A batch whose pixels are lent out.
 pub(crate) struct Lent {
@@ -69,45 +68,58 @@ impl Lent {
 }
 
 /// The pixels as a writable numpy array; bf16 as its bits, uint16.
-pub(crate) fn array<'py>(owner: &Bound<'py, Batch>) -> Bound<'py, PyAny> {
-    match owner.get().lent.output {
-        Output::F32 => typed::<f32>(owner).into_any(),
-        Output::F16 => typed::<half::f16>(owner).into_any(),
-        Output::Bf16 => typed::<u16>(owner).into_any(),
-        Output::U8 => typed::<u8>(owner).into_any(),
-    }
+pub(crate) fn array<'py>(py: Python<'py>, lent: &Arc<Lent>) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match lent.output {
+        Output::F32 => typed::<f32>(py, lent)?.into_any(),
+        Output::F16 => typed::<half::f16>(py, lent)?.into_any(),
+        Output::Bf16 => typed::<u16>(py, lent)?.into_any(),
+        Output::U8 => typed::<u8>(py, lent)?.into_any(),
+    })
 }
 
-fn typed<'py, T: Element>(owner: &Bound<'py, Batch>) -> Bound<'py, PyArrayDyn<T>> {
-    let lent = &owner.get().lent;
+/// The base of an array: keeps its memory.
+#[pyclass(frozen, module = "shardmill._core")]
+struct Share(#[expect(dead_code, reason = "held, not read")] Arc<Lent>);
+
+fn typed<'py, T: Element>(
+    py: Python<'py>,
+    lent: &Arc<Lent>,
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let base = Bound::new(py, Share(lent.clone()))?;
     assert_eq!(size_of::<T>(), lent.output.bytes(), "the type of a batch");
     // SAFETY: `new` checked that the memory holds as many values of this size; every bit pattern is a valid
     // value; pages are aligned for all of these types. No Rust reference into the memory is alive.
     let view = unsafe {
         ArrayViewMutD::from_shape_ptr(IxDyn(&lent.shape), lent.values.as_ptr().cast::<T>())
     };
-    // SAFETY: the owner becomes the array's base, and the memory stays where it is until the owner is
+    // SAFETY: the base has a share of the batch, whose memory stays where it is until the last share is
     // dropped.
-    unsafe { PyArrayDyn::borrow_from_array(&view, owner.clone().into_any()) }
+    Ok(unsafe { PyArrayDyn::borrow_from_array(&view, base.into_any()) })
 }
 
 /// A batch in bfloat16, a type that numpy lacks: torch, JAX and others import it through DLPack.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct BFloat16Array {
-    pub(crate) owner: Py<Batch>,
+    lent: Arc<Lent>,
+}
+
+impl BFloat16Array {
+    pub(crate) const fn new(lent: Arc<Lent>) -> Self {
+        Self { lent }
+    }
 }
 
 #[pymethods]
 impl BFloat16Array {
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
-        pyo3::types::PyTuple::new(py, &self.owner.get().lent.shape)
+        pyo3::types::PyTuple::new(py, &self.lent.shape)
     }
 
     /// The bits of the values, uint16, over the same memory.
     #[getter]
-    fn bits<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        array(self.owner.bind(py))
+    fn bits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        array(py, &self.lent)
     }
 
     /// On the CPU.
@@ -132,7 +144,7 @@ impl BFloat16Array {
                 "a batch is exported only on the CPU and without a copy: copy it or move it to a device afterwards",
             ));
         }
-        capsule(py, &self.owner)
+        capsule(py, &self.lent)
     }
 
     /// Without this, numpy would make an array of one object.
@@ -148,7 +160,7 @@ impl BFloat16Array {
     }
 
     fn __repr__(&self) -> String {
-        format!("BFloat16Array(shape={:?})", self.owner.get().lent.shape)
+        format!("BFloat16Array(shape={:?})", self.lent.shape)
     }
 }
 
@@ -180,18 +192,17 @@ struct ManagedTensor {
     deleter: Option<unsafe extern "C" fn(*mut ManagedTensor)>,
 }
 
-/// What a tensor points to: its shape, and what it keeps alive.
+/// What a tensor points to: its shape, and the memory of its values.
 struct Context {
     shape: Box<[i64]>,
     /// Dropped with the tensor.
-    _owner: Py<Batch>,
+    _lent: Arc<Lent>,
 }
 
-fn capsule<'py>(py: Python<'py>, owner: &Py<Batch>) -> PyResult<Bound<'py, PyCapsule>> {
-    let lent = &owner.get().lent;
+fn capsule<'py>(py: Python<'py>, lent: &Arc<Lent>) -> PyResult<Bound<'py, PyCapsule>> {
     let mut context = Box::new(Context {
         shape: lent.shape.iter().map(|&axis| axis as i64).collect(),
-        _owner: owner.clone_ref(py),
+        _lent: lent.clone(),
     });
     let tensor = Tensor {
         data: lent.values.as_ptr().cast(),

@@ -34,6 +34,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::Batch>()?;
     module.add_class::<lend::BFloat16Array>()?;
     module.add_function(wrap_pyfunction!(errors::end, module)?)?;
+    module.add_class::<writer::Writer>()?;
     prepare::register(module)?;
     programs::register(module)?;
     Ok(())

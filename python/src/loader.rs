@@ -106,7 +106,12 @@ impl Loader {
     fn epoch(this: &Bound<'_, Self>, number: u64, samples: u64) -> Epoch {
         let loader = this.get();
         let epoch = loader.inner.epoch_from(number, samples);
-        Epoch::new(epoch, loader.views, loader.output, this.clone().unbind())
+        Epoch::new(
+            epoch,
+            loader.views,
+            loader.output,
+            this.clone().into_any().unbind(),
+        )
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -9,7 +9,6 @@ use shardmill_prep::{DecodeOptions, IngestOptions};
 
 use crate::errors::plain;
 use crate::observe::observed;
-use crate::writer::Writer;
 
 /// Parses the value of an option with named values.
 pub(crate) fn parsed<T: FromStr>(py: Python<'_>, option: &str, text: &str) -> PyResult<T>
@@ -155,7 +154,6 @@ fn contact_sheet(
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Writer>()?;
     module.add_function(wrap_pyfunction!(ingest, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
     module.add_function(wrap_pyfunction!(inspect, module)?)?;

@@ -14,6 +14,8 @@ mod ingest; // from image trees to shards: the same bytes on any number of threa
 mod interrupted; // a killed or divided ingest ends in the bytes of an undisturbed one
 mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
+mod module_graph; // which module of a crate uses which
+mod modules; // rules about the modules of every crate
 mod pillow; // records are what Pillow makes of the same images
 mod pipes; // a reader that goes away changes nothing but what is read
 mod predicted;

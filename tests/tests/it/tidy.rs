@@ -253,6 +253,34 @@ fn changes_are_recorded() {
     );
 }
 
+/// `tools/release.sh` takes a version's notes from CHANGELOG.md, up to the next heading.
+#[cfg(unix)]
+#[test]
+fn a_release_has_the_notes_of_its_version() {
+    let notes = |version: &str| {
+        let script = root().join("tools/release.sh");
+        let mut command = std::process::Command::new(script);
+        command.args(["--notes", version]).output().unwrap()
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let changes = read(root().join("CHANGELOG.md"));
+    let headings = changes.split("\n## ");
+    let mut sections = headings.filter_map(|section| section.split_once('\n'));
+    let is_meant = |heading: &str| heading.split(' ').next() == Some(version);
+    let section = sections.find(|(heading, _)| is_meant(heading));
+    let (_, expected) = section.expect("a section of this version");
+    let found = notes(version);
+    assert!(found.status.success());
+    let text = String::from_utf8(found.stdout).unwrap();
+    assert_eq!(text.trim_end(), expected.trim());
+
+    let refused = notes("0.0.0");
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8(refused.stderr).unwrap();
+    let sentence = "error: CHANGELOG.md has no section for version 0.0.0";
+    assert!(text.starts_with(sentence), "{text}");
+}
+
 /// The Python package is built apart, of the same sources and the same versions of what they need.
 #[test]
 fn the_python_packages_lock_what_the_workspace_locks() {
