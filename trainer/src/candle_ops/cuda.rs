@@ -1,4 +1,4 @@
-//! The kernels on candle's tensors, for [`ops::autograd`](crate::candle_ops::autograd).
+//! The kernels of a CUDA device on candle's tensors.
 //!
 //! Work goes through the stream of the tensors' device. Tensors are f32 and contiguous, as on the CPU;
 //! products take all bits of their factors.
@@ -93,8 +93,8 @@ fn gradient(
     ))
 }
 
-/// See [`ops::autograd::max_pool2d`](crate::candle_ops::autograd::max_pool2d).
-pub(crate) fn max_pool2d(
+/// See [`max_pool2d`](crate::candle_ops::max_pool2d).
+pub(super) fn max_pool2d(
     storage: &CudaStorage,
     layout: &Layout,
     shape: &PoolShape,
@@ -108,7 +108,7 @@ pub(crate) fn max_pool2d(
 }
 
 /// The gradient of its images.
-pub(crate) fn max_pool2d_backward(
+pub(super) fn max_pool2d_backward(
     images: &Tensor,
     output_gradient: &Tensor,
     shape: &PoolShape,
@@ -123,8 +123,8 @@ pub(crate) fn max_pool2d_backward(
     })
 }
 
-/// See [`ops::autograd::lrn`](crate::candle_ops::autograd::lrn).
-pub(crate) fn lrn(
+/// See [`lrn`](crate::candle_ops::lrn).
+pub(super) fn lrn(
     storage: &CudaStorage,
     layout: &Layout,
     config: &LrnConfig,
@@ -137,7 +137,7 @@ pub(crate) fn lrn(
 }
 
 /// The gradient of its images.
-pub(crate) fn lrn_backward(
+pub(super) fn lrn_backward(
     images: &Tensor,
     output_gradient: &Tensor,
     config: &LrnConfig,
@@ -148,8 +148,8 @@ pub(crate) fn lrn_backward(
     })
 }
 
-/// See [`ops::autograd::dropout`](crate::candle_ops::autograd::dropout).
-pub(crate) fn dropout(
+/// See [`dropout`](crate::candle_ops::dropout).
+pub(super) fn dropout(
     storage: &CudaStorage,
     layout: &Layout,
     rate: f32,
@@ -161,8 +161,8 @@ pub(crate) fn dropout(
     })
 }
 
-/// See [`ops::autograd::softmax_cross_entropy`](crate::candle_ops::autograd::softmax_cross_entropy).
-pub(crate) fn cross_entropy(
+/// See [`softmax_cross_entropy`](crate::candle_ops::softmax_cross_entropy).
+pub(super) fn cross_entropy(
     storage: &CudaStorage,
     layout: &Layout,
     classes: usize,
@@ -193,7 +193,7 @@ pub(crate) fn cross_entropy(
 }
 
 /// The gradient of its logits, not yet times that of the loss.
-pub(crate) fn cross_entropy_backward(
+pub(super) fn cross_entropy_backward(
     logits: &Tensor,
     classes: usize,
     labels: &[i64],
@@ -236,8 +236,8 @@ fn geometry(shape: &ConvShape, rows: usize) -> Result<Geometry> {
     })
 }
 
-/// See [`ops::autograd::conv2d`](crate::candle_ops::autograd::conv2d).
-pub(crate) fn conv2d(
+/// See [`conv2d`](crate::candle_ops::conv2d).
+pub(super) fn conv2d(
     [images, weight, bias]: [(&CudaStorage, &Layout); 3],
     shape: &ConvShape,
     function: Option<Activation>,
@@ -263,7 +263,7 @@ pub(crate) fn conv2d(
 }
 
 /// The gradients of its images, weight and bias.
-pub(crate) fn conv2d_backward(
+pub(super) fn conv2d_backward(
     [images, weight, bias]: [&Tensor; 3],
     (output, output_gradient): (&Tensor, &Tensor),
     shape: &ConvShape,
