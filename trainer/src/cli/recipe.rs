@@ -81,11 +81,12 @@ pub(crate) fn tell_unused(named: &Setup, kept: &Setup) {
     let unused: Vec<String> = named
         .differences(kept)
         .into_iter()
-        .filter(|(key, ..)| {
+        .filter(|unused| {
+            let key = &unused.key;
             let kept = key.starts_with("model.") || key == "scale" || key == "mean";
-            kept && asked.iter().any(|(other, ..)| other == key)
+            kept && asked.iter().any(|other| other.key == *key)
         })
-        .map(|(key, named, kept)| format!("{key} = {named} (the checkpoint's is {kept})"))
+        .map(|d| format!("{} = {} (the checkpoint's is {})", d.key, d.first, d.second))
         .collect();
     if !unused.is_empty() {
         errln!(

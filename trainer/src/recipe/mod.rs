@@ -5,9 +5,12 @@
 //! [`ModelConfig`](crate::ModelConfig).
 
 pub(crate) mod augmentation;
+pub(crate) mod difference;
 pub(crate) mod schedule;
 pub mod setup;
 mod text;
+
+pub(crate) use text::rate;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +96,15 @@ impl Default for Recipe {
             val_split: None,
         }
     }
+}
+
+/// The colour noise of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColorNoise {
+    /// Its standard deviation: [`Recipe::color_std`].
+    pub std: f64,
+    /// What the image is divided by: [`Recipe::color_divisor`].
+    pub divisor: f64,
 }
 
 /// A rate from an epoch on.
@@ -210,15 +222,14 @@ impl Recipe {
         }
     }
 
-    /// Standard deviation of the colour noise and what divides the image in the epoch after
-    /// `finished` ones.
+    /// The colour noise of the epoch after `finished` ones; `None` without any.
     #[must_use]
-    pub fn color(&self, finished: u64) -> (f64, f64) {
-        match self.color_until {
-            Some(end) if finished >= end => (0.0, 1.0),
-            _ if self.color_std > 0.0 => (self.color_std, self.color_divisor),
-            _ => (0.0, 1.0),
-        }
+    pub fn color_noise(&self, finished: u64) -> Option<ColorNoise> {
+        let ended = self.color_until.is_some_and(|end| finished >= end);
+        (!ended && self.color_std > 0.0).then_some(ColorNoise {
+            std: self.color_std,
+            divisor: self.color_divisor,
+        })
     }
 
     /// The first value that makes no sense, in words; `None` for a recipe that can be trained.

@@ -12,10 +12,10 @@ use crate::net::mean_image::MeanImage;
 use crate::net::sgd::Sgd;
 use crate::net::{Model, Parameter};
 use crate::recipe::Recipe;
+use crate::recipe::difference::{Difference, differences};
 use crate::recipe::schedule::ScheduleState;
 use crate::run::TrainOptions;
 use crate::run::data;
-use crate::run::difference::difference;
 use crate::run::error::TrainError;
 use crate::run::folder::RunFolder;
 use crate::run::initial;
@@ -264,19 +264,29 @@ fn check_same(
         classes: stored.model.classes,
         ..options.model.clone()
     };
-    let seed = difference(&stored.seed, &options.seed)
-        .map(|(_, stored, given)| ("seed".to_owned(), stored, given));
-    let records = difference(&stored.progress.records, &train.len())
-        .map(|(_, stored, given)| ("a number of training images of".to_owned(), stored, given));
-    let changed = seed
-        .or_else(|| difference(&stored.recipe, &recipe))
-        .or_else(|| difference(&stored.model, &model))
-        .or(records);
+    let number = |key: &str, first: u64, second: u64| {
+        (first != second).then(|| Difference {
+            key: key.to_owned(),
+            first: first.to_string(),
+            second: second.to_string(),
+        })
+    };
+    let images = stored.progress.records;
+    let changed = number("seed", stored.seed, options.seed)
+        .into_iter()
+        .chain(differences(&stored.recipe, &recipe))
+        .chain(differences(&stored.model, &model))
+        .chain(number(
+            "a number of training images of",
+            images,
+            train.len(),
+        ))
+        .next();
     match changed {
-        Some((what, stored, given)) => Err(TrainError::Changed {
-            what,
-            stored,
-            given,
+        Some(changed) => Err(TrainError::Changed {
+            what: changed.key,
+            stored: changed.first,
+            given: changed.second,
         }),
         None => Ok(()),
     }

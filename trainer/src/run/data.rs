@@ -178,7 +178,8 @@ pub(crate) fn training(
     threads: usize,
 ) -> Result<Loader, TrainError> {
     let recipe = &state.recipe;
-    let (color_std, _) = recipe.color(state.progress.epoch);
+    let noise = recipe.color_noise(state.progress.epoch);
+    let color_std = noise.map_or(0.0, |noise| noise.std);
     let crop = state.model.input_size as u32;
     let policy = recipe.cropping.policy(crop, recipe.flip, color_std);
     let builder = builder(dataset, training_normalize(state), threads)
@@ -212,8 +213,8 @@ pub(crate) fn evaluation(
 
 /// What is done to the pixels of training images in the epoch at hand.
 pub(crate) fn training_normalize(state: &RunState) -> Normalize {
-    let (_, divisor) = state.recipe.color(state.progress.epoch);
-    normalize(state, divisor)
+    let noise = state.recipe.color_noise(state.progress.epoch);
+    normalize(state, noise.map_or(1.0, |noise| noise.divisor))
 }
 
 /// What is done to pixels, with what divides the image besides.

@@ -5,7 +5,6 @@
 
 mod begin;
 pub(crate) mod data;
-pub(crate) mod difference;
 pub(crate) mod error;
 pub(crate) mod eval;
 mod folder;
@@ -30,10 +29,11 @@ use std::time::Instant;
 use shardmill_loader::{Epoch, Loader};
 
 use crate::net::{DropoutKey, StepOutput};
+use crate::recipe::rate;
 use crate::recipe::schedule::Observation;
 use crate::run::error::TrainError;
 use crate::run::eval::View;
-use crate::run::report::{Meter, rate};
+use crate::run::report::Meter;
 use training::Run;
 use watch::StepLoss;
 

@@ -8,8 +8,8 @@ use crate::cpu::footprint;
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::net::{Model, StepOutput};
+use crate::recipe::difference::differences;
 use crate::run::data;
-use crate::run::difference::differences;
 use crate::run::error::TrainError;
 use crate::run::options::variant_name;
 use crate::run::report::{Line, Meter, StepLine, speed};
@@ -43,8 +43,9 @@ impl Run<'_> {
             classes: model.classes,
             ..ModelConfig::of(model.variant)
         };
-        for (name, _, chosen) in differences(&plain, model) {
-            self.screen.say(format_args!("          {name} {chosen}"));
+        for chosen in differences(&plain, model) {
+            let text = format_args!("          {} {}", chosen.key, chosen.second);
+            self.screen.say(text);
         }
         self.screen.say(&self.state.recipe);
         self.screen.say(format_args!(

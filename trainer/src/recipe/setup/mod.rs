@@ -12,6 +12,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::net::config::{Activation, Conv1Order, LrnConfig, ModelConfig};
+use crate::recipe::difference::{Difference, differences};
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
 use crate::recipe::{InputScale, LaterRate, Mean, Recipe};
 
@@ -155,10 +156,10 @@ impl Setup {
 }
 
 impl Setup {
-    /// Every value in which two setups differ: its dotted key, this one's and the other's.
+    /// Every value in which two setups differ.
     #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
-        crate::run::difference::differences(self, other)
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
+        differences(self, other)
     }
 
     /// The same with another activation and what it needs. tanh is flat at pixels of 0 to 255 and biases

@@ -9,7 +9,7 @@ use shardmill_loader::Dataset;
 
 use crate::checkpoint::RunState;
 use crate::net::config::Activation;
-use crate::recipe::{InputScale, Recipe};
+use crate::recipe::{InputScale, Recipe, rate};
 
 /// Steps whose mean loss is looked at together.
 const WINDOW: u64 = 100;
@@ -143,14 +143,14 @@ pub(crate) fn advice(state: &RunState, prior: &Prior) -> Option<String> {
         return Some(format!("note: {flat}"));
     }
     (classes < FEW_CLASSES && lr >= paper).then(|| {
-        let rate = crate::run::report::rate(lr);
+        let shown = rate(lr);
         let above = if lr > paper {
             format!("above the paper's {paper}, which is ")
         } else {
             String::new()
         };
         format!(
-            "note: lr {rate} is {above}for 1,000 classes; with {classes} the loss may stay at {:.3}; {}",
+            "note: lr {shown} is {above}for 1,000 classes; with {classes} the loss may stay at {:.3}; {}",
             prior.entropy,
             small_set(state, lr).expect("the rate is above that of small sets")
         )
@@ -235,8 +235,7 @@ fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String
             prior.frequent
         );
     }
-    let rate = crate::run::report::rate(lr);
-    text += &format!("; the rate in force is {rate}: ");
+    text += &format!("; the rate in force is {}: ", rate(lr));
     text += &remedies(state, prior, lr, step).join(", or ");
     text
 }
@@ -255,7 +254,7 @@ fn remedies(state: &RunState, prior: &Prior, lr: f64, step: u64) -> Vec<String> 
     if lr < base * SLOWED {
         found.push(format!(
             "the schedule has lowered it from {}: choose a later fall with `--schedule`",
-            crate::run::report::rate(base)
+            rate(base)
         ));
     } else if base < usual.lr * SLOWED {
         found.push(format!("it is low: try `--lr {}`", usual.lr));
@@ -278,8 +277,10 @@ fn remedies(state: &RunState, prior: &Prior, lr: f64, step: u64) -> Vec<String> 
             "wait: with few images in a class the loss may leave after a few thousand steps"
                 .to_owned()
         } else {
-            let other = crate::run::report::rate(base / 2.0);
-            format!("try another rate, such as `--lr {other}`, or other images")
+            format!(
+                "try another rate, such as `--lr {}`, or other images",
+                rate(base / 2.0)
+            )
         });
     }
     found

@@ -1,44 +1,49 @@
-//! Where two values differ, so that a message can name it.
+//! The values in which two recipes differ, for messages.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// A field's name and its two values.
-pub(crate) type Difference = (String, String, String);
-
-/// The first field in which two values of one type differ.
-pub(crate) fn difference<T: Serialize>(stored: &T, given: &T) -> Option<Difference> {
-    differences(stored, given).into_iter().next()
+/// A value in which two others differ, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its dotted key.
+    pub key: String,
+    /// What it is in the first.
+    pub first: String,
+    /// What it is in the second.
+    pub second: String,
 }
 
 /// Every field in which two values of one type differ.
-pub(crate) fn differences<T: Serialize>(stored: &T, given: &T) -> Vec<Difference> {
+pub(crate) fn differences<T: Serialize>(first: &T, second: &T) -> Vec<Difference> {
     let json = |value: &T| serde_json::to_value(value).expect("plain data becomes JSON");
     let mut found = Vec::new();
-    collect("", &json(stored), &json(given), &mut found);
+    collect("", &json(first), &json(second), &mut found);
     found
 }
 
-fn collect(name: &str, stored: &Value, given: &Value, found: &mut Vec<Difference>) {
-    match (stored, given) {
-        (Value::Object(stored), Value::Object(given)) if stored.keys().eq(given.keys()) => {
-            for ((key, stored), given) in stored.iter().zip(given.values()) {
+fn collect(name: &str, first: &Value, second: &Value, found: &mut Vec<Difference>) {
+    match (first, second) {
+        (Value::Object(first), Value::Object(second)) if first.keys().eq(second.keys()) => {
+            for ((key, first), second) in first.iter().zip(second.values()) {
                 let name = if name.is_empty() {
                     key.clone()
                 } else {
                     format!("{name}.{key}")
                 };
-                collect(&name, stored, given, found);
+                collect(&name, first, second, found);
             }
         }
-        _ if stored != given => {
-            found.push((name.to_owned(), text(stored), text(given)));
-        }
+        _ if first != second => found.push(Difference {
+            key: name.to_owned(),
+            first: text(first),
+            second: text(second),
+        }),
         _ => {}
     }
 }
 
-/// A value as it was meant: what f32 makes of 0.3 is 0.3 and no longer number, and nothing is `none`.
+/// A value as it was written: the f32 nearest to 0.3 is 0.3 and has no more digits; null is `none`.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
@@ -65,25 +70,27 @@ fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use super::differences;
     use crate::recipe::Recipe;
     use crate::recipe::schedule::ScheduleConfig;
 
     #[test]
     fn names_the_field() {
         let paper = Recipe::default();
-        assert_eq!(difference(&paper, &paper), None);
+        assert_eq!(differences(&paper, &paper), []);
         let mut other = paper.clone();
-        other.sgd.momentum = 0.5;
-        let found = difference(&paper, &other).unwrap();
-        assert_eq!((&*found.0, &*found.2), ("sgd.momentum", "0.5"));
-        other.sgd.momentum = 0.3;
-        let found = difference(&paper, &other).unwrap();
-        assert_eq!((&*found.1, &*found.2), ("0.9", "0.3"));
+        for (momentum, text) in [(0.5, "0.5"), (0.3, "0.3")] {
+            other.sgd.momentum = momentum;
+            let found = differences(&paper, &other).remove(0);
+            assert_eq!(
+                [&*found.key, &*found.first, &*found.second],
+                ["sgd.momentum", "0.9", text]
+            );
+        }
         let other = Recipe {
             schedule: ScheduleConfig::steps(vec![1]),
             ..paper.clone()
         };
-        assert_eq!(difference(&paper, &other).unwrap().0, "schedule");
+        assert_eq!(differences(&paper, &other)[0].key, "schedule");
     }
 }
