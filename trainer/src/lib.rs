@@ -50,18 +50,15 @@ pub use run::eval::{EvalOptions, Evaluation, View, evaluate};
 pub use run::report::Display;
 pub use run::subset::{Softmax, SubsetSize};
 pub use run::{Stop, TrainOptions, TrainOutcome, train};
-#[cfg(feature = "cuda")]
-pub use tools::check as gpu_check;
 
-/// What the tests and benchmarks of this project reach into; no part of the crate's interface.
+/// What the tests of this project reach into; no part of the crate's interface.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::checkpoint::exchange;
-    pub use crate::cpu::{footprint, ops};
+    pub use crate::cpu::ops;
     pub use crate::net::{
-        DropoutKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput, config, layer,
-        sgd, shape,
+        DropoutKey, Masks, Model, Parameter, ParameterKind, StepOutput, config, layer, sgd, shape,
     };
     pub use crate::recipe::setup;
-    pub use crate::tools::{bench, demo, doctor, predict, summary};
+    pub use crate::tools::demo::{CLASSES, TreeSize, color_error, write_tree};
 }

@@ -8,8 +8,7 @@ const LOADER_BATCHES: usize = 3;
 /// Bytes that a run holds while it trains `model` with `rows` images a batch on `threads` threads:
 /// weights, gradients (twice if batches are accumulated), velocities, activations, scratch, the
 /// loader's batches, and the copies that a checkpoint is written from. The program itself and the shards' pages in the system's cache are not in it.
-#[must_use]
-pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -> u64 {
+pub(crate) fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -> u64 {
     let parameters: usize = model.parameters().iter().map(|p| p.len()).sum();
     let copies = if accumulates { 4 } else { 3 };
     let side = model.config().input_size;
@@ -28,8 +27,7 @@ pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -
 }
 
 /// Bytes that the system could still give, where it tells.
-#[must_use]
-pub fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()

@@ -5,7 +5,7 @@ pub(crate) mod chunk;
 pub(crate) mod classifier;
 pub(crate) mod engine;
 pub(crate) mod features;
-pub mod footprint;
+pub(crate) mod footprint;
 pub(crate) mod inputs;
 pub(crate) mod norm;
 pub mod ops;

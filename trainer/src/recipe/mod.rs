@@ -138,15 +138,15 @@ const MOST_IMAGES: usize = 1 << 31;
 const PAPER_BATCH: usize = 128;
 
 /// What is subtracted from every pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mean {
-    /// The mean of its channel over the training split.
+    /// The mean of its channel over the training split
     #[default]
     Channel,
-    /// The mean of the pixel of that place in the records, over the training split.
+    /// The mean image: the mean of the pixel at that place in the training records
     Image,
-    /// The centre of that mean image, for every window of an image, and never mirrored: net 145.
+    /// The centre of the mean image, for every window, and never mirrored: net145
     ImageCenter,
 }
 

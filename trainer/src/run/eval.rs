@@ -1,10 +1,12 @@
 //! Evaluation: the share of a split's images whose class a network misses.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
+use shardmill_formats::Printable;
 use shardmill_loader::{Dataset, Policy};
 
 use crate::checkpoint::{Checkpoint, RunState};
@@ -113,6 +115,54 @@ pub struct Evaluation {
     pub ten: Option<Scores>,
     /// Seconds that it took.
     pub seconds: f64,
+}
+
+impl fmt::Display for Evaluation {
+    /// What was evaluated, then a line for each view.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "after {} epochs ({} steps), split {}, chance error {:.1}%",
+            self.epoch,
+            self.step,
+            Printable(&self.split),
+            100.0 - 100.0 / self.classes as f64
+        )?;
+        if let Some(SubsetSize {
+            classes,
+            of,
+            softmax,
+        }) = self.subset
+        {
+            let over = match softmax {
+                Softmax::Subset => "these",
+                Softmax::All => "all",
+            };
+            writeln!(
+                f,
+                "{classes} of the network's {of} classes, softmax over {over}"
+            )?;
+        }
+        let views = [
+            (View::Center, self.center),
+            (View::Two, self.two),
+            (View::Ten, self.ten),
+        ];
+        for (view, scores) in views {
+            if let Some(scores) = scores {
+                writeln!(
+                    f,
+                    "{:<12} top-1 error {:.2}%  top-5 error {:.2}%  loss {:.4}  ({} images)",
+                    view.name(),
+                    scores.top1_error,
+                    scores.top5_error,
+                    scores.loss,
+                    scores.samples
+                )?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Evaluates a checkpoint on a split.

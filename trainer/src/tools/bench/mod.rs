@@ -8,7 +8,7 @@ mod data;
 mod stages;
 mod table;
 
-pub use stages::{Stage, Stages};
+use stages::{Stage, Stages};
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -27,21 +27,21 @@ const WARM_UP: u64 = 1;
 
 /// What to measure.
 #[derive(Clone, Debug)]
-pub struct BenchOptions {
+pub(crate) struct BenchOptions {
     /// Images of a batch.
-    pub batch_size: usize,
+    pub(crate) batch_size: usize,
     /// Timed steps of each kind.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// Seed of weights and images.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The network.
-    pub config: ModelConfig,
+    pub(crate) config: ModelConfig,
     /// Whether each layer is measured by itself too.
-    pub stages: bool,
+    pub(crate) stages: bool,
     /// Shards whose loading is a stage.
-    pub shards: Option<PathBuf>,
+    pub(crate) shards: Option<PathBuf>,
     /// Where the network runs.
-    pub compute: Compute,
+    pub(crate) compute: Compute,
 }
 
 impl Default for BenchOptions {
@@ -61,47 +61,47 @@ impl Default for BenchOptions {
 
 /// Seconds of the timed steps of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct StepSeconds {
+struct StepSeconds {
     /// The middle one.
-    pub median: f64,
+    median: f64,
     /// The shortest.
-    pub min: f64,
+    min: f64,
     /// The longest.
-    pub max: f64,
+    max: f64,
 }
 
 /// What was measured; serialises to one JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BenchReport {
+pub(crate) struct BenchReport {
     /// Batch size over the median seconds of a training step: forward, backward and update.
-    pub training_images_per_second: f64,
+    training_images_per_second: f64,
     /// Batch size over the median seconds of a forward pass without dropout.
-    pub inference_images_per_second: f64,
+    inference_images_per_second: f64,
     /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
-    pub peak_rss_mb: Option<f64>,
+    peak_rss_mb: Option<f64>,
     /// Where the network ran.
-    pub device: String,
+    device: String,
     /// Its arithmetic.
-    pub precision: Precision,
+    precision: Precision,
     /// Threads of the pool.
-    pub threads: usize,
+    threads: usize,
     /// Images of a batch.
-    pub batch_size: usize,
+    batch_size: usize,
     /// Timed steps of each kind.
-    pub steps: usize,
+    steps: usize,
     /// Training steps.
-    pub training_seconds: StepSeconds,
+    training_seconds: StepSeconds,
     /// Forward passes.
-    pub inference_seconds: StepSeconds,
+    inference_seconds: StepSeconds,
     /// Each layer by itself, where asked for.
-    pub stages: Option<Stages>,
+    stages: Option<Stages>,
 }
 
 /// Measures training steps, then inference, on random images.
 ///
 /// # Errors
 /// A configuration that describes no network, or shards that cannot be read.
-pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
+pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     match options.compute {
         Compute::Cpu => on_cpu(options),
         #[cfg(feature = "cuda")]
@@ -209,8 +209,7 @@ fn random_images(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// Highest resident memory of this process so far, in MiB, where the system tells.
-#[must_use]
-pub fn peak_rss_mb() -> Option<f64> {
+fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -26,28 +26,28 @@ const DROPOUT_CHUNK: usize = 1 << 14;
 
 /// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Stage {
+pub(super) struct Stage {
     /// The layer, `sgd`, or `data`.
-    pub stage: String,
+    pub(super) stage: String,
     /// Seconds of the forward pass, or of the whole stage.
-    pub forward: f64,
+    pub(super) forward: f64,
     /// Seconds of the backward pass: gradients of weights, and of the input but for conv1.
-    pub backward: Option<f64>,
+    pub(super) backward: Option<f64>,
     /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
     /// sum: minimal filtering needs fewer, and may pass 1.
-    pub forward_of_peak: Option<f64>,
+    pub(super) forward_of_peak: Option<f64>,
     /// The same of the backward pass.
-    pub backward_of_peak: Option<f64>,
+    pub(super) backward_of_peak: Option<f64>,
 }
 
 /// The table of a network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Stages {
+pub(super) struct Stages {
     /// GFLOP/s of a product of large square matrices on all threads; a multiplication and its addition
     /// are two.
-    pub peak_gflops: f64,
+    pub(super) peak_gflops: f64,
     /// The rows.
-    pub rows: Vec<Stage>,
+    pub(super) rows: Vec<Stage>,
 }
 
 /// The shortest of `times` calls.
@@ -113,7 +113,7 @@ impl Lent {
 ///
 /// # Errors
 /// What the optimiser reports.
-pub(crate) fn measure(
+pub(super) fn measure(
     model: &mut Model,
     sgd: &mut Sgd,
     batch: usize,

@@ -58,13 +58,8 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
                 compute: Compute::Cards(together(0..cards, precision)),
                 ..BenchOptions::default()
             })?;
-            let _ = writeln!(
-                text,
-                "| {cards} | {} | {batch} | {:.0} | {:.0} |",
-                precision.name(),
-                report.training_images_per_second,
-                report.inference_images_per_second
-            );
+            let (name, cells) = (precision.name(), report.speed_cells());
+            let _ = writeln!(text, "| {cards} | {name} | {batch} | {cells} |");
         }
     }
     Ok(text)

@@ -20,7 +20,7 @@ use crate::compute::{Compute, CudaOptions, Precision};
 use crate::cuda::device::gpu::Gpu;
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
-use crate::tools::doctor;
+use crate::tools::doctor::Doctor;
 use ops::Ops;
 use tally::Tally;
 
@@ -35,7 +35,7 @@ const LEFT_OUT: &str = "Left out.\n";
 
 /// A part of the check that may be left out, where there is a machine's time for the others alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum CheckPart {
+pub(crate) enum CheckPart {
     /// The short training of the paper's network on shards
     Training,
     /// The bench, and the loader's feed
@@ -44,26 +44,26 @@ pub enum CheckPart {
 
 /// What to check.
 #[derive(Clone, Debug)]
-pub struct CheckOptions {
+pub(crate) struct CheckOptions {
     /// A folder of shards, for a short training and the loader's meter.
-    pub shards: PathBuf,
+    pub(crate) shards: PathBuf,
     /// A folder for the runs, which must not exist; what is written there is taken away again.
-    pub scratch: PathBuf,
+    pub(crate) scratch: PathBuf,
     /// The card.
-    pub ordinal: usize,
+    pub(crate) ordinal: usize,
     /// Loader threads.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// What is left out, which the report says.
-    pub skip: Vec<CheckPart>,
+    pub(crate) skip: Vec<CheckPart>,
 }
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub struct CheckReport {
+pub(crate) struct CheckReport {
     /// The report.
-    pub markdown: String,
+    pub(crate) markdown: String,
     /// Whether everything holds.
-    pub passed: bool,
+    pub(crate) passed: bool,
 }
 
 /// Checks a card: every operation and whole networks against the CPU in each precision, going on from
@@ -71,7 +71,7 @@ pub struct CheckReport {
 ///
 /// # Errors
 /// A card that cannot be opened, or shards that cannot be read. What fails later is in the report.
-pub fn check(
+pub(crate) fn check(
     options: &CheckOptions,
     mut progress: impl FnMut(&str),
 ) -> Result<CheckReport, TrainError> {
@@ -82,7 +82,7 @@ pub fn check(
     };
     let gpu = Gpu::open(card(Precision::F32))?;
     let mut text = format!("## {}\n\n", gpu.describe()?);
-    let _ = writeln!(text, "```\n{}```\n", doctor::examine(Some(&options.shards)));
+    let _ = writeln!(text, "```\n{}```\n", Doctor::examine(Some(&options.shards)));
     drop(gpu);
     let mut tally = Tally::default();
     for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
@@ -160,17 +160,9 @@ fn bench(card: impl Fn(Precision) -> CudaOptions, tally: &mut Tally) -> String {
                     compute: Compute::Cuda(card(precision)),
                     ..BenchOptions::default()
                 })?;
-                let seconds = report.training_seconds;
-                let _ = writeln!(
-                    speed,
-                    "| {} | {batch_size} | {:.0} | {:.0} | {:.2} ({:.2} to {:.2}) |",
-                    precision.name(),
-                    report.training_images_per_second,
-                    report.inference_images_per_second,
-                    1e3 * seconds.median,
-                    1e3 * seconds.min,
-                    1e3 * seconds.max
-                );
+                let (name, step) = (precision.name(), report.step_cell());
+                let cells = report.speed_cells();
+                let _ = writeln!(speed, "| {name} | {batch_size} | {cells} | {step} |");
                 Ok(())
             });
         }
