@@ -35,6 +35,7 @@ pub use cli::run_command_line;
 pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaError;
+pub use engine::EngineError;
 pub use net::config::{
     Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
     Pooling, Variant,
@@ -59,8 +60,8 @@ pub mod internals {
     pub use crate::checkpoint::exchange;
     pub use crate::cpu::{footprint, ops};
     pub use crate::net::{
-        DropoutKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput, config, layer,
-        sgd, shape,
+        DropoutKey, MaskKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput,
+        TrainState, config, layer, sgd, shape,
     };
     pub use crate::recipe::setup;
     pub use crate::tools::{bench, demo, doctor, predict, summary};

@@ -4,6 +4,6 @@ mod autograd;
 #[cfg(feature = "cuda")]
 pub(crate) mod tensor;
 
-pub use crate::cpu::ops::dropout::MaskKey;
+pub use crate::net::MaskKey;
 pub use crate::net::shape::{ConvShape, PoolShape};
 pub use autograd::{conv2d, dropout, lrn, max_pool2d, softmax_cross_entropy};

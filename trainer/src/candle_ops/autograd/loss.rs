@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use crate::candle_ops::autograd::{values, with_values};
 #[cfg(feature = "cuda")]
 use crate::candle_ops::tensor as card;
-use crate::cpu::ops::dropout::MaskKey;
 use crate::cpu::ops::{cross_entropy, dropout};
+use crate::net::MaskKey;
 
 pub(crate) struct Dropout {
     pub(crate) rate: f32,

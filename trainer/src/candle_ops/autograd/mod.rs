@@ -14,12 +14,13 @@ use rayon::prelude::*;
 
 #[cfg(feature = "cuda")]
 use crate::candle_ops::tensor as card;
-use crate::cpu::ops::dropout::MaskKey;
-use crate::cpu::ops::{ConvShape, PoolShape, activation};
+use crate::cpu::ops::activation;
 use crate::cpu::ops::{
     conv2d as conv2d_kernel, lrn as lrn_kernel, max_pool2d as max_pool2d_kernel,
 };
+use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
+use crate::net::shape::{ConvShape, PoolShape};
 use loss::{CrossEntropy, Dropout};
 
 /// Images whose weight gradients are added up in one task; a constant, as sums depend on it.
