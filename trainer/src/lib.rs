@@ -35,6 +35,7 @@ pub use cli::run_command_line;
 pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaError;
+pub use engine::EngineError;
 pub use net::config::{
     Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
     Pooling, Variant,
@@ -57,7 +58,8 @@ pub mod internals {
     pub use crate::checkpoint::exchange;
     pub use crate::cpu::ops;
     pub use crate::net::{
-        DropoutKey, Masks, Model, Parameter, ParameterKind, StepOutput, config, layer, sgd, shape,
+        DropoutKey, MaskKey, Masks, Model, Parameter, ParameterKind, StepOutput, TrainState,
+        config, layer, sgd, shape,
     };
     pub use crate::recipe::setup;
     pub use crate::tools::demo::{CLASSES, TreeSize, color_error, write_tree};

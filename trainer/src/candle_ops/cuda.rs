@@ -11,13 +11,13 @@ use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, Device, Error, Layout, Result, Storage, Tensor, bail};
 
 use crate::compute::Precision;
-use crate::cpu::ops::dropout::MaskKey;
-use crate::cpu::ops::{ConvShape, PoolShape};
 use crate::cuda::conv::{BackwardTrial, Geometry, Plan, Trial};
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::device::memory::{Buffer, Element, View, ViewMut};
+use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
+use crate::net::shape::{ConvShape, PoolShape};
 
 /// Bytes of workspace for a convolution's algorithms.
 const WORKSPACE: usize = 256 << 20;

@@ -50,7 +50,7 @@ mod max_pool2d;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
-pub use crate::cpu::ops::dropout::MaskKey;
+pub use crate::net::MaskKey;
 pub use crate::net::config::{Activation, LrnConfig};
 pub use crate::net::shape::{ConvShape, PoolShape};
 pub use conv2d::conv2d;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use shardmill_formats::{Class, errln, outln};
 
-use crate::checkpoint::exchange::{self, Described, MEAN_IMAGE, Naming};
+use crate::checkpoint::exchange::{self, Described, Imported, MEAN_IMAGE, Naming};
 use crate::checkpoint::{Checkpoint, PixelStatistics, RunState};
 use crate::cli::Execute;
 use crate::cli::model::ModelArgs;
@@ -82,7 +82,11 @@ impl Execute for ImportArgs {
             Naming::Torchvision => ModelConfig::of(Variant::AlexnetOwt),
             Naming::Pytorch => ModelConfig::default(),
         };
-        let (model, described) = exchange::import(&self.file, naming, &self.model.apply(base))?;
+        let Imported {
+            model,
+            mean_image,
+            described,
+        } = exchange::import(&self.file, naming, &self.model.apply(base))?;
         if described.is_some() && self.model.apply(model.config().clone()) != *model.config() {
             anyhow::bail!(
                 "{} describes its own network, and the flags describe another: leave them out",
@@ -104,7 +108,8 @@ impl Execute for ImportArgs {
         let mut state =
             RunState::unborn(model.config().clone(), described.classes, described.pixels);
         (state.recipe.scale, state.recipe.mean) = (described.scale, described.mean);
-        Checkpoint::write(&out, &state, &Checkpoint::weights(&model)?)?;
+        let tensors = Checkpoint::weights(&model, mean_image.as_ref())?;
+        Checkpoint::write(&out, &state, &tensors)?;
         outln!("{}", out.display())?;
         Ok(0)
     }

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::ops::dropout::{self, MaskKey};
+use crate::cpu::ops::dropout;
 use crate::cpu::ops::{activation, linear};
 use crate::net::layer::Layer;
-use crate::net::{DropoutKey, Masks, Part};
+use crate::net::{Masks, Part};
 
 /// Values of a dropout task; a multiple of four, as a block of the generator holds four words.
 const DROPOUT_CHUNK: usize = 1 << 14;
@@ -166,12 +166,8 @@ fn activation_backward(
 /// Applies dropout layer number `layer` to values or to their gradients.
 fn drop_values(values: &mut [f32], rate: f32, masks: Masks, layer: usize) {
     match masks {
-        Masks::Drawn(DropoutKey { seed, step }) => {
-            let key = MaskKey {
-                seed,
-                step,
-                layer: layer as u32,
-            };
+        Masks::Drawn(key) => {
+            let key = key.mask(layer as u32);
             let chunks = values.par_chunks_mut(DROPOUT_CHUNK).enumerate();
             chunks.for_each(|(i, chunk)| dropout::apply(chunk, rate, key, i * DROPOUT_CHUNK));
         }

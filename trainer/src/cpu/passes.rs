@@ -134,17 +134,8 @@ impl Model {
     ) -> Result<StepOutput, ModelError> {
         let rows = labels.len();
         self.check_images(images, rows)?;
+        self.check_labels(labels)?;
         let classes = self.config().classes;
-        for (row, &label) in labels.iter().enumerate() {
-            if !usize::try_from(label).is_ok_and(|label| label < classes) {
-                return Err(ModelError::Label {
-                    row,
-                    label,
-                    classes,
-                });
-            }
-        }
-
         let mut buffers = std::mem::take(&mut self.buffers);
         let mut gradients = std::mem::take(&mut self.gradients);
         buffers.prepare(self.layer_parts(), rows, true);

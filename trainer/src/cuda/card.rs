@@ -1,8 +1,8 @@
 //! What one card does of a step: its rows of each batch, and the update of its own parameters.
 //!
-//! No call waits for the card but [`take`](Card::take), [`logits`](Card::logits) and
-//! [`read`](Card::read): a step's scores stay on the card, each in a place of its own, until somebody
-//! asks for them.
+//! No call waits for the card but [`drain_metrics`](Card::drain_metrics), [`logits`](Card::logits) and
+//! [`read`](Card::read): a step's scores stay on the card, each in a place of its own, until they are
+//! drained.
 
 use std::rc::Rc;
 
@@ -14,11 +14,12 @@ use crate::cuda::device::memory::{Buffer, Element};
 use crate::cuda::feed::{Feed, Pixels, Staged};
 use crate::cuda::network::Network;
 use crate::cuda::preparation::Preparation;
-use crate::engine::{NUMBERS, Slice};
+use crate::cuda::scores::NUMBERS;
+use crate::cuda::slice::Slice;
 use crate::net::sgd::{Rate, Sgd};
-use crate::net::{DropoutKey, Model};
+use crate::net::{DropoutKey, TrainState};
 
-/// Steps whose scores the card keeps until they must be taken.
+/// Steps whose scores the card keeps until they must be drained.
 pub(crate) const STEPS: usize = 256;
 
 /// The least number of images that a network has room for: ten views of one image.
@@ -43,22 +44,18 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// The network of `model` for batches of at most `rows` images.
+    /// The network of `state` for batches of at most `rows` images.
     ///
     /// # Errors
     /// Too little memory.
-    pub(crate) fn new(gpu: Rc<Gpu>, model: &Model, rows: usize) -> Result<Self, CudaError> {
+    pub(crate) fn new(gpu: Rc<Gpu>, state: &TrainState, rows: usize) -> Result<Self, CudaError> {
+        let (model, mean) = (&state.model, &state.mean_image);
         let capacity = rows.max(LEAST_ROWS);
         let classes = model.config().classes;
         Ok(Self {
-            preparation: Preparation::new(&gpu, model.mean_image())?,
+            preparation: Preparation::new(&gpu, mean.clone())?,
             network: Network::new(&gpu, model, capacity)?,
-            feed: Feed::new(
-                &gpu,
-                capacity,
-                model.config().input_size,
-                model.mean_image(),
-            )?,
+            feed: Feed::new(&gpu, capacity, model.config().input_size, mean.clone())?,
             scores: gpu.buffer(Element::F64, STEPS * NUMBERS)?,
             logits: gpu.buffer(Element::F32, capacity * classes)?,
             classes,
@@ -88,8 +85,8 @@ impl Card {
         self.network.bytes() + self.feed.bytes() + own
     }
 
-    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), CudaError> {
-        self.preparation.see(&self.gpu, normalize)
+    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
+        self.preparation.set_normalization(&self.gpu, normalize)
     }
 
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
@@ -111,8 +108,8 @@ impl Card {
         self.feed.release(staged)
     }
 
-    /// Works out the gradient of this card's slice of a batch, of which it is given the whole.
-    pub(crate) fn add(
+    /// Computes the gradient of this card's slice of a batch, of which it is given the whole.
+    pub(crate) fn accumulate(
         &mut self,
         batch: Pixels<'_>,
         slice: Slice,
@@ -120,15 +117,15 @@ impl Card {
         share: Option<f32>,
     ) -> Result<(), CudaError> {
         if slice.rows == 0 {
-            return self.add_nothing(share);
+            return self.accumulate_nothing(share);
         }
         let staged = self.stage(batch.part(slice))?;
-        self.add_staged(&staged, slice, key, share)?;
+        self.accumulate_staged(&staged, slice, key, share)?;
         self.release(staged)
     }
 
-    /// [`add`](Self::add) of a slice that is on the card; it stays there.
-    pub(crate) fn add_staged(
+    /// [`accumulate`](Self::accumulate) of a slice that is on the card; it stays there.
+    pub(crate) fn accumulate_staged(
         &mut self,
         staged: &Staged,
         slice: Slice,
@@ -147,7 +144,7 @@ impl Card {
     }
 
     /// Takes part in a batch that has no row for this card: its gradient is 0.
-    fn add_nothing(&mut self, share: Option<f32>) -> Result<(), CudaError> {
+    fn accumulate_nothing(&mut self, share: Option<f32>) -> Result<(), CudaError> {
         self.enter();
         self.network.pass_nothing(share.is_some())?;
         self.leave(share)
@@ -156,7 +153,7 @@ impl Card {
     /// The number of the step at hand, among those whose scores are on the card.
     fn enter(&mut self) -> usize {
         if self.batches == 0 {
-            assert!(self.steps < STEPS, "the scores are taken in time");
+            assert!(self.steps < STEPS, "the scores are drained in time");
             self.steps += 1;
         }
         self.steps - 1
@@ -171,13 +168,9 @@ impl Card {
         Ok(())
     }
 
-    /// Moves the parameters and ends the step. Where there are other cards, all must do so: the
+    /// Updates the parameters and ends the step. Where there are other cards, all must do so: the
     /// gradients are summed up over them first.
-    pub(crate) fn update(
-        &mut self,
-        momentum: f32,
-        rates: &[Option<Rate>],
-    ) -> Result<(), CudaError> {
+    pub(crate) fn step(&mut self, momentum: f32, rates: &[Option<Rate>]) -> Result<(), CudaError> {
         let norm = self.scores.view_mut().tail((self.steps - 1) * NUMBERS + 3);
         self.network
             .update(momentum, rates, self.accumulated, norm.head(1))?;
@@ -186,7 +179,7 @@ impl Card {
     }
 
     /// The [`NUMBERS`] of every step since the last call.
-    pub(crate) fn take(&mut self) -> Result<Vec<f64>, CudaError> {
+    pub(crate) fn drain_metrics(&mut self) -> Result<Vec<f64>, CudaError> {
         self.gpu.settle()?;
         let numbers = self.scores.read(self.steps * NUMBERS)?;
         self.scores.clear()?;

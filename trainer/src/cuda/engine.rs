@@ -10,25 +10,24 @@ use crate::cuda::device::error::CudaError;
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::feed::{Pixels, Staged};
 use crate::cuda::network::Network;
-use crate::engine::{Seen, Slice, join};
-use crate::net::sgd::{Rate, Sgd};
-use crate::net::{DropoutKey, Model, ModelError, Parameter};
-use crate::run::error::TrainError;
+use crate::cuda::scores::join;
+use crate::cuda::slice::Slice;
+use crate::net::sgd::Rate;
+use crate::net::{DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState};
 
 /// A network and its optimiser on a card.
 pub(crate) struct CudaEngine {
-    model: Model,
-    sgd: Sgd,
+    state: TrainState,
     card: Card,
-    /// The images of each step whose scores are on the card, the one at hand included.
+    /// The images of each step whose metrics are on the card, the one at hand included.
     images: Vec<usize>,
     /// Whether a step is at hand.
     open: bool,
     /// Whether the host's copy of the parameters is older than the card's.
     stale: bool,
-    /// Whether the memory was told.
-    told: bool,
-    news: Option<String>,
+    /// Whether the memory has been logged.
+    memory_logged: bool,
+    log_line: Option<String>,
 }
 
 impl CudaEngine {
@@ -38,20 +37,18 @@ impl CudaEngine {
     /// No such card, or one that will not do.
     pub(crate) fn new(
         options: CudaOptions,
-        model: Model,
-        sgd: Sgd,
+        state: TrainState,
         rows: usize,
-    ) -> Result<Self, TrainError> {
-        let card = Card::new(Gpu::open(options)?, &model, rows)?;
+    ) -> Result<Self, CudaError> {
+        let card = Card::new(Gpu::open(options)?, &state, rows)?;
         Ok(Self {
-            model,
-            sgd,
+            state,
             card,
             images: Vec::new(),
             open: false,
             stale: false,
-            told: false,
-            news: None,
+            memory_logged: false,
+            log_line: None,
         })
     }
 
@@ -59,11 +56,11 @@ impl CudaEngine {
         self.card.capacity()
     }
 
-    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), CudaError> {
-        self.card.see(normalize)
+    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
+        self.card.set_normalization(normalize)
     }
 
-    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         Ok(self.card.freeze_features(frozen)?)
     }
 
@@ -74,9 +71,9 @@ impl CudaEngine {
         format!("{card}; {}", self.gpu().arithmetic())
     }
 
-    /// What there is to tell once: the memory, after the first step has taken it.
-    pub(crate) fn news(&mut self) -> Option<String> {
-        self.news.take()
+    /// A line for the log, once: the memory, after the first step has taken it.
+    pub(crate) fn take_log_line(&mut self) -> Option<String> {
+        self.log_line.take()
     }
 
     /// Bytes of the card that this engine holds.
@@ -88,46 +85,46 @@ impl CudaEngine {
         self.card.gpu()
     }
 
-    pub(crate) fn add(
+    pub(crate) fn accumulate(
         &mut self,
         batch: &Batch,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
-        self.add_pixels(Pixels::of(batch), key, share)
+    ) -> Result<(), CudaError> {
+        self.accumulate_pixels(Pixels::of(batch), key, share)
     }
 
-    /// [`add`](Self::add) of a batch from anywhere.
-    pub(crate) fn add_pixels(
+    /// [`accumulate`](Self::accumulate) of a batch from anywhere.
+    pub(crate) fn accumulate_pixels(
         &mut self,
         batch: Pixels<'_>,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
-        check_labels(&self.model, batch.labels)?;
-        self.card.begin(&self.sgd)?;
+    ) -> Result<(), CudaError> {
+        self.state.model.check_labels(batch.labels)?;
+        self.card.begin(&self.state.sgd)?;
         let rows = batch.labels.len();
-        self.card.add(batch, Slice::all(rows), key, share)?;
+        self.card.accumulate(batch, Slice::all(rows), key, share)?;
         self.note(rows);
         Ok(())
     }
 
     /// Brings a batch with labels onto the card.
-    pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, TrainError> {
-        check_labels(&self.model, batch.labels)?;
-        self.card.begin(&self.sgd)?;
+    pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, CudaError> {
+        self.state.model.check_labels(batch.labels)?;
+        self.card.begin(&self.state.sgd)?;
         Ok(self.card.stage(batch)?)
     }
 
-    /// [`add`](Self::add) of a batch that is on the card; it stays there.
-    pub(crate) fn add_staged(
+    /// [`accumulate`](Self::accumulate) of a batch that is on the card; it stays there.
+    pub(crate) fn accumulate_staged(
         &mut self,
         staged: &Staged,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), CudaError> {
         let slice = Slice::all(staged.rows);
-        self.card.add_staged(staged, slice, key, share)?;
+        self.card.accumulate_staged(staged, slice, key, share)?;
         self.note(staged.rows);
         Ok(())
     }
@@ -140,17 +137,17 @@ impl CudaEngine {
         *self.images.last_mut().expect("pushed above") += rows;
     }
 
-    pub(crate) fn update(
+    pub(crate) fn step(
         &mut self,
         rate: impl Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<(), TrainError> {
-        let rates: Vec<Option<Rate>> = self.model.parameters().iter().map(rate).collect();
-        self.card.update(self.sgd.config().momentum, &rates)?;
+    ) -> Result<(), CudaError> {
+        let rates: Vec<Option<Rate>> = self.state.model.parameters().iter().map(rate).collect();
+        self.card.step(self.state.sgd.config().momentum, &rates)?;
         self.open = false;
         self.stale = true;
-        if !self.told {
-            self.told = true;
-            self.news = Some(format!(
+        if !self.memory_logged {
+            self.memory_logged = true;
+            self.log_line = Some(format!(
                 "device memory {:.2} GiB, taken in the first step and constant from here",
                 self.bytes() as f64 / f64::from(1 << 30)
             ));
@@ -158,27 +155,27 @@ impl CudaEngine {
         Ok(())
     }
 
-    /// Whether there is no room for another step's scores.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether there is no room for another step's metrics.
+    pub(crate) fn metrics_full(&self) -> bool {
         self.images.len() == STEPS
     }
 
-    pub(crate) fn take(&mut self) -> Result<Vec<Seen>, TrainError> {
+    pub(crate) fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, CudaError> {
         if self.images.is_empty() {
             return Ok(Vec::new());
         }
         let images = std::mem::take(&mut self.images);
-        let seen = join(&images, &[self.card.take()?]);
-        Ok(seen.expect("one card is of one mind"))
+        let metrics = join(&images, &[self.card.drain_metrics()?]);
+        Ok(metrics.expect("one card is of one mind"))
     }
 
-    pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, TrainError> {
+    pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, CudaError> {
         self.logits_of(Pixels::of(batch).unlabelled())
     }
 
     /// [`logits`](Self::logits) of a batch from anywhere.
-    pub(crate) fn logits_of(&mut self, batch: Pixels<'_>) -> Result<Vec<Vec<f32>>, TrainError> {
-        let rows = batch.rows(self.model.config().input_size);
+    pub(crate) fn logits_of(&mut self, batch: Pixels<'_>) -> Result<Vec<Vec<f32>>, CudaError> {
+        let rows = batch.rows(self.state.model.config().input_size);
         let logits = self.card.logits(batch, Slice::all(rows))?;
         Ok(rows_of(&logits, self.card.classes()))
     }
@@ -188,11 +185,12 @@ impl CudaEngine {
         self.card.infer(staged)
     }
 
-    pub(crate) fn host(&mut self) -> Result<(&Model, &Sgd), TrainError> {
+    /// The state as it is now, in host memory.
+    pub(crate) fn host_state(&mut self) -> Result<&TrainState, CudaError> {
         if self.stale {
-            for (number, parameter) in self.model.parameters().iter().enumerate() {
+            for (number, parameter) in self.state.model.parameters().iter().enumerate() {
                 let mut values = vec![0.0; parameter.len()];
-                let velocity = self.sgd.velocity_mut(number);
+                let velocity = self.state.sgd.velocity_mut(number);
                 self.card.read(number, &mut values, velocity)?;
                 parameter
                     .update(|own| own.copy_from_slice(&values))
@@ -200,31 +198,16 @@ impl CudaEngine {
             }
             self.stale = false;
         }
-        Ok((&self.model, &self.sgd))
+        Ok(&self.state)
     }
 
     pub(crate) fn model(&self) -> &Model {
-        &self.model
+        &self.state.model
     }
 
     pub(crate) fn network(&self) -> &Network {
         self.card.network()
     }
-}
-
-/// Checks that labels are classes of the network: a card would read past its logits.
-pub(crate) fn check_labels(model: &Model, labels: &[i64]) -> Result<(), ModelError> {
-    let classes = model.config().classes;
-    for (row, &label) in labels.iter().enumerate() {
-        if !usize::try_from(label).is_ok_and(|label| label < classes) {
-            return Err(ModelError::Label {
-                row,
-                label,
-                classes,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Logits row by row.

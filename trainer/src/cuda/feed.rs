@@ -20,7 +20,7 @@ use crate::cuda::device::error::{CudaError, Doing};
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::device::memory::{Buffer, Value, View};
 use crate::cuda::kernels::PLACE;
-use crate::engine::Slice;
+use crate::cuda::slice::Slice;
 use crate::net::mean_image::{MeanImage, Place};
 
 /// Batches under way at once: one that is computed on, and one that is uploaded.

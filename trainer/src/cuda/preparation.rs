@@ -24,20 +24,20 @@ struct Mean {
 }
 
 impl Preparation {
-    /// Bytes as they are, until [`see`](Self::see) says otherwise.
+    /// Bytes as they are, until [`set_normalization`](Self::set_normalization) says otherwise.
     ///
     /// # Errors
     /// Too little memory.
     pub(crate) fn new(gpu: &Gpu, mean: Option<Arc<MeanImage>>) -> Result<Self, CudaError> {
         let mean = mean.map(|image| {
             let difference = gpu.buffer(Element::F32, image.values().len())?;
-            Ok(Mean { image, difference })
+            Ok::<_, CudaError>(Mean { image, difference })
         });
         let mut new = Self {
             affine: Affine::of(Normalize::none()),
             mean: mean.transpose()?,
         };
-        new.see(gpu, Normalize::none())?;
+        new.set_normalization(gpu, Normalize::none())?;
         Ok(new)
     }
 
@@ -46,11 +46,15 @@ impl Preparation {
         self.mean.as_ref().map_or(0, |mean| mean.difference.bytes())
     }
 
-    /// Takes note of how the coming batches are normalised.
+    /// Sets how the coming batches are normalized.
     ///
     /// # Errors
     /// What the card reports.
-    pub(crate) fn see(&mut self, gpu: &Gpu, normalize: Normalize) -> Result<(), CudaError> {
+    pub(crate) fn set_normalization(
+        &mut self,
+        gpu: &Gpu,
+        normalize: Normalize,
+    ) -> Result<(), CudaError> {
         self.affine = Affine::of(normalize);
         if let Some(Mean { image, difference }) = &mut self.mean {
             // The write waits for the batches that are queued, which still need the old values.

@@ -1,6 +1,6 @@
 //! The scores of a step from several cards.
 
-use crate::engine::Seen;
+use crate::net::StepMetrics;
 use crate::net::StepOutput;
 
 /// Numbers that a card keeps of a step: the sum of its images' losses, their top-1 and top-5 hits, and
@@ -24,7 +24,7 @@ pub(crate) struct Parted {
 ///
 /// # Panics
 /// If a card has not as many numbers.
-pub(crate) fn join(images: &[usize], cards: &[Vec<f64>]) -> Result<Vec<Seen>, Parted> {
+pub(crate) fn join(images: &[usize], cards: &[Vec<f64>]) -> Result<Vec<StepMetrics>, Parted> {
     let of_step = |(step, &images): (usize, &usize)| {
         let of_card = |card: usize| -> &[f64] { &cards[card][step * NUMBERS..][..NUMBERS] };
         let norm = of_card(0)[3];
@@ -34,7 +34,7 @@ pub(crate) fn join(images: &[usize], cards: &[Vec<f64>]) -> Result<Vec<Seen>, Pa
             return Err(Parted { step, card });
         }
         let sum = |number: usize| -> f64 { (0..cards.len()).map(|c| of_card(c)[number]).sum() };
-        Ok(Seen {
+        Ok(StepMetrics {
             images,
             output: StepOutput {
                 loss: sum(0) / images as f64,

@@ -9,47 +9,20 @@ mod parameter;
 pub(crate) mod scores;
 pub mod sgd;
 pub mod shape;
-
-use std::sync::Arc;
+mod state;
+mod step;
 
 use candle_core::{Device, Tensor};
 
 use crate::cpu::passes::Buffers;
 use crate::net::config::ModelConfig;
-use crate::net::mean_image::MeanImage;
 use layer::Layer;
 
 pub use error::ModelError;
 pub use parameter::{Parameter, ParameterKind};
-
-/// What a step's dropout masks depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DropoutKey {
-    /// The run's seed.
-    pub seed: u64,
-    /// The step within the run.
-    pub step: u64,
-}
-
-/// Where a step's dropout masks come from.
-#[derive(Clone, Copy, Debug)]
-pub enum Masks<'a> {
-    /// From the generator.
-    Drawn(DropoutKey),
-    /// For each dropout layer, a factor for each of its values: 0, or `1 / (1 - rate)`.
-    Given(&'a [Vec<f32>]),
-}
-
-/// What a training step reports about its batch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepOutput {
-    /// Mean cross-entropy, in nats.
-    pub loss: f64,
-    /// Rows whose label has the highest logit.
-    pub top1: usize,
-    /// Rows whose label is among the five highest logits.
-    pub top5: usize,
-}
+pub use state::TrainState;
+pub(crate) use step::StepMetrics;
+pub use step::{DropoutKey, MaskKey, Masks, StepOutput};
 
 /// A network with its parameters and their gradients.
 pub struct Model {
@@ -59,7 +32,6 @@ pub struct Model {
     pub(crate) gradients: Vec<Vec<f32>>,
     pub(crate) buffers: Buffers,
     pub(crate) features_frozen: bool,
-    mean_image: Option<Arc<MeanImage>>,
 }
 
 /// Consecutive layers and the values of their parameters.
@@ -120,19 +92,7 @@ impl Model {
             gradients,
             buffers: Buffers::default(),
             features_frozen: false,
-            mean_image: None,
         })
-    }
-
-    /// The mean image that the network's inputs are less, where they are.
-    #[must_use]
-    pub fn mean_image(&self) -> Option<Arc<MeanImage>> {
-        self.mean_image.clone()
-    }
-
-    /// Sets the mean image. The network itself takes inputs as they are: who makes them, subtracts it.
-    pub fn set_mean_image(&mut self, mean: Option<Arc<MeanImage>>) {
-        self.mean_image = mean;
     }
 
     /// The configuration that the network was built from.
@@ -201,6 +161,24 @@ impl Model {
             .to_dtype(candle_core::DType::F32)?
             .to_vec1::<f32>()?;
         parameter.tensor = Tensor::from_vec(values, tensor.dims(), &Device::Cpu)?;
+        Ok(())
+    }
+
+    /// Checks that every label names a class of the network.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub(crate) fn check_labels(&self, labels: &[i64]) -> Result<(), ModelError> {
+        let classes = self.config.classes;
+        for (row, &label) in labels.iter().enumerate() {
+            if !usize::try_from(label).is_ok_and(|label| label < classes) {
+                return Err(ModelError::Label {
+                    row,
+                    label,
+                    classes,
+                });
+            }
+        }
         Ok(())
     }
 }

@@ -9,8 +9,7 @@ use crate::checkpoint::{Checkpoint, Progress, RunState};
 use crate::engine::Engine;
 use crate::net::config::ModelConfig;
 use crate::net::mean_image::MeanImage;
-use crate::net::sgd::Sgd;
-use crate::net::{Model, Parameter};
+use crate::net::{Model, Parameter, TrainState};
 use crate::recipe::Recipe;
 use crate::recipe::difference::{Difference, differences};
 use crate::recipe::schedule::ScheduleState;
@@ -48,21 +47,21 @@ impl<'a> Run<'a> {
         let mut state = state;
         let mut model = Model::new(&state.model, state.seed)?;
         let mut begun = None;
+        let mut mean_image = None;
         if let Some(path) = &options.init {
             let checkpoint = Checkpoint::read(path)?;
             let fresh = initial::copy(&mut model, &state.classes, &checkpoint, path)?;
             // The weights belong to the colours that they were trained with.
             state.pixels = checkpoint.state.pixels;
             if let Some(cut) = state.recipe.mean.cut() {
-                let mean = checkpoint.model()?.mean_image();
-                let mean = mean.map(|mean| Arc::new(mean.as_ref().clone().with_cut(cut)));
-                model.set_mean_image(mean);
+                let mean = checkpoint.mean_image()?;
+                mean_image = mean.map(|mean| Arc::new(mean.as_ref().clone().with_cut(cut)));
             }
             begun = Some((path, fresh));
         }
         check_frozen(&state.recipe, &model)?;
         let cut = state.recipe.mean.cut();
-        if let (Some(cut), None) = (cut, model.mean_image()) {
+        if let (Some(cut), None) = (cut, &mean_image) {
             let mut screen = Screen::new(options.display);
             screen.begin(train.len(), 0);
             let mean = MeanImage::of(&train, cut, options.threads, |images| {
@@ -73,10 +72,18 @@ impl<'a> Run<'a> {
                 );
             })?;
             screen.end();
-            model.set_mean_image(Some(Arc::new(mean)));
+            mean_image = Some(Arc::new(mean));
         }
-        check_mean(options, &model, (&train, validation.as_ref()))?;
-        let engine = engine(options, &state, model, None)?;
+        check_mean(
+            options,
+            mean_image.as_deref(),
+            (&train, validation.as_ref()),
+        )?;
+        let tensors = TrainState {
+            mean_image,
+            ..TrainState::new(model, state.recipe.sgd)
+        };
+        let engine = engine(options, &state, tensors)?;
         let folder = RunFolder::create(&options.run)?;
         let metrics = Metrics::create(&folder.metrics())?;
         let events = Events::create(folder.path(), 0)?;
@@ -115,11 +122,11 @@ impl<'a> Run<'a> {
         check_end(&checkpoint.state.progress, options)?;
         let mut state = checkpoint.state.clone();
         state.recipe.epochs = options.recipe.epochs;
-        let model = checkpoint.model()?;
-        let sgd = checkpoint.sgd(&model)?;
+        let tensors = checkpoint.train_state()?;
         drop(checkpoint);
-        check_mean(options, &model, (&train, validation.as_ref()))?;
-        let engine = engine(options, &state, model, Some(sgd))?;
+        let mean_image = tensors.mean_image.as_deref();
+        check_mean(options, mean_image, (&train, validation.as_ref()))?;
+        let engine = engine(options, &state, tensors)?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let events = Events::create(folder.path(), state.progress.step + 1)?;
@@ -179,17 +186,15 @@ fn open(options: &TrainOptions) -> Result<(Dataset, Option<Dataset>), TrainError
     Ok((train, data::open_validation(&options.shards, split)?))
 }
 
-/// What trains: on the device that was asked for, at rest where there is no optimiser yet.
+/// The engine on the device that was asked for.
 fn engine(
     options: &TrainOptions,
     state: &RunState,
-    model: Model,
-    sgd: Option<Sgd>,
+    tensors: TrainState,
 ) -> Result<Engine, TrainError> {
     let recipe = &state.recipe;
-    let frozen = all_features_frozen(recipe, &model);
-    let sgd = sgd.unwrap_or_else(|| Sgd::new(&model, recipe.sgd));
-    let mut engine = Engine::new(options.compute, model, sgd, recipe.batch_size)?;
+    let frozen = all_features_frozen(recipe, &tensors.model);
+    let mut engine = Engine::new(options.compute, tensors, recipe.batch_size)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
 }
@@ -197,12 +202,11 @@ fn engine(
 /// Checks that the records of both splits have the size of the network's mean image.
 fn check_mean(
     options: &TrainOptions,
-    model: &Model,
+    mean: Option<&MeanImage>,
     (train, validation): (&Dataset, Option<&Dataset>),
 ) -> Result<(), TrainError> {
-    let mean = model.mean_image();
     let mut splits = [Some(train), validation].into_iter().flatten();
-    splits.try_for_each(|split| data::check_mean_image(&options.shards, split, mean.as_deref()))
+    splits.try_for_each(|split| data::check_mean_image(&options.shards, split, mean))
 }
 
 /// Whether no convolution is trained.

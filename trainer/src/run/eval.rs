@@ -12,8 +12,9 @@ use shardmill_loader::{Dataset, Policy};
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::compute::Compute;
 use crate::engine::Engine;
+use crate::net::TrainState;
 use crate::net::scores::{Scores, Tally};
-use crate::net::sgd::{Sgd, SgdConfig};
+use crate::net::sgd::SgdConfig;
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::run::report::{Display, Screen};
@@ -184,10 +185,13 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         }
     };
     data::check_crop(&options.shards, &dataset, state.model.input_size)?;
-    let model = checkpoint.model()?;
-    data::check_mean_image(&options.shards, &dataset, model.mean_image().as_deref())?;
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let mut engine = Engine::new(options.compute, model, sgd, EVALUATION_ROWS)?;
+    let mean_image = checkpoint.mean_image()?;
+    data::check_mean_image(&options.shards, &dataset, mean_image.as_deref())?;
+    let train_state = TrainState {
+        mean_image,
+        ..TrainState::new(checkpoint.model()?, SgdConfig::default())
+    };
+    let mut engine = Engine::new(options.compute, train_state, EVALUATION_ROWS)?;
     let mut screen = Screen::new(options.display);
     let mut evaluation = Evaluation {
         split: options.split.clone(),
@@ -243,7 +247,7 @@ pub(crate) fn score(
     };
     let samples = (engine.evaluation_rows() / view.count()).max(1);
     let loader = data::evaluation(dataset, state, policy, samples, engine.output(), threads)?;
-    engine.see(data::normalize(state, 1.0))?;
+    engine.set_normalization(data::normalize(state, 1.0))?;
     let mut tally = Tally::default();
     for batch in loader.epoch(0) {
         let batch = Arc::new(batch?);

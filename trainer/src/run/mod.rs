@@ -53,7 +53,8 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
     run.screen.begin(run.total_steps(), run.state.progress.step);
     while run.state.progress.epoch < run.state.recipe.epochs {
         let loader = data::training(&run.train, &run.state, run.engine.output(), options.threads)?;
-        run.engine.see(data::training_normalize(&run.state))?;
+        run.engine
+            .set_normalization(data::training_normalize(&run.state))?;
         if train_epoch(&mut run, &loader)?.is_break() {
             run.save(false)?;
             return Ok(run.outcome(false));
@@ -102,7 +103,7 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
         };
         let (recipe, epoch) = (&run.state.recipe, run.state.progress.epoch);
         run.engine
-            .update(|parameter| recipe.rate(parameter, lr, epoch))?;
+            .step(|parameter| recipe.rate(parameter, lr, epoch))?;
 
         let progress = &mut run.state.progress;
         progress.step += 1;
@@ -111,7 +112,7 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
         let log = step.is_multiple_of(run.options.log_every.max(1)) || samples == progress.records;
         let every = run.options.checkpoint_every;
         let save = every.is_some_and(|every| step.is_multiple_of(every.max(1)));
-        let output = if log || save || run.engine.is_due() {
+        let output = if log || save || run.engine.metrics_due() {
             settle(run)?
         } else {
             None
@@ -139,38 +140,38 @@ fn train_epoch(run: &mut Run<'_>, loader: &Loader) -> Result<ControlFlow<()>, Tr
 /// one's. On the CPU that is one step; a card works on while the host runs ahead, and is asked when
 /// somebody wants to know.
 fn settle(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
-    let seen = run.engine.take()?;
-    if let Some(news) = run.engine.news() {
-        run.screen.say(news);
+    let metrics = run.engine.drain_metrics()?;
+    if let Some(line) = run.engine.take_log_line() {
+        run.screen.say(line);
     }
-    let before = run.state.progress.step - seen.len() as u64;
-    for (step, seen) in (before + 1..).zip(&seen) {
-        let output = &seen.output;
+    let before = run.state.progress.step - metrics.len() as u64;
+    for (step, metrics) in (before + 1..).zip(&metrics) {
+        let output = &metrics.output;
         if !output.loss.is_finite() {
             return Err(run.not_finite(step, "the loss"));
         }
-        if !seen.norm.is_finite() {
+        if !metrics.norm.is_finite() {
             return Err(run.not_finite(step, "the gradient"));
         }
         let progress = &mut run.state.progress;
-        progress.steepest = progress.steepest.max(seen.norm);
+        progress.steepest = progress.steepest.max(metrics.norm);
         for tally in [&mut progress.window, &mut progress.whole_epoch] {
-            tally.add(seen.images, output.loss, output.top1, output.top5);
+            tally.add(metrics.images, output.loss, output.top1, output.top5);
         }
         let lr = run.lr();
         let step_loss = StepLoss {
             step,
-            images: seen.images,
+            images: metrics.images,
             loss: output.loss,
         };
         if let Some(warning) = watch::observe(&mut run.state, &run.prior, lr, step_loss) {
             run.warn(&warning)?;
         }
     }
-    Ok(seen.last().map(|seen| seen.output))
+    Ok(metrics.last().map(|metrics| metrics.output))
 }
 
-/// Works out the mean gradient of the batches of one step and gives the number of their images;
+/// Computes the mean gradient of the batches of one step and gives the number of their images;
 /// `None` at the end of the epoch.
 fn step_gradients(run: &mut Run<'_>, batches: &mut Epoch) -> Result<Option<usize>, TrainError> {
     let (progress, count) = (run.state.progress, run.state.recipe.accumulate);
@@ -190,7 +191,7 @@ fn step_gradients(run: &mut Run<'_>, batches: &mut Epoch) -> Result<Option<usize
             step: progress.step * count as u64 + number as u64,
         };
         let share = (count > 1).then(|| batch.len() as f32 / whole as f32);
-        run.engine.add(&batch, key, share)?;
+        run.engine.accumulate(&batch, key, share)?;
         images += batch.len();
     }
     Ok(Some(images))

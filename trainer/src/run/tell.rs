@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shardmill_loader::Dataset;
 
-use crate::cpu::footprint;
+use crate::cpu::footprint::{self, Workload};
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::net::{Model, StepOutput};
@@ -160,9 +160,13 @@ impl Run<'_> {
     /// Tells what memory training takes on the CPU, and whether it is there.
     fn tell_memory(&self, network: &Model) {
         let recipe = &self.state.recipe;
-        let threads = rayon::current_num_threads();
-        let accumulates = recipe.accumulate > 1;
-        let bytes = footprint::training(network, recipe.batch_size, threads, accumulates);
+        let workload = Workload {
+            rows: recipe.batch_size,
+            threads: rayon::current_num_threads(),
+            accumulates: recipe.accumulate > 1,
+            has_mean_image: recipe.mean.cut().is_some(),
+        };
+        let bytes = footprint::training(network, workload);
         let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
         self.screen.say(format_args!(
             "memory    about {:.2} GiB for batches of {}",

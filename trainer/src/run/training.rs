@@ -136,8 +136,9 @@ impl Run<'_> {
 
     /// Saves the run, as its best as well where it is.
     pub(crate) fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
-        let (model, sgd) = self.engine.host()?;
-        let broken = model
+        let state = self.engine.host_state()?;
+        let broken = state
+            .model
             .parameters()
             .iter()
             .find(|parameter| parameter.values().iter().any(|value| !value.is_finite()));
@@ -148,7 +149,7 @@ impl Run<'_> {
         self.metrics.sync()?;
         self.state.progress.metrics_lines = self.metrics.lines();
         let (last, best) = (self.folder.last(), self.folder.best());
-        let tensors = Checkpoint::tensors(model, sgd)?;
+        let tensors = Checkpoint::tensors(self.engine.host_state()?)?;
         // The best one first: were this interrupted, the run would come by here again.
         let first = if is_best { &best } else { &last };
         Checkpoint::write(first, &self.state, &tensors)?;

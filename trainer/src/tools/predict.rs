@@ -1,6 +1,7 @@
 //! The classes that a network sees in image files.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::{fmt, fs, io};
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use shardmill_loader::Area;
 use shardmill_prep::{ImageDecoder, Reject};
 
 use crate::checkpoint::{Checkpoint, RunState};
+use crate::net::mean_image::MeanImage;
 use crate::net::{Model, ModelError};
 use crate::recipe::InputScale;
 use crate::run::data;
@@ -55,6 +57,7 @@ pub(crate) enum PredictError {
 /// A network that names the classes of images, one after the other.
 pub(crate) struct Predictor {
     model: Model,
+    mean: Option<Arc<MeanImage>>,
     state: RunState,
     decoder: ImageDecoder,
     size: usize,
@@ -68,8 +71,8 @@ pub(crate) struct Predictor {
 /// A checkpoint whose tensors do not fit its network.
 pub(crate) fn record_size(checkpoint: &Checkpoint) -> Result<usize, ModelError> {
     let usual = checkpoint.state.model.input_size * 8 / 7;
-    let model = checkpoint.model()?;
-    Ok(model.mean_image().map_or(usual, |mean| mean.side()))
+    let mean = checkpoint.mean_image()?;
+    Ok(mean.map_or(usual, |mean| mean.side()))
 }
 
 /// Largest side of an image that is looked at, in pixels, as for `prep ingest --size`.
@@ -99,7 +102,8 @@ impl Predictor {
                 "images of {size}x{size} are too large; use a `--size` of at most {MOST_PIXELS}"
             )));
         }
-        if let Some(mean) = model.mean_image().filter(|mean| mean.side() != size) {
+        let mean = checkpoint.mean_image()?;
+        if let Some(mean) = mean.as_ref().filter(|mean| mean.side() != size) {
             return Err(PredictError::Size(format!(
                 "the network's mean image has {0}x{0} pixels; use `--size {0}`",
                 mean.side()
@@ -107,6 +111,7 @@ impl Predictor {
         }
         Ok(Self {
             model,
+            mean,
             state: checkpoint.state.clone(),
             decoder: ImageDecoder::new(size as u32),
             size,
@@ -165,8 +170,7 @@ impl Predictor {
                 .flat_map(|flip| corners.map(|corner| (corner, flip)))
                 .collect(),
         };
-        let mean = self.model.mean_image();
-        let mean = mean.as_ref().map(|mean| {
+        let mean = self.mean.as_ref().map(|mean| {
             let difference = mean.difference(&data::normalize(&self.state, 1.0));
             (mean, difference)
         });

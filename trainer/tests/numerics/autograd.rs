@@ -1,6 +1,6 @@
 use candle_core::{Device, Tensor, Var};
 use shardmill_trainer::candle_ops::{self, ConvShape, PoolShape};
-use shardmill_trainer::internals::ops::dropout::MaskKey;
+use shardmill_trainer::internals::MaskKey;
 use shardmill_trainer::internals::ops::{conv2d, cross_entropy, dropout, lrn, max_pool2d};
 use shardmill_trainer::{Activation, LrnConfig};
 

@@ -48,13 +48,13 @@ fn a_mean_image_goes_out_in_pytorchs_layout_and_comes_back() {
             flat(found)[(2 * 72 + 5) * 72 + 11],
             flat(&image)[(5 * 72 + 11) * 3 + 2]
         );
-        let (model, described) = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
-        assert_eq!(described.unwrap().mean, mean);
-        let back = model.mean_image().unwrap();
+        let imported = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
+        assert_eq!(imported.described.unwrap().mean, mean);
+        let back = imported.mean_image.unwrap();
         assert_eq!((back.side(), back.cut()), (72, cut));
         assert_eq!(back.values(), flat(&image));
         assert_eq!(
-            flat(&Checkpoint::weights(&model).unwrap()[MEAN_IMAGE]),
+            flat(&Checkpoint::weights(&imported.model, Some(&back)).unwrap()[MEAN_IMAGE]),
             flat(&image)
         );
     }
@@ -120,7 +120,7 @@ fn a_file_from_before_there_was_a_choice_of_means_has_the_channels() {
     assert_ne!(*json, old);
     *json = old;
     safetensors::serialize_to_file(&load(&path), Some(metadata), &path).unwrap();
-    let (model, described) = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
-    assert_eq!(described.unwrap().mean, Mean::Channel);
-    assert_eq!(model.mean_image(), None);
+    let imported = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
+    assert_eq!(imported.described.unwrap().mean, Mean::Channel);
+    assert_eq!(imported.mean_image, None);
 }

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 use shardmill_trainer::internals::layer::{Layer, LrnLayer, layers};
 use shardmill_trainer::internals::ops::lrn;
-use shardmill_trainer::internals::ops::map_norm::{self, MapShape};
+use shardmill_trainer::internals::ops::map_norm;
+use shardmill_trainer::internals::shape::MapShape;
 use shardmill_trainer::{LrnConfig, ModelConfig};
 
 use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};

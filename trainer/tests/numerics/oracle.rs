@@ -2,8 +2,8 @@
 
 use shardmill_formats::{Philox, Stream};
 use shardmill_trainer::internals::config::LrnConfig;
-use shardmill_trainer::internals::ops::map_norm::MapShape;
-use shardmill_trainer::internals::ops::{ConvShape, PoolShape};
+use shardmill_trainer::internals::shape::MapShape;
+use shardmill_trainer::internals::shape::{ConvShape, PoolShape};
 
 /// Numbers between -1 and 1 without a pattern.
 pub(crate) fn numbers(len: usize, seed: u64) -> Vec<f32> {

@@ -1,4 +1,5 @@
-use shardmill_trainer::internals::ops::{PoolShape, max_pool2d};
+use shardmill_trainer::internals::ops::max_pool2d;
+use shardmill_trainer::internals::shape::PoolShape;
 
 use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
 

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use shardmill_trainer::internals::ops::{
-    ConvShape, PoolShape, conv2d, cross_entropy, lrn, max_pool2d,
-};
+use shardmill_trainer::internals::ops::{conv2d, cross_entropy, lrn, max_pool2d};
 use shardmill_trainer::internals::setup::Setup;
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
+use shardmill_trainer::internals::shape::{ConvShape, PoolShape};
 use shardmill_trainer::internals::{DropoutKey, Masks, Model};
 use shardmill_trainer::{Activation, LrnConfig, ModelConfig};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use shardmill_formats::Class;
 use shardmill_trainer::internals::Model;
-use shardmill_trainer::internals::exchange::{Naming, export, import};
+use shardmill_trainer::internals::exchange::{Imported, Naming, export, import};
 use shardmill_trainer::{Checkpoint, ModelConfig, PixelStatistics, RunState};
 
 use crate::oracle::{distance, wide};
@@ -33,7 +33,7 @@ pub(crate) fn checkpoint(model: &Model) -> Checkpoint {
     let classes = (0..config.classes).map(class).collect();
     Checkpoint {
         state: RunState::unborn(config, classes, pixels),
-        tensors: Checkpoint::weights(model).unwrap(),
+        tensors: Checkpoint::weights(model, None).unwrap(),
     }
 }
 
@@ -52,8 +52,9 @@ fn reduced() -> ModelConfig {
 
 /// Reads `weights`, and compares the logits of the images in `logits`.
 fn check_import(weights: &Path, logits: &Path, config: &ModelConfig) -> Model {
-    let (mut model, described) = import(weights, Naming::Torchvision, config).unwrap();
-    assert_eq!(described, None);
+    let imported = import(weights, Naming::Torchvision, config).unwrap();
+    assert_eq!(imported.described, None);
+    let mut model = imported.model;
     let expected = load(logits);
     let found = model.logits(&flat(&expected["images"])).unwrap();
     let distance = distance(&flat(&found), &wide(&flat(&expected["logits"])));
@@ -99,7 +100,9 @@ fn the_papers_network_goes_out_and_comes_back_with_its_description() {
     export(&checkpoint, Naming::Pytorch, &path).unwrap();
     let exported = load(&path);
     assert_eq!(exported["conv2.weight"].dims(), [16, 4, 5, 5]);
-    let (model, described) = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
+    let Imported {
+        model, described, ..
+    } = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
     let described = described.unwrap();
     assert_eq!(described.model, config);
     assert_eq!(described.classes, checkpoint.state.classes);

@@ -1,6 +1,7 @@
 use shardmill_trainer::Activation;
+use shardmill_trainer::internals::ops::conv2d;
 use shardmill_trainer::internals::ops::winograd::{self, Plan, Weights};
-use shardmill_trainer::internals::ops::{ConvShape, conv2d};
+use shardmill_trainer::internals::shape::ConvShape;
 
 use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
 

@@ -75,7 +75,7 @@ fn resumes(mean: Mean, cut: MeanCut) {
 
     let checkpoint = Checkpoint::read(&straight.last).unwrap();
     let dataset = Dataset::open(&shards, "train").unwrap();
-    let stored = checkpoint.model().unwrap().mean_image().unwrap();
+    let stored = checkpoint.mean_image().unwrap().unwrap();
     assert_eq!(*stored, MeanImage::of(&dataset, cut, 1, |_| {}).unwrap());
     let evaluation = evaluate(&EvalOptions::new(&straight.last, &shards)).unwrap();
     assert_eq!(evaluation.center, straight.center);
@@ -119,7 +119,7 @@ fn weights_of_another_run_bring_their_mean_image_for_either_cut() {
     let next = train(&next).unwrap();
     let image = |path: &std::path::Path| {
         let checkpoint = Checkpoint::read(path).unwrap();
-        checkpoint.model().unwrap().mean_image().unwrap()
+        checkpoint.mean_image().unwrap().unwrap()
     };
     let (given, taken) = (image(&begun.last), image(&next.last));
     assert_eq!(given.values(), taken.values());

@@ -14,15 +14,16 @@ use shardmill_loader::{Batch, Normalize};
 
 use crate::compute::CardsOptions;
 use crate::cuda::card::{Card, STEPS};
+use crate::cuda::device::crew::{Alarm, Crew};
 use crate::cuda::device::error::{CudaError, Doing};
 use crate::cuda::device::gpu::Gpu;
 pub(crate) use crate::cuda::device::link::Link;
-use crate::cuda::engine::{check_labels, rows_of};
+use crate::cuda::engine::rows_of;
 use crate::cuda::feed::Pixels;
-use crate::engine::{Alarm, Crew, Seen, Slice, join};
-use crate::net::sgd::{Rate, Sgd};
-use crate::net::{DropoutKey, Model, ModelError, Parameter};
-use crate::run::error::TrainError;
+use crate::cuda::scores::join;
+use crate::cuda::slice::Slice;
+use crate::net::sgd::Rate;
+use crate::net::{DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState};
 
 /// How long the other cards may take to stop after one has failed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,22 +31,21 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A network and its optimiser on several cards.
 pub(crate) struct CardsEngine {
     /// Shared with the cards' threads only while they are asked something.
-    model: Arc<Model>,
-    sgd: Arc<Sgd>,
+    state: Arc<TrainState>,
     crew: Crew<Card>,
-    /// The images of each step whose scores are on the cards, the one at hand included.
+    /// The images of each step whose metrics are on the cards, the one at hand included.
     images: Vec<usize>,
     /// Whether a step is at hand.
     open: bool,
-    /// Steps whose scores were taken.
+    /// Steps whose metrics were drained.
     taken: usize,
     /// Whether training has begun.
     training: bool,
     /// Whether the host's copy of the parameters is older than the cards'.
     stale: bool,
-    /// Whether the memory was told.
-    told: bool,
-    news: Option<String>,
+    /// Whether the memory has been logged.
+    memory_logged: bool,
+    log_line: Option<String>,
     /// The cards in words.
     about: String,
     /// Images of a batch, at most.
@@ -59,18 +59,17 @@ impl CardsEngine {
     /// A card that is not there or will not do, more cards than rows, or cards that cannot be joined.
     pub(crate) fn new(
         options: CardsOptions,
-        model: Model,
-        sgd: Sgd,
+        state: TrainState,
         rows: usize,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, CudaError> {
         let count = options.cards.len();
         if rows < count {
-            return Err(TrainError::FewRows { rows, cards: count });
+            return Err(CudaError::FewRows { rows, cards: count });
         }
-        let model = Arc::new(model);
+        let state = Arc::new(state);
         let alarm = Arc::new(Alarm::default());
         let of_card = rows.div_ceil(count);
-        let shared = Arc::clone(&model);
+        let shared = Arc::clone(&state);
         let mut crew = Crew::start(
             options.cards.numbers(),
             Arc::clone(&alarm),
@@ -95,16 +94,15 @@ impl CardsEngine {
                 version()?
             ),
             capacity: capacity * count,
-            model,
-            sgd: Arc::new(sgd),
+            state,
             crew,
             images: Vec::new(),
             open: false,
             taken: 0,
             training: false,
             stale: false,
-            told: false,
-            news: None,
+            memory_logged: false,
+            log_line: None,
         })
     }
 
@@ -112,12 +110,13 @@ impl CardsEngine {
         self.capacity
     }
 
-    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), TrainError> {
-        self.crew.all(move |_, card| card.see(normalize))?;
+    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
+        self.crew
+            .all(move |_, card| card.set_normalization(normalize))?;
         Ok(())
     }
 
-    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         self.crew.all(move |_, card| card.freeze_features(frozen))?;
         Ok(())
     }
@@ -127,37 +126,39 @@ impl CardsEngine {
         self.about.clone()
     }
 
-    /// What there is to tell once: the memory, after the first step has taken it.
-    pub(crate) fn news(&mut self) -> Option<String> {
-        self.news.take()
+    /// A line for the log, once: the memory, after the first step has taken it.
+    pub(crate) fn take_log_line(&mut self) -> Option<String> {
+        self.log_line.take()
     }
 
-    /// See [`Engine::add`](crate::engine::Engine::add); every card takes its slice.
-    pub(crate) fn add(
+    /// Computes a batch's gradient; every card takes its slice.
+    pub(crate) fn accumulate(
         &mut self,
         batch: &Arc<Batch>,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
-        self.add_pixels(batch, |batch| Pixels::of(batch), key, share)
+    ) -> Result<(), CudaError> {
+        self.accumulate_pixels(batch, |batch| Pixels::of(batch), key, share)
     }
 
-    /// [`add`](Self::add) of a batch from anywhere, of which `pixels` gives what there is of it.
-    pub(crate) fn add_pixels<B: Send + Sync + 'static>(
+    /// [`accumulate`](Self::accumulate) of a batch from anywhere, of which `pixels` gives what there is of it.
+    pub(crate) fn accumulate_pixels<B: Send + Sync + 'static>(
         &mut self,
         batch: &Arc<B>,
         pixels: fn(&B) -> Pixels<'_>,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), CudaError> {
         let labels = pixels(batch).labels;
-        check_labels(&self.model, labels)?;
+        self.state.model.check_labels(labels)?;
         let (rows, cards) = (labels.len(), self.crew.len());
         let (batch, begin) = (Arc::clone(batch), self.begin());
         self.crew.all(move |place, card| {
-            begin.as_ref().map_or(Ok(()), |sgd| card.begin(sgd))?;
+            begin
+                .as_ref()
+                .map_or(Ok(()), |state| card.begin(&state.sgd))?;
             let slice = Slice::of(place, cards, rows);
-            card.add(pixels(&batch), slice, key, share)
+            card.accumulate(pixels(&batch), slice, key, share)
         })?;
         self.note(rows);
         Ok(())
@@ -171,29 +172,29 @@ impl CardsEngine {
         *self.images.last_mut().expect("pushed above") += rows;
     }
 
-    /// The optimiser that training begins with, the first time.
-    fn begin(&mut self) -> Option<Arc<Sgd>> {
+    /// The state that training begins with, the first time.
+    fn begin(&mut self) -> Option<Arc<TrainState>> {
         let begun = std::mem::replace(&mut self.training, true);
-        (!begun).then(|| Arc::clone(&self.sgd))
+        (!begun).then(|| Arc::clone(&self.state))
     }
 
-    /// See [`Engine::update`](crate::engine::Engine::update); every card makes the same.
-    pub(crate) fn update(
+    /// Updates the parameters and ends the step; every card makes the same.
+    pub(crate) fn step(
         &mut self,
         rate: impl Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<(), TrainError> {
-        let rates: Vec<Option<Rate>> = self.model.parameters().iter().map(rate).collect();
-        let momentum = self.sgd.config().momentum;
+    ) -> Result<(), CudaError> {
+        let rates: Vec<Option<Rate>> = self.state.model.parameters().iter().map(rate).collect();
+        let momentum = self.state.sgd.config().momentum;
         let bytes = self.crew.all(move |_, card| {
-            card.update(momentum, &rates)?;
+            card.step(momentum, &rates)?;
             Ok(card.bytes())
         })?;
         self.open = false;
         self.stale = true;
-        if !std::mem::replace(&mut self.told, true) {
+        if !std::mem::replace(&mut self.memory_logged, true) {
             let gib = |&bytes: &usize| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
             let each: Vec<String> = bytes.iter().map(gib).collect();
-            self.news = Some(format!(
+            self.log_line = Some(format!(
                 "device memory {} GiB, taken in the first step and constant from here",
                 each.join(" + ")
             ));
@@ -201,42 +202,42 @@ impl CardsEngine {
         Ok(())
     }
 
-    /// Whether there is no room for another step's scores.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether there is no room for another step's metrics.
+    pub(crate) fn metrics_full(&self) -> bool {
         self.images.len() == STEPS
     }
 
-    pub(crate) fn take(&mut self) -> Result<Vec<Seen>, TrainError> {
+    pub(crate) fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, CudaError> {
         if self.images.is_empty() {
             return Ok(Vec::new());
         }
-        let numbers = self.crew.all(|_, card| card.take())?;
+        let numbers = self.crew.all(|_, card| card.drain_metrics())?;
         let images = std::mem::take(&mut self.images);
-        let seen = join(&images, &numbers).map_err(|parted| TrainError::CardsParted {
+        let metrics = join(&images, &numbers).map_err(|parted| CudaError::CardsParted {
             step: self.taken + parted.step + 1,
             first: self.crew.number(0),
             card: self.crew.number(parted.card),
         })?;
         self.taken += images.len();
-        Ok(seen)
+        Ok(metrics)
     }
 
     /// The logits of a batch, whose rows the cards share.
-    pub(crate) fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, TrainError> {
+    pub(crate) fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, CudaError> {
         let (rows, cards) = (batch.rows(), self.crew.len());
         let batch = Arc::clone(batch);
         let logits = self.crew.all(move |place, card| {
             let slice = Slice::of(place, cards, rows);
             card.logits(Pixels::of(&batch).unlabelled(), slice)
         })?;
-        Ok(rows_of(&logits.concat(), self.model.config().classes))
+        Ok(rows_of(&logits.concat(), self.state.model.config().classes))
     }
 
-    /// Network and optimiser as the first card has them; the others have the same.
-    pub(crate) fn host(&mut self) -> Result<(&Model, &Sgd), TrainError> {
-        let sgd = Arc::get_mut(&mut self.sgd).expect("no card holds it between two calls");
+    /// The state as it is now on the first card, in host memory; the others have the same.
+    pub(crate) fn host_state(&mut self) -> Result<&TrainState, CudaError> {
+        let state = Arc::get_mut(&mut self.state).expect("no card holds it between two calls");
         if self.stale {
-            for (number, parameter) in self.model.parameters().iter().enumerate() {
+            for (number, parameter) in state.model.parameters().iter().enumerate() {
                 let len = parameter.len();
                 let (values, velocity) = self.crew.first(move |card| {
                     let (mut values, mut velocity) = (vec![0.0; len], vec![0.0; len]);
@@ -246,15 +247,15 @@ impl CardsEngine {
                 parameter
                     .update(|own| own.copy_from_slice(&values))
                     .map_err(ModelError::from)?;
-                sgd.velocity_mut(number).copy_from_slice(&velocity);
+                state.sgd.velocity_mut(number).copy_from_slice(&velocity);
             }
             self.stale = false;
         }
-        Ok((&self.model, sgd))
+        Ok(state)
     }
 
     pub(crate) fn model(&self) -> &Model {
-        &self.model
+        &self.state.model
     }
 }
 

@@ -6,6 +6,8 @@ use cudarc::cudnn::CudnnError;
 use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
+use crate::net::ModelError;
+
 /// What can go wrong on a card.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,13 +62,52 @@ pub enum CudaError {
     #[cfg(feature = "nccl")]
     #[error("its thread {0}")]
     Thread(String),
+    /// Some cards would have nothing to do.
+    #[cfg(feature = "nccl")]
+    #[error(
+        "batches of {rows} images are too small for {cards} cards: each takes at least one; use fewer \
+         cards, or a larger `--batch-size`"
+    )]
+    FewRows {
+        /// Images of a batch.
+        rows: usize,
+        /// Cards.
+        cards: usize,
+    },
+    /// Something failed on one of several cards.
+    #[cfg(feature = "nccl")]
+    #[error("cuda:{card}")]
+    Card {
+        /// The card's number.
+        card: usize,
+        /// What failed.
+        source: Box<CudaError>,
+    },
+    /// Several cards do not have the same gradient any more.
+    #[cfg(feature = "nccl")]
+    #[error(
+        "cuda:{first} and cuda:{card} had different gradients in step {step} of this process, though \
+         NCCL gives the same sums to all; use cards of one kind, or another NCCL, and look at the cards \
+         with `train gpu-check`"
+    )]
+    CardsParted {
+        /// The step, counted from 1 since the process began.
+        step: usize,
+        /// The first card.
+        first: usize,
+        /// The one that differs.
+        card: usize,
+    },
+    /// The network refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// Something was asked for that a card does not do.
     #[error("{0}")]
     Unsupported(String),
 }
 
 #[cfg(feature = "nccl")]
-impl crate::engine::Fault for CudaError {
+impl crate::cuda::device::crew::Fault for CudaError {
     fn stopped() -> Self {
         Self::Stopped
     }
@@ -77,6 +118,16 @@ impl crate::engine::Fault for CudaError {
 
     fn of_thread(what: String) -> Self {
         Self::Thread(what)
+    }
+}
+
+#[cfg(feature = "nccl")]
+impl From<crate::cuda::device::crew::Failed<CudaError>> for CudaError {
+    fn from(failed: crate::cuda::device::crew::Failed<CudaError>) -> Self {
+        Self::Card {
+            card: failed.number,
+            source: Box::new(failed.fault),
+        }
     }
 }
 

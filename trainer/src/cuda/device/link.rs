@@ -20,9 +20,9 @@ use cudarc::driver::{CudaEvent, CudaStream};
 use cudarc::nccl::result::{self, NcclError, NcclStatus};
 use cudarc::nccl::{Id, sys};
 
+use crate::cuda::device::crew::Alarm;
 use crate::cuda::device::error::{CudaError, Doing};
 use crate::cuda::device::memory::{Element, ViewMut};
-use crate::engine::Alarm;
 
 /// How long the thread looks again and again before it sleeps between two looks.
 const EAGER: Duration = Duration::from_micros(200);

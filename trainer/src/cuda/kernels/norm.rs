@@ -3,13 +3,13 @@
 //! Contract: the kernels read and write inside their views alone, whose types and lengths are checked for the shape
 //! and the rows before their pointers leave.
 
-use crate::cpu::ops::PoolShape;
-use crate::cpu::ops::map_norm::MapShape;
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::device::memory::{Element, View, ViewMut};
 use crate::cuda::kernels::{Argument, blocks, check, count, size};
 use crate::net::config::LrnConfig;
+use crate::net::shape::MapShape;
+use crate::net::shape::PoolShape;
 
 /// The sizes of a pool over `rows` images, as its kernels take them.
 fn pool_sizes(shape: &PoolShape, rows: usize) -> [Argument; 8] {

@@ -5,11 +5,11 @@
 
 use shardmill_formats::{Philox, Stream};
 
-use crate::cpu::ops::dropout::MaskKey;
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::device::memory::{Element, View, ViewMut};
 use crate::cuda::kernels::{Argument, BLOCK, blocks, check, count, size};
+use crate::net::MaskKey;
 use crate::net::config::Activation;
 
 /// Rows that one thread sums up of a bias gradient.

@@ -1,11 +1,11 @@
 //! Loss and backward pass.
 
-use crate::cpu::ops::dropout::MaskKey;
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::memory::{View, ViewMut};
 use crate::cuda::network::Network;
-use crate::engine::Slice;
+use crate::cuda::slice::Slice;
 use crate::net::DropoutKey;
+use crate::net::MaskKey;
 use crate::net::layer::Layer;
 
 impl Network {

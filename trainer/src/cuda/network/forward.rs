@@ -1,11 +1,11 @@
 //! The forward pass.
 
-use crate::cpu::ops::dropout::MaskKey;
 use crate::cuda::device::error::CudaError;
 use crate::cuda::feed::{Feed, Staged};
 use crate::cuda::network::{Network, planned};
 use crate::cuda::preparation::Preparation;
 use crate::net::DropoutKey;
+use crate::net::MaskKey;
 use crate::net::layer::Layer;
 
 impl Network {

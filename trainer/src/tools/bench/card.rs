@@ -8,8 +8,8 @@ use shardmill_loader::Normalize;
 use crate::compute::CudaOptions;
 use crate::cuda::CudaEngine;
 use crate::cuda::Pixels;
-use crate::net::sgd::{Rate, Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::sgd::{Rate, SgdConfig};
+use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
 use crate::tools::bench::{BenchOptions, BenchReport, StepSeconds, peak_rss_mb};
 
@@ -30,9 +30,9 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
     check(options)?;
     let (batch, config) = (options.batch_size.max(1), &options.config);
     let model = Model::new(config, options.seed)?;
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let mut engine = CudaEngine::new(cuda, model, sgd, batch)?;
-    engine.see(Normalize::mean([127.5; 3]))?;
+    let state = TrainState::new(model, SgdConfig::default());
+    let mut engine = CudaEngine::new(cuda, state, batch)?;
+    engine.set_normalization(Normalize::mean([127.5; 3]))?;
     let images = Images::new(options);
     let staged = engine.stage(images.pixels())?;
     let training = time(options.steps, |step| {
@@ -40,11 +40,11 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
             seed: options.seed,
             step,
         };
-        if engine.is_full() {
-            engine.take()?;
+        if engine.metrics_full() {
+            engine.drain_metrics()?;
         }
-        engine.add_staged(&staged, key, None)?;
-        engine.update(|_| Some(STILL))?;
+        engine.accumulate_staged(&staged, key, None)?;
+        engine.step(|_| Some(STILL))?;
         Ok(engine.gpu().wait()?)
     })?;
     let inference = time(options.steps, |_| {

@@ -6,8 +6,8 @@ use shardmill_loader::Normalize;
 
 use crate::compute::CardsOptions;
 use crate::cuda::CardsEngine;
-use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::sgd::SgdConfig;
+use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
 use crate::tools::bench::card::{Images, STILL, check, time};
 use crate::tools::bench::{BenchOptions, BenchReport, peak_rss_mb};
@@ -21,22 +21,22 @@ pub(crate) fn run(options: &BenchOptions, cards: CardsOptions) -> Result<BenchRe
     check(options)?;
     let batch = options.batch_size.max(1);
     let model = Model::new(&options.config, options.seed)?;
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let mut engine = CardsEngine::new(cards, model, sgd, batch)?;
-    engine.see(Normalize::mean([127.5; 3]))?;
+    let state = TrainState::new(model, SgdConfig::default());
+    let mut engine = CardsEngine::new(cards, state, batch)?;
+    engine.set_normalization(Normalize::mean([127.5; 3]))?;
     let staged = engine.stage(&Arc::new(Images::new(options)), Images::pixels)?;
     let training = time(options.steps, |step| {
         let seed = options.seed;
-        if engine.is_full() {
-            engine.take()?;
+        if engine.metrics_full() {
+            engine.drain_metrics()?;
         }
-        engine.add_staged(&staged, DropoutKey { seed, step })?;
-        engine.update(|_| Some(STILL))?;
-        engine.wait()
+        engine.accumulate_staged(&staged, DropoutKey { seed, step })?;
+        engine.step(|_| Some(STILL))?;
+        Ok(engine.wait()?)
     })?;
     let inference = time(options.steps, |_| {
         engine.infer(&staged)?;
-        engine.wait()
+        Ok(engine.wait()?)
     })?;
     Ok(BenchReport {
         training_images_per_second: batch as f64 / training.median,

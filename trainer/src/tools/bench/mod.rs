@@ -17,6 +17,8 @@ use serde::Serialize;
 use shardmill_formats::{Philox, Stream};
 
 use crate::compute::{Compute, Precision};
+#[cfg(not(feature = "nccl"))]
+use crate::engine::EngineError;
 use crate::net::config::ModelConfig;
 use crate::net::sgd::{Sgd, SgdConfig};
 use crate::net::{DropoutKey, Model, ModelError};
@@ -107,11 +109,11 @@ pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         #[cfg(feature = "cuda")]
         Compute::Cuda(cuda) => card::run(options, cuda),
         #[cfg(not(feature = "cuda"))]
-        Compute::Cuda(_) | Compute::Cards(_) => Err(TrainError::NoCuda),
+        Compute::Cuda(_) | Compute::Cards(_) => Err(EngineError::NoCuda.into()),
         #[cfg(feature = "nccl")]
         Compute::Cards(cards) => cards::run(options, cards),
         #[cfg(all(feature = "cuda", not(feature = "nccl")))]
-        Compute::Cards(_) => Err(TrainError::NoNccl),
+        Compute::Cards(_) => Err(EngineError::NoNccl.into()),
     }
 }
 

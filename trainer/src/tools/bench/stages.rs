@@ -7,11 +7,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cpu::features::CHUNK;
-use crate::cpu::ops::dropout::{self, MaskKey};
+use crate::cpu::ops::dropout;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, linear, lrn, map_norm, max_pool2d};
 use crate::cpu::stretch::{plan, together};
+use crate::net::MaskKey;
 use crate::net::layer::Layer;
 use crate::net::sgd::Sgd;
 use crate::net::{Model, ModelError};

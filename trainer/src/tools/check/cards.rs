@@ -10,13 +10,12 @@ use crate::compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 use crate::cuda::cards::CardsEngine;
 use crate::cuda::device::error::Doing;
 use crate::cuda::engine::CudaEngine;
-use crate::engine::Seen;
 use crate::net::config::ModelConfig;
-use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::sgd::SgdConfig;
+use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
-use crate::tools::check::steps::{LR, ROWS, Random, mean_image, networks, tolerance};
+use crate::tools::check::steps::{LR, ROWS, Random, networks, tolerance, train_state};
 use crate::tools::check::tally::Tally;
 use crate::tools::check::{CheckOptions, CheckPart, STEPS};
 
@@ -87,37 +86,34 @@ fn compare(
         Precision::F32 => Tally::compare,
         Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
     };
-    let start = || -> Result<(Model, Sgd), TrainError> {
-        let mut model = Model::new(config, 1)?;
-        model.set_mean_image(mean_image(config));
-        let sgd = Sgd::new(&model, SgdConfig::default());
-        Ok((model, sgd))
-    };
     let options = CudaOptions {
         ordinal,
         precision,
         deterministic: true,
     };
-    let ((model, sgd), other) = (start()?, usize::from(ordinal == 0));
-    let mut one = CudaEngine::new(options, model, sgd, ROWS)?;
-    let (model, sgd) = start()?;
-    let mut two = CardsEngine::new(together([ordinal, other], precision), model, sgd, ROWS)?;
-    one.see(Normalize::mean(MEAN))?;
-    two.see(Normalize::mean(MEAN))?;
+    let other = usize::from(ordinal == 0);
+    let mut one = CudaEngine::new(options, train_state(config, 1)?, ROWS)?;
+    let options = together([ordinal, other], precision);
+    let mut two = CardsEngine::new(options, train_state(config, 1)?, ROWS)?;
+    one.set_normalization(Normalize::mean(MEAN))?;
+    two.set_normalization(Normalize::mean(MEAN))?;
     let rate = SgdConfig::default();
     for step in 0..COMPARED {
         let batch = Arc::new(Random::new(config, 31 + step, ROWS));
         let key = DropoutKey { seed: 3, step };
-        one.add_pixels(batch.pixels(), key, None)?;
-        one.update(|p| Some(rate.rate(p.kind(), LR)))?;
-        two.add_pixels(&batch, Random::pixels, key, None)?;
-        two.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        one.accumulate_pixels(batch.pixels(), key, None)?;
+        one.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        two.accumulate_pixels(&batch, Random::pixels, key, None)?;
+        two.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
-    let figures = |seen: Vec<Seen>| -> (Vec<f32>, Vec<f32>) {
-        let figures = seen.iter().map(|s| (s.output.loss as f32, s.norm as f32));
+    let figures = |metrics: Vec<StepMetrics>| -> (Vec<f32>, Vec<f32>) {
+        let figures = metrics
+            .iter()
+            .map(|s| (s.output.loss as f32, s.norm as f32));
         figures.unzip()
     };
-    let ((losses, norms), (own_losses, own_norms)) = (figures(two.take()?), figures(one.take()?));
+    let ((losses, norms), (own_losses, own_norms)) =
+        (figures(two.drain_metrics()?), figures(one.drain_metrics()?));
     let title = |part: &str| format!("two cards and one, {part} of {what}");
     tally.compare(&title("losses"), name, &losses, &own_losses, t.loss);
     tally.compare(
@@ -128,13 +124,15 @@ fn compare(
         t.gradient,
     );
     let agree = two.agree()?;
-    let ((model, sgd), (own_model, own_sgd)) = (two.host()?, one.host()?);
-    let parameters = model.parameters().iter().zip(own_model.parameters());
+    let (state, own_state) = (two.host_state()?, one.host_state()?);
+    let own_parameters = own_state.model.parameters();
+    let parameters = state.model.parameters().iter().zip(own_parameters);
     for (found, own) in parameters {
         let (found, own) = (found.values(), own.values());
         backward(tally, &title("parameters"), name, &found, &own, t.gradient);
     }
-    for (found, own) in sgd.velocities().iter().zip(own_sgd.velocities()) {
+    let velocities = state.sgd.velocities();
+    for (found, own) in velocities.iter().zip(own_state.sgd.velocities()) {
         backward(tally, &title("velocities"), name, found, own, t.gradient);
     }
     tally.expect(

@@ -8,8 +8,8 @@ use crate::checkpoint::RunState;
 use crate::compute::{CudaOptions, Precision};
 use crate::cuda::engine::CudaEngine;
 use crate::net::config::ModelConfig;
-use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::sgd::SgdConfig;
+use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::tools::check::CheckOptions;
@@ -37,14 +37,14 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
     let mut state = RunState::unborn(config, classes, pixels);
     state.recipe.batch_size = BATCH;
     let model = Model::new(&state.model, 1)?;
-    let sgd = Sgd::new(&model, SgdConfig::default());
+    let tensors = TrainState::new(model, SgdConfig::default());
     let cuda = CudaOptions {
         ordinal: options.ordinal,
         precision: Precision::Bf16,
         deterministic: false,
     };
-    let mut engine = CudaEngine::new(cuda, model, sgd, BATCH)?;
-    engine.see(data::training_normalize(&state))?;
+    let mut engine = CudaEngine::new(cuda, tensors, BATCH)?;
+    engine.set_normalization(data::training_normalize(&state))?;
     let loader = data::training(&dataset, &state, Output::U8, options.threads)?;
     let rate = state.recipe.sgd;
     let (mut clock, mut measuring) = (Instant::now(), false);
@@ -59,16 +59,16 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
             waited += (now - before).as_secs_f64();
             before = now;
             let key = DropoutKey { seed: 1, step };
-            engine.add(&batch, key, None)?;
-            engine.update(|p| Some(rate.rate(p.kind(), 1e-4)))?;
+            engine.accumulate(&batch, key, None)?;
+            engine.step(|p| Some(rate.rate(p.kind(), 1e-4)))?;
             step += 1;
             images += batch.len();
-            if engine.is_full() {
-                engine.take()?;
+            if engine.metrics_full() {
+                engine.drain_metrics()?;
             }
             let seconds = clock.elapsed().as_secs_f64();
             if !measuring && seconds >= WARM_UP {
-                engine.take()?;
+                engine.drain_metrics()?;
                 free.0 = engine.gpu().memory()?.0;
                 (clock, measuring, images, waited) = (Instant::now(), true, 0, 0.0);
             } else if measuring && seconds >= SECONDS {
@@ -77,7 +77,7 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
         }
     }
     // Waits for the card, so that all images counted are done.
-    engine.take()?;
+    engine.drain_metrics()?;
     let seconds = clock.elapsed().as_secs_f64();
     free.1 = engine.gpu().memory()?.0;
     let wait = waited / seconds;

@@ -4,13 +4,14 @@ use half::bf16;
 use shardmill_formats::{Philox, Stream};
 
 use crate::compute::Precision;
-use crate::cpu::ops::dropout::MaskKey;
-use crate::cpu::ops::map_norm::MapShape;
-use crate::cpu::ops::{PoolShape, activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
+use crate::cpu::ops::{activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::device::memory::{Buffer, Element, View};
+use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
+use crate::net::shape::MapShape;
+use crate::net::shape::PoolShape;
 use crate::tools::check::tally::Tally;
 
 /// Bytes of workspace for the convolutions here.

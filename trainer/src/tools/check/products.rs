@@ -1,12 +1,13 @@
 //! Products, convolutions and sums of a card against the CPU's.
 
-use crate::cpu::ops::{ConvShape, conv2d, linear};
+use crate::cpu::ops::{conv2d, linear};
 use crate::cuda::conv::{BackwardTrial, Geometry, Plan, Trial};
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::memory::{Buffer, Element};
 use crate::cuda::kernels::Channels;
 use crate::cuda::network::weights::input_channels;
 use crate::net::config::Activation;
+use crate::net::shape::ConvShape;
 use crate::tools::check::ops::{Ops, WORKSPACE};
 
 impl Ops<'_> {

@@ -11,7 +11,7 @@ use crate::cuda::kernels::Affine;
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::{DropoutKey, Model, ModelError, TrainState};
 use crate::recipe::setup::Setup;
 use crate::run::error::TrainError;
 use crate::tools::check::ops::numbers;
@@ -123,7 +123,7 @@ impl Random {
 }
 
 /// A mean image of records around the network's window, for the networks that get one.
-pub(crate) fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
+fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
     let cut = config.lrn_within_columns.then_some(MeanCut::Center)?;
     let side = config.input_size + MARGIN;
     let values = numbers(21, side * side * 3);
@@ -154,17 +154,22 @@ pub(crate) fn networks() -> Vec<(&'static str, ModelConfig)> {
     all
 }
 
+/// The state before the first step, with a mean image for the networks that get one.
+pub(crate) fn train_state(config: &ModelConfig, seed: u64) -> Result<TrainState, ModelError> {
+    Ok(TrainState {
+        mean_image: mean_image(config),
+        ..TrainState::new(Model::new(config, seed)?, SgdConfig::default())
+    })
+}
+
 fn engine(
     options: CudaOptions,
     config: &ModelConfig,
     seed: u64,
 ) -> Result<(CudaEngine, Affine), TrainError> {
-    let mut model = Model::new(config, seed)?;
-    model.set_mean_image(mean_image(config));
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let mut engine = CudaEngine::new(options, model, sgd, ROWS)?;
+    let mut engine = CudaEngine::new(options, train_state(config, seed)?, ROWS)?;
     let normalize = Normalize::mean([121.0, 117.0, 104.0]);
-    engine.see(normalize)?;
+    engine.set_normalization(normalize)?;
     Ok((engine, Affine::of(normalize)))
 }
 
@@ -186,7 +191,7 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
 
         let logits = model.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
-        let logits = logits.map_err(crate::net::ModelError::from)?;
+        let logits = logits.map_err(ModelError::from)?;
         let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
         tally.compare(
             &format!("logits of {what}"),
@@ -197,7 +202,7 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         );
 
         let expected = model.train_step(&images, &batch.labels, key)?;
-        card.add_pixels(batch.pixels(), key, None)?;
+        card.accumulate_pixels(batch.pixels(), key, None)?;
         for (number, parameter) in model.parameters().iter().enumerate() {
             let found = card.network().read_gradient(number)?;
             let own = &model.gradients()[number];
@@ -209,15 +214,15 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             );
         }
         let rate = SgdConfig::default();
-        card.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        card.step(|p| Some(rate.rate(p.kind(), LR)))?;
         sgd.step(&mut model, LR)?;
-        let seen = card.take()?;
-        let loss = seen.first().map_or(f64::NAN, |seen| seen.output.loss);
+        let metrics = card.drain_metrics()?;
+        let loss = metrics.first().map_or(f64::NAN, |step| step.output.loss);
         let title = format!("loss of {what}");
         let (found, own) = ([loss as f32], [expected.loss as f32]);
         tally.compare(&title, name, &found, &own, t.loss);
-        let (moved, _) = card.host()?;
-        for (found, own) in moved.parameters().iter().zip(model.parameters()) {
+        let moved = card.host_state()?;
+        for (found, own) in moved.model.parameters().iter().zip(model.parameters()) {
             let title = format!("parameters of {what} after a step");
             let (found, own) = (found.values(), own.values());
             backward(tally, &title, name, &found, &own, t.gradient);
@@ -242,21 +247,21 @@ pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
     steps(&mut straight, &config, 0..6)?;
     let (mut first, affine) = engine(options, &config, 2)?;
     steps(&mut first, &config, 0..3)?;
-    let (model, sgd) = first.host()?;
+    let state = first.host_state()?;
     let mut copy = Model::new(&config, 77)?;
-    for parameter in model.parameters() {
+    for parameter in state.model.parameters() {
         copy.set_parameter(parameter.name(), parameter.tensor())?;
     }
-    let mut velocities = Sgd::new(&copy, *sgd.config());
-    for (name, tensor) in sgd.state()? {
-        velocities.set_state(&name, &tensor)?;
+    let mut copy = TrainState::new(copy, *state.sgd.config());
+    for (name, tensor) in state.sgd.state()? {
+        copy.sgd.set_state(&name, &tensor)?;
     }
     drop(first);
-    let mut second = CudaEngine::new(options, copy, velocities, ROWS)?;
-    second.see(affine.normalize())?;
+    let mut second = CudaEngine::new(options, copy, ROWS)?;
+    second.set_normalization(affine.normalize())?;
     steps(&mut second, &config, 3..6)?;
-    let (one, _) = straight.host()?;
-    let (other, _) = second.host()?;
+    let one = &straight.host_state()?.model;
+    let other = &second.host_state()?.model;
     let same = one
         .parameters()
         .iter()
@@ -288,9 +293,9 @@ fn steps(
                 seed: 5,
                 step: 2 * step + half,
             };
-            engine.add_pixels(batch.pixels(), key, Some(0.5))?;
+            engine.accumulate_pixels(batch.pixels(), key, Some(0.5))?;
         }
-        engine.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        engine.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
     Ok(())
 }
