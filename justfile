@@ -15,7 +15,7 @@ million:
 # Steps of the full network beside PyTorch's (needs Python with torch and safetensors; 1.7 GB).
 pytorch python="python3":
     {{python}} tests/reference/alexnet_step.py --full target/pytorch
-    SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test numerics -- --ignored full_width
+    SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test it -- --ignored full_width
 
 # Every command of prep, killed at every call that changes a file (needs Python and strace); minutes.
 kills python="python3":
@@ -25,7 +25,7 @@ kills python="python3":
 # Weights to torchvision and back at the full width (needs Python with torchvision and safetensors).
 torchvision python="python3":
     {{python}} tests/reference/torchvision_exchange.py make target/torchvision
-    SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test numerics -- --ignored torchvisions_full
+    SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test it -- --ignored torchvisions_full
     {{python}} tests/reference/torchvision_exchange.py check target/torchvision
 
 # Every ablation of the paper on a set of a few classes, four short epochs each.

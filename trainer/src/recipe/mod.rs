@@ -7,7 +7,7 @@
 pub(crate) mod augmentation;
 pub(crate) mod difference;
 pub(crate) mod schedule;
-pub mod setup;
+pub(crate) mod setup;
 mod text;
 
 pub(crate) use text::rate;

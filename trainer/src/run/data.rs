@@ -77,7 +77,7 @@ pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
 ///
 /// # Errors
 /// No dataset there, or a manifest that cannot be read.
-pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
+pub(crate) fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
     Ok(read_manifest(dir).map_err(refused(dir))?.classes)
 }
 
@@ -142,56 +142,55 @@ pub(crate) fn check_mean_image(
     })
 }
 
-impl MeanImage {
-    /// The mean over all records of `dataset`, from exact sums; `threads` threads read the records.
-    /// `progress` is called with the number of records read.
-    ///
-    /// # Errors
-    /// Records that are not square, or that cannot be read.
-    pub fn of(
-        dataset: &Dataset,
-        cut: MeanCut,
-        threads: usize,
-        progress: impl Fn(u64),
-    ) -> Result<Self, TrainError> {
-        let shape = dataset.shape();
-        if shape.height != shape.width {
-            return Err(TrainError::Recipe(format!(
-                "the records have {}x{} pixels, but a mean image is made of square ones; use \
-                 `--mean channel`",
-                shape.height, shape.width
-            )));
-        }
-        let loader = Loader::builder(dataset.clone())
-            .batch_size(MEAN_BATCH)
-            .threads(threads)
-            .policy(Policy::Center { crop: shape.height })
-            .output(Output::U8)
-            .layout(Layout::Nhwc)
-            .shuffle(false)
-            .build()?;
-        let side = shape.height as usize;
-        let len = side * side * 3;
-        let mut sums = vec![0_u64; len];
-        let mut images = 0;
-        for batch in loader.epoch(0) {
-            let batch = batch?;
-            let bytes = batch.images_u8();
-            let chunks = sums.par_chunks_mut(MEAN_CHUNK).enumerate();
-            chunks.for_each(|(number, sums)| {
-                for image in bytes.chunks_exact(len) {
-                    let bytes = &image[number * MEAN_CHUNK..];
-                    for (sum, byte) in sums.iter_mut().zip(bytes) {
-                        *sum += u64::from(*byte);
-                    }
-                }
-            });
-            images += batch.len() as u64;
-            progress(images);
-        }
-        let mean = |sum: u64| (sum as f64 / images as f64) as f32;
-        Ok(Self::new(side, sums.into_iter().map(mean).collect(), cut))
+/// The mean image over all records of `dataset`, from exact sums; `threads` threads read the records.
+/// `progress` is called with the number of records read.
+///
+/// # Errors
+/// Records that are not square, or that cannot be read.
+pub fn mean_image(
+    dataset: &Dataset,
+    cut: MeanCut,
+    threads: usize,
+    progress: impl Fn(u64),
+) -> Result<MeanImage, TrainError> {
+    let shape = dataset.shape();
+    if shape.height != shape.width {
+        return Err(TrainError::Recipe(format!(
+            "the records have {}x{} pixels, but a mean image is made of square ones; use \
+             `--mean channel`",
+            shape.height, shape.width
+        )));
     }
+    let loader = Loader::builder(dataset.clone())
+        .batch_size(MEAN_BATCH)
+        .threads(threads)
+        .policy(Policy::Center { crop: shape.height })
+        .output(Output::U8)
+        .layout(Layout::Nhwc)
+        .shuffle(false)
+        .build()?;
+    let side = shape.height as usize;
+    let len = side * side * 3;
+    let mut sums = vec![0_u64; len];
+    let mut images = 0;
+    for batch in loader.epoch(0) {
+        let batch = batch?;
+        let bytes = batch.images_u8();
+        let chunks = sums.par_chunks_mut(MEAN_CHUNK).enumerate();
+        chunks.for_each(|(number, sums)| {
+            for image in bytes.chunks_exact(len) {
+                let bytes = &image[number * MEAN_CHUNK..];
+                for (sum, byte) in sums.iter_mut().zip(bytes) {
+                    *sum += u64::from(*byte);
+                }
+            }
+        });
+        images += batch.len() as u64;
+        progress(images);
+    }
+    let mean = |sum: u64| (sum as f64 / images as f64) as f32;
+    let values = sums.into_iter().map(mean).collect();
+    Ok(MeanImage::new(side, values, cut))
 }
 
 /// Checks that a dataset's classes are those that a network was trained on.

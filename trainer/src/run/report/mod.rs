@@ -1,4 +1,4 @@
-//! What a run tells: lines for programs, a bar or lines for people.
+//! What a run reports: lines for programs, a bar or lines for people.
 
 mod events;
 mod line;
@@ -9,7 +9,7 @@ mod screen;
 pub use screen::Display;
 
 pub(crate) use events::Events;
-pub(crate) use line::{EvaluationLine, Line, StepLine, speed};
+pub(crate) use line::{Line, eta, speed};
 pub(crate) use meter::Meter;
 pub(crate) use metrics::Metrics;
 pub(crate) use screen::Screen;

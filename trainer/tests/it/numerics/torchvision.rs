@@ -8,9 +8,10 @@ use candle_core::{Device, Tensor};
 use shardmill_formats::Class;
 use shardmill_trainer::internals::Model;
 use shardmill_trainer::internals::exchange::{Imported, Naming, export, import};
-use shardmill_trainer::{Checkpoint, ModelConfig, PixelStatistics, RunState};
+use shardmill_trainer::state::PixelStatistics;
+use shardmill_trainer::{Checkpoint, ModelConfig, RunState};
 
-use crate::oracle::{distance, wide};
+use crate::numerics::oracle::{distance, wide};
 
 pub(crate) fn load(path: &Path) -> HashMap<String, Tensor> {
     candle_core::safetensors::load(path, &Device::Cpu).unwrap()

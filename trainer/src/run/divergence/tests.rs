@@ -2,10 +2,11 @@ use shardmill_formats::Class;
 
 use crate::checkpoint::{PixelStatistics, Progress, RunState};
 use crate::net::config::{Activation, ModelConfig};
+use crate::net::{StepMetrics, StepOutput};
 use crate::recipe::schedule::ScheduleState;
 use crate::recipe::setup::Setup;
 use crate::recipe::{InputScale, Recipe};
-use crate::run::watch::{Prior, StepLoss, advice, conclude, observe};
+use crate::run::divergence::{Prior, advice, conclude, observe};
 
 fn state(classes: usize) -> RunState {
     let class = |i: usize| Class {
@@ -35,6 +36,19 @@ fn balanced(classes: usize) -> Prior {
     Prior::from_counts(&vec![26; classes], &names)
 }
 
+fn metrics(loss: f64) -> StepMetrics {
+    let output = StepOutput {
+        loss,
+        top1: 0,
+        top5: 0,
+    };
+    StepMetrics {
+        images: 64,
+        output,
+        norm: 1.0,
+    }
+}
+
 /// The steps of warnings in a run of `steps` whose loss is `loss(step)`, at the recipe's rate, and after its
 /// end; and the last text.
 fn warnings(
@@ -47,12 +61,7 @@ fn warnings(
     let (mut found, mut last) = (Vec::new(), String::new());
     for step in 1..=steps {
         state.progress.step = step;
-        let seen = StepLoss {
-            step,
-            images: 64,
-            loss: loss(step),
-        };
-        if let Some(text) = observe(state, prior, lr, seen) {
+        if let Some(text) = observe(state, prior, lr, step, &metrics(loss(step))) {
             found.push(step);
             last = text;
         }
@@ -150,12 +159,7 @@ fn a_rate_that_the_schedule_lowered_is_named() {
     let (mut state, prior) = (state(10), balanced(10));
     state.progress.step = 100;
     for step in 1..=100 {
-        let seen = StepLoss {
-            step,
-            images: 64,
-            loss: 2.4,
-        };
-        observe(&mut state, &prior, 0.0001, seen);
+        observe(&mut state, &prior, 0.0001, step, &metrics(2.4));
     }
     let text = conclude(&state, &prior, 0.0001).unwrap();
     assert!(text.contains("the rate in force is 0.0001"), "{text}");

@@ -1,9 +1,9 @@
-use shardmill_trainer::Activation;
 use shardmill_trainer::internals::ops::conv2d;
 use shardmill_trainer::internals::ops::winograd::{self, Plan, Weights};
 use shardmill_trainer::internals::shape::ConvShape;
+use shardmill_trainer::settings::Activation;
 
-use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
+use crate::numerics::oracle::{self, check_gradient, distance, dot, numbers, wide};
 
 /// Kernels of 3 and 5, odd and even sides, sides below a tile, groups, and padding of each kind.
 fn plans() -> Vec<Plan> {

@@ -1,8 +1,10 @@
-//! Begins a run, or goes on with one; nothing is written before everything is checked.
+//! Starts a run, or resumes one; everything is checked before anything is written.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use shardmill_formats::Class;
 use shardmill_loader::Dataset;
 
 use crate::checkpoint::{Checkpoint, Progress, RunState};
@@ -15,56 +17,55 @@ use crate::recipe::difference::{Difference, differences};
 use crate::recipe::schedule::ScheduleState;
 use crate::run::TrainOptions;
 use crate::run::data;
+use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
-use crate::run::folder::RunFolder;
-use crate::run::initial;
 use crate::run::report::{Events, Line, Metrics, Screen};
-use crate::run::training::Run;
-use crate::run::watch::Prior;
+use crate::run::training::folder::RunFolder;
+use crate::run::training::{Run, RunFiles, Splits};
 
 impl<'a> Run<'a> {
-    /// A new run, with a checkpoint of its very beginning.
-    pub(crate) fn start(options: &'a TrainOptions) -> Result<Self, TrainError> {
+    /// A new run, with a checkpoint of its initial state.
+    pub(super) fn start(options: &'a TrainOptions) -> Result<Self, TrainError> {
         RunFolder::check_new(&options.run)?;
-        let (train, validation) = open(options)?;
+        let splits = open(options)?;
+        let train = &splits.train;
         let classes = train.classes().to_vec();
         let model = ModelConfig {
             classes: classes.len(),
             ..options.model.clone()
         };
-        let state = RunState {
+        let mut state = RunState {
             seed: options.seed,
             recipe: options.recipe.clone(),
             model,
             classes,
-            pixels: data::statistics(&options.shards, &train)?,
+            pixels: data::statistics(&options.shards, train)?,
             schedule: ScheduleState::default(),
             progress: Progress {
                 records: train.len(),
                 ..Progress::default()
             },
         };
-        let mut state = state;
         let mut model = Model::new(&state.model, state.seed)?;
-        let mut begun = None;
+        let mut init = None;
         let mut mean_image = None;
         if let Some(path) = &options.init {
             let checkpoint = Checkpoint::read(path)?;
-            let fresh = initial::copy(&mut model, &state.classes, &checkpoint, path)?;
+            let new_last = copy_weights(&mut model, &state.classes, &checkpoint, path)?;
             // The weights belong to the colours that they were trained with.
             state.pixels = checkpoint.state.pixels;
             if let Some(cut) = state.recipe.mean.cut() {
                 let mean = checkpoint.mean_image()?;
                 mean_image = mean.map(|mean| Arc::new(mean.as_ref().clone().with_cut(cut)));
             }
-            begun = Some((path, fresh));
+            init = Some((path, new_last));
         }
         check_frozen(&state.recipe, &model)?;
         let cut = state.recipe.mean.cut();
         if let (Some(cut), None) = (cut, &mean_image) {
             let mut screen = Screen::new(options.display);
             screen.begin(train.len(), 0);
-            let mean = MeanImage::of(&train, cut, options.threads, |images| {
+            let mean = data::mean_image(train, cut, options.threads, |images| {
                 let total = train.len();
                 screen.update(
                     images,
@@ -74,25 +75,23 @@ impl<'a> Run<'a> {
             screen.end();
             mean_image = Some(Arc::new(mean));
         }
-        check_mean(
-            options,
-            mean_image.as_deref(),
-            (&train, validation.as_ref()),
-        )?;
+        check_mean(options, mean_image.as_deref(), &splits)?;
         let tensors = TrainState {
             mean_image,
             ..TrainState::new(model, state.recipe.sgd)
         };
         let engine = engine(options, &state, tensors)?;
         let folder = RunFolder::create(&options.run)?;
-        let metrics = Metrics::create(&folder.metrics())?;
-        let events = Events::create(folder.path(), 0)?;
-        let files = (folder, metrics, events);
-        let mut run = Self::assemble(options, state, engine, (train, validation), files);
+        let files = RunFiles {
+            metrics: Metrics::create(&folder.metrics())?,
+            events: Events::create(folder.path(), 0)?,
+            folder,
+        };
+        let mut run = Self::assemble(options, state, engine, splits, files);
         run.introduce();
-        if let Some((path, fresh)) = begun {
-            let last = if fresh {
-                ", but for fc8: the classes are others"
+        if let Some((path, new_last)) = init {
+            let last = if new_last {
+                " except fc8, because the classes differ"
             } else {
                 ""
             };
@@ -103,8 +102,12 @@ impl<'a> Run<'a> {
             seed: run.state.seed,
             classes: run.state.classes.len(),
             train_images: run.state.progress.records,
-            val_split: run.validation.clone().as_ref().map(Dataset::split),
-            val_images: run.validation.as_ref().map_or(0, |split| split.len()),
+            val_split: run.splits.validation.clone().as_ref().map(Dataset::split),
+            val_images: run
+                .splits
+                .validation
+                .as_ref()
+                .map_or(0, |split| split.len()),
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
         })?;
@@ -113,25 +116,29 @@ impl<'a> Run<'a> {
     }
 
     /// A run that goes on from its last checkpoint.
-    pub(crate) fn resume(options: &'a TrainOptions) -> Result<Self, TrainError> {
+    pub(super) fn resume(options: &'a TrainOptions) -> Result<Self, TrainError> {
         let folder = RunFolder::open(&options.run)?;
         let checkpoint = Checkpoint::read(&folder.last())?;
-        let (train, validation) = open(options)?;
-        data::check_classes(&options.shards, &checkpoint.state.classes, train.classes())?;
-        check_same(&checkpoint.state, options, &train)?;
+        let splits = open(options)?;
+        let classes = splits.train.classes();
+        data::check_classes(&options.shards, &checkpoint.state.classes, classes)?;
+        check_same(&checkpoint.state, options, &splits.train)?;
         check_end(&checkpoint.state.progress, options)?;
         let mut state = checkpoint.state.clone();
         state.recipe.epochs = options.recipe.epochs;
         let tensors = checkpoint.train_state()?;
         drop(checkpoint);
         let mean_image = tensors.mean_image.as_deref();
-        check_mean(options, mean_image, (&train, validation.as_ref()))?;
+        check_mean(options, mean_image, &splits)?;
         let engine = engine(options, &state, tensors)?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
-        let events = Events::create(folder.path(), state.progress.step + 1)?;
-        let files = (folder, metrics, events);
-        let run = Self::assemble(options, state, engine, (train, validation), files);
+        let files = RunFiles {
+            metrics,
+            events: Events::create(folder.path(), state.progress.step + 1)?,
+            folder,
+        };
+        let run = Self::assemble(options, state, engine, splits, files);
         run.introduce();
         let progress = &run.state.progress;
         run.screen.say(format_args!(
@@ -151,23 +158,21 @@ impl<'a> Run<'a> {
         options: &'a TrainOptions,
         state: RunState,
         engine: Engine,
-        (train, validation): (Dataset, Option<Dataset>),
-        (folder, metrics, events): (RunFolder, Metrics, Events),
+        splits: Splits,
+        files: RunFiles,
     ) -> Self {
-        let prior = Prior::of(&train);
-        let guessing = validation.as_ref().map(|split| prior.guessing_error(split));
+        let prior = Prior::of(&splits.train);
+        let validation = splits.validation.as_ref();
+        let guessing = validation.map(|split| prior.guessing_error(split));
         Self {
             options,
             state,
             engine,
             prior,
             guessing,
-            train,
-            validation,
+            splits,
             screen: Screen::new(options.display),
-            folder,
-            metrics,
-            events,
+            files,
             two: None,
             ten: None,
             clock: Instant::now(),
@@ -175,15 +180,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Opens training and validation split and checks what can be checked before a run begins.
-fn open(options: &TrainOptions) -> Result<(Dataset, Option<Dataset>), TrainError> {
+/// Opens the training and the validation split and checks what can be checked before a run starts.
+fn open(options: &TrainOptions) -> Result<Splits, TrainError> {
     if let Some(problem) = options.recipe.problem() {
         return Err(TrainError::Recipe(problem));
     }
     let train = data::open(&options.shards, data::TRAIN)?;
     data::check_crop(&options.shards, &train, options.model.input_size)?;
     let split = options.recipe.val_split.as_deref();
-    Ok((train, data::open_validation(&options.shards, split)?))
+    let validation = data::open_validation(&options.shards, split)?;
+    Ok(Splits { train, validation })
 }
 
 /// The engine on the device that was asked for.
@@ -203,9 +209,9 @@ fn engine(
 fn check_mean(
     options: &TrainOptions,
     mean: Option<&MeanImage>,
-    (train, validation): (&Dataset, Option<&Dataset>),
+    splits: &Splits,
 ) -> Result<(), TrainError> {
-    let mut splits = [Some(train), validation].into_iter().flatten();
+    let mut splits = std::iter::once(&splits.train).chain(&splits.validation);
     splits.try_for_each(|split| data::check_mean_image(&options.shards, split, mean))
 }
 
@@ -218,7 +224,7 @@ fn all_features_frozen(recipe: &Recipe, model: &Model) -> bool {
     convolutions.all(|parameter| !recipe.trains(parameter.name()))
 }
 
-/// Checks that every name of a layer to freeze means one, and that something is left to train.
+/// Checks that every name of a layer to freeze is one of the network's, and that something is left to train.
 fn check_frozen(recipe: &Recipe, model: &Model) -> Result<(), TrainError> {
     let names = || model.parameters().iter().map(Parameter::name);
     let unknown = recipe
@@ -239,17 +245,17 @@ fn check_frozen(recipe: &Recipe, model: &Model) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Checks that the end of a resumed run does not lie behind it.
+/// Checks that a resumed run is not past its end already.
 fn check_end(progress: &Progress, options: &TrainOptions) -> Result<(), TrainError> {
-    let begun = progress.epoch + u64::from(progress.samples > 0);
-    if options.recipe.epochs < begun {
+    let started = progress.epoch + u64::from(progress.samples > 0);
+    if options.recipe.epochs < started {
         return Err(TrainError::Recipe(format!(
-            "the run has begun epoch {begun} already; resume it with `--epochs {begun}` or more, or without"
+            "the run has started epoch {started} already; resume it with `--epochs {started}` or more, or without the flag"
         )));
     }
     match options.max_steps {
         Some(steps) if steps < progress.step => Err(TrainError::Recipe(format!(
-            "the run has done {} steps already; resume it with more `--max-steps`, or without",
+            "the run has done {} steps already; resume it with a larger `--max-steps`, or without the flag",
             progress.step
         ))),
         _ => Ok(()),
@@ -294,4 +300,47 @@ fn check_same(
         }),
         None => Ok(()),
     }
+}
+
+/// The last layer, whose outputs are the classes.
+const LAST: &str = "fc8.";
+
+/// Copies the parameters of `checkpoint` into `model`, except the last layer if the classes differ. Returns
+/// whether they do.
+///
+/// # Errors
+/// A parameter that the checkpoint lacks or that has another shape there.
+fn copy_weights(
+    model: &mut Model,
+    classes: &[Class],
+    checkpoint: &Checkpoint,
+    path: &Path,
+) -> Result<bool, TrainError> {
+    let stored = &checkpoint.state.classes;
+    let same = stored.len() == classes.len()
+        && stored
+            .iter()
+            .zip(classes)
+            .all(|(a, b)| a.synset == b.synset);
+    let names: Vec<(String, Vec<usize>)> = model
+        .parameters()
+        .iter()
+        .map(|p| (p.name().to_owned(), p.tensor().dims().to_vec()))
+        .collect();
+    for (name, shape) in names {
+        if name.starts_with(LAST) && !same {
+            continue;
+        }
+        let tensor = checkpoint.tensors.get(&name);
+        let Some(tensor) = tensor.filter(|tensor| tensor.dims() == shape) else {
+            return Err(TrainError::Init {
+                path: path.into(),
+                name,
+                found: tensor.map_or_else(|| "none".to_owned(), |t| format!("{:?}", t.dims())),
+                expected: shape,
+            });
+        };
+        model.set_parameter(&name, tensor)?;
+    }
+    Ok(!same)
 }

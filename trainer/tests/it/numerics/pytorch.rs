@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use shardmill_trainer::ModelConfig;
+use shardmill_trainer::Setup;
 use shardmill_trainer::internals::ops::{conv2d, cross_entropy, lrn, max_pool2d};
-use shardmill_trainer::internals::setup::Setup;
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::internals::shape::{ConvShape, PoolShape};
 use shardmill_trainer::internals::{DropoutKey, Masks, Model};
-use shardmill_trainer::{Activation, LrnConfig, ModelConfig};
+use shardmill_trainer::settings::{Activation, LrnConfig};
 
-use crate::oracle::{distance, wide};
+use crate::numerics::oracle::{distance, wide};
 
 /// Of the norm of every tensor: the bound for gradients in f32.
 const TOLERANCE: f64 = 1e-4;

@@ -1,9 +1,11 @@
 use std::fs;
 
 use shardmill_loader::{Dataset, Layout, Loader, Output, Policy};
-use shardmill_trainer::{Checkpoint, EvalOptions, Mean, MeanCut, MeanImage, evaluate, train};
+use shardmill_trainer::internals::{MeanCut, mean_image};
+use shardmill_trainer::settings::Mean;
+use shardmill_trainer::{Checkpoint, EvalOptions, evaluate, train};
 
-use crate::dataset::{CLASSES, options, write};
+use crate::resume::dataset::{CLASSES, options, write};
 
 /// The bytes of every record, one after the other.
 fn records(dataset: &Dataset) -> Vec<Vec<u8>> {
@@ -29,7 +31,7 @@ fn it_is_the_mean_of_every_pixel() {
     let dataset = Dataset::open(folder.path(), "train").unwrap();
     let records = records(&dataset);
     for threads in [1, 3] {
-        let mean = MeanImage::of(&dataset, MeanCut::Window, threads, |_| {}).unwrap();
+        let mean = mean_image(&dataset, MeanCut::Window, threads, |_| {}).unwrap();
         assert_eq!(mean.values().len(), mean.side() * mean.side() * 3);
         for (i, &value) in mean.values().iter().enumerate() {
             let sum: f64 = records.iter().map(|record| f64::from(record[i])).sum();
@@ -76,7 +78,7 @@ fn resumes(mean: Mean, cut: MeanCut) {
     let checkpoint = Checkpoint::read(&straight.last).unwrap();
     let dataset = Dataset::open(&shards, "train").unwrap();
     let stored = checkpoint.mean_image().unwrap().unwrap();
-    assert_eq!(*stored, MeanImage::of(&dataset, cut, 1, |_| {}).unwrap());
+    assert_eq!(*stored, mean_image(&dataset, cut, 1, |_| {}).unwrap());
     let evaluation = evaluate(&EvalOptions::new(&straight.last, &shards)).unwrap();
     assert_eq!(evaluation.center, straight.center);
     assert_eq!(evaluation.ten, straight.ten);

@@ -3,9 +3,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shardmill_trainer::{ScheduleConfig, TrainOptions, train};
+use shardmill_trainer::settings::ScheduleConfig;
+use shardmill_trainer::{TrainOptions, train};
 
-use crate::dataset::{CLASSES, options, write};
+use crate::resume::dataset::{CLASSES, options, write};
 
 /// Trains up to `steps` steps, or to the end, going on with what is there.
 fn go_on(options: &TrainOptions, steps: Option<u64>) {

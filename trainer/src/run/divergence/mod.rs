@@ -8,6 +8,7 @@ use shardmill_formats::Printable;
 use shardmill_loader::Dataset;
 
 use crate::checkpoint::RunState;
+use crate::net::StepMetrics;
 use crate::net::config::Activation;
 use crate::recipe::{InputScale, Recipe, rate};
 
@@ -108,17 +109,6 @@ impl Prior {
     }
 }
 
-/// The loss of a step.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StepLoss {
-    /// Number of the step, from 1.
-    pub(crate) step: u64,
-    /// Images in it.
-    pub(crate) images: usize,
-    /// Their mean loss.
-    pub(crate) loss: f64,
-}
-
 /// What a look at the last steps found.
 #[derive(Clone, Copy, Debug)]
 struct Finding {
@@ -163,14 +153,16 @@ pub(crate) fn observe(
     state: &mut RunState,
     prior: &Prior,
     lr: f64,
-    seen: StepLoss,
+    step: u64,
+    metrics: &StepMetrics,
 ) -> Option<String> {
-    let StepLoss { step, images, loss } = seen;
     let progress = &mut state.progress;
     if (step - 1).is_multiple_of(WINDOW) {
         progress.early = Default::default();
     }
-    progress.early.add(images, loss, 0, 0);
+    progress
+        .early
+        .add(metrics.images, metrics.output.loss, 0, 0);
     if !step.is_multiple_of(WINDOW) {
         return None;
     }

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use shardmill_trainer::internals::setup::Setup;
+use shardmill_trainer::Setup;
 use shardmill_trainer::{TrainOptions, train};
 
-use crate::dataset::{CLASSES, options, write};
+use crate::resume::dataset::{CLASSES, options, write};
 
 /// Steps of the stored checkpoints: two into the second epoch.
 const STORED: u64 = 8;

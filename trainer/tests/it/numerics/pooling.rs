@@ -1,7 +1,7 @@
 use shardmill_trainer::internals::ops::max_pool2d;
 use shardmill_trainer::internals::shape::PoolShape;
 
-use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
+use crate::numerics::oracle::{self, check_gradient, distance, dot, numbers, wide};
 
 fn shapes() -> [PoolShape; 3] {
     let base = PoolShape {

@@ -5,32 +5,33 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::run::error::TrainError;
+use crate::run::options::LAST;
 
 /// A run's folder, locked for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct RunFolder {
+pub(super) struct RunFolder {
     dir: PathBuf,
     _lock: File,
 }
 
 impl RunFolder {
-    /// Makes a new folder, or takes an empty one.
-    pub(crate) fn create(dir: &Path) -> Result<Self, TrainError> {
+    /// Makes a new folder, or uses an empty one.
+    pub(super) fn create(dir: &Path) -> Result<Self, TrainError> {
         Self::check_new(dir)?;
         fs::create_dir_all(dir).map_err(|source| failed("make the folder", dir, source))?;
         Self::lock(dir)
     }
 
-    /// Takes the folder of a run that has begun.
-    pub(crate) fn open(dir: &Path) -> Result<Self, TrainError> {
-        if !last(dir).is_file() {
+    /// Opens the folder of a run that has begun.
+    pub(super) fn open(dir: &Path) -> Result<Self, TrainError> {
+        if !dir.join(LAST).is_file() {
             return Err(TrainError::NothingToResume { run: dir.into() });
         }
         Self::lock(dir)
     }
 
     /// Checks that a new run may use `dir`, without making it.
-    pub(crate) fn check_new(dir: &Path) -> Result<(), TrainError> {
+    pub(super) fn check_new(dir: &Path) -> Result<(), TrainError> {
         match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
             Ok(true) => Ok(()),
             Ok(false) => Err(TrainError::RunExists { run: dir.into() }),
@@ -49,7 +50,7 @@ impl RunFolder {
         let lock = options.map_err(|source| failed("write", &path, source))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => Err(TrainError::RunBusy { run: dir.into() }),
-            // A file system without locks is no reason not to train.
+            // Training also works on a file system without locks.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(Self {
                 dir: dir.into(),
                 _lock: lock,
@@ -57,26 +58,21 @@ impl RunFolder {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.dir
     }
 
-    pub(crate) fn last(&self) -> PathBuf {
-        last(&self.dir)
+    pub(super) fn last(&self) -> PathBuf {
+        self.dir.join(LAST)
     }
 
-    pub(crate) fn best(&self) -> PathBuf {
+    pub(super) fn best(&self) -> PathBuf {
         self.dir.join("best.safetensors")
     }
 
-    pub(crate) fn metrics(&self) -> PathBuf {
+    pub(super) fn metrics(&self) -> PathBuf {
         self.dir.join("metrics.jsonl")
     }
-}
-
-/// Where a run keeps its last checkpoint.
-pub(crate) fn last(dir: &Path) -> PathBuf {
-    dir.join("last.safetensors")
 }
 
 fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
@@ -89,14 +85,14 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
 
 #[cfg(test)]
 mod tests {
-    use super::{RunFolder, TrainError, last};
+    use super::{LAST, RunFolder, TrainError};
 
     #[test]
     fn two_processes_do_not_share_a_folder() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("new/run");
         let folder = RunFolder::create(&dir).unwrap();
-        std::fs::write(last(&dir), "").unwrap();
+        std::fs::write(dir.join(LAST), "").unwrap();
         assert!(matches!(
             RunFolder::open(&dir),
             Err(TrainError::RunBusy { .. })

@@ -1,4 +1,4 @@
-//! What a run says about itself on the way.
+//! What a run prints about itself.
 
 use std::time::Duration;
 
@@ -9,21 +9,20 @@ use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::net::{Model, StepOutput};
 use crate::recipe::difference::differences;
-use crate::run::data;
 use crate::run::error::TrainError;
 use crate::run::options::variant_name;
-use crate::run::report::{Line, Meter, StepLine, speed};
+use crate::run::report::{Line, Meter, eta, speed};
 use crate::run::training::Run;
-use crate::run::watch;
+use crate::run::{data, divergence};
 
 impl Run<'_> {
-    /// Tells what is about to be done.
-    pub(crate) fn introduce(&self) {
+    /// Prints what is about to be done.
+    pub(super) fn introduce(&self) {
         let network = self.engine.model();
         let parameters: usize = network.parameters().iter().map(|p| p.len()).sum();
         let model = &self.state.model;
         let size = model.input_size;
-        let images = self.validation.as_ref().map_or_else(
+        let images = self.splits.validation.as_ref().map_or_else(
             || "no labelled split `val`: the schedule follows the training error".to_owned(),
             |split| {
                 format!(
@@ -50,27 +49,29 @@ impl Run<'_> {
         self.screen.say(&self.state.recipe);
         self.screen.say(format_args!(
             "data      {} images of {} classes; {images}",
-            self.train.len(),
+            self.splits.train.len(),
             self.state.classes.len()
         ));
-        let split = self.validation.as_ref().map(Dataset::split);
+        let split = self.splits.validation.as_ref().map(Dataset::split);
         if split == Some(data::TRAIN) {
             self.screen
                 .say("note: the split for validation is the one that is trained on");
         }
-        self.screen
-            .say(format_args!("run       {}", self.folder.path().display()));
+        self.screen.say(format_args!(
+            "run       {}",
+            self.files.folder.path().display()
+        ));
         match self.engine.describe() {
             Some(device) => self.screen.say(format_args!("device    {device}")),
-            None => self.tell_memory(network),
+            None => self.print_memory(network),
         }
-        if let Some(advice) = watch::advice(&self.state, &self.prior) {
+        if let Some(advice) = divergence::advice(&self.state, &self.prior) {
             self.screen.say(advice);
         }
     }
 
     /// Moves the bar.
-    pub(crate) fn show_step(&self, output: &StepOutput, meter: &Meter) {
+    pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
         let errors = match self.state.progress.whole_epoch.scores() {
             Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
             None => String::new(),
@@ -88,14 +89,15 @@ impl Run<'_> {
         );
     }
 
-    /// Writes what was seen since the last such line.
-    pub(crate) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
+    /// Writes the scores since the last such line.
+    pub(super) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
         let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
             return Ok(());
         };
         let steepest = std::mem::take(&mut self.state.progress.steepest);
         let progress = self.state.progress;
-        let line = StepLine {
+        let images_per_second = meter.images_per_second();
+        let line = Line::Step {
             epoch: progress.epoch + 1,
             step: progress.step,
             samples: progress.samples,
@@ -104,61 +106,42 @@ impl Run<'_> {
             top1_error: scores.top1_error,
             top5_error: scores.top5_error,
             gradient_norm: steepest,
-            images_per_second: meter.images_per_second(),
+            images_per_second,
             data_wait: meter.data_wait(),
             seconds: self.clock.elapsed().as_secs_f64(),
         };
-        self.write(&Line::Step(line))?;
-        let values = [
-            ("train/loss", line.loss),
-            ("train/top1_error", line.top1_error),
-            ("train/top5_error", line.top5_error),
-            ("train/lr", line.lr),
-            ("train/gradient_norm", line.gradient_norm),
-            ("speed/images_per_second", line.images_per_second),
-            ("speed/data_wait", line.data_wait),
-        ];
-        self.events.scalars(line.step, &values)?;
+        self.write(&line)?;
         if !self.screen.has_bar() {
             let recipe = &self.state.recipe;
             let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
             // Without evaluations, and a little too much for the last batch of each epoch.
-            let left = Duration::try_from_secs_f64(images / line.images_per_second);
-            self.screen.say(line.in_log(left.unwrap_or_default()));
+            let left = Duration::try_from_secs_f64(images / images_per_second);
+            let left = eta(left.unwrap_or_default());
+            self.screen.say(format_args!("{line} eta {left}"));
         }
         Ok(())
     }
 
-    /// Writes what was seen of the epoch that has ended.
-    pub(crate) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
+    /// Writes the scores of the epoch that has ended.
+    pub(super) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
         let scores = self.state.progress.whole_epoch.scores();
         if let Some(scores) = scores {
-            let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
-            let Scores {
-                loss,
-                top1_error,
-                top5_error,
-                ..
-            } = scores;
-            let lr = self.lr();
-            self.write(&Line::Epoch {
-                epoch,
-                step,
-                lr,
-                loss,
-                top1_error,
-                top5_error,
-            })?;
-            self.screen.say(format_args!(
-                "epoch {epoch}  training: top-1 error {top1_error:.2}%, top-5 error \
-                 {top5_error:.2}%, loss {loss:.4}"
-            ));
+            let line = Line::Epoch {
+                epoch: self.state.progress.epoch + 1,
+                step: self.state.progress.step,
+                lr: self.lr(),
+                loss: scores.loss,
+                top1_error: scores.top1_error,
+                top5_error: scores.top5_error,
+            };
+            self.write(&line)?;
+            self.screen.say(&line);
         }
         Ok(scores)
     }
 
-    /// Tells what memory training takes on the CPU, and whether it is there.
-    fn tell_memory(&self, network: &Model) {
+    /// Prints the memory that training takes on the CPU, and warns where it is not available.
+    fn print_memory(&self, network: &Model) {
         let recipe = &self.state.recipe;
         let workload = Workload {
             rows: recipe.batch_size,
@@ -183,15 +166,15 @@ impl Run<'_> {
     }
 
     /// Warns at the end of a run that has learned nothing.
-    pub(crate) fn look_back(&mut self) -> Result<(), TrainError> {
-        match watch::conclude(&self.state, &self.prior, self.lr()) {
+    pub(super) fn look_back(&mut self) -> Result<(), TrainError> {
+        match divergence::conclude(&self.state, &self.prior, self.lr()) {
             Some(warning) => self.warn(&warning),
             None => Ok(()),
         }
     }
 
     /// Shows and writes a warning.
-    pub(crate) fn warn(&mut self, message: &str) -> Result<(), TrainError> {
+    pub(super) fn warn(&mut self, message: &str) -> Result<(), TrainError> {
         let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
         self.screen.say(message);
         self.write(&Line::Warning {

@@ -1,9 +1,9 @@
 use shardmill_trainer::ModelConfig;
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::internals::{DropoutKey, Masks, Model, StepOutput};
-use shardmill_trainer::{Activation, Conv1Order, LrnConfig, Pooling};
+use shardmill_trainer::settings::{Activation, Conv1Order, LrnConfig, Pooling};
 
-use crate::oracle::numbers;
+use crate::numerics::oracle::numbers;
 
 const KEY: DropoutKey = DropoutKey { seed: 3, step: 1 };
 

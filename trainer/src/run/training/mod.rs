@@ -1,4 +1,12 @@
-//! A run in progress: its state, network, optimiser, data, and everything it writes.
+//! A run in progress.
+//!
+//! The state of a run is its seed, its epoch, and the images consumed of it: batches, dropout and
+//! schedule follow from these, so that a run goes on from a checkpoint as if it had never stopped.
+
+mod console;
+mod epoch;
+mod folder;
+mod start;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -8,35 +16,86 @@ use shardmill_loader::Dataset;
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
+use crate::run::data;
+use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval::{self, View};
-use crate::run::folder::RunFolder;
-use crate::run::report::{EvaluationLine, Events, Line, Metrics, Screen};
-use crate::run::watch::Prior;
+use crate::run::report::{Events, Line, Metrics, Screen};
 use crate::run::{TrainOptions, TrainOutcome};
+use folder::RunFolder;
 
-/// A run in progress.
-pub(crate) struct Run<'a> {
-    pub(crate) options: &'a TrainOptions,
-    pub(crate) state: RunState,
-    pub(crate) engine: Engine,
-    pub(crate) prior: Prior,
+/// Trains a network, or resumes its training.
+///
+/// Everything that can be checked is checked before anything is written.
+///
+/// # Errors
+/// A dataset, recipe or folder that cannot be used, a non-finite loss, or what the file system refuses. The
+/// last checkpoint in the run's folder is whole in any case.
+pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
+    let mut run = if options.resume {
+        Run::resume(options)?
+    } else {
+        Run::start(options)?
+    };
+    run.screen.begin(run.total_steps(), run.state.progress.step);
+    while run.state.progress.epoch < run.state.recipe.epochs {
+        let loader = data::training(
+            &run.splits.train,
+            &run.state,
+            run.engine.output(),
+            options.threads,
+        )?;
+        run.engine
+            .set_normalization(data::training_normalize(&run.state))?;
+        if epoch::train_epoch(&mut run, &loader)?.is_break() {
+            run.save(false)?;
+            return Ok(run.outcome(false));
+        }
+        if epoch::close_epoch(&mut run)?.is_break() {
+            return Ok(run.outcome(false));
+        }
+    }
+    run.look_back()?;
+    for view in &options.final_views {
+        if run.score(*view).is_none() && run.evaluate(*view)?.is_break() {
+            return Ok(run.outcome(false));
+        }
+    }
+    Ok(run.outcome(true))
+}
+
+/// What a run trains and validates on.
+struct Splits {
+    train: Dataset,
+    validation: Option<Dataset>,
+}
+
+/// What a run writes, besides its checkpoints.
+struct RunFiles {
+    folder: RunFolder,
+    metrics: Metrics,
+    events: Events,
+}
+
+/// A run in progress: its state, network, data, and everything it writes.
+struct Run<'a> {
+    options: &'a TrainOptions,
+    state: RunState,
+    engine: Engine,
+    prior: Prior,
     /// Top-1 error in percent of calling every validation image the most frequent class.
-    pub(crate) guessing: Option<f64>,
-    pub(crate) train: Dataset,
-    pub(crate) validation: Option<Dataset>,
-    pub(crate) screen: Screen,
-    pub(crate) folder: RunFolder,
-    pub(crate) metrics: Metrics,
-    pub(crate) events: Events,
-    pub(crate) two: Option<Scores>,
-    pub(crate) ten: Option<Scores>,
-    pub(crate) clock: Instant,
+    guessing: Option<f64>,
+    splits: Splits,
+    screen: Screen,
+    files: RunFiles,
+    two: Option<Scores>,
+    ten: Option<Scores>,
+    clock: Instant,
 }
 
 impl Run<'_> {
     /// The rate of the epoch at hand.
-    pub(crate) fn lr(&self) -> f64 {
+    fn lr(&self) -> f64 {
         let recipe = &self.state.recipe;
         self.state.schedule.lr(
             &recipe.schedule,
@@ -46,18 +105,20 @@ impl Run<'_> {
     }
 
     /// Steps of the whole run.
-    pub(crate) fn total_steps(&self) -> u64 {
+    fn total_steps(&self) -> u64 {
         let recipe = &self.state.recipe;
-        let steps = recipe.epochs * self.train.len().div_ceil(recipe.step_images() as u64);
+        let steps = recipe.epochs
+            * self
+                .splits
+                .train
+                .len()
+                .div_ceil(recipe.step_images() as u64);
         self.options.max_steps.map_or(steps, |most| most.min(steps))
     }
 
     /// Evaluates the validation split, where there is one; breaks when a stop is asked for.
-    pub(crate) fn evaluate(
-        &mut self,
-        view: View,
-    ) -> Result<ControlFlow<(), Option<Scores>>, TrainError> {
-        let Some(validation) = self.validation.clone() else {
+    fn evaluate(&mut self, view: View) -> Result<ControlFlow<(), Option<Scores>>, TrainError> {
+        let Some(validation) = self.splits.validation.clone() else {
             return Ok(ControlFlow::Continue(None));
         };
         let (screen, stop) = (&self.screen, &self.options.stop);
@@ -81,7 +142,7 @@ impl Run<'_> {
             return Ok(ControlFlow::Break(()));
         };
         let progress = &self.state.progress;
-        let line = EvaluationLine {
+        let line = Line::Evaluation {
             // At the end of the run the last epoch is counted as finished already.
             epoch: (progress.epoch + 1).min(self.state.recipe.epochs),
             step: progress.step,
@@ -91,32 +152,12 @@ impl Run<'_> {
             guessing_top1_error: self.guessing,
             seconds: self.clock.elapsed().as_secs_f64(),
         };
-        self.write(&Line::Evaluation(line.clone()))?;
+        self.write(&line)?;
         self.screen.say(&line);
         let guessing = self.guessing.unwrap_or(f64::INFINITY);
         if let Some(text) = self.prior.no_better(scores.top1_error, guessing) {
             self.screen.say(format_args!("         {text}"));
         }
-        // Called by what the split is for, whatever its name: `train/` has its own tags.
-        let [top1, top5, loss] = match view {
-            View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
-            View::Two => [
-                "val/two_views_top1_error",
-                "val/two_views_top5_error",
-                "val/two_views_loss",
-            ],
-            View::Ten => [
-                "val/ten_views_top1_error",
-                "val/ten_views_top5_error",
-                "val/ten_views_loss",
-            ],
-        };
-        let values = [
-            (top1, scores.top1_error),
-            (top5, scores.top5_error),
-            (loss, scores.loss),
-        ];
-        self.events.scalars(line.step, &values)?;
         match view {
             View::Center => self.state.progress.center = Some(scores),
             View::Two => self.two = Some(scores),
@@ -126,7 +167,7 @@ impl Run<'_> {
     }
 
     /// The last scores from `view`; those from more views are of this process.
-    pub(crate) fn score(&self, view: View) -> Option<Scores> {
+    fn score(&self, view: View) -> Option<Scores> {
         match view {
             View::Center => self.state.progress.center,
             View::Two => self.two,
@@ -135,7 +176,7 @@ impl Run<'_> {
     }
 
     /// Saves the run, as its best as well where it is.
-    pub(crate) fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
+    fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
         let state = self.engine.host_state()?;
         let broken = state
             .model
@@ -146,9 +187,9 @@ impl Run<'_> {
             let what = format!("a value of {}", parameter.name());
             return Err(self.not_finite(self.state.progress.step, &what));
         }
-        self.metrics.sync()?;
-        self.state.progress.metrics_lines = self.metrics.lines();
-        let (last, best) = (self.folder.last(), self.folder.best());
+        self.files.metrics.sync()?;
+        self.state.progress.metrics_lines = self.files.metrics.lines();
+        let (last, best) = (self.files.folder.last(), self.files.folder.best());
         let tensors = Checkpoint::tensors(self.engine.host_state()?)?;
         // The best one first: were this interrupted, the run would come by here again.
         let first = if is_best { &best } else { &last };
@@ -159,27 +200,28 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(crate) fn not_finite(&self, step: u64, what: &str) -> TrainError {
+    fn not_finite(&self, step: u64, what: &str) -> TrainError {
         TrainError::NotFinite {
             step,
             what: what.to_owned(),
-            checkpoint: self.folder.last(),
+            checkpoint: self.files.folder.last(),
         }
     }
 
-    pub(crate) fn outcome(mut self, finished: bool) -> TrainOutcome {
+    fn outcome(mut self, finished: bool) -> TrainOutcome {
         self.screen.end();
         let progress = &self.state.progress;
         TrainOutcome {
-            run: self.folder.path().to_owned(),
-            last: self.folder.last(),
-            best: progress.best_error.map(|_| self.folder.best()),
+            run: self.files.folder.path().to_owned(),
+            last: self.files.folder.last(),
+            best: progress.best_error.map(|_| self.files.folder.best()),
             best_error: progress.best_error,
             finished,
             epochs: progress.epoch,
             steps: progress.step,
             classes: self.state.classes.len(),
             val_split: self
+                .splits
                 .validation
                 .as_ref()
                 .map(|split| split.split().to_owned()),
@@ -190,10 +232,10 @@ impl Run<'_> {
         }
     }
 
-    /// Writes a line to the metrics file.
-    pub(crate) fn write(&mut self, line: &Line<'_>) -> Result<(), TrainError> {
-        let json = self.metrics.append(line)?;
+    /// Writes a line to the metrics file and its figures to the event file.
+    fn write(&mut self, line: &Line<'_>) -> Result<(), TrainError> {
+        let json = self.files.metrics.append(line)?;
         self.screen.line(&json);
-        Ok(())
+        self.files.events.append_line(line)
     }
 }

@@ -1,9 +1,10 @@
 use std::fs;
 use std::path::Path;
 
-use shardmill_trainer::{Checkpoint, Cropping, Jitter, Recipe, TrainOptions, train};
+use shardmill_trainer::settings::{Cropping, Jitter};
+use shardmill_trainer::{Checkpoint, Recipe, TrainOptions, train};
 
-use crate::dataset::{CLASSES, SIDE, options, write};
+use crate::resume::dataset::{CLASSES, SIDE, options, write};
 
 /// The weights after a few steps.
 fn weights(options: &TrainOptions) -> Vec<f32> {

@@ -1,9 +1,9 @@
 //! The operations from their definitions, one sum at a time, in f64.
 
 use shardmill_formats::{Philox, Stream};
-use shardmill_trainer::internals::config::LrnConfig;
 use shardmill_trainer::internals::shape::MapShape;
 use shardmill_trainer::internals::shape::{ConvShape, PoolShape};
+use shardmill_trainer::settings::LrnConfig;
 
 /// Numbers between -1 and 1 without a pattern.
 pub(crate) fn numbers(len: usize, seed: u64) -> Vec<f32> {

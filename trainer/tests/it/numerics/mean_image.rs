@@ -5,12 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use shardmill_trainer::internals::MeanCut;
 use shardmill_trainer::internals::Model;
 use shardmill_trainer::internals::exchange::{MEAN_IMAGE, Naming, export, import};
-use shardmill_trainer::{Checkpoint, Mean, MeanCut, ModelConfig};
+use shardmill_trainer::settings::Mean;
+use shardmill_trainer::{Checkpoint, ModelConfig};
 
-use crate::oracle::numbers;
-use crate::torchvision::{checkpoint, flat, load};
+use crate::numerics::oracle::numbers;
+use crate::numerics::torchvision::{checkpoint, flat, load};
 
 /// A checkpoint of the paper's network, narrow, whose inputs are less a mean image of this side.
 fn with_mean_image(mean: Mean, side: usize) -> (Checkpoint, Tensor) {

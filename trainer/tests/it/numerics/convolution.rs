@@ -1,8 +1,8 @@
-use shardmill_trainer::Activation;
 use shardmill_trainer::internals::ops::conv2d;
 use shardmill_trainer::internals::shape::ConvShape;
+use shardmill_trainer::settings::Activation;
 
-use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
+use crate::numerics::oracle::{self, check_gradient, distance, dot, numbers, wide};
 
 /// conv1's asymmetric padding, conv2's groups, conv3's kernel, and one with several tiles of pixels
 /// and a stride that leaves pixels out.

@@ -2,9 +2,9 @@ use candle_core::{Device, Tensor, Var};
 use shardmill_trainer::candle_ops::{self, ConvShape, PoolShape};
 use shardmill_trainer::internals::MaskKey;
 use shardmill_trainer::internals::ops::{conv2d, cross_entropy, dropout, lrn, max_pool2d};
-use shardmill_trainer::{Activation, LrnConfig};
+use shardmill_trainer::settings::{Activation, LrnConfig};
 
-use crate::oracle::{distance, numbers, wide};
+use crate::numerics::oracle::{distance, numbers, wide};
 
 const ROWS: usize = 11;
 

@@ -8,7 +8,8 @@ use shardmill_formats::{
     Rejects, ShardEntry, ShardMetadata, ShardWriter, Source, Split, SplitStatistics, Statistics,
     Stream, shard_file_name,
 };
-use shardmill_trainer::{ModelConfig, Recipe, ScheduleConfig, TrainOptions};
+use shardmill_trainer::settings::ScheduleConfig;
+use shardmill_trainer::{ModelConfig, Recipe, TrainOptions};
 
 /// Side of a record; the network sees 64 of it.
 pub(crate) const SIDE: u32 = 70;

@@ -1,7 +1,7 @@
-use shardmill_trainer::Activation;
 use shardmill_trainer::internals::ops::linear;
+use shardmill_trainer::settings::Activation;
 
-use crate::oracle::{check_gradient, distance, dot, numbers, wide};
+use crate::numerics::oracle::{check_gradient, distance, dot, numbers, wide};
 
 const ROWS: usize = 3;
 const INPUTS: usize = 7;

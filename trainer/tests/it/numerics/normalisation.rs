@@ -1,11 +1,12 @@
 use proptest::prelude::*;
+use shardmill_trainer::ModelConfig;
 use shardmill_trainer::internals::layer::{Layer, LrnLayer, layers};
 use shardmill_trainer::internals::ops::lrn;
 use shardmill_trainer::internals::ops::map_norm;
 use shardmill_trainer::internals::shape::MapShape;
-use shardmill_trainer::{LrnConfig, ModelConfig};
+use shardmill_trainer::settings::LrnConfig;
 
-use crate::oracle::{self, check_gradient, distance, dot, numbers, wide};
+use crate::numerics::oracle::{self, check_gradient, distance, dot, numbers, wide};
 
 /// The paper's constants, constants that make every term count, and a general power and size.
 fn configs() -> [LrnConfig; 3] {
