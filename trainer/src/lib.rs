@@ -58,10 +58,10 @@ pub use tools::check as gpu_check;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::checkpoint::exchange;
-    pub use crate::cpu::{footprint, ops};
+    pub use crate::cpu::{Network, footprint, ops};
     pub use crate::net::{
         DropoutKey, MaskKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput,
-        TrainState, config, layer, sgd, shape,
+        TrainState, TrainStateRef, config, layer, sgd, shape,
     };
     pub use crate::recipe::setup;
     pub use crate::tools::{bench, demo, doctor, predict, summary};

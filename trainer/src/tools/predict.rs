@@ -9,8 +9,9 @@ use shardmill_loader::Area;
 use shardmill_prep::{ImageDecoder, Reject};
 
 use crate::checkpoint::{Checkpoint, RunState};
+use crate::cpu::Network;
+use crate::net::ModelError;
 use crate::net::mean_image::MeanImage;
-use crate::net::{Model, ModelError};
 use crate::recipe::InputScale;
 use crate::run::data;
 use crate::run::error::TrainError;
@@ -31,7 +32,7 @@ pub struct Guess {
 
 /// A network that names the classes of images, one after the other.
 pub struct Predictor {
-    model: Model,
+    network: Network,
     mean: Option<Arc<MeanImage>>,
     state: RunState,
     decoder: ImageDecoder,
@@ -81,7 +82,7 @@ impl Predictor {
             )));
         }
         Ok(Self {
-            model,
+            network: Network::new(model),
             mean,
             state: checkpoint.state.clone(),
             decoder: ImageDecoder::new(size as u32),
@@ -104,7 +105,7 @@ impl Predictor {
             path: path.into(),
             source,
         })?;
-        let logits = self.model.logits(&images)?;
+        let logits = self.network.logits(&images)?;
         let logits = logits.to_vec2::<f32>().map_err(ModelError::from)?;
         let mut ranked: Vec<(usize, f64)> = mean_softmax(&logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -1,4 +1,5 @@
 use shardmill_trainer::Activation;
+use shardmill_trainer::internals::ops::activation::Epilogue;
 use shardmill_trainer::internals::ops::conv2d;
 use shardmill_trainer::internals::shape::ConvShape;
 
@@ -79,8 +80,7 @@ fn forward_matches_the_definition() {
                 &c.shape,
                 &c.image,
                 &c.weight,
-                &c.bias,
-                function,
+                Epilogue::new(&c.bias, function),
                 &mut c.scratch,
                 &mut output,
             );

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 #[cfg(feature = "cuda")]
 use crate::candle_ops::tensor as card;
-use crate::cpu::ops::activation;
+use crate::cpu::ops::activation::{self, Epilogue};
 use crate::cpu::ops::{
     conv2d as conv2d_kernel, lrn as lrn_kernel, max_pool2d as max_pool2d_kernel,
 };
@@ -156,7 +156,8 @@ impl CustomOp3 for Conv2d {
             .for_each_init(
                 || vec![0.0; conv2d_kernel::scratch_len(s)],
                 |scratch, (image, output)| {
-                    conv2d_kernel::forward(s, image, weight, bias, self.function, scratch, output);
+                    let epilogue = Epilogue::new(bias, self.function);
+                    conv2d_kernel::forward(s, image, weight, epilogue, scratch, output);
                 },
             );
         let dims = (rows, s.output_height(), s.output_width(), s.outputs);
