@@ -15,7 +15,9 @@ use crate::cuda::CardsEngine;
 #[cfg(feature = "cuda")]
 use crate::cuda::{CudaEngine, CudaError};
 use crate::net::sgd::Rate;
-use crate::net::{DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState};
+use crate::net::{
+    DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
+};
 
 /// Images that go through the network at once while evaluating on the CPU.
 const CPU_EVALUATION_ROWS: usize = 80;
@@ -226,13 +228,13 @@ impl Engine {
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn host_state(&mut self) -> Result<&TrainState, EngineError> {
+    pub(crate) fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
         match self {
             Self::Cpu(engine) => Ok(engine.state()),
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => Ok(engine.host_state()?),
+            Self::Cuda(engine) => Ok(engine.host_state()?.into()),
             #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.host_state()?),
+            Self::Cards(engine) => Ok(engine.host_state()?.into()),
         }
     }
 
@@ -240,7 +242,7 @@ impl Engine {
     /// [`host_state`](Self::host_state); names and sizes never change.
     pub(crate) fn model(&self) -> &Model {
         match self {
-            Self::Cpu(engine) => &engine.state().model,
+            Self::Cpu(engine) => engine.state().model,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.model(),
             #[cfg(feature = "nccl")]

@@ -102,11 +102,11 @@ pub mod state {
 #[doc(hidden)]
 pub mod internals {
     pub use crate::checkpoint::exchange;
-    pub use crate::cpu::ops;
+    pub use crate::cpu::{Network, ops};
     pub use crate::net::mean_image::{MeanCut, MeanImage};
     pub use crate::net::{
         DropoutKey, MaskKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput,
-        TrainState, config, layer, sgd, shape,
+        TrainState, TrainStateRef, config, layer, sgd, shape,
     };
     pub use crate::run::data::mean_image;
     pub use crate::tools::demo::{CLASSES, TreeSize, color_error, write_tree};

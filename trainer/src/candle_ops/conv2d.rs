@@ -8,7 +8,8 @@ use rayon::prelude::*;
 #[cfg(feature = "cuda")]
 use crate::candle_ops::cuda;
 use crate::candle_ops::{ConvShape, expect, values, with_values};
-use crate::cpu::ops::{activation, conv2d as kernel};
+use crate::cpu::ops::activation::{self, Epilogue};
+use crate::cpu::ops::conv2d as kernel;
 use crate::net::config::Activation;
 
 /// Images whose weight gradients are added up in one task; a constant, as sums depend on it.
@@ -76,7 +77,8 @@ impl CustomOp3 for Conv2d {
             .for_each_init(
                 || vec![0.0; kernel::scratch_len(s)],
                 |scratch, (image, output)| {
-                    kernel::forward(s, image, weight, bias, self.function, scratch, output);
+                    let epilogue = Epilogue::new(bias, self.function);
+                    kernel::forward(s, image, weight, epilogue, scratch, output);
                 },
             );
         let dims = (rows, s.output_height(), s.output_width(), s.outputs);

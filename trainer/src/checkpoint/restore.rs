@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use crate::checkpoint::Checkpoint;
 use crate::net::mean_image::MeanImage;
 use crate::net::sgd::Sgd;
-use crate::net::{Model, ModelError, TrainState};
+use crate::net::{Model, ModelError, TrainState, TrainStateRef};
 
 /// The name of the mean image among the tensors.
 const MEAN_IMAGE: &str = "mean_image";
@@ -21,8 +21,8 @@ impl Checkpoint {
     ///
     /// # Errors
     /// What candle reports.
-    pub fn tensors(state: &TrainState) -> Result<BTreeMap<String, Tensor>, ModelError> {
-        let mut tensors = Self::weights(&state.model, state.mean_image.as_deref())?;
+    pub fn tensors(state: TrainStateRef<'_>) -> Result<BTreeMap<String, Tensor>, ModelError> {
+        let mut tensors = Self::weights(state.model, state.mean_image)?;
         tensors.extend(state.sgd.state()?);
         Ok(tensors)
     }

@@ -2,16 +2,19 @@
 
 use shardmill_loader::{Batch, Normalize};
 
-use crate::cpu::accumulate::Accumulator;
+use crate::cpu::gradients::{Accumulator, norm};
 use crate::cpu::inputs::Inputs;
-use crate::cpu::norm;
+use crate::cpu::network::Network;
 use crate::net::scores::Tally;
-use crate::net::sgd::Rate;
-use crate::net::{DropoutKey, ModelError, Parameter, StepMetrics, StepOutput, TrainState};
+use crate::net::sgd::{Rate, Sgd};
+use crate::net::{
+    DropoutKey, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+};
 
 /// A network and its optimizer in this process's memory.
 pub(crate) struct CpuEngine {
-    state: TrainState,
+    network: Network,
+    sgd: Sgd,
     accumulator: Accumulator,
     /// The scores of a step's batches so far.
     sums: Tally,
@@ -22,17 +25,22 @@ pub(crate) struct CpuEngine {
 impl CpuEngine {
     pub(crate) fn new(state: TrainState) -> Self {
         Self {
+            network: Network::new(state.model),
+            sgd: state.sgd,
             accumulator: Accumulator::default(),
             sums: Tally::default(),
             metrics: None,
-            inputs: Inputs::new(state.mean_image.clone()),
-            state,
+            inputs: Inputs::new(state.mean_image),
         }
     }
 
     /// The state after the last step.
-    pub(crate) fn state(&self) -> &TrainState {
-        &self.state
+    pub(crate) fn state(&self) -> TrainStateRef<'_> {
+        TrainStateRef {
+            model: self.network.model(),
+            sgd: &self.sgd,
+            mean_image: self.inputs.mean_image(),
+        }
     }
 
     /// Sets how the loader normalizes the coming batches.
@@ -42,7 +50,7 @@ impl CpuEngine {
 
     /// Turns the backward pass of the convolutions off or on.
     pub(crate) fn freeze_features(&mut self, frozen: bool) {
-        self.state.model.freeze_features(frozen);
+        self.network.freeze_features(frozen);
     }
 
     /// Computes a batch's gradient; `share` is its part of the step's images, `None` where the step has
@@ -56,13 +64,13 @@ impl CpuEngine {
         if self.metrics.is_some() {
             return Ok(());
         }
-        let model = &mut self.state.model;
-        let output = model.train_step(self.inputs.of(batch), batch.labels(), key)?;
+        let (network, images) = (&mut self.network, self.inputs.of(batch));
+        let output = network.train_step(images, batch.labels(), key)?;
         let images = batch.len();
         match share {
             Some(share) if output.loss.is_finite() => {
                 self.sums.add(images, output.loss, output.top1, output.top5);
-                self.accumulator.add(model, share);
+                self.accumulator.add(network.gradients(), share);
             }
             _ => {
                 self.metrics = Some(StepMetrics {
@@ -81,10 +89,9 @@ impl CpuEngine {
         &mut self,
         rate: impl Fn(&Parameter) -> Option<Rate>,
     ) -> Result<(), ModelError> {
-        let TrainState { model, sgd, .. } = &mut self.state;
         let metrics = self.metrics.get_or_insert_with(|| {
             let sums = std::mem::take(&mut self.sums);
-            self.accumulator.finish(model);
+            self.accumulator.finish(self.network.gradients_mut());
             StepMetrics {
                 images: sums.samples as usize,
                 output: StepOutput {
@@ -98,11 +105,11 @@ impl CpuEngine {
         if !metrics.output.loss.is_finite() {
             return Ok(());
         }
-        metrics.norm = norm::norm(model.gradients());
+        metrics.norm = norm(self.network.gradients());
         if !metrics.norm.is_finite() {
             return Ok(());
         }
-        sgd.step_with(model, rate)
+        self.network.update(&mut self.sgd, rate)
     }
 
     /// The metrics of the last step, once.
@@ -112,7 +119,7 @@ impl CpuEngine {
 
     /// The logits of a batch, a row for each image, without dropout.
     pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, ModelError> {
-        let logits = self.state.model.logits(self.inputs.of(batch))?;
+        let logits = self.network.logits(self.inputs.of(batch))?;
         Ok(logits.to_vec2()?)
     }
 }

@@ -1,5 +1,6 @@
 //! The memory that training takes, before the first step takes it.
 
+use crate::cpu::network::Network;
 use crate::net::Model;
 
 /// Batches that the loader holds at once: the one at hand, one ready, one being filled.
@@ -38,7 +39,7 @@ pub(crate) fn training(model: &Model, workload: Workload) -> u64 {
     // What is left of a batch once a mean image is subtracted stands beside it.
     let batches = LOADER_BATCHES + usize::from(workload.has_mean_image);
     let values = copies * parameters + saving + batches * rows * side * side * 3;
-    (values * size_of::<f32>() + model.buffer_bytes(rows, threads)) as u64
+    (values * size_of::<f32>() + Network::buffer_bytes(model, rows, threads)) as u64
 }
 
 /// Bytes that the system could still give, where it tells.

@@ -24,6 +24,11 @@ impl Inputs {
         }
     }
 
+    /// The mean image, if there is one.
+    pub(crate) fn mean_image(&self) -> Option<&MeanImage> {
+        self.mean.as_deref()
+    }
+
     /// Sets how the loader normalizes the coming batches.
     pub(crate) fn set_normalization(&mut self, normalize: &Normalize) {
         if let Some(mean) = &self.mean {

@@ -118,6 +118,12 @@ impl Layer {
         }
     }
 
+    /// Whether the layer has a weight and a bias.
+    #[must_use]
+    pub const fn has_parameters(&self) -> bool {
+        matches!(self, Self::Conv(_) | Self::Linear(_))
+    }
+
     /// Values per image that come out of the layer.
     #[must_use]
     pub fn output_len(&self) -> usize {

@@ -28,3 +28,24 @@ impl TrainState {
         }
     }
 }
+
+/// A borrowed [`TrainState`], for an engine that keeps its parts in several places.
+#[derive(Clone, Copy)]
+pub struct TrainStateRef<'a> {
+    /// The weights.
+    pub model: &'a Model,
+    /// The optimizer.
+    pub sgd: &'a Sgd,
+    /// The mean image, if there is one.
+    pub mean_image: Option<&'a MeanImage>,
+}
+
+impl<'a> From<&'a TrainState> for TrainStateRef<'a> {
+    fn from(state: &'a TrainState) -> Self {
+        Self {
+            model: &state.model,
+            sgd: &state.sgd,
+            mean_image: state.mean_image.as_deref(),
+        }
+    }
+}

@@ -10,8 +10,9 @@ use shardmill_loader::Area;
 use shardmill_prep::{ImageDecoder, Reject};
 
 use crate::checkpoint::{Checkpoint, RunState};
+use crate::cpu::Network;
+use crate::net::ModelError;
 use crate::net::mean_image::MeanImage;
-use crate::net::{Model, ModelError};
 use crate::recipe::InputScale;
 use crate::run::data;
 use crate::run::eval::{View, mean_softmax};
@@ -56,7 +57,7 @@ pub(crate) enum PredictError {
 
 /// A network that names the classes of images, one after the other.
 pub(crate) struct Predictor {
-    model: Model,
+    network: Network,
     mean: Option<Arc<MeanImage>>,
     state: RunState,
     decoder: ImageDecoder,
@@ -110,7 +111,7 @@ impl Predictor {
             )));
         }
         Ok(Self {
-            model,
+            network: Network::new(model),
             mean,
             state: checkpoint.state.clone(),
             decoder: ImageDecoder::new(size as u32),
@@ -129,7 +130,7 @@ impl Predictor {
         count: usize,
     ) -> Result<Vec<Guess>, PredictError> {
         let images = self.views(&fs::read(path)?)?;
-        let logits = self.model.logits(&images)?;
+        let logits = self.network.logits(&images)?;
         let logits = logits.to_vec2::<f32>().map_err(ModelError::from)?;
         let mut ranked: Vec<(usize, f64)> = mean_softmax(&logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

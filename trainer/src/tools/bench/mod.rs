@@ -17,6 +17,7 @@ use serde::Serialize;
 use shardmill_formats::{Philox, Stream};
 
 use crate::compute::{Compute, Precision};
+use crate::cpu::Network;
 #[cfg(not(feature = "nccl"))]
 use crate::engine::EngineError;
 use crate::net::config::ModelConfig;
@@ -119,8 +120,9 @@ pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
 
 fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let (batch, config) = (options.batch_size.max(1), &options.config);
-    let mut model = Model::new(config, options.seed)?;
-    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let mut network = Network::new(Model::new(config, options.seed)?);
+    let mut sgd = Sgd::new(network.model(), SgdConfig::default());
+    let still = SgdConfig::default().rates(0.0);
     let images = random_images(
         options.seed,
         batch * config.input_size * config.input_size * 3,
@@ -134,15 +136,15 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
             seed: options.seed,
             step,
         };
-        model.train_step(&images, &labels, key)?;
+        network.train_step(&images, &labels, key)?;
         // A rate of 0 does all of the work and leaves the loss where it is.
-        sgd.step(&mut model, 0.0)
+        network.update(&mut sgd, &still)
     })?;
-    let inference = time(options.steps, |_| model.logits(&images).map(drop))?;
+    let inference = time(options.steps, |_| network.logits(&images).map(drop))?;
     let peak_rss_mb = peak_rss_mb();
     let mut stages = None;
     if options.stages {
-        let mut table = stages::measure(&mut model, &mut sgd, batch, options.steps)?;
+        let mut table = stages::measure(&mut network, &mut sgd, batch, options.steps)?;
         if let Some(shards) = &options.shards {
             table
                 .rows

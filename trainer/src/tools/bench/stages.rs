@@ -6,16 +6,17 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::cpu::features::CHUNK;
+use crate::cpu::Network;
+use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::dropout;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, linear, lrn, map_norm, max_pool2d};
-use crate::cpu::stretch::{plan, together};
+use crate::cpu::segment::{CHUNK, is_batched, plan};
 use crate::net::MaskKey;
+use crate::net::ModelError;
 use crate::net::layer::Layer;
-use crate::net::sgd::Sgd;
-use crate::net::{Model, ModelError};
+use crate::net::sgd::{Sgd, SgdConfig};
 use crate::tools::bench::random_images;
 
 /// Side of the square matrices whose product gives the machine's peak: large enough for the packing to
@@ -110,12 +111,12 @@ impl Lent {
     }
 }
 
-/// Measures every layer of `model` on `batch` images, and `sgd`.
+/// Measures every layer of `network` on `batch` images, and the update.
 ///
 /// # Errors
-/// What the optimiser reports.
+/// What the update reports.
 pub(super) fn measure(
-    model: &mut Model,
+    network: &mut Network,
     sgd: &mut Sgd,
     batch: usize,
     times: usize,
@@ -123,6 +124,7 @@ pub(super) fn measure(
     let peak = peak(times);
     let mut rows = Vec::new();
     let mut parameter = 0;
+    let model = network.model();
     for (number, layer) in model.layers().iter().enumerate() {
         let (weight, bias) = match layer {
             Layer::Conv(_) | Layer::Linear(_) => {
@@ -146,7 +148,8 @@ pub(super) fn measure(
         });
     }
     let mut failed = Ok(());
-    let seconds = shortest(times, || failed = sgd.step(model, 0.0));
+    let still = SgdConfig::default().rates(0.0);
+    let seconds = shortest(times, || failed = network.update(sgd, &still));
     failed?;
     rows.push(Stage {
         stage: "sgd".to_owned(),
@@ -190,9 +193,13 @@ fn one(
     if matches!(layer, Layer::Linear(_) | Layer::Dropout(_)) {
         return whole(layer, weight, bias, batch, times);
     }
-    let together = if together(layer) { CHUNK.min(batch) } else { 1 };
-    let plan = plan(layer, together);
-    let (inputs, outputs) = (together * input_len(layer), together * layer.output_len());
+    let images = if is_batched(layer) {
+        CHUNK.min(batch)
+    } else {
+        1
+    };
+    let plan = plan(layer, images);
+    let (inputs, outputs) = (images * input_len(layer), images * layer.output_len());
     // The values of these images serve for all: what is measured does not depend on them.
     let input = random_images(1, inputs);
     let gradient = random_images(2, outputs);
@@ -205,15 +212,15 @@ fn one(
         weight_gradient: vec![0.0; weight.len()],
         bias_gradient: vec![0.0; bias.len()],
     });
-    let runs = batch.div_ceil(together);
+    let runs = batch.div_ceil(images);
     let mut weights = Weights::default();
     let forward = shortest(times, || {
         if let (Some(plan), Layer::Conv(conv)) = (&plan, layer) {
             weights.set(plan, weight);
             buffers.run(runs, |b| {
                 let (scratch, output) = (&mut b.scratch, &mut b.output);
-                let function = conv.activation;
-                winograd::forward(plan, &input, &weights, bias, function, scratch, output);
+                let epilogue = Epilogue::new(bias, conv.activation);
+                winograd::forward(plan, &input, &weights, epilogue, scratch, output);
             });
         } else {
             buffers.run(runs, |b| forward(layer, &input, weight, bias, b));
@@ -226,9 +233,12 @@ fn one(
                 if let Some(function) = conv.activation {
                     activation::backward(function, &gradient, &mut b.output);
                 }
-                let sums = (&mut *b.weight_gradient, &mut *b.bias_gradient);
-                let (scratch, into) = (&mut b.scratch, &mut b.input_gradient);
-                winograd::backward(plan, &input, &weights, &b.output, scratch, sums, into);
+                let into = winograd::Gradients {
+                    weight: &mut b.weight_gradient,
+                    bias: &mut b.bias_gradient,
+                    images: &mut b.input_gradient,
+                };
+                winograd::backward(plan, &input, &weights, &b.output, &mut b.scratch, into);
             });
         } else {
             buffers.run(runs, |b| {
@@ -252,15 +262,8 @@ fn forward(layer: &Layer, input: &[f32], weight: &[f32], bias: &[f32], b: &mut B
     let (scratch, output) = (&mut b.scratch, &mut b.output);
     match layer {
         Layer::Conv(conv) => {
-            conv2d::forward(
-                &conv.shape,
-                input,
-                weight,
-                bias,
-                conv.activation,
-                scratch,
-                output,
-            );
+            let epilogue = Epilogue::new(bias, conv.activation);
+            conv2d::forward(&conv.shape, input, weight, epilogue, scratch, output);
         }
         Layer::Lrn(norm) => {
             let channels = norm.column_channels();
@@ -319,16 +322,8 @@ fn whole(layer: &Layer, weight: &[f32], bias: &[f32], batch: usize, times: usize
             let (mut w, mut b) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
             let mut scratch = vec![0.0; linear::scratch_len(batch, outputs)];
             let forward = shortest(times, || {
-                let function = linear.activation;
-                linear::forward(
-                    inputs,
-                    &input,
-                    weight,
-                    bias,
-                    function,
-                    &mut scratch,
-                    &mut output,
-                );
+                let epilogue = Epilogue::new(bias, linear.activation);
+                linear::forward(inputs, &input, weight, epilogue, &mut scratch, &mut output);
             });
             let backward = shortest(times, || {
                 linear::backward_weight(inputs, &input, &output, &mut w, &mut b);

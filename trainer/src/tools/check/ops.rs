@@ -4,14 +4,14 @@ use half::bf16;
 use shardmill_formats::{Philox, Stream};
 
 use crate::compute::Precision;
+use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
 use crate::cuda::device::error::CudaError;
 use crate::cuda::device::gpu::Gpu;
 use crate::cuda::device::memory::{Buffer, Element, View};
 use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
-use crate::net::shape::MapShape;
-use crate::net::shape::PoolShape;
+use crate::net::shape::{MapShape, PoolShape};
 use crate::tools::check::tally::Tally;
 
 /// Bytes of workspace for the convolutions here.
@@ -142,7 +142,7 @@ impl Ops<'_> {
                 Some(Activation::Sigmoid),
             ] {
                 let mut expected = values.clone();
-                activation::add_bias(&mut expected, &bias, function);
+                Epilogue::new(&bias, function).apply(&mut expected);
                 let mut card = self.upload(&values)?;
                 self.gpu
                     .bias_activation(card.view_mut(), Some(bias_card.view()), function)?;

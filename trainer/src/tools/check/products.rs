@@ -1,5 +1,6 @@
 //! Products, convolutions and sums of a card against the CPU's.
 
+use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{conv2d, linear};
 use crate::cuda::conv::{BackwardTrial, Geometry, Plan, Trial};
 use crate::cuda::device::error::CudaError;
@@ -21,7 +22,14 @@ impl Ops<'_> {
             let (mut dx, mut db) = (vec![0.0; x.len()], vec![0.0; outputs]);
             let mut scratch = vec![0.0; linear::scratch_len(rows, outputs)];
             let zero = vec![0.0; outputs];
-            linear::forward(inputs, &x, &w, &zero, None, &mut scratch, &mut y);
+            linear::forward(
+                inputs,
+                &x,
+                &w,
+                Epilogue::new(&zero, None),
+                &mut scratch,
+                &mut y,
+            );
             linear::backward_weight(inputs, &x, &dy, &mut dw, &mut db);
             linear::backward_input(inputs, &w, &dy, &mut dx);
             let [x, w, dy] = [&x, &w, &dy].map(|v| self.upload(v));
@@ -93,9 +101,10 @@ impl Ops<'_> {
             let image = &x[row * s.input_len()..][..s.input_len()];
             let own = row * s.output_len()..(row + 1) * s.output_len();
             let zero = vec![0.0; s.outputs];
-            conv2d::forward(s, image, &w, &zero, None, &mut scratch, &mut y[own.clone()]);
-            let (relu, target) = (Some(Activation::Relu), &mut active[own.clone()]);
-            conv2d::forward(s, image, &w, &b, relu, &mut scratch, target);
+            let (plain, target) = (Epilogue::new(&zero, None), &mut y[own.clone()]);
+            conv2d::forward(s, image, &w, plain, &mut scratch, target);
+            let relu = Epilogue::new(&b, Some(Activation::Relu));
+            conv2d::forward(s, image, &w, relu, &mut scratch, &mut active[own.clone()]);
             let dy = &dy[own];
             conv2d::backward_weight(s, image, dy, &mut scratch, &mut dw, &mut db);
             let target = &mut dx[row * s.input_len()..][..s.input_len()];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shardmill_loader::{Area, Normalize};
 
 use crate::compute::{CudaOptions, Precision};
+use crate::cpu::Network;
 use crate::cuda::engine::CudaEngine;
 use crate::cuda::feed::Pixels;
 use crate::cuda::kernels::Affine;
@@ -184,12 +185,12 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
     for (what, config) in networks() {
         let batch = Random::new(&config, 3, ROWS);
         let (mut card, affine) = engine(options, &config, 1)?;
-        let mut model = Model::new(&config, 1)?;
-        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let mut network = Network::new(Model::new(&config, 1)?);
+        let mut sgd = Sgd::new(network.model(), SgdConfig::default());
         let key = DropoutKey { seed: 1, step: 0 };
         let images = batch.values(&affine, mean_image(&config).as_deref());
 
-        let logits = model.logits(&images)?;
+        let logits = network.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
         let logits = logits.map_err(ModelError::from)?;
         let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
@@ -201,11 +202,11 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             t.logits,
         );
 
-        let expected = model.train_step(&images, &batch.labels, key)?;
+        let expected = network.train_step(&images, &batch.labels, key)?;
         card.accumulate_pixels(batch.pixels(), key, None)?;
-        for (number, parameter) in model.parameters().iter().enumerate() {
+        for (number, parameter) in network.model().parameters().iter().enumerate() {
             let found = card.network().read_gradient(number)?;
-            let own = &model.gradients()[number];
+            let own = &network.gradients()[number];
             let title = format!("gradients of {what}");
             backward(tally, &title, name, &found, own, t.gradient);
             tally.expect(
@@ -215,14 +216,19 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         }
         let rate = SgdConfig::default();
         card.step(|p| Some(rate.rate(p.kind(), LR)))?;
-        sgd.step(&mut model, LR)?;
+        network.update(&mut sgd, rate.rates(LR))?;
         let metrics = card.drain_metrics()?;
         let loss = metrics.first().map_or(f64::NAN, |step| step.output.loss);
         let title = format!("loss of {what}");
         let (found, own) = ([loss as f32], [expected.loss as f32]);
         tally.compare(&title, name, &found, &own, t.loss);
         let moved = card.host_state()?;
-        for (found, own) in moved.model.parameters().iter().zip(model.parameters()) {
+        for (found, own) in moved
+            .model
+            .parameters()
+            .iter()
+            .zip(network.model().parameters())
+        {
             let title = format!("parameters of {what} after a step");
             let (found, own) = (found.values(), own.values());
             backward(tally, &title, name, &found, &own, t.gradient);

@@ -1,6 +1,7 @@
 use candle_core::{Device, Tensor, Var};
 use shardmill_trainer::candle_ops::{self, ConvShape, PoolShape};
 use shardmill_trainer::internals::MaskKey;
+use shardmill_trainer::internals::ops::activation::Epilogue;
 use shardmill_trainer::internals::ops::{conv2d, cross_entropy, dropout, lrn, max_pool2d};
 use shardmill_trainer::settings::{Activation, LrnConfig};
 
@@ -69,7 +70,8 @@ fn conv2d_gives_what_its_kernel_gives() {
         let (input, output) = (row * shape.input_len(), row * shape.output_len());
         let image = &images[input..input + shape.input_len()];
         let result = &mut expected[output..output + shape.output_len()];
-        conv2d::forward(&shape, image, &weight, &bias, relu, &mut scratch, result);
+        let epilogue = Epilogue::new(&bias, relu);
+        conv2d::forward(&shape, image, &weight, epilogue, &mut scratch, result);
         let mut dy = gradient[output..output + shape.output_len()].to_vec();
         dy.iter_mut()
             .zip(result)

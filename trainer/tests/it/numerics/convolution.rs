@@ -1,3 +1,4 @@
+use shardmill_trainer::internals::ops::activation::Epilogue;
 use shardmill_trainer::internals::ops::conv2d;
 use shardmill_trainer::internals::shape::ConvShape;
 use shardmill_trainer::settings::Activation;
@@ -79,8 +80,7 @@ fn forward_matches_the_definition() {
                 &c.shape,
                 &c.image,
                 &c.weight,
-                &c.bias,
-                function,
+                Epilogue::new(&c.bias, function),
                 &mut c.scratch,
                 &mut output,
             );

@@ -1,3 +1,4 @@
+use shardmill_trainer::internals::ops::activation::Epilogue;
 use shardmill_trainer::internals::ops::linear;
 use shardmill_trainer::settings::Activation;
 
@@ -26,8 +27,7 @@ fn forward_matches_the_definition() {
         INPUTS,
         &input,
         &weight,
-        &bias,
-        Some(Activation::Relu),
+        Epilogue::new(&bias, Some(Activation::Relu)),
         &mut [f32::NAN; ROWS * OUTPUTS],
         &mut output,
     );

@@ -1,6 +1,6 @@
 use shardmill_trainer::ModelConfig;
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
-use shardmill_trainer::internals::{DropoutKey, Masks, Model, StepOutput};
+use shardmill_trainer::internals::{DropoutKey, Masks, Model, Network, StepOutput};
 use shardmill_trainer::settings::{Activation, Conv1Order, LrnConfig, Pooling};
 
 use crate::numerics::oracle::numbers;
@@ -14,6 +14,10 @@ fn small(base: ModelConfig) -> ModelConfig {
         classes: 7,
         ..base
     }
+}
+
+fn network(config: &ModelConfig) -> Network {
+    Network::new(Model::new(config, 1).unwrap())
 }
 
 /// Images of the historic scale, so that the initial weights give gradients of a useful size.
@@ -30,17 +34,19 @@ fn labels(rows: usize) -> Vec<i64> {
 
 /// Moves a network along its gradient and back: the loss must change as the gradient says.
 fn check_directional(config: &ModelConfig) {
-    let mut model = Model::new(config, 1).unwrap();
+    let mut network = network(config);
     let (mut images, labels) = (images(3, 1), labels(3));
     images.iter_mut().for_each(|v| *v *= 0.05);
-    model.train_step(&images, &labels, KEY).unwrap();
-    let gradients = model.gradients().to_vec();
-    let starts: Vec<Vec<f32>> = model
+    network.train_step(&images, &labels, KEY).unwrap();
+    let gradients = network.gradients().to_vec();
+    let starts: Vec<Vec<f32>> = network
+        .model()
         .parameters()
         .iter()
         .map(|p| p.values().to_vec())
         .collect();
-    let names: Vec<String> = model
+    let names: Vec<String> = network
+        .model()
         .parameters()
         .iter()
         .map(|p| p.name().to_owned())
@@ -62,10 +68,13 @@ fn check_directional(config: &ModelConfig) {
                 .zip(&gradients[i])
                 .map(|(&w, &g)| (f64::from(w) + step * f64::from(g)) as f32)
                 .collect();
-            let shape = model.parameters()[i].tensor().dims().to_vec();
+            let shape = network.model().parameters()[i].tensor().dims().to_vec();
             let tensor = candle_core::Tensor::from_vec(moved, shape, &candle_core::Device::Cpu);
-            model.set_parameter(name, &tensor.unwrap()).unwrap();
-            model.train_step(&images, &labels, KEY).unwrap().loss
+            network
+                .model_mut()
+                .set_parameter(name, &tensor.unwrap())
+                .unwrap();
+            network.train_step(&images, &labels, KEY).unwrap().loss
         };
         let (change, expected) = (at(step) - at(-step), 2.0 * step * norm * norm);
         at(0.0);
@@ -132,41 +141,41 @@ fn gradients_of_every_ablation_match_the_change_of_the_loss() {
     }
 }
 
-fn step_bits(model: &mut Model, rows: usize) -> (StepOutput, Vec<Vec<u32>>) {
-    let output = model
+fn step_bits(network: &mut Network, rows: usize) -> (StepOutput, Vec<Vec<u32>>) {
+    let output = network
         .train_step(&images(rows, 5), &labels(rows), KEY)
         .unwrap();
     let bits = |values: &Vec<f32>| values.iter().map(|v| v.to_bits()).collect();
-    (output, model.gradients().iter().map(bits).collect())
+    (output, network.gradients().iter().map(bits).collect())
 }
 
 #[test]
 fn a_step_repeats_to_the_bit() {
     let config = small(ModelConfig::alexnet());
-    let first = step_bits(&mut Model::new(&config, 1).unwrap(), 21);
-    let mut model = Model::new(&config, 1).unwrap();
+    let first = step_bits(&mut network(&config), 21);
+    let mut network = network(&config);
     for _ in 0..5 {
-        assert_eq!(step_bits(&mut model, 21), first);
+        assert_eq!(step_bits(&mut network, 21), first);
     }
 }
 
 #[test]
 fn used_buffers_change_nothing() {
     let config = small(ModelConfig::alexnet());
-    let mut model = Model::new(&config, 1).unwrap();
-    let fresh = step_bits(&mut Model::new(&config, 1).unwrap(), 5);
-    step_bits(&mut model, 19);
-    model.logits(&images(9, 8)).unwrap();
-    assert_eq!(step_bits(&mut model, 5), fresh);
+    let fresh = step_bits(&mut network(&config), 5);
+    let mut network = network(&config);
+    step_bits(&mut network, 19);
+    network.logits(&images(9, 8)).unwrap();
+    assert_eq!(step_bits(&mut network, 5), fresh);
 }
 
 #[test]
 fn logits_do_not_depend_on_the_batch() {
-    let mut model = Model::new(&small(ModelConfig::alexnet()), 1).unwrap();
+    let mut network = network(&small(ModelConfig::alexnet()));
     let images = images(20, 1);
-    let together = model.logits(&images).unwrap().to_vec2::<f32>().unwrap();
+    let together = network.logits(&images).unwrap().to_vec2::<f32>().unwrap();
     for (row, image) in images.chunks(64 * 64 * 3).enumerate() {
-        let alone = model.logits(image).unwrap().to_vec2::<f32>().unwrap();
+        let alone = network.logits(image).unwrap().to_vec2::<f32>().unwrap();
         for (a, b) in alone[0].iter().zip(&together[row]) {
             assert!((a - b).abs() < 1e-5 * (1.0 + b.abs()), "row {row}: {a} {b}");
         }
@@ -179,10 +188,10 @@ fn without_dropout_the_loss_is_that_of_the_logits() {
         dropout: 0.0,
         ..small(ModelConfig::alexnet())
     };
-    let mut model = Model::new(&config, 1).unwrap();
+    let mut network = network(&config);
     let (images, labels) = (images(4, 1), labels(4));
-    let output = model.train_step(&images, &labels, KEY).unwrap();
-    let logits = model.logits(&images).unwrap().to_vec2::<f32>().unwrap();
+    let output = network.train_step(&images, &labels, KEY).unwrap();
+    let logits = network.logits(&images).unwrap().to_vec2::<f32>().unwrap();
     let loss = |(row, &label): (&Vec<f32>, &i64)| {
         let sum: f64 = row.iter().map(|&v| f64::from(v).exp()).sum();
         sum.ln() - f64::from(row[label as usize])
@@ -197,22 +206,23 @@ fn without_dropout_the_loss_is_that_of_the_logits() {
 
 #[test]
 fn dropout_depends_on_the_step_and_masks_can_be_given() {
-    let mut model = Model::new(&small(ModelConfig::alexnet()), 1).unwrap();
+    let mut network = network(&small(ModelConfig::alexnet()));
     let (images, labels) = (images(4, 1), labels(4));
-    let first = model.train_step(&images, &labels, KEY).unwrap();
+    let first = network.train_step(&images, &labels, KEY).unwrap();
     let other = DropoutKey { step: 2, ..KEY };
     assert_ne!(
-        model.train_step(&images, &labels, other).unwrap().loss,
+        network.train_step(&images, &labels, other).unwrap().loss,
         first.loss
     );
-    let hidden = model
+    let hidden = network
+        .model()
         .parameters()
         .iter()
         .find(|p| p.name() == "fc6.bias")
         .unwrap()
         .len();
     let zeros = vec![vec![0.0; 4 * hidden]; 2];
-    let masked = model
+    let masked = network
         .train_step_with(&images, &labels, Masks::Given(&zeros))
         .unwrap();
     assert!(
@@ -229,17 +239,18 @@ fn learns_a_batch_by_heart() {
             dropout: 0.0,
             ..small(base)
         };
-        let mut model = Model::new(&config, 1).unwrap();
-        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let mut network = network(&config);
+        let mut sgd = Sgd::new(network.model(), SgdConfig::default());
         let (images, labels) = (images(16, 1), labels(16));
+        let rates = SgdConfig::default().rates(0.005);
         let mut last = None;
         for step in 0..150 {
             last = Some(
-                model
+                network
                     .train_step(&images, &labels, DropoutKey { seed: 1, step })
                     .unwrap(),
             );
-            sgd.step(&mut model, 0.005).unwrap();
+            network.update(&mut sgd, &rates).unwrap();
         }
         let last = last.unwrap();
         assert!(
@@ -253,22 +264,24 @@ fn learns_a_batch_by_heart() {
 #[test]
 fn the_update_is_the_rule_of_the_source() {
     let config = small(ModelConfig::alexnet());
-    let mut model = Model::new(&config, 1).unwrap();
-    let mut sgd = Sgd::new(&model, SgdConfig::default());
-    let before: Vec<Vec<f32>> = model
+    let mut network = network(&config);
+    let mut sgd = Sgd::new(network.model(), SgdConfig::default());
+    let before: Vec<Vec<f32>> = network
+        .model()
         .parameters()
         .iter()
         .map(|p| p.values().to_vec())
         .collect();
     let lr = 0.01;
+    let rates = SgdConfig::default().rates(lr);
     let mut velocities: Vec<Vec<f32>> = before.iter().map(|w| vec![0.0; w.len()]).collect();
     let mut weights = before;
     for step in 0..3 {
-        model
+        network
             .train_step(&images(2, step), &labels(2), DropoutKey { seed: 1, step })
             .unwrap();
-        sgd.step(&mut model, lr).unwrap();
-        for (i, gradient) in model.gradients().iter().enumerate() {
+        network.update(&mut sgd, &rates).unwrap();
+        for (i, gradient) in network.gradients().iter().enumerate() {
             let bias = i % 2 == 1;
             let (rate, decay) = if bias { (2.0 * lr, 0.0) } else { (lr, 5e-4) };
             for ((w, v), g) in weights[i].iter_mut().zip(&mut velocities[i]).zip(gradient) {
@@ -276,7 +289,7 @@ fn the_update_is_the_rule_of_the_source() {
                 *w += *v;
             }
             assert_eq!(
-                *model.parameters()[i].values(),
+                *network.model().parameters()[i].values(),
                 weights[i][..],
                 "parameter {i}"
             );
@@ -293,8 +306,8 @@ fn the_update_is_the_rule_of_the_source() {
 
 #[test]
 fn wrong_batches_are_named() {
-    let mut model = Model::new(&small(ModelConfig::alexnet()), 1).unwrap();
-    let message = model
+    let mut network = network(&small(ModelConfig::alexnet()));
+    let message = network
         .train_step(&images(2, 1), &[0, 7], KEY)
         .unwrap_err()
         .to_string();
@@ -302,13 +315,13 @@ fn wrong_batches_are_named() {
         message,
         "label 7 in row 1 of the batch; the network has 7 classes"
     );
-    let message = model
+    let message = network
         .train_step(&images(2, 1), &[0], KEY)
         .unwrap_err()
         .to_string();
     assert!(message.contains("expected 12288"), "{message}");
-    assert!(model.train_step(&[], &[], KEY).is_err());
-    assert!(model.logits(&[1.0]).is_err());
+    assert!(network.train_step(&[], &[], KEY).is_err());
+    assert!(network.logits(&[1.0]).is_err());
 }
 
 #[test]
@@ -330,9 +343,9 @@ fn a_relu_on_either_side_of_a_max_pool_is_the_same() {
         ..base.clone()
     };
     let [a, b] = [base, swapped].map(|config| {
-        let mut model = Model::new(&config, 1).unwrap();
-        let output = model.train_step(&images(3, 1), &labels(3), KEY).unwrap();
-        (output, model.gradients().to_vec())
+        let mut network = network(&config);
+        let output = network.train_step(&images(3, 1), &labels(3), KEY).unwrap();
+        (output, network.gradients().to_vec())
     });
     assert!(a == b);
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use shardmill_trainer::ModelConfig;
-use shardmill_trainer::Setup;
+use shardmill_trainer::internals::ops::activation::{self, Epilogue};
 use shardmill_trainer::internals::ops::{conv2d, cross_entropy, lrn, max_pool2d};
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::internals::shape::{ConvShape, PoolShape};
-use shardmill_trainer::internals::{DropoutKey, Masks, Model};
+use shardmill_trainer::internals::{DropoutKey, Masks, Model, Network};
 use shardmill_trainer::settings::{Activation, LrnConfig};
+use shardmill_trainer::{ModelConfig, Setup};
 
 use crate::numerics::oracle::{distance, wide};
 
@@ -78,24 +78,18 @@ fn conv2d_agrees() {
         ["image", "weight", "bias"].map(|n| fixture.values(&format!("conv2d.{n}")));
     let mut scratch = vec![0.0; conv2d::scratch_len(&shape)];
     let mut output = vec![0.0; shape.output_len()];
-    let relu = Some(Activation::Relu);
     conv2d::forward(
         &shape,
         &image,
         &weight,
-        &bias,
-        relu,
+        Epilogue::new(&bias, Some(Activation::Relu)),
         &mut scratch,
         &mut output,
     );
     fixture.check("conv2d.output", &output, 1e-6);
 
     let mut gradient = fixture.values("conv2d.gradient");
-    shardmill_trainer::internals::ops::activation::backward(
-        Activation::Relu,
-        &output,
-        &mut gradient,
-    );
+    activation::backward(Activation::Relu, &output, &mut gradient);
     let mut image_gradient = vec![0.0; image.len()];
     conv2d::backward_input(
         &shape,
@@ -195,7 +189,7 @@ fn cross_entropy_agrees() {
 }
 
 /// A network with the fixture's weights.
-fn model(fixture: &Fixture, config: &ModelConfig) -> Model {
+fn network(fixture: &Fixture, config: &ModelConfig) -> Network {
     let mut model = Model::new(config, 1).unwrap();
     let names: Vec<String> = model
         .parameters()
@@ -205,7 +199,7 @@ fn model(fixture: &Fixture, config: &ModelConfig) -> Model {
     for name in &names {
         model.set_parameter(name, fixture.tensor(name)).unwrap();
     }
-    model
+    Network::new(model)
 }
 
 fn check_loss(found: f64, expected: f64, tolerance: f64) {
@@ -217,29 +211,30 @@ fn check_loss(found: f64, expected: f64, tolerance: f64) {
 
 /// Runs the fixture's batch with the given masks, and compares everything with what `expected` has.
 fn step_agrees(fixture: &Fixture, expected: &Fixture, config: &ModelConfig, case: &str) {
-    let mut model = model(fixture, config);
+    let mut network = network(fixture, config);
     let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
     let output = if case == "masked" {
         let masks = [fixture.values("mask0"), fixture.values("mask1")];
-        model
+        network
             .train_step_with(&images, &labels, Masks::Given(&masks))
             .unwrap()
     } else {
-        let logits = model.logits(&images).unwrap().flatten_all().unwrap();
+        let logits = network.logits(&images).unwrap().flatten_all().unwrap();
         expected.check("plain.logits", &logits.to_vec1::<f32>().unwrap(), TOLERANCE);
-        model.train_step(&images, &labels, KEY).unwrap()
+        network.train_step(&images, &labels, KEY).unwrap()
     };
     check_loss(output.loss, expected.number(&format!("{case}.loss")), 1e-5);
-    for (parameter, gradient) in model.parameters().iter().zip(model.gradients()) {
+    let parameters = network.model().parameters().iter();
+    for (parameter, gradient) in parameters.zip(network.gradients()) {
         expected.check(&format!("{case}.{}", parameter.name()), gradient, TOLERANCE);
     }
 }
 
 /// Ten steps of SGD with momentum, weight decay and twice the rate for biases.
 fn curve_agrees(fixture: &Fixture, expected: &Fixture, config: &ModelConfig) {
-    let mut model = model(fixture, config);
-    let mut sgd = Sgd::new(&model, SgdConfig::default());
-    let lr = expected.number("curve.lr") as f32;
+    let mut network = network(fixture, config);
+    let mut sgd = Sgd::new(network.model(), SgdConfig::default());
+    let rates = SgdConfig::default().rates(expected.number("curve.lr") as f32);
     let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
     let losses: Vec<f64> = expected.tensor("curve.losses").to_vec1().unwrap();
     assert_eq!(losses.len(), 10);
@@ -247,9 +242,9 @@ fn curve_agrees(fixture: &Fixture, expected: &Fixture, config: &ModelConfig) {
         let mut labels = labels.clone();
         let rows = labels.len();
         labels.rotate_left(number % rows);
-        let output = model.train_step(&images, &labels, KEY).unwrap();
+        let output = network.train_step(&images, &labels, KEY).unwrap();
         check_loss(output.loss, loss, 1e-3);
-        sgd.step(&mut model, lr).unwrap();
+        network.update(&mut sgd, &rates).unwrap();
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use shardmill_formats::Class;
-use shardmill_trainer::internals::Model;
 use shardmill_trainer::internals::exchange::{Imported, Naming, export, import};
+use shardmill_trainer::internals::{Model, Network};
 use shardmill_trainer::state::PixelStatistics;
 use shardmill_trainer::{Checkpoint, ModelConfig, RunState};
 
@@ -52,27 +52,28 @@ fn reduced() -> ModelConfig {
 }
 
 /// Reads `weights`, and compares the logits of the images in `logits`.
-fn check_import(weights: &Path, logits: &Path, config: &ModelConfig) -> Model {
+fn check_import(weights: &Path, logits: &Path, config: &ModelConfig) -> Network {
     let imported = import(weights, Naming::Torchvision, config).unwrap();
     assert_eq!(imported.described, None);
-    let mut model = imported.model;
+    let mut network = Network::new(imported.model);
     let expected = load(logits);
-    let found = model.logits(&flat(&expected["images"])).unwrap();
+    let found = network.logits(&flat(&expected["images"])).unwrap();
     let distance = distance(&flat(&found), &wide(&flat(&expected["logits"])));
     assert!(
         distance < 1e-4,
         "logits differ by {distance:e} of their norm"
     );
-    model
+    network
 }
 
 #[test]
 fn torchvisions_weights_give_torchvisions_logits_and_go_back_unchanged() {
     let weights = fixture("torchvision");
-    let model = check_import(&weights, &fixture("torchvision-logits"), &reduced());
+    let network = check_import(&weights, &fixture("torchvision-logits"), &reduced());
+    let model = network.model();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("exported.safetensors");
-    export(&checkpoint(&model), Naming::Torchvision, &path).unwrap();
+    export(&checkpoint(model), Naming::Torchvision, &path).unwrap();
     let (before, after) = (load(&weights), load(&path));
     assert_eq!(before.len(), after.len());
     for (name, tensor) in &before {
@@ -81,7 +82,7 @@ fn torchvisions_weights_give_torchvisions_logits_and_go_back_unchanged() {
     }
     // A file that exists is left alone.
     let bytes = fs::read(&path).unwrap();
-    assert!(export(&checkpoint(&model), Naming::Torchvision, &path).is_err());
+    assert!(export(&checkpoint(model), Naming::Torchvision, &path).is_err());
     assert!(fs::read(&path).unwrap() == bytes);
 }
 
@@ -155,11 +156,13 @@ fn torchvisions_full_width_agrees() {
         .into();
     check_import(&weights, &logits, &ModelConfig::alexnet_owt());
 
-    let mut model = Model::new(&ModelConfig::alexnet_owt(), 1).unwrap();
+    let model = Model::new(&ModelConfig::alexnet_owt(), 1).unwrap();
     let path = folder.join("exported.safetensors");
     let _ = fs::remove_file(&path);
     export(&checkpoint(&model), Naming::Torchvision, &path).unwrap();
-    let found = model.logits(&flat(&load(&logits)["images"])).unwrap();
+    let found = Network::new(model)
+        .logits(&flat(&load(&logits)["images"]))
+        .unwrap();
     let found = HashMap::from([("logits", found)]);
     candle_core::safetensors::save(&found, folder.join("exported_logits.safetensors")).unwrap();
 }

@@ -1,5 +1,6 @@
+use shardmill_trainer::internals::ops::activation::Epilogue;
 use shardmill_trainer::internals::ops::conv2d;
-use shardmill_trainer::internals::ops::winograd::{self, Plan, Weights};
+use shardmill_trainer::internals::ops::winograd::{self, Gradients, Plan, Weights};
 use shardmill_trainer::internals::shape::ConvShape;
 use shardmill_trainer::settings::Activation;
 
@@ -105,8 +106,7 @@ fn forward_matches_the_definition() {
                 &plan,
                 &c.images,
                 &c.weights,
-                &c.bias,
-                function,
+                Epilogue::new(&c.bias, function),
                 &mut scratch,
                 &mut output,
             );
@@ -136,8 +136,11 @@ fn gradients_match_finite_differences() {
             &c.weights,
             &c.gradient,
             &mut scratch,
-            (&mut weight_gradient, &mut bias_gradient),
-            &mut image_gradient,
+            Gradients {
+                weight: &mut weight_gradient,
+                bias: &mut bias_gradient,
+                images: &mut image_gradient,
+            },
         );
         let (images, weight, bias) = (wide(&c.images), wide(&c.weight), wide(&c.bias));
         check_gradient("bias", &c.bias, &bias_gradient, |bias| {
@@ -168,8 +171,11 @@ fn weight_gradients_add_up_and_the_images_may_be_left_out() {
                     &c.weights,
                     &c.gradient,
                     &mut scratch,
-                    (&mut weight, &mut bias),
-                    &mut vec![0.0; images],
+                    Gradients {
+                        weight: &mut weight,
+                        bias: &mut bias,
+                        images: &mut vec![0.0; images],
+                    },
                 );
             }
             [weight, bias].concat()
@@ -212,8 +218,7 @@ fn rounding_at_the_papers_widths() {
             &plan,
             &c.images,
             &c.weights,
-            &c.bias,
-            None,
+            Epilogue::new(&c.bias, None),
             &mut scratch,
             &mut output,
         );
@@ -223,8 +228,7 @@ fn rounding_at_the_papers_widths() {
             &shape,
             &c.images,
             &c.weight,
-            &c.bias,
-            None,
+            Epilogue::new(&c.bias, None),
             &mut scratch,
             &mut output,
         );

@@ -15,7 +15,7 @@ const GAP: usize = 16;
 pub struct Plan {
     /// The convolution.
     pub shape: ConvShape,
-    /// Images that go through together.
+    /// Images that share the matrix products.
     pub images: usize,
 }
 
