@@ -32,7 +32,7 @@ mod tools;
 
 pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
 pub use cli::run_command_line;
-pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
+pub use compute::{Compute, CudaOptions, DeviceSet, Precision};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaError;
 pub use engine::EngineError;

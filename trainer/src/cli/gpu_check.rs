@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::DeviceSet;
 use crate::gpu_check::{CheckOptions, CheckPart, check};
 use anyhow::Context;
 use clap::Args;
@@ -16,7 +17,7 @@ pub(crate) struct GpuCheckArgs {
     /// Where to write the report; runs are kept beside it meanwhile
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number of the card
+    /// Number of the GPU
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: usize,
     /// Loader threads [default: all but one]
@@ -36,7 +37,8 @@ impl GpuCheckArgs {
         let options = CheckOptions {
             shards: self.shards,
             scratch: scratch.into(),
-            ordinal: self.card,
+            device: DeviceSet::new(&[self.card])
+                .with_context(|| format!("there is no GPU number {}", self.card))?,
             threads: self.threads.unwrap_or(cores.saturating_sub(1).max(1)),
             skip: self.skip,
         };

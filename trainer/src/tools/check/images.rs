@@ -2,14 +2,13 @@
 
 use shardmill_loader::Normalize;
 
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::memory::{Buffer, Element};
-use crate::cuda::kernels::{Affine, Canvas, MeanView, PLACE};
-use crate::cuda::network::weights::input_channels;
+use crate::cuda::device::{Buffer, CudaError, Element};
+use crate::cuda::input_channels;
+use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
 use crate::tools::check::ops::{Ops, numbers};
 
-/// Rows, pixels a side, zeros before and behind.
-const CASES: [(usize, usize, usize, usize); 3] = [(3, 7, 0, 3), (2, 9, 2, 2), (5, 6, 0, 0)];
+/// Rows, pixels a side, zeros before and after.
+const CASES: [[usize; 4]; 3] = [[3, 7, 0, 3], [2, 9, 2, 2], [5, 6, 0, 0]];
 
 /// By how much records are larger than images.
 const MARGIN: usize = 4;
@@ -25,7 +24,7 @@ impl Ops<'_> {
 
     fn finish_one(
         &mut self,
-        (rows, side, before, after): (usize, usize, usize, usize),
+        [rows, side, before, after]: [usize; 4],
         with_mean: bool,
     ) -> Result<(), CudaError> {
         let normalize = Normalize {
@@ -38,7 +37,7 @@ impl Ops<'_> {
             width: side,
             before,
             after,
-            channels: input_channels(self.gpu.precision),
+            channels: input_channels(self.device.precision),
         };
         let bytes: Vec<u8> = (0..rows * side * side * 3)
             .map(|i| (i * 37 % 256) as u8)
@@ -51,20 +50,24 @@ impl Ops<'_> {
             .map(|row| [row % (MARGIN + 1), (3 * row + 1) % (MARGIN + 1), row % 2])
             .map(|place| place.map(|value| value as u32))
             .collect();
-        let images = Buffer::from_host(&self.gpu.stream, &bytes)?;
-        let noise = Buffer::from_host(&self.gpu.stream, &shifts)?;
-        let less = Buffer::from_host(&self.gpu.stream, &difference)?;
-        let parts = Buffer::from_host(&self.gpu.stream, places.as_flattened())?;
+        let images = Buffer::from_host(&self.device.stream, &bytes)?;
+        let noise = Buffer::from_host(&self.device.stream, &shifts)?;
+        let less = Buffer::from_host(&self.device.stream, &difference)?;
+        let parts = Buffer::from_host(&self.device.stream, places.as_flattened())?;
         let mean = with_mean.then(|| MeanView {
             difference: less.view(),
             side: record,
             places: parts.view(),
         });
         let mut output = self.empty(rows * canvas.len())?;
-        let (images, noise) = (images.view(), noise.view());
-        let how = (&affine, mean);
-        self.gpu
-            .finish(&canvas, rows, images, noise, how, output.view_mut())?;
+        let batch = Bytes {
+            rows,
+            images: images.view(),
+            shifts: noise.view(),
+            affine: &affine,
+            mean,
+        };
+        kernels::finish(self.device, &canvas, batch, output.view_mut())?;
         let mut expected = vec![0.0; rows * canvas.len()];
         let (_, wide) = canvas.padded();
         for (i, &byte) in bytes.iter().enumerate() {
@@ -81,7 +84,7 @@ impl Ops<'_> {
             expected[at + c] = value;
         }
         // In f32 these are the loader's bytes, and the CPU's sums.
-        let exact = if self.gpu.element() == Element::F32 {
+        let exact = if self.device.element() == Element::F32 {
             0.0
         } else {
             4e-3

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use shardmill_loader::{Area, Normalize};
 
 use crate::compute::{CudaOptions, Precision};
-use crate::cuda::engine::CudaEngine;
-use crate::cuda::feed::Pixels;
 use crate::cuda::kernels::Affine;
+use crate::cuda::{CudaEngine, Pixels};
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
@@ -173,7 +172,7 @@ fn engine(
     Ok((engine, Affine::of(normalize)))
 }
 
-/// One step of every network, on the card and on the CPU.
+/// One step of every network, on the GPU and on the CPU.
 pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
     let t = tolerance(options.precision);
     let name = options.precision.name();
@@ -182,8 +181,8 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
     };
     for (what, config) in networks() {
-        let batch = Random::new(&config, 3, ROWS);
-        let (mut card, affine) = engine(options, &config, 1)?;
+        let batch = Arc::new(Random::new(&config, 3, ROWS));
+        let (mut gpu, affine) = engine(options, &config, 1)?;
         let mut model = Model::new(&config, 1)?;
         let mut sgd = Sgd::new(&model, SgdConfig::default());
         let key = DropoutKey { seed: 1, step: 0 };
@@ -192,7 +191,7 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         let logits = model.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
         let logits = logits.map_err(ModelError::from)?;
-        let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
+        let found: Vec<f32> = gpu.logits_of(&batch, Random::pixels)?.concat();
         tally.compare(
             &format!("logits of {what}"),
             name,
@@ -202,9 +201,9 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         );
 
         let expected = model.train_step(&images, &batch.labels, key)?;
-        card.accumulate_pixels(batch.pixels(), key, None)?;
+        gpu.accumulate_pixels(&batch, Random::pixels, key, None)?;
         for (number, parameter) in model.parameters().iter().enumerate() {
-            let found = card.network().read_gradient(number)?;
+            let found = gpu.read_gradient(number)?;
             let own = &model.gradients()[number];
             let title = format!("gradients of {what}");
             backward(tally, &title, name, &found, own, t.gradient);
@@ -214,14 +213,14 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             );
         }
         let rate = SgdConfig::default();
-        card.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        gpu.step(|p| Some(rate.rate(p.kind(), LR)))?;
         sgd.step(&mut model, LR)?;
-        let metrics = card.drain_metrics()?;
+        let metrics = gpu.drain_metrics()?;
         let loss = metrics.first().map_or(f64::NAN, |step| step.output.loss);
         let title = format!("loss of {what}");
         let (found, own) = ([loss as f32], [expected.loss as f32]);
         tally.compare(&title, name, &found, &own, t.loss);
-        let moved = card.host_state()?;
+        let moved = gpu.host_state()?;
         for (found, own) in moved.model.parameters().iter().zip(model.parameters()) {
             let title = format!("parameters of {what} after a step");
             let (found, own) = (found.values(), own.values());
@@ -289,11 +288,12 @@ fn steps(
     for step in range {
         for half in 0..2 {
             let batch = Random::new(config, 100 + 2 * step + half, ROWS - half as usize);
+            let batch = Arc::new(batch);
             let key = DropoutKey {
                 seed: 5,
                 step: 2 * step + half,
             };
-            engine.accumulate_pixels(batch.pixels(), key, Some(0.5))?;
+            engine.accumulate_pixels(&batch, Random::pixels, key, Some(0.5))?;
         }
         engine.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
