@@ -13,7 +13,7 @@ use candle_core::{CudaDevice, CudaStorage, Device, Error, Layout, Result, Storag
 use crate::compute::Precision;
 use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
 use crate::cuda::device::{Buffer, CudaError, Device as Gpu, Element, View, ViewMut, copy};
-use crate::cuda::kernels::{self, DropoutMask, Loss};
+use crate::cuda::kernels::{self, Loss};
 use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
 use crate::net::shape::{ConvShape, PoolShape};
@@ -156,8 +156,7 @@ pub(crate) fn dropout(
 ) -> Result<CudaStorage> {
     let values = view(storage, layout)?;
     fill(&storage.device, values.len, |gpu, output| {
-        let first = 0;
-        kernels::dropout(gpu, DropoutMask { rate, key, first }, values, output)
+        kernels::dropout(gpu, rate, key, 0, values, output)
     })
 }
 

@@ -15,7 +15,7 @@ use crate::cuda::devices::nccl_version;
 use crate::cuda::replica::{Replica, STEPS};
 use crate::cuda::scores::{self, GradientMismatch};
 use crate::cuda::slice::Slice;
-use crate::cuda::upload::{Pixels, Staged};
+use crate::cuda::upload::{AsPixels, Staged};
 use crate::net::sgd::Rate;
 use crate::net::{DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState};
 
@@ -141,22 +141,11 @@ impl CudaEngine {
     /// Computes a batch's gradient: each GPU that of its slice.
     pub(crate) fn accumulate(
         &mut self,
-        batch: &Arc<Batch>,
+        batch: &Arc<impl AsPixels>,
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), CudaError> {
-        self.accumulate_pixels(batch, |batch| Pixels::of(batch), key, share)
-    }
-
-    /// [`accumulate`](Self::accumulate) of a batch from anywhere, as `pixels` shows it.
-    pub(crate) fn accumulate_pixels<B: Send + Sync + 'static>(
-        &mut self,
-        batch: &Arc<B>,
-        pixels: fn(&B) -> Pixels<'_>,
-        key: DropoutKey,
-        share: Option<f32>,
-    ) -> Result<(), CudaError> {
-        let labels = pixels(batch).labels;
+        let labels = batch.pixels().labels;
         self.state.model.check_labels(labels)?;
         let (rows, gpus) = (labels.len(), self.numbers.len());
         let (batch, begin) = (Arc::clone(batch), self.begin_training());
@@ -165,7 +154,7 @@ impl CudaEngine {
                 .as_ref()
                 .map_or(Ok(()), |state| replica.begin_training(&state.sgd))?;
             let slice = Slice::of(index, gpus, rows);
-            replica.accumulate(pixels(&batch), slice, key, share)
+            replica.accumulate(batch.pixels(), slice, key, share)
         })?;
         self.count_images(rows);
         Ok(())
@@ -230,21 +219,15 @@ impl CudaEngine {
     }
 
     /// The logits of a batch, a row for each image.
-    pub(crate) fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, CudaError> {
-        self.logits_of(batch, |batch| Pixels::of(batch).unlabelled())
-    }
-
-    /// [`logits`](Self::logits) of a batch from anywhere.
-    pub(crate) fn logits_of<B: Send + Sync + 'static>(
+    pub(crate) fn logits(
         &mut self,
-        batch: &Arc<B>,
-        pixels: fn(&B) -> Pixels<'_>,
+        batch: &Arc<impl AsPixels>,
     ) -> Result<Vec<Vec<f32>>, CudaError> {
         let config = self.state.model.config();
-        let (rows, classes) = (pixels(batch).rows(config.input_size), config.classes);
+        let (rows, classes) = (batch.pixels().rows(config.input_size), config.classes);
         let (batch, gpus) = (Arc::clone(batch), self.numbers.len());
         let logits = self.devices.on_all(move |index, replica| {
-            replica.logits(pixels(&batch), Slice::of(index, gpus, rows))
+            replica.logits(batch.pixels().unlabelled(), Slice::of(index, gpus, rows))
         })?;
         let logits = logits.concat();
         Ok(logits.chunks_exact(classes).map(<[f32]>::to_vec).collect())
@@ -278,13 +261,9 @@ impl CudaEngine {
         devices.on_first(move |replica| replica.read_gradient(number))
     }
 
-    /// Uploads a batch with labels, as `pixels` shows it, with at least one row for each GPU.
-    pub(crate) fn stage<B: Send + Sync + 'static>(
-        &mut self,
-        batch: &Arc<B>,
-        pixels: fn(&B) -> Pixels<'_>,
-    ) -> Result<StagedBatch, CudaError> {
-        let labels = pixels(batch).labels;
+    /// Uploads a batch with labels and at least one row for each GPU.
+    pub(crate) fn stage(&mut self, batch: &Arc<impl AsPixels>) -> Result<StagedBatch, CudaError> {
+        let labels = batch.pixels().labels;
         self.state.model.check_labels(labels)?;
         let (rows, gpus) = (labels.len(), self.numbers.len());
         let (batch, begin) = (Arc::clone(batch), self.begin_training());
@@ -292,7 +271,7 @@ impl CudaEngine {
             begin
                 .as_ref()
                 .map_or(Ok(()), |state| replica.begin_training(&state.sgd))?;
-            replica.stage(pixels(&batch).part(Slice::of(index, gpus, rows)))
+            replica.stage(batch.pixels().part(Slice::of(index, gpus, rows)))
         })?;
         let slices = Arc::new(slices);
         Ok(StagedBatch { rows, slices })

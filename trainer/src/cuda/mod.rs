@@ -34,4 +34,4 @@ pub(crate) use engine::CudaEngine;
 #[cfg(feature = "cuda")]
 pub(crate) use network::input_channels;
 #[cfg(feature = "cuda")]
-pub(crate) use upload::Pixels;
+pub(crate) use upload::{AsPixels, Pixels};

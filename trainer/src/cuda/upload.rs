@@ -40,17 +40,7 @@ pub(crate) struct Pixels<'a> {
     pub(crate) labels: &'a [i64],
 }
 
-impl<'a> Pixels<'a> {
-    /// A batch of the loader.
-    pub(crate) fn of(batch: &'a Batch) -> Self {
-        Self {
-            images: batch.images_u8(),
-            shifts: batch.color_shift(),
-            areas: batch.areas(),
-            labels: batch.labels(),
-        }
-    }
-
+impl Pixels<'_> {
     /// Without the labels: where an image has several views, one label stands for several rows.
     pub(crate) fn unlabelled(self) -> Self {
         Self {
@@ -76,6 +66,22 @@ impl<'a> Pixels<'a> {
             shifts: slice.part(self.shifts),
             areas: slice.part(self.areas),
             labels: slice.part(self.labels),
+        }
+    }
+}
+
+/// A batch from the loader, or from elsewhere for a check or a bench.
+pub(crate) trait AsPixels: Send + Sync + 'static {
+    fn pixels(&self) -> Pixels<'_>;
+}
+
+impl AsPixels for Batch {
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: self.images_u8(),
+            shifts: self.color_shift(),
+            areas: self.areas(),
+            labels: self.labels(),
         }
     }
 }

@@ -67,185 +67,82 @@ macro_rules! first {
     }};
 }
 
-fn read(view: View<'_>) -> *const c_void {
-    view.pointer as *const c_void
-}
-
-fn write(view: &ViewMut<'_>) -> *mut c_void {
-    view.pointer as *mut c_void
-}
-
-/// For `y = x * w`.
-pub(super) fn forward(
-    request: SearchRequest,
-    x: View<'_>,
-    w: View<'_>,
-    y: ViewMut<'_>,
-    workspace: &mut ViewMut<'_>,
-) -> Option<SearchResult<sys::cudnnConvolutionFwdAlgo_t>> {
-    if !request.deterministic {
-        let timed = first!(
-            request,
-            sys::cudnnConvolutionFwdAlgoPerf_t,
-            |count, answers| {
-                // SAFETY: descriptors and views belong together (see the file's head); there is room for
-                // `MAX_ANSWERS` answers.
-                unsafe {
-                    sys::cudnnFindConvolutionForwardAlgorithmEx(
-                        request.handle,
-                        request.x,
-                        read(x),
-                        request.w,
-                        read(w),
-                        request.convolution,
-                        request.y,
-                        write(&y),
-                        MAX_ANSWERS as c_int,
-                        count,
-                        answers,
-                        write(workspace),
-                        request.workspace,
-                    )
-                }
-            }
-        );
-        if timed.is_some() {
-            return timed;
-        }
-    }
-    first!(
-        request,
-        sys::cudnnConvolutionFwdAlgoPerf_t,
-        |count, answers| {
+/// A search for the algorithm of a pass that computes `$output` from two other tensors.
+macro_rules! search {
+    (
+        $(#[$doc:meta])*
+        $name:ident($a:ident, $b:ident) -> $output:ident,
+        $algorithm:ident, $answer:ident, $timed:ident, $ranked:ident
+    ) => {
+        $(#[$doc])*
+        pub(super) fn $name(
+            request: SearchRequest,
+            $a: View<'_>,
+            $b: View<'_>,
+            $output: ViewMut<'_>,
+            workspace: &mut ViewMut<'_>,
+        ) -> Option<SearchResult<sys::$algorithm>> {
+            // SAFETY: descriptors and views belong together (see the file's head); there is room for
+            // `MAX_ANSWERS` answers.
+            let timed = || first!(request, sys::$answer, |count, answers| unsafe {
+                sys::$timed(
+                    request.handle,
+                    request.$a,
+                    $a.pointer as *const c_void,
+                    request.$b,
+                    $b.pointer as *const c_void,
+                    request.convolution,
+                    request.$output,
+                    $output.pointer as *mut c_void,
+                    MAX_ANSWERS as c_int,
+                    count,
+                    answers,
+                    workspace.pointer as *mut c_void,
+                    request.workspace,
+                )
+            });
             // SAFETY: the descriptors are alive; there is room for `MAX_ANSWERS` answers.
-            unsafe {
-                sys::cudnnGetConvolutionForwardAlgorithm_v7(
+            let ranked = || first!(request, sys::$answer, |count, answers| unsafe {
+                sys::$ranked(
                     request.handle,
-                    request.x,
-                    request.w,
+                    request.$a,
+                    request.$b,
                     request.convolution,
-                    request.y,
+                    request.$output,
                     MAX_ANSWERS as c_int,
                     count,
                     answers,
                 )
-            }
+            });
+            let timed = (!request.deterministic).then(timed).flatten();
+            timed.or_else(ranked)
         }
-    )
+    };
 }
 
-/// For the gradient of `x`, into `x`.
-pub(super) fn data(
-    request: SearchRequest,
-    w: View<'_>,
-    y: View<'_>,
-    x: ViewMut<'_>,
-    workspace: &mut ViewMut<'_>,
-) -> Option<SearchResult<sys::cudnnConvolutionBwdDataAlgo_t>> {
-    if !request.deterministic {
-        let timed = first!(
-            request,
-            sys::cudnnConvolutionBwdDataAlgoPerf_t,
-            |count, answers| {
-                // SAFETY: as in `forward`.
-                unsafe {
-                    sys::cudnnFindConvolutionBackwardDataAlgorithmEx(
-                        request.handle,
-                        request.w,
-                        read(w),
-                        request.y,
-                        read(y),
-                        request.convolution,
-                        request.x,
-                        write(&x),
-                        MAX_ANSWERS as c_int,
-                        count,
-                        answers,
-                        write(workspace),
-                        request.workspace,
-                    )
-                }
-            }
-        );
-        if timed.is_some() {
-            return timed;
-        }
-    }
-    first!(
-        request,
-        sys::cudnnConvolutionBwdDataAlgoPerf_t,
-        |count, answers| {
-            // SAFETY: as in `forward`.
-            unsafe {
-                sys::cudnnGetConvolutionBackwardDataAlgorithm_v7(
-                    request.handle,
-                    request.w,
-                    request.y,
-                    request.convolution,
-                    request.x,
-                    MAX_ANSWERS as c_int,
-                    count,
-                    answers,
-                )
-            }
-        }
-    )
-}
+search!(
+    /// For `y = x * w`.
+    forward(x, w) -> y,
+    cudnnConvolutionFwdAlgo_t,
+    cudnnConvolutionFwdAlgoPerf_t,
+    cudnnFindConvolutionForwardAlgorithmEx,
+    cudnnGetConvolutionForwardAlgorithm_v7
+);
 
-/// For the gradient of `w`, into `w`.
-pub(super) fn filter(
-    request: SearchRequest,
-    x: View<'_>,
-    y: View<'_>,
-    w: ViewMut<'_>,
-    workspace: &mut ViewMut<'_>,
-) -> Option<SearchResult<sys::cudnnConvolutionBwdFilterAlgo_t>> {
-    if !request.deterministic {
-        let timed = first!(
-            request,
-            sys::cudnnConvolutionBwdFilterAlgoPerf_t,
-            |count, answers| {
-                // SAFETY: as in `forward`.
-                unsafe {
-                    sys::cudnnFindConvolutionBackwardFilterAlgorithmEx(
-                        request.handle,
-                        request.x,
-                        read(x),
-                        request.y,
-                        read(y),
-                        request.convolution,
-                        request.w,
-                        write(&w),
-                        MAX_ANSWERS as c_int,
-                        count,
-                        answers,
-                        write(workspace),
-                        request.workspace,
-                    )
-                }
-            }
-        );
-        if timed.is_some() {
-            return timed;
-        }
-    }
-    first!(
-        request,
-        sys::cudnnConvolutionBwdFilterAlgoPerf_t,
-        |count, answers| {
-            // SAFETY: as in `forward`.
-            unsafe {
-                sys::cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-                    request.handle,
-                    request.x,
-                    request.y,
-                    request.convolution,
-                    request.w,
-                    MAX_ANSWERS as c_int,
-                    count,
-                    answers,
-                )
-            }
-        }
-    )
-}
+search!(
+    /// For the gradient of `x`, written to `x`.
+    data(w, y) -> x,
+    cudnnConvolutionBwdDataAlgo_t,
+    cudnnConvolutionBwdDataAlgoPerf_t,
+    cudnnFindConvolutionBackwardDataAlgorithmEx,
+    cudnnGetConvolutionBackwardDataAlgorithm_v7
+);
+
+search!(
+    /// For the gradient of `w`, written to `w`.
+    filter(x, y) -> w,
+    cudnnConvolutionBwdFilterAlgo_t,
+    cudnnConvolutionBwdFilterAlgoPerf_t,
+    cudnnFindConvolutionBackwardFilterAlgorithmEx,
+    cudnnGetConvolutionBackwardFilterAlgorithm_v7
+);

@@ -44,24 +44,15 @@ pub(crate) trait Value: DeviceRepr + ValidAsZeroBits + Copy + Default + 'static 
     const ELEMENT: Element;
 }
 
-impl Value for u8 {
-    const ELEMENT: Element = Element::U8;
+macro_rules! values {
+    ($($type:ty => $element:ident),*) => {
+        $(impl Value for $type {
+            const ELEMENT: Element = Element::$element;
+        })*
+    };
 }
-impl Value for u32 {
-    const ELEMENT: Element = Element::U32;
-}
-impl Value for i64 {
-    const ELEMENT: Element = Element::I64;
-}
-impl Value for f32 {
-    const ELEMENT: Element = Element::F32;
-}
-impl Value for f64 {
-    const ELEMENT: Element = Element::F64;
-}
-impl Value for bf16 {
-    const ELEMENT: Element = Element::Bf16;
-}
+
+values!(u8 => U8, u32 => U32, i64 => I64, f32 => F32, f64 => F64, bf16 => Bf16);
 
 /// Values that may be read.
 #[derive(Clone, Copy, Debug)]

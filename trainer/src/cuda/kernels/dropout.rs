@@ -9,23 +9,17 @@ use crate::cuda::device::{Argument, CudaError, Device, Entry, Grid, View, ViewMu
 use crate::cuda::kernels::check;
 use crate::net::MaskKey;
 
-/// The part of a mask from value `first` on, of which the share `rate` is 0.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DropoutMask {
-    pub(crate) rate: f32,
-    pub(crate) key: MaskKey,
-    pub(crate) first: usize,
-}
-
-/// Multiplies values by a mask: the CPU's mask, though it may begin at any value here.
+/// Multiplies values by a mask from its value `first` on: the CPU's mask, which may begin at any value
+/// here. The share `rate` of the mask is 0.
 pub(crate) fn dropout(
     device: &Device,
-    mask: DropoutMask,
+    rate: f32,
+    key: MaskKey,
+    first: usize,
     input: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
     check(input, output.element, output.len);
-    let DropoutMask { rate, key, first } = mask;
     // The key that `Philox::derive` makes of the step.
     let [key0, key1, ..] = Philox::new(key.seed, Stream::Dropout).block(key.step, u32::MAX);
     let threshold = (f64::from(rate) * 4_294_967_296.0) as u32;

@@ -8,31 +8,37 @@ use shardmill_loader::Normalize;
 
 use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, View, ViewMut};
 use crate::cuda::kernels::check;
+use crate::net::shape::ConvShape;
 
 /// An image as conv1 takes it: with its padding, and with added channels of zeros.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Canvas {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    /// Zeros above and to the left.
-    pub(crate) before: usize,
-    /// Zeros below and to the right.
-    pub(crate) after: usize,
-    /// Channels, of which three hold values.
-    pub(crate) channels: usize,
+    shape: ConvShape,
+    channels: usize,
 }
 
 impl Canvas {
-    /// Rows and columns with the padding.
-    pub(crate) const fn padded(&self) -> (usize, usize) {
-        let padding = self.before + self.after;
-        (self.height + padding, self.width + padding)
+    /// The input of a convolution that is computed with so many channels.
+    pub(crate) const fn new(shape: ConvShape, channels: usize) -> Self {
+        Self { shape, channels }
+    }
+
+    /// The convolution of the canvas, which needs no padding.
+    pub(crate) const fn conv_shape(&self) -> ConvShape {
+        let padding = self.shape.before + self.shape.after;
+        ConvShape {
+            height: self.shape.height + padding,
+            width: self.shape.width + padding,
+            inputs: self.channels,
+            before: 0,
+            after: 0,
+            ..self.shape
+        }
     }
 
     /// Values of one image.
     pub(crate) const fn len(&self) -> usize {
-        let (height, width) = self.padded();
-        height * width * self.channels
+        self.conv_shape().input_len()
     }
 }
 
@@ -40,7 +46,6 @@ impl Canvas {
 /// loader.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Affine {
-    normalize: Normalize,
     scale: [f32; 3],
     offset: [f64; 3],
 }
@@ -50,15 +55,9 @@ impl Affine {
     pub(crate) fn of(normalize: Normalize) -> Self {
         let scale = normalize.std.map(|std| 1.0 / f64::from(std));
         Self {
-            normalize,
             scale: scale.map(|scale| scale as f32),
             offset: std::array::from_fn(|c| -f64::from(normalize.mean[c]) * scale[c]),
         }
-    }
-
-    /// The normalization that it was made from.
-    pub(crate) fn normalize(&self) -> Normalize {
-        self.normalize
     }
 
     /// The value of a byte of `channel` in an image with this colour shift.
@@ -87,7 +86,7 @@ impl MeanView<'_> {
             return [Argument::NULL, Argument::NULL, Argument::size(0)];
         };
         assert!(
-            canvas.height.max(canvas.width) <= mean.side,
+            canvas.shape.height.max(canvas.shape.width) <= mean.side,
             "a part of the mean image"
         );
         check(mean.difference, Element::F32, mean.side * mean.side * 3);
@@ -119,8 +118,8 @@ pub(crate) fn finish(
     batch: Bytes<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let (rows, (height, width)) = (batch.rows, canvas.padded());
-    let pixels = canvas.height * canvas.width;
+    let (rows, image, padded) = (batch.rows, &canvas.shape, canvas.conv_shape());
+    let pixels = image.height * image.width;
     check(batch.images, Element::U8, rows * pixels * 3);
     check(batch.shifts, Element::F32, rows * 3);
     check(output.view(), device.element(), rows * canvas.len());
@@ -142,14 +141,14 @@ pub(crate) fn finish(
         places,
         side,
         size(rows),
-        size(canvas.height),
-        size(canvas.width),
-        size(canvas.before),
-        size(height),
-        size(width),
+        size(image.height),
+        size(image.width),
+        size(image.before),
+        size(padded.height),
+        size(padded.width),
         size(canvas.channels),
     ];
-    let grid = Grid::over(rows * height * width);
+    let grid = Grid::over(rows * padded.height * padded.width);
     // SAFETY: the kernel's arguments; the views were checked for these sizes. Without a mean image
     // its two pointers are null and the kernel does not follow them; with one, the kernel clamps every
     // place, so that it reads inside the mean image.

@@ -19,17 +19,19 @@ mod values;
 
 use crate::cuda::device::{Element, View};
 
-pub(crate) use activation::{activation_backward, bias_activation};
-pub(crate) use bias::{bias_gradient, bias_scratch};
-pub(crate) use dropout::{DropoutMask, dropout};
-pub(crate) use finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish};
-pub(crate) use loss::{Loss, cross_entropy, loss_scratch};
-pub(crate) use lrn::{lrn, lrn_backward};
-pub(crate) use map_norm::{MapNorm, map_norm, map_norm_backward};
-pub(crate) use pool::{max_pool, max_pool_backward};
-pub(crate) use product::{Product, product, product_input, product_weight};
-pub(crate) use sgd::{SgdEntry, SgdTable, sgd};
-pub(crate) use values::{Channels, add_scaled, cast, narrow, widen};
+pub(crate) use self::{
+    activation::{activation_backward, bias_activation},
+    bias::{bias_gradient, bias_scratch},
+    dropout::dropout,
+    finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish},
+    loss::{Loss, cross_entropy, loss_scratch},
+    lrn::{lrn, lrn_backward},
+    map_norm::{map_norm, map_norm_backward},
+    pool::{max_pool, max_pool_backward},
+    product::{product, product_input, product_weight},
+    sgd::{SgdEntry, SgdTable, sgd},
+    values::{Channels, add_scaled, cast, narrow, widen},
+};
 
 /// Checks a view's length and type.
 fn check(view: View<'_>, element: Element, len: usize) {

@@ -15,14 +15,7 @@ use candle_core::cuda_backend::cudarc::cublas::sys::{
 
 use crate::compute::Precision;
 use crate::cuda::device::{CudaError, Device, Element, ErrorContext, View, ViewMut};
-
-/// The sizes of a fully connected layer for `rows` images.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Product {
-    pub(crate) rows: usize,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-}
+use crate::net::layer::LinearLayer;
 
 /// One operand as cuBLAS sees it: `columns` values follow each other in memory.
 struct Operand<'a> {
@@ -57,16 +50,13 @@ impl<'a> Operand<'a> {
 /// `output = input weight^T`: `[rows, inputs]`, `[outputs, inputs]`, `[rows, outputs]`.
 pub(crate) fn product(
     device: &Device,
-    sizes: Product,
+    layer: &LinearLayer,
+    rows: usize,
     input: View<'_>,
     weight: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let Product {
-        rows,
-        inputs,
-        outputs,
-    } = sizes;
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
     let a = Operand::new(weight, outputs, inputs).transposed();
     let b = Operand::new(input, rows, inputs);
     multiply(device, [outputs, rows, inputs], a, b, output)
@@ -75,16 +65,13 @@ pub(crate) fn product(
 /// The gradient of the input: `[rows, inputs] = [rows, outputs] [outputs, inputs]`.
 pub(crate) fn product_input(
     device: &Device,
-    sizes: Product,
+    layer: &LinearLayer,
+    rows: usize,
     gradient: View<'_>,
     weight: View<'_>,
     input_gradient: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let Product {
-        rows,
-        inputs,
-        outputs,
-    } = sizes;
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
     let a = Operand::new(weight, outputs, inputs);
     let b = Operand::new(gradient, rows, outputs);
     multiply(device, [inputs, rows, outputs], a, b, input_gradient)
@@ -93,16 +80,13 @@ pub(crate) fn product_input(
 /// The gradient of the weight: `[outputs, inputs] = [rows, outputs]^T [rows, inputs]`.
 pub(crate) fn product_weight(
     device: &Device,
-    sizes: Product,
+    layer: &LinearLayer,
+    rows: usize,
     input: View<'_>,
     gradient: View<'_>,
     weight_gradient: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let Product {
-        rows,
-        inputs,
-        outputs,
-    } = sizes;
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
     let a = Operand::new(input, rows, inputs);
     let b = Operand::new(gradient, rows, outputs).transposed();
     multiply(device, [inputs, outputs, rows], a, b, weight_gradient)

@@ -1,8 +1,8 @@
 //! Loss and backward pass.
 
 use crate::cuda::device::{CudaError, View, ViewMut};
-use crate::cuda::kernels::{self, Loss, MapNorm};
-use crate::cuda::network::{BatchDropout, Network, dropout_mask, product_sizes};
+use crate::cuda::kernels::{self, Loss};
+use crate::cuda::network::{BatchDropout, Network};
 use crate::cuda::slice::Slice;
 use crate::net::DropoutKey;
 use crate::net::layer::Layer;
@@ -104,14 +104,8 @@ impl Network {
                 kernels::lrn_backward(device, config, channels, input, gradient, input_gradient)?;
             }
             Layer::MapNorm(norm) => {
-                let (config, shape) = (&norm.config, &norm.shape);
-                let norm = MapNorm {
-                    config,
-                    shape,
-                    rows,
-                };
-                let gradient = gradient.view();
-                kernels::map_norm_backward(device, norm, input, gradient, input_gradient)?;
+                let (gradient, to) = (gradient.view(), input_gradient);
+                kernels::map_norm_backward(device, norm, rows, input, gradient, to)?;
             }
             Layer::Pool(pool) => {
                 if let Some(function) = pool.activation {
@@ -123,8 +117,9 @@ impl Network {
                 kernels::max_pool_backward(device, shape, rows, winners, gradient, to)?;
             }
             Layer::Dropout(drop) => {
-                let mask = dropout_mask(&self.layers, index, drop.rate, dropout);
-                kernels::dropout(device, mask, gradient.view(), input_gradient)?;
+                let (key, first) = dropout.mask(&self.layers, index);
+                let gradient = gradient.view();
+                kernels::dropout(device, drop.rate, key, first, gradient, input_gradient)?;
             }
             Layer::Linear(linear) => {
                 if let Some(function) = linear.activation {
@@ -133,12 +128,12 @@ impl Network {
                 let [weight, bias] = &mut self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };
-                let (sizes, gradient) = (product_sizes(linear, rows), gradient.view());
-                let scratch = self.scratch.view_mut();
+                let (gradient, scratch) = (gradient.view(), self.scratch.view_mut());
                 kernels::bias_gradient(device, gradient, bias.gradient(), scratch)?;
-                kernels::product_weight(device, sizes, input, gradient, weight.gradient())?;
-                let weight = weight.compute();
-                kernels::product_input(device, sizes, gradient, weight, input_gradient)?;
+                let to = weight.gradient();
+                kernels::product_weight(device, linear, rows, input, gradient, to)?;
+                let (weight, to) = (weight.compute(), input_gradient);
+                kernels::product_input(device, linear, rows, gradient, weight, to)?;
             }
         }
         std::mem::swap(&mut training.current, &mut training.next);

@@ -2,8 +2,8 @@
 
 use crate::cuda::conv::Forward;
 use crate::cuda::device::{CudaError, copy};
-use crate::cuda::kernels::{self, MapNorm};
-use crate::cuda::network::{BatchDropout, Network, dropout_mask, planned, product_sizes};
+use crate::cuda::kernels;
+use crate::cuda::network::{BatchDropout, Network, planned};
 use crate::cuda::upload::{Staged, Uploads};
 use crate::net::layer::Layer;
 
@@ -70,15 +70,7 @@ impl Network {
                 let channels = norm.column_channels();
                 kernels::lrn(device, &norm.config, channels, input, output)
             }
-            Layer::MapNorm(norm) => {
-                let (config, shape) = (&norm.config, &norm.shape);
-                let norm = MapNorm {
-                    config,
-                    shape,
-                    rows,
-                };
-                kernels::map_norm(device, norm, input, output)
-            }
+            Layer::MapNorm(norm) => kernels::map_norm(device, norm, rows, input, output),
             Layer::Pool(pool) => {
                 let winners = self.winners[index].as_mut().expect("made for pools");
                 let (winners, to) = (winners.view_mut().head(len), output.reborrow());
@@ -92,15 +84,15 @@ impl Network {
                 let Some(dropout) = dropout else {
                     return copy(&device.stream, input, output);
                 };
-                let mask = dropout_mask(&self.layers, index, drop.rate, dropout);
-                kernels::dropout(device, mask, input, output)
+                let (key, first) = dropout.mask(&self.layers, index);
+                kernels::dropout(device, drop.rate, key, first, input, output)
             }
             Layer::Linear(linear) => {
                 let [weight, bias] = &self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };
-                let (sizes, to) = (product_sizes(linear, rows), output.reborrow());
-                kernels::product(device, sizes, input, weight.compute(), to)?;
+                let to = output.reborrow();
+                kernels::product(device, linear, rows, input, weight.compute(), to)?;
                 let bias = Some(bias.master.view());
                 kernels::bias_activation(device, output, bias, linear.activation)
             }

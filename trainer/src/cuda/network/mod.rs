@@ -12,12 +12,10 @@ use std::rc::Rc;
 
 use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View};
-use crate::cuda::kernels::{self, Canvas, DropoutMask, Product, SgdTable};
+use crate::cuda::kernels::{self, Canvas, Channels, SgdTable};
 use crate::net::config::Activation;
-use crate::net::layer::{ConvLayer, Layer, LinearLayer};
-use crate::net::shape::ConvShape;
-use crate::net::{DropoutKey, Model};
-use weights::Weight;
+use crate::net::layer::Layer;
+use crate::net::{DropoutKey, MaskKey, Model};
 
 pub(crate) use weights::input_channels;
 
@@ -37,11 +35,44 @@ pub(crate) struct BatchDropout {
     pub(crate) first: usize,
 }
 
+impl BatchDropout {
+    /// The mask of layer `index`, and its first value for these images.
+    fn mask(self, layers: &[Layer], index: usize) -> (MaskKey, usize) {
+        let is_dropout = |layer: &&Layer| matches!(layer, Layer::Dropout(_));
+        let number = layers[..index].iter().filter(is_dropout).count();
+        let first = self.first * layers[index].output_len();
+        (self.key.mask(number as u32), first)
+    }
+}
+
 /// A parameter in host memory; without a velocity until training begins.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ParameterCopy {
     pub(crate) values: Vec<f32>,
     pub(crate) velocity: Option<Vec<f32>>,
+}
+
+/// One parameter in GPU memory.
+struct Weight {
+    /// The f32 values, as in a checkpoint.
+    master: Buffer,
+    /// What the passes read instead of the f32 values, if anything: bf16, or with added channels.
+    copy: Option<Buffer>,
+    /// For conv1, which is computed with added channels.
+    channels: Option<Channels>,
+    /// `None` until training begins.
+    training: Option<OptimizerState>,
+}
+
+/// What the optimizer needs of a parameter.
+struct OptimizerState {
+    velocity: Buffer,
+    /// As many values as the parameter.
+    gradient: Buffer,
+    /// The gradient with the added channels, as cuDNN writes it.
+    padded: Option<Buffer>,
+    /// The sum over a step's batches, or over several GPUs, in f32; `None` until it is needed.
+    sum: Option<Buffer>,
 }
 
 /// A network on a GPU, for batches of at most `capacity` images.
@@ -91,13 +122,7 @@ impl Network {
         let Some(Layer::Conv(first)) = layers.first() else {
             unreachable!("every network begins with conv1")
         };
-        let canvas = Canvas {
-            height: first.shape.height,
-            width: first.shape.width,
-            before: first.shape.before,
-            after: first.shape.after,
-            channels: input_channels(device.precision),
-        };
+        let canvas = Canvas::new(first.shape, input_channels(device.precision));
         let input = device.buffer(element, capacity * canvas.len())?;
         let mut outputs = Vec::new();
         let mut winners = Vec::new();
@@ -233,7 +258,13 @@ impl Network {
         let Layer::Conv(conv) = &self.layers[index] else {
             unreachable!("asked for convolutions alone")
         };
-        let geometry = self.geometry(conv, index, rows);
+        // conv1's padding is part of its input.
+        let shape = if index == 0 {
+            self.canvas.conv_shape()
+        } else {
+            conv.shape
+        };
+        let geometry = Geometry::new(rows, shape);
         let number = self.parameter(index);
         let (before, rest) = self.outputs.split_at_mut(index);
         let input = before.last().unwrap_or(&self.input);
@@ -267,23 +298,6 @@ impl Network {
             backward,
             &mut self.workspace,
         )
-    }
-
-    /// A convolution as cuDNN does it: conv1's padding is already part of its input.
-    fn geometry(&self, conv: &ConvLayer, index: usize, rows: usize) -> Geometry {
-        if index > 0 {
-            return Geometry::new(rows, conv.shape);
-        }
-        let (height, width) = self.canvas.padded();
-        let shape = ConvShape {
-            height,
-            width,
-            inputs: self.canvas.channels,
-            before: 0,
-            after: 0,
-            ..conv.shape
-        };
-        Geometry::new(rows, shape)
     }
 
     /// Allocates what training needs, with the velocities in the order of the parameters; once.
@@ -329,25 +343,6 @@ fn parameter(layers: &[Layer], index: usize) -> usize {
     2 * before
         .filter(|l| matches!(l, Layer::Conv(_) | Layer::Linear(_)))
         .count()
-}
-
-/// The mask of dropout layer `index` for the images of a batch.
-fn dropout_mask(layers: &[Layer], index: usize, rate: f32, dropout: BatchDropout) -> DropoutMask {
-    let is_dropout = |layer: &&Layer| matches!(layer, Layer::Dropout(_));
-    let number = layers[..index].iter().filter(is_dropout).count();
-    DropoutMask {
-        rate,
-        key: dropout.key.mask(number as u32),
-        first: dropout.first * layers[index].output_len(),
-    }
-}
-
-fn product_sizes(linear: &LinearLayer, rows: usize) -> Product {
-    Product {
-        rows,
-        inputs: linear.inputs,
-        outputs: linear.outputs,
-    }
 }
 
 /// Scratch values that the largest layer needs.

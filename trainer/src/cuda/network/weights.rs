@@ -4,35 +4,13 @@
 use crate::compute::Precision;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
 use crate::cuda::kernels::{self, Channels};
+use crate::cuda::network::{OptimizerState, Weight};
 use crate::net::Model;
 use crate::net::layer::Layer;
 
-/// One parameter in GPU memory.
-pub(crate) struct Weight {
-    /// The f32 values, as in a checkpoint.
-    pub(crate) master: Buffer,
-    /// What the passes read instead of the f32 values, if anything: bf16, or with added channels.
-    pub(crate) copy: Option<Buffer>,
-    /// For conv1, which is computed with added channels.
-    pub(crate) channels: Option<Channels>,
-    /// `None` until training begins.
-    pub(crate) training: Option<OptimizerState>,
-}
-
-/// What the optimizer needs of a parameter.
-pub(crate) struct OptimizerState {
-    pub(crate) velocity: Buffer,
-    /// As many values as the parameter.
-    pub(crate) gradient: Buffer,
-    /// The gradient with the added channels, as cuDNN writes it.
-    pub(crate) padded: Option<Buffer>,
-    /// The sum over a step's batches, or over several GPUs, in f32; `None` until it is needed.
-    pub(crate) sum: Option<Buffer>,
-}
-
 impl OptimizerState {
     /// Adds the gradient times `share` to the sum; the first of a step replaces it.
-    pub(crate) fn add(
+    pub(super) fn add(
         &mut self,
         device: &Device,
         share: f32,
@@ -47,14 +25,14 @@ impl OptimizerState {
 
     /// Whether the update uses the sum: after several batches, and after a bf16 gradient was summed
     /// over several GPUs, in f32 as all sums are.
-    pub(crate) fn is_summed(&self, accumulated: bool, has_peers: bool) -> bool {
+    pub(super) fn is_summed(&self, accumulated: bool, has_peers: bool) -> bool {
         accumulated || (has_peers && self.gradient.view().element == Element::Bf16)
     }
 }
 
 impl Weight {
     /// What the passes read.
-    pub(crate) fn compute(&self) -> View<'_> {
+    pub(super) fn compute(&self) -> View<'_> {
         self.copy.as_ref().unwrap_or(&self.master).view()
     }
 
@@ -62,14 +40,14 @@ impl Weight {
     ///
     /// # Panics
     /// Before training has begun.
-    pub(crate) fn gradient(&mut self) -> ViewMut<'_> {
+    pub(super) fn gradient(&mut self) -> ViewMut<'_> {
         let state = self.training.as_mut().expect("training has begun");
         let padded = state.padded.as_mut();
         padded.unwrap_or(&mut state.gradient).view_mut()
     }
 
     /// Fills the gradient with 0, where there is one.
-    pub(crate) fn clear_gradient(&mut self) -> Result<(), CudaError> {
+    pub(super) fn clear_gradient(&mut self) -> Result<(), CudaError> {
         let Some(state) = &mut self.training else {
             return Ok(());
         };
@@ -80,7 +58,7 @@ impl Weight {
     }
 
     /// Bytes of GPU memory.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let training = self.training.iter().flat_map(|m| {
             [
                 Some(&m.velocity),
@@ -93,6 +71,57 @@ impl Weight {
         let buffers = buffers.into_iter().chain(training).flatten();
         buffers.map(Buffer::bytes).sum()
     }
+
+    /// Updates the copy from the f32 values.
+    pub(super) fn refresh(&mut self, device: &Device) -> Result<(), CudaError> {
+        let Some(copy) = &mut self.copy else {
+            return Ok(());
+        };
+        match self.channels {
+            Some(channels) => kernels::widen(device, channels, self.master.view(), copy.view_mut()),
+            None => kernels::cast(device, self.master.view(), copy.view_mut()),
+        }
+    }
+
+    /// Allocates the optimizer state, with this velocity.
+    pub(super) fn begin(
+        &mut self,
+        device: &Device,
+        velocity: &[f32],
+        element: Element,
+    ) -> Result<(), CudaError> {
+        let len = self.master.len();
+        let padded = match self.channels {
+            Some(channels) => Some(device.buffer(device.element(), channels.padded_len(len))?),
+            None => None,
+        };
+        // A padded gradient is cut to the own channels, in f32.
+        let element = if padded.is_some() {
+            Element::F32
+        } else {
+            element
+        };
+        self.training = Some(OptimizerState {
+            velocity: Buffer::from_host(&device.stream, velocity)?,
+            gradient: device.buffer(element, len)?,
+            padded,
+            sum: None,
+        });
+        Ok(())
+    }
+
+    /// After a backward pass: the gradient without the added channels.
+    pub(super) fn narrow(&mut self, device: &Device) -> Result<(), CudaError> {
+        let (Some(channels), Some(state)) = (self.channels, &mut self.training) else {
+            return Ok(());
+        };
+        match &state.padded {
+            Some(padded) => {
+                kernels::narrow(device, channels, padded.view(), state.gradient.view_mut())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Channels that conv1 is computed with: tensor cores take 16 bytes at a time.
@@ -104,7 +133,7 @@ pub(crate) fn input_channels(precision: Precision) -> usize {
 }
 
 /// Uploads the parameters of `model`, in its order, without optimizer state.
-pub(crate) fn upload(device: &Device, model: &Model) -> Result<Vec<Weight>, CudaError> {
+pub(super) fn upload(device: &Device, model: &Model) -> Result<Vec<Weight>, CudaError> {
     let mut weights = Vec::new();
     for (number, parameter) in model.parameters().iter().enumerate() {
         let values = parameter.values();
@@ -136,58 +165,5 @@ fn first_channels(model: &Model, number: usize, precision: Precision) -> Option<
             padded: input_channels(precision),
         }),
         _ => None,
-    }
-}
-
-impl Weight {
-    /// Updates the copy from the f32 values.
-    pub(crate) fn refresh(&mut self, device: &Device) -> Result<(), CudaError> {
-        let Some(copy) = &mut self.copy else {
-            return Ok(());
-        };
-        match self.channels {
-            Some(channels) => kernels::widen(device, channels, self.master.view(), copy.view_mut()),
-            None => kernels::cast(device, self.master.view(), copy.view_mut()),
-        }
-    }
-
-    /// Allocates the optimizer state, with this velocity.
-    pub(crate) fn begin(
-        &mut self,
-        device: &Device,
-        velocity: &[f32],
-        element: Element,
-    ) -> Result<(), CudaError> {
-        let len = self.master.len();
-        let padded = match self.channels {
-            Some(channels) => Some(device.buffer(device.element(), channels.padded_len(len))?),
-            None => None,
-        };
-        // A padded gradient is cut to the own channels, in f32.
-        let element = if padded.is_some() {
-            Element::F32
-        } else {
-            element
-        };
-        self.training = Some(OptimizerState {
-            velocity: Buffer::from_host(&device.stream, velocity)?,
-            gradient: device.buffer(element, len)?,
-            padded,
-            sum: None,
-        });
-        Ok(())
-    }
-
-    /// After a backward pass: the gradient without the added channels.
-    pub(crate) fn narrow(&mut self, device: &Device) -> Result<(), CudaError> {
-        let (Some(channels), Some(state)) = (self.channels, &mut self.training) else {
-            return Ok(());
-        };
-        match &state.padded {
-            Some(padded) => {
-                kernels::narrow(device, channels, padded.view(), state.gradient.view_mut())
-            }
-            None => Ok(()),
-        }
     }
 }

@@ -6,7 +6,7 @@ use shardmill_formats::{Philox, Stream};
 use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
-use crate::cuda::{CudaEngine, Pixels};
+use crate::cuda::{AsPixels, CudaEngine, Pixels};
 use crate::net::sgd::{Rate, SgdConfig};
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
     let state = TrainState::new(model, SgdConfig::default());
     let mut engine = CudaEngine::new(cuda, state, batch)?;
     engine.set_normalization(Normalize::mean([127.5; 3]))?;
-    let staged = engine.stage(&Arc::new(Images::new(options)), Images::pixels)?;
+    let staged = engine.stage(&Arc::new(Images::new(options)))?;
     let training = time(WARM_UP, options.steps, |step| {
         if engine.metrics_full() {
             engine.drain_metrics()?;
@@ -80,7 +80,9 @@ impl Images {
             labels: labels.collect(),
         }
     }
+}
 
+impl AsPixels for Images {
     fn pixels(&self) -> Pixels<'_> {
         Pixels {
             images: &self.images,

@@ -5,6 +5,7 @@ use shardmill_loader::Normalize;
 use crate::cuda::device::{Buffer, CudaError, Element};
 use crate::cuda::input_channels;
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
+use crate::net::shape::ConvShape;
 use crate::tools::check::ops::{Ops, numbers};
 
 /// Rows, pixels a side, zeros before and after.
@@ -32,13 +33,19 @@ impl Ops<'_> {
             std: [1.1, 2.0, 57.3],
         };
         let affine = Affine::of(normalize);
-        let canvas = Canvas {
+        let shape = ConvShape {
             height: side,
             width: side,
+            inputs: 3,
+            outputs: 1,
+            kernel: 1,
+            stride: 1,
             before,
             after,
-            channels: input_channels(self.device.precision),
+            groups: 1,
         };
+        let canvas = Canvas::new(shape, input_channels(self.device.precision));
+        let padded = canvas.conv_shape();
         let bytes: Vec<u8> = (0..rows * side * side * 3)
             .map(|i| (i * 37 % 256) as u8)
             .collect();
@@ -69,12 +76,12 @@ impl Ops<'_> {
         };
         kernels::finish(self.device, &canvas, batch, output.view_mut())?;
         let mut expected = vec![0.0; rows * canvas.len()];
-        let (_, wide) = canvas.padded();
         for (i, &byte) in bytes.iter().enumerate() {
             let (c, pixel) = (i % 3, i / 3);
             let (x, y) = (pixel % side, pixel / side % side);
             let row = pixel / (side * side);
-            let at = row * canvas.len() + ((y + before) * wide + x + before) * canvas.channels;
+            let at =
+                row * canvas.len() + ((y + before) * padded.width + x + before) * padded.inputs;
             let mut value = affine.apply(byte, c, shifts[row * 3 + c]);
             if with_mean {
                 let [top, left, flip] = places[row].map(|value| value as usize);

@@ -6,9 +6,10 @@ use shardmill_formats::{Philox, Stream};
 use crate::compute::Precision;
 use crate::cpu::ops::{activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View};
-use crate::cuda::kernels::{self, DropoutMask, Loss, MapNorm};
+use crate::cuda::kernels::{self, Loss};
 use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
+use crate::net::layer::MapNormLayer;
 use crate::net::shape::{MapShape, PoolShape};
 use crate::tools::check::tally::Tally;
 
@@ -266,16 +267,16 @@ impl Ops<'_> {
             }
             let (input, dy) = (self.upload(&values)?, self.upload(&gradient)?);
             let mut found = self.empty(values.len())?;
-            let norm = MapNorm {
-                config: &config,
-                shape: &shape,
-                rows,
+            let norm = MapNormLayer {
+                name: String::new(),
+                shape,
+                config,
             };
             let (x, into) = (input.view(), found.view_mut());
-            kernels::map_norm(self.device, norm, x, into)?;
+            kernels::map_norm(self.device, &norm, rows, x, into)?;
             self.compare("map normalisation", found.view(), &forward, t)?;
             let (dy, into) = (dy.view(), found.view_mut());
-            kernels::map_norm_backward(self.device, norm, x, dy, into)?;
+            kernels::map_norm_backward(self.device, &norm, rows, x, dy, into)?;
             self.compare("map normalisation, backward", found.view(), &backward, t)?;
         }
         Ok(())
@@ -297,8 +298,8 @@ impl Ops<'_> {
             let expected = &whole[first..];
             let input = self.upload(&values)?;
             let mut found = self.empty(len)?;
-            let mask = DropoutMask { rate, key, first };
-            kernels::dropout(self.device, mask, input.view(), found.view_mut())?;
+            let (x, into) = (input.view(), found.view_mut());
+            kernels::dropout(self.device, rate, key, first, x, into)?;
             let exact = if self.device.element() == Element::F32 {
                 0.0
             } else {

@@ -4,8 +4,9 @@ use crate::cpu::ops::{conv2d, linear};
 use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
 use crate::cuda::device::{Buffer, CudaError, Element, View, ViewMut};
 use crate::cuda::input_channels;
-use crate::cuda::kernels::{self, Channels, Product};
+use crate::cuda::kernels::{self, Channels};
 use crate::net::config::Activation;
+use crate::net::layer::LinearLayer;
 use crate::net::shape::ConvShape;
 use crate::tools::check::ops::{Ops, WORKSPACE};
 
@@ -40,20 +41,28 @@ impl Ops<'_> {
             linear::backward_input(inputs, &w, &dy, &mut dx);
             let [x, w, dy] = [&x, &w, &dy].map(|v| self.upload(v));
             let (x, w, dy) = (x?, w?, dy?);
-            let sizes = Product {
-                rows,
+            let layer = &LinearLayer {
+                name: String::new(),
                 inputs,
                 outputs,
+                activation: None,
             };
             let mut found = self.empty(y.len())?;
-            kernels::product(self.device, sizes, x.view(), w.view(), found.view_mut())?;
+            kernels::product(
+                self.device,
+                layer,
+                rows,
+                x.view(),
+                w.view(),
+                found.view_mut(),
+            )?;
             self.compare("fully connected", found.view(), &y, t)?;
             let mut found = self.device.buffer(Element::F32, dw.len())?;
             let (x, dy) = (x.view(), dy.view());
-            kernels::product_weight(self.device, sizes, x, dy, found.view_mut())?;
+            kernels::product_weight(self.device, layer, rows, x, dy, found.view_mut())?;
             self.compare("fully connected, weight gradient", found.view(), &dw, t)?;
             let mut found = self.empty(dx.len())?;
-            kernels::product_input(self.device, sizes, dy, w.view(), found.view_mut())?;
+            kernels::product_input(self.device, layer, rows, dy, w.view(), found.view_mut())?;
             self.compare("fully connected, input gradient", found.view(), &dx, t)?;
         }
         Ok(())

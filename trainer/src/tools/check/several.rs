@@ -14,7 +14,7 @@ use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
-use crate::tools::check::steps::{LR, ROWS, Random, networks, tolerance, train_state};
+use crate::tools::check::steps::{LR, MEAN, ROWS, Random, networks, tolerance, train_state};
 use crate::tools::check::tally::Tally;
 use crate::tools::check::{CheckOptions, CheckPart, STEPS};
 
@@ -23,8 +23,6 @@ const BATCHES: [usize; 2] = [128, 512];
 
 /// Steps that are compared: the second starts from the result of the first.
 const COMPARED: u64 = 2;
-
-const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
 
 /// Compares two GPUs with one, and measures 2, 4, ... and all; says why if there is only one.
 pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
@@ -101,9 +99,9 @@ fn compare(
     for step in 0..COMPARED {
         let batch = Arc::new(Random::new(config, 31 + step, ROWS));
         let key = DropoutKey { seed: 3, step };
-        one.accumulate_pixels(&batch, Random::pixels, key, None)?;
+        one.accumulate(&batch, key, None)?;
         one.step(|p| Some(rate.rate(p.kind(), LR)))?;
-        two.accumulate_pixels(&batch, Random::pixels, key, None)?;
+        two.accumulate(&batch, key, None)?;
         two.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
     let figures = |metrics: Vec<StepMetrics>| -> (Vec<f32>, Vec<f32>) {

@@ -6,7 +6,7 @@ use shardmill_loader::{Area, Normalize};
 
 use crate::compute::{CudaOptions, Precision};
 use crate::cuda::kernels::Affine;
-use crate::cuda::{CudaEngine, Pixels};
+use crate::cuda::{AsPixels, CudaEngine, Pixels};
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
@@ -57,6 +57,9 @@ pub(crate) const fn tolerance(precision: Precision) -> Tolerance {
     }
 }
 
+/// The means of the channels.
+pub(crate) const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
+
 /// By how much records are larger than the network's window.
 const MARGIN: usize = 8;
 
@@ -91,17 +94,10 @@ impl Random {
         }
     }
 
-    pub(crate) fn pixels(&self) -> Pixels<'_> {
-        Pixels {
-            images: &self.images,
-            shifts: &self.shifts,
-            areas: &self.areas,
-            labels: &self.labels,
-        }
-    }
-
     /// The values that the CPU's network is given.
-    fn values(&self, affine: &Affine, mean: Option<&MeanImage>) -> Vec<f32> {
+    fn values(&self, mean: Option<&MeanImage>) -> Vec<f32> {
+        let normalize = Normalize::mean(MEAN);
+        let affine = Affine::of(normalize);
         let len = self.images.len() / self.labels.len();
         let value = |(i, &byte): (usize, &u8)| {
             let channel = i % 3;
@@ -111,13 +107,24 @@ impl Random {
         let Some(mean) = mean else {
             return values;
         };
-        let difference = mean.difference(&affine.normalize());
+        let difference = mean.difference(&normalize);
         let mut inputs = vec![0.0; values.len()];
         let pairs = values.chunks_exact(len).zip(inputs.chunks_exact_mut(len));
         for ((from, to), area) in pairs.zip(&self.areas) {
             mean.shift(&difference, *area, area.width as usize, from, to);
         }
         inputs
+    }
+}
+
+impl AsPixels for Random {
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &self.shifts,
+            areas: &self.areas,
+            labels: &self.labels,
+        }
     }
 }
 
@@ -161,15 +168,10 @@ pub(crate) fn train_state(config: &ModelConfig, seed: u64) -> Result<TrainState,
     })
 }
 
-fn engine(
-    options: CudaOptions,
-    config: &ModelConfig,
-    seed: u64,
-) -> Result<(CudaEngine, Affine), TrainError> {
+fn engine(options: CudaOptions, config: &ModelConfig, seed: u64) -> Result<CudaEngine, TrainError> {
     let mut engine = CudaEngine::new(options, train_state(config, seed)?, ROWS)?;
-    let normalize = Normalize::mean([121.0, 117.0, 104.0]);
-    engine.set_normalization(normalize)?;
-    Ok((engine, Affine::of(normalize)))
+    engine.set_normalization(Normalize::mean(MEAN))?;
+    Ok(engine)
 }
 
 /// One step of every network, on the GPU and on the CPU.
@@ -182,16 +184,16 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
     };
     for (what, config) in networks() {
         let batch = Arc::new(Random::new(&config, 3, ROWS));
-        let (mut gpu, affine) = engine(options, &config, 1)?;
+        let mut gpu = engine(options, &config, 1)?;
         let mut model = Model::new(&config, 1)?;
         let mut sgd = Sgd::new(&model, SgdConfig::default());
         let key = DropoutKey { seed: 1, step: 0 };
-        let images = batch.values(&affine, mean_image(&config).as_deref());
+        let images = batch.values(mean_image(&config).as_deref());
 
         let logits = model.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
         let logits = logits.map_err(ModelError::from)?;
-        let found: Vec<f32> = gpu.logits_of(&batch, Random::pixels)?.concat();
+        let found: Vec<f32> = gpu.logits(&batch)?.concat();
         tally.compare(
             &format!("logits of {what}"),
             name,
@@ -201,7 +203,7 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         );
 
         let expected = model.train_step(&images, &batch.labels, key)?;
-        gpu.accumulate_pixels(&batch, Random::pixels, key, None)?;
+        gpu.accumulate(&batch, key, None)?;
         for (number, parameter) in model.parameters().iter().enumerate() {
             let found = gpu.read_gradient(number)?;
             let own = &model.gradients()[number];
@@ -242,9 +244,9 @@ pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
         classes: 10,
         ..ModelConfig::alexnet()
     };
-    let (mut straight, _) = engine(options, &config, 2)?;
+    let mut straight = engine(options, &config, 2)?;
     steps(&mut straight, &config, 0..6)?;
-    let (mut first, affine) = engine(options, &config, 2)?;
+    let mut first = engine(options, &config, 2)?;
     steps(&mut first, &config, 0..3)?;
     let state = first.host_state()?;
     let mut copy = Model::new(&config, 77)?;
@@ -257,7 +259,7 @@ pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
     }
     drop(first);
     let mut second = CudaEngine::new(options, copy, ROWS)?;
-    second.set_normalization(affine.normalize())?;
+    second.set_normalization(Normalize::mean(MEAN))?;
     steps(&mut second, &config, 3..6)?;
     let one = &straight.host_state()?.model;
     let other = &second.host_state()?.model;
@@ -293,7 +295,7 @@ fn steps(
                 seed: 5,
                 step: 2 * step + half,
             };
-            engine.accumulate_pixels(&batch, Random::pixels, key, Some(0.5))?;
+            engine.accumulate(&batch, key, Some(0.5))?;
         }
         engine.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
