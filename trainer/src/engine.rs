@@ -10,8 +10,6 @@ use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::Compute;
 use crate::cpu::engine::CpuEngine;
-#[cfg(feature = "nccl")]
-use crate::cuda::CardsEngine;
 #[cfg(feature = "cuda")]
 use crate::cuda::{CudaEngine, CudaError};
 use crate::net::sgd::Rate;
@@ -26,23 +24,17 @@ const CPU_EVALUATION_ROWS: usize = 80;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The build cannot use a card.
+    /// The build cannot use a GPU.
     #[error(
         "this build of train computes on the CPU only; use `--device cpu`, or build it for NVIDIA \
-         cards with `cargo build --release --features cuda -p shardmill-trainer` (README, \"Building \
+         GPUs with `cargo build --release --features cuda -p shardmill-trainer` (README, \"Building \
          with CUDA\"); `train doctor` says what this machine has"
     )]
     NoCuda,
-    /// The build cannot use several cards.
-    #[error(
-        "this build of train uses one card; name one with `--device cuda:N`, or build it with \
-         `cargo build --release --features nccl -p shardmill-trainer`, which needs NCCL beside CUDA"
-    )]
-    NoNccl,
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A card, its driver or a library of it refused.
+    /// A GPU, its driver or one of its libraries refused.
     #[cfg(feature = "cuda")]
     #[error(transparent)]
     Cuda(#[from] CudaError),
@@ -52,12 +44,9 @@ pub enum EngineError {
 pub(crate) enum Engine {
     /// In this process.
     Cpu(Box<CpuEngine>),
-    /// On a card.
+    /// On one or several GPUs.
     #[cfg(feature = "cuda")]
     Cuda(Box<CudaEngine>),
-    /// On several cards.
-    #[cfg(feature = "nccl")]
-    Cards(Box<CardsEngine>),
 }
 
 impl Engine {
@@ -72,20 +61,13 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         match compute {
             Compute::Cpu => Ok(Self::Cpu(Box::new(CpuEngine::new(state)))),
-            #[cfg(feature = "nccl")]
-            Compute::Cards(options) => {
-                let engine = CardsEngine::new(options, state, rows)?;
-                Ok(Self::Cards(Box::new(engine)))
-            }
             #[cfg(feature = "cuda")]
             Compute::Cuda(options) => {
                 let engine = CudaEngine::new(options, state, rows)?;
                 Ok(Self::Cuda(Box::new(engine)))
             }
-            #[cfg(all(feature = "cuda", not(feature = "nccl")))]
-            Compute::Cards(_) => Err(EngineError::NoNccl),
             #[cfg(not(feature = "cuda"))]
-            Compute::Cuda(_) | Compute::Cards(_) => {
+            Compute::Cuda(_) => {
                 let _ = (state, rows);
                 Err(EngineError::NoCuda)
             }
@@ -98,8 +80,6 @@ impl Engine {
             Self::Cpu(_) => Output::F32,
             #[cfg(feature = "cuda")]
             Self::Cuda(_) => Output::U8,
-            #[cfg(feature = "nccl")]
-            Self::Cards(_) => Output::U8,
         }
     }
 
@@ -109,8 +89,6 @@ impl Engine {
             Self::Cpu(_) => CPU_EVALUATION_ROWS,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.evaluation_rows(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.evaluation_rows(),
         }
     }
 
@@ -126,8 +104,6 @@ impl Engine {
             }
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.set_normalization(normalize)?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.set_normalization(normalize)?),
         }
     }
 
@@ -143,8 +119,6 @@ impl Engine {
             }
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.freeze_features(frozen)?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.freeze_features(frozen)?),
         }
     }
 
@@ -163,8 +137,6 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.accumulate(batch, key, share)?),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.accumulate(batch, key, share)?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.accumulate(batch, key, share)?),
         }
     }
 
@@ -180,8 +152,6 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.step(rate)?),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.step(rate)?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.step(rate)?),
         }
     }
 
@@ -191,8 +161,6 @@ impl Engine {
             Self::Cpu(_) => true,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.metrics_full(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.metrics_full(),
         }
     }
 
@@ -205,8 +173,6 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.drain_metrics().into_iter().collect()),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.drain_metrics()?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.drain_metrics()?),
         }
     }
 
@@ -219,8 +185,6 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.logits(batch)?),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.logits(batch)?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.logits(batch)?),
         }
     }
 
@@ -233,8 +197,6 @@ impl Engine {
             Self::Cpu(engine) => Ok(engine.state()),
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Ok(engine.host_state()?.into()),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Ok(engine.host_state()?.into()),
         }
     }
 
@@ -245,8 +207,6 @@ impl Engine {
             Self::Cpu(engine) => engine.state().model,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.model(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.model(),
         }
     }
 
@@ -256,8 +216,6 @@ impl Engine {
             Self::Cpu(_) => None,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Some(engine.describe()),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Some(engine.describe()),
         }
     }
 
@@ -267,8 +225,6 @@ impl Engine {
             Self::Cpu(_) => None,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.take_log_line(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.take_log_line(),
         }
     }
 }

@@ -78,7 +78,7 @@ pub use run::{Stop, TrainOptions, TrainOutcome, train};
 
 /// The types of the fields of [`Recipe`], [`ModelConfig`], [`Compute`] and [`EvalOptions`].
 pub mod settings {
-    pub use crate::compute::{CardSet, CardsOptions, Precision};
+    pub use crate::compute::{DeviceSet, Precision};
     pub use crate::net::config::{
         Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, Pooling,
     };

@@ -11,10 +11,9 @@ use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, Device, Error, Layout, Result, Storage, Tensor, bail};
 
 use crate::compute::Precision;
-use crate::cuda::conv::{BackwardTrial, Geometry, Plan, Trial};
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::gpu::Gpu;
-use crate::cuda::device::memory::{Buffer, Element, View, ViewMut};
+use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
+use crate::cuda::device::{Buffer, CudaError, Device as Gpu, Element, View, ViewMut, copy};
+use crate::cuda::kernels::{self, Loss};
 use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
 use crate::net::shape::{ConvShape, PoolShape};
@@ -23,8 +22,8 @@ use crate::net::shape::{ConvShape, PoolShape};
 const WORKSPACE: usize = 256 << 20;
 
 thread_local! {
-    /// This thread's handles on each device: cuDNN's belong to a thread.
-    static CARDS: RefCell<Vec<(DeviceId, Rc<Gpu>)>> = const { RefCell::new(Vec::new()) };
+    /// This thread's handles on each GPU: cuDNN's belong to a thread.
+    static GPUS: RefCell<Vec<(DeviceId, Rc<Gpu>)>> = const { RefCell::new(Vec::new()) };
 }
 
 fn failed(error: CudaError) -> Error {
@@ -32,13 +31,13 @@ fn failed(error: CudaError) -> Error {
 }
 
 /// The handles on a tensor's device.
-fn card(device: &CudaDevice) -> Result<Rc<Gpu>> {
-    CARDS.with_borrow_mut(|cards| {
-        if let Some((_, gpu)) = cards.iter().find(|(id, _)| *id == device.id()) {
+fn handles(device: &CudaDevice) -> Result<Rc<Gpu>> {
+    GPUS.with_borrow_mut(|gpus| {
+        if let Some((_, gpu)) = gpus.iter().find(|(id, _)| *id == device.id()) {
             return Ok(Rc::clone(gpu));
         }
         let gpu = Gpu::on(device.cuda_stream(), Precision::F32, false).map_err(failed)?;
-        cards.push((device.id(), Rc::clone(&gpu)));
+        gpus.push((device.id(), Rc::clone(&gpu)));
         Ok(gpu)
     })
 }
@@ -58,7 +57,7 @@ fn fill(
     len: usize,
     work: impl FnOnce(&Gpu, ViewMut<'_>) -> std::result::Result<(), CudaError>,
 ) -> Result<CudaStorage> {
-    let gpu = card(device)?;
+    let gpu = handles(device)?;
     let mut slice = device.alloc_zeros::<f32>(len)?;
     work(&gpu, ViewMut::of(&mut slice)).map_err(failed)?;
     Ok(CudaStorage::wrap_cuda_slice(slice, device.clone()))
@@ -72,7 +71,7 @@ fn gradient(
 ) -> Result<Tensor> {
     let (like, output_gradient) = (like.contiguous()?, output_gradient.contiguous()?);
     let Device::Cuda(device) = like.device() else {
-        bail!("the operation runs on a card here")
+        bail!("the operation runs on a GPU here")
     };
     let (values, values_layout) = like.storage_and_layout();
     let (gradients, gradients_layout) = output_gradient.storage_and_layout();
@@ -103,7 +102,7 @@ pub(super) fn max_pool2d(
     let rows = images.len / shape.input_len();
     fill(&storage.device, rows * shape.output_len(), |gpu, output| {
         let mut winners = gpu.buffer(Element::U8, output.len)?;
-        gpu.max_pool(shape, rows, images, output, winners.view_mut())
+        kernels::max_pool(gpu, shape, rows, images, output, winners.view_mut())
     })
 }
 
@@ -118,8 +117,8 @@ pub(super) fn max_pool2d_backward(
         let mut winners = gpu.buffer(Element::U8, dy.len)?;
         let mut largest = gpu.buffer(Element::F32, dy.len)?;
         let (into, places) = (largest.view_mut(), winners.view_mut());
-        gpu.max_pool(shape, rows, images, into, places)?;
-        gpu.max_pool_backward(shape, rows, winners.view(), dy, output)
+        kernels::max_pool(gpu, shape, rows, images, into, places)?;
+        kernels::max_pool_backward(gpu, shape, rows, winners.view(), dy, output)
     })
 }
 
@@ -132,7 +131,7 @@ pub(super) fn lrn(
 ) -> Result<CudaStorage> {
     let images = view(storage, layout)?;
     fill(&storage.device, images.len, |gpu, output| {
-        gpu.lrn(config, channels, images, output)
+        kernels::lrn(gpu, config, channels, images, output)
     })
 }
 
@@ -144,7 +143,7 @@ pub(super) fn lrn_backward(
     channels: usize,
 ) -> Result<Tensor> {
     gradient(images, output_gradient, |gpu, images, dy, output| {
-        gpu.lrn_backward(config, channels, images, dy, output)
+        kernels::lrn_backward(gpu, config, channels, images, dy, output)
     })
 }
 
@@ -157,7 +156,7 @@ pub(super) fn dropout(
 ) -> Result<CudaStorage> {
     let values = view(storage, layout)?;
     fill(&storage.device, values.len, |gpu, output| {
-        gpu.dropout(rate, (key, 0), values, output)
+        kernels::dropout(gpu, rate, key, 0, values, output)
     })
 }
 
@@ -169,23 +168,9 @@ pub(super) fn cross_entropy(
     labels: &[i64],
 ) -> Result<CudaStorage> {
     let logits = view(storage, layout)?;
-    let gpu = card(&storage.device)?;
-    let score = || {
-        let labels = Buffer::from_host(&gpu.stream, labels)?;
-        let mut sums = gpu.buffer(Element::F64, 3)?;
-        let mut scratch = gpu.buffer(Element::F32, gpu.score_scratch(labels.len()))?;
-        let (into, space) = (sums.view_mut(), scratch.view_mut());
-        gpu.score(
-            (classes, labels.len()),
-            logits,
-            labels.view(),
-            None,
-            into,
-            space,
-        )?;
-        sums.read::<f64>(3)
-    };
-    let sums = score().map_err(failed)?;
+    let gpu = handles(&storage.device)?;
+    let sums = score(&gpu, classes, labels, logits, None);
+    let sums = sums.and_then(|sums| sums.read::<f64>(3)).map_err(failed)?;
     let loss = (sums[0] / labels.len() as f64) as f32;
     let values = [loss, sums[1] as f32, sums[2] as f32];
     let slice = storage.device.clone_htod(&values)?;
@@ -199,41 +184,44 @@ pub(super) fn cross_entropy_backward(
     labels: &[i64],
 ) -> Result<Tensor> {
     gradient(logits, logits, |gpu, logits, _, output| {
-        let labels = Buffer::from_host(&gpu.stream, labels)?;
-        let mut sums = gpu.buffer(Element::F64, 3)?;
-        let mut scratch = gpu.buffer(Element::F32, gpu.score_scratch(labels.len()))?;
-        let (into, space) = (sums.view_mut(), scratch.view_mut());
-        gpu.score(
-            (classes, labels.len()),
-            logits,
-            labels.view(),
-            Some(output),
-            into,
-            space,
-        )
+        score(gpu, classes, labels, logits, Some(output)).map(drop)
     })
+}
+
+/// The sum of the losses and the numbers of hits; writes the gradient if it is needed.
+fn score(
+    gpu: &Gpu,
+    classes: usize,
+    labels: &[i64],
+    logits: View<'_>,
+    gradient: Option<ViewMut<'_>>,
+) -> std::result::Result<Buffer, CudaError> {
+    let images = labels.len();
+    let labels = Buffer::from_host(&gpu.stream, labels)?;
+    let mut sums = gpu.buffer(Element::F64, 3)?;
+    let mut scratch = gpu.buffer(Element::F32, kernels::loss_scratch(images))?;
+    let loss = Loss {
+        classes,
+        images,
+        logits,
+        labels: labels.view(),
+        gradient,
+        sums: sums.view_mut(),
+        scratch: scratch.view_mut(),
+    };
+    kernels::cross_entropy(gpu, loss)?;
+    Ok(sums)
 }
 
 /// The convolution as cuDNN knows it.
 fn geometry(shape: &ConvShape, rows: usize) -> Result<Geometry> {
-    let s = shape;
-    if s.before != s.after {
+    if shape.before != shape.after {
         bail!(
-            "on a card a convolution pads both sides alike: pad the images first, and give a shape \
+            "on a GPU a convolution pads both sides alike: pad the images first, and give a shape \
              without padding"
         );
     }
-    Ok(Geometry {
-        rows,
-        height: s.height,
-        width: s.width,
-        inputs: s.inputs,
-        outputs: s.outputs,
-        kernel: s.kernel,
-        stride: s.stride,
-        padding: s.before,
-        groups: s.groups,
-    })
+    Ok(Geometry::new(rows, *shape))
 }
 
 /// See [`conv2d`](crate::candle_ops::conv2d).
@@ -247,18 +235,18 @@ pub(super) fn conv2d(
     let (images, weight, bias) = (images?, weight?, bias?);
     let rows = images.len / shape.input_len();
     let geometry = geometry(shape, rows)?;
-    fill(device, rows * shape.output_len(), |gpu, mut output| {
+    fill(device, rows * shape.output_len(), |gpu, output| {
         let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
-        let trial = Trial {
+        let mut tensors = Forward {
             input: images,
             weight,
             bias: None,
-            output: output.again(),
-            backward: None,
+            output,
         };
-        let plan = Plan::new(gpu, geometry, trial, &mut space)?;
-        plan.forward(gpu, images, weight, None, output.again(), space.view_mut())?;
-        gpu.bias_activation(output, Some(bias), function)
+        let plan = Plan::new(gpu, geometry, tensors.reborrow(), None, &mut space)?;
+        plan.forward(gpu, tensors.reborrow(), space.view_mut())?;
+        let output = tensors.output;
+        kernels::bias_activation(gpu, output, Some(bias), function)
     })
 }
 
@@ -273,9 +261,9 @@ pub(super) fn conv2d_backward(
     let geometry = geometry(shape, rows)?;
     // The gradient before the activation.
     let dy = gradient(output, output_gradient, |gpu, output, dy, mut into| {
-        gpu.copy(dy, into.again())?;
+        copy(&gpu.stream, dy, into.reborrow())?;
         match function {
-            Some(function) => gpu.activation_backward(function, output, into),
+            Some(function) => kernels::activation_backward(gpu, function, output, into),
             None => Ok(()),
         }
     })?;
@@ -288,18 +276,18 @@ pub(super) fn conv2d_backward(
         let [y, dx, dw] = &mut scratch[..] else {
             unreachable!("three were made")
         };
-        let trial = Trial {
+        let forward = Forward {
             input: x,
             weight: w,
             bias: None,
             output: y.view_mut(),
-            backward: Some(BackwardTrial {
-                output_gradient: dy,
-                input_gradient: Some(dx.view_mut()),
-                weight_gradient: dw.view_mut(),
-            }),
         };
-        Plan::new(gpu, geometry, trial, space)
+        let backward = Backward {
+            output_gradient: dy,
+            input_gradient: Some(dx.view_mut()),
+            weight_gradient: dw.view_mut(),
+        };
+        Plan::new(gpu, geometry, forward, Some(backward), space)
     };
     let (weight, images) = (weight.contiguous()?, images.contiguous()?);
     let dx = {
@@ -327,9 +315,9 @@ pub(super) fn conv2d_backward(
         })?
     };
     let db = gradient(bias, &dy, |gpu, bias, dy, into| {
-        let need = gpu.bias_scratch(dy.len / bias.len, bias.len);
+        let need = kernels::bias_scratch(dy.len / bias.len, bias.len);
         let mut scratch = gpu.buffer(Element::F32, need)?;
-        gpu.bias_gradient(dy, into, scratch.view_mut())
+        kernels::bias_gradient(gpu, dy, into, scratch.view_mut())
     })?;
     Ok([dx, dw, db])
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use crate::compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
+use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
 
 /// The flags of the commands that run a network.
 #[derive(Args, Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub(super) struct DeviceArgs {
     /// Arithmetic of a GPU [default: tf32]
     #[arg(long, value_enum)]
     precision: Option<PrecisionArg>,
-    /// Use only algorithms of a GPU that give the same bits every time
+    /// Use only GPU algorithms that give the same bits every time
     #[arg(long)]
     deterministic: bool,
 }
@@ -24,8 +24,7 @@ pub(super) struct DeviceArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DeviceArg {
     Cpu,
-    Cuda(usize),
-    Cards(CardSet),
+    Cuda(DeviceSet),
 }
 
 impl FromStr for DeviceArg {
@@ -34,24 +33,18 @@ impl FromStr for DeviceArg {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = match text.split_once(':') {
             None if text == "cpu" => return Ok(Self::Cpu),
-            None if text == "cuda" => return Ok(Self::Cuda(0)),
+            None if text == "cuda" => return Ok(Self::Cuda(DeviceSet::default())),
             Some(("cuda", numbers)) => numbers,
             _ => return Err(WRONG.to_owned()),
         };
         let parse = |number: &str| number.parse::<usize>().map_err(|_| WRONG.to_owned());
         let numbers: Vec<usize> = numbers.split(',').map(parse).collect::<Result<_, _>>()?;
-        if let [number] = numbers[..] {
-            return Ok(Self::Cuda(number));
+        let max = DeviceSet::MAX;
+        if let Some(number) = numbers.iter().find(|&&number| number >= max) {
+            return Err(format!("GPU {number}: at most {max} are counted, from 0"));
         }
-        let most = CardSet::MOST;
-        if let Some(number) = numbers.iter().find(|&&number| number >= most) {
-            return Err(format!(
-                "GPU number {number} is too large: several GPUs have numbers from 0 to {}",
-                most - 1
-            ));
-        }
-        let twice = "a GPU is named twice".to_owned();
-        CardSet::new(&numbers).map(Self::Cards).ok_or(twice)
+        let twice = "a GPU is named twice: each takes part once".to_owned();
+        DeviceSet::new(&numbers).map(Self::Cuda).ok_or(twice)
     }
 }
 
@@ -90,13 +83,8 @@ impl DeviceArgs {
                  f32 and gives the same bits every time"
             ),
             DeviceArg::Cpu => Ok(Compute::Cpu),
-            DeviceArg::Cuda(ordinal) => Ok(Compute::Cuda(CudaOptions {
-                ordinal,
-                precision,
-                deterministic,
-            })),
-            DeviceArg::Cards(cards) => Ok(Compute::Cards(CardsOptions {
-                cards,
+            DeviceArg::Cuda(devices) => Ok(Compute::Cuda(CudaOptions {
+                devices,
                 precision,
                 deterministic,
             })),
@@ -106,14 +94,15 @@ impl DeviceArgs {
 
 #[cfg(test)]
 mod tests {
-    use super::{CardSet, DeviceArg};
+    use super::{DeviceArg, DeviceSet};
 
     #[test]
     fn names_a_gpu_by_its_number() {
         let parse = |text: &str| text.parse::<DeviceArg>().ok();
+        let one = |number| Some(DeviceArg::Cuda(DeviceSet::new(&[number]).unwrap()));
         assert_eq!(parse("cpu"), Some(DeviceArg::Cpu));
-        assert_eq!(parse("cuda"), Some(DeviceArg::Cuda(0)));
-        assert_eq!(parse("cuda:3"), Some(DeviceArg::Cuda(3)));
+        assert_eq!(parse("cuda"), one(0));
+        assert_eq!(parse("cuda:3"), one(3));
         for wrong in ["", "gpu", "cuda:", "cuda:x", "cpu:0", "cuda:-1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
@@ -122,12 +111,12 @@ mod tests {
     #[test]
     fn names_several_gpus_with_commas() {
         let parse = |text: &str| text.parse::<DeviceArg>();
-        let set = |numbers: &[usize]| Ok(DeviceArg::Cards(CardSet::new(numbers).unwrap()));
+        let set = |numbers: &[usize]| Ok(DeviceArg::Cuda(DeviceSet::new(numbers).unwrap()));
         assert_eq!(parse("cuda:0,1"), set(&[0, 1]));
         assert_eq!(parse("cuda:3,0,7"), set(&[0, 3, 7]));
         for (wrong, what) in [
             ("cuda:1,1", "twice"),
-            ("cuda:0,64", "from 0 to 63"),
+            ("cuda:0,64", "at most 64"),
             ("cuda:0,", "as in cuda:0,1"),
             ("cuda:0,cuda:1", "as in cuda:0,1"),
             ("cuda:0-3", "as in cuda:0,1"),

@@ -7,6 +7,7 @@ use clap::Args;
 use shardmill_formats::{console, errln};
 
 use crate::cli::Execute;
+use crate::compute::DeviceSet;
 use crate::tools::check::{CheckOptions, CheckPart, check};
 
 /// The flags of `train gpu-check`.
@@ -18,7 +19,7 @@ pub(super) struct GpuCheckArgs {
     /// Where to write the report; runs are kept beside it meanwhile
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number of the card
+    /// Number of the GPU
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: usize,
     /// Loader threads [default: all but one]
@@ -38,7 +39,8 @@ impl Execute for GpuCheckArgs {
         let options = CheckOptions {
             shards: self.shards,
             scratch: scratch.into(),
-            ordinal: self.card,
+            device: DeviceSet::new(&[self.card])
+                .with_context(|| format!("there is no GPU number {}", self.card))?,
             threads: self.threads.unwrap_or(cores.saturating_sub(1).max(1)),
             skip: self.skip,
         };

@@ -1,10 +1,8 @@
 //! The speed of training steps and of inference on images that are already in memory.
 
-#[cfg(feature = "cuda")]
-mod card;
-#[cfg(feature = "nccl")]
-mod cards;
 mod data;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod stages;
 mod table;
 
@@ -19,10 +17,11 @@ use shardmill_formats::{Philox, Stream};
 use crate::compute::{Compute, Precision};
 use crate::cpu::Network;
 #[cfg(not(feature = "nccl"))]
+#[cfg(not(feature = "cuda"))]
 use crate::engine::EngineError;
 use crate::net::config::ModelConfig;
 use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model, ModelError};
+use crate::net::{DropoutKey, Model};
 use crate::run::error::TrainError;
 
 /// Steps run before the clock starts: the first makes the buffers.
@@ -108,13 +107,9 @@ pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     match options.compute {
         Compute::Cpu => on_cpu(options),
         #[cfg(feature = "cuda")]
-        Compute::Cuda(cuda) => card::run(options, cuda),
+        Compute::Cuda(cuda) => gpu::run(options, cuda),
         #[cfg(not(feature = "cuda"))]
-        Compute::Cuda(_) | Compute::Cards(_) => Err(EngineError::NoCuda.into()),
-        #[cfg(feature = "nccl")]
-        Compute::Cards(cards) => cards::run(options, cards),
-        #[cfg(all(feature = "cuda", not(feature = "nccl")))]
-        Compute::Cards(_) => Err(EngineError::NoNccl.into()),
+        Compute::Cuda(_) => Err(EngineError::NoCuda.into()),
     }
 }
 
@@ -131,7 +126,7 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         .map(|row| (row % config.classes) as i64)
         .collect();
 
-    let training = time(options.steps, |step| {
+    let training = time(WARM_UP, options.steps, |step| {
         let key = DropoutKey {
             seed: options.seed,
             step,
@@ -140,7 +135,9 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         // A rate of 0 does all of the work and leaves the loss where it is.
         network.update(&mut sgd, &still)
     })?;
-    let inference = time(options.steps, |_| network.logits(&images).map(drop))?;
+    let inference = time(WARM_UP, options.steps, |_| {
+        network.logits(&images).map(drop)
+    })?;
     let peak_rss_mb = peak_rss_mb();
     let mut stages = None;
     if options.stages {
@@ -167,18 +164,19 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     })
 }
 
-/// Runs `step` a number of times and sorts out its seconds.
-fn time(
+/// Runs `step` a number of times after some to warm up, and returns their seconds.
+fn time<E>(
+    warm_up: u64,
     steps: usize,
-    mut step: impl FnMut(u64) -> Result<(), ModelError>,
-) -> Result<StepSeconds, ModelError> {
-    for number in 0..WARM_UP {
+    mut step: impl FnMut(u64) -> Result<(), E>,
+) -> Result<StepSeconds, E> {
+    for number in 0..warm_up {
         step(number)?;
     }
     let mut seconds = Vec::new();
     for number in 0..steps.max(1) as u64 {
         let start = Instant::now();
-        step(WARM_UP + number)?;
+        step(warm_up + number)?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     Ok(StepSeconds::of(seconds))

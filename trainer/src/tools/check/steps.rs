@@ -6,9 +6,8 @@ use shardmill_loader::{Area, Normalize};
 
 use crate::compute::{CudaOptions, Precision};
 use crate::cpu::Network;
-use crate::cuda::engine::CudaEngine;
-use crate::cuda::feed::Pixels;
 use crate::cuda::kernels::Affine;
+use crate::cuda::{AsPixels, CudaEngine, Pixels};
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
@@ -59,6 +58,9 @@ pub(crate) const fn tolerance(precision: Precision) -> Tolerance {
     }
 }
 
+/// The means of the channels.
+pub(crate) const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
+
 /// By how much records are larger than the network's window.
 const MARGIN: usize = 8;
 
@@ -93,17 +95,10 @@ impl Random {
         }
     }
 
-    pub(crate) fn pixels(&self) -> Pixels<'_> {
-        Pixels {
-            images: &self.images,
-            shifts: &self.shifts,
-            areas: &self.areas,
-            labels: &self.labels,
-        }
-    }
-
     /// The values that the CPU's network is given.
-    fn values(&self, affine: &Affine, mean: Option<&MeanImage>) -> Vec<f32> {
+    fn values(&self, mean: Option<&MeanImage>) -> Vec<f32> {
+        let normalize = Normalize::mean(MEAN);
+        let affine = Affine::of(normalize);
         let len = self.images.len() / self.labels.len();
         let value = |(i, &byte): (usize, &u8)| {
             let channel = i % 3;
@@ -113,13 +108,24 @@ impl Random {
         let Some(mean) = mean else {
             return values;
         };
-        let difference = mean.difference(&affine.normalize());
+        let difference = mean.difference(&normalize);
         let mut inputs = vec![0.0; values.len()];
         let pairs = values.chunks_exact(len).zip(inputs.chunks_exact_mut(len));
         for ((from, to), area) in pairs.zip(&self.areas) {
             mean.shift(&difference, *area, area.width as usize, from, to);
         }
         inputs
+    }
+}
+
+impl AsPixels for Random {
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &self.shifts,
+            areas: &self.areas,
+            labels: &self.labels,
+        }
     }
 }
 
@@ -163,18 +169,13 @@ pub(crate) fn train_state(config: &ModelConfig, seed: u64) -> Result<TrainState,
     })
 }
 
-fn engine(
-    options: CudaOptions,
-    config: &ModelConfig,
-    seed: u64,
-) -> Result<(CudaEngine, Affine), TrainError> {
+fn engine(options: CudaOptions, config: &ModelConfig, seed: u64) -> Result<CudaEngine, TrainError> {
     let mut engine = CudaEngine::new(options, train_state(config, seed)?, ROWS)?;
-    let normalize = Normalize::mean([121.0, 117.0, 104.0]);
-    engine.set_normalization(normalize)?;
-    Ok((engine, Affine::of(normalize)))
+    engine.set_normalization(Normalize::mean(MEAN))?;
+    Ok(engine)
 }
 
-/// One step of every network, on the card and on the CPU.
+/// One step of every network, on the GPU and on the CPU.
 pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
     let t = tolerance(options.precision);
     let name = options.precision.name();
@@ -183,17 +184,17 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
     };
     for (what, config) in networks() {
-        let batch = Random::new(&config, 3, ROWS);
-        let (mut card, affine) = engine(options, &config, 1)?;
+        let batch = Arc::new(Random::new(&config, 3, ROWS));
+        let mut gpu = engine(options, &config, 1)?;
         let mut network = Network::new(Model::new(&config, 1)?);
         let mut sgd = Sgd::new(network.model(), SgdConfig::default());
         let key = DropoutKey { seed: 1, step: 0 };
-        let images = batch.values(&affine, mean_image(&config).as_deref());
+        let images = batch.values(mean_image(&config).as_deref());
 
         let logits = network.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
         let logits = logits.map_err(ModelError::from)?;
-        let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
+        let found: Vec<f32> = gpu.logits(&batch)?.concat();
         tally.compare(
             &format!("logits of {what}"),
             name,
@@ -203,9 +204,9 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         );
 
         let expected = network.train_step(&images, &batch.labels, key)?;
-        card.accumulate_pixels(batch.pixels(), key, None)?;
+        gpu.accumulate(&batch, key, None)?;
         for (number, parameter) in network.model().parameters().iter().enumerate() {
-            let found = card.network().read_gradient(number)?;
+            let found = gpu.read_gradient(number)?;
             let own = &network.gradients()[number];
             let title = format!("gradients of {what}");
             backward(tally, &title, name, &found, own, t.gradient);
@@ -215,20 +216,16 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             );
         }
         let rate = SgdConfig::default();
-        card.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        gpu.step(|p| Some(rate.rate(p.kind(), LR)))?;
         network.update(&mut sgd, rate.rates(LR))?;
-        let metrics = card.drain_metrics()?;
+        let metrics = gpu.drain_metrics()?;
         let loss = metrics.first().map_or(f64::NAN, |step| step.output.loss);
         let title = format!("loss of {what}");
         let (found, own) = ([loss as f32], [expected.loss as f32]);
         tally.compare(&title, name, &found, &own, t.loss);
-        let moved = card.host_state()?;
-        for (found, own) in moved
-            .model
-            .parameters()
-            .iter()
-            .zip(network.model().parameters())
-        {
+        let moved = gpu.host_state()?;
+        let parameters = network.model().parameters();
+        for (found, own) in moved.model.parameters().iter().zip(parameters) {
             let title = format!("parameters of {what} after a step");
             let (found, own) = (found.values(), own.values());
             backward(tally, &title, name, &found, &own, t.gradient);
@@ -249,9 +246,9 @@ pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
         classes: 10,
         ..ModelConfig::alexnet()
     };
-    let (mut straight, _) = engine(options, &config, 2)?;
+    let mut straight = engine(options, &config, 2)?;
     steps(&mut straight, &config, 0..6)?;
-    let (mut first, affine) = engine(options, &config, 2)?;
+    let mut first = engine(options, &config, 2)?;
     steps(&mut first, &config, 0..3)?;
     let state = first.host_state()?;
     let mut copy = Model::new(&config, 77)?;
@@ -264,7 +261,7 @@ pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
     }
     drop(first);
     let mut second = CudaEngine::new(options, copy, ROWS)?;
-    second.set_normalization(affine.normalize())?;
+    second.set_normalization(Normalize::mean(MEAN))?;
     steps(&mut second, &config, 3..6)?;
     let one = &straight.host_state()?.model;
     let other = &second.host_state()?.model;
@@ -295,11 +292,12 @@ fn steps(
     for step in range {
         for half in 0..2 {
             let batch = Random::new(config, 100 + 2 * step + half, ROWS - half as usize);
+            let batch = Arc::new(batch);
             let key = DropoutKey {
                 seed: 5,
                 step: 2 * step + half,
             };
-            engine.accumulate_pixels(batch.pixels(), key, Some(0.5))?;
+            engine.accumulate(&batch, key, Some(0.5))?;
         }
         engine.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }

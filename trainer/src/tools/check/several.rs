@@ -1,4 +1,4 @@
-//! Several cards against one, and how fast they are together.
+//! Several GPUs against one, and how fast they are together.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,79 +6,77 @@ use std::sync::Arc;
 use candle_core::cuda_backend::cudarc::driver::CudaContext;
 use shardmill_loader::Normalize;
 
-use crate::compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
-use crate::cuda::cards::CardsEngine;
-use crate::cuda::device::error::Doing;
-use crate::cuda::engine::CudaEngine;
+use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
+use crate::cuda::CudaEngine;
+use crate::cuda::device::ErrorContext;
 use crate::net::config::ModelConfig;
 use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
-use crate::tools::check::steps::{LR, ROWS, Random, networks, tolerance, train_state};
+use crate::tools::check::steps::{LR, MEAN, ROWS, Random, networks, tolerance, train_state};
 use crate::tools::check::tally::Tally;
 use crate::tools::check::{CheckOptions, CheckPart, STEPS};
 
-/// Images of a card in the bench.
+/// Images of a GPU in the bench.
 const BATCHES: [usize; 2] = [128, 512];
 
-/// Steps that are compared: the second goes on from what the cards have made of the first.
+/// Steps that are compared: the second starts from the result of the first.
 const COMPARED: u64 = 2;
 
-const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
-
-/// Compares two cards with one, and measures 2, 4, ... and all; says why where there is only one.
+/// Compares two GPUs with one, and measures 2, 4, ... and all; says why if there is only one.
 pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
-    let count = CudaContext::device_count().doing("count the cards")?;
-    let count = usize::try_from(count).unwrap_or(0).min(CardSet::MOST);
+    let count = CudaContext::device_count().context("count the GPUs")?;
+    let count = usize::try_from(count).unwrap_or(0).min(DeviceSet::MAX);
     if count < 2 {
-        return Ok("Left out: this machine has one card.\n".to_owned());
+        return Ok("Left out: this machine has one GPU.\n".to_owned());
     }
     for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
         for (what, config) in networks() {
-            compare(options.ordinal, precision, (what, &config), tally)?;
+            compare(options, precision, what, &config, tally)?;
         }
     }
     if options.skip.contains(&CheckPart::Speed) {
         return Ok("Compared; their speed was left out.\n".to_owned());
     }
     let mut text = String::from(
-        "| cards | precision | batch of each | training, images/s | inference, images/s |\n\
+        "| GPUs | precision | batch of each | training, images/s | inference, images/s |\n\
          |---|---|---|---|---|\n",
     );
     let mut numbers: Vec<usize> = [2, 4, 8, 16].into_iter().filter(|&n| n < count).collect();
     numbers.push(count);
-    for cards in numbers {
+    for gpus in numbers {
         for batch in BATCHES {
             let precision = Precision::Bf16;
             let report = bench::run(&BenchOptions {
-                batch_size: batch * cards,
+                batch_size: batch * gpus,
                 steps: STEPS,
-                compute: Compute::Cards(together(0..cards, precision)),
+                compute: Compute::Cuda(together(0..gpus, precision)),
                 ..BenchOptions::default()
             })?;
             let (name, cells) = (precision.name(), report.speed_cells());
-            let _ = writeln!(text, "| {cards} | {name} | {batch} | {cells} |");
+            let _ = writeln!(text, "| {gpus} | {name} | {batch} | {cells} |");
         }
     }
     Ok(text)
 }
 
-fn together(cards: impl IntoIterator<Item = usize>, precision: Precision) -> CardsOptions {
-    let cards: Vec<usize> = cards.into_iter().collect();
-    CardsOptions {
-        cards: CardSet::new(&cards).expect("some cards, each once"),
+fn together(numbers: impl IntoIterator<Item = usize>, precision: Precision) -> CudaOptions {
+    let numbers: Vec<usize> = numbers.into_iter().collect();
+    CudaOptions {
+        devices: DeviceSet::new(&numbers).expect("some GPUs, each once"),
         precision,
         deterministic: true,
     }
 }
 
-/// Steps of one network on a card and on two, from the same state: scores, gradients by way of the
+/// Steps of one network on one GPU and on two, from the same state: scores, gradients by way of the
 /// velocities, and parameters.
 fn compare(
-    ordinal: usize,
+    options: &CheckOptions,
     precision: Precision,
-    (what, config): (&str, &ModelConfig),
+    what: &str,
+    config: &ModelConfig,
     tally: &mut Tally,
 ) -> Result<(), TrainError> {
     let (t, name) = (tolerance(precision), precision.name());
@@ -86,24 +84,19 @@ fn compare(
         Precision::F32 => Tally::compare,
         Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
     };
-    let options = CudaOptions {
-        ordinal,
-        precision,
-        deterministic: true,
-    };
-    let other = usize::from(ordinal == 0);
-    let mut one = CudaEngine::new(options, train_state(config, 1)?, ROWS)?;
-    let options = together([ordinal, other], precision);
-    let mut two = CardsEngine::new(options, train_state(config, 1)?, ROWS)?;
+    let (number, state) = (options.number(), || train_state(config, 1));
+    let mut one = CudaEngine::new(together([number], precision), state()?, ROWS)?;
+    let pair = together([number, usize::from(number == 0)], precision);
+    let mut two = CudaEngine::new(pair, state()?, ROWS)?;
     one.set_normalization(Normalize::mean(MEAN))?;
     two.set_normalization(Normalize::mean(MEAN))?;
     let rate = SgdConfig::default();
     for step in 0..COMPARED {
         let batch = Arc::new(Random::new(config, 31 + step, ROWS));
         let key = DropoutKey { seed: 3, step };
-        one.accumulate_pixels(batch.pixels(), key, None)?;
+        one.accumulate(&batch, key, None)?;
         one.step(|p| Some(rate.rate(p.kind(), LR)))?;
-        two.accumulate_pixels(&batch, Random::pixels, key, None)?;
+        two.accumulate(&batch, key, None)?;
         two.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
     let figures = |metrics: Vec<StepMetrics>| -> (Vec<f32>, Vec<f32>) {
@@ -114,7 +107,7 @@ fn compare(
     };
     let ((losses, norms), (own_losses, own_norms)) =
         (figures(two.drain_metrics()?), figures(one.drain_metrics()?));
-    let title = |part: &str| format!("two cards and one, {part} of {what}");
+    let title = |part: &str| format!("two GPUs and one, {part} of {what}");
     tally.compare(&title("losses"), name, &losses, &own_losses, t.loss);
     tally.compare(
         &title("gradient norms"),
@@ -123,7 +116,7 @@ fn compare(
         &own_norms,
         t.gradient,
     );
-    let agree = two.agree()?;
+    let agree = two.devices_agree()?;
     let (state, own_state) = (two.host_state()?, one.host_state()?);
     let own_parameters = own_state.model.parameters();
     let parameters = state.model.parameters().iter().zip(own_parameters);
@@ -136,7 +129,7 @@ fn compare(
         backward(tally, &title("velocities"), name, found, own, t.gradient);
     }
     tally.expect(
-        &format!("two cards have the same bits of {what}, {name}"),
+        &format!("two GPUs have the same bits of {what}, {name}"),
         agree,
     );
     Ok(())
