@@ -60,7 +60,7 @@ impl Devices {
             let id = Id::new().context("prepare NCCL")?;
             threads.on_all(move |rank, replica| {
                 let failure = Arc::clone(&failure);
-                replica.device().connect(failure, id, rank, count)
+                replica.device.connect(failure, id, rank, count)
             })?;
             Ok(Self::Several(threads))
         }
@@ -106,7 +106,7 @@ impl Drop for Devices {
     fn drop(&mut self) {
         if let Self::Several(threads) = self {
             // An error has been reported, or nobody needs it any longer.
-            let _ = threads.on_all(|_, replica| replica.device().synchronize());
+            let _ = threads.on_all(|_, replica| replica.device.synchronize());
         }
     }
 }

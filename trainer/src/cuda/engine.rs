@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use shardmill_loader::{Batch, Normalize};
+use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
 use crate::cuda::device::CudaError;
@@ -101,14 +101,14 @@ impl CudaEngine {
     /// Sets how the coming batches are normalized.
     pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
         let devices = &mut self.devices;
-        devices.on_all(move |_, replica| replica.set_normalization(normalize))?;
+        devices.on_all(move |_, replica| replica.uploads.set_normalization(normalize))?;
         Ok(())
     }
 
     /// Turns the backward pass of the convolutions off or on.
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         let devices = &mut self.devices;
-        devices.on_all(move |_, replica| replica.freeze_features(frozen))?;
+        devices.on_all(move |_, replica| replica.network.freeze_features(frozen))?;
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl CudaEngine {
 
     /// Free bytes of the first GPU's memory.
     pub(crate) fn free_memory(&mut self) -> Result<usize, CudaError> {
-        let memory = |replica: &mut Replica| replica.device().memory();
+        let memory = |replica: &mut Replica| replica.device.memory();
         Ok(self.devices.on_first(memory)?.0)
     }
 
@@ -150,9 +150,9 @@ impl CudaEngine {
         let (rows, gpus) = (labels.len(), self.numbers.len());
         let (batch, begin) = (Arc::clone(batch), self.begin_training());
         self.devices.on_all(move |index, replica| {
-            begin
-                .as_ref()
-                .map_or(Ok(()), |state| replica.begin_training(&state.sgd))?;
+            if let Some(state) = &begin {
+                replica.network.begin_training(&state.sgd.velocities())?;
+            }
             let slice = Slice::of(index, gpus, rows);
             replica.accumulate(batch.pixels(), slice, key, share)
         })?;
@@ -238,7 +238,9 @@ impl CudaEngine {
         let state = Arc::get_mut(&mut self.state).expect("no device shares it between two calls");
         if self.is_stale {
             for (number, parameter) in state.model.parameters().iter().enumerate() {
-                let copy = self.devices.on_first(move |replica| replica.read(number))?;
+                let copy = self
+                    .devices
+                    .on_first(move |replica| replica.network.read_parameter(number))?;
                 parameter
                     .update(|own| own.copy_from_slice(&copy.values))
                     .map_err(ModelError::from)?;
@@ -258,7 +260,7 @@ impl CudaEngine {
     /// The gradient of parameter `number` on the first GPU, in f32.
     pub(crate) fn read_gradient(&mut self, number: usize) -> Result<Vec<f32>, CudaError> {
         let devices = &mut self.devices;
-        devices.on_first(move |replica| replica.read_gradient(number))
+        devices.on_first(move |replica| replica.network.read_gradient(number))
     }
 
     /// Uploads a batch with labels and at least one row for each GPU.
@@ -268,10 +270,12 @@ impl CudaEngine {
         let (rows, gpus) = (labels.len(), self.numbers.len());
         let (batch, begin) = (Arc::clone(batch), self.begin_training());
         let slices = self.devices.on_all(move |index, replica| {
-            begin
-                .as_ref()
-                .map_or(Ok(()), |state| replica.begin_training(&state.sgd))?;
-            replica.stage(batch.pixels().part(Slice::of(index, gpus, rows)))
+            if let Some(state) = &begin {
+                replica.network.begin_training(&state.sgd.velocities())?;
+            }
+            replica
+                .uploads
+                .stage(batch.pixels().part(Slice::of(index, gpus, rows)))
         })?;
         let slices = Arc::new(slices);
         Ok(StagedBatch { rows, slices })
@@ -303,7 +307,7 @@ impl CudaEngine {
     /// Waits until all queued work is done.
     pub(crate) fn synchronize(&mut self) -> Result<(), CudaError> {
         let devices = &mut self.devices;
-        devices.on_all(|_, replica| replica.device().synchronize())?;
+        devices.on_all(|_, replica| replica.device.synchronize())?;
         Ok(())
     }
 
@@ -313,7 +317,7 @@ impl CudaEngine {
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
         for number in 0..self.state.model.parameters().len() {
             let copies = self.devices.on_all(move |_, replica| {
-                let copy = replica.read(number)?;
+                let copy = replica.network.read_parameter(number)?;
                 Ok((bits(copy.values), copy.velocity.map(bits)))
             })?;
             if copies.iter().any(|copy| *copy != copies[0]) {
@@ -326,7 +330,7 @@ impl CudaEngine {
 
 /// The GPUs in words.
 fn describe(devices: &mut Devices, numbers: &[usize]) -> Result<String, CudaError> {
-    let mut gpus = devices.on_all(|_, replica| replica.device().describe())?;
+    let mut gpus = devices.on_all(|_, replica| replica.device.describe())?;
     #[cfg(feature = "nccl")]
     if numbers.len() > 1 {
         let gpus = numbers.iter().zip(&gpus);

@@ -28,10 +28,9 @@ mod slice;
 mod upload;
 
 #[cfg(feature = "cuda")]
-pub use device::CudaError;
-#[cfg(feature = "cuda")]
-pub(crate) use engine::CudaEngine;
-#[cfg(feature = "cuda")]
-pub(crate) use network::input_channels;
-#[cfg(feature = "cuda")]
-pub(crate) use upload::{AsPixels, Pixels};
+pub(crate) use self::{
+    device::CudaError,
+    engine::CudaEngine,
+    network::input_channels,
+    upload::{AsPixels, Pixels},
+};

@@ -1,20 +1,17 @@
 //! What one GPU does of a step: its rows of each batch, and the update of its copy of the parameters.
 //!
-//! Only [`drain_metrics`](Replica::drain_metrics), [`logits`](Replica::logits) and
-//! [`read`](Replica::read) wait for the GPU: the metrics of each step stay in its memory until they are
-//! drained.
+//! Only [`drain_metrics`](Replica::drain_metrics) and [`logits`](Replica::logits) wait for the GPU, as
+//! reading a parameter does: the metrics of each step stay in its memory until they are drained.
 
 use std::rc::Rc;
 
-use shardmill_loader::Normalize;
-
 use crate::cuda::device::{Buffer, CudaError, Device, Element};
 use crate::cuda::kernels;
-use crate::cuda::network::{BatchDropout, Network, ParameterCopy};
+use crate::cuda::network::{BatchDropout, Network};
 use crate::cuda::scores::NUMBERS;
 use crate::cuda::slice::Slice;
 use crate::cuda::upload::{Pixels, Staged, Uploads};
-use crate::net::sgd::{Rate, Sgd};
+use crate::net::sgd::Rate;
 use crate::net::{DropoutKey, TrainState};
 
 /// Steps whose metrics fit into GPU memory until they must be drained.
@@ -22,9 +19,9 @@ pub(crate) const STEPS: usize = 256;
 
 /// A network on a GPU with the uploads that feed it; the state that it comes from is the caller's.
 pub(crate) struct Replica {
-    device: Rc<Device>,
-    network: Network,
-    uploads: Uploads,
+    pub(crate) device: Rc<Device>,
+    pub(crate) network: Network,
+    pub(crate) uploads: Uploads,
     /// [`NUMBERS`] for each step.
     scores: Buffer,
     /// The logits of an evaluation, in f32.
@@ -60,32 +57,10 @@ impl Replica {
         })
     }
 
-    pub(crate) fn device(&self) -> &Device {
-        &self.device
-    }
-
     /// Bytes of GPU memory.
     pub(crate) fn bytes(&self) -> usize {
         let own = self.scores.bytes() + self.logits.bytes();
         self.network.bytes() + self.uploads.bytes() + own
-    }
-
-    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
-        self.uploads.set_normalization(normalize)
-    }
-
-    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
-        self.network.freeze_features(frozen)
-    }
-
-    /// Allocates what training needs, with the velocities of `sgd`; once.
-    pub(crate) fn begin_training(&mut self, sgd: &Sgd) -> Result<(), CudaError> {
-        self.network.begin_training(&sgd.velocities())
-    }
-
-    /// Uploads a batch. The caller has checked that the labels are classes.
-    pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, CudaError> {
-        self.uploads.stage(batch)
     }
 
     /// Computes the gradient of this GPU's slice of a whole batch.
@@ -102,7 +77,7 @@ impl Replica {
             self.network.skip_batch(share.is_some())?;
             return self.end_batch(share);
         }
-        let staged = self.stage(batch.part(slice))?;
+        let staged = self.uploads.stage(batch.part(slice))?;
         self.accumulate_staged(&staged, slice, key, share)?;
         self.uploads.release(staged)
     }
@@ -174,7 +149,7 @@ impl Replica {
         if slice.rows == 0 {
             return Ok(Vec::new());
         }
-        let staged = self.stage(batch.part(slice))?;
+        let staged = self.uploads.stage(batch.part(slice))?;
         self.infer(&staged)?;
         self.uploads.release(staged)?;
         let logits = self.network.logits(slice.rows);
@@ -187,18 +162,6 @@ impl Replica {
     /// A forward pass without dropout over a batch in GPU memory.
     pub(crate) fn infer(&mut self, staged: &Staged) -> Result<(), CudaError> {
         self.network.forward(&self.uploads, staged, None)
-    }
-
-    /// The values of parameter `number` and, if training has begun, its velocity.
-    pub(crate) fn read(&self, number: usize) -> Result<ParameterCopy, CudaError> {
-        self.device.synchronize()?;
-        self.network.read_parameter(number)
-    }
-
-    /// The gradient of parameter `number` in the last backward pass, in f32.
-    pub(crate) fn read_gradient(&self, number: usize) -> Result<Vec<f32>, CudaError> {
-        self.device.synchronize()?;
-        self.network.read_gradient(number)
     }
 }
 

@@ -164,7 +164,7 @@ impl Plan {
         let describe = || Convolution::new(s.before, s.stride, s.groups, math);
         let workspace_len = workspace.len();
         let request = |convolution: &Convolution| SearchRequest {
-            handle: device.dnn.0,
+            handle: device.dnn(),
             x: x.0,
             w: w.0,
             y: y.0,

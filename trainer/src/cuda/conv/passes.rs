@@ -37,7 +37,7 @@ impl Plan {
             // scalars are read before the call returns.
             return unsafe {
                 result::convolution_forward(
-                    device.dnn.0,
+                    device.dnn(),
                     one,
                     self.x.0,
                     input.pointer as *const c_void,
@@ -59,7 +59,7 @@ impl Plan {
         // SAFETY: as above. With a factor of 0 the output is not read as the summand `z`.
         unsafe {
             result::convolution_bias_activation_forward(
-                device.dnn.0,
+                device.dnn(),
                 one,
                 self.x.0,
                 input.pointer as *const c_void,
@@ -104,7 +104,7 @@ impl Plan {
         // SAFETY: as in `forward`.
         unsafe {
             result::convolution_backward_data(
-                device.dnn.0,
+                device.dnn(),
                 (&raw const one).cast(),
                 self.w.0,
                 weight.pointer as *const c_void,
@@ -144,7 +144,7 @@ impl Plan {
         // SAFETY: as in `forward`.
         unsafe {
             result::convolution_backward_filter(
-                device.dnn.0,
+                device.dnn(),
                 (&raw const one).cast(),
                 self.x.0,
                 input.pointer as *const c_void,

@@ -36,7 +36,7 @@ const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 ///
 /// The handles come first, so that they are closed while the context is open.
 pub(crate) struct Device {
-    pub(crate) dnn: DnnHandle,
+    dnn: DnnHandle,
     pub(crate) blas: CudaBlas,
     kernels: Kernels,
     pub(crate) stream: Arc<CudaStream>,
@@ -110,6 +110,11 @@ impl Device {
             #[cfg(feature = "nccl")]
             link: OnceCell::new(),
         }))
+    }
+
+    /// cuDNN's handle, which is open as long as the device.
+    pub(crate) fn dnn(&self) -> cudnn::sys::cudnnHandle_t {
+        self.dnn.0
     }
 
     /// The type of activations and of their gradients.
@@ -246,7 +251,7 @@ impl Device {
 }
 
 /// cuDNN's handle.
-pub(crate) struct DnnHandle(pub(crate) cudnn::sys::cudnnHandle_t);
+struct DnnHandle(cudnn::sys::cudnnHandle_t);
 
 impl DnnHandle {
     fn new(stream: &Arc<CudaStream>) -> Result<Self, CudaError> {

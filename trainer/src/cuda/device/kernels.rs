@@ -78,8 +78,8 @@ impl Entry {
 /// The blocks of a launch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
-    pub(crate) columns: u32,
-    pub(crate) rows: u32,
+    columns: u32,
+    rows: u32,
 }
 
 impl Grid {

@@ -13,15 +13,12 @@ mod memory;
 #[cfg(any(feature = "nccl", test))]
 mod threads;
 
-#[cfg(feature = "cuda")]
-pub(crate) use context::Device;
-#[cfg(feature = "cuda")]
-pub use error::CudaError;
-#[cfg(feature = "cuda")]
-pub(crate) use error::ErrorContext;
-#[cfg(feature = "cuda")]
-pub(crate) use kernels::{Argument, Entry, Grid};
-#[cfg(feature = "cuda")]
-pub(crate) use memory::{Buffer, Element, Value, View, ViewMut, copy};
 #[cfg(feature = "nccl")]
-pub(crate) use threads::{DeviceThreads, FailureFlag};
+pub(crate) use self::threads::{DeviceThreads, FailureFlag};
+#[cfg(feature = "cuda")]
+pub(crate) use self::{
+    context::Device,
+    error::{CudaError, ErrorContext},
+    kernels::{Argument, Entry, Grid},
+    memory::{Buffer, Element, Value, View, ViewMut, copy},
+};

@@ -198,8 +198,9 @@ impl Network {
         logits.view().head(rows * self.classes)
     }
 
-    /// Parameter `number`.
+    /// Parameter `number`, after all queued work.
     pub(crate) fn read_parameter(&self, number: usize) -> Result<ParameterCopy, CudaError> {
+        self.device.synchronize()?;
         let weight = &self.weights[number];
         let velocity = weight.training.as_ref().map(|state| &state.velocity);
         let velocity = velocity.map(|velocity| velocity.read(velocity.len()));
@@ -211,6 +212,7 @@ impl Network {
 
     /// The gradient of parameter `number` of the last backward pass, in f32.
     pub(crate) fn read_gradient(&self, number: usize) -> Result<Vec<f32>, CudaError> {
+        self.device.synchronize()?;
         let weight = &self.weights[number];
         let state = weight.training.as_ref().expect("training has begun");
         let len = weight.master.len();
@@ -256,7 +258,7 @@ impl Network {
 
     fn make_plan(&mut self, index: usize, rows: usize, backward: bool) -> Result<Plan, CudaError> {
         let Layer::Conv(conv) = &self.layers[index] else {
-            unreachable!("asked for convolutions alone")
+            unreachable!("only convolutions are planned")
         };
         // conv1's padding is part of its input.
         let shape = if index == 0 {
@@ -331,7 +333,7 @@ impl Network {
     }
 }
 
-/// The plan of a convolution for a forward pass: the one with a backward pass where there is one.
+/// The plan of a convolution for a forward pass: preferably the one that has backward passes too.
 fn planned(plans: &Plans, index: usize, rows: usize) -> &Plan {
     let both = plans.get(&(index, rows, true));
     both.unwrap_or_else(|| &plans[&(index, rows, false)])

@@ -46,7 +46,7 @@ impl Weight {
         padded.unwrap_or(&mut state.gradient).view_mut()
     }
 
-    /// Fills the gradient with 0, where there is one.
+    /// Fills the gradient with 0, if there is one.
     pub(super) fn clear_gradient(&mut self) -> Result<(), CudaError> {
         let Some(state) = &mut self.training else {
             return Ok(());
