@@ -15,7 +15,7 @@ million:
 # Compares steps of the full network with PyTorch's (needs Python with torch and safetensors; 1.7 GB).
 pytorch python="python3":
     {{python}} tests/reference/alexnet_step.py --full target/pytorch
-    SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test numerics -- --ignored full_width
+    SHARDMILL_PYTORCH_FULL="$PWD/target/pytorch" cargo test --release -p shardmill-trainer --test it -- --ignored full_width
 
 # Kills every command of prep at every system call that changes a file (needs Python and strace; takes minutes).
 kills python="python3":
@@ -25,7 +25,7 @@ kills python="python3":
 # Converts weights to torchvision and back at full width (needs Python with torchvision and safetensors).
 torchvision python="python3":
     {{python}} tests/reference/torchvision_exchange.py make target/torchvision
-    SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test numerics -- --ignored torchvisions_full
+    SHARDMILL_TORCHVISION="$PWD/target/torchvision" cargo test --release -p shardmill-trainer --test it -- --ignored torchvisions_full
     {{python}} tests/reference/torchvision_exchange.py check target/torchvision
 
 # Trains every ablation of the paper on a dataset of a few classes, for four short epochs each.

@@ -162,13 +162,13 @@ def main(folder):
             arguments = [*shared, "--out", out, "--device", "cuda:0,1,2"]
             fail(f"{setting}=1:{collective}", arguments, 1, said, **{setting: f"1:{collective}"})
     for device, code, said in (
-        ("cuda:0,3", 1, "no card number 3"),
+        ("cuda:0,3", 1, "no GPU number 3"),
         ("cuda:0,0", 2, "twice"),
         ("cuda:0-2", 2, "as in cuda:0,1"),
     ):
         fail(device, [*shared, "--out", folder / "wrong", "--device", device], code, said)
     small = ["--shards", SHARDS, *NETWORK, "--batch-size", 2, "--out", folder / "wrong"]
-    fail("two images", [*small, "--device", "cuda:0,1,2"], 1, "too small for 3 cards")
+    fail("two images", [*small, "--device", "cuda:0,1,2"], 1, "too small for 3 GPUs")
 
 
 with tempfile.TemporaryDirectory() as scratch:

@@ -1,7 +1,7 @@
 """Values and gradients that PyTorch computes for the trainer's operations and network.
 
 Writes `fixtures/operations.safetensors` and, for each variant, `fixtures/<variant>.safetensors`,
-which `trainer/tests/numerics/pytorch.rs` reads. The network is the real one at a reduced width.
+which `trainer/tests/it/numerics/pytorch.rs` reads. The network is the real one at a reduced width.
 `fixtures/net145.safetensors` has what the weights and images of `alexnet` give in net 145's order of layers.
 
     python3 tests/reference/alexnet_step.py              (torch 2.9.1, safetensors 0.8)

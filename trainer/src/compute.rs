@@ -8,59 +8,66 @@ pub enum Compute {
     /// All cores of this machine, in f32.
     #[default]
     Cpu,
-    /// An NVIDIA card; needs a build with the feature `cuda`.
+    /// NVIDIA GPUs of this machine; needs a build with the feature `cuda`, and with `nccl` for several.
     Cuda(CudaOptions),
-    /// Several NVIDIA cards of this machine; needs a build with the feature `nccl`.
-    Cards(CardsOptions),
 }
 
-/// How several cards are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CardsOptions {
-    /// The cards.
-    pub cards: CardSet,
+/// How GPUs are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CudaOptions {
+    /// The GPUs.
+    pub devices: DeviceSet,
     /// The arithmetic.
     pub precision: Precision,
-    /// Whether only algorithms are used that give the same bits every time on as many cards.
+    /// Whether only algorithms are used that give the same bits every time on as many GPUs.
     pub deterministic: bool,
 }
 
-impl CardsOptions {
-    /// How card number `ordinal` is used.
-    #[must_use]
-    pub const fn of(self, ordinal: usize) -> CudaOptions {
-        CudaOptions {
-            ordinal,
-            precision: self.precision,
-            deterministic: self.deterministic,
-        }
+impl CudaOptions {
+    /// The arithmetic in words.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn arithmetic(self) -> String {
+        let name = self.precision.name();
+        let deterministic = if self.deterministic {
+            ", deterministic"
+        } else {
+            ""
+        };
+        format!("{name}{deterministic}")
     }
 }
 
-/// Some cards of this machine, each named once; their order is that of their numbers.
+/// One or several GPUs of this machine, each once, by their numbers as the driver counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CardSet(u64);
+pub struct DeviceSet(u64);
 
-impl CardSet {
-    /// The most cards of a machine.
-    pub const MOST: usize = u64::BITS as usize;
+impl Default for DeviceSet {
+    /// The first GPU.
+    fn default() -> Self {
+        Self(1)
+    }
+}
 
-    /// The cards with these numbers; `None` if one is named twice, is not below [`MOST`](Self::MOST),
-    /// or if there is none.
+impl DeviceSet {
+    /// The most GPUs of a machine.
+    pub const MAX: usize = u64::BITS as usize;
+
+    /// The GPUs with these numbers; `None` if there is none, or if one is named twice or is not below
+    /// [`MAX`](Self::MAX).
     #[must_use]
     pub fn new(numbers: &[usize]) -> Option<Self> {
         let mut set = 0_u64;
         for &number in numbers {
-            let card = 1_u64.checked_shl(u32::try_from(number).ok()?)?;
-            if set & card != 0 {
+            let device = 1_u64.checked_shl(u32::try_from(number).ok()?)?;
+            if set & device != 0 {
                 return None;
             }
-            set |= card;
+            set |= device;
         }
         (set != 0).then_some(Self(set))
     }
 
-    /// How many there are.
+    /// The number of GPUs.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
     pub const fn len(self) -> usize {
@@ -69,19 +76,8 @@ impl CardSet {
 
     /// Their numbers, ascending.
     pub fn numbers(self) -> impl Iterator<Item = usize> {
-        (0..Self::MOST).filter(move |number| self.0 >> number & 1 == 1)
+        (0..Self::MAX).filter(move |number| self.0 >> number & 1 == 1)
     }
-}
-
-/// How a card is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CudaOptions {
-    /// The card, as the driver counts them.
-    pub ordinal: usize,
-    /// The arithmetic.
-    pub precision: Precision,
-    /// Whether only algorithms are used that give the same bits every time on one card.
-    pub deterministic: bool,
 }
 
 /// The arithmetic of products and the type of activations; weights, velocities and sums are f32
@@ -89,7 +85,7 @@ pub struct CudaOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// f32 throughout: comparable with the CPU's bit for bit but for the order of sums.
+    /// f32 throughout: the CPU's results except for the order of sums.
     F32,
     /// f32 values whose products take 10 bits of fraction, on tensor cores.
     #[default]
@@ -112,15 +108,15 @@ impl Precision {
 
 #[cfg(test)]
 mod tests {
-    use super::CardSet;
+    use super::DeviceSet;
 
     #[test]
-    fn a_set_has_each_card_once() {
-        let set = CardSet::new(&[5, 0, 63]).unwrap();
+    fn a_set_has_each_device_once() {
+        let set = DeviceSet::new(&[5, 0, 63]).unwrap();
         assert_eq!(set.numbers().collect::<Vec<_>>(), [0, 5, 63]);
         assert_eq!(set.len(), 3);
         for wrong in [&[][..], &[1, 1], &[64], &[usize::MAX]] {
-            assert_eq!(CardSet::new(wrong), None, "{wrong:?}");
+            assert_eq!(DeviceSet::new(wrong), None, "{wrong:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What trains: a network with its optimiser, wherever it is computed.
+//! Chooses the machine that trains: the only file that knows both the CPU's and CUDA's engines.
 //!
-//! A step is one or more calls of [`Engine::add`], each with a batch, and one of [`Engine::update`].
-//! Its scores come out of [`Engine::take`], at once on the CPU, and when they are asked for on a card,
-//! which works on while the host runs ahead.
+//! A step is one or more calls of [`Engine::accumulate`], each with a batch, and one of
+//! [`Engine::step`]. Its metrics come out of [`Engine::drain_metrics`]: at once on the CPU; a GPU
+//! works on while the host runs ahead, and is read when somebody asks.
 
 use std::sync::Arc;
 
@@ -10,44 +10,43 @@ use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::Compute;
 use crate::cpu::engine::CpuEngine;
-#[cfg(feature = "nccl")]
-use crate::cuda::CardsEngine;
 #[cfg(feature = "cuda")]
-use crate::cuda::CudaEngine;
-#[cfg(feature = "nccl")]
-pub(crate) use crate::cuda::device::crew::{Alarm, Crew, Failed, Fault};
-#[cfg(feature = "cuda")]
-pub(crate) use crate::cuda::scores::{NUMBERS, join};
-#[cfg(feature = "cuda")]
-pub(crate) use crate::cuda::slice::Slice;
-use crate::net::sgd::{Rate, Sgd};
-use crate::net::{DropoutKey, Model, Parameter, StepOutput};
-use crate::run::error::TrainError;
+use crate::cuda::{CudaEngine, CudaError};
+use crate::net::sgd::Rate;
+use crate::net::{
+    DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
+};
 
 /// Images that go through the network at once while evaluating on the CPU.
 const CPU_EVALUATION_ROWS: usize = 80;
 
-/// What a step gave.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Seen {
-    /// Its images.
-    pub(crate) images: usize,
-    /// Their scores.
-    pub(crate) output: StepOutput,
-    /// The length of the gradient.
-    pub(crate) norm: f64,
+/// Why an engine could not be made or could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The build cannot use a GPU.
+    #[error(
+        "this build of train computes on the CPU only; use `--device cpu`, or build it for NVIDIA \
+         GPUs with `cargo build --release --features cuda -p shardmill-trainer` (README, \"Building \
+         with CUDA\"); `train doctor` says what this machine has"
+    )]
+    NoCuda,
+    /// The network refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A GPU, its driver or one of its libraries refused.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
 }
 
 /// A network with its optimiser.
 pub(crate) enum Engine {
     /// In this process.
     Cpu(Box<CpuEngine>),
-    /// On a card.
+    /// On one or several GPUs.
     #[cfg(feature = "cuda")]
     Cuda(Box<CudaEngine>),
-    /// On several cards.
-    #[cfg(feature = "nccl")]
-    Cards(Box<CardsEngine>),
 }
 
 impl Engine {
@@ -57,28 +56,20 @@ impl Engine {
     /// A device that this build or this machine does not have.
     pub(crate) fn new(
         compute: Compute,
-        model: Model,
-        sgd: Sgd,
+        state: TrainState,
         rows: usize,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, EngineError> {
         match compute {
-            Compute::Cpu => Ok(Self::Cpu(Box::new(CpuEngine::new(model, sgd)))),
-            #[cfg(feature = "nccl")]
-            Compute::Cards(options) => {
-                let engine = CardsEngine::new(options, model, sgd, rows)?;
-                Ok(Self::Cards(Box::new(engine)))
-            }
+            Compute::Cpu => Ok(Self::Cpu(Box::new(CpuEngine::new(state)))),
             #[cfg(feature = "cuda")]
             Compute::Cuda(options) => {
-                let engine = CudaEngine::new(options, model, sgd, rows)?;
+                let engine = CudaEngine::new(options, state, rows)?;
                 Ok(Self::Cuda(Box::new(engine)))
             }
-            #[cfg(all(feature = "cuda", not(feature = "nccl")))]
-            Compute::Cards(_) => Err(TrainError::NoNccl),
             #[cfg(not(feature = "cuda"))]
-            Compute::Cuda(_) | Compute::Cards(_) => {
-                let _ = rows;
-                Err(TrainError::NoCuda)
+            Compute::Cuda(_) => {
+                let _ = (state, rows);
+                Err(EngineError::NoCuda)
             }
         }
     }
@@ -89,8 +80,6 @@ impl Engine {
             Self::Cpu(_) => Output::F32,
             #[cfg(feature = "cuda")]
             Self::Cuda(_) => Output::U8,
-            #[cfg(feature = "nccl")]
-            Self::Cards(_) => Output::U8,
         }
     }
 
@@ -100,104 +89,90 @@ impl Engine {
             Self::Cpu(_) => CPU_EVALUATION_ROWS,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.evaluation_rows(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.evaluation_rows(),
         }
     }
 
-    /// Says how the images of the coming batches are normalised; the loader does it for the CPU.
+    /// Sets how the images of the coming batches are normalised; the loader does it for the CPU.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), TrainError> {
+    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), EngineError> {
         match self {
             Self::Cpu(engine) => {
-                engine.see(&normalize);
+                engine.set_normalization(&normalize);
                 Ok(())
             }
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => Ok(engine.see(normalize)?),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.see(normalize),
+            Self::Cuda(engine) => Ok(engine.set_normalization(normalize)?),
         }
     }
 
-    /// Leaves out the backward pass of the convolutions, or takes it up again.
+    /// Turns the backward pass of the convolutions off or on.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), EngineError> {
         match self {
             Self::Cpu(engine) => {
-                engine.model.freeze_features(frozen);
+                engine.freeze_features(frozen);
                 Ok(())
             }
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.freeze_features(frozen),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.freeze_features(frozen),
+            Self::Cuda(engine) => Ok(engine.freeze_features(frozen)?),
         }
     }
 
-    /// Works out a batch's gradient. Of several batches of one step each has its share of the step's
-    /// images, and the sum of the gradients times these shares counts; `None`: it is the only one.
+    /// Computes a batch's gradient. `share` is the batch's part of the step's images: the step's gradient
+    /// is the sum of its batches' gradients times their shares. `None`: the step has one batch.
     ///
     /// # Errors
     /// A batch that does not fit the network, or a device that fails.
-    pub(crate) fn add(
+    pub(crate) fn accumulate(
         &mut self,
         batch: &Arc<Batch>,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), EngineError> {
         match self {
-            Self::Cpu(engine) => Ok(engine.add(batch, key, share)?),
+            Self::Cpu(engine) => Ok(engine.accumulate(batch, key, share)?),
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.add(batch, key, share),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.add(batch, key, share),
+            Self::Cuda(engine) => Ok(engine.accumulate(batch, key, share)?),
         }
     }
 
-    /// Moves the parameters, each at its rate, and ends the step; those without a rate stay.
+    /// Updates the parameters, each at its rate, and ends the step; those without a rate stay.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn update(
+    pub(crate) fn step(
         &mut self,
         rate: impl Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), EngineError> {
         match self {
-            Self::Cpu(engine) => Ok(engine.update(rate)?),
+            Self::Cpu(engine) => Ok(engine.step(rate)?),
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.update(rate),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.update(rate),
+            Self::Cuda(engine) => Ok(engine.step(rate)?),
         }
     }
 
-    /// Whether the scores must be taken before the next step: always where they cost nothing.
-    pub(crate) fn is_due(&self) -> bool {
+    /// Whether the metrics must be drained before the next step: always where that costs nothing.
+    pub(crate) fn metrics_due(&self) -> bool {
         match self {
             Self::Cpu(_) => true,
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.is_full(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.is_full(),
+            Self::Cuda(engine) => engine.metrics_full(),
         }
     }
 
-    /// The scores of the steps since the last call, in their order.
+    /// The metrics of the steps since the last call, in their order.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn take(&mut self) -> Result<Vec<Seen>, TrainError> {
+    pub(crate) fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, EngineError> {
         match self {
-            Self::Cpu(engine) => Ok(engine.take().into_iter().collect()),
+            Self::Cpu(engine) => Ok(engine.drain_metrics().into_iter().collect()),
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.take(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.take(),
+            Self::Cuda(engine) => Ok(engine.drain_metrics()?),
         }
     }
 
@@ -205,61 +180,51 @@ impl Engine {
     ///
     /// # Errors
     /// A batch that does not fit the network, or a device that fails.
-    pub(crate) fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, TrainError> {
+    pub(crate) fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError> {
         match self {
             Self::Cpu(engine) => Ok(engine.logits(batch)?),
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.logits(batch),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.logits(batch),
+            Self::Cuda(engine) => Ok(engine.logits(batch)?),
         }
     }
 
-    /// Network and optimiser as they are now, in this process's memory.
+    /// The state as it is now, copied from the device to host memory where that is needed.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn host(&mut self) -> Result<(&Model, &Sgd), TrainError> {
+    pub(crate) fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
         match self {
-            Self::Cpu(engine) => Ok((&engine.model, &engine.sgd)),
+            Self::Cpu(engine) => Ok(engine.state()),
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.host(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.host(),
+            Self::Cuda(engine) => Ok(engine.host_state()?.into()),
         }
     }
 
-    /// Network and optimiser as they were when the engine was made, or at the last
-    /// [`host`](Self::host): names and sizes are those of now.
+    /// The network with the weights that it had when the engine was made, or at the last
+    /// [`host_state`](Self::host_state); names and sizes never change.
     pub(crate) fn model(&self) -> &Model {
         match self {
-            Self::Cpu(engine) => &engine.model,
+            Self::Cpu(engine) => engine.state().model,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => engine.model(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.model(),
         }
     }
 
-    /// The device in words, if it is another than this machine's processor.
+    /// The device in words; `None` for the CPU.
     pub(crate) fn describe(&self) -> Option<String> {
         match self {
             Self::Cpu(_) => None,
             #[cfg(feature = "cuda")]
             Self::Cuda(engine) => Some(engine.describe()),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => Some(engine.describe()),
         }
     }
 
-    /// What there is to tell about the device after the steps so far, once.
-    pub(crate) fn news(&mut self) -> Option<String> {
+    /// A line for the log about the device, once, after the first step.
+    pub(crate) fn take_log_line(&mut self) -> Option<String> {
         match self {
             Self::Cpu(_) => None,
             #[cfg(feature = "cuda")]
-            Self::Cuda(engine) => engine.news(),
-            #[cfg(feature = "nccl")]
-            Self::Cards(engine) => engine.news(),
+            Self::Cuda(engine) => engine.take_log_line(),
         }
     }
 }

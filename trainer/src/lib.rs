@@ -1,18 +1,51 @@
 //! Trains AlexNet on Shardmill shards: the 2012 network, its recipe, and everything around them.
 //!
-//! The two types to know are [`TrainOptions`], whose defaults are the paper, and [`Checkpoint`],
-//! which holds all that a run needs to go on as if it had never stopped. [`train`] runs, or goes on
-//! with, a whole training; [`evaluate`] measures a checkpoint.
+//! The two types to know are [`TrainOptions`], whose defaults are the paper, and [`Checkpoint`], which
+//! holds all that a run needs to go on as if it had never stopped. [`train`] starts or resumes a run;
+//! [`evaluate`] measures a checkpoint. [`run_command_line`] is the program `train` itself. The operations
+//! alone, on candle tensors, are in [`candle_ops`].
 //!
 //! ```no_run
-//! use shardmill_trainer::{EvalOptions, Recipe, TrainOptions, evaluate, train};
+//! use shardmill_trainer::settings::{Cropping, ScheduleConfig};
+//! use shardmill_trainer::{
+//!     Checkpoint, Compute, CudaOptions, EvalOptions, Recipe, TrainOptions, View, evaluate, train,
+//! };
 //!
 //! let mut options = TrainOptions::new("shards", "runs/first");
-//! options.recipe = Recipe { epochs: 8, batch_size: 64, lr: 0.002, ..Recipe::default() };
+//! options.recipe = Recipe {
+//!     epochs: 8,
+//!     batch_size: 64,
+//!     lr: 0.002,
+//!     cropping: Cropping::resized(),
+//!     schedule: ScheduleConfig::steps(vec![6]),
+//!     ..Recipe::default()
+//! };
+//! options.model.width = 0.5;
+//! options.threads = 4;
+//! if cfg!(feature = "cuda") {
+//!     options.compute = Compute::Cuda(CudaOptions::default());
+//! }
+//! // Another thread may ask for an early end, with a checkpoint: `stop.request()`.
+//! let stop = options.stop.clone();
 //! let outcome = train(&options)?;
 //!
-//! let evaluation = evaluate(&EvalOptions::new(&outcome.last, "shards"))?;
-//! println!("{}", evaluation.ten.expect("both views are the default").top1_error);
+//! // The same options, once more, go on from the last checkpoint.
+//! if !outcome.finished {
+//!     options.resume = true;
+//!     train(&options)?;
+//! }
+//!
+//! let best = outcome.best.unwrap_or(outcome.last);
+//! let mut evaluating = EvalOptions::new(&best, "shards");
+//! evaluating.views = vec![View::Ten];
+//! let evaluation = evaluate(&evaluating)?;
+//! let state = Checkpoint::peek(&best)?;
+//! println!(
+//!     "{} classes, {} epochs: top-1 error {:.2}%",
+//!     state.classes.len(),
+//!     state.progress.epoch,
+//!     evaluation.ten.expect("it was asked for").top1_error
+//! );
 //! # Ok::<(), shardmill_trainer::TrainError>(())
 //! ```
 
@@ -30,38 +63,51 @@ mod recipe;
 mod run;
 mod tools;
 
-pub use checkpoint::{Checkpoint, CheckpointError, PixelStatistics, Progress, RunState};
+pub use checkpoint::{Checkpoint, CheckpointError, RunState};
 pub use cli::run_command_line;
-pub use compute::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
-#[cfg(feature = "cuda")]
-pub use cuda::CudaError;
-pub use net::config::{
-    Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, ModelConfig, ModelConfigError,
-    Pooling, Variant,
-};
-pub use net::mean_image::{MeanCut, MeanImage};
-pub use net::scores::{Scores, Tally};
-pub use recipe::augmentation::{Cropping, Jitter};
-pub use recipe::schedule::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
-pub use recipe::{InputScale, LaterRate, Mean, Recipe};
-pub use run::data::classes;
+pub use compute::{Compute, CudaOptions};
+pub use engine::EngineError;
+pub use net::config::{ModelConfig, ModelConfigError, Variant};
+pub use net::scores::Scores;
+pub use recipe::Recipe;
+pub use recipe::setup::{Setup, SetupError};
 pub use run::error::TrainError;
 pub use run::eval::{EvalOptions, Evaluation, View, evaluate};
 pub use run::report::Display;
-pub use run::subset::{Softmax, SubsetSize};
 pub use run::{Stop, TrainOptions, TrainOutcome, train};
-#[cfg(feature = "cuda")]
-pub use tools::check as gpu_check;
 
-/// What the tests and benchmarks of this project reach into; no part of the crate's interface.
+/// The types of the fields of [`Recipe`], [`ModelConfig`], [`Compute`] and [`EvalOptions`].
+pub mod settings {
+    pub use crate::compute::{DeviceSet, Precision};
+    pub use crate::net::config::{
+        Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, Pooling,
+    };
+    pub use crate::net::sgd::SgdConfig;
+    pub use crate::recipe::augmentation::{Cropping, Jitter};
+    pub use crate::recipe::difference::Difference;
+    pub use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
+    pub use crate::recipe::setup::NAMES;
+    pub use crate::recipe::{ColorNoise, InputScale, LaterRate, Mean};
+    pub use crate::run::subset::{Softmax, SubsetSize};
+}
+
+/// The types of the fields of [`RunState`], what a checkpoint knows of its run.
+pub mod state {
+    pub use crate::checkpoint::{PixelStatistics, Progress};
+    pub use crate::net::scores::Tally;
+    pub use crate::recipe::schedule::ScheduleState;
+}
+
+/// What the tests of this project reach into; no part of the crate's interface.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::checkpoint::exchange;
-    pub use crate::cpu::{footprint, ops};
+    pub use crate::cpu::{Network, ops};
+    pub use crate::net::mean_image::{MeanCut, MeanImage};
     pub use crate::net::{
-        DropoutKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput, config, layer,
-        sgd, shape,
+        DropoutKey, MaskKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput,
+        TrainState, TrainStateRef, config, layer, sgd, shape,
     };
-    pub use crate::recipe::setup;
-    pub use crate::tools::{bench, demo, doctor, predict, summary};
+    pub use crate::run::data::mean_image;
+    pub use crate::tools::demo::{CLASSES, TreeSize, color_error, write_tree};
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use shardmill_trainer::internals::setup::Setup;
+use shardmill_trainer::Setup;
 use shardmill_trainer::{TrainOptions, train};
 
 /// Eight layers of it pass on hardly any gradient: the loss falls, but stays above ln(classes) in so
@@ -66,7 +66,11 @@ fn losses(run: &Path) -> Vec<f64> {
 fn every_ablation_lowers_its_loss_on_real_images() {
     let shards = std::env::var_os("SHARDMILL_SHARDS").expect("run by `just ablations SHARDS`");
     let shards = PathBuf::from(shards);
-    let chance = (shardmill_trainer::classes(&shards).unwrap().len() as f64).ln();
+    let chance = (shardmill_loader::read_manifest(&shards)
+        .unwrap()
+        .classes
+        .len() as f64)
+        .ln();
     let work = tempfile::tempdir().unwrap();
     let mut stuck = Vec::new();
     for (number, sets) in ABLATIONS.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 use shardmill_loader::Dataset;
 use shardmill_prep::{IngestOptions, ingest};
 use shardmill_tests::{Program, run};
-use shardmill_trainer::internals::demo::{CLASSES, TreeSize, color_error, write_tree};
+use shardmill_trainer::internals::{CLASSES, TreeSize, color_error, write_tree};
 
 #[test]
 fn mean_colour_explains_nothing() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use shardmill_tests::{Program, TREE_CLASSES, photo_jpeg, write_tree};
-use shardmill_trainer::internals::setup::Setup;
+use shardmill_trainer::Setup;
 
 /// The lines of every fenced block of a language in a document.
 fn blocks(document: &str, language: &str) -> Vec<Vec<String>> {

@@ -1,10 +1,12 @@
-//! What `train` says at its end.
+//! What `train` prints at the end of a run.
 
-use crate::{TrainOptions, TrainOutcome};
 use shardmill_formats::outln;
 
-/// Tells where everything is and what to do next, with commands of a program that the user calls `called`.
-pub(crate) fn conclude(
+use crate::run::{TrainOptions, TrainOutcome};
+
+/// Prints where everything is and which commands go on from there. `called` is what the user calls the
+/// program.
+pub(super) fn conclude(
     options: &TrainOptions,
     outcome: &TrainOutcome,
     called: &str,

@@ -2,19 +2,20 @@
 
 use std::str::FromStr;
 
-use crate::{CardSet, CardsOptions, Compute, CudaOptions, Precision};
 use clap::{Args, ValueEnum};
 
-/// The flags of whatever runs a network.
+use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
+
+/// The flags of the commands that run a network.
 #[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct DeviceArgs {
-    /// Where to compute: cpu, cuda, cuda:N for card number N, or cuda:N,M,... for several cards
+pub(super) struct DeviceArgs {
+    /// Where to compute: cpu, cuda, cuda:N for GPU number N, or cuda:N,M,... for several GPUs
     #[arg(long, default_value = "cpu")]
     device: DeviceArg,
-    /// Arithmetic of a card [default: tf32]
+    /// Arithmetic of a GPU [default: tf32]
     #[arg(long, value_enum)]
     precision: Option<PrecisionArg>,
-    /// Use only algorithms of a card that give the same bits every time
+    /// Use only GPU algorithms that give the same bits every time
     #[arg(long)]
     deterministic: bool,
 }
@@ -23,8 +24,7 @@ pub(crate) struct DeviceArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DeviceArg {
     Cpu,
-    Cuda(usize),
-    Cards(CardSet),
+    Cuda(DeviceSet),
 }
 
 impl FromStr for DeviceArg {
@@ -33,32 +33,27 @@ impl FromStr for DeviceArg {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = match text.split_once(':') {
             None if text == "cpu" => return Ok(Self::Cpu),
-            None if text == "cuda" => return Ok(Self::Cuda(0)),
+            None if text == "cuda" => return Ok(Self::Cuda(DeviceSet::default())),
             Some(("cuda", numbers)) => numbers,
             _ => return Err(WRONG.to_owned()),
         };
         let parse = |number: &str| number.parse::<usize>().map_err(|_| WRONG.to_owned());
         let numbers: Vec<usize> = numbers.split(',').map(parse).collect::<Result<_, _>>()?;
-        if let [number] = numbers[..] {
-            return Ok(Self::Cuda(number));
+        let max = DeviceSet::MAX;
+        if let Some(number) = numbers.iter().find(|&&number| number >= max) {
+            return Err(format!("GPU {number}: at most {max} are counted, from 0"));
         }
-        let most = CardSet::MOST;
-        if let Some(number) = numbers.iter().find(|&&number| number >= most) {
-            return Err(format!(
-                "card {number} of several: at most {most} are counted, from 0"
-            ));
-        }
-        let twice = "a card is named twice: each takes part once".to_owned();
-        CardSet::new(&numbers).map(Self::Cards).ok_or(twice)
+        let twice = "a GPU is named twice: each takes part once".to_owned();
+        DeviceSet::new(&numbers).map(Self::Cuda).ok_or(twice)
     }
 }
 
-const WRONG: &str = "expected cpu, cuda, cuda:N with the number of a card, or the numbers of several \
-                     cards with commas between them, as in cuda:0,1";
+const WRONG: &str = "expected cpu, cuda, cuda:N with the number of a GPU, or the numbers of several \
+                     GPUs with commas between them, as in cuda:0,1";
 
-/// A card's arithmetic.
+/// A GPU's arithmetic.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum PrecisionArg {
+enum PrecisionArg {
     /// f32 throughout
     F32,
     /// f32 values, products of 10 bits of fraction on tensor cores
@@ -67,38 +62,31 @@ pub(crate) enum PrecisionArg {
     Bf16,
 }
 
-impl PrecisionArg {
-    pub(crate) const fn precision(self) -> Precision {
-        match self {
-            Self::F32 => Precision::F32,
-            Self::Tf32 => Precision::Tf32,
-            Self::Bf16 => Precision::Bf16,
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Tf32 => Self::Tf32,
+            PrecisionArg::Bf16 => Self::Bf16,
         }
     }
 }
 
 impl DeviceArgs {
     /// The device.
-    pub(crate) fn compute(self) -> anyhow::Result<Compute> {
+    pub(super) fn compute(self) -> anyhow::Result<Compute> {
+        let precision = self.precision.map_or(Precision::default(), Into::into);
+        let deterministic = self.deterministic;
         match self.device {
-            DeviceArg::Cpu if self.precision.is_some() || self.deterministic => anyhow::bail!(
+            DeviceArg::Cpu if self.precision.is_some() || deterministic => anyhow::bail!(
                 "`--precision` and `--deterministic` belong to `--device cuda`: the CPU computes in \
                  f32 and gives the same bits every time"
             ),
             DeviceArg::Cpu => Ok(Compute::Cpu),
-            DeviceArg::Cuda(ordinal) => Ok(Compute::Cuda(CudaOptions {
-                ordinal,
-                precision: self
-                    .precision
-                    .map_or_else(Precision::default, PrecisionArg::precision),
-                deterministic: self.deterministic,
-            })),
-            DeviceArg::Cards(cards) => Ok(Compute::Cards(CardsOptions {
-                cards,
-                precision: self
-                    .precision
-                    .map_or_else(Precision::default, PrecisionArg::precision),
-                deterministic: self.deterministic,
+            DeviceArg::Cuda(devices) => Ok(Compute::Cuda(CudaOptions {
+                devices,
+                precision,
+                deterministic,
             })),
         }
     }
@@ -106,23 +94,24 @@ impl DeviceArgs {
 
 #[cfg(test)]
 mod tests {
-    use super::{CardSet, DeviceArg};
+    use super::{DeviceArg, DeviceSet};
 
     #[test]
-    fn names_a_card_by_its_number() {
+    fn names_a_gpu_by_its_number() {
         let parse = |text: &str| text.parse::<DeviceArg>().ok();
+        let one = |number| Some(DeviceArg::Cuda(DeviceSet::new(&[number]).unwrap()));
         assert_eq!(parse("cpu"), Some(DeviceArg::Cpu));
-        assert_eq!(parse("cuda"), Some(DeviceArg::Cuda(0)));
-        assert_eq!(parse("cuda:3"), Some(DeviceArg::Cuda(3)));
+        assert_eq!(parse("cuda"), one(0));
+        assert_eq!(parse("cuda:3"), one(3));
         for wrong in ["", "gpu", "cuda:", "cuda:x", "cpu:0", "cuda:-1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }
 
     #[test]
-    fn names_several_cards_with_commas() {
+    fn names_several_gpus_with_commas() {
         let parse = |text: &str| text.parse::<DeviceArg>();
-        let set = |numbers: &[usize]| Ok(DeviceArg::Cards(CardSet::new(numbers).unwrap()));
+        let set = |numbers: &[usize]| Ok(DeviceArg::Cuda(DeviceSet::new(numbers).unwrap()));
         assert_eq!(parse("cuda:0,1"), set(&[0, 1]));
         assert_eq!(parse("cuda:3,0,7"), set(&[0, 3, 7]));
         for (wrong, what) in [

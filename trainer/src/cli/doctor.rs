@@ -2,30 +2,26 @@
 
 use std::path::PathBuf;
 
-use crate::tools::doctor;
 use clap::Args;
-use shardmill_formats::{console, outln};
+
+use crate::cli::{Execute, Format};
+use crate::tools::doctor::Doctor;
 
 /// The flags of `train doctor`.
 #[derive(Args, Debug)]
-pub(crate) struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Folder of shards whose place and speed are looked at too
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
-impl DoctorArgs {
+impl Execute for DoctorArgs {
     /// The exit code is 0 if this build can train on this machine.
-    pub(crate) fn run(self) -> anyhow::Result<u8> {
-        let found = doctor::examine(self.shards.as_deref());
-        if self.json {
-            outln!("{}", serde_json::to_string(&found)?)?;
-        } else {
-            console::print(&found.to_string())?;
-        }
-        Ok(u8::from(!found.can_train))
+    fn execute(self, _: &str) -> anyhow::Result<u8> {
+        let found = Doctor::examine(self.shards.as_deref());
+        self.format.print(&found)?;
+        Ok(u8::from(!found.can_train()))
     }
 }

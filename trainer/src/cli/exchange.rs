@@ -2,53 +2,39 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::exchange::{self, Described, MEAN_IMAGE, Naming};
-use crate::{Checkpoint, InputScale, Mean, ModelConfig, PixelStatistics, RunState, Variant};
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use shardmill_formats::{Class, errln, outln};
 
+use crate::checkpoint::exchange::{self, Described, Imported, MEAN_IMAGE, Naming};
+use crate::checkpoint::{Checkpoint, PixelStatistics, RunState};
+use crate::cli::Execute;
 use crate::cli::model::ModelArgs;
-
-/// Names and layouts of weights.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum NamingArg {
-    /// torchvision's `alexnet`; for alexnet-owt
-    Torchvision,
-    /// The paper's layer names in PyTorch's layouts; for every network
-    Pytorch,
-}
-
-impl NamingArg {
-    const fn naming(self) -> Naming {
-        match self {
-            Self::Torchvision => Naming::Torchvision,
-            Self::Pytorch => Naming::Pytorch,
-        }
-    }
-}
+use crate::net::config::{ModelConfig, Variant};
+use crate::recipe::{InputScale, Mean};
+use crate::run::data;
 
 /// The flags of `train export`.
 #[derive(Args, Debug)]
-pub(crate) struct ExportArgs {
+pub(super) struct ExportArgs {
     /// The new safetensors file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Names and layouts
     #[arg(long, value_enum, value_name = "NAMING")]
-    to: NamingArg,
+    to: Naming,
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
 }
 
-impl ExportArgs {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+impl Execute for ExportArgs {
+    fn execute(self, _: &str) -> anyhow::Result<u8> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
         if self.file.exists() {
             anyhow::bail!("{} exists; choose another file", self.file.display());
         }
-        let mean = exchange::export(&checkpoint, self.to.naming(), &self.file)?;
+        let mean = exchange::export(&checkpoint, self.to, &self.file)?;
         outln!("{}", self.file.display())?;
         if let Some(shape) = mean {
             errln!(
@@ -56,39 +42,38 @@ impl ExportArgs {
                  load_state_dict wants it taken out first"
             );
         }
-        Ok(())
+        Ok(0)
     }
 }
 
 /// The flags of `train import`.
 #[derive(Args, Debug)]
-pub(crate) struct ImportArgs {
+pub(super) struct ImportArgs {
     /// The safetensors file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Names and layouts; must be given
-    // Optional here, so that a file that is not there is told of first.
+    // Optional here, so that a missing file is reported first.
     #[arg(long, value_enum, value_name = "NAMING")]
-    from: Option<NamingArg>,
+    from: Option<Naming>,
     /// The new checkpoint; must be given
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Folder of shards whose classes the network's are, in this order
+    /// Folder of shards that the network was trained on; its classes, in their order, are the network's
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
 }
 
-impl ImportArgs {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+impl Execute for ImportArgs {
+    fn execute(self, _: &str) -> anyhow::Result<u8> {
         if !self.file.is_file() {
             anyhow::bail!("there is no file {}", self.file.display());
         }
-        let naming = self
-            .from
-            .context("give the file's names and layouts: `--from torchvision` or `--from pytorch`")?
-            .naming();
+        let naming = self.from.context(
+            "give the file's names and layouts: `--from torchvision` or `--from pytorch`",
+        )?;
         let out = self.out.context("give the new checkpoint: `--out FILE`")?;
         if out.exists() {
             anyhow::bail!("{} exists; choose another --out", out.display());
@@ -97,16 +82,20 @@ impl ImportArgs {
             Naming::Torchvision => ModelConfig::of(Variant::AlexnetOwt),
             Naming::Pytorch => ModelConfig::default(),
         };
-        let (model, described) = exchange::import(&self.file, naming, &self.model.apply(base))?;
+        let Imported {
+            model,
+            mean_image,
+            described,
+        } = exchange::import(&self.file, naming, &self.model.apply(base))?;
         if described.is_some() && self.model.apply(model.config().clone()) != *model.config() {
             anyhow::bail!(
                 "{} describes its own network, and the flags describe another: leave them out",
                 self.file.display()
             );
         }
-        let mut described = described.unwrap_or_else(|| foreign(&model.config().clone()));
+        let mut described = described.unwrap_or_else(|| foreign(model.config()));
         if let Some(shards) = &self.shards {
-            described.classes = crate::classes(shards)?;
+            described.classes = data::classes(shards)?;
         }
         if described.classes.len() != model.config().classes {
             anyhow::bail!(
@@ -119,14 +108,15 @@ impl ImportArgs {
         let mut state =
             RunState::unborn(model.config().clone(), described.classes, described.pixels);
         (state.recipe.scale, state.recipe.mean) = (described.scale, described.mean);
-        Checkpoint::write(&out, &state, &Checkpoint::weights(&model)?)?;
+        let tensors = Checkpoint::weights(&model, mean_image.as_ref())?;
+        Checkpoint::write(&out, &state, &tensors)?;
         outln!("{}", out.display())?;
-        Ok(())
+        Ok(0)
     }
 }
 
-/// What is known of weights that come without a description: torchvision's models see pixels over 255
-/// minus this mean, over this deviation; classes have numbers only.
+/// The description of weights that come without one. torchvision's models see pixels divided by 255, minus
+/// this mean, divided by this deviation; the classes have numbers only.
 fn foreign(model: &ModelConfig) -> Described {
     let class = |label: usize| Class {
         synset: format!("class-{label}"),

@@ -2,21 +2,24 @@
 
 use std::path::PathBuf;
 
-use crate::gpu_check::{CheckOptions, CheckPart, check};
 use anyhow::Context;
 use clap::Args;
 use shardmill_formats::{console, errln};
 
+use crate::cli::Execute;
+use crate::compute::DeviceSet;
+use crate::tools::check::{CheckOptions, CheckPart, check};
+
 /// The flags of `train gpu-check`.
 #[derive(Args, Debug)]
-pub(crate) struct GpuCheckArgs {
+pub(super) struct GpuCheckArgs {
     /// Folder of shards with splits of at least a few hundred images of 224 pixels or more
     #[arg(long, value_name = "DIR")]
     shards: PathBuf,
     /// Where to write the report; runs are kept beside it meanwhile
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number of the card
+    /// Number of the GPU
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: usize,
     /// Loader threads [default: all but one]
@@ -27,16 +30,17 @@ pub(crate) struct GpuCheckArgs {
     skip: Vec<CheckPart>,
 }
 
-impl GpuCheckArgs {
+impl Execute for GpuCheckArgs {
     /// The exit code is 0 if everything holds.
-    pub(crate) fn run(self) -> anyhow::Result<u8> {
+    fn execute(self, _: &str) -> anyhow::Result<u8> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut scratch = self.out.clone().into_os_string();
         scratch.push(".runs");
         let options = CheckOptions {
             shards: self.shards,
             scratch: scratch.into(),
-            ordinal: self.card,
+            device: DeviceSet::new(&[self.card])
+                .with_context(|| format!("there is no GPU number {}", self.card))?,
             threads: self.threads.unwrap_or(cores.saturating_sub(1).max(1)),
             skip: self.skip,
         };

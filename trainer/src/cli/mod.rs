@@ -16,16 +16,18 @@ mod summary;
 mod train;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::Write;
 use std::iter::once;
 use std::sync::Once;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use shardmill_formats::errln;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde::Serialize;
+use shardmill_formats::{console, errln, outln};
 use shardmill_prep::silence_decoder_panics;
 
-use crate::tools::demo::{self, DemoOptions};
+use crate::tools::demo::DemoOptions;
 
 /// Trains AlexNet on Shardmill shards.
 ///
@@ -139,29 +141,53 @@ fn advised(mut error: clap::Error, mut command: clap::Command) -> clap::Error {
     error
 }
 
-/// Does what the command line asks for, and gives the exit code.
+/// The flags of a command, which can carry it out.
+trait Execute {
+    /// Carries the command out and returns the exit code. `called` is what the user calls the program.
+    fn execute(self, called: &str) -> anyhow::Result<u8>;
+}
+
+/// How a report is printed.
+#[derive(Args, Clone, Copy, Debug)]
+struct Format {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Format {
+    fn print(self, report: &(impl Serialize + Display)) -> anyhow::Result<()> {
+        if self.json {
+            outln!("{}", serde_json::to_string(report)?)?;
+        } else {
+            console::print(&report.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what the command line asks for, and returns the exit code.
 fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
-    let done = match cli.command {
-        None => cli.train.run(called),
-        Some(Command::Eval(args)) => args.run(),
-        Some(Command::Bench(args)) => args.run(),
-        Some(Command::Predict(args)) => args.run(),
-        Some(Command::Export(args)) => args.run(),
-        Some(Command::Import(args)) => args.run(),
-        Some(Command::Demo(options)) => demo::run(&options).map(|_| ()),
-        Some(Command::Recipe(args)) => args.run(),
-        Some(Command::Summary(args)) => args.run(),
-        Some(Command::Doctor(args)) => return args.run(),
+    match cli.command {
+        None => cli.train.execute(called),
+        Some(Command::Eval(args)) => args.execute(called),
+        Some(Command::Bench(args)) => args.execute(called),
+        Some(Command::Predict(args)) => args.execute(called),
+        Some(Command::Export(args)) => args.execute(called),
+        Some(Command::Import(args)) => args.execute(called),
+        Some(Command::Demo(options)) => options.run().map(|()| 0),
+        Some(Command::Recipe(args)) => args.execute(called),
+        Some(Command::Summary(args)) => args.execute(called),
+        Some(Command::Doctor(args)) => args.execute(called),
         #[cfg(feature = "cuda")]
-        Some(Command::GpuCheck(args)) => return args.run(),
+        Some(Command::GpuCheck(args)) => args.execute(called),
         #[cfg(not(feature = "cuda"))]
         Some(Command::GpuCheck { .. }) => anyhow::bail!(
             "gpu-check compares an NVIDIA card with the CPU, and this build of train computes on the CPU \
              only; build it with `cargo build --release --features cuda -p shardmill-trainer` (README, \
              \"Building with CUDA\")"
         ),
-    };
-    done.map(|()| 0)
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The flags that choose a network.
 
-use crate::{Activation, ModelConfig, Pooling, Variant};
 use clap::{Args, ValueEnum};
+
+use crate::net::config::{Activation, ModelConfig, Pooling, Variant};
 
 /// The flags that choose a network.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Network")]
-pub(crate) struct ModelArgs {
+pub(super) struct ModelArgs {
     /// The network to start from [default: alexnet]
     #[arg(long, value_enum, value_name = "NAME")]
     variant: Option<VariantArg>,
@@ -52,7 +53,7 @@ enum ActivationArg {
     Sigmoid,
 }
 
-/// A side in pixels; a word is what `--cropping` takes.
+/// A side in pixels. A word was meant for `--cropping`.
 fn side(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| {
         "give a number of pixels; how training images are cut is `--cropping fixed`, `random` or \
@@ -63,7 +64,7 @@ fn side(text: &str) -> Result<usize, String> {
 
 impl ModelArgs {
     /// The activation function that was asked for.
-    pub(crate) fn activation(&self) -> Option<Activation> {
+    pub(super) fn activation(&self) -> Option<Activation> {
         self.activation.map(|activation| match activation {
             ActivationArg::Relu => Activation::Relu,
             ActivationArg::Tanh => Activation::Tanh,
@@ -72,7 +73,7 @@ impl ModelArgs {
     }
 
     /// The network that the other flags start from: `base`, or that of another variant.
-    pub(crate) fn begin(&self, base: ModelConfig) -> ModelConfig {
+    pub(super) fn start_from(&self, base: ModelConfig) -> ModelConfig {
         match self.variant {
             None => base,
             Some(VariantArg::Alexnet) => of(Variant::Alexnet, base),
@@ -81,8 +82,8 @@ impl ModelArgs {
     }
 
     /// `base` with what the flags change.
-    pub(crate) fn apply(&self, base: ModelConfig) -> ModelConfig {
-        let mut model = self.begin(base);
+    pub(super) fn apply(&self, base: ModelConfig) -> ModelConfig {
+        let mut model = self.start_from(base);
         model.width = self.width.unwrap_or(model.width);
         model.input_size = self.crop.unwrap_or(model.input_size);
         model.dropout = self.dropout.unwrap_or(model.dropout);
@@ -95,7 +96,7 @@ impl ModelArgs {
             model.pooling = Pooling::NonOverlapping;
         }
         if self.one_column {
-            // One column has no border to stay within.
+            // A single column has no border to stay within.
             (model.columns, model.lrn_within_columns) = (1, false);
         }
         model.activation = self.activation().unwrap_or(model.activation);
@@ -119,16 +120,18 @@ fn of(variant: Variant, base: ModelConfig) -> ModelConfig {
 #[cfg(test)]
 mod tests {
     use crate::recipe::setup::Setup;
-    use crate::tools::summary::summary;
+    use crate::tools::summary::Summary;
 
     use super::*;
 
     /// The names of the normalisations of net 145 with these flags.
     fn norms(flags: &ModelArgs) -> String {
         let net145 = Setup::named("net145").unwrap().model;
-        let table = summary(&flags.apply(net145)).unwrap();
+        let table = Summary::of(&flags.apply(net145)).unwrap().to_string();
         let norm = |name: &&str| name.starts_with("norm") || name.starts_with("maps");
-        let names = table.layers.iter().map(|layer| layer.layer.as_str());
+        // Behind the totals a line says again which are within columns.
+        let rows = table.lines().take_while(|line| !line.starts_with("total"));
+        let names = rows.filter_map(|line| line.split(' ').next());
         names.filter(norm).collect::<Vec<_>>().join(" ")
     }
 

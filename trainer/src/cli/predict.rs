@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::tools::predict::{Guess, Predictor, record_size};
-use crate::{Checkpoint, TrainError, View};
 use clap::Args;
 use serde_json::json;
-use shardmill_formats::{Printable, errln, outln};
+use shardmill_formats::{Causes, Printable, errln, outln};
 use shardmill_prep::{PrepError, image_files, path_text};
+
+use crate::checkpoint::Checkpoint;
+use crate::cli::Execute;
+use crate::run::eval::View;
+use crate::tools::predict::{PredictError, Predictor, record_size};
 
 /// The flags of `train predict`.
 #[derive(Args, Debug)]
-pub(crate) struct PredictArgs {
-    /// Image files of any kind that `prep` reads, and folders, in which images are looked for by name
+pub(super) struct PredictArgs {
+    /// Image files of any kind that `prep` reads, and folders, whose files with the name of an image are taken
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
     /// The checkpoint, such as RUN/best.safetensors
@@ -21,8 +24,8 @@ pub(crate) struct PredictArgs {
     /// Classes to print for each image
     #[arg(long, value_name = "N", default_value_t = 5)]
     top: usize,
-    /// Side of the square that an image is brought to, as by `prep ingest --size` [default: that of the mean image, or 8/7 of
-    /// the network's input, 256 for 224]
+    /// Side of the square that an image is resized to, as by `prep ingest --size` [default: that of the
+    /// mean image, or 8/7 of the network's input, 256 for 224]
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
     /// Average over the centre view and its mirror image instead of the centre view alone
@@ -36,7 +39,7 @@ pub(crate) struct PredictArgs {
     json: bool,
 }
 
-/// Predicts one image after the other and counts.
+/// Predicts image after image and counts them.
 struct Prediction {
     predictor: Predictor,
     top: usize,
@@ -45,8 +48,8 @@ struct Prediction {
     failed: usize,
 }
 
-impl PredictArgs {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+impl Execute for PredictArgs {
+    fn execute(self, _: &str) -> anyhow::Result<u8> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
         let size = match self.size {
             Some(size) => size,
@@ -79,12 +82,12 @@ impl PredictArgs {
                 done + failed
             );
         }
-        Ok(())
+        Ok(0)
     }
 }
 
 impl Prediction {
-    /// Everything in a folder that is called like an image.
+    /// Every file in a folder with the name of an image.
     fn folder(&mut self, folder: &Path) -> anyhow::Result<()> {
         let found = image_files(folder);
         for path in &found.images {
@@ -106,19 +109,14 @@ impl Prediction {
         Ok(())
     }
 
-    /// One file. That it is no image, or cannot be read, is told and counted.
+    /// One file. One that is not an image, or cannot be read, is reported and counted.
     fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         let guesses = match self.predictor.predict(path, self.top) {
             Ok(guesses) => guesses,
-            Err(TrainError::Image { source, .. }) => {
-                self.fail(path, &source.to_string())?;
-                return Ok(());
+            Err(error @ (PredictError::Image(_) | PredictError::Io(_))) => {
+                return self.fail(path, &Causes(&error).to_string());
             }
-            Err(TrainError::Io { source, .. }) => {
-                self.fail(path, &format!("it cannot be read: {source}"))?;
-                return Ok(());
-            }
-            // The network or the machine: the next image would fare no better.
+            // The network or the machine: the next image would fail too.
             Err(error) => return Err(error.into()),
         };
         self.done += 1;
@@ -129,7 +127,7 @@ impl Prediction {
         }
         outln!("{}", Printable(&path_text(path)))?;
         for guess in &guesses {
-            outln!("{}", line(guess))?;
+            outln!("  {guess}")?;
         }
         Ok(())
     }
@@ -143,29 +141,5 @@ impl Prediction {
         }
         errln!("error: {}: {}", Printable(&path), Printable(reason));
         Ok(())
-    }
-}
-
-/// A guess as one line: a checkpoint's names are those of a dataset from anywhere.
-fn line(guess: &Guess) -> String {
-    let percent = 100.0 * guess.probability;
-    let (synset, name) = (Printable(&guess.synset), Printable(&guess.name));
-    format!("  {percent:6.2}%  {synset}  {name}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_class_name_is_text_on_one_line() {
-        let guess = Guess {
-            label: 0,
-            synset: "a\u{9b}2J".to_owned(),
-            name: "\u{1b}]0;owned\u{7}\nerror: forged".to_owned(),
-            probability: 0.5,
-        };
-        let expected = r"   50.00%  a\u009b2J  \u001b]0;owned\u0007\u000aerror: forged";
-        assert_eq!(line(&guess), expected);
     }
 }

@@ -1,12 +1,14 @@
 //! `train recipe`, and the recipe that the flags ask for.
 
-use crate::recipe::setup::{NAMES, Setup};
 use clap::Args;
 use shardmill_formats::{console, errln, outln};
 
+use crate::cli::Execute;
+use crate::recipe::setup::{NAMES, Setup};
+
 /// The flags of `train recipe`.
 #[derive(Args, Debug)]
-pub(crate) struct ShowArgs {
+pub(super) struct ShowArgs {
     /// A recipe's name, or a TOML file; without one, the names, or `paper` with --set
     #[arg(value_name = "NAME|FILE")]
     recipe: Option<String>,
@@ -15,43 +17,61 @@ pub(crate) struct ShowArgs {
     set: Vec<String>,
 }
 
-impl ShowArgs {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        match (&self.recipe, self.set.is_empty()) {
-            (name, false) | (name @ Some(_), true) => {
-                let setup = read(name.as_deref(), &self.set, Setup::default())?;
-                console::print(&setup.to_string())?;
+impl Execute for ShowArgs {
+    fn execute(self, _: &str) -> anyhow::Result<u8> {
+        if self.recipe.is_none() && self.set.is_empty() {
+            for (name, text) in NAMES {
+                outln!("{name:<14} {text}")?;
             }
-            (None, true) => {
-                for (name, text) in NAMES {
-                    outln!("{name:<14} {text}")?;
-                }
+            return Ok(0);
+        }
+        let base = self.recipe.as_deref().map(Setup::open).transpose()?;
+        let setup = set_values(base.unwrap_or_default(), &self.set)?;
+        console::print(&setup.to_string())?;
+        Ok(0)
+    }
+}
+
+/// The flags of the commands that start from a recipe.
+#[derive(Args, Debug)]
+pub(super) struct RecipeChoice {
+    /// The recipe to start from: paper, net145, owt, small, or a TOML file (see `train recipe`)
+    /// [default: paper]
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    /// Replace any value of the recipe, as in `model.lrn.k=1` or `color_until=67`
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl RecipeChoice {
+    /// The recipe of `--recipe`.
+    pub(super) fn named(&self) -> anyhow::Result<Option<Setup>> {
+        Ok(self.recipe.as_deref().map(Setup::open).transpose()?)
+    }
+
+    /// The values of `--set`.
+    pub(super) fn assignments(&self) -> &[String] {
+        &self.set
+    }
+
+    /// Refuses values of `--set` that `setup` does not have in the end, because another flag or another
+    /// `--set` gives the same key.
+    pub(super) fn check_kept(&self, setup: &Setup) -> anyhow::Result<()> {
+        for assignment in &self.set {
+            if setup.clone().set(assignment)? != *setup {
+                anyhow::bail!(
+                    "`--set {assignment}` and another flag give different values to the same key: give \
+                     one of them"
+                );
             }
         }
         Ok(())
     }
 }
 
-/// The recipe of this name or file, or else `base`, with single values replaced.
-pub(crate) fn read(name: Option<&str>, set: &[String], base: Setup) -> anyhow::Result<Setup> {
-    let mut setup = match name {
-        Some(name) => Setup::open(name)?,
-        None => base,
-    };
-    // What other values depend on comes first, whatever the order on the command line.
-    let begins = |assignment: &&String| {
-        let key = assignment.split('=').next().unwrap_or_default();
-        BEGINNINGS.contains(&key.trim())
-    };
-    let rest = set.iter().filter(|assignment| !begins(assignment));
-    for assignment in set.iter().filter(begins).chain(rest) {
-        setup = setup.set(assignment)?;
-    }
-    Ok(setup)
-}
-
-/// Keys whose values bring others.
-const BEGINNINGS: [&str; 5] = [
+/// Keys that bring the defaults of other keys with them.
+const FIRST: [&str; 5] = [
     "model.variant",
     "schedule",
     "schedule.kind",
@@ -59,38 +79,41 @@ const BEGINNINGS: [&str; 5] = [
     "cropping.kind",
 ];
 
-/// Refuses values that were given with `--set` and are others in the end, since another flag or another
-/// `--set` has given the same key.
-pub(crate) fn check_kept(set: &[String], setup: &Setup) -> anyhow::Result<()> {
-    for assignment in set {
-        if setup.clone().set(assignment)? != *setup {
-            anyhow::bail!(
-                "`--set {assignment}` and another flag give different values to the same key: give one \
-                 of them"
-            );
-        }
+/// `setup` with single values replaced.
+pub(super) fn set_values<'a>(
+    mut setup: Setup,
+    assignments: impl IntoIterator<Item = &'a String>,
+) -> anyhow::Result<Setup> {
+    // Whatever their order on the command line.
+    let is_first = |assignment: &&String| {
+        let key = assignment.split('=').next().unwrap_or_default();
+        FIRST.contains(&key.trim())
+    };
+    let (first, rest): (Vec<&String>, Vec<_>) = assignments.into_iter().partition(is_first);
+    for assignment in first.into_iter().chain(rest) {
+        setup = setup.set(assignment)?;
     }
-    Ok(())
+    Ok(setup)
 }
 
-/// Says which values of a recipe do not count where a run begins with the weights of another one, whose
-/// network, scale and mean are kept.
-pub(crate) fn tell_unused(named: &Setup, kept: &Setup) {
-    let plain = Setup::default();
-    let asked = named.differences(&plain);
+/// Says which values of a recipe are not used because `--init` keeps the network, scale and mean of the
+/// checkpoint.
+pub(super) fn note_unused(named: &Setup, kept: &Setup) {
+    let chosen = named.differences(&Setup::default());
     let unused: Vec<String> = named
         .differences(kept)
         .into_iter()
-        .filter(|(key, ..)| {
+        .filter(|unused| {
+            let key = &unused.key;
             let kept = key.starts_with("model.") || key == "scale" || key == "mean";
-            kept && asked.iter().any(|(other, ..)| other == key)
+            kept && chosen.iter().any(|other| other.key == *key)
         })
-        .map(|(key, named, kept)| format!("{key} = {named} (the checkpoint's is {kept})"))
+        .map(|d| format!("{} = {} (the checkpoint's is {})", d.key, d.first, d.second))
         .collect();
     if !unused.is_empty() {
         errln!(
-            "note: with --init network, scale and mean are the checkpoint's; of the recipe these are not \
-             used: {}",
+            "note: with --init the network, scale and mean are the checkpoint's; these values of the \
+             recipe are not used: {}",
             unused.join(", ")
         );
     }

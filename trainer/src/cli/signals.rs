@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::Context;
 use shardmill_formats::errln;
 
-use crate::Stop;
+use crate::run::Stop;
 
 /// What a shell calls the end by Ctrl-C.
 const INTERRUPTED: i32 = 130;
@@ -25,7 +25,7 @@ static STATE: Mutex<State> = Mutex::new(State {
 
 /// A run listens to signals while it holds this.
 #[must_use]
-pub(crate) struct Listening;
+pub(super) struct Listening;
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -37,7 +37,7 @@ impl Drop for Listening {
 /// checkpoint that is being written then is not lost: the one before is still there.
 ///
 /// The handler stays set afterwards, and then ends the process without a word.
-pub(crate) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
+pub(super) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
     let mut state = state();
     if !state.is_set {
         ctrlc::set_handler(handle).context("cannot listen to signals")?;

@@ -2,22 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::recipe::setup::Setup;
-use crate::{
-    Checkpoint, Cropping, Display, Jitter, Mean, NET_145_MILESTONES, Recipe, ScheduleConfig,
-    TrainOptions, train,
-};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use crate::checkpoint::Checkpoint;
+use crate::cli::conclude::conclude;
 use crate::cli::device::DeviceArgs;
-use crate::cli::eval::{EvalArgs, ViewsArg};
+use crate::cli::eval::{self, ViewsArg};
 use crate::cli::model::ModelArgs;
-use crate::cli::recipe;
+use crate::cli::recipe::{RecipeChoice, note_unused, set_values};
+use crate::cli::signals::listen;
+use crate::cli::{Execute, Format};
+use crate::recipe::augmentation::{Cropping, Jitter};
+use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
+use crate::recipe::setup::Setup;
+use crate::recipe::{Mean, Recipe};
+use crate::run::eval::EvalOptions;
+use crate::run::report::Display;
+use crate::run::{TrainOptions, train};
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
-pub(crate) struct TrainArgs {
+pub(super) struct TrainArgs {
     /// Folder of shards, as `prep ingest` makes it
     // Optional only beside a subcommand, which has its own.
     #[arg(long, value_name = "DIR", required = true)]
@@ -35,8 +41,8 @@ pub(crate) struct TrainArgs {
         "cropping", "jitter", "seed", "eval_every", "log_every", "checkpoint_every", "max_steps",
     ])]
     eval_only: bool,
-    /// Begin with the weights, and the network, of another run's checkpoint; fc8 is new if the classes
-    /// are others
+    /// Start from the weights, and the network, of another run's checkpoint; fc8 is new if the classes
+    /// differ
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     init: Option<PathBuf>,
     /// Seed of weights, order, augmentation and dropout [default: 1]
@@ -61,13 +67,8 @@ pub(crate) struct TrainArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Recipe")]
 struct RecipeArgs {
-    /// What the run is made of, but for other flags: paper, net145, owt, small, or a TOML file
-    /// (see `train recipe`) [default: paper]
-    #[arg(long, value_name = "NAME|FILE")]
-    recipe: Option<String>,
-    /// Replace any value of the recipe, as in `model.lrn.k=1` or `color_until=67`
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    choice: RecipeChoice,
     /// Passes over the training split [default: 90]
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
@@ -86,7 +87,7 @@ struct RecipeArgs {
     /// Batches whose gradients are averaged for each step [default: 1]
     #[arg(long, value_name = "N")]
     accumulate: Option<usize>,
-    /// Take --lr as that of 128 images, and scale it with the images of a step
+    /// Take --lr as the rate for 128 images, and scale it with the images of a step
     #[arg(long)]
     linear_lr: bool,
     /// Layers that are not trained: `conv`, or names such as `conv1,conv2`
@@ -105,7 +106,7 @@ struct RecipeArgs {
     jitter: Option<Vec<f64>>,
     /// What is subtracted from every pixel [default: channel]
     #[arg(long, value_enum, value_name = "MEAN")]
-    mean: Option<MeanArg>,
+    mean: Option<Mean>,
     /// Do not mirror images
     #[arg(long)]
     no_flip: bool,
@@ -129,16 +130,6 @@ enum CroppingArg {
     Random,
     /// A window of random size and shape, resized: torchvision's RandomResizedCrop
     Resized,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum MeanArg {
-    /// The mean of its channel
-    Channel,
-    /// The mean of the pixel of that place, over all training records
-    Image,
-    /// The centre of that mean image, for every window, and never mirrored: net145
-    ImageCenter,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -169,21 +160,23 @@ struct PaceArgs {
     final_views: ViewsArg,
 }
 
-impl TrainArgs {
-    /// Trains. `called` is what the user calls this program.
-    pub(crate) fn run(self, called: &str) -> anyhow::Result<()> {
+impl Execute for TrainArgs {
+    fn execute(self, called: &str) -> anyhow::Result<u8> {
         if self.eval_only {
-            return self.evaluate();
+            self.evaluate()?;
+            return Ok(0);
         }
         let options = self.options()?;
-        let _listening = crate::cli::signals::listen(&options.stop)?;
+        let _listening = listen(&options.stop)?;
         let outcome = train(&options)?;
         if !self.json {
-            crate::cli::conclude::conclude(&options, &outcome, called)?;
+            conclude(&options, &outcome, called)?;
         }
-        Ok(())
+        Ok(0)
     }
+}
 
+impl TrainArgs {
     fn options(&self) -> anyhow::Result<TrainOptions> {
         let shards = self.shards.as_ref().context("`--shards DIR` is missing")?;
         let mut options = TrainOptions::new(shards, self.run_folder(shards)?);
@@ -206,11 +199,10 @@ impl TrainArgs {
             recipe: options.recipe,
             model: options.model,
         };
-        if let Some(name) = &self.recipe.recipe {
-            let named = Setup::open(name)?;
+        if let Some(named) = self.recipe.choice.named()? {
             base = if self.init.is_some() {
                 // The weights belong to their network and to its input.
-                recipe::tell_unused(&named, &base);
+                note_unused(&named, &base);
                 let (scale, mean) = (base.recipe.scale, base.recipe.mean);
                 let recipe = Recipe {
                     scale,
@@ -223,7 +215,7 @@ impl TrainArgs {
             };
         }
         // What brings other values comes before single values, which win.
-        base.model = self.model.begin(base.model);
+        base.model = self.model.start_from(base.model);
         base.recipe.schedule = self.recipe.schedule_kind(base.recipe.schedule);
         // Weights of another run belong to their network's settings.
         if let Some(activation) = self.model.activation()
@@ -233,14 +225,14 @@ impl TrainArgs {
             base = base.with_activation(activation);
         }
         base.recipe.cropping = self.recipe.cropping(base.recipe.cropping);
-        let setup = recipe::read(None, &self.recipe.set, base)?;
+        let setup = set_values(base, self.recipe.choice.assignments())?;
         (options.recipe, options.model) = (setup.recipe, self.model.apply(setup.model));
         self.recipe.apply(&mut options)?;
         let chosen = Setup {
             recipe: options.recipe.clone(),
             model: options.model.clone(),
         };
-        recipe::check_kept(&self.recipe.set, &chosen)?;
+        self.recipe.choice.check_kept(&chosen)?;
         options.threads = self.threads.unwrap_or(options.threads);
         options.eval_every = self.pace.eval_every.unwrap_or(options.eval_every);
         options.log_every = self.pace.log_every.unwrap_or(options.log_every);
@@ -266,18 +258,12 @@ impl TrainArgs {
             let run = run.display();
             format!("there is no checkpoint in {run}; give the run's folder with `--out RUN`")
         })?;
-        EvalArgs {
-            checkpoint,
-            shards: shards.clone(),
-            split: self.recipe.val_split,
-            subset_classes: false,
-            softmax: None,
-            views: self.pace.final_views,
-            device: self.device,
-            threads: self.threads.unwrap_or(1),
-            json: self.json,
-        }
-        .run()
+        let mut options = EvalOptions::new(checkpoint, shards);
+        options.views = self.pace.final_views.views();
+        options.compute = self.device.compute()?;
+        options.threads = self.threads.unwrap_or(options.threads);
+        let format = Format { json: self.json };
+        eval::run(options, self.recipe.val_split, format)
     }
 
     /// The same command line means the same folder, so that adding `--resume` finds it.
@@ -288,8 +274,9 @@ impl TrainArgs {
         let defaults = TrainOptions::new("", "");
         // The others may belong to a kind of recipe that only the run itself knows.
         let of_model = |assignment: &&String| assignment.starts_with("model.");
-        let set: Vec<String> = self.recipe.set.iter().filter(of_model).cloned().collect();
-        let setup = recipe::read(self.recipe.recipe.as_deref(), &set, Setup::default())?;
+        let choice = &self.recipe.choice;
+        let base = choice.named()?.unwrap_or_default();
+        let setup = set_values(base, choice.assignments().iter().filter(of_model))?;
         let variant = self.model.apply(setup.model).variant;
         let seed = self.seed.unwrap_or(defaults.seed);
         Ok(TrainOptions::default_run(shards, variant, seed))
@@ -308,7 +295,7 @@ impl RecipeArgs {
         }
     }
 
-    /// The cropping that the flag asks for. It stands before `--set`, which may change its bounds.
+    /// The cropping that the flag asks for. It comes before `--set`, which may change its bounds.
     fn cropping(&self, base: Cropping) -> Cropping {
         match (self.cropping, base) {
             (None, base) | (Some(CroppingArg::Resized), base @ Cropping::Resized { .. }) => base,
@@ -350,12 +337,7 @@ impl RecipeArgs {
         if let Some(split) = &self.val_split {
             recipe.val_split = Some(split.clone());
         }
-        recipe.mean = match self.mean {
-            None => recipe.mean,
-            Some(MeanArg::Channel) => Mean::Channel,
-            Some(MeanArg::Image) => Mean::Image,
-            Some(MeanArg::ImageCenter) => Mean::ImageCenter,
-        };
+        recipe.mean = self.mean.unwrap_or(recipe.mean);
         match (&mut recipe.schedule, &self.milestones) {
             (ScheduleConfig::Steps { milestones, .. }, Some(epochs)) => {
                 milestones.clone_from(epochs);

@@ -2,13 +2,59 @@
 
 use std::ops::Range;
 
-use crate::cpu::features::CHUNK;
+use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
+use crate::cpu::part::Part;
 use crate::cpu::scratch::Scratch;
-use crate::cpu::stretch::{Stretch, plan, stretches, together};
-use crate::net::Part;
+use crate::cpu::segment::{CHUNK, Segment, is_batched, plan, segments};
 use crate::net::layer::{ConvLayer, Layer};
+
+/// What a chunk passes through, and its images.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    part: Part<'a>,
+    /// The transformed weights of the convolutions.
+    weights: &'a [Weights],
+    images: &'a [f32],
+    /// The number of images.
+    pub(crate) count: usize,
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(
+        part: Part<'a>,
+        weights: &'a [Weights],
+        images: &'a [f32],
+        count: usize,
+    ) -> Self {
+        Self {
+            part,
+            weights,
+            images,
+            count,
+        }
+    }
+
+    fn image(&self, number: usize) -> &'a [f32] {
+        let len = self.images.len() / self.count;
+        &self.images[number * len..(number + 1) * len]
+    }
+
+    /// The transformed weights of layer `index`.
+    fn transformed(&self, index: usize) -> &'a Weights {
+        &self.weights[self.part.ordinal(index)]
+    }
+
+    /// Layer `index`, which takes all images at once, and its plan.
+    fn batched(&self, index: usize) -> (&'a ConvLayer, winograd::Plan) {
+        let layer = &self.part.layers[index];
+        match (layer, plan(layer, self.count)) {
+            (Layer::Conv(conv), Some(plan)) => (conv, plan),
+            _ => unreachable!("only convolutions with a plan are batched"),
+        }
+    }
+}
 
 /// The output of one layer, for every image of the chunk or for the current one alone.
 struct Output {
@@ -30,21 +76,26 @@ impl Output {
     }
 }
 
-/// Whether every image's output of layer `number` is kept. A pool remembers its winners, so its input
-/// is not needed again; a normalisation's output is needed by a convolution alone.
-pub(crate) fn is_kept(layers: &[Layer], number: usize, training: bool) -> bool {
+/// For how many images the output of layer `number` is kept: all, or the current one. A pool remembers
+/// its winners, so its input is not needed later; the output of a normalization is needed by a
+/// convolution alone.
+fn kept_images(layers: &[Layer], number: usize, training: bool) -> usize {
     let next = layers.get(number + 1);
-    let normalised = matches!(layers[number], Layer::Lrn(_) | Layer::MapNorm(_))
+    let normalized = matches!(layers[number], Layer::Lrn(_) | Layer::MapNorm(_))
         && matches!(next, Some(Layer::Pool(_)));
-    let grouped = together(&layers[number]) || next.is_some_and(together);
-    next.is_none() || grouped || (training && !normalised)
+    let batched = is_batched(&layers[number]) || next.is_some_and(is_batched);
+    if next.is_none() || batched || (training && !normalized) {
+        CHUNK
+    } else {
+        1
+    }
 }
 
 /// The state of up to [`CHUNK`] images.
 pub(crate) struct FeatureChunk {
     outputs: Vec<Output>,
     /// Sums of the weight and bias gradients, in the order of the parameters.
-    pub(crate) gradients: Vec<Vec<f32>>,
+    gradients: Vec<Vec<f32>>,
 }
 
 impl FeatureChunk {
@@ -53,13 +104,11 @@ impl FeatureChunk {
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
-            let kept = is_kept(layers, number, training);
-            let len = layer.output_len();
-            let images = if kept { CHUNK } else { 1 };
+            let (images, len) = (kept_images(layers, number, training), layer.output_len());
             let pools = training && matches!(layer, Layer::Pool(_));
             outputs.push(Output {
                 len,
-                kept,
+                kept: images > 1,
                 values: vec![0.0; images * len],
                 winners: vec![0; if pools { images * len } else { 0 }],
             });
@@ -71,92 +120,83 @@ impl FeatureChunk {
         Self { outputs, gradients }
     }
 
-    /// The last layer's output for an image.
-    pub(crate) fn result(&self, image: usize) -> &[f32] {
-        self.outputs
-            .last()
-            .expect("conv1 is never left out")
-            .image(image)
+    /// Bytes of the buffers of a chunk with its backward pass.
+    pub(crate) fn bytes(layers: &[Layer]) -> usize {
+        let of_layer = |(number, layer): (usize, &Layer)| {
+            let values = kept_images(layers, number, true) * layer.output_len();
+            let float = size_of::<f32>();
+            match layer {
+                Layer::Conv(conv) => {
+                    (values + conv.shape.weight_len() + conv.shape.outputs) * float
+                }
+                Layer::Pool(_) => values * (float + 1),
+                _ => values * float,
+            }
+        };
+        layers.iter().enumerate().map(of_layer).sum()
     }
 
-    /// Runs `images`, `count` of them, through the layers.
-    pub(crate) fn forward(
-        &mut self,
-        part: Part,
-        weights: &[Weights],
-        scratch: &mut Scratch,
-        images: &[f32],
-        count: usize,
-    ) {
-        for stretch in stretches(part.layers) {
-            if stretch.together {
-                self.forward_together(part, weights, scratch, &stretch, images, count);
+    /// The last layer's outputs for the first `count` images.
+    pub(crate) fn results(&self, count: usize) -> &[f32] {
+        let last = self.outputs.last().expect("conv1 is never left out");
+        &last.values[..count * last.len]
+    }
+
+    /// The gradient of a parameter, summed over the images of the last backward pass.
+    pub(crate) fn gradient(&self, parameter: usize) -> &[f32] {
+        &self.gradients[parameter]
+    }
+
+    /// Runs the images through the layers.
+    pub(crate) fn forward(&mut self, pass: Pass, scratch: &mut Scratch) {
+        for segment in segments(pass.part.layers) {
+            if segment.batched {
+                self.forward_batched(pass, segment.layers.start, scratch);
                 continue;
             }
-            for number in 0..count {
-                let mut convolutions = stretch.convolutions;
-                for index in stretch.layers.clone() {
-                    let image = &images[number * images.len() / count..];
-                    let given = (image, number, convolutions);
-                    self.forward_image(part, weights, scratch, index, given);
-                    convolutions += usize::from(matches!(part.layers[index], Layer::Conv(_)));
+            for number in 0..pass.count {
+                for index in segment.layers.clone() {
+                    self.forward_image(pass, index, number, scratch);
                 }
             }
         }
     }
 
-    /// Runs all images through convolution `stretch.convolutions`.
-    fn forward_together(
-        &mut self,
-        part: Part,
-        weights: &[Weights],
-        scratch: &mut Scratch,
-        stretch: &Stretch,
-        images: &[f32],
-        count: usize,
-    ) {
-        let index = stretch.layers.start;
-        let (conv, plan) = filtered(&part.layers[index], count);
+    /// Runs all images through layer `index`.
+    fn forward_batched(&mut self, pass: Pass, index: usize, scratch: &mut Scratch) {
+        let (conv, plan) = pass.batched(index);
         let (before, rest) = self.outputs.split_at_mut(index);
-        let input = before.last().map_or(images, |output| &output.values);
-        let input = &input[..count * conv.shape.input_len()];
-        let output = &mut rest[0].values[..count * conv.shape.output_len()];
-        let bias = part.parameters[2 * stretch.convolutions + 1];
-        let weights = &weights[stretch.convolutions];
-        let (function, values) = (conv.activation, &mut scratch.values);
-        winograd::forward(&plan, input, weights, bias, function, values, output);
+        let input = before.last().map_or(pass.images, |output| &output.values);
+        let input = &input[..pass.count * conv.shape.input_len()];
+        let output = &mut rest[0].values[..pass.count * conv.shape.output_len()];
+        let [_, bias] = pass.part.weight_and_bias(index);
+        let epilogue = Epilogue::new(bias, conv.activation);
+        let (weights, values) = (pass.transformed(index), &mut scratch.values);
+        winograd::forward(&plan, input, weights, epilogue, values, output);
     }
 
-    /// Runs image `number`, given as `image` to the first layer, through layer `index`; `convolutions`
-    /// come before it.
-    fn forward_image(
-        &mut self,
-        part: Part,
-        weights: &[Weights],
-        scratch: &mut Scratch,
-        index: usize,
-        (image, number, convolutions): (&[f32], usize, usize),
-    ) {
+    /// Runs image `number` through layer `index`.
+    fn forward_image(&mut self, pass: Pass, index: usize, number: usize, scratch: &mut Scratch) {
         let (before, rest) = self.outputs.split_at_mut(index);
-        let input = before.last().map_or(image, |output| output.image(number));
+        let input = before
+            .last()
+            .map_or(pass.image(number), |output| output.image(number));
         let range = rest[0].range(number);
         let Output {
             values, winners, ..
         } = &mut rest[0];
         let output = &mut values[range.clone()];
-        match &part.layers[index] {
+        let layer = &pass.part.layers[index];
+        match layer {
             Layer::Conv(conv) => {
-                let (shape, function) = (&conv.shape, conv.activation);
-                let [weight, bias] = part.parameters[2 * convolutions..][..2] else {
-                    unreachable!("a slice of two")
-                };
-                let input = &input[..shape.input_len()];
+                let [weight, bias] = pass.part.weight_and_bias(index);
+                let epilogue = Epilogue::new(bias, conv.activation);
                 let values = &mut scratch.values;
-                if let Some(plan) = plan(&part.layers[index], 1) {
-                    let weights = &weights[convolutions];
-                    winograd::forward(&plan, input, weights, bias, function, values, output);
+                if let Some(plan) = plan(layer, 1) {
+                    let weights = pass.transformed(index);
+                    winograd::forward(&plan, input, weights, epilogue, values, output);
                 } else {
-                    conv2d::forward(shape, input, weight, bias, function, values, output);
+                    conv2d::forward(&conv.shape, input, weight, epilogue, values, output);
                 }
             }
             Layer::Lrn(norm) => {
@@ -178,90 +218,71 @@ impl FeatureChunk {
         }
     }
 
-    /// Adds to [`gradients`](Self::gradients) the share of the chunk's `count` images, given the
-    /// gradient of their results. The images themselves get no gradient.
-    pub(crate) fn backward(
-        &mut self,
-        part: Part,
-        weights: &[Weights],
-        scratch: &mut Scratch,
-        images: &[f32],
-        gradient: &[f32],
-        count: usize,
-    ) {
+    /// Computes the sums of the weight gradients of the pass's images, given the gradient of their
+    /// results. The images themselves get no gradient.
+    pub(crate) fn backward(&mut self, pass: Pass, gradient: &[f32], scratch: &mut Scratch) {
+        self.gradients.iter_mut().for_each(|sum| sum.fill(0.0));
         scratch.chunk[0][..gradient.len()].copy_from_slice(gradient);
-        for stretch in stretches(part.layers).into_iter().rev() {
-            if stretch.together {
-                self.backward_together(part, weights, scratch, &stretch, images, count);
+        let layers = pass.part.layers;
+        for segment in segments(layers).into_iter().rev() {
+            let (first, last) = (segment.layers.start, segment.layers.end - 1);
+            if segment.batched {
+                self.backward_batched(pass, first, scratch);
             } else {
-                let first = stretch.layers.start;
-                let given = first
-                    .checked_sub(1)
-                    .map_or(0, |i| part.layers[i].output_len());
-                let taken = part.layers[stretch.layers.end - 1].output_len();
-                for number in 0..count {
-                    scratch.image[0][..taken]
-                        .copy_from_slice(&scratch.chunk[0][number * taken..][..taken]);
-                    let image = &images[number * images.len() / count..];
-                    self.backward_image(part, weights, scratch, &stretch, (image, number));
-                    scratch.chunk[1][number * given..][..given]
-                        .copy_from_slice(&scratch.image[0][..given]);
+                let inputs = first.checked_sub(1).map_or(0, |i| layers[i].output_len());
+                let outputs = layers[last].output_len();
+                for number in 0..pass.count {
+                    scratch.image[0][..outputs]
+                        .copy_from_slice(&scratch.chunk[0][number * outputs..][..outputs]);
+                    self.backward_image(pass, &segment, number, scratch);
+                    scratch.chunk[1][number * inputs..][..inputs]
+                        .copy_from_slice(&scratch.image[0][..inputs]);
                 }
             }
             scratch.chunk.swap(0, 1);
         }
     }
 
-    /// Takes the gradient of a convolution's outputs for all images, and leaves that of its inputs.
-    fn backward_together(
-        &mut self,
-        part: Part,
-        weights: &[Weights],
-        scratch: &mut Scratch,
-        stretch: &Stretch,
-        images: &[f32],
-        count: usize,
-    ) {
-        let index = stretch.layers.start;
-        let (conv, plan) = filtered(&part.layers[index], count);
-        let (inputs, outputs) = (
-            count * conv.shape.input_len(),
-            count * conv.shape.output_len(),
-        );
+    /// Turns the gradient of layer `index`'s outputs for all images, the first of the scratch's buffers
+    /// for a chunk, into that of its inputs, the second.
+    fn backward_batched(&mut self, pass: Pass, index: usize, scratch: &mut Scratch) {
+        let (conv, plan) = pass.batched(index);
+        let inputs = pass.count * conv.shape.input_len();
+        let outputs = pass.count * conv.shape.output_len();
         let Scratch { values, chunk, .. } = scratch;
         let [current, next] = chunk;
         let gradient = &mut current[..outputs];
         if let Some(function) = conv.activation {
             activation::backward(function, &self.outputs[index].values[..outputs], gradient);
         }
-        let (input, into) = match index.checked_sub(1) {
+        let (input, input_gradient) = match index.checked_sub(1) {
             Some(before) => (&self.outputs[before].values[..inputs], &mut next[..inputs]),
-            None => (&images[..inputs], &mut next[..0]),
+            None => (&pass.images[..inputs], &mut next[..0]),
         };
-        let parameter = 2 * stretch.convolutions;
-        let [weight, bias] = &mut self.gradients[parameter..parameter + 2] else {
-            unreachable!("a slice of two")
+        let [weight, bias] = pass.part.gradients_of(index, &mut self.gradients);
+        let into = winograd::Gradients {
+            weight,
+            bias,
+            images: input_gradient,
         };
-        let weights = &weights[stretch.convolutions];
         winograd::backward(
             &plan,
             input,
-            weights,
+            pass.transformed(index),
             gradient,
             values,
-            (weight, bias),
             into,
         );
     }
 
-    /// The same for one image and all layers of a stretch.
+    /// Turns the gradient of a segment's outputs for image `number` into that of its inputs, both in
+    /// the first of the scratch's buffers for an image.
     fn backward_image(
         &mut self,
-        part: Part,
-        weights: &[Weights],
+        pass: Pass,
+        segment: &Segment,
+        number: usize,
         scratch: &mut Scratch,
-        stretch: &Stretch,
-        (image, number): (&[f32], usize),
     ) {
         let Scratch {
             values,
@@ -269,39 +290,35 @@ impl FeatureChunk {
             image: buffers,
             ..
         } = scratch;
-        let layers = &part.layers[stretch.layers.clone()];
-        let convolutions = layers.iter().filter(|l| matches!(l, Layer::Conv(_)));
-        let mut convolution = stretch.convolutions + convolutions.count();
-        for (index, layer) in stretch.layers.clone().zip(layers).rev() {
+        for index in segment.layers.clone().rev() {
+            let layer = &pass.part.layers[index];
             let [current, next] = &mut *buffers;
             let input = match index.checked_sub(1) {
                 Some(before) => self.outputs[before].image(number),
-                None => image,
+                None => pass.image(number),
             };
             let gradient = &mut current[..layer.output_len()];
             let needed = if index > 0 { input.len() } else { 0 };
             let input_gradient = &mut next[..needed];
             match layer {
                 Layer::Conv(conv) => {
-                    convolution -= 1;
-                    let output = self.outputs[index].image(number);
                     if let Some(function) = conv.activation {
-                        activation::backward(function, output, gradient);
+                        activation::backward(function, self.outputs[index].image(number), gradient);
                     }
-                    let parameter = 2 * convolution;
-                    let [weight, bias] = &mut self.gradients[parameter..parameter + 2] else {
-                        unreachable!("a slice of two")
-                    };
-                    let shape = &conv.shape;
-                    let input = &input[..shape.input_len()];
+                    let [weight, bias] = pass.part.gradients_of(index, &mut self.gradients);
                     if let Some(plan) = plan(layer, 1) {
-                        let (weights, sums) = (&weights[convolution], (&mut **weight, &mut **bias));
-                        let into = input_gradient;
-                        winograd::backward(&plan, input, weights, gradient, values, sums, into);
+                        let weights = pass.transformed(index);
+                        let into = winograd::Gradients {
+                            weight,
+                            bias,
+                            images: input_gradient,
+                        };
+                        winograd::backward(&plan, input, weights, gradient, values, into);
                     } else {
+                        let shape = &conv.shape;
                         conv2d::backward_weight(shape, input, gradient, values, weight, bias);
                         if index > 0 {
-                            let weight = part.parameters[parameter];
+                            let [weight, _] = pass.part.weight_and_bias(index);
                             conv2d::backward_input(shape, weight, gradient, values, input_gradient);
                         }
                     }
@@ -326,13 +343,5 @@ impl FeatureChunk {
             }
             buffers.swap(0, 1);
         }
-    }
-}
-
-/// A convolution that is known to have a plan, and the plan.
-fn filtered(layer: &Layer, images: usize) -> (&ConvLayer, winograd::Plan) {
-    match (layer, plan(layer, images)) {
-        (Layer::Conv(conv), Some(plan)) => (conv, plan),
-        _ => unreachable!("only convolutions with a plan go together"),
     }
 }

@@ -2,61 +2,67 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::ops::dropout::{self, MaskKey};
-use crate::cpu::ops::{activation, linear};
+use crate::cpu::ops::activation::Epilogue;
+use crate::cpu::ops::{activation, dropout, linear};
+use crate::cpu::part::Part;
+use crate::net::Masks;
 use crate::net::layer::Layer;
-use crate::net::{DropoutKey, Masks, Part};
 
-/// Values of a dropout task; a multiple of four, as a block of the generator holds four words.
-const DROPOUT_CHUNK: usize = 1 << 14;
+/// Values of a task that goes value by value; a multiple of four, as a block of the generator of
+/// dropout masks holds four words.
+const CHUNK: usize = 1 << 14;
 
 /// Inputs, outputs and gradients of the fully connected layers, for a number of rows.
+#[derive(Default)]
 pub(crate) struct Classifier {
     rows: usize,
-    /// The features, `[rows, len]`, to be filled before [`forward`](Self::forward).
-    pub(crate) features: Vec<f32>,
+    /// `[rows, len]`.
+    inputs: Vec<f32>,
     outputs: Vec<Vec<f32>>,
     /// Scratch of the widest layer's product.
     product: Vec<f32>,
+    /// The gradients after a layer and before it; empty without a backward pass.
     current: Vec<f32>,
     next: Vec<f32>,
 }
 
 impl Classifier {
-    /// Buffers for `rows` rows of `features` values, with those of a backward pass if `training`.
-    pub(crate) fn new(layers: &[Layer], features: usize, rows: usize, training: bool) -> Self {
-        let widest = layers
-            .iter()
-            .map(Layer::output_len)
-            .fold(features, usize::max);
-        let gradient = if training { rows * widest } else { 0 };
-        Self {
+    /// Makes buffers for `rows` rows of `inputs` values, with those of a backward pass if `training`,
+    /// unless they are there.
+    pub(crate) fn prepare(&mut self, layers: &[Layer], inputs: usize, rows: usize, training: bool) {
+        if self.rows == rows && !(training && self.current.is_empty()) {
+            return;
+        }
+        // Frees the old buffers before the new ones are made.
+        *self = Self::default();
+        let gradient = if training {
+            rows * widest(layers, inputs)
+        } else {
+            0
+        };
+        *self = Self {
             rows,
-            features: vec![0.0; rows * features],
+            inputs: vec![0.0; rows * inputs],
             outputs: layers
                 .iter()
                 .map(|l| vec![0.0; rows * l.output_len()])
                 .collect(),
-            product: vec![0.0; linear::scratch_len(rows, widest_output(layers))],
+            product: vec![0.0; product_len(layers, rows)],
             current: vec![0.0; gradient],
             next: vec![0.0; gradient],
-        }
+        };
     }
 
     /// Bytes of the buffers of `rows` rows with their backward pass.
-    pub(crate) fn bytes(layers: &[Layer], features: usize, rows: usize) -> usize {
-        let widest = layers
-            .iter()
-            .map(Layer::output_len)
-            .fold(features, usize::max);
+    pub(crate) fn bytes(layers: &[Layer], inputs: usize, rows: usize) -> usize {
         let outputs: usize = layers.iter().map(Layer::output_len).sum();
-        let product = linear::scratch_len(rows, widest_output(layers));
-        (rows * (features + outputs + 2 * widest) + product) * size_of::<f32>()
+        let values = rows * (inputs + outputs + 2 * widest(layers, inputs));
+        (values + product_len(layers, rows)) * size_of::<f32>()
     }
 
-    /// Whether the buffers are those of `rows` rows, with a backward pass if `training`.
-    pub(crate) fn fits(&self, rows: usize, training: bool) -> bool {
-        self.rows == rows && !(training && self.current.is_empty())
+    /// The inputs, `[rows, len]`, to be filled before [`forward`](Self::forward).
+    pub(crate) fn inputs_mut(&mut self) -> &mut [f32] {
+        &mut self.inputs
     }
 
     /// The logits of the last forward pass.
@@ -70,33 +76,30 @@ impl Classifier {
         (logits, &mut self.current[..logits.len()])
     }
 
-    /// The gradient of the features, after [`backward`](Self::backward).
-    pub(crate) fn features_gradient(&self) -> &[f32] {
-        &self.current[..self.features.len()]
+    /// The gradient of the inputs, after [`backward`](Self::backward).
+    pub(crate) fn inputs_gradient(&self) -> &[f32] {
+        &self.current[..self.inputs.len()]
     }
 
-    /// Runs the features through the layers; without masks, dropout is the identity.
+    /// Runs the inputs through the layers; without masks, dropout is the identity.
     pub(crate) fn forward(&mut self, part: Part, masks: Option<Masks>) {
-        let mut parameters = part.parameters.chunks_exact(2);
-        let mut dropouts = 0;
         for (index, layer) in part.layers.iter().enumerate() {
             let (before, rest) = self.outputs.split_at_mut(index);
-            let input = before.last().unwrap_or(&self.features);
+            let input = before.last().unwrap_or(&self.inputs);
             let output = &mut rest[0];
             match layer {
                 Layer::Linear(layer) => {
-                    let [weight, bias] = parameters.next().expect("two for each layer") else {
-                        unreachable!("chunks of two")
-                    };
-                    let (function, product) = (layer.activation, &mut self.product);
-                    linear::forward(layer.inputs, input, weight, bias, function, product, output);
+                    let [weight, bias] = part.weight_and_bias(index);
+                    let epilogue = Epilogue::new(bias, layer.activation);
+                    let product = &mut self.product;
+                    linear::forward(layer.inputs, input, weight, epilogue, product, output);
                 }
                 Layer::Dropout(layer) => {
                     output.copy_from_slice(input);
                     if let Some(masks) = masks {
-                        drop_values(output, layer.rate, masks, dropouts);
+                        let number = dropouts(&part.layers[..index]);
+                        drop_values(output, layer.rate, masks, number);
                     }
-                    dropouts += 1;
                 }
                 _ => unreachable!("not a classifier layer"),
             }
@@ -105,37 +108,33 @@ impl Classifier {
 
     /// Writes the parameters' gradients, given that of the logits and the same masks.
     pub(crate) fn backward(&mut self, part: Part, masks: Masks, gradients: &mut [Vec<f32>]) {
-        let mut parameter = part.parameters.len();
-        let mut dropouts = part
-            .layers
-            .iter()
-            .filter(|l| matches!(l, Layer::Dropout(_)))
-            .count();
         for (index, layer) in part.layers.iter().enumerate().rev() {
             let input = match index.checked_sub(1) {
                 Some(before) => &self.outputs[before],
-                None => &self.features,
+                None => &self.inputs,
             };
             let output = &self.outputs[index];
             let gradient = &mut self.current[..output.len()];
             match layer {
                 Layer::Linear(layer) => {
-                    parameter -= 2;
                     if let Some(function) = layer.activation {
-                        activation_backward(function, output, gradient);
+                        gradient
+                            .par_chunks_mut(CHUNK)
+                            .zip(output.par_chunks(CHUNK))
+                            .for_each(|(gradient, output)| {
+                                activation::backward(function, output, gradient);
+                            });
                     }
-                    let [weight, bias] = &mut gradients[parameter..parameter + 2] else {
-                        unreachable!("a slice of two")
-                    };
+                    let [weight, bias] = part.gradients_of(index, gradients);
                     linear::backward_weight(layer.inputs, input, gradient, weight, bias);
+                    let [weight, _] = part.weight_and_bias(index);
                     let input_gradient = &mut self.next[..input.len()];
-                    let weight = part.parameters[parameter];
                     linear::backward_input(layer.inputs, weight, gradient, input_gradient);
                     std::mem::swap(&mut self.current, &mut self.next);
                 }
                 Layer::Dropout(layer) => {
-                    dropouts -= 1;
-                    drop_values(gradient, layer.rate, masks, dropouts);
+                    let number = dropouts(&part.layers[..index]);
+                    drop_values(gradient, layer.rate, masks, number);
                 }
                 _ => unreachable!("not a classifier layer"),
             }
@@ -143,44 +142,41 @@ impl Classifier {
     }
 }
 
-/// Outputs of the widest fully connected layer.
-fn widest_output(layers: &[Layer]) -> usize {
+/// Values of the widest row.
+fn widest(layers: &[Layer], inputs: usize) -> usize {
+    let outputs = layers.iter().map(Layer::output_len);
+    outputs.fold(inputs, usize::max)
+}
+
+/// Values of scratch for the product of the layer with the most outputs.
+fn product_len(layers: &[Layer], rows: usize) -> usize {
     let outputs = layers.iter().map(|layer| match layer {
         Layer::Linear(linear) => linear.outputs,
         _ => 0,
     });
-    outputs.max().unwrap_or(0)
+    linear::scratch_len(rows, outputs.max().unwrap_or(0))
 }
 
-fn activation_backward(
-    function: crate::net::config::Activation,
-    output: &[f32],
-    gradient: &mut [f32],
-) {
-    gradient
-        .par_chunks_mut(DROPOUT_CHUNK)
-        .zip(output.par_chunks(DROPOUT_CHUNK))
-        .for_each(|(gradient, output)| activation::backward(function, output, gradient));
+/// The number of dropout layers.
+fn dropouts(layers: &[Layer]) -> usize {
+    let dropouts = layers.iter().filter(|l| matches!(l, Layer::Dropout(_)));
+    dropouts.count()
 }
 
-/// Applies dropout layer number `layer` to values or to their gradients.
-fn drop_values(values: &mut [f32], rate: f32, masks: Masks, layer: usize) {
+/// Applies dropout layer `number` to values or to their gradients.
+fn drop_values(values: &mut [f32], rate: f32, masks: Masks, number: usize) {
     match masks {
-        Masks::Drawn(DropoutKey { seed, step }) => {
-            let key = MaskKey {
-                seed,
-                step,
-                layer: layer as u32,
-            };
-            let chunks = values.par_chunks_mut(DROPOUT_CHUNK).enumerate();
-            chunks.for_each(|(i, chunk)| dropout::apply(chunk, rate, key, i * DROPOUT_CHUNK));
+        Masks::Drawn(key) => {
+            let key = key.mask(number as u32);
+            let chunks = values.par_chunks_mut(CHUNK).enumerate();
+            chunks.for_each(|(i, chunk)| dropout::apply(chunk, rate, key, i * CHUNK));
         }
         Masks::Given(masks) => {
-            let factors = &masks[layer];
+            let factors = &masks[number];
             assert_eq!(
                 values.len(),
                 factors.len(),
-                "the mask of dropout layer {layer}"
+                "the mask of dropout layer {number}"
             );
             values.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
         }

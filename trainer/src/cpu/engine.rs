@@ -2,65 +2,78 @@
 
 use shardmill_loader::{Batch, Normalize};
 
-use crate::cpu::accumulate::Accumulator;
+use crate::cpu::gradients::{Accumulator, norm};
 use crate::cpu::inputs::Inputs;
-use crate::cpu::norm;
-use crate::engine::Seen;
+use crate::cpu::network::Network;
 use crate::net::scores::Tally;
 use crate::net::sgd::{Rate, Sgd};
-use crate::net::{DropoutKey, Model, ModelError, Parameter, StepOutput};
+use crate::net::{
+    DropoutKey, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+};
 
-/// A network and its optimiser in this process's memory.
+/// A network and its optimizer in this process's memory.
 pub(crate) struct CpuEngine {
-    pub(crate) model: Model,
-    pub(crate) sgd: Sgd,
+    network: Network,
+    sgd: Sgd,
     accumulator: Accumulator,
     /// The scores of a step's batches so far.
     sums: Tally,
-    seen: Option<Seen>,
+    metrics: Option<StepMetrics>,
     inputs: Inputs,
 }
 
 impl CpuEngine {
-    pub(crate) fn new(model: Model, sgd: Sgd) -> Self {
+    pub(crate) fn new(state: TrainState) -> Self {
         Self {
-            model,
-            sgd,
+            network: Network::new(state.model),
+            sgd: state.sgd,
             accumulator: Accumulator::default(),
             sums: Tally::default(),
-            seen: None,
-            inputs: Inputs::default(),
+            metrics: None,
+            inputs: Inputs::new(state.mean_image),
         }
     }
 
-    /// See [`Engine::see`](super::Engine::see).
-    pub(crate) fn see(&mut self, normalize: &Normalize) {
-        self.inputs
-            .see(self.model.mean_image().as_deref(), normalize);
+    /// The state after the last step.
+    pub(crate) fn state(&self) -> TrainStateRef<'_> {
+        TrainStateRef {
+            model: self.network.model(),
+            sgd: &self.sgd,
+            mean_image: self.inputs.mean_image(),
+        }
     }
 
-    /// See [`Engine::add`](super::Engine::add). A batch whose loss is no number ends the step here,
-    /// with the scores that say so.
-    pub(crate) fn add(
+    /// Sets how the loader normalizes the coming batches.
+    pub(crate) fn set_normalization(&mut self, normalize: &Normalize) {
+        self.inputs.set_normalization(normalize);
+    }
+
+    /// Turns the backward pass of the convolutions off or on.
+    pub(crate) fn freeze_features(&mut self, frozen: bool) {
+        self.network.freeze_features(frozen);
+    }
+
+    /// Computes a batch's gradient; `share` is its part of the step's images, `None` where the step has
+    /// no other batch. A non-finite loss ends the step here, with metrics that show it.
+    pub(crate) fn accumulate(
         &mut self,
         batch: &Batch,
         key: DropoutKey,
         share: Option<f32>,
     ) -> Result<(), ModelError> {
-        if self.seen.is_some() {
+        if self.metrics.is_some() {
             return Ok(());
         }
-        let mean = self.model.mean_image();
-        let images = self.inputs.of(mean.as_deref(), batch);
-        let output = self.model.train_step(images, batch.labels(), key)?;
+        let (network, images) = (&mut self.network, self.inputs.of(batch));
+        let output = network.train_step(images, batch.labels(), key)?;
         let images = batch.len();
         match share {
             Some(share) if output.loss.is_finite() => {
                 self.sums.add(images, output.loss, output.top1, output.top5);
-                self.accumulator.add(&self.model, share);
+                self.accumulator.add(network.gradients(), share);
             }
             _ => {
-                self.seen = Some(Seen {
+                self.metrics = Some(StepMetrics {
                     images,
                     output,
                     norm: 0.0,
@@ -70,16 +83,16 @@ impl CpuEngine {
         Ok(())
     }
 
-    /// See [`Engine::update`](super::Engine::update). Parameters stay as they are where loss or
-    /// gradient are no numbers.
-    pub(crate) fn update(
+    /// Updates the parameters and ends the step. They stay as they are where the loss or the gradient is
+    /// not finite.
+    pub(crate) fn step(
         &mut self,
         rate: impl Fn(&Parameter) -> Option<Rate>,
     ) -> Result<(), ModelError> {
-        let seen = self.seen.get_or_insert_with(|| {
+        let metrics = self.metrics.get_or_insert_with(|| {
             let sums = std::mem::take(&mut self.sums);
-            self.accumulator.finish(&mut self.model);
-            Seen {
+            self.accumulator.finish(self.network.gradients_mut());
+            StepMetrics {
                 images: sums.samples as usize,
                 output: StepOutput {
                     loss: sums.loss / sums.samples as f64,
@@ -89,23 +102,24 @@ impl CpuEngine {
                 norm: 0.0,
             }
         });
-        if !seen.output.loss.is_finite() {
+        if !metrics.output.loss.is_finite() {
             return Ok(());
         }
-        seen.norm = norm::norm(self.model.gradients());
-        if !seen.norm.is_finite() {
+        metrics.norm = norm(self.network.gradients());
+        if !metrics.norm.is_finite() {
             return Ok(());
         }
-        self.sgd.step_with(&mut self.model, rate)
+        self.network.update(&mut self.sgd, rate)
     }
 
-    pub(crate) fn take(&mut self) -> Option<Seen> {
-        self.seen.take()
+    /// The metrics of the last step, once.
+    pub(crate) fn drain_metrics(&mut self) -> Option<StepMetrics> {
+        self.metrics.take()
     }
 
+    /// The logits of a batch, a row for each image, without dropout.
     pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mean = self.model.mean_image();
-        let images = self.inputs.of(mean.as_deref(), batch);
-        Ok(self.model.logits(images)?.to_vec2()?)
+        let logits = self.network.logits(self.inputs.of(batch))?;
+        Ok(logits.to_vec2()?)
     }
 }

@@ -1,17 +1,32 @@
 //! The memory that training takes, before the first step takes it.
 
+use crate::cpu::network::Network;
 use crate::net::Model;
 
 /// Batches that the loader holds at once: the one at hand, one ready, one being filled.
 const LOADER_BATCHES: usize = 3;
 
-/// Bytes that a run holds while it trains `model` with `rows` images a batch on `threads` threads:
-/// weights, gradients (twice if batches are accumulated), velocities, activations, scratch, the
-/// loader's batches, and the copies that a checkpoint is written from. The program itself and the shards' pages in the system's cache are not in it.
-#[must_use]
-pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -> u64 {
+/// What a training does with a network, as far as memory is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Workload {
+    /// Images of a batch.
+    pub(crate) rows: usize,
+    /// Threads that compute.
+    pub(crate) threads: usize,
+    /// Whether a step has several batches.
+    pub(crate) accumulates: bool,
+    /// Whether a mean image is subtracted from the inputs.
+    pub(crate) has_mean_image: bool,
+}
+
+/// Bytes that a run holds while it trains `model`: weights, gradients (twice if batches are
+/// accumulated), velocities, activations, scratch, the loader's batches, and the copies that a
+/// checkpoint is written from. The program itself and the shards' pages in the system's cache are not
+/// counted.
+pub(crate) fn training(model: &Model, workload: Workload) -> u64 {
+    let Workload { rows, threads, .. } = workload;
     let parameters: usize = model.parameters().iter().map(|p| p.len()).sum();
-    let copies = if accumulates { 4 } else { 3 };
+    let copies = if workload.accumulates { 4 } else { 3 };
     let side = model.config().input_size;
     let largest = model
         .parameters()
@@ -22,14 +37,13 @@ pub fn training(model: &Model, rows: usize, threads: usize, accumulates: bool) -
     // A checkpoint is written from a copy of the velocities, and of one tensor in two forms.
     let saving = parameters + 2 * largest;
     // What is left of a batch once a mean image is subtracted stands beside it.
-    let batches = LOADER_BATCHES + usize::from(model.mean_image().is_some());
+    let batches = LOADER_BATCHES + usize::from(workload.has_mean_image);
     let values = copies * parameters + saving + batches * rows * side * side * 3;
-    (values * size_of::<f32>() + model.buffer_bytes(rows, threads)) as u64
+    (values * size_of::<f32>() + Network::buffer_bytes(model, rows, threads)) as u64
 }
 
 /// Bytes that the system could still give, where it tells.
-#[must_use]
-pub fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()
@@ -53,9 +67,26 @@ mod tests {
             1,
         );
         let model = model.unwrap();
-        let [small, large] = [64, 128].map(|rows| training(&model, rows, 2, false));
+        let workload = Workload {
+            rows: 64,
+            threads: 2,
+            accumulates: false,
+            has_mean_image: false,
+        };
+        let [small, large] = [64, 128].map(|rows| training(&model, Workload { rows, ..workload }));
         assert!(small < large && large < 2 * small, "{small} {large}");
-        assert!(training(&model, 64, 2, true) > small);
+        for larger in [
+            Workload {
+                accumulates: true,
+                ..workload
+            },
+            Workload {
+                has_mean_image: true,
+                ..workload
+            },
+        ] {
+            assert!(training(&model, larger) > small);
+        }
         assert!(available().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

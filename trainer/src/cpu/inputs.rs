@@ -1,28 +1,45 @@
-//! The images of a batch as the network sees them on the CPU.
+//! The images of a batch as the CPU's network takes them.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use shardmill_loader::{Batch, Normalize};
 
 use crate::net::mean_image::MeanImage;
 
-/// The loader's images, or what is left of them once a mean image is subtracted.
-#[derive(Default)]
+/// Subtracts the mean image, where there is one, from the loader's images.
 pub(crate) struct Inputs {
+    mean: Option<Arc<MeanImage>>,
     /// What to add to a record's pixels; empty where there is no mean image.
     difference: Vec<f32>,
     values: Vec<f32>,
 }
 
 impl Inputs {
-    /// Takes note of how the loader normalises the coming batches.
-    pub(crate) fn see(&mut self, mean: Option<&MeanImage>, normalize: &Normalize) {
-        self.difference = mean.map_or_else(Vec::new, |mean| mean.difference(normalize));
+    pub(crate) fn new(mean: Option<Arc<MeanImage>>) -> Self {
+        Self {
+            mean,
+            difference: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// The mean image, if there is one.
+    pub(crate) fn mean_image(&self) -> Option<&MeanImage> {
+        self.mean.as_deref()
+    }
+
+    /// Sets how the loader normalizes the coming batches.
+    pub(crate) fn set_normalization(&mut self, normalize: &Normalize) {
+        if let Some(mean) = &self.mean {
+            self.difference = mean.difference(normalize);
+        }
     }
 
     /// The images of a batch.
-    pub(crate) fn of<'a>(&'a mut self, mean: Option<&MeanImage>, batch: &'a Batch) -> &'a [f32] {
+    pub(crate) fn of<'a>(&'a mut self, batch: &'a Batch) -> &'a [f32] {
         let images = batch.images_f32();
-        let Some(mean) = mean else {
+        let Some(mean) = &self.mean else {
             return images;
         };
         let crop = batch.shape()[1];

@@ -1,14 +1,17 @@
 //! Computes the network on the CPU: the operations, the passes over them, and the update.
 
-pub(crate) mod accumulate;
-pub(crate) mod chunk;
-pub(crate) mod classifier;
+mod chunk;
+mod classifier;
 pub(crate) mod engine;
-pub(crate) mod features;
-pub mod footprint;
-pub(crate) mod inputs;
-pub(crate) mod norm;
+mod features;
+pub(crate) mod footprint;
+mod gradients;
+mod inputs;
+mod network;
 pub mod ops;
-pub(crate) mod passes;
-pub(crate) mod scratch;
-pub(crate) mod stretch;
+mod part;
+mod scratch;
+pub(crate) mod segment;
+mod update;
+
+pub use network::Network;

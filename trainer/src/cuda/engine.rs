@@ -1,233 +1,343 @@
-//! Training steps on a card, behind the interface that those on the CPU have.
+//! Training steps on one or several GPUs of this machine.
+//!
+//! Each GPU has the whole network and computes some rows of every batch. NCCL sums the gradients over
+//! the GPUs before the update, which all make alike, so that their parameters stay the same.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
-use shardmill_loader::{Batch, Normalize};
+use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
-use crate::cuda::card::{Card, STEPS};
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::gpu::Gpu;
-use crate::cuda::feed::{Pixels, Staged};
-use crate::cuda::network::Network;
-use crate::engine::{Seen, Slice, join};
-use crate::net::sgd::{Rate, Sgd};
-use crate::net::{DropoutKey, Model, ModelError, Parameter};
-use crate::run::error::TrainError;
+use crate::cuda::device::CudaError;
+use crate::cuda::devices::Devices;
+#[cfg(feature = "nccl")]
+use crate::cuda::devices::nccl_version;
+use crate::cuda::replica::{Replica, STEPS};
+use crate::cuda::scores::{self, GradientMismatch};
+use crate::cuda::slice::Slice;
+use crate::cuda::upload::{AsPixels, Staged};
+use crate::net::sgd::Rate;
+use crate::net::{DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState};
 
-/// A network and its optimiser on a card.
+/// The least number of images that each GPU has room for: ten views of one image.
+const LEAST_ROWS: usize = 32;
+
+/// A network and its optimizer on GPUs.
 pub(crate) struct CudaEngine {
-    model: Model,
-    sgd: Sgd,
-    card: Card,
-    /// The images of each step whose scores are on the card, the one at hand included.
+    /// Shared with the threads of the devices only during a call.
+    state: Arc<TrainState>,
+    devices: Devices,
+    /// The numbers of the devices.
+    numbers: Vec<usize>,
+    /// The images of each step whose metrics are in GPU memory, the current one included.
     images: Vec<usize>,
-    /// Whether a step is at hand.
-    open: bool,
-    /// Whether the host's copy of the parameters is older than the card's.
-    stale: bool,
-    /// Whether the memory was told.
-    told: bool,
-    news: Option<String>,
+    /// Whether the current step has begun.
+    in_step: bool,
+    /// Steps whose metrics were drained.
+    drained: usize,
+    /// Whether training has begun.
+    is_training: bool,
+    /// Whether the host's copy of the parameters is older than the devices'.
+    is_stale: bool,
+    is_memory_logged: bool,
+    log_line: Option<String>,
+    /// The GPUs in words.
+    description: String,
+    arithmetic: String,
+    /// Images of a batch, at most.
+    capacity: usize,
+}
+
+/// A batch in GPU memory, a slice on each device.
+#[derive(Clone, Debug)]
+pub(crate) struct StagedBatch {
+    rows: usize,
+    slices: Arc<Vec<Staged>>,
 }
 
 impl CudaEngine {
     /// An engine for batches of at most `rows` images.
     ///
     /// # Errors
-    /// No such card, or one that will not do.
+    /// A GPU that is missing or unsuitable, more GPUs than rows, or GPUs that cannot be connected.
     pub(crate) fn new(
         options: CudaOptions,
-        model: Model,
-        sgd: Sgd,
+        state: TrainState,
         rows: usize,
-    ) -> Result<Self, TrainError> {
-        let card = Card::new(Gpu::open(options)?, &model, rows)?;
+    ) -> Result<Self, CudaError> {
+        let numbers: Vec<usize> = options.devices.numbers().collect();
+        let gpus = numbers.len();
+        #[cfg(feature = "nccl")]
+        if gpus > 1 && rows < gpus {
+            return Err(CudaError::FewRows { rows, gpus });
+        }
+        let capacity = rows.div_ceil(gpus).max(LEAST_ROWS);
+        let state = Arc::new(state);
+        let shared = Arc::clone(&state);
+        let mut devices = Devices::open(options, move |device| {
+            Replica::new(device, &shared, capacity)
+        })?;
         Ok(Self {
-            model,
-            sgd,
-            card,
+            description: describe(&mut devices, &numbers)?,
+            arithmetic: options.arithmetic(),
+            capacity: capacity * gpus,
+            state,
+            devices,
+            numbers,
             images: Vec::new(),
-            open: false,
-            stale: false,
-            told: false,
-            news: None,
+            in_step: false,
+            drained: 0,
+            is_training: false,
+            is_stale: false,
+            is_memory_logged: false,
+            log_line: None,
         })
     }
 
     pub(crate) fn evaluation_rows(&self) -> usize {
-        self.card.capacity()
+        self.capacity
     }
 
-    pub(crate) fn see(&mut self, normalize: Normalize) -> Result<(), CudaError> {
-        self.card.see(normalize)
+    /// Sets how the coming batches are normalized.
+    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
+        let devices = &mut self.devices;
+        devices.on_all(move |_, replica| replica.uploads.set_normalization(normalize))?;
+        Ok(())
     }
 
-    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), TrainError> {
-        Ok(self.card.freeze_features(frozen)?)
+    /// Turns the backward pass of the convolutions off or on.
+    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
+        let devices = &mut self.devices;
+        devices.on_all(move |_, replica| replica.network.freeze_features(frozen))?;
+        Ok(())
     }
 
-    /// The card, its arithmetic, in words.
+    /// The GPUs in words.
+    pub(crate) fn devices(&self) -> &str {
+        &self.description
+    }
+
+    /// The GPUs and their arithmetic in words.
     pub(crate) fn describe(&self) -> String {
-        let card = self.gpu().describe();
-        let card = card.unwrap_or_else(|error| format!("a card that does not say: {error}"));
-        format!("{card}; {}", self.gpu().arithmetic())
+        format!("{}; {}", self.description, self.arithmetic)
     }
 
-    /// What there is to tell once: the memory, after the first step has taken it.
-    pub(crate) fn news(&mut self) -> Option<String> {
-        self.news.take()
+    /// A line for the log, once: the memory, after the first step has allocated it.
+    pub(crate) fn take_log_line(&mut self) -> Option<String> {
+        self.log_line.take()
     }
 
-    /// Bytes of the card that this engine holds.
-    pub(crate) fn bytes(&self) -> usize {
-        self.card.bytes()
+    /// Bytes of GPU memory, of each GPU.
+    pub(crate) fn bytes(&mut self) -> Result<Vec<usize>, CudaError> {
+        self.devices.on_all(|_, replica| Ok(replica.bytes()))
     }
 
-    pub(crate) fn gpu(&self) -> &Rc<Gpu> {
-        self.card.gpu()
+    /// Free bytes of the first GPU's memory.
+    pub(crate) fn free_memory(&mut self) -> Result<usize, CudaError> {
+        let memory = |replica: &mut Replica| replica.device.memory();
+        Ok(self.devices.on_first(memory)?.0)
     }
 
-    pub(crate) fn add(
+    /// Computes a batch's gradient: each GPU that of its slice.
+    pub(crate) fn accumulate(
         &mut self,
-        batch: &Batch,
+        batch: &Arc<impl AsPixels>,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), TrainError> {
-        self.add_pixels(Pixels::of(batch), key, share)
-    }
-
-    /// [`add`](Self::add) of a batch from anywhere.
-    pub(crate) fn add_pixels(
-        &mut self,
-        batch: Pixels<'_>,
-        key: DropoutKey,
-        share: Option<f32>,
-    ) -> Result<(), TrainError> {
-        check_labels(&self.model, batch.labels)?;
-        self.card.begin(&self.sgd)?;
-        let rows = batch.labels.len();
-        self.card.add(batch, Slice::all(rows), key, share)?;
-        self.note(rows);
+    ) -> Result<(), CudaError> {
+        let labels = batch.pixels().labels;
+        self.state.model.check_labels(labels)?;
+        let (rows, gpus) = (labels.len(), self.numbers.len());
+        let (batch, begin) = (Arc::clone(batch), self.begin_training());
+        self.devices.on_all(move |index, replica| {
+            if let Some(state) = &begin {
+                replica.network.begin_training(&state.sgd.velocities())?;
+            }
+            let slice = Slice::of(index, gpus, rows);
+            replica.accumulate(batch.pixels(), slice, key, share)
+        })?;
+        self.count_images(rows);
         Ok(())
     }
 
-    /// Brings a batch with labels onto the card.
-    pub(crate) fn stage(&mut self, batch: Pixels<'_>) -> Result<Staged, TrainError> {
-        check_labels(&self.model, batch.labels)?;
-        self.card.begin(&self.sgd)?;
-        Ok(self.card.stage(batch)?)
-    }
-
-    /// [`add`](Self::add) of a batch that is on the card; it stays there.
-    pub(crate) fn add_staged(
-        &mut self,
-        staged: &Staged,
-        key: DropoutKey,
-        share: Option<f32>,
-    ) -> Result<(), TrainError> {
-        let slice = Slice::all(staged.rows);
-        self.card.add_staged(staged, slice, key, share)?;
-        self.note(staged.rows);
-        Ok(())
-    }
-
-    /// Takes note of the images of a batch.
-    fn note(&mut self, rows: usize) {
-        if !std::mem::replace(&mut self.open, true) {
+    /// Counts the images of a batch of the current step.
+    fn count_images(&mut self, rows: usize) {
+        if !std::mem::replace(&mut self.in_step, true) {
             self.images.push(0);
         }
         *self.images.last_mut().expect("pushed above") += rows;
     }
 
-    pub(crate) fn update(
+    /// The state that training begins with, the first time.
+    fn begin_training(&mut self) -> Option<Arc<TrainState>> {
+        let begun = std::mem::replace(&mut self.is_training, true);
+        (!begun).then(|| Arc::clone(&self.state))
+    }
+
+    /// Updates the parameters, on every GPU alike.
+    pub(crate) fn step(
         &mut self,
         rate: impl Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<(), TrainError> {
-        let rates: Vec<Option<Rate>> = self.model.parameters().iter().map(rate).collect();
-        self.card.update(self.sgd.config().momentum, &rates)?;
-        self.open = false;
-        self.stale = true;
-        if !self.told {
-            self.told = true;
-            self.news = Some(format!(
-                "device memory {:.2} GiB, taken in the first step and constant from here",
-                self.bytes() as f64 / f64::from(1 << 30)
+    ) -> Result<(), CudaError> {
+        let rates: Vec<Option<Rate>> = self.state.model.parameters().iter().map(rate).collect();
+        let momentum = self.state.sgd.config().momentum;
+        let devices = &mut self.devices;
+        devices.on_all(move |_, replica| replica.step(momentum, &rates))?;
+        self.in_step = false;
+        self.is_stale = true;
+        if !std::mem::replace(&mut self.is_memory_logged, true) {
+            let gib = |&bytes: &usize| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
+            let each: Vec<String> = self.bytes()?.iter().map(gib).collect();
+            self.log_line = Some(format!(
+                "device memory {} GiB, taken in the first step and constant from here",
+                each.join(" + ")
             ));
         }
         Ok(())
     }
 
-    /// Whether there is no room for another step's scores.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether there is no room for another step's metrics.
+    pub(crate) fn metrics_full(&self) -> bool {
         self.images.len() == STEPS
     }
 
-    pub(crate) fn take(&mut self) -> Result<Vec<Seen>, TrainError> {
+    /// The metrics of the steps since the last call.
+    pub(crate) fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, CudaError> {
         if self.images.is_empty() {
             return Ok(Vec::new());
         }
+        let numbers = self.devices.on_all(|_, replica| replica.drain_metrics())?;
         let images = std::mem::take(&mut self.images);
-        let seen = join(&images, &[self.card.take()?]);
-        Ok(seen.expect("one card is of one mind"))
+        let differ = |GradientMismatch { step, device }| CudaError::GradientsDiffer {
+            step: self.drained + step + 1,
+            first: self.numbers[0],
+            other: self.numbers[device],
+        };
+        let metrics = scores::join(&images, &numbers).map_err(differ)?;
+        self.drained += images.len();
+        Ok(metrics)
     }
 
-    pub(crate) fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, TrainError> {
-        self.logits_of(Pixels::of(batch).unlabelled())
+    /// The logits of a batch, a row for each image.
+    pub(crate) fn logits(
+        &mut self,
+        batch: &Arc<impl AsPixels>,
+    ) -> Result<Vec<Vec<f32>>, CudaError> {
+        let config = self.state.model.config();
+        let (rows, classes) = (batch.pixels().rows(config.input_size), config.classes);
+        let (batch, gpus) = (Arc::clone(batch), self.numbers.len());
+        let logits = self.devices.on_all(move |index, replica| {
+            replica.logits(batch.pixels().unlabelled(), Slice::of(index, gpus, rows))
+        })?;
+        let logits = logits.concat();
+        Ok(logits.chunks_exact(classes).map(<[f32]>::to_vec).collect())
     }
 
-    /// [`logits`](Self::logits) of a batch from anywhere.
-    pub(crate) fn logits_of(&mut self, batch: Pixels<'_>) -> Result<Vec<Vec<f32>>, TrainError> {
-        let rows = batch.rows(self.model.config().input_size);
-        let logits = self.card.logits(batch, Slice::all(rows))?;
-        Ok(rows_of(&logits, self.card.classes()))
-    }
-
-    /// A forward pass without dropout over a batch that is on the card.
-    pub(crate) fn infer(&mut self, staged: &Staged) -> Result<(), CudaError> {
-        self.card.infer(staged)
-    }
-
-    pub(crate) fn host(&mut self) -> Result<(&Model, &Sgd), TrainError> {
-        if self.stale {
-            for (number, parameter) in self.model.parameters().iter().enumerate() {
-                let mut values = vec![0.0; parameter.len()];
-                let velocity = self.sgd.velocity_mut(number);
-                self.card.read(number, &mut values, velocity)?;
+    /// The state as it is now, in host memory; all GPUs have the first one's.
+    pub(crate) fn host_state(&mut self) -> Result<&TrainState, CudaError> {
+        let state = Arc::get_mut(&mut self.state).expect("no device shares it between two calls");
+        if self.is_stale {
+            for (number, parameter) in state.model.parameters().iter().enumerate() {
+                let copy = self
+                    .devices
+                    .on_first(move |replica| replica.network.read_parameter(number))?;
                 parameter
-                    .update(|own| own.copy_from_slice(&values))
+                    .update(|own| own.copy_from_slice(&copy.values))
                     .map_err(ModelError::from)?;
+                if let Some(velocity) = copy.velocity {
+                    state.sgd.velocity_mut(number).copy_from_slice(&velocity);
+                }
             }
-            self.stale = false;
+            self.is_stale = false;
         }
-        Ok((&self.model, &self.sgd))
+        Ok(&self.state)
     }
 
     pub(crate) fn model(&self) -> &Model {
-        &self.model
+        &self.state.model
     }
 
-    pub(crate) fn network(&self) -> &Network {
-        self.card.network()
+    /// The gradient of parameter `number` on the first GPU, in f32.
+    pub(crate) fn read_gradient(&mut self, number: usize) -> Result<Vec<f32>, CudaError> {
+        let devices = &mut self.devices;
+        devices.on_first(move |replica| replica.network.read_gradient(number))
     }
-}
 
-/// Checks that labels are classes of the network: a card would read past its logits.
-pub(crate) fn check_labels(model: &Model, labels: &[i64]) -> Result<(), ModelError> {
-    let classes = model.config().classes;
-    for (row, &label) in labels.iter().enumerate() {
-        if !usize::try_from(label).is_ok_and(|label| label < classes) {
-            return Err(ModelError::Label {
-                row,
-                label,
-                classes,
-            });
+    /// Uploads a batch with labels and at least one row for each GPU.
+    pub(crate) fn stage(&mut self, batch: &Arc<impl AsPixels>) -> Result<StagedBatch, CudaError> {
+        let labels = batch.pixels().labels;
+        self.state.model.check_labels(labels)?;
+        let (rows, gpus) = (labels.len(), self.numbers.len());
+        let (batch, begin) = (Arc::clone(batch), self.begin_training());
+        let slices = self.devices.on_all(move |index, replica| {
+            if let Some(state) = &begin {
+                replica.network.begin_training(&state.sgd.velocities())?;
+            }
+            replica
+                .uploads
+                .stage(batch.pixels().part(Slice::of(index, gpus, rows)))
+        })?;
+        let slices = Arc::new(slices);
+        Ok(StagedBatch { rows, slices })
+    }
+
+    /// [`accumulate`](Self::accumulate) of a batch in GPU memory, which stays there.
+    pub(crate) fn accumulate_staged(
+        &mut self,
+        batch: &StagedBatch,
+        key: DropoutKey,
+    ) -> Result<(), CudaError> {
+        let StagedBatch { rows, slices } = batch.clone();
+        let gpus = self.numbers.len();
+        self.devices.on_all(move |index, replica| {
+            let slice = Slice::of(index, gpus, rows);
+            replica.accumulate_staged(&slices[index], slice, key, None)
+        })?;
+        self.count_images(rows);
+        Ok(())
+    }
+
+    /// A forward pass without dropout over a batch in GPU memory.
+    pub(crate) fn infer(&mut self, batch: &StagedBatch) -> Result<(), CudaError> {
+        let (slices, devices) = (Arc::clone(&batch.slices), &mut self.devices);
+        devices.on_all(move |index, replica| replica.infer(&slices[index]))?;
+        Ok(())
+    }
+
+    /// Waits until all queued work is done.
+    pub(crate) fn synchronize(&mut self) -> Result<(), CudaError> {
+        let devices = &mut self.devices;
+        devices.on_all(|_, replica| replica.device.synchronize())?;
+        Ok(())
+    }
+
+    /// Whether all GPUs have the same parameters and velocities, to the bit.
+    #[cfg(feature = "nccl")]
+    pub(crate) fn devices_agree(&mut self) -> Result<bool, CudaError> {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        for number in 0..self.state.model.parameters().len() {
+            let copies = self.devices.on_all(move |_, replica| {
+                let copy = replica.network.read_parameter(number)?;
+                Ok((bits(copy.values), copy.velocity.map(bits)))
+            })?;
+            if copies.iter().any(|copy| *copy != copies[0]) {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
-    Ok(())
 }
 
-/// Logits row by row.
-pub(crate) fn rows_of(logits: &[f32], classes: usize) -> Vec<Vec<f32>> {
-    logits.chunks_exact(classes).map(<[f32]>::to_vec).collect()
+/// The GPUs in words.
+fn describe(devices: &mut Devices, numbers: &[usize]) -> Result<String, CudaError> {
+    let mut gpus = devices.on_all(|_, replica| replica.device.describe())?;
+    #[cfg(feature = "nccl")]
+    if numbers.len() > 1 {
+        let gpus = numbers.iter().zip(&gpus);
+        let gpus: Vec<String> = gpus.map(|(n, gpu)| format!("cuda:{n} {gpu}")).collect();
+        let (count, gpus) = (gpus.len(), gpus.join(", "));
+        return Ok(format!("{count} GPUs, {gpus}; NCCL {}", nccl_version()?));
+    }
+    let _ = numbers;
+    Ok(gpus.remove(0))
 }

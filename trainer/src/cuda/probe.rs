@@ -1,5 +1,5 @@
-//! What this machine has of CUDA, asked through libraries that are looked for while the program runs,
-//! so that a build without CUDA can ask too.
+//! What this machine has of CUDA, asked through libraries that are looked up at run time, so that a
+//! build without CUDA can ask too.
 //!
 //! Contract: every symbol is called with the type that NVIDIA's headers give it (`cuda.h`,
 //! `cublas_api.h`, `cudnn_graph.h`, `curand.h`, `cuda_runtime_api.h`, `nvrtc.h`, `nccl.h`), and no symbol outlives its library.
@@ -8,27 +8,27 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use libloading::{Library, Symbol};
 
-/// A card as the driver describes it.
+/// A GPU as the driver describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Card {
     pub(crate) name: String,
     pub(crate) capability: (i32, i32),
     /// Bytes of memory.
     pub(crate) memory: u64,
-    /// Bytes that are free; `None` where the driver does not open the card.
+    /// Bytes that are free; `None` if the driver does not open the GPU.
     pub(crate) free: Option<u64>,
 }
 
-/// What the driver says.
+/// The state of the driver.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Driver {
     /// There is no such library.
     Missing,
-    /// It is there and does not start; the number is its error.
+    /// It does not start; the number is its error.
     Failing(i32),
     /// It runs.
     Running {
-        /// The CUDA version that it serves, as in 13.0.
+        /// The CUDA version that it supports, as in 13.0.
         version: (i32, i32),
         cards: Vec<Card>,
     },
@@ -69,7 +69,7 @@ const LIBRARIES: [Known; 5] = [
     },
 ];
 
-/// What joins several cards; one does without.
+/// Connects several GPUs; one GPU needs no NCCL.
 const NCCL: Known = Known {
     name: "NCCL",
     files: &["libnccl.so.2"],
@@ -167,7 +167,7 @@ fn nccl_version(library: &Library) -> Option<String> {
     let mut version = 0;
     // SAFETY: the pointer is to an `int`.
     let answer = unsafe { get(&raw mut version) };
-    // Since NCCL 2.9; what is older counts otherwise, and is too old for several cards.
+    // Since NCCL 2.9; older versions count otherwise and are too old for several GPUs.
     (answer == 0).then(|| {
         format!(
             "{}.{}.{}",
@@ -182,7 +182,7 @@ fn nccl_version(library: &Library) -> Option<String> {
 const CAPABILITY_MAJOR: c_int = 75;
 const CAPABILITY_MINOR: c_int = 76;
 
-/// Asks the driver for its cards.
+/// Asks the driver for its GPUs.
 pub(crate) fn driver() -> Driver {
     let Some(library) = ["libcuda.so.1", "libcuda.so", "nvcuda.dll"]
         .into_iter()
@@ -253,7 +253,7 @@ fn card(library: &Library, number: c_int) -> Result<Card, c_int> {
     })
 }
 
-/// Bytes free on a card: the driver tells only who has opened it.
+/// Free bytes of a GPU: the driver answers only for an open context.
 fn free(library: &Library, device: c_int) -> Result<u64, c_int> {
     type Retain = unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_int;
     type Push = unsafe extern "C" fn(*mut c_void) -> c_int;

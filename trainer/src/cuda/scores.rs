@@ -1,40 +1,42 @@
-//! The scores of a step from several cards.
+//! The metrics of a step from several GPUs.
 
-use crate::engine::Seen;
-use crate::net::StepOutput;
+use crate::net::{StepMetrics, StepOutput};
 
-/// Numbers that a card keeps of a step: the sum of its images' losses, their top-1 and top-5 hits, and
+/// Numbers that a GPU keeps of a step: the sum of its images' losses, their top-1 and top-5 hits, and
 /// the square of the length of the whole batch's gradient.
 pub(crate) const NUMBERS: usize = 4;
 
-/// A step after which cards had different gradients.
+/// A step in which the GPUs had different gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Parted {
+pub(crate) struct GradientMismatch {
     /// The step, counted from 0 among those given.
     pub(crate) step: usize,
-    /// The card whose gradient is not that of the first.
-    pub(crate) card: usize,
+    /// The index of the GPU whose gradient differs from the first one's.
+    pub(crate) device: usize,
 }
 
-/// The scores of steps of `images` images each, of [`NUMBERS`] numbers a step from each card. Sums are
-/// in the cards' order.
+/// The metrics of steps of `images` images each, from [`NUMBERS`] numbers a step of each GPU. Sums are
+/// in the GPUs' order.
 ///
 /// # Errors
-/// Every card has the gradient of the whole batch, so its length must be the same to the bit on all.
+/// Every GPU has the gradient of the whole batch, so its length must be the same to the bit on all.
 ///
 /// # Panics
-/// If a card has not as many numbers.
-pub(crate) fn join(images: &[usize], cards: &[Vec<f64>]) -> Result<Vec<Seen>, Parted> {
+/// If a GPU has fewer numbers.
+pub(crate) fn join(
+    images: &[usize],
+    gpus: &[Vec<f64>],
+) -> Result<Vec<StepMetrics>, GradientMismatch> {
     let of_step = |(step, &images): (usize, &usize)| {
-        let of_card = |card: usize| -> &[f64] { &cards[card][step * NUMBERS..][..NUMBERS] };
-        let norm = of_card(0)[3];
+        let of_gpu = |gpu: usize| -> &[f64] { &gpus[gpu][step * NUMBERS..][..NUMBERS] };
+        let norm = of_gpu(0)[3];
         let same =
             |other: f64| norm.to_bits() == other.to_bits() || norm.is_nan() && other.is_nan();
-        if let Some(card) = (1..cards.len()).find(|&card| !same(of_card(card)[3])) {
-            return Err(Parted { step, card });
+        if let Some(device) = (1..gpus.len()).find(|&gpu| !same(of_gpu(gpu)[3])) {
+            return Err(GradientMismatch { step, device });
         }
-        let sum = |number: usize| -> f64 { (0..cards.len()).map(|c| of_card(c)[number]).sum() };
-        Ok(Seen {
+        let sum = |number: usize| -> f64 { (0..gpus.len()).map(|gpu| of_gpu(gpu)[number]).sum() };
+        Ok(StepMetrics {
             images,
             output: StepOutput {
                 loss: sum(0) / images as f64,
@@ -49,15 +51,15 @@ pub(crate) fn join(images: &[usize], cards: &[Vec<f64>]) -> Result<Vec<Seen>, Pa
 
 #[cfg(test)]
 mod tests {
-    use super::{Parted, join};
+    use super::{GradientMismatch, join};
 
     #[test]
     fn sums_losses_and_hits_and_keeps_the_norm() {
-        let cards = [
+        let gpus = [
             vec![6.0, 1.0, 2.0, 25.0, 2.0, 0.0, 1.0, 4.0],
             vec![3.0, 0.0, 1.0, 25.0, 1.0, 1.0, 1.0, 4.0],
         ];
-        let seen = join(&[3, 2], &cards).unwrap();
+        let seen = join(&[3, 2], &gpus).unwrap();
         let figures = seen.iter().map(|s| {
             (
                 s.images,
@@ -74,24 +76,24 @@ mod tests {
     }
 
     #[test]
-    fn sees_cards_that_have_come_apart() {
+    fn different_gradients_are_an_error() {
         let one = vec![0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
         let mut other = one.clone();
         other[7] = 1.0 + f64::EPSILON;
-        let parted = Parted { step: 1, card: 2 };
+        let mismatch = GradientMismatch { step: 1, device: 2 };
         assert_eq!(
             join(&[1, 1], &[one.clone(), one.clone(), other]),
-            Err(parted)
+            Err(mismatch)
         );
         assert!(join(&[1, 1], &[one.clone(), one]).is_ok());
     }
 
     #[test]
-    fn a_gradient_that_is_no_number_is_told_as_such() {
-        let cards = [
+    fn a_non_finite_gradient_is_reported_as_such() {
+        let gpus = [
             vec![0.0, 0.0, 0.0, f64::NAN],
             vec![0.0, 0.0, 0.0, -f64::NAN],
         ];
-        assert!(join(&[1], &cards).unwrap()[0].norm.is_nan());
+        assert!(join(&[1], &gpus).unwrap()[0].norm.is_nan());
     }
 }

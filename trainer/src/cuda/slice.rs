@@ -1,4 +1,4 @@
-//! A batch's rows on several cards.
+//! The rows of a batch on one of several GPUs.
 
 /// Consecutive rows of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,30 +12,19 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
-    /// All rows of a batch.
-    pub(crate) const fn all(whole: usize) -> Self {
+    /// The rows of GPU number `index` of `gpus`: as many as the others have, or one more for the first
+    /// ones if the batch does not divide. None for the last ones if there are fewer rows than GPUs.
+    pub(crate) const fn of(index: usize, gpus: usize, whole: usize) -> Self {
+        let (each, more) = (whole / gpus, whole % gpus);
+        let extra = if index < more { index } else { more };
         Self {
-            first: 0,
-            rows: whole,
+            first: index * each + extra,
+            rows: each + (index < more) as usize,
             whole,
         }
     }
 
-    /// What card number `card` of `cards` takes: as much as the others, or one row more where the batch
-    /// does not divide and the card is among the first. Nothing where the rows are fewer than the
-    /// cards.
-    #[cfg(any(feature = "nccl", test))]
-    pub(crate) const fn of(card: usize, cards: usize, whole: usize) -> Self {
-        let (each, more) = (whole / cards, whole % cards);
-        let extra = if card < more { card } else { more };
-        Self {
-            first: card * each + extra,
-            rows: each + (card < more) as usize,
-            whole,
-        }
-    }
-
-    /// The part of `values`, of which every row of the whole batch has as many.
+    /// The slice's part of `values`, of which every row of the whole batch has as many.
     ///
     /// # Panics
     /// If they are not whole rows.
@@ -56,27 +45,27 @@ mod tests {
     use super::Slice;
 
     #[test]
-    fn the_first_cards_take_what_does_not_divide() {
-        let rows = |cards, whole| -> Vec<usize> {
-            (0..cards)
-                .map(|card| Slice::of(card, cards, whole).rows)
+    fn the_first_gpus_take_what_does_not_divide() {
+        let rows = |gpus, whole| -> Vec<usize> {
+            (0..gpus)
+                .map(|index| Slice::of(index, gpus, whole).rows)
                 .collect()
         };
         assert_eq!(rows(3, 128), [43, 43, 42]);
         assert_eq!(rows(4, 2), [1, 1, 0, 0]);
-        assert_eq!(Slice::of(0, 1, 7), Slice::all(7));
+        assert_eq!(rows(1, 7), [7]);
     }
 
     proptest! {
         #[test]
-        fn slices_put_together_are_the_batch(cards in 1_usize..9, whole in 0_usize..70, width in 0_usize..4) {
+        fn slices_put_together_are_the_batch(gpus in 1_usize..9, whole in 0_usize..70, width in 0_usize..4) {
             let values: Vec<usize> = (0..whole * width).collect();
             let mut joined = Vec::new();
             let mut next = 0;
-            for card in 0..cards {
-                let slice = Slice::of(card, cards, whole);
+            for index in 0..gpus {
+                let slice = Slice::of(index, gpus, whole);
                 prop_assert_eq!(slice.first, next);
-                prop_assert!(slice.rows.abs_diff(whole / cards) <= 1);
+                prop_assert!(slice.rows.abs_diff(whole / gpus) <= 1);
                 next += slice.rows;
                 joined.extend_from_slice(slice.part(&values));
             }

@@ -1,10 +1,9 @@
 //! The layers of a network in order, with every shape worked out from a [`ModelConfig`].
 
-use crate::cpu::ops::map_norm::MapShape;
-use crate::cpu::ops::{ConvShape, PoolShape};
 use crate::net::config::{
     Activation, Conv1Order, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Variant,
 };
+use crate::net::shape::{ConvShape, MapShape, PoolShape};
 
 /// A convolution with bias and activation.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +116,12 @@ impl Layer {
             Self::Dropout(layer) => &layer.name,
             Self::Linear(layer) => &layer.name,
         }
+    }
+
+    /// Whether the layer has a weight and a bias.
+    #[must_use]
+    pub const fn has_parameters(&self) -> bool {
+        matches!(self, Self::Conv(_) | Self::Linear(_))
     }
 
     /// Values per image that come out of the layer.

@@ -1,16 +1,7 @@
 //! The mean of every pixel over the training split, which the authors subtracted.
 
 use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
-use shardmill_loader::{Area, Dataset, Layout, Loader, Normalize, Output, Policy};
-
-use crate::run::error::TrainError;
-
-/// Images whose bytes are added up at once.
-const BATCH: usize = 64;
-
-/// Values of a task that adds bytes up; sums of whole numbers do not depend on it.
-const CHUNK: usize = 1 << 12;
+use shardmill_loader::{Area, Normalize};
 
 /// What part of a mean image is subtracted from a window of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,60 +34,6 @@ pub struct MeanImage {
 }
 
 impl MeanImage {
-    /// The mean over all records of `dataset`, from exact sums, to be cut like `cut`; `threads` threads
-    /// read the records. `progress` hears how many are done.
-    ///
-    /// # Errors
-    /// Records that are not square, or that cannot be read.
-    pub fn of(
-        dataset: &Dataset,
-        cut: MeanCut,
-        threads: usize,
-        progress: impl Fn(u64),
-    ) -> Result<Self, TrainError> {
-        let shape = dataset.shape();
-        if shape.height != shape.width {
-            return Err(TrainError::Recipe(format!(
-                "the records have {}x{} pixels, but a mean image is made of square ones; use \
-                 `--mean channel`",
-                shape.height, shape.width
-            )));
-        }
-        let loader = Loader::builder(dataset.clone())
-            .batch_size(BATCH)
-            .threads(threads)
-            .policy(Policy::Center { crop: shape.height })
-            .output(Output::U8)
-            .layout(Layout::Nhwc)
-            .shuffle(false)
-            .build()?;
-        let side = shape.height as usize;
-        let len = side * side * 3;
-        let mut sums = vec![0_u64; len];
-        let mut images = 0;
-        for batch in loader.epoch(0) {
-            let batch = batch?;
-            let bytes = batch.images_u8();
-            let chunks = sums.par_chunks_mut(CHUNK).enumerate();
-            chunks.for_each(|(number, sums)| {
-                for image in bytes.chunks_exact(len) {
-                    let bytes = &image[number * CHUNK..];
-                    for (sum, byte) in sums.iter_mut().zip(bytes) {
-                        *sum += u64::from(*byte);
-                    }
-                }
-            });
-            images += batch.len() as u64;
-            progress(images);
-        }
-        let mean = |sum: u64| (sum as f64 / images as f64) as f32;
-        Ok(Self {
-            side,
-            values: sums.into_iter().map(mean).collect(),
-            cut,
-        })
-    }
-
     /// The same image, cut in another way.
     #[must_use]
     pub fn with_cut(self, cut: MeanCut) -> Self {
@@ -113,7 +50,6 @@ impl MeanImage {
     ///
     /// # Panics
     /// If they are not as many.
-    #[cfg(any(feature = "cuda", test))]
     pub(crate) fn new(side: usize, values: Vec<f32>, cut: MeanCut) -> Self {
         assert_eq!(values.len(), side * side * 3, "three for each pixel");
         Self { side, values, cut }

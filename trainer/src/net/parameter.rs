@@ -1,8 +1,11 @@
 //! A trained tensor, and access to its values on the CPU.
 
+use std::cell::Cell;
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Storage, Tensor};
+
+use crate::net::ModelError;
 
 /// What a parameter is: the optimiser treats the two differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,12 +22,35 @@ pub enum ParameterKind {
 /// weights `[outputs, inputs]` with fc6's inputs in NHWC order, biases `[outputs]`.
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    pub(crate) name: String,
-    pub(crate) kind: ParameterKind,
-    pub(crate) tensor: Tensor,
+    name: String,
+    kind: ParameterKind,
+    tensor: Tensor,
 }
 
 impl Parameter {
+    /// A parameter whose values are `tensor`, f32 and contiguous on the CPU.
+    pub(crate) fn new(name: String, kind: ParameterKind, tensor: Tensor) -> Self {
+        Self { name, kind, tensor }
+    }
+
+    /// Replaces the values.
+    ///
+    /// # Errors
+    /// Another shape, or a tensor that candle cannot convert to f32 on the CPU.
+    pub(crate) fn set(&mut self, tensor: &Tensor) -> Result<(), ModelError> {
+        if tensor.dims() != self.tensor.dims() {
+            return Err(ModelError::ParameterShape {
+                name: self.name.clone(),
+                found: tensor.dims().to_vec(),
+                expected: self.tensor.dims().to_vec(),
+            });
+        }
+        let values = tensor.flatten_all()?.to_dtype(DType::F32)?;
+        let values = values.to_vec1::<f32>()?;
+        self.tensor = Tensor::from_vec(values, tensor.dims(), &Device::Cpu)?;
+        Ok(())
+    }
+
     /// `conv1.weight`, `conv1.bias`, ... `fc8.bias`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -69,11 +95,8 @@ impl Parameter {
     ///
     /// # Errors
     /// What candle reports.
-    pub(crate) fn update(
-        &self,
-        change: impl Fn(&mut [f32]) + Sync,
-    ) -> Result<(), candle_core::Error> {
-        self.tensor.inplace_op1(&Update(change))
+    pub(crate) fn update(&self, change: impl FnOnce(&mut [f32])) -> Result<(), candle_core::Error> {
+        self.tensor.inplace_op1(&Update(Cell::new(Some(change))))
     }
 }
 
@@ -91,20 +114,21 @@ impl<G: Deref<Target = Storage>> Deref for Values<G> {
     }
 }
 
-struct Update<F>(F);
+/// A change of a tensor's values, which candle applies once.
+struct Update<F>(Cell<Option<F>>);
 
-impl<F: Fn(&mut [f32])> InplaceOp1 for Update<F> {
+impl<F: FnOnce(&mut [f32])> InplaceOp1 for Update<F> {
     fn name(&self) -> &'static str {
         "update"
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<(), candle_core::Error> {
-        match storage {
-            CpuStorage::F32(values) => {
-                (self.0)(values);
+        match (storage, self.0.take()) {
+            (CpuStorage::F32(values), Some(change)) => {
+                change(values);
                 Ok(())
             }
-            _ => candle_core::bail!("parameters are f32 tensors"),
+            _ => candle_core::bail!("parameters are f32 tensors on the CPU"),
         }
     }
 }

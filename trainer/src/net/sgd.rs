@@ -1,18 +1,12 @@
-//! Stochastic gradient descent with momentum and weight decay, fused into one pass per tensor.
-
-use std::sync::Mutex;
+//! Stochastic gradient descent with momentum and weight decay: its constants and its state.
 
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Model, ModelError, Parameter, ParameterKind};
 
-/// Prefix of the optimiser's tensors in a checkpoint.
+/// Prefix of the optimizer's tensors in a checkpoint.
 const PREFIX: &str = "velocity.";
-
-/// Values updated by one task: large enough to hide its cost, small enough to spread.
-const CHUNK: usize = 1 << 16;
 
 /// The constants of the update rule; [`Default`] is the authors' source.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,9 +64,14 @@ impl SgdConfig {
             },
         }
     }
+
+    /// The rates of all parameters where that of weights is `lr`.
+    pub fn rates(self, lr: f32) -> impl Fn(&Parameter) -> Option<Rate> {
+        move |parameter| Some(self.rate(parameter.kind(), lr))
+    }
 }
 
-/// The optimiser: `v <- momentum v - decay lr w - lr g; w <- w + v`.
+/// The optimizer's state: the velocities of `v <- momentum v - decay lr w - lr g; w <- w + v`.
 pub struct Sgd {
     config: SgdConfig,
     velocities: Vec<Velocity>,
@@ -85,7 +84,7 @@ struct Velocity {
 }
 
 impl Sgd {
-    /// An optimiser at rest for `model`'s parameters.
+    /// The state before the first step for `model`'s parameters.
     #[must_use]
     pub fn new(model: &Model, config: SgdConfig) -> Self {
         let velocities = model.parameters().iter().map(|p| Velocity {
@@ -103,41 +102,6 @@ impl Sgd {
     #[must_use]
     pub fn config(&self) -> &SgdConfig {
         &self.config
-    }
-
-    /// Moves `model`'s parameters along its gradients at learning rate `lr`.
-    ///
-    /// # Errors
-    /// What candle reports.
-    pub fn step(&mut self, model: &mut Model, lr: f32) -> Result<(), ModelError> {
-        let config = self.config;
-        self.step_with(model, |parameter| Some(config.rate(parameter.kind(), lr)))
-    }
-
-    /// Moves `model`'s parameters along its gradients, each at its own rate; those that are given
-    /// none stay where they are.
-    ///
-    /// # Errors
-    /// What candle reports.
-    pub fn step_with(
-        &mut self,
-        model: &mut Model,
-        rate: impl Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<(), ModelError> {
-        let config = self.config;
-        let pairs = model.parameters().iter().zip(model.gradients());
-        for (velocity, (parameter, gradient)) in self.velocities.iter_mut().zip(pairs) {
-            let Some(Rate { lr, decay }) = rate(parameter) else {
-                continue;
-            };
-            // candle lends the values to a shared closure; nobody else holds this lock.
-            let velocity = Mutex::new(&mut velocity.values);
-            parameter.update(|weights| {
-                let mut velocity = velocity.lock().expect("the only holder");
-                update(weights, &mut velocity, gradient, config.momentum, decay, lr);
-            })?;
-        }
-        Ok(())
     }
 
     /// The state as named tensors, `velocity.conv1.weight` and so on, in the parameters' order.
@@ -158,8 +122,7 @@ impl Sgd {
         self.velocities.iter().map(|v| &*v.values).collect()
     }
 
-    /// The velocity's values of parameter `number`.
-    #[cfg(feature = "cuda")]
+    /// The velocity of parameter `number`.
     pub(crate) fn velocity_mut(&mut self, number: usize) -> &mut [f32] {
         &mut self.velocities[number].values
     }
@@ -184,25 +147,4 @@ impl Sgd {
         velocity.values = tensor.flatten_all()?.to_vec1()?;
         Ok(())
     }
-}
-
-fn update(
-    weights: &mut [f32],
-    velocity: &mut [f32],
-    gradient: &[f32],
-    momentum: f32,
-    decay: f32,
-    lr: f32,
-) {
-    let decay = decay * lr;
-    weights
-        .par_chunks_mut(CHUNK)
-        .zip(velocity.par_chunks_mut(CHUNK))
-        .zip(gradient.par_chunks(CHUNK))
-        .for_each(|((weights, velocity), gradient)| {
-            for ((w, v), g) in weights.iter_mut().zip(velocity).zip(gradient) {
-                *v = momentum * *v - decay * *w - lr * g;
-                *w += *v;
-            }
-        });
 }

@@ -119,3 +119,28 @@ impl PoolShape {
         self.output_height() * self.output_width() * self.channels
     }
 }
+
+/// Sides of an NHWC image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapShape {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Channels, each normalised by itself.
+    pub channels: usize,
+}
+
+impl MapShape {
+    /// Values of one image.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

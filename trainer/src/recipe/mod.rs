@@ -5,9 +5,12 @@
 //! [`ModelConfig`](crate::ModelConfig).
 
 pub(crate) mod augmentation;
+pub(crate) mod difference;
 pub(crate) mod schedule;
-pub mod setup;
+pub(crate) mod setup;
 mod text;
+
+pub(crate) use text::rate;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +98,15 @@ impl Default for Recipe {
     }
 }
 
+/// The colour noise of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColorNoise {
+    /// Its standard deviation: [`Recipe::color_std`].
+    pub std: f64,
+    /// What the image is divided by: [`Recipe::color_divisor`].
+    pub divisor: f64,
+}
+
 /// A rate from an epoch on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,15 +138,15 @@ const MOST_IMAGES: usize = 1 << 31;
 const PAPER_BATCH: usize = 128;
 
 /// What is subtracted from every pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mean {
-    /// The mean of its channel over the training split.
+    /// The mean of its channel over the training split
     #[default]
     Channel,
-    /// The mean of the pixel of that place in the records, over the training split.
+    /// The mean image: the mean of the pixel at that place in the training records
     Image,
-    /// The centre of that mean image, for every window of an image, and never mirrored: net 145.
+    /// The centre of the mean image, for every window, and never mirrored: net145
     ImageCenter,
 }
 
@@ -210,15 +222,14 @@ impl Recipe {
         }
     }
 
-    /// Standard deviation of the colour noise and what divides the image in the epoch after
-    /// `finished` ones.
+    /// The colour noise of the epoch after `finished` ones; `None` without any.
     #[must_use]
-    pub fn color(&self, finished: u64) -> (f64, f64) {
-        match self.color_until {
-            Some(end) if finished >= end => (0.0, 1.0),
-            _ if self.color_std > 0.0 => (self.color_std, self.color_divisor),
-            _ => (0.0, 1.0),
-        }
+    pub fn color_noise(&self, finished: u64) -> Option<ColorNoise> {
+        let ended = self.color_until.is_some_and(|end| finished >= end);
+        (!ended && self.color_std > 0.0).then_some(ColorNoise {
+            std: self.color_std,
+            divisor: self.color_divisor,
+        })
     }
 
     /// The first value that makes no sense, in words; `None` for a recipe that can be trained.

@@ -4,12 +4,16 @@ use std::fmt;
 
 use crate::recipe::augmentation::Jitter;
 use crate::recipe::{InputScale, LaterRate, Mean, Recipe};
-use crate::run::report::rate;
 
 /// Columns of a terminal.
 const COLUMNS: usize = 80;
 /// Columns that the first word of a line, which says what it is about, takes with the spaces behind it.
 const INDENT: usize = 10;
+
+/// A learning rate for people: six digits, so that 0.003 divided by 10 is 0.0003.
+pub(crate) fn rate(lr: f64) -> f64 {
+    format!("{lr:.5e}").parse().unwrap_or(lr)
+}
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,6 +128,14 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use crate::recipe::setup::{NAMES, Setup};
+
+    #[test]
+    fn rates_are_printed_as_they_were_meant() {
+        assert_eq!(super::rate(0.003 / 10.0).to_string(), "0.0003");
+        assert_eq!(super::rate(0.1 + 0.2).to_string(), "0.3");
+        assert_eq!(super::rate(1e-5).to_string(), "0.00001");
+        assert_eq!(super::rate(f64::NAN).to_string(), "NaN");
+    }
 
     #[test]
     fn every_recipe_fits_a_terminal_and_loses_no_word() {

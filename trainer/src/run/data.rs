@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
 use shardmill_formats::{Class, Manifest};
 use shardmill_loader::{
     Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize, Output, Policy,
@@ -9,9 +10,15 @@ use shardmill_loader::{
 };
 
 use crate::checkpoint::{PixelStatistics, RunState};
-use crate::net::mean_image::MeanImage;
+use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::recipe::InputScale;
 use crate::run::error::TrainError;
+
+/// Images whose bytes are added up at once.
+const MEAN_BATCH: usize = 64;
+
+/// Values of a task that adds bytes up; sums of whole numbers do not depend on it.
+const MEAN_CHUNK: usize = 1 << 12;
 
 /// The split that is trained on.
 pub(crate) const TRAIN: &str = "train";
@@ -70,7 +77,7 @@ pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
 ///
 /// # Errors
 /// No dataset there, or a manifest that cannot be read.
-pub fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
+pub(crate) fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
     Ok(read_manifest(dir).map_err(refused(dir))?.classes)
 }
 
@@ -135,6 +142,57 @@ pub(crate) fn check_mean_image(
     })
 }
 
+/// The mean image over all records of `dataset`, from exact sums; `threads` threads read the records.
+/// `progress` is called with the number of records read.
+///
+/// # Errors
+/// Records that are not square, or that cannot be read.
+pub fn mean_image(
+    dataset: &Dataset,
+    cut: MeanCut,
+    threads: usize,
+    progress: impl Fn(u64),
+) -> Result<MeanImage, TrainError> {
+    let shape = dataset.shape();
+    if shape.height != shape.width {
+        return Err(TrainError::Recipe(format!(
+            "the records have {}x{} pixels, but a mean image is made of square ones; use \
+             `--mean channel`",
+            shape.height, shape.width
+        )));
+    }
+    let loader = Loader::builder(dataset.clone())
+        .batch_size(MEAN_BATCH)
+        .threads(threads)
+        .policy(Policy::Center { crop: shape.height })
+        .output(Output::U8)
+        .layout(Layout::Nhwc)
+        .shuffle(false)
+        .build()?;
+    let side = shape.height as usize;
+    let len = side * side * 3;
+    let mut sums = vec![0_u64; len];
+    let mut images = 0;
+    for batch in loader.epoch(0) {
+        let batch = batch?;
+        let bytes = batch.images_u8();
+        let chunks = sums.par_chunks_mut(MEAN_CHUNK).enumerate();
+        chunks.for_each(|(number, sums)| {
+            for image in bytes.chunks_exact(len) {
+                let bytes = &image[number * MEAN_CHUNK..];
+                for (sum, byte) in sums.iter_mut().zip(bytes) {
+                    *sum += u64::from(*byte);
+                }
+            }
+        });
+        images += batch.len() as u64;
+        progress(images);
+    }
+    let mean = |sum: u64| (sum as f64 / images as f64) as f32;
+    let values = sums.into_iter().map(mean).collect();
+    Ok(MeanImage::new(side, values, cut))
+}
+
 /// Checks that a dataset's classes are those that a network was trained on.
 pub(crate) fn check_classes(
     dir: &Path,
@@ -178,7 +236,8 @@ pub(crate) fn training(
     threads: usize,
 ) -> Result<Loader, TrainError> {
     let recipe = &state.recipe;
-    let (color_std, _) = recipe.color(state.progress.epoch);
+    let noise = recipe.color_noise(state.progress.epoch);
+    let color_std = noise.map_or(0.0, |noise| noise.std);
     let crop = state.model.input_size as u32;
     let policy = recipe.cropping.policy(crop, recipe.flip, color_std);
     let builder = builder(dataset, training_normalize(state), threads)
@@ -212,8 +271,8 @@ pub(crate) fn evaluation(
 
 /// What is done to the pixels of training images in the epoch at hand.
 pub(crate) fn training_normalize(state: &RunState) -> Normalize {
-    let (_, divisor) = state.recipe.color(state.progress.epoch);
-    normalize(state, divisor)
+    let noise = state.recipe.color_noise(state.progress.epoch);
+    normalize(state, noise.map_or(1.0, |noise| noise.divisor))
 }
 
 /// What is done to pixels, with what divides the image besides.

@@ -8,6 +8,7 @@ use shardmill_loader::LoaderError;
 use shardmill_prep::Reject;
 
 use crate::checkpoint::CheckpointError;
+use crate::engine::EngineError;
 use crate::net::ModelError;
 
 /// Why a network could not be trained or evaluated.
@@ -171,54 +172,6 @@ pub enum TrainError {
         /// Its shape in the new network.
         expected: Vec<usize>,
     },
-    /// The build cannot use a card.
-    #[error(
-        "this build of train computes on the CPU only; use `--device cpu`, or build it for NVIDIA \
-         cards with `cargo build --release --features cuda -p shardmill-trainer` (README, \"Building \
-         with CUDA\"); `train doctor` says what this machine has"
-    )]
-    NoCuda,
-    /// The build cannot use several cards.
-    #[error(
-        "this build of train uses one card; name one with `--device cuda:N`, or build it with \
-         `cargo build --release --features nccl -p shardmill-trainer`, which needs NCCL beside CUDA"
-    )]
-    NoNccl,
-    /// Some cards would have nothing to do.
-    #[error(
-        "batches of {rows} images are too small for {cards} cards: each takes at least one; use fewer \
-         cards, or a larger `--batch-size`"
-    )]
-    FewRows {
-        /// Images of a batch.
-        rows: usize,
-        /// Cards.
-        cards: usize,
-    },
-    /// Something failed on one of several cards.
-    #[cfg(feature = "nccl")]
-    #[error("cuda:{card}")]
-    Card {
-        /// The card's number.
-        card: usize,
-        /// What failed.
-        source: Box<crate::cuda::CudaError>,
-    },
-    /// Several cards do not have the same gradient any more.
-    #[cfg(feature = "nccl")]
-    #[error(
-        "cuda:{first} and cuda:{card} had different gradients in step {step} of this process, though \
-         NCCL gives the same sums to all; use cards of one kind, or another NCCL, and look at the cards \
-         with `train gpu-check`"
-    )]
-    CardsParted {
-        /// The step, counted from 1 since the process began.
-        step: usize,
-        /// The first card.
-        first: usize,
-        /// The one that differs.
-        card: usize,
-    },
     /// A network's mean image is of other records.
     #[error(
         "the network's mean image has {mean}x{mean} pixels, but the records in {} have {height}x{width}; \
@@ -234,10 +187,9 @@ pub enum TrainError {
         /// Columns of the records.
         width: u32,
     },
-    /// A card, its driver or a library of it refused.
-    #[cfg(feature = "cuda")]
+    /// The engine refused.
     #[error(transparent)]
-    Cuda(#[from] crate::cuda::CudaError),
+    Engine(#[from] EngineError),
     /// An image cannot be read.
     #[error("{}", path.display())]
     Image {
@@ -272,12 +224,9 @@ const fn or_none(list: &str) -> &str {
     if list.is_empty() { "none" } else { list }
 }
 
-#[cfg(feature = "nccl")]
-impl From<crate::engine::Failed<crate::cuda::CudaError>> for TrainError {
-    fn from(failed: crate::engine::Failed<crate::cuda::CudaError>) -> Self {
-        Self::Card {
-            card: failed.number,
-            source: Box::new(failed.fault),
-        }
+#[cfg(feature = "cuda")]
+impl From<crate::cuda::CudaError> for TrainError {
+    fn from(error: crate::cuda::CudaError) -> Self {
+        Self::Engine(error.into())
     }
 }

@@ -1,17 +1,20 @@
 //! Evaluation: the share of a split's images whose class a network misses.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
+use shardmill_formats::Printable;
 use shardmill_loader::{Dataset, Policy};
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::compute::Compute;
 use crate::engine::Engine;
+use crate::net::TrainState;
 use crate::net::scores::{Scores, Tally};
-use crate::net::sgd::{Sgd, SgdConfig};
+use crate::net::sgd::SgdConfig;
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::run::report::{Display, Screen};
@@ -115,6 +118,54 @@ pub struct Evaluation {
     pub seconds: f64,
 }
 
+impl fmt::Display for Evaluation {
+    /// What was evaluated, then a line for each view.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "after {} epochs ({} steps), split {}, chance error {:.1}%",
+            self.epoch,
+            self.step,
+            Printable(&self.split),
+            100.0 - 100.0 / self.classes as f64
+        )?;
+        if let Some(SubsetSize {
+            classes,
+            of,
+            softmax,
+        }) = self.subset
+        {
+            let over = match softmax {
+                Softmax::Subset => "these",
+                Softmax::All => "all",
+            };
+            writeln!(
+                f,
+                "{classes} of the network's {of} classes, softmax over {over}"
+            )?;
+        }
+        let views = [
+            (View::Center, self.center),
+            (View::Two, self.two),
+            (View::Ten, self.ten),
+        ];
+        for (view, scores) in views {
+            if let Some(scores) = scores {
+                writeln!(
+                    f,
+                    "{:<12} top-1 error {:.2}%  top-5 error {:.2}%  loss {:.4}  ({} images)",
+                    view.name(),
+                    scores.top1_error,
+                    scores.top5_error,
+                    scores.loss,
+                    scores.samples
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Evaluates a checkpoint on a split.
 ///
 /// # Errors
@@ -134,10 +185,13 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         }
     };
     data::check_crop(&options.shards, &dataset, state.model.input_size)?;
-    let model = checkpoint.model()?;
-    data::check_mean_image(&options.shards, &dataset, model.mean_image().as_deref())?;
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let mut engine = Engine::new(options.compute, model, sgd, EVALUATION_ROWS)?;
+    let mean_image = checkpoint.mean_image()?;
+    data::check_mean_image(&options.shards, &dataset, mean_image.as_deref())?;
+    let train_state = TrainState {
+        mean_image,
+        ..TrainState::new(checkpoint.model()?, SgdConfig::default())
+    };
+    let mut engine = Engine::new(options.compute, train_state, EVALUATION_ROWS)?;
     let mut screen = Screen::new(options.display);
     let mut evaluation = Evaluation {
         split: options.split.clone(),
@@ -193,7 +247,7 @@ pub(crate) fn score(
     };
     let samples = (engine.evaluation_rows() / view.count()).max(1);
     let loader = data::evaluation(dataset, state, policy, samples, engine.output(), threads)?;
-    engine.see(data::normalize(state, 1.0))?;
+    engine.set_normalization(data::normalize(state, 1.0))?;
     let mut tally = Tally::default();
     for batch in loader.epoch(0) {
         let batch = Arc::new(batch?);

@@ -9,6 +9,9 @@ use crate::run::Stop;
 use crate::run::eval::View;
 use crate::run::report::Display;
 
+/// The file of the last checkpoint in a run's folder.
+pub(super) const LAST: &str = "last.safetensors";
+
 /// What to train, how, and where to.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
@@ -71,7 +74,7 @@ impl TrainOptions {
         }
     }
 
-    /// The folder of a run that is given none: `runs/SHARDS-VARIANT-seedSEED`, so that the same
+    /// The default folder of a run: `runs/SHARDS-VARIANT-seedSEED`, so that the same
     /// command line with `--resume` finds it again.
     #[must_use]
     pub fn default_run(shards: &Path, variant: Variant, seed: u64) -> PathBuf {
@@ -83,12 +86,12 @@ impl TrainOptions {
     /// The checkpoint that a run in this folder goes on from.
     #[must_use]
     pub fn last(&self) -> PathBuf {
-        crate::run::folder::last(&self.run)
+        self.run.join(LAST)
     }
 }
 
 /// A variant as it is called on the command line.
-pub(crate) const fn variant_name(variant: Variant) -> &'static str {
+pub(super) const fn variant_name(variant: Variant) -> &'static str {
     match variant {
         Variant::Alexnet => "alexnet",
         Variant::AlexnetOwt => "alexnet-owt",

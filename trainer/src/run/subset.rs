@@ -11,14 +11,14 @@ use shardmill_formats::{Class, Printable};
 use crate::run::error::TrainError;
 
 /// Over which outputs of a network the softmax is taken where a dataset has only some of its classes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Softmax {
-    /// Over those of the dataset's classes, so that no other class can be chosen: as ImageNet-A and
-    /// ImageNet-R are scored by their authors' programs.
+    /// Those of the dataset's classes, so that no other can be chosen, as the authors of ImageNet-A and
+    /// ImageNet-R score networks
     #[default]
     Subset,
-    /// Over all of the network's.
+    /// All of the network's
     All,
 }
 

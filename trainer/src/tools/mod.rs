@@ -1,9 +1,9 @@
 //! Instruments on top of everything else: benchmarks, checks, the demo, summaries, predictions.
 
-pub mod bench;
+pub(crate) mod bench;
 #[cfg(feature = "cuda")]
-pub mod check;
-pub mod demo;
-pub mod doctor;
-pub mod predict;
-pub mod summary;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod predict;
+pub(crate) mod summary;

@@ -1,35 +1,64 @@
 //! The classes that a network sees in image files.
 
-use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::{fmt, fs, io};
 
 use serde::Serialize;
+use shardmill_formats::Printable;
 use shardmill_loader::Area;
 use shardmill_prep::{ImageDecoder, Reject};
 
 use crate::checkpoint::{Checkpoint, RunState};
-use crate::net::{Model, ModelError};
+use crate::cpu::Network;
+use crate::net::ModelError;
+use crate::net::mean_image::MeanImage;
 use crate::recipe::InputScale;
 use crate::run::data;
-use crate::run::error::TrainError;
 use crate::run::eval::{View, mean_softmax};
 
 /// One class of a prediction.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Guess {
+pub(crate) struct Guess {
     /// The label: the class's place among the network's classes.
-    pub label: usize,
+    label: usize,
     /// Its synset, or folder name.
-    pub synset: String,
+    synset: String,
     /// Its name in words.
-    pub name: String,
+    name: String,
     /// The softmax output, averaged over the views.
-    pub probability: f64,
+    probability: f64,
+}
+
+impl fmt::Display for Guess {
+    /// One line: a checkpoint's names are those of a dataset from anywhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (synset, name) = (Printable(&self.synset), Printable(&self.name));
+        write!(f, "{:6.2}%  {synset}  {name}", 100.0 * self.probability)
+    }
+}
+
+/// Why the classes of an image cannot be predicted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PredictError {
+    /// A size of images that the network cannot use.
+    #[error("{0}")]
+    Size(String),
+    /// The file cannot be read.
+    #[error("it cannot be read")]
+    Io(#[from] io::Error),
+    /// The file is no image.
+    #[error(transparent)]
+    Image(#[from] Reject),
+    /// The network refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
 }
 
 /// A network that names the classes of images, one after the other.
-pub struct Predictor {
-    model: Model,
+pub(crate) struct Predictor {
+    network: Network,
+    mean: Option<Arc<MeanImage>>,
     state: RunState,
     decoder: ImageDecoder,
     size: usize,
@@ -41,10 +70,10 @@ pub struct Predictor {
 ///
 /// # Errors
 /// A checkpoint whose tensors do not fit its network.
-pub fn record_size(checkpoint: &Checkpoint) -> Result<usize, TrainError> {
+pub(crate) fn record_size(checkpoint: &Checkpoint) -> Result<usize, ModelError> {
     let usual = checkpoint.state.model.input_size * 8 / 7;
-    let model = checkpoint.model()?;
-    Ok(model.mean_image().map_or(usual, |mean| mean.side()))
+    let mean = checkpoint.mean_image()?;
+    Ok(mean.map_or(usual, |mean| mean.side()))
 }
 
 /// Largest side of an image that is looked at, in pixels, as for `prep ingest --size`.
@@ -56,28 +85,34 @@ impl Predictor {
     ///
     /// # Errors
     /// A size smaller than the network's window, or a checkpoint whose tensors do not fit.
-    pub fn new(checkpoint: &Checkpoint, size: usize, view: View) -> Result<Self, TrainError> {
+    pub(crate) fn new(
+        checkpoint: &Checkpoint,
+        size: usize,
+        view: View,
+    ) -> Result<Self, PredictError> {
         let crop = checkpoint.state.model.input_size;
         if size < crop {
-            return Err(TrainError::Recipe(format!(
+            return Err(PredictError::Size(format!(
                 "images of {size}x{size} are too small for the {crop}x{crop} that the network sees; \
                  use a larger `--size`"
             )));
         }
         let model = checkpoint.model()?;
         if size > MOST_PIXELS {
-            return Err(TrainError::Recipe(format!(
+            return Err(PredictError::Size(format!(
                 "images of {size}x{size} are too large; use a `--size` of at most {MOST_PIXELS}"
             )));
         }
-        if let Some(mean) = model.mean_image().filter(|mean| mean.side() != size) {
-            return Err(TrainError::Recipe(format!(
+        let mean = checkpoint.mean_image()?;
+        if let Some(mean) = mean.as_ref().filter(|mean| mean.side() != size) {
+            return Err(PredictError::Size(format!(
                 "the network's mean image has {0}x{0} pixels; use `--size {0}`",
                 mean.side()
             )));
         }
         Ok(Self {
-            model,
+            network: Network::new(model),
+            mean,
             state: checkpoint.state.clone(),
             decoder: ImageDecoder::new(size as u32),
             size,
@@ -89,17 +124,13 @@ impl Predictor {
     ///
     /// # Errors
     /// A file that cannot be read or is no image.
-    pub fn predict(&mut self, path: &Path, count: usize) -> Result<Vec<Guess>, TrainError> {
-        let bytes = fs::read(path).map_err(|source| TrainError::Io {
-            action: "read",
-            path: path.into(),
-            source,
-        })?;
-        let images = self.views(&bytes).map_err(|source| TrainError::Image {
-            path: path.into(),
-            source,
-        })?;
-        let logits = self.model.logits(&images)?;
+    pub(crate) fn predict(
+        &mut self,
+        path: &Path,
+        count: usize,
+    ) -> Result<Vec<Guess>, PredictError> {
+        let images = self.views(&fs::read(path)?)?;
+        let logits = self.network.logits(&images)?;
         let logits = logits.to_vec2::<f32>().map_err(ModelError::from)?;
         let mut ranked: Vec<(usize, f64)> = mean_softmax(&logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -140,8 +171,7 @@ impl Predictor {
                 .flat_map(|flip| corners.map(|corner| (corner, flip)))
                 .collect(),
         };
-        let mean = self.model.mean_image();
-        let mean = mean.as_ref().map(|mean| {
+        let mean = self.mean.as_ref().map(|mean| {
             let difference = mean.difference(&data::normalize(&self.state, 1.0));
             (mean, difference)
         });
@@ -175,5 +205,22 @@ impl Predictor {
             }
         }
         Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Guess;
+
+    #[test]
+    fn a_class_name_is_text_on_one_line() {
+        let guess = Guess {
+            label: 0,
+            synset: "a\u{9b}2J".to_owned(),
+            name: "\u{1b}]0;owned\u{7}\nerror: forged".to_owned(),
+            probability: 0.5,
+        };
+        let expected = r" 50.00%  a\u009b2J  \u001b]0;owned\u0007\u000aerror: forged";
+        assert_eq!(guess.to_string(), expected);
     }
 }

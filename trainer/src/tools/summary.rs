@@ -9,26 +9,26 @@ use crate::net::layer::{self, Layer};
 
 /// One row of the table; sizes are those of one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LayerRow {
+struct LayerRow {
     /// The layer's name.
-    pub layer: String,
+    layer: String,
     /// What comes in, as `[height, width, channels]` or `[values]`.
-    pub input: Vec<usize>,
+    input: Vec<usize>,
     /// Window and channels that each output sees, as `[height, width, channels]`; empty for none.
-    pub filter: Vec<usize>,
+    filter: Vec<usize>,
     /// Step of the window; 0 where there is none.
-    pub stride: usize,
+    stride: usize,
     /// Parts of the channels that see nothing of each other: the groups of a convolution, the columns
     /// of a response normalisation; else 1.
-    pub groups: usize,
+    groups: usize,
     /// What goes out, by `(N - F) / S + 1` along each side, `N` with its padding.
-    pub output: Vec<usize>,
+    output: Vec<usize>,
     /// Weights and biases.
-    pub parameters: u64,
+    parameters: u64,
     /// Multiplications, each with its addition, of a forward pass.
-    pub multiply_adds: u64,
+    multiply_adds: u64,
     /// Output values of layers with weights, which is what the paper counts.
-    pub neurons: u64,
+    neurons: u64,
 }
 
 impl LayerRow {
@@ -40,29 +40,31 @@ impl LayerRow {
 
 /// The table of one network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The layers in order.
-    pub layers: Vec<LayerRow>,
+    layers: Vec<LayerRow>,
     /// Parameters of all layers.
-    pub parameters: u64,
+    parameters: u64,
     /// Multiply-adds of all layers.
-    pub multiply_adds: u64,
+    multiply_adds: u64,
     /// Neurons of all layers.
-    pub neurons: u64,
+    neurons: u64,
 }
 
-/// Works out the table of a network.
-///
-/// # Errors
-/// A configuration that describes no network.
-pub fn summary(config: &ModelConfig) -> Result<Summary, ModelConfigError> {
-    let layers: Vec<LayerRow> = layer::layers(config)?.iter().map(row).collect();
-    Ok(Summary {
-        parameters: layers.iter().map(|l| l.parameters).sum(),
-        multiply_adds: layers.iter().map(|l| l.multiply_adds).sum(),
-        neurons: layers.iter().map(|l| l.neurons).sum(),
-        layers,
-    })
+impl Summary {
+    /// The table of the network that `config` describes.
+    ///
+    /// # Errors
+    /// A configuration that describes no network.
+    pub(crate) fn of(config: &ModelConfig) -> Result<Self, ModelConfigError> {
+        let layers: Vec<LayerRow> = layer::layers(config)?.iter().map(row).collect();
+        Ok(Self {
+            parameters: layers.iter().map(|l| l.parameters).sum(),
+            multiply_adds: layers.iter().map(|l| l.multiply_adds).sum(),
+            neurons: layers.iter().map(|l| l.neurons).sum(),
+            layers,
+        })
+    }
 }
 
 fn row(layer: &Layer) -> LayerRow {
@@ -221,13 +223,13 @@ mod tests {
     use crate::net::config::Pooling;
 
     fn totals(config: &ModelConfig) -> (u64, u64) {
-        let summary = summary(config).unwrap();
+        let summary = Summary::of(config).unwrap();
         (summary.parameters, summary.multiply_adds)
     }
 
     #[test]
     fn the_papers_network_has_its_published_size() {
-        let summary = summary(&ModelConfig::alexnet()).unwrap();
+        let summary = Summary::of(&ModelConfig::alexnet()).unwrap();
         assert_eq!(summary.parameters, 60_965_224);
         assert_eq!(summary.multiply_adds, 724_406_816);
         let outputs: Vec<String> = summary.layers.iter().map(|l| sizes(&l.output)).collect();
@@ -255,7 +257,7 @@ mod tests {
         };
         assert_eq!(totals(&no_lrn), totals(&base));
         assert!(
-            summary(&no_lrn)
+            Summary::of(&no_lrn)
                 .unwrap()
                 .layers
                 .iter()
@@ -270,7 +272,7 @@ mod tests {
             lrn_within_columns: true,
             ..base.clone()
         };
-        let table = summary(&cut).unwrap().to_string();
+        let table = Summary::of(&cut).unwrap().to_string();
         assert!(
             table.ends_with(
                 "659,272\nnorm1 within each of 2 columns of 48 channels\n\
@@ -282,7 +284,7 @@ mod tests {
             columns: 1,
             ..base.clone()
         };
-        let conv = summary(&one_column).unwrap().layers[0].output.clone();
+        let conv = Summary::of(&one_column).unwrap().layers[0].output.clone();
         assert_eq!(conv, [55, 55, 48]);
         for number in 2..=5 {
             let removed = ModelConfig {
@@ -291,7 +293,7 @@ mod tests {
             };
             let name = format!("conv{number}");
             assert!(
-                summary(&removed)
+                Summary::of(&removed)
                     .unwrap()
                     .layers
                     .iter()
@@ -303,7 +305,7 @@ mod tests {
 
     #[test]
     fn the_table_ends_with_the_totals() {
-        let table = summary(&ModelConfig::alexnet()).unwrap().to_string();
+        let table = Summary::of(&ModelConfig::alexnet()).unwrap().to_string();
         assert!(
             table.contains("conv1    224x224x3   11x11x3      4   55x55x96      34,944"),
             "{table}"
@@ -322,7 +324,7 @@ mod tests {
             input_size: 32,
             ..ModelConfig::alexnet()
         };
-        let message = summary(&config).unwrap_err().to_string();
+        let message = Summary::of(&config).unwrap_err().to_string();
         assert!(message.contains("pool5"), "{message}");
     }
 }

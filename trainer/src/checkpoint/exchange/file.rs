@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
@@ -53,9 +52,8 @@ pub fn export(
     let model = checkpoint.model()?;
     let features = Features::of(&model);
     let mut tensors = BTreeMap::new();
-    let mean = model
-        .mean_image()
-        .map(|mean| layout::to_chw(&mean.tensor()?));
+    let mean = checkpoint.mean_image()?;
+    let mean = mean.map(|mean| layout::to_chw(&mean.tensor()?));
     let mean = mean.transpose()?;
     let shape = mean.as_ref().map(|mean| mean.dims().to_vec());
     tensors.extend(mean.map(|mean| (MEAN_IMAGE.to_owned(), mean)));
@@ -93,8 +91,17 @@ pub fn export(
     Ok(shape)
 }
 
-/// Reads a network from `path`, with its mean image if it has one, and what the file says about it if
-/// it was exported here.
+/// What an exchanged file holds.
+pub struct Imported {
+    /// The network.
+    pub model: Model,
+    /// The mean image that is subtracted from its inputs, if it has one.
+    pub mean_image: Option<MeanImage>,
+    /// What the file says about it, if it was exported here.
+    pub described: Option<Described>,
+}
+
+/// Reads a network from `path`.
 ///
 /// `config` says what the network is made of where the file does not; its number of classes is that of
 /// the file's last layer in any case.
@@ -105,7 +112,7 @@ pub fn import(
     path: &Path,
     naming: Naming,
     config: &ModelConfig,
-) -> Result<(Model, Option<Described>), ExchangeError> {
+) -> Result<Imported, ExchangeError> {
     let bytes = fs::read(path).map_err(|source| ExchangeError::Io {
         action: "read",
         path: path.into(),
@@ -146,6 +153,7 @@ pub fn import(
     naming.check(config.variant)?;
     let mut model = Model::new(&config, 0)?;
     let cut = described.as_ref().and_then(|found| found.mean.cut());
+    let mut mean_image = None;
     if let Some(cut) = cut {
         let values = tensor(MEAN_IMAGE)?;
         let wrong = || ExchangeError::MeanImage {
@@ -157,7 +165,7 @@ pub fn import(
             return Err(wrong());
         }
         let image = MeanImage::from_tensor(&layout::to_hwc(values)?, cut, config.input_size)?;
-        model.set_mean_image(Some(Arc::new(image.ok_or_else(wrong)?)));
+        mean_image = Some(image.ok_or_else(wrong)?);
     }
     let names: Vec<String> = model
         .parameters()
@@ -177,5 +185,9 @@ pub fn import(
         let values: Tensor = tensor(foreign)?.to_dtype(DType::F32)?;
         model.set_parameter(name, &features.to_nhwc(name, &values)?)?;
     }
-    Ok((model, described))
+    Ok(Imported {
+        model,
+        mean_image,
+        described,
+    })
 }

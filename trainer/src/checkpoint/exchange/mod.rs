@@ -10,7 +10,7 @@ mod layout;
 mod names;
 
 pub use error::ExchangeError;
-pub use file::{Described, export, import};
+pub use file::{Described, Imported, export, import};
 pub use names::Naming;
 
 /// The tensor of the mean image in an exchanged file, under every naming: `[3, side, side]` on the 0-255

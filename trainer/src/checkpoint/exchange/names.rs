@@ -5,12 +5,12 @@ use crate::net::config::Variant;
 use crate::checkpoint::exchange::ExchangeError;
 
 /// Whose names the parameters have in an exchanged file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Naming {
-    /// torchvision's `alexnet`: `features.0.weight` to `classifier.6.bias`. For
-    /// [`Variant::AlexnetOwt`] only, as torchvision has no other.
+    /// torchvision's `alexnet`, `features.0.weight` to `classifier.6.bias`; for alexnet-owt, as
+    /// torchvision has no other network
     Torchvision,
-    /// For every network: `conv1.weight` to `fc8.bias`, as the paper numbers the layers.
+    /// The paper's layer names, `conv1.weight` to `fc8.bias`, in PyTorch's layouts; for every network
     Pytorch,
 }
 

@@ -3,22 +3,37 @@
 use crate::cpu::ops::vectorise::vectorised;
 use crate::net::config::Activation;
 
-/// Adds `bias` to every row of `values` and applies the activation, if there is one.
-pub fn add_bias(values: &mut [f32], bias: &[f32], activation: Option<Activation>) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for row in values.chunks_exact_mut(bias.len()) {
-                let pairs = row.iter_mut().zip(bias);
-                match activation {
-                    None => pairs.for_each(|(v, b)| *v += b),
-                    Some(Activation::Relu) => pairs.for_each(|(v, b)| *v = relu(*v + b)),
-                    Some(Activation::Tanh) => pairs.for_each(|(v, b)| *v = libm::tanhf(*v + b)),
-                    Some(Activation::Sigmoid) => pairs.for_each(|(v, b)| *v = sigmoid(*v + b)),
+/// What follows a product: its bias and its activation.
+#[derive(Clone, Copy, Debug)]
+pub struct Epilogue<'a> {
+    bias: &'a [f32],
+    activation: Option<Activation>,
+}
+
+impl<'a> Epilogue<'a> {
+    /// Adds `bias` to every row, then applies the activation, if there is one.
+    #[must_use]
+    pub const fn new(bias: &'a [f32], activation: Option<Activation>) -> Self {
+        Self { bias, activation }
+    }
+
+    /// Applies it to rows of as many values as the bias has.
+    pub fn apply(&self, values: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in values.chunks_exact_mut(self.bias.len()) {
+                    let pairs = row.iter_mut().zip(self.bias);
+                    match self.activation {
+                        None => pairs.for_each(|(v, b)| *v += b),
+                        Some(Activation::Relu) => pairs.for_each(|(v, b)| *v = relu(*v + b)),
+                        Some(Activation::Tanh) => pairs.for_each(|(v, b)| *v = libm::tanhf(*v + b)),
+                        Some(Activation::Sigmoid) => pairs.for_each(|(v, b)| *v = sigmoid(*v + b)),
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    }
 }
 
 /// Applies the activation to every value.
@@ -73,7 +88,7 @@ mod tests {
             (Some(Activation::Sigmoid), |x| 1.0 / (1.0 + (-x).exp())),
         ] {
             let mut values = INPUTS;
-            add_bias(&mut values, &[0.5, -0.5], activation);
+            Epilogue::new(&[0.5, -0.5], activation).apply(&mut values);
             for (i, (&value, x)) in values.iter().zip(INPUTS).enumerate() {
                 let expected = f(f64::from(x) + [0.5, -0.5][i % 2]);
                 assert!(
@@ -90,7 +105,7 @@ mod tests {
         for activation in [Activation::Relu, Activation::Tanh, Activation::Sigmoid] {
             let at = |shift: f32| {
                 let mut values = INPUTS;
-                add_bias(&mut values, &[shift], Some(activation));
+                Epilogue::new(&[shift], Some(activation)).apply(&mut values);
                 values
             };
             let (below, above) = (at(-step), at(step));
@@ -110,7 +125,7 @@ mod tests {
     #[test]
     fn nan_is_not_hidden_by_relu() {
         let mut values = [f32::NAN];
-        add_bias(&mut values, &[0.0], Some(Activation::Relu));
+        Epilogue::new(&[0.0], Some(Activation::Relu)).apply(&mut values);
         assert!(values[0].is_nan());
     }
 }

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
+use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::im2col::{col2im, im2col};
 use crate::cpu::ops::vectorise::vectorised;
-use crate::cpu::ops::{ConvShape, activation};
-use crate::net::config::Activation;
+use crate::net::shape::ConvShape;
 
 /// Output pixels of a tile: see `notes.md` for the sizes tried.
 const TILE: usize = 256;
@@ -36,13 +36,12 @@ fn group_weights<'a>(shape: &ConvShape, weight: &'a [f32], group: usize) -> Matr
 /// `output = activation(image * weight + bias)`.
 ///
 /// `image` is `[height, width, inputs]`, `weight` is `[outputs, kernel, kernel, inputs / groups]`,
-/// `bias` is `[outputs]` and `output` is `[output height, output width, outputs]`.
+/// the bias is `[outputs]` and `output` is `[output height, output width, outputs]`.
 pub fn forward(
     shape: &ConvShape,
     image: &[f32],
     weight: &[f32],
-    bias: &[f32],
-    function: Option<Activation>,
+    epilogue: Epilogue,
     scratch: &mut [f32],
     output: &mut [f32],
 ) {
@@ -66,7 +65,7 @@ pub fn forward(
                 Threads::One,
             );
         }
-        activation::add_bias(tile, bias, function);
+        epilogue.apply(tile);
     });
 }
 

@@ -2,16 +2,7 @@
 
 use shardmill_formats::{Philox, Stream};
 
-/// Identifies one mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MaskKey {
-    /// The run's seed.
-    pub seed: u64,
-    /// The step within the run.
-    pub step: u64,
-    /// The dropout layer within the network.
-    pub layer: u32,
-}
+use crate::net::MaskKey;
 
 /// Multiplies every value by 0 with probability `rate` and by `1 / (1 - rate)` otherwise; `first`
 /// is the position of `values[0]` in the whole batch, a multiple of 4.

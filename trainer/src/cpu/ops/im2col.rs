@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::cpu::ops::ConvShape;
 use crate::cpu::ops::vectorise::vectorised;
+use crate::net::shape::ConvShape;
 
 /// The kernel positions `first..last` along one axis that fall inside an image of `size`, for a
 /// window that starts at `origin - before`.

@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
+use crate::cpu::ops::activation::Epilogue;
+use crate::cpu::ops::conv2d;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
-use crate::cpu::ops::{activation, conv2d};
-use crate::net::config::Activation;
 
-/// Rows and outputs of the blocks in which a product is turned round.
+/// Rows and outputs of the blocks in which a product is transposed.
 const BLOCK: usize = 32;
 
 /// Values of scratch that [`forward`] needs.
@@ -16,22 +16,22 @@ pub const fn scratch_len(rows: usize, outputs: usize) -> usize {
 }
 
 /// `output = activation(input weight^T + bias)`: `input` is `[rows, inputs]`, `weight` is
-/// `[outputs, inputs]`, `bias` is `[outputs]`, `output` is `[rows, outputs]`.
+/// `[outputs, inputs]`, the bias is `[outputs]`, `output` is `[rows, outputs]`.
 ///
-/// The product is made as `[outputs, rows]`, where the weights need no packing, and turned round.
+/// The product is computed as `[outputs, rows]`, where the weights need no packing, and transposed.
 pub fn forward(
     inputs: usize,
     input: &[f32],
     weight: &[f32],
-    bias: &[f32],
-    function: Option<Activation>,
+    epilogue: Epilogue,
     scratch: &mut [f32],
     output: &mut [f32],
 ) {
-    let (rows, outputs) = (input.len() / inputs, bias.len());
-    let turned = &mut scratch[..scratch_len(rows, outputs)];
+    let rows = input.len() / inputs;
+    let outputs = output.len() / rows;
+    let transposed = &mut scratch[..scratch_len(rows, outputs)];
     multiply(
-        MatrixMut::new(turned, outputs, rows, rows),
+        MatrixMut::new(transposed, outputs, rows, rows),
         Write::Replace,
         Matrix::new(weight, outputs, inputs, inputs),
         Matrix::new(input, rows, inputs, inputs).transposed(),
@@ -44,12 +44,12 @@ pub fn forward(
             let first = block * BLOCK;
             for outputs_from in (0..outputs).step_by(BLOCK) {
                 for number in outputs_from..(outputs_from + BLOCK).min(outputs) {
-                    let values = &turned[number * rows + first..];
+                    let values = &transposed[number * rows + first..];
                     let column = output.iter_mut().skip(number).step_by(outputs);
                     column.zip(values).for_each(|(to, from)| *to = *from);
                 }
             }
-            activation::add_bias(output, bias, function);
+            epilogue.apply(output);
         });
 }
 

@@ -28,19 +28,14 @@ pub fn forward(
     vectorised(
         #[inline(always)]
         || {
+            let scale = config.alpha / config.size as f32;
             let (squares, _) = padded(config, channels, scratch);
             let pixels = image
                 .chunks_exact(channels)
                 .zip(output.chunks_exact_mut(channels));
             for (x, y) in pixels {
                 square(config, x, squares);
-                sums(
-                    config,
-                    squares,
-                    y,
-                    config.k,
-                    config.alpha / config.size as f32,
-                );
+                sums(config, squares, y, config.k, scale);
                 response::normalise(config.beta, x, y);
             }
         },
@@ -72,7 +67,12 @@ pub fn backward(
                 sums(config, squares, dx, config.k, scale);
                 // From here `squares` holds dy s^-beta, and `ratios` dy y / s.
                 let (powers, shares) = (&mut squares[half..], &mut ratios[half..]);
-                response::divide(config.beta, (x, dy, &*dx), powers, shares);
+                let from = response::Sums {
+                    input: x,
+                    gradient: dy,
+                    sums: dx,
+                };
+                response::divide(config.beta, from, powers, shares);
                 sums(config, ratios, dx, 0.0, factor);
                 response::finish(x, &squares[half..], dx);
             }

@@ -7,31 +7,7 @@
 use crate::cpu::ops::response;
 use crate::cpu::ops::vectorise::vectorised;
 use crate::net::config::LrnConfig;
-
-/// Sides of an NHWC image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MapShape {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// Channels, each normalised by itself.
-    pub channels: usize,
-}
-
-impl MapShape {
-    /// Values of one image.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.height * self.width * self.channels
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
+use crate::net::shape::MapShape;
 
 /// Values of scratch that the functions here need.
 #[must_use]
@@ -52,15 +28,8 @@ pub fn forward(
         || {
             let (squares, rest) = scratch.split_at_mut(shape.len());
             squares.iter_mut().zip(image).for_each(|(s, x)| *s = x * x);
-            sums(
-                config,
-                shape,
-                squares,
-                &mut rest[..shape.len()],
-                output,
-                config.k,
-                scale(config),
-            );
+            let (columns, scale) = (&mut rest[..shape.len()], scale(config));
+            Squares::new(config, shape).sums(squares, columns, output, config.k, scale);
             response::normalise(config.beta, image, output);
         },
     );
@@ -83,20 +52,17 @@ pub fn backward(
             let (columns, powers) = rest.split_at_mut(len);
             let powers = &mut powers[..len];
             ratios.iter_mut().zip(image).for_each(|(s, x)| *s = x * x);
-            sums(
-                config,
-                shape,
-                ratios,
-                columns,
-                image_gradient,
-                config.k,
-                scale(config),
-            );
+            let (squares, scale) = (Squares::new(config, shape), scale(config));
+            squares.sums(ratios, columns, image_gradient, config.k, scale);
             // Now `powers` become dy s^-beta, and `ratios` dy y / s.
-            let given = (image, output_gradient, &*image_gradient);
-            response::divide(config.beta, given, powers, ratios);
-            let factor = -2.0 * scale(config) * config.beta;
-            sums(config, shape, ratios, columns, image_gradient, 0.0, factor);
+            let sums = response::Sums {
+                input: image,
+                gradient: output_gradient,
+                sums: image_gradient,
+            };
+            response::divide(config.beta, sums, powers, ratios);
+            let factor = -2.0 * scale * config.beta;
+            squares.sums(ratios, columns, image_gradient, 0.0, factor);
             response::finish(image, powers, image_gradient);
         },
     );
@@ -107,43 +73,49 @@ fn scale(config: &LrnConfig) -> f32 {
     config.alpha / (config.size * config.size) as f32
 }
 
-/// `sums = base + scale * (sum of values over the square around each pixel)`, first along the rows
-/// into `columns`, then across them.
-#[inline(always)]
-fn sums(
-    config: &LrnConfig,
-    shape: &MapShape,
-    values: &[f32],
-    columns: &mut [f32],
-    sums: &mut [f32],
-    base: f32,
-    scale: f32,
-) {
-    let (half, channels, row) = (
-        config.size / 2,
-        shape.channels,
-        shape.width * shape.channels,
-    );
-    for (values, columns) in values.chunks_exact(row).zip(columns.chunks_exact_mut(row)) {
-        for x in 0..shape.width {
-            let sum = &mut columns[x * channels..(x + 1) * channels];
-            sum.fill(0.0);
-            for near in x.saturating_sub(half)..(x + half + 1).min(shape.width) {
-                let near = &values[near * channels..(near + 1) * channels];
-                sum.iter_mut()
+/// The squares of pixels that are summed.
+struct Squares<'a> {
+    shape: &'a MapShape,
+    /// Pixels to each side of the one in the middle.
+    half: usize,
+}
+
+impl<'a> Squares<'a> {
+    #[inline(always)]
+    fn new(config: &LrnConfig, shape: &'a MapShape) -> Self {
+        Self {
+            shape,
+            half: config.size / 2,
+        }
+    }
+
+    /// `sums = base + scale * (sum of values over the square around each pixel)`, first along the rows
+    /// into `columns`, then across them.
+    #[inline(always)]
+    fn sums(&self, values: &[f32], columns: &mut [f32], sums: &mut [f32], base: f32, scale: f32) {
+        let &Self { shape, half } = self;
+        let (channels, row) = (shape.channels, shape.width * shape.channels);
+        for (values, columns) in values.chunks_exact(row).zip(columns.chunks_exact_mut(row)) {
+            for x in 0..shape.width {
+                let sum = &mut columns[x * channels..(x + 1) * channels];
+                sum.fill(0.0);
+                for near in x.saturating_sub(half)..(x + half + 1).min(shape.width) {
+                    let near = &values[near * channels..(near + 1) * channels];
+                    sum.iter_mut()
+                        .zip(near)
+                        .for_each(|(sum, value)| *sum += value);
+                }
+            }
+        }
+        for (y, sums) in sums.chunks_exact_mut(row).enumerate() {
+            sums.fill(0.0);
+            for near in y.saturating_sub(half)..(y + half + 1).min(shape.height) {
+                let near = &columns[near * row..(near + 1) * row];
+                sums.iter_mut()
                     .zip(near)
                     .for_each(|(sum, value)| *sum += value);
             }
+            sums.iter_mut().for_each(|sum| *sum = base + scale * *sum);
         }
-    }
-    for (y, sums) in sums.chunks_exact_mut(row).enumerate() {
-        sums.fill(0.0);
-        for near in y.saturating_sub(half)..(y + half + 1).min(shape.height) {
-            let near = &columns[near * row..(near + 1) * row];
-            sums.iter_mut()
-                .zip(near)
-                .for_each(|(sum, value)| *sum += value);
-        }
-        sums.iter_mut().for_each(|sum| *sum = base + scale * *sum);
     }
 }

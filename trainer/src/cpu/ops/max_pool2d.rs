@@ -1,7 +1,7 @@
 //! Max pooling of one NHWC image, with windows that may overlap.
 
-use crate::cpu::ops::PoolShape;
 use crate::cpu::ops::vectorise::vectorised;
+use crate::net::shape::PoolShape;
 
 /// Channels handled side by side: their best values and places stay in registers.
 const BLOCK: usize = 16;

@@ -17,5 +17,3 @@ pub mod max_pool2d;
 mod response;
 mod vectorise;
 pub mod winograd;
-
-pub use crate::net::shape::{ConvShape, PoolShape};

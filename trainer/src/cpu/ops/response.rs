@@ -1,4 +1,4 @@
-//! What the two response normalisations have in common: the power of the sums `s`, value by value.
+//! What the two response normalizations share: the power of the sums `s`, value by value.
 
 /// Turns the sums in `output` into the normalised values `x s^-beta`.
 #[inline(always)]
@@ -11,14 +11,25 @@ pub(crate) fn normalise(beta: f32, input: &[f32], output: &mut [f32]) {
     }
 }
 
+/// What the backward passes start from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sums<'a> {
+    /// `x`.
+    pub(crate) input: &'a [f32],
+    /// `dy`.
+    pub(crate) gradient: &'a [f32],
+    /// `s`.
+    pub(crate) sums: &'a [f32],
+}
+
 /// Writes `dy s^-beta` to `powers` and `dy y / s` to `ratios`, which may be longer than the others.
 #[inline(always)]
-pub(crate) fn divide(
-    beta: f32,
-    (input, gradient, sums): (&[f32], &[f32], &[f32]),
-    powers: &mut [f32],
-    ratios: &mut [f32],
-) {
+pub(crate) fn divide(beta: f32, from: Sums, powers: &mut [f32], ratios: &mut [f32]) {
+    let Sums {
+        input,
+        gradient,
+        sums,
+    } = from;
     let values = powers.iter_mut().zip(ratios.iter_mut());
     let values = values.zip(input.iter().zip(gradient).zip(sums));
     if beta == 0.75 {

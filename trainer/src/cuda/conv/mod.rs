@@ -1,10 +1,10 @@
 //! Convolutions of NHWC images by cuDNN: forward with bias and ReLU, and the two gradients.
 //!
 //! A plan is made once for each layer and number of rows. It holds the descriptors and the algorithm
-//! of each pass; all plans share one workspace. Where cuDNN's call that adds bias and ReLU is not
-//! there for a shape, the convolution is followed by a kernel of our own.
+//! of each pass; all plans share one workspace. For shapes without cuDNN's fused call for bias and
+//! ReLU, a kernel of our own follows the convolution.
 //!
-//! Contract: a plan checks that every view has the size and type of its descriptors before cuDNN sees
+//! Contract: a plan checks that every view has the size and type of its descriptors before cuDNN gets
 //! a pointer.
 
 mod descriptor;
@@ -14,63 +14,72 @@ mod search;
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
 use crate::compute::Precision;
-use crate::cuda::device::error::{CudaError, Doing};
-use crate::cuda::device::gpu::Gpu;
-use crate::cuda::device::memory::{Buffer, Element, View, ViewMut};
+use crate::cuda::device::{Buffer, CudaError, Device, Element, ErrorContext, View, ViewMut};
+use crate::net::shape::ConvShape;
 use descriptor::{Convolution, Filter, Relu, Tensor};
-use search::{Found, Problem, Wish};
 
-/// A convolution as cuDNN does it: the same padding on both sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A convolution of `rows` images.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Geometry {
-    /// Images.
-    pub(crate) rows: usize,
-    /// Side of the input, padding not counted.
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    /// Channels of the input in memory.
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) padding: usize,
-    pub(crate) groups: usize,
+    rows: usize,
+    shape: ConvShape,
 }
 
 impl Geometry {
-    const fn output(&self, side: usize) -> usize {
-        (side + 2 * self.padding - self.kernel) / self.stride + 1
+    /// Of a convolution that pads both sides alike, as cuDNN does.
+    pub(crate) fn new(rows: usize, shape: ConvShape) -> Self {
+        assert_eq!(shape.before, shape.after, "the same padding on both sides");
+        Self { rows, shape }
     }
 
     /// Values of the input.
     pub(crate) const fn input_len(&self) -> usize {
-        self.rows * self.height * self.width * self.inputs
+        self.rows * self.shape.input_len()
     }
 
     /// Values of the output.
     pub(crate) const fn output_len(&self) -> usize {
-        self.rows * self.output(self.height) * self.output(self.width) * self.outputs
-    }
-
-    /// Values of the kernels.
-    pub(crate) const fn weight_len(&self) -> usize {
-        self.outputs * self.kernel * self.kernel * (self.inputs / self.groups)
+        self.rows * self.shape.output_len()
     }
 
     fn describe(&self) -> String {
+        let s = &self.shape;
         format!(
             "{} images of {}x{}x{} by {} kernels of {}x{}, stride {}, groups {}",
             self.rows,
-            self.height,
-            self.width,
-            self.inputs,
-            self.outputs,
-            self.kernel,
-            self.kernel,
-            self.stride,
-            self.groups
+            s.height,
+            s.width,
+            s.inputs,
+            s.outputs,
+            s.kernel,
+            s.kernel,
+            s.stride,
+            s.groups
         )
     }
+}
+
+/// A search for an algorithm: the convolution as cuDNN knows it, and what is allowed.
+#[derive(Clone, Copy)]
+struct SearchRequest {
+    handle: sys::cudnnHandle_t,
+    x: sys::cudnnTensorDescriptor_t,
+    w: sys::cudnnFilterDescriptor_t,
+    y: sys::cudnnTensorDescriptor_t,
+    convolution: sys::cudnnConvolutionDescriptor_t,
+    /// Bytes of the workspace.
+    workspace: usize,
+    deterministic: bool,
+    /// Whether only multiplications of f32 are allowed.
+    strict: bool,
+}
+
+/// An algorithm that a request allows.
+struct SearchResult<A> {
+    algorithm: A,
+    /// Bytes of its workspace.
+    workspace: usize,
+    math: sys::cudnnMathType_t,
 }
 
 /// A pass of a convolution: its arithmetic and algorithm.
@@ -80,22 +89,31 @@ struct Pass<A> {
     workspace: usize,
 }
 
-/// The tensors that a plan tries its algorithms on, with the sizes of its geometry. What stands in
-/// those that may be written is lost.
-pub(crate) struct Trial<'a> {
+/// The tensors of a forward pass.
+#[derive(Debug)]
+pub(crate) struct Forward<'a> {
     pub(crate) input: View<'a>,
     pub(crate) weight: View<'a>,
     /// In the type of the activations; `None` asks for no fused call.
     pub(crate) bias: Option<View<'a>>,
     pub(crate) output: ViewMut<'a>,
-    /// `None` for the forward pass alone.
-    pub(crate) backward: Option<BackwardTrial<'a>>,
 }
 
-/// What the backward passes are tried on.
-pub(crate) struct BackwardTrial<'a> {
+impl Forward<'_> {
+    /// The same tensors, borrowed for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Forward<'_> {
+        Forward {
+            output: self.output.reborrow(),
+            ..*self
+        }
+    }
+}
+
+/// The tensors of the backward passes.
+#[derive(Debug)]
+pub(crate) struct Backward<'a> {
     pub(crate) output_gradient: View<'a>,
-    /// `None` where nobody needs it.
+    /// `None` if the input needs no gradient.
     pub(crate) input_gradient: Option<ViewMut<'a>>,
     pub(crate) weight_gradient: ViewMut<'a>,
 }
@@ -117,87 +135,86 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Finds the algorithms that fit into `workspace`.
+    /// Finds the algorithms that fit into `workspace` by trying them on these tensors, whose sizes are
+    /// those of the geometry. The search overwrites the outputs and gradients.
     ///
     /// # Errors
     /// No algorithm for a pass.
     pub(crate) fn new(
-        gpu: &Gpu,
+        device: &Device,
         geometry: Geometry,
-        trial: Trial<'_>,
+        forward: Forward<'_>,
+        backward: Option<Backward<'_>>,
         workspace: &mut Buffer,
     ) -> Result<Self, CudaError> {
-        let g = &geometry;
-        let element = gpu.element();
-        let strict = gpu.precision == Precision::F32;
+        let (g, s) = (&geometry, &geometry.shape);
+        let element = device.element();
+        let strict = device.precision == Precision::F32;
         let math = if strict {
             sys::cudnnMathType_t::CUDNN_FMA_MATH
         } else {
             sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH
         };
-        let (high, wide) = (g.output(g.height), g.output(g.width));
-        let x = Tensor::new(element, [g.rows, g.inputs, g.height, g.width])?;
-        let w = Filter::new(
-            element,
-            [g.outputs, g.inputs / g.groups, g.kernel, g.kernel],
-        )?;
-        let y = Tensor::new(element, [g.rows, g.outputs, high, wide])?;
-        let b = Tensor::new(element, [1, g.outputs, 1, 1])?;
-        let wish = Wish {
-            workspace: workspace.len(),
-            deterministic: gpu.deterministic,
-            strict,
-        };
-        let describe = || Convolution::new(g.padding, g.stride, g.groups, math);
-        let problem = |convolution: &Convolution| Problem {
-            handle: gpu.dnn.0,
+        let outputs = [g.rows, s.outputs, s.output_height(), s.output_width()];
+        let kernels = [s.outputs, s.group_inputs(), s.kernel, s.kernel];
+        let x = Tensor::new(element, [g.rows, s.inputs, s.height, s.width])?;
+        let w = Filter::new(element, kernels)?;
+        let y = Tensor::new(element, outputs)?;
+        let b = Tensor::new(element, [1, s.outputs, 1, 1])?;
+        let describe = || Convolution::new(s.before, s.stride, s.groups, math);
+        let workspace_len = workspace.len();
+        let request = |convolution: &Convolution| SearchRequest {
+            handle: device.dnn(),
             x: x.0,
             w: w.0,
             y: y.0,
             convolution: convolution.0,
+            workspace: workspace_len,
+            deterministic: device.deterministic,
+            strict,
         };
-        let missing = |pass| search::none(pass, g.describe(), gpu.precision.name());
-        gpu.context
+        let missing = |pass| CudaError::NoAlgorithm {
+            // SAFETY: asks the library for a number.
+            version: unsafe { sys::cudnnGetVersion() },
+            pass,
+            shape: g.describe(),
+            precision: device.precision.name(),
+        };
+        device
+            .context
             .bind_to_thread()
-            .doing("use the card on this thread")?;
-        check(trial.input, element, g.input_len());
-        check(trial.weight, element, g.weight_len());
-        check(trial.output.view(), element, g.output_len());
-        let mut output = trial.output;
+            .context("use the GPU on this thread")?;
+        let Forward {
+            input,
+            weight,
+            bias,
+            mut output,
+        } = forward;
+        check(input, element, g.input_len());
+        check(weight, element, s.weight_len());
+        check(output.view(), element, g.output_len());
         let mut workspace = workspace.view_mut();
 
         let convolution = describe()?;
-        let found = search::forward(
-            problem(&convolution),
-            wish,
-            trial.input,
-            trial.weight,
-            output.again(),
-            &mut workspace,
-        );
+        let (to, space) = (output.reborrow(), &mut workspace);
+        let found = search::forward(request(&convolution), input, weight, to, space);
         let found = found.ok_or_else(|| missing("forward"))?;
         let forward = Pass::new(convolution, found, strict)?;
         let (mut data, mut filter) = (None, None);
-        if let Some(trial_back) = trial.backward {
-            let gradient = trial_back.output_gradient;
+        if let Some(backward) = backward {
+            let gradient = backward.output_gradient;
             check(gradient, element, g.output_len());
-            if let Some(input_gradient) = trial_back.input_gradient {
-                check(input_gradient.view(), element, g.input_len());
-                let convolution = describe()?;
-                let problem = problem(&convolution);
-                let space = &mut workspace;
-                let found =
-                    search::data(problem, wish, trial.weight, gradient, input_gradient, space);
+            if let Some(to) = backward.input_gradient {
+                check(to.view(), element, g.input_len());
+                let (convolution, space) = (describe()?, &mut workspace);
+                let found = search::data(request(&convolution), weight, gradient, to, space);
                 let found = found.ok_or_else(|| missing("data"))?;
                 data = Some(Pass::new(convolution, found, strict)?);
             }
-            let weight_gradient = trial_back.weight_gradient;
-            check(weight_gradient.view(), element, g.weight_len());
-            let convolution = describe()?;
-            let problem = problem(&convolution);
-            let space = &mut workspace;
-            let found =
-                search::filter(problem, wish, trial.input, gradient, weight_gradient, space);
+            let to = backward.weight_gradient;
+            check(to.view(), element, s.weight_len());
+            let (convolution, space) = (describe()?, &mut workspace);
+            let found = search::filter(request(&convolution), input, gradient, to, space);
             let found = found.ok_or_else(|| missing("filter"))?;
             filter = Some(Pass::new(convolution, found, strict)?);
         }
@@ -212,18 +229,20 @@ impl Plan {
             forward,
             data,
             filter,
-            fused: trial.bias.is_some(),
+            fused: bias.is_some(),
         };
-        // Whether cuDNN has the fused call for this shape is only known by asking for it.
-        let (input, weight, bias) = (trial.input, trial.weight, trial.bias);
-        plan.fused = bias.is_some()
-            && plan
-                .forward(gpu, input, weight, bias, output, workspace)
-                .is_ok();
+        // Only a call tells whether cuDNN has the fused call for this shape.
+        let tensors = Forward {
+            input,
+            weight,
+            bias,
+            output,
+        };
+        plan.fused = bias.is_some() && plan.forward(device, tensors, workspace).is_ok();
         Ok(plan)
     }
 
-    /// Whether [`forward`](Self::forward) adds bias and ReLU, where it is given a bias.
+    /// Whether [`forward`](Self::forward) may add bias and ReLU.
     pub(crate) fn is_fused(&self) -> bool {
         self.fused
     }
@@ -237,9 +256,12 @@ impl Plan {
 }
 
 impl<A> Pass<A> {
-    /// A pass with the arithmetic that its algorithm was found for, but for that of `strict`, which
-    /// stays.
-    fn new(mut convolution: Convolution, found: Found<A>, strict: bool) -> Result<Self, CudaError> {
+    /// A pass with the arithmetic that its algorithm was found for; a `strict` one keeps its own.
+    fn new(
+        mut convolution: Convolution,
+        found: SearchResult<A>,
+        strict: bool,
+    ) -> Result<Self, CudaError> {
         if !strict {
             convolution.set_math(found.math)?;
         }

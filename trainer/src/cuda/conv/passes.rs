@@ -1,31 +1,31 @@
-//! A plan's passes: what is handed to cuDNN.
+//! A plan's passes: the calls of cuDNN.
 //!
-//! Contract: see the module's head; views are checked before their pointers leave.
+//! Contract: as the parent module's; views are checked before their pointers are handed over.
 
 use std::ffi::c_void;
 
 use candle_core::cuda_backend::cudarc::cudnn::result;
 
-use crate::cuda::conv::{Plan, check};
-use crate::cuda::device::error::{CudaError, Doing};
-use crate::cuda::device::gpu::Gpu;
-use crate::cuda::device::memory::{View, ViewMut};
+use crate::cuda::conv::{Forward, Plan, check};
+use crate::cuda::device::{CudaError, Device, ErrorContext, View, ViewMut};
 
 impl Plan {
-    /// `output = input * weight`, with bias and ReLU where a bias is given; only a fused plan may be
-    /// given one.
+    /// `output = input * weight`, with bias and ReLU if there is a bias, which only a fused plan takes.
     pub(crate) fn forward(
         &self,
-        gpu: &Gpu,
-        input: View<'_>,
-        weight: View<'_>,
-        bias: Option<View<'_>>,
-        output: ViewMut<'_>,
+        device: &Device,
+        tensors: Forward<'_>,
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
+        let Forward {
+            input,
+            weight,
+            bias,
+            output,
+        } = tensors;
         let (g, element) = (&self.geometry, self.element);
         check(input, element, g.input_len());
-        check(weight, element, g.weight_len());
+        check(weight, element, g.shape.weight_len());
         check(output.view(), element, g.output_len());
         assert!(self.forward.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
@@ -37,7 +37,7 @@ impl Plan {
             // scalars are read before the call returns.
             return unsafe {
                 result::convolution_forward(
-                    gpu.dnn.0,
+                    device.dnn(),
                     one,
                     self.x.0,
                     input.pointer as *const c_void,
@@ -52,14 +52,14 @@ impl Plan {
                     output,
                 )
             }
-            .doing("convolve");
+            .context("convolve");
         };
-        check(bias, element, g.outputs);
-        assert!(self.fused, "this plan has no bias");
+        check(bias, element, g.shape.outputs);
+        assert!(self.fused, "a fused plan");
         // SAFETY: as above. With a factor of 0 the output is not read as the summand `z`.
         unsafe {
             result::convolution_bias_activation_forward(
-                gpu.dnn.0,
+                device.dnn(),
                 one,
                 self.x.0,
                 input.pointer as *const c_void,
@@ -79,7 +79,7 @@ impl Plan {
                 output,
             )
         }
-        .doing("convolve with bias and ReLU")
+        .context("convolve with bias and ReLU")
     }
 
     /// Writes the gradient of the input.
@@ -88,14 +88,14 @@ impl Plan {
     /// If the plan was made without it.
     pub(crate) fn backward_data(
         &self,
-        gpu: &Gpu,
+        device: &Device,
         weight: View<'_>,
         output_gradient: View<'_>,
         input_gradient: ViewMut<'_>,
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         let (g, element) = (&self.geometry, self.element);
-        check(weight, element, g.weight_len());
+        check(weight, element, g.shape.weight_len());
         check(output_gradient, element, g.output_len());
         check(input_gradient.view(), element, g.input_len());
         let pass = self.data.as_ref().expect("planned for");
@@ -104,7 +104,7 @@ impl Plan {
         // SAFETY: as in `forward`.
         unsafe {
             result::convolution_backward_data(
-                gpu.dnn.0,
+                device.dnn(),
                 (&raw const one).cast(),
                 self.w.0,
                 weight.pointer as *const c_void,
@@ -119,7 +119,7 @@ impl Plan {
                 input_gradient.pointer as *mut c_void,
             )
         }
-        .doing("work out a convolution's input gradient")
+        .context("compute a convolution's input gradient")
     }
 
     /// Writes the gradient of the weight.
@@ -128,7 +128,7 @@ impl Plan {
     /// If the plan was made without it.
     pub(crate) fn backward_filter(
         &self,
-        gpu: &Gpu,
+        device: &Device,
         input: View<'_>,
         output_gradient: View<'_>,
         weight_gradient: ViewMut<'_>,
@@ -137,14 +137,14 @@ impl Plan {
         let (g, element) = (&self.geometry, self.element);
         check(input, element, g.input_len());
         check(output_gradient, element, g.output_len());
-        check(weight_gradient.view(), element, g.weight_len());
+        check(weight_gradient.view(), element, g.shape.weight_len());
         let pass = self.filter.as_ref().expect("planned for");
         assert!(pass.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
         // SAFETY: as in `forward`.
         unsafe {
             result::convolution_backward_filter(
-                gpu.dnn.0,
+                device.dnn(),
                 (&raw const one).cast(),
                 self.x.0,
                 input.pointer as *const c_void,
@@ -159,6 +159,6 @@ impl Plan {
                 weight_gradient.pointer as *mut c_void,
             )
         }
-        .doing("work out a convolution's weight gradient")
+        .context("compute a convolution's weight gradient")
     }
 }

@@ -1,8 +1,8 @@
 //! Which of cuDNN's algorithms does a pass of a convolution.
 //!
 //! Without `--deterministic` cuDNN times every algorithm on the real buffers, once for each shape.
-//! With it cuDNN's own ranking counts, which is the same every time, and of that only what is
-//! deterministic.
+//! With it the first deterministic algorithm of cuDNN's own ranking is taken, which is the same every
+//! time.
 //!
 //! Contract: the three searches write to the output of their pass, so they run before a step does, and
 //! every view holds a tensor of the plan's descriptors.
@@ -12,32 +12,13 @@ use std::mem::MaybeUninit;
 
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::memory::{View, ViewMut};
+use crate::cuda::conv::{SearchRequest, SearchResult};
+use crate::cuda::device::{View, ViewMut};
 
 /// Algorithms asked for; there are fewer of each kind.
-const MOST: usize = 16;
+const MAX_ANSWERS: usize = 16;
 
-/// An algorithm that would do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found<A> {
-    pub(crate) algorithm: A,
-    /// Bytes of its workspace.
-    pub(crate) workspace: usize,
-    pub(crate) math: sys::cudnnMathType_t,
-}
-
-/// What is allowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
-    /// Bytes of the workspace there is.
-    pub(crate) workspace: usize,
-    pub(crate) deterministic: bool,
-    /// Whether only multiplications of f32 will do.
-    pub(crate) strict: bool,
-}
-
-impl Wish {
+impl SearchRequest {
     fn allows(
         self,
         status: sys::cudnnStatus_t,
@@ -61,16 +42,15 @@ fn uses_tensor_cores(math: sys::cudnnMathType_t) -> bool {
     }
 }
 
-/// Calls one of cuDNN's searches with room for its answers and gives the first that is allowed: they
-/// come best first.
+/// Calls one of cuDNN's searches with room for its answers and returns the first that the request
+/// allows: they come best first.
 macro_rules! first {
-    ($wish:expr, $answer:ty, $call:expr) => {{
-        let mut answers = [const { MaybeUninit::<$answer>::uninit() }; MOST];
+    ($request:expr, $answer:ty, $call:expr) => {{
+        let mut answers = [const { MaybeUninit::<$answer>::uninit() }; MAX_ANSWERS];
         let mut count: c_int = 0;
         let status = $call(&raw mut count, answers.as_mut_ptr().cast());
-        let count = usize::try_from(count).unwrap_or(0).min(MOST);
         let count = if status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS {
-            count
+            usize::try_from(count).unwrap_or(0).min(MAX_ANSWERS)
         } else {
             0
         };
@@ -78,8 +58,8 @@ macro_rules! first {
             .iter()
             // SAFETY: cuDNN has written as many answers as it says.
             .map(|answer| unsafe { answer.assume_init_ref() })
-            .find(|a| $wish.allows(a.status, a.memory, a.determinism, a.mathType))
-            .map(|a| Found {
+            .find(|a| $request.allows(a.status, a.memory, a.determinism, a.mathType))
+            .map(|a| SearchResult {
                 algorithm: a.algo,
                 workspace: a.memory,
                 math: a.mathType,
@@ -87,209 +67,82 @@ macro_rules! first {
     }};
 }
 
-/// The tensors of a convolution, as cuDNN knows them.
-#[derive(Clone, Copy)]
-pub(crate) struct Problem {
-    pub(crate) handle: sys::cudnnHandle_t,
-    pub(crate) x: sys::cudnnTensorDescriptor_t,
-    pub(crate) w: sys::cudnnFilterDescriptor_t,
-    pub(crate) y: sys::cudnnTensorDescriptor_t,
-    pub(crate) convolution: sys::cudnnConvolutionDescriptor_t,
-}
-
-fn read(view: View<'_>) -> *const c_void {
-    view.pointer as *const c_void
-}
-
-fn write(view: &ViewMut<'_>) -> *mut c_void {
-    view.pointer as *mut c_void
-}
-
-/// For `y = x * w`.
-pub(crate) fn forward(
-    p: Problem,
-    wish: Wish,
-    x: View<'_>,
-    w: View<'_>,
-    y: ViewMut<'_>,
-    workspace: &mut ViewMut<'_>,
-) -> Option<Found<sys::cudnnConvolutionFwdAlgo_t>> {
-    if !wish.deterministic {
-        let timed = first!(
-            wish,
-            sys::cudnnConvolutionFwdAlgoPerf_t,
-            |count, answers| {
-                // SAFETY: descriptors and views belong together (see the file's head); there is room for
-                // `MOST` answers.
-                unsafe {
-                    sys::cudnnFindConvolutionForwardAlgorithmEx(
-                        p.handle,
-                        p.x,
-                        read(x),
-                        p.w,
-                        read(w),
-                        p.convolution,
-                        p.y,
-                        write(&y),
-                        MOST as c_int,
-                        count,
-                        answers,
-                        write(workspace),
-                        wish.workspace,
-                    )
-                }
-            }
-        );
-        if timed.is_some() {
-            return timed;
-        }
-    }
-    first!(
-        wish,
-        sys::cudnnConvolutionFwdAlgoPerf_t,
-        |count, answers| {
-            // SAFETY: the descriptors are alive; there is room for `MOST` answers.
-            unsafe {
-                sys::cudnnGetConvolutionForwardAlgorithm_v7(
-                    p.handle,
-                    p.x,
-                    p.w,
-                    p.convolution,
-                    p.y,
-                    MOST as c_int,
+/// A search for the algorithm of a pass that computes `$output` from two other tensors.
+macro_rules! search {
+    (
+        $(#[$doc:meta])*
+        $name:ident($a:ident, $b:ident) -> $output:ident,
+        $algorithm:ident, $answer:ident, $timed:ident, $ranked:ident
+    ) => {
+        $(#[$doc])*
+        pub(super) fn $name(
+            request: SearchRequest,
+            $a: View<'_>,
+            $b: View<'_>,
+            $output: ViewMut<'_>,
+            workspace: &mut ViewMut<'_>,
+        ) -> Option<SearchResult<sys::$algorithm>> {
+            // SAFETY: descriptors and views belong together (see the file's head); there is room for
+            // `MAX_ANSWERS` answers.
+            let timed = || first!(request, sys::$answer, |count, answers| unsafe {
+                sys::$timed(
+                    request.handle,
+                    request.$a,
+                    $a.pointer as *const c_void,
+                    request.$b,
+                    $b.pointer as *const c_void,
+                    request.convolution,
+                    request.$output,
+                    $output.pointer as *mut c_void,
+                    MAX_ANSWERS as c_int,
+                    count,
+                    answers,
+                    workspace.pointer as *mut c_void,
+                    request.workspace,
+                )
+            });
+            // SAFETY: the descriptors are alive; there is room for `MAX_ANSWERS` answers.
+            let ranked = || first!(request, sys::$answer, |count, answers| unsafe {
+                sys::$ranked(
+                    request.handle,
+                    request.$a,
+                    request.$b,
+                    request.convolution,
+                    request.$output,
+                    MAX_ANSWERS as c_int,
                     count,
                     answers,
                 )
-            }
+            });
+            let timed = (!request.deterministic).then(timed).flatten();
+            timed.or_else(ranked)
         }
-    )
+    };
 }
 
-/// For the gradient of `x`, into `x`.
-pub(crate) fn data(
-    p: Problem,
-    wish: Wish,
-    w: View<'_>,
-    y: View<'_>,
-    x: ViewMut<'_>,
-    workspace: &mut ViewMut<'_>,
-) -> Option<Found<sys::cudnnConvolutionBwdDataAlgo_t>> {
-    if !wish.deterministic {
-        let timed = first!(
-            wish,
-            sys::cudnnConvolutionBwdDataAlgoPerf_t,
-            |count, answers| {
-                // SAFETY: as in `forward`.
-                unsafe {
-                    sys::cudnnFindConvolutionBackwardDataAlgorithmEx(
-                        p.handle,
-                        p.w,
-                        read(w),
-                        p.y,
-                        read(y),
-                        p.convolution,
-                        p.x,
-                        write(&x),
-                        MOST as c_int,
-                        count,
-                        answers,
-                        write(workspace),
-                        wish.workspace,
-                    )
-                }
-            }
-        );
-        if timed.is_some() {
-            return timed;
-        }
-    }
-    first!(
-        wish,
-        sys::cudnnConvolutionBwdDataAlgoPerf_t,
-        |count, answers| {
-            // SAFETY: as in `forward`.
-            unsafe {
-                sys::cudnnGetConvolutionBackwardDataAlgorithm_v7(
-                    p.handle,
-                    p.w,
-                    p.y,
-                    p.convolution,
-                    p.x,
-                    MOST as c_int,
-                    count,
-                    answers,
-                )
-            }
-        }
-    )
-}
+search!(
+    /// For `y = x * w`.
+    forward(x, w) -> y,
+    cudnnConvolutionFwdAlgo_t,
+    cudnnConvolutionFwdAlgoPerf_t,
+    cudnnFindConvolutionForwardAlgorithmEx,
+    cudnnGetConvolutionForwardAlgorithm_v7
+);
 
-/// For the gradient of `w`, into `w`.
-pub(crate) fn filter(
-    p: Problem,
-    wish: Wish,
-    x: View<'_>,
-    y: View<'_>,
-    w: ViewMut<'_>,
-    workspace: &mut ViewMut<'_>,
-) -> Option<Found<sys::cudnnConvolutionBwdFilterAlgo_t>> {
-    if !wish.deterministic {
-        let timed = first!(
-            wish,
-            sys::cudnnConvolutionBwdFilterAlgoPerf_t,
-            |count, answers| {
-                // SAFETY: as in `forward`.
-                unsafe {
-                    sys::cudnnFindConvolutionBackwardFilterAlgorithmEx(
-                        p.handle,
-                        p.x,
-                        read(x),
-                        p.y,
-                        read(y),
-                        p.convolution,
-                        p.w,
-                        write(&w),
-                        MOST as c_int,
-                        count,
-                        answers,
-                        write(workspace),
-                        wish.workspace,
-                    )
-                }
-            }
-        );
-        if timed.is_some() {
-            return timed;
-        }
-    }
-    first!(
-        wish,
-        sys::cudnnConvolutionBwdFilterAlgoPerf_t,
-        |count, answers| {
-            // SAFETY: as in `forward`.
-            unsafe {
-                sys::cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-                    p.handle,
-                    p.x,
-                    p.y,
-                    p.convolution,
-                    p.w,
-                    MOST as c_int,
-                    count,
-                    answers,
-                )
-            }
-        }
-    )
-}
+search!(
+    /// For the gradient of `x`, written to `x`.
+    data(w, y) -> x,
+    cudnnConvolutionBwdDataAlgo_t,
+    cudnnConvolutionBwdDataAlgoPerf_t,
+    cudnnFindConvolutionBackwardDataAlgorithmEx,
+    cudnnGetConvolutionBackwardDataAlgorithm_v7
+);
 
-/// The error where nothing was found.
-pub(crate) fn none(pass: &'static str, shape: String, precision: &'static str) -> CudaError {
-    CudaError::NoAlgorithm {
-        // SAFETY: asks the library for a number.
-        version: unsafe { sys::cudnnGetVersion() },
-        pass,
-        shape,
-        precision,
-    }
-}
+search!(
+    /// For the gradient of `w`, written to `w`.
+    filter(x, y) -> w,
+    cudnnConvolutionBwdFilterAlgo_t,
+    cudnnConvolutionBwdFilterAlgoPerf_t,
+    cudnnFindConvolutionBackwardFilterAlgorithmEx,
+    cudnnGetConvolutionBackwardFilterAlgorithm_v7
+);

@@ -1,12 +1,13 @@
-//! A card's part in NCCL's communicator of all cards.
+//! A GPU's membership in NCCL's communicator of all GPUs of a run.
 //!
-//! Contract: the communicator is this card's alone and is used on the card's thread only, with the card's
-//! context current, until it is aborted, which happens once. It is a non-blocking one: no call but the
-//! abort waits for another card, so that a card that fails is noticed by the others, which poll. What is
-//! summed up in place is memory of this card, named by views whose types are checked. Sums have a stream of
-//! their own beside the card's: [`begin`](Link::begin) lets it wait for what the card has queued before, and
-//! [`end`](Link::end) lets the card wait for the sums; between the two nobody touches what is summed up, and
-//! [`leave`](Link::leave) waits for that stream, so that memory is not freed under it.
+//! Contract: the communicator belongs to this device and is used on the device's thread only, with the
+//! device's context current, until it is aborted, which happens once. It is a non-blocking one: no call
+//! except the abort waits for another GPU, so the others, which poll, notice a GPU that fails. Sums are
+//! formed in place, in memory of this device that is named by views whose types are checked. They have
+//! a stream of their own beside the device's: [`begin_sum`](Link::begin_sum) makes it wait for what the
+//! device has queued before, and [`end_sum`](Link::end_sum) makes the device wait for the sums; nobody
+//! touches the values between the two calls, and [`abort`](Link::abort) waits for that stream, so that
+//! memory is not freed while NCCL uses it.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -20,116 +21,113 @@ use cudarc::driver::{CudaEvent, CudaStream};
 use cudarc::nccl::result::{self, NcclError, NcclStatus};
 use cudarc::nccl::{Id, sys};
 
-use crate::cuda::device::error::{CudaError, Doing};
+use crate::cuda::device::error::{CudaError, ErrorContext};
 use crate::cuda::device::memory::{Element, ViewMut};
-use crate::engine::Alarm;
+use crate::cuda::device::threads::FailureFlag;
 
-/// How long the thread looks again and again before it sleeps between two looks.
+/// How long the thread polls without sleeping.
 const EAGER: Duration = Duration::from_micros(200);
 
-/// How long it sleeps then: little beside a step.
+/// How long it sleeps between polls after that: little compared with a step.
 const NAP: Duration = Duration::from_micros(50);
 
-/// The mark of an `ncclConfig_t`, and its value for what is not chosen (`nccl.h`).
+/// The magic number of an `ncclConfig_t`, and its value for a default (`nccl.h`).
 const CONFIG_MAGIC: u32 = 0xcafe_beef;
 const UNDEFINED: i32 = i32::MIN;
 
-/// The configuration as NCCL 2.14 had it, the first that does not block: its version, as
-/// `NCCL_VERSION` counts, and its bytes. Every later library takes it, and gives the rest its defaults.
+/// The configuration of NCCL 2.14, the first version with non-blocking calls: its version number, as
+/// `NCCL_VERSION` counts, and its bytes. Later libraries accept it and use defaults for the rest.
 const CONFIG_VERSION: u32 = 21_400;
 const CONFIG_BYTES: usize = 24;
 
-/// What joins a card to the others.
+/// The connection of a GPU to the others.
 pub(crate) struct Link {
     /// Null after it was aborted.
     communicator: Cell<sys::ncclComm_t>,
-    alarm: Arc<Alarm>,
+    failure: Arc<FailureFlag>,
     /// The stream of the sums.
     sums: Arc<CudaStream>,
-    /// What is summed up is there, on the card's stream.
+    /// The values to sum are ready, on the device's stream.
     ready: CudaEvent,
-    /// The sums are there, on their own.
+    /// The sums are ready, on their own stream.
     summed: CudaEvent,
-    /// Whether NCCL is still putting sums on their stream.
-    begun: Cell<bool>,
-    /// For waiting for the card's stream.
+    /// Whether NCCL is still queuing sums on their stream.
+    queuing: Cell<bool>,
+    /// For waiting for the device's stream.
     reached: CudaEvent,
 }
 
 /// What sums are for, in errors.
-const SUMS: &str = "sum up the gradients of the cards";
+const SUMS: &str = "sum the gradients of all GPUs";
 
 impl Link {
-    /// Joins the card of `stream` as number `rank` of `cards`; all must do so.
+    /// Connects the GPU of `stream` as number `rank` of `count`; every GPU must do so.
     ///
     /// # Errors
-    /// What NCCL reports, or that another card has failed.
-    pub(crate) fn join(
+    /// An error of NCCL, or another GPU has failed.
+    pub(crate) fn connect(
         stream: &Arc<CudaStream>,
-        alarm: Arc<Alarm>,
+        failure: Arc<FailureFlag>,
         id: Id,
-        (rank, cards): (usize, usize),
+        rank: usize,
+        count: usize,
     ) -> Result<Self, CudaError> {
         let context = stream.context();
-        let event = || context.new_event(None).doing("make an event");
+        let event = || context.new_event(None).context("make an event");
         context
             .bind_to_thread()
-            .doing("use the card on this thread")?;
+            .context("use the GPU on this thread")?;
         let link = Self {
             communicator: Cell::new(ptr::null_mut()),
-            alarm,
-            sums: context.new_stream().doing("open a stream")?,
+            failure,
+            sums: context.new_stream().context("open a stream")?,
             ready: event()?,
             summed: event()?,
-            begun: Cell::new(false),
+            queuing: Cell::new(false),
             reached: event()?,
         };
         let (mut communicator, mut config) = (ptr::null_mut(), config());
         let id = sys::ncclUniqueId {
             internal: *id.internal(),
         };
-        // SAFETY: the pointers are to variables of the types that are read and written, and the card's
+        // SAFETY: the pointers are to variables of the types that are read and written, and the device's
         // context is current.
         let begun = unsafe {
             result::comm_init_rank_config(
                 &raw mut communicator,
-                cards as i32,
+                count as i32,
                 id,
                 rank as i32,
                 &raw mut config,
             )
         };
         link.communicator.set(communicator);
-        link.finish(begun, "join the cards")?;
+        link.finish(begun, "connect the GPUs")?;
         Ok(link)
     }
 
-    /// Begins to sum values up over the cards, in place, once what `stream` has queued so far is done.
-    /// All cards must give as many, in the same order. They are not to be touched before
-    /// [`end`](Self::end).
+    /// Begins to sum values over all GPUs, in place, once what `stream` has queued so far is done. Every
+    /// GPU must pass as many values, in the same order. Nobody may touch them before
+    /// [`end_sum`](Self::end_sum).
     ///
     /// # Errors
-    /// What NCCL reports, or that another card has failed.
-    pub(crate) fn begin(
+    /// An error of NCCL, or another GPU has failed.
+    pub(crate) fn begin_sum(
         &self,
         stream: &CudaStream,
         values: Vec<ViewMut<'_>>,
     ) -> Result<(), CudaError> {
-        self.put()?;
-        self.check()?;
-        self.ready.record(stream).doing("order two streams")?;
-        self.sums.wait(&self.ready).doing("order two streams")?;
+        self.finish_queuing()?;
+        self.check_peers()?;
+        self.ready.record(stream).context("order two streams")?;
+        self.sums.wait(&self.ready).context("order two streams")?;
         let communicator = self.communicator.get();
-        result::group_start().doing(SUMS)?;
+        result::group_start().context(SUMS)?;
         let mut queued = Ok(NcclStatus::Success);
         for values in &values {
-            assert_eq!(
-                values.element,
-                Element::F32,
-                "gradients are summed up in f32"
-            );
-            // SAFETY: the view is of as many values on this card, whose context the calls above have
-            // made current; the communicator is open, and the stream is of this card.
+            assert_eq!(values.element, Element::F32, "gradients are summed in f32");
+            // SAFETY: the view is of as many values on this GPU, whose context the calls above have
+            // made current; the communicator is open, and the stream is of this GPU.
             queued = unsafe {
                 result::all_reduce(
                     values.pointer as *const c_void,
@@ -145,86 +143,88 @@ impl Link {
                 break;
             }
         }
-        // A group that was begun is ended whatever happens.
+        // A group that has begun is ended in any case.
         let ended = result::group_end();
-        let status = queued.and(ended).doing(SUMS)?;
-        self.begun.set(status != NcclStatus::Success);
+        let status = queued.and(ended).context(SUMS)?;
+        self.queuing.set(status != NcclStatus::Success);
         Ok(())
     }
 
-    /// Lets `stream` wait for the sums that were begun.
+    /// Makes `stream` wait for the sums that have begun.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
-    pub(crate) fn end(&self, stream: &CudaStream) -> Result<(), CudaError> {
-        self.put()?;
-        self.summed.record(&self.sums).doing("order two streams")?;
-        stream.wait(&self.summed).doing("order two streams")
+    /// As [`begin_sum`](Self::begin_sum).
+    pub(crate) fn end_sum(&self, stream: &CudaStream) -> Result<(), CudaError> {
+        self.finish_queuing()?;
+        self.summed
+            .record(&self.sums)
+            .context("order two streams")?;
+        stream.wait(&self.summed).context("order two streams")
     }
 
-    /// Waits until NCCL has put all sums that were begun on their stream.
-    fn put(&self) -> Result<(), CudaError> {
-        if self.begun.get() {
+    /// Waits until NCCL has queued all sums that have begun.
+    fn finish_queuing(&self) -> Result<(), CudaError> {
+        if self.queuing.get() {
             self.finish(Ok(NcclStatus::InProgress), SUMS)?;
-            self.begun.set(false);
+            self.queuing.set(false);
         }
         Ok(())
     }
 
-    /// Waits until a call that NCCL goes on with by itself is done.
+    /// Waits until a call that NCCL continues by itself is done.
     fn finish(
         &self,
         begun: Result<NcclStatus, NcclError>,
         action: &'static str,
     ) -> Result<(), CudaError> {
-        if begun.doing(action)? == NcclStatus::Success {
+        if begun.context(action)? == NcclStatus::Success {
             return Ok(());
         }
-        self.poll(|| Ok(self.state(action)? == NcclStatus::Success))
+        self.poll(|| Ok(self.status(action)? == NcclStatus::Success))
     }
 
-    /// Whether NCCL is still at work, or what went wrong with it.
-    fn state(&self, action: &'static str) -> Result<NcclStatus, CudaError> {
-        let mut state = sys::ncclResult_t::ncclSuccess;
+    /// Whether NCCL is still at work, or its error.
+    fn status(&self, action: &'static str) -> Result<NcclStatus, CudaError> {
+        let mut status = sys::ncclResult_t::ncclSuccess;
         // SAFETY: the communicator is open, and the pointer is to a variable of the type written.
-        let asked = unsafe { sys::ncclCommGetAsyncError(self.communicator.get(), &raw mut state) };
-        asked.result().doing(action)?;
-        state.result().doing(action)
+        let asked = unsafe { sys::ncclCommGetAsyncError(self.communicator.get(), &raw mut status) };
+        asked.result().context(action)?;
+        status.result().context(action)
     }
 
-    /// Waits for all that is queued on the card's stream.
+    /// Waits for all that is queued on the device's stream.
     ///
     /// # Errors
-    /// Another card has failed, or the driver or NCCL reports something.
-    pub(crate) fn settle(&self, stream: &CudaStream) -> Result<(), CudaError> {
-        self.reached.record(stream).doing("wait for the card")?;
+    /// Another GPU has failed, or the driver or NCCL reports an error.
+    pub(crate) fn synchronize(&self, stream: &CudaStream) -> Result<(), CudaError> {
+        self.reached.record(stream).context("wait for the GPU")?;
         self.wait_for(&self.reached)
     }
 
-    /// Waits for an event of this card.
+    /// Waits for an event of this device.
     ///
     /// # Errors
-    /// As [`settle`](Self::settle).
+    /// As [`synchronize`](Self::synchronize).
     pub(crate) fn wait_for(&self, event: &CudaEvent) -> Result<(), CudaError> {
         self.poll(|| {
-            self.state("hear of the other cards")?;
-            event.try_is_complete().doing("wait for the card")
+            self.status("check the other GPUs")?;
+            event.try_is_complete().context("wait for the GPU")
         })
     }
 
-    /// Whether the others are still there.
-    fn check(&self) -> Result<(), CudaError> {
-        if self.alarm.rings() {
+    /// Checks that no other GPU has failed.
+    fn check_peers(&self) -> Result<(), CudaError> {
+        if self.failure.is_set() {
             return Err(CudaError::Stopped);
         }
         Ok(())
     }
 
-    /// Asks until the answer is yes, or until another card fails.
+    /// Polls until the answer is yes or another GPU fails.
     fn poll(&self, done: impl Fn() -> Result<bool, CudaError>) -> Result<(), CudaError> {
         let clock = Instant::now();
         while !done()? {
-            self.check()?;
+            self.check_peers()?;
             if clock.elapsed() < EAGER {
                 thread::yield_now();
             } else {
@@ -234,12 +234,12 @@ impl Link {
         Ok(())
     }
 
-    /// Leaves the others. What is queued ends, whether or not they take part, as all leave.
-    pub(crate) fn leave(&self) {
+    /// Leaves the communicator. As all GPUs leave, queued sums end whether or not the others take part.
+    pub(crate) fn abort(&self) {
         let communicator = self.communicator.replace(ptr::null_mut());
         if !communicator.is_null() {
-            // SAFETY: the communicator was open, and nobody uses it any more. An error leaves nothing
-            // to do.
+            // SAFETY: the communicator was open, and nobody uses it from here on. An error leaves
+            // nothing to do.
             let _ = unsafe { result::comm_abort(communicator) };
             let _ = self.sums.synchronize();
         }
@@ -248,11 +248,11 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.leave();
+        self.abort();
     }
 }
 
-/// Calls that do not block, and defaults for the rest.
+/// Non-blocking calls, and defaults for the rest.
 fn config() -> sys::ncclConfig_t {
     sys::ncclConfig_t {
         size: CONFIG_BYTES,

@@ -1,10 +1,10 @@
-//! Memory of a card, and views of it for kernels and libraries.
+//! Memory of a GPU, and views of it for kernels and libraries.
 //!
-//! Contract: a view is a pointer, a number of values and their type, made from memory that is at least
-//! so large; it borrows that memory, so the borrow checker sees every use that the host queues. All
-//! work of a [`Gpu`](super::gpu::Gpu) goes through one stream, in the order in which it is queued, and
-//! memory is freed on that stream, so what is queued may use memory that the host lets go afterwards.
-//! Memory that a second stream writes is in `feed.rs` alone, which orders the two by events.
+//! Contract: a view is a pointer, a number of values and their type, made from memory that holds at
+//! least so many; it borrows that memory, so the borrow checker sees every use that the host queues.
+//! All work of a device goes through one stream, in the order in which it is queued, and memory is
+//! freed on that stream, so queued work may use memory that the host drops afterwards. Only `upload.rs`
+//! writes memory from a second stream; it orders the two by events.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -15,8 +15,7 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 use half::bf16;
 
-use crate::cuda::device::error::{CudaError, Doing};
-use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::error::{CudaError, ErrorContext};
 
 /// The type of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,29 +39,20 @@ impl Element {
     }
 }
 
-/// A type of values that the host shares with the card.
+/// A type of values that host and GPU share.
 pub(crate) trait Value: DeviceRepr + ValidAsZeroBits + Copy + Default + 'static {
     const ELEMENT: Element;
 }
 
-impl Value for u8 {
-    const ELEMENT: Element = Element::U8;
+macro_rules! values {
+    ($($type:ty => $element:ident),*) => {
+        $(impl Value for $type {
+            const ELEMENT: Element = Element::$element;
+        })*
+    };
 }
-impl Value for u32 {
-    const ELEMENT: Element = Element::U32;
-}
-impl Value for i64 {
-    const ELEMENT: Element = Element::I64;
-}
-impl Value for f32 {
-    const ELEMENT: Element = Element::F32;
-}
-impl Value for f64 {
-    const ELEMENT: Element = Element::F64;
-}
-impl Value for bf16 {
-    const ELEMENT: Element = Element::Bf16;
-}
+
+values!(u8 => U8, u32 => U32, i64 => I64, f32 => F32, f64 => F64, bf16 => Bf16);
 
 /// Values that may be read.
 #[derive(Clone, Copy, Debug)]
@@ -152,8 +142,8 @@ impl<'a> ViewMut<'a> {
         }
     }
 
-    /// The same values for a shorter while.
-    pub(crate) fn again(&mut self) -> ViewMut<'_> {
+    /// The same values, borrowed for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> ViewMut<'_> {
         ViewMut {
             pointer: self.pointer,
             len: self.len,
@@ -163,29 +153,25 @@ impl<'a> ViewMut<'a> {
     }
 }
 
-impl Gpu {
-    /// Copies values into memory of the same type.
-    pub(crate) fn copy(&self, input: View<'_>, output: ViewMut<'_>) -> Result<(), CudaError> {
-        assert_eq!((input.element, input.len), (output.element, output.len));
-        let bytes = input.len * input.element.bytes();
-        self.context
-            .bind_to_thread()
-            .doing("use the card on this thread")?;
-        // SAFETY: both views are of memory of this card with as many bytes, as checked above; a view
-        // that may be written overlaps no other.
-        unsafe {
-            result::memcpy_dtod_async(
-                output.pointer,
-                input.pointer,
-                bytes,
-                self.stream.cu_stream(),
-            )
-        }
-        .doing("copy values")
-    }
+/// Copies values into memory of the same type and GPU, in the stream's order.
+pub(crate) fn copy(
+    stream: &CudaStream,
+    input: View<'_>,
+    output: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    assert_eq!((input.element, input.len), (output.element, output.len));
+    let bytes = input.len * input.element.bytes();
+    stream
+        .context()
+        .bind_to_thread()
+        .context("use the GPU on this thread")?;
+    // SAFETY: both views are of memory of this GPU with as many bytes, as checked above; a view
+    // that may be written overlaps no other.
+    unsafe { result::memcpy_dtod_async(output.pointer, input.pointer, bytes, stream.cu_stream()) }
+        .context("copy values")
 }
 
-/// Values in a card's memory.
+/// Values in the memory of a GPU.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     memory: CudaSlice<u8>,
@@ -202,7 +188,7 @@ impl Buffer {
     ) -> Result<Self, CudaError> {
         // Not empty, so that there is a pointer.
         let bytes = (len * element.bytes()).max(1);
-        let memory = stream.alloc_zeros(bytes).doing("allocate memory")?;
+        let memory = stream.alloc_zeros(bytes).context("allocate memory")?;
         Ok(Self {
             memory,
             len,
@@ -224,7 +210,7 @@ impl Buffer {
         self.len
     }
 
-    /// Bytes on the card.
+    /// Bytes of GPU memory.
     pub(crate) fn bytes(&self) -> usize {
         self.len * self.element.bytes()
     }
@@ -254,8 +240,8 @@ impl Buffer {
         }
     }
 
-    /// Replaces the first values by those of the host, in the stream's order. The host's are copied
-    /// before this returns.
+    /// Replaces the first values with those of the host, in the stream's order. The copy is done when
+    /// this returns.
     ///
     /// # Panics
     /// If they are of another type or do not fit.
@@ -270,9 +256,9 @@ impl Buffer {
         let mut target = target.expect("checked above");
         stream
             .memcpy_htod(values, &mut target)
-            .doing("copy to the card")?;
-        // Pageable memory is staged by the driver; waiting makes sure whatever it does.
-        stream.synchronize().doing("copy to the card")
+            .context("copy to the GPU")?;
+        // The driver stages pageable memory; waiting makes sure that it has read all of it.
+        stream.synchronize().context("copy to the GPU")
     }
 
     /// The first `len` values, once all work queued so far is done.
@@ -301,14 +287,16 @@ impl Buffer {
         let source = source.expect("checked above");
         stream
             .memcpy_dtoh(&source, values)
-            .doing("copy from the card")?;
-        stream.synchronize().doing("copy from the card")
+            .context("copy from the GPU")?;
+        stream.synchronize().context("copy from the GPU")
     }
 
     /// Fills the memory with 0, in the stream's order.
     pub(crate) fn clear(&mut self) -> Result<(), CudaError> {
         let stream = Arc::clone(self.memory.stream());
-        stream.memset_zeros(&mut self.memory).doing("clear memory")
+        stream
+            .memset_zeros(&mut self.memory)
+            .context("clear memory")
     }
 
     /// The memory itself, for copies on another stream.

@@ -1,12 +1,24 @@
-//! A GPU: its context, memory, and errors, and the link between several.
+//! A GPU: its context and libraries, its memory, its kernels, its errors, and what joins several.
 
-#[cfg(any(feature = "nccl", test))]
-pub(crate) mod crew;
 #[cfg(feature = "cuda")]
-pub(crate) mod error;
+mod context;
 #[cfg(feature = "cuda")]
-pub(crate) mod gpu;
+mod error;
+#[cfg(feature = "cuda")]
+mod kernels;
 #[cfg(feature = "nccl")]
-pub(crate) mod link;
+mod link;
 #[cfg(feature = "cuda")]
-pub(crate) mod memory;
+mod memory;
+#[cfg(any(feature = "nccl", test))]
+mod threads;
+
+#[cfg(feature = "nccl")]
+pub(crate) use self::threads::{DeviceThreads, FailureFlag};
+#[cfg(feature = "cuda")]
+pub(crate) use self::{
+    context::Device,
+    error::{CudaError, ErrorContext},
+    kernels::{Argument, Entry, Grid},
+    memory::{Buffer, Element, Value, View, ViewMut, copy},
+};

@@ -1,5 +1,5 @@
 // Dropout by the CPU's generator: Philox4x32-10, a block of four words for four values. The values may
-// begin at any place of the batch's whole activation: a card of several has some rows of it.
+// begin at any place of the whole batch's activation: one of several GPUs has some rows of it.
 #include "kernels.cuh"
 
 // The stream of dropout masks in formats/src/philox.rs.

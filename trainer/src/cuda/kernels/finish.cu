@@ -1,9 +1,9 @@
 // From a batch's bytes to conv1's input: normalised, with the image's colour shift, zeros around it and
 // in the added channels. A byte times the scale plus the offset, with two roundings, as in the loader;
-// then, where there is a mean image, the difference of its pixel's mean from the channel's, as on the CPU.
+// then, with a mean image, the difference of its pixel's mean from the channel's, as on the CPU.
 #include "kernels.cuh"
 
-// What the mean image takes off the images: null pointers where there is none.
+// What the mean image subtracts from the images: null pointers without one.
 struct Mean {
     // [side, side, 3]
     const float *difference;

@@ -1,61 +1,67 @@
 //! Softmax cross-entropy with its gradient and hits.
 //!
-//! Contract: the kernels read and write inside their views alone, whose types and lengths are checked for the rows
-//! and classes before their pointers leave; a gradient that is not wanted is a null pointer.
+//! Contract: the kernels read and write only inside their views, whose types and lengths are checked for
+//! the rows and classes before their pointers are handed over; without a gradient its pointer is null.
 
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::gpu::Gpu;
-use crate::cuda::device::memory::{Element, View, ViewMut};
-use crate::cuda::kernels::{Argument, check, size};
+use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, View, ViewMut};
+use crate::cuda::kernels::check;
 
 /// f32 places of a row's three f64 numbers.
 const ROW_PLACES: usize = 6;
 
-impl Gpu {
-    /// Values of scratch, in f32, for the loss of `rows` rows.
-    pub(crate) fn score_scratch(&self, rows: usize) -> usize {
-        rows * ROW_PLACES
-    }
+/// Scratch values, in f32, for the loss of `rows` rows.
+pub(crate) const fn loss_scratch(rows: usize) -> usize {
+    rows * ROW_PLACES
+}
 
-    /// Adds the sum of the rows' losses and the numbers of top-1 and top-5 hits to the three `sums`,
-    /// and writes the gradient of the mean loss of `images` images, of which the rows are some or all.
-    ///
-    /// The labels are classes: whoever uploaded them has seen to that.
-    pub(crate) fn score(
-        &self,
-        (classes, images): (usize, usize),
-        logits: View<'_>,
-        labels: View<'_>,
-        gradient: Option<ViewMut<'_>>,
-        sums: ViewMut<'_>,
-        scratch: ViewMut<'_>,
-    ) -> Result<(), CudaError> {
-        let rows = labels.len;
-        check(labels, Element::I64, rows);
-        check(logits, logits.element, rows * classes);
-        check(sums.view(), Element::F64, 3);
-        let scratch = scratch.head(rows * ROW_PLACES);
-        check(scratch.view(), Element::F32, rows * ROW_PLACES);
-        if let Some(gradient) = &gradient {
-            check(gradient.view(), logits.element, rows * classes);
-        }
-        let arguments = [
-            logits.into(),
-            labels.into(),
-            gradient
-                .as_ref()
-                .map_or(Argument::Pointer(0), Argument::from),
-            (&scratch).into(),
-            size(classes),
-            size(images),
-        ];
-        let added = [scratch.view().into(), (&sums).into(), size(rows)];
-        let name = ("cross_entropy", Some(logits.element));
-        // SAFETY: the kernels' arguments; a missing gradient is a null pointer, which the first does
-        // not follow; the scratch, aligned as all memory of the card is, holds three f64 for each row.
-        unsafe {
-            self.launch(name, (rows as u32, 1), &arguments)?;
-            self.launch(("scores_add", None), (1, 1), &added)
-        }
+/// The loss of some or all rows of a batch.
+#[derive(Debug)]
+pub(crate) struct Loss<'a> {
+    pub(crate) classes: usize,
+    /// Rows of the whole batch, whose mean loss the gradient is of.
+    pub(crate) images: usize,
+    pub(crate) logits: View<'a>,
+    /// Classes: the caller has checked their range before they were uploaded.
+    pub(crate) labels: View<'a>,
+    /// Where to write the gradient of the logits, if it is needed.
+    pub(crate) gradient: Option<ViewMut<'a>>,
+    /// The sum of the losses and the numbers of top-1 and top-5 hits, to which the rows' are added.
+    pub(crate) sums: ViewMut<'a>,
+    /// At least [`loss_scratch`] values.
+    pub(crate) scratch: ViewMut<'a>,
+}
+
+/// Adds the rows' losses and hits to the sums and writes the gradient.
+pub(crate) fn cross_entropy(device: &Device, loss: Loss<'_>) -> Result<(), CudaError> {
+    let (rows, element) = (loss.labels.len, loss.logits.element);
+    check(loss.labels, Element::I64, rows);
+    check(loss.logits, element, rows * loss.classes);
+    check(loss.sums.view(), Element::F64, 3);
+    let scratch = loss.scratch.head(loss_scratch(rows));
+    check(scratch.view(), Element::F32, loss_scratch(rows));
+    if let Some(gradient) = &loss.gradient {
+        check(gradient.view(), element, rows * loss.classes);
+    }
+    let arguments = [
+        loss.logits.into(),
+        loss.labels.into(),
+        loss.gradient
+            .as_ref()
+            .map_or(Argument::NULL, Argument::from),
+        (&scratch).into(),
+        Argument::size(loss.classes),
+        Argument::size(loss.images),
+    ];
+    let added = [
+        scratch.view().into(),
+        (&loss.sums).into(),
+        Argument::size(rows),
+    ];
+    let entry = Entry::typed("cross_entropy", element);
+    // SAFETY: the kernels' arguments; a missing gradient is a null pointer, which the first does
+    // not follow; the scratch, aligned as all memory of the GPU is, holds three f64 for each row.
+    unsafe {
+        device.launch(entry, Grid::blocks(rows, 1), &arguments)?;
+        device.launch(Entry::plain("scores_add"), Grid::blocks(1, 1), &added)
     }
 }

@@ -1,5 +1,5 @@
 // Response normalisation across channels: y = x s^-beta with s = k + scale * (sum of the squares of
-// the neighbouring channels). Backward the scales of the neighbours are worked out again.
+// the neighbouring channels). Backward the scales of the neighbours are computed again.
 #include "scale.cuh"
 
 // The scale at channel c of the pixel at `pixel`: neighbours from low to high, as on the CPU.

@@ -1,5 +1,5 @@
 // Response normalisation within each channel's map, over a square of pixels cut off at the edge.
-// Backward the scales of the neighbours are worked out again: only one recipe has such a layer.
+// Backward the scales of the neighbours are computed again: only one recipe has such a layer.
 #include "scale.cuh"
 
 struct Map {

@@ -1,21 +1,20 @@
 //! Loss and backward pass.
 
-use crate::cpu::ops::dropout::MaskKey;
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::memory::{View, ViewMut};
-use crate::cuda::network::Network;
-use crate::engine::Slice;
+use crate::cuda::device::{CudaError, View, ViewMut};
+use crate::cuda::kernels::{self, Loss};
+use crate::cuda::network::{BatchDropout, Network};
+use crate::cuda::slice::Slice;
 use crate::net::DropoutKey;
 use crate::net::layer::Layer;
 
 impl Network {
     /// After a forward pass with the same dropout: adds the sum of the losses and the numbers of hits
-    /// to `scores`, and works out the gradients of the mean loss of the whole batch, of which the rows
-    /// here are a slice. Where there are other cards, the sum of the gradients over them is begun, unless
-    /// this is one of several batches whose gradients are `accumulated`.
+    /// to `scores`, and computes the gradients of the mean loss of the whole batch, of which the rows
+    /// here are a slice. With several GPUs this begins the sum of the gradients over them, unless the
+    /// step has several batches, whose gradients are `accumulated`.
     ///
     /// # Errors
-    /// What the card reports.
+    /// An error of the driver or of a library.
     ///
     /// # Panics
     /// Before training has begun.
@@ -23,56 +22,48 @@ impl Network {
         &mut self,
         labels: View<'_>,
         slice: Slice,
-        (dropout, accumulated): (DropoutKey, bool),
+        key: DropoutKey,
+        accumulated: bool,
         scores: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         let (rows, classes) = (labels.len, self.classes);
         let training = self.training.as_mut().expect("training has begun");
         let logits = self.outputs.last().expect("fc8 is never left out");
-        let logits = logits.view().head(rows * classes);
-        let gradient = training.current.view_mut().head(rows * classes);
-        let scratch = self.scratch.view_mut();
-        self.gpu.score(
-            (classes, slice.whole),
-            logits,
+        let loss = Loss {
+            classes,
+            images: slice.whole,
+            logits: logits.view().head(rows * classes),
             labels,
-            Some(gradient),
-            scores,
-            scratch,
-        )?;
-        let dropped = |layer: &&Layer| matches!(layer, Layer::Dropout(_));
-        let mut dropouts = self.layers.iter().filter(dropped).count() as u32;
-        let features = |layer: &Layer| !matches!(layer, Layer::Dropout(_) | Layer::Linear(_));
+            gradient: Some(training.current.view_mut().head(rows * classes)),
+            sums: scores,
+            scratch: self.scratch.view_mut(),
+        };
+        kernels::cross_entropy(&self.device, loss)?;
+        let dropout = BatchDropout {
+            key,
+            first: slice.first,
+        };
         for index in (0..self.layers.len()).rev() {
-            if self.frozen && features(&self.layers[index]) {
+            let is_classifier = matches!(self.layers[index], Layer::Dropout(_) | Layer::Linear(_));
+            if self.frozen && !is_classifier {
                 break;
             }
-            dropouts -= u32::from(dropped(&&self.layers[index]));
-            let mask = MaskKey {
-                seed: dropout.seed,
-                step: dropout.step,
-                layer: dropouts,
-            };
-            let first = slice.first * self.layers[index].output_len();
-            self.backward_layer(index, rows, (mask, first))?;
-            #[cfg(feature = "nccl")]
-            self.reduce_early(index, accumulated)?;
-            #[cfg(not(feature = "nccl"))]
-            let _ = accumulated;
+            self.backward_layer(index, rows, dropout)?;
+            self.begin_reduction(index, accumulated)?;
         }
         for weight in &mut self.weights {
-            weight.narrow(&self.gpu)?;
+            weight.narrow(&self.device)?;
         }
         Ok(())
     }
 
-    /// Turns the gradient of a layer's output into that of its input, and writes those of its
+    /// Turns the gradient of a layer's output into that of its input, and writes the gradients of its
     /// parameters.
     fn backward_layer(
         &mut self,
         index: usize,
         rows: usize,
-        mask: (MaskKey, usize),
+        dropout: BatchDropout,
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
         let training = self.training.as_mut().expect("training has begun");
@@ -88,60 +79,61 @@ impl Network {
         // conv1's input, the images, gets no gradient.
         let needed = if index > 0 { input.len } else { 0 };
         let input_gradient = training.next.view_mut().head(needed);
-        let gpu = &self.gpu;
+        let device = &*self.device;
         match layer {
             Layer::Conv(conv) => {
                 if let Some(function) = conv.activation {
-                    gpu.activation_backward(function, output, gradient.again())?;
+                    kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
-                let plan = &self.plans[&(index, rows, true)];
+                let (plan, gradient) = (&self.plans[&(index, rows, true)], gradient.view());
                 let [weight, bias] = &mut self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };
                 let scratch = self.scratch.view_mut();
-                gpu.bias_gradient(gradient.view(), bias.gradient(), scratch)?;
+                kernels::bias_gradient(device, gradient, bias.gradient(), scratch)?;
                 let workspace = self.workspace.view_mut();
-                let target = weight.gradient();
-                plan.backward_filter(gpu, input, gradient.view(), target, workspace)?;
+                plan.backward_filter(device, input, gradient, weight.gradient(), workspace)?;
                 if index > 0 {
                     let (weight, workspace) = (weight.compute(), self.workspace.view_mut());
-                    let gradient = gradient.view();
-                    plan.backward_data(gpu, weight, gradient, input_gradient, workspace)?;
+                    plan.backward_data(device, weight, gradient, input_gradient, workspace)?;
                 }
             }
             Layer::Lrn(norm) => {
                 let (config, channels) = (&norm.config, norm.column_channels());
-                gpu.lrn_backward(config, channels, input, gradient.view(), input_gradient)?;
+                let gradient = gradient.view();
+                kernels::lrn_backward(device, config, channels, input, gradient, input_gradient)?;
             }
             Layer::MapNorm(norm) => {
-                let (config, shape) = (&norm.config, &norm.shape);
-                let images = (input, gradient.view());
-                gpu.map_norm_backward(config, shape, rows, images, input_gradient)?;
+                let (gradient, to) = (gradient.view(), input_gradient);
+                kernels::map_norm_backward(device, norm, rows, input, gradient, to)?;
             }
             Layer::Pool(pool) => {
                 if let Some(function) = pool.activation {
-                    gpu.activation_backward(function, output, gradient.again())?;
+                    kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
                 let winners = self.winners[index].as_ref().expect("made for pools");
-                let winners = winners.view().head(output.len);
-                let gradient = gradient.view();
-                gpu.max_pool_backward(&pool.shape, rows, winners, gradient, input_gradient)?;
+                let (winners, gradient) = (winners.view().head(output.len), gradient.view());
+                let (shape, to) = (&pool.shape, input_gradient);
+                kernels::max_pool_backward(device, shape, rows, winners, gradient, to)?;
             }
             Layer::Dropout(drop) => {
-                gpu.dropout(drop.rate, mask, gradient.view(), input_gradient)?;
+                let (key, first) = dropout.mask(&self.layers, index);
+                let gradient = gradient.view();
+                kernels::dropout(device, drop.rate, key, first, gradient, input_gradient)?;
             }
             Layer::Linear(linear) => {
                 if let Some(function) = linear.activation {
-                    gpu.activation_backward(function, output, gradient.again())?;
+                    kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
                 let [weight, bias] = &mut self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };
-                let sizes = (rows, linear.inputs, linear.outputs);
                 let (gradient, scratch) = (gradient.view(), self.scratch.view_mut());
-                gpu.bias_gradient(gradient, bias.gradient(), scratch)?;
-                gpu.product_weight(sizes, input, gradient, weight.gradient())?;
-                gpu.product_input(sizes, gradient, weight.compute(), input_gradient)?;
+                kernels::bias_gradient(device, gradient, bias.gradient(), scratch)?;
+                let to = weight.gradient();
+                kernels::product_weight(device, linear, rows, input, gradient, to)?;
+                let (weight, to) = (weight.compute(), input_gradient);
+                kernels::product_input(device, linear, rows, gradient, weight, to)?;
             }
         }
         std::mem::swap(&mut training.current, &mut training.next);

@@ -1,53 +1,39 @@
 //! The forward pass.
 
-use crate::cpu::ops::dropout::MaskKey;
-use crate::cuda::device::error::CudaError;
-use crate::cuda::feed::{Feed, Staged};
-use crate::cuda::network::{Network, planned};
-use crate::cuda::preparation::Preparation;
-use crate::net::DropoutKey;
+use crate::cuda::conv::Forward;
+use crate::cuda::device::{CudaError, copy};
+use crate::cuda::kernels;
+use crate::cuda::network::{BatchDropout, Network, planned};
+use crate::cuda::upload::{Staged, Uploads};
 use crate::net::layer::Layer;
 
 impl Network {
-    /// Runs a batch through the layers up to the logits, with dropout where there is a key and the
-    /// place of the batch's first image in the whole batch that the masks are for.
+    /// Runs a batch through the layers up to the logits, with dropout if `dropout` is given.
     ///
     /// # Errors
-    /// What the card reports.
+    /// An error of the driver or of a library.
     ///
     /// # Panics
-    /// If the batch is larger than the network was made for.
+    /// If the batch is larger than the network's capacity.
     pub(crate) fn forward(
         &mut self,
-        feed: &Feed,
+        uploads: &Uploads,
         batch: &Staged,
-        preparation: &Preparation,
-        dropout: Option<(DropoutKey, usize)>,
+        dropout: Option<BatchDropout>,
     ) -> Result<(), CudaError> {
         let rows = batch.rows;
         assert!(rows > 0 && rows <= self.capacity, "{rows} images");
         self.plan(rows, dropout.is_some())?;
-        let len = rows * self.canvas.len();
-        let input = self.input.view_mut().head(len);
-        preparation.finish(&self.gpu, &self.canvas, feed, batch, input)?;
-        let mut dropouts = 0;
-        for index in 0..self.layers.len() {
-            let drop = dropout.map(|(DropoutKey { seed, step }, first)| {
-                let layer = dropouts;
-                let key = MaskKey { seed, step, layer };
-                (key, first * self.layers[index].output_len())
-            });
-            self.forward_layer(index, rows, drop)?;
-            dropouts += u32::from(matches!(self.layers[index], Layer::Dropout(_)));
-        }
-        Ok(())
+        let input = self.input.view_mut().head(rows * self.canvas.len());
+        uploads.write_input(&self.canvas, batch, input)?;
+        (0..self.layers.len()).try_for_each(|index| self.forward_layer(index, rows, dropout))
     }
 
     fn forward_layer(
         &mut self,
         index: usize,
         rows: usize,
-        mask: Option<(MaskKey, usize)>,
+        dropout: Option<BatchDropout>,
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
         let layer = &self.layers[index];
@@ -60,57 +46,55 @@ impl Network {
             None => self.input.view().head(rows * self.canvas.len()),
         };
         let mut output = rest[0].view_mut().head(len);
-        let gpu = &self.gpu;
+        let device = &*self.device;
         match layer {
             Layer::Conv(conv) => {
                 let plan = planned(&self.plans, index, rows);
                 let [weight, bias] = &self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };
-                let fused = plan.is_fused().then(|| bias.compute());
-                let workspace = self.workspace.view_mut();
-                plan.forward(
-                    gpu,
+                let tensors = Forward {
                     input,
-                    weight.compute(),
-                    fused,
-                    output.again(),
-                    workspace,
-                )?;
-                if !plan.is_fused() {
-                    gpu.bias_activation(output, Some(bias.master.view()), conv.activation)?;
+                    weight: weight.compute(),
+                    bias: plan.is_fused().then(|| bias.compute()),
+                    output: output.reborrow(),
+                };
+                plan.forward(device, tensors, self.workspace.view_mut())?;
+                if plan.is_fused() {
+                    return Ok(());
                 }
-                Ok(())
+                let bias = Some(bias.master.view());
+                kernels::bias_activation(device, output, bias, conv.activation)
             }
-            Layer::Lrn(norm) => gpu.lrn(&norm.config, norm.column_channels(), input, output),
-            Layer::MapNorm(norm) => gpu.map_norm(&norm.config, &norm.shape, rows, input, output),
+            Layer::Lrn(norm) => {
+                let channels = norm.column_channels();
+                kernels::lrn(device, &norm.config, channels, input, output)
+            }
+            Layer::MapNorm(norm) => kernels::map_norm(device, norm, rows, input, output),
             Layer::Pool(pool) => {
                 let winners = self.winners[index].as_mut().expect("made for pools");
-                let winners = winners.view_mut().head(len);
-                gpu.max_pool(&pool.shape, rows, input, output.again(), winners)?;
+                let (winners, to) = (winners.view_mut().head(len), output.reborrow());
+                kernels::max_pool(device, &pool.shape, rows, input, to, winners)?;
                 match pool.activation {
-                    Some(function) => gpu.bias_activation(output, None, Some(function)),
                     None => Ok(()),
+                    function => kernels::bias_activation(device, output, None, function),
                 }
             }
             Layer::Dropout(drop) => {
-                // Without a mask the values go through as they are.
-                let (rate, mask) = match mask {
-                    Some(mask) => (drop.rate, mask),
-                    None => {
-                        let (seed, step, layer) = (0, 0, 0);
-                        (0.0, (MaskKey { seed, step, layer }, 0))
-                    }
+                let Some(dropout) = dropout else {
+                    return copy(&device.stream, input, output);
                 };
-                gpu.dropout(rate, mask, input, output)
+                let (key, first) = dropout.mask(&self.layers, index);
+                kernels::dropout(device, drop.rate, key, first, input, output)
             }
             Layer::Linear(linear) => {
                 let [weight, bias] = &self.weights[number..number + 2] else {
                     unreachable!("two for each layer")
                 };
-                let sizes = (rows, linear.inputs, linear.outputs);
-                gpu.product(sizes, input, weight.compute(), output.again())?;
-                gpu.bias_activation(output, Some(bias.master.view()), linear.activation)
+                let to = output.reborrow();
+                kernels::product(device, linear, rows, input, weight.compute(), to)?;
+                let bias = Some(bias.master.view());
+                kernels::bias_activation(device, output, bias, linear.activation)
             }
         }
     }

@@ -1,58 +1,52 @@
-//! The gradients of several cards become one.
+//! The sum of the gradients over several GPUs.
 //!
-//! Those of the fully connected layers, which are nearly all, are there first: they are summed up while
-//! the convolutions' are still worked out. What is begun here is not touched before it is ended, in
-//! [`reduce`](Network::reduce).
+//! The fully connected layers' gradients, nearly all of the values, are ready first: they are summed
+//! while the backward pass still computes the convolutions'. Nothing touches gradients whose sum has
+//! begun until [`finish_reduction`](Network::finish_reduction).
 
-use std::rc::Rc;
+use std::ops::Range;
 
-use crate::cuda::cards::Link;
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::gpu::Gpu;
+use crate::cuda::device::CudaError;
 use crate::cuda::network::Network;
 use crate::net::layer::Layer;
 
 impl Network {
-    /// Where there are other cards and the step has one batch, whose backward pass has come down to layer
-    /// `index`: begins to sum up the fully connected layers' gradients, if that is the first of them.
+    /// Begins to sum the fully connected layers' gradients if there are several GPUs, the step has one
+    /// batch, and the backward pass has reached the lowest of these layers, number `index`.
     ///
     /// # Errors
-    /// What the card or NCCL reports, or that another card has failed.
-    pub(crate) fn reduce_early(
+    /// An error of the driver or of NCCL, or another GPU has failed.
+    pub(super) fn begin_reduction(
         &mut self,
         index: usize,
         accumulated: bool,
     ) -> Result<(), CudaError> {
-        let gpu = Rc::clone(&self.gpu);
-        match gpu.link() {
-            Some(link) if !accumulated && index == self.first_linear() => {
-                let first = self.parameter(index);
-                self.begin(&gpu, link, first..self.weights.len(), false)
-            }
-            _ => Ok(()),
+        if accumulated || !self.device.has_peers() || index != self.first_linear() {
+            return Ok(());
         }
+        let first = self.parameter(index);
+        self.begin_sum(first..self.weights.len(), false)
     }
 
-    /// Where there are other cards: sums the step's gradients up over all of them, so that each has
-    /// that of the whole step.
+    /// Sums the step's other gradients if there are several GPUs, so that each has the gradient of the
+    /// whole step.
     ///
     /// # Errors
-    /// As [`reduce_early`](Self::reduce_early).
+    /// As [`begin_reduction`](Self::begin_reduction).
     ///
     /// # Panics
     /// Before training has begun.
-    pub(crate) fn reduce(&mut self, accumulated: bool) -> Result<(), CudaError> {
-        let gpu = Rc::clone(&self.gpu);
-        let Some(link) = gpu.link() else {
+    pub(super) fn finish_reduction(&mut self, accumulated: bool) -> Result<(), CudaError> {
+        if !self.device.has_peers() {
             return Ok(());
-        };
+        }
         let rest = if accumulated {
             self.weights.len()
         } else {
             self.parameter(self.first_linear())
         };
-        self.begin(&gpu, link, 0..rest, accumulated)?;
-        link.end(&gpu.stream)
+        self.begin_sum(0..rest, accumulated)?;
+        self.device.end_sum()
     }
 
     /// The lowest fully connected layer.
@@ -62,26 +56,20 @@ impl Network {
         first.expect("every network ends with fc8")
     }
 
-    fn begin(
-        &mut self,
-        gpu: &Rc<Gpu>,
-        link: &Link,
-        numbers: std::ops::Range<usize>,
-        accumulated: bool,
-    ) -> Result<(), CudaError> {
+    fn begin_sum(&mut self, numbers: Range<usize>, accumulated: bool) -> Result<(), CudaError> {
         let mut gradients = Vec::new();
         for weight in &mut self.weights[numbers] {
-            let moving = weight.training.as_mut().expect("training has begun");
-            let gradient = if moving.is_summed(accumulated, true) {
+            let state = weight.training.as_mut().expect("training has begun");
+            let gradient = if state.is_summed(accumulated, true) {
                 if !accumulated {
-                    moving.add(gpu, 1.0, true)?;
+                    state.add(&self.device, 1.0, true)?;
                 }
-                moving.sum.as_mut().expect("made above")
+                state.sum.as_mut().expect("made above")
             } else {
-                &mut moving.gradient
+                &mut state.gradient
             };
             gradients.push(gradient.view_mut());
         }
-        link.begin(&gpu.stream, gradients)
+        self.device.begin_sum(gradients)
     }
 }

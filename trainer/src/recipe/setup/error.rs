@@ -74,7 +74,7 @@ fn keys(nearest: &Option<String>, known: &[String]) -> String {
 }
 
 /// Names in the order of their similarity to `name`.
-pub(crate) fn ranked<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(super) fn ranked<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut scored: Vec<_> = known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .collect();
@@ -86,7 +86,7 @@ pub(crate) fn ranked<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Ve
 }
 
 /// The name most similar to `name`, if one is similar at all.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     /// Similarity under which a hint would puzzle.
     const SIMILAR: f64 = 0.7;
     let scored = known.map(|known| (strsim::jaro_winkler(name, known), known));

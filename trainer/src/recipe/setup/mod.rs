@@ -2,18 +2,20 @@
 
 mod error;
 mod overlay;
-mod text;
 
 pub use error::SetupError;
 
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::net::config::{Activation, Conv1Order, LrnConfig, ModelConfig};
+use crate::recipe::difference::{Difference, differences};
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
-use crate::recipe::{InputScale, LaterRate, Mean, Recipe};
+use crate::recipe::{InputScale, LaterRate, Mean, NONE, Recipe};
+use overlay::{nested, overlay};
 
 /// A network and how it is trained. The default is the paper.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -84,13 +86,7 @@ impl Setup {
         }
         let path = Path::new(name);
         if !path.is_file() {
-            let known = NAMES.map(|(name, _)| name);
-            let nearest = error::nearest(name, known.into_iter());
-            return Err(SetupError::UnknownName {
-                name: name.to_owned(),
-                known: known.join(", "),
-                nearest,
-            });
+            return Err(unknown(name));
         }
         let text = fs::read_to_string(path).map_err(|source| SetupError::Io {
             path: path.into(),
@@ -110,14 +106,7 @@ impl Setup {
         let mut table: toml::Table = text.parse()?;
         let base = match table.remove("base") {
             None => Self::default(),
-            Some(toml::Value::String(name)) => {
-                let known = NAMES.map(|(name, _)| name);
-                Self::named(&name).ok_or_else(|| SetupError::UnknownName {
-                    nearest: error::nearest(&name, known.into_iter()),
-                    name,
-                    known: known.join(", "),
-                })?
-            }
+            Some(toml::Value::String(name)) => Self::named(&name).ok_or_else(|| unknown(&name))?,
             Some(other) => {
                 return Err(SetupError::Value {
                     key: "base".to_owned(),
@@ -125,7 +114,7 @@ impl Setup {
                 });
             }
         };
-        overlay::overlay(base, &table)
+        overlay(base, &table)
     }
 
     /// Replaces one value: `lr=0.002`, `model.lrn.k=1`, `color_until=none`.
@@ -144,21 +133,13 @@ impl Setup {
             Ok(mut table) if table.len() == 1 => table.remove("value").expect("just written"),
             _ => toml::Value::String(value.to_owned()),
         };
-        let nested = key.rsplit('.').fold(value, |value, key| {
-            toml::Value::Table(toml::Table::from_iter([(key.to_owned(), value)]))
-        });
-        let toml::Value::Table(table) = nested else {
-            unreachable!("a key has at least one part");
-        };
-        overlay::overlay(self, &table)
+        overlay(self, &nested(key, value))
     }
-}
 
-impl Setup {
-    /// Every value in which two setups differ: its dotted key, this one's and the other's.
+    /// Every value in which two setups differ.
     #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
-        crate::run::difference::differences(self, other)
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
+        differences(self, other)
     }
 
     /// The same with another activation and what it needs. tanh is flat at pixels of 0 to 255 and biases
@@ -172,6 +153,47 @@ impl Setup {
             (self.model.init.bias, self.model.init.std) = (0.0, 0.02);
         }
         self
+    }
+}
+
+impl fmt::Display for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tree = serde_json::to_value(self).expect("plain data becomes JSON");
+        fill(&mut tree);
+        let text = toml::to_string(&tree).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// TOML cannot write nothing.
+fn fill(tree: &mut Value) {
+    match tree {
+        Value::Null => *tree = Value::String(NONE.to_owned()),
+        Value::Number(number) => {
+            // An f32 is written by its own few digits, which give the same f32 again.
+            let short = number
+                .as_f64()
+                .filter(|_| number.is_f64())
+                .and_then(|wide| {
+                    let narrow = wide as f32;
+                    let digits = narrow.to_string().parse::<f64>().ok();
+                    digits.filter(|_| f64::from(narrow) == wide)
+                });
+            if let Some(short) = short {
+                *tree = short.into();
+            }
+        }
+        Value::Object(map) => map.values_mut().for_each(fill),
+        _ => {}
+    }
+}
+
+fn unknown(name: &str) -> SetupError {
+    let known = NAMES.map(|(name, _)| name);
+    SetupError::UnknownName {
+        name: name.to_owned(),
+        known: known.join(", "),
+        nearest: error::nearest(name, known.into_iter()),
     }
 }
 

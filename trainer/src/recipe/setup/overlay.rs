@@ -1,8 +1,8 @@
-//! Replaces named values of a recipe.
+//! Replaces values of a recipe by their keys.
 //!
-//! The recipe is taken as a tree of plain values, so that each key stands once, in the structs: a key
-//! that the tree lacks does not exist.
+//! The recipe becomes a tree of plain values, so that the structs alone say which keys exist.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::net::config::{LrnConfig, ModelConfig, Variant};
@@ -24,37 +24,37 @@ const OPTIONAL: [&str; 6] = [
 
 /// Tables with a kind, which decides what other keys they have. A word alone is a kind.
 const KINDS: [&str; 2] = ["schedule", "cropping"];
-/// What has no meaning where there is no [`lrn`](ModelConfig::lrn).
+
+/// Without [`lrn`](ModelConfig::lrn) this key has no meaning.
 const WITHIN: &str = "lrn_within_columns";
 
 /// The key that the other keys of the network start from.
 const VARIANT: &str = "model.variant";
 
 /// `base` with the values of `table`.
-pub(crate) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupError> {
-    let mut tree = serde_json::to_value(&base).expect("plain data becomes JSON");
-    let Value::Object(root) = &mut tree else {
-        unreachable!("a struct becomes an object");
-    };
+pub(super) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupError> {
     let mut setup = base;
-    replace(root, "", table)?;
+    replace(&mut tree(&setup), "", table)?;
     // Once more for each key, so that a message can name it.
     let mut leaves = leaves("", table);
     // A variant brings its own choices, which the others then change.
     leaves.sort_by_key(|(key, _)| key != VARIANT);
     for (key, value) in leaves {
-        let one = nested(&key, value);
-        let mut tree = serde_json::to_value(&setup).expect("plain data becomes JSON");
-        let Value::Object(root) = &mut tree else {
-            unreachable!("a struct becomes an object");
-        };
-        replace(root, "", &one)?;
+        let mut tree = tree(&setup);
+        replace(&mut tree, "", &nested(&key, value))?;
         setup = read(tree).map_err(|reason| SetupError::Value { key, reason })?;
     }
     Ok(setup)
 }
 
-/// Every table whose keys depend on each other, and every other value, by its dotted key.
+fn tree(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(map)) => map,
+        _ => unreachable!("a struct becomes an object"),
+    }
+}
+
+/// Every value by its dotted key; a table whose keys depend on each other is one value.
 fn leaves(prefix: &str, table: &toml::Table) -> Vec<(String, toml::Value)> {
     let mut found = Vec::new();
     for (key, value) in table {
@@ -69,7 +69,8 @@ fn leaves(prefix: &str, table: &toml::Table) -> Vec<(String, toml::Value)> {
     found
 }
 
-fn nested(key: &str, value: toml::Value) -> toml::Table {
+/// A table with one value, in the tables that its dotted key names.
+pub(super) fn nested(key: &str, value: toml::Value) -> toml::Table {
     let value = key.rsplit('.').fold(value, |value, key| {
         toml::Value::Table(toml::Table::from_iter([(key.to_owned(), value)]))
     });
@@ -79,10 +80,7 @@ fn nested(key: &str, value: toml::Value) -> toml::Table {
     }
 }
 
-fn read(tree: Value) -> Result<Setup, String> {
-    let Value::Object(mut root) = tree else {
-        unreachable!("a struct becomes an object");
-    };
+fn read(mut root: Map<String, Value>) -> Result<Setup, String> {
     let model = root.remove("model").unwrap_or_default();
     let text = |error: serde_json::Error| error.to_string();
     Ok(Setup {
@@ -97,7 +95,7 @@ fn replace(
     table: &toml::Table,
 ) -> Result<(), SetupError> {
     if prefix == "model." {
-        begin_variant(tree, table);
+        change_variant(tree, table);
     }
     for (name, value) in table {
         let key = format!("{prefix}{name}");
@@ -114,13 +112,13 @@ fn replace(
         {
             return Err(SetupError::Value {
                 key,
-                reason: format!("{number} is no finite number"),
+                reason: format!("{number} is not a finite number"),
             });
         }
         let kind = word(&key, value);
         let value = kind.as_ref().unwrap_or(value);
         if KINDS.contains(&&*key) {
-            begin_kind(&key, old, value);
+            change_kind(&key, old, value);
         }
         if key == "conv1_lr" {
             *old = later_rates(value).map_err(|error| SetupError::Value {
@@ -130,7 +128,7 @@ fn replace(
             continue;
         }
         if let (Value::Null, toml::Value::Table(_)) = (&*old, value) {
-            *old = beginning(&key);
+            *old = default_table(&key);
         }
         match (old, value) {
             (Value::Object(inner), toml::Value::Table(table)) => {
@@ -173,8 +171,8 @@ fn word(key: &str, value: &toml::Value) -> Option<toml::Value> {
     Some(toml::Value::Table(toml::Table::from_iter(table)))
 }
 
-/// Another kind has other keys: it begins with its own defaults.
-fn begin_kind(key: &str, old: &mut Value, new: &toml::Value) {
+/// Another kind has other keys: they start from the defaults of that kind.
+fn change_kind(key: &str, old: &mut Value, new: &toml::Value) {
     let kind = new.get("kind").and_then(toml::Value::as_str);
     let default = match (key, kind) {
         ("schedule", Some("plateau")) => json!(ScheduleConfig::default()),
@@ -189,24 +187,22 @@ fn begin_kind(key: &str, old: &mut Value, new: &toml::Value) {
     }
 }
 
-/// Another variant has other choices: the network begins with its own, but for the classes.
-fn begin_variant(model: &mut Map<String, Value>, new: &toml::Table) {
+/// Another variant starts from its own defaults; only the number of classes stays.
+fn change_variant(model: &mut Map<String, Value>, new: &toml::Table) {
     let variant = match new.get("variant").and_then(toml::Value::as_str) {
         Some("alexnet") => Variant::Alexnet,
         Some("alexnet-owt") => Variant::AlexnetOwt,
         _ => return,
     };
-    let Ok(Value::Object(mut begun)) = serde_json::to_value(ModelConfig::of(variant)) else {
-        unreachable!("a struct becomes an object");
-    };
-    if model["variant"] != begun["variant"] {
-        begun["classes"] = model["classes"].clone();
-        *model = begun;
+    let mut defaults = tree(&ModelConfig::of(variant));
+    if model["variant"] != defaults["variant"] {
+        defaults["classes"] = model["classes"].clone();
+        *model = defaults;
     }
 }
 
-/// What a table that was absent begins with.
-fn beginning(key: &str) -> Value {
+/// The values that a table starts from where there was none.
+fn default_table(key: &str) -> Value {
     let config = match key {
         "model.map_norm" => LrnConfig::NET_145_MAPS,
         "model.lrn" => LrnConfig::default(),

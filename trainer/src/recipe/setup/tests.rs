@@ -1,3 +1,4 @@
+use crate::cpu::Network;
 use crate::net::config::{Conv1Order, ModelConfig, Variant};
 use crate::net::sgd::{Sgd, SgdConfig};
 use crate::net::{DropoutKey, Model, Parameter};
@@ -199,18 +200,19 @@ fn net_145_is_what_the_authors_source_says() {
 #[test]
 fn a_parameter_without_a_rate_keeps_its_velocity_and_one_with_the_rate_0_does_not() {
     let config = narrow(&ModelConfig::alexnet());
-    let mut model = Model::new(&config, 1).unwrap();
-    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let mut network = Network::new(Model::new(&config, 1).unwrap());
+    let mut sgd = Sgd::new(network.model(), SgdConfig::default());
     let images = vec![1.0; 67 * 67 * 3];
     let key = DropoutKey { seed: 1, step: 1 };
-    model.train_step(&images, &[1], key).unwrap();
-    sgd.step(&mut model, 0.01).unwrap();
-    let state = |model: &Model, sgd: &Sgd| {
+    network.train_step(&images, &[1], key).unwrap();
+    let rates = SgdConfig::default().rates(0.01);
+    network.update(&mut sgd, rates).unwrap();
+    let state = |network: &Network, sgd: &Sgd| {
         let (_, velocity) = sgd.state().unwrap().swap_remove(0);
         let velocity: Vec<f32> = velocity.flatten_all().unwrap().to_vec1().unwrap();
-        (model.parameters()[0].values().to_vec(), velocity)
+        (network.model().parameters()[0].values().to_vec(), velocity)
     };
-    let before = state(&model, &sgd);
+    let before = state(&network, &sgd);
     assert!(before.1.iter().any(|value| *value != 0.0));
     let later = |frozen| LaterRate {
         after: 0,
@@ -223,8 +225,8 @@ fn a_parameter_without_a_rate_keeps_its_velocity_and_one_with_the_rate_0_does_no
             ..Recipe::default()
         };
         let rate = |parameter: &Parameter| recipe.rate(parameter, 0.01, 0);
-        sgd.step_with(&mut model, rate).unwrap();
-        assert_eq!(state(&model, &sgd) == before, same, "{frozen}");
+        network.update(&mut sgd, rate).unwrap();
+        assert_eq!(state(&network, &sgd) == before, same, "{frozen}");
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use shardmill_formats::crc32c;
 
 use crate::run::error::TrainError;
+use crate::run::report::Line;
 
 /// Wire types of Protocol Buffers.
 const VARINT: u8 = 0;
@@ -23,7 +24,7 @@ const FIXED32: u8 = 5;
 /// `SessionLog.SessionStatus.START`.
 const START: u64 = 1;
 
-/// An open event file. It is for reading along: it is not synced, and a run does not depend on it.
+/// An open event file. It is not synced: no run depends on it.
 #[derive(Debug)]
 pub(crate) struct Events {
     path: PathBuf,
@@ -59,13 +60,16 @@ impl Events {
         unreachable!("a folder holds fewer than 2^31 files of one second")
     }
 
-    /// Appends values of one step.
-    pub(crate) fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), TrainError> {
+    /// Appends the points of a line, if it has any.
+    pub(crate) fn append_line(&mut self, line: &Line<'_>) -> Result<(), TrainError> {
+        let Some((step, points)) = line.points() else {
+            return Ok(());
+        };
         let mut summary = Vec::new();
-        for (tag, value) in values {
+        for (tag, value) in points {
             let mut message = bytes_field(1, tag.as_bytes());
             message.push(key(2, FIXED32));
-            message.extend((*value as f32).to_le_bytes());
+            message.extend((value as f32).to_le_bytes());
             summary.extend(bytes_field(1, &message));
         }
         self.append(&bytes_field(5, &summary), step)
@@ -136,6 +140,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::net::scores::Scores;
+    use crate::run::eval::View;
 
     #[test]
     fn a_record_has_the_published_frame() {
@@ -158,7 +164,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             let mut events = Events::create(folder.path(), 7).unwrap();
-            events.scalars(8, &[("train/loss", 2.5)]).unwrap();
+            let line = Line::Evaluation {
+                epoch: 1,
+                step: 8,
+                split: "val",
+                views: View::Center,
+                scores: Scores {
+                    samples: 1,
+                    loss: 2.5,
+                    top1_error: 0.0,
+                    top5_error: 0.0,
+                },
+                guessing_top1_error: None,
+                seconds: 1.0,
+            };
+            events.append_line(&line).unwrap();
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }

@@ -26,7 +26,23 @@ pub(crate) enum Line<'a> {
         model: &'a ModelConfig,
     },
     /// A few steps of training.
-    Step(StepLine),
+    Step {
+        epoch: u64,
+        step: u64,
+        /// Images consumed of this epoch.
+        samples: u64,
+        loss: f64,
+        lr: f64,
+        top1_error: f64,
+        top5_error: f64,
+        /// The largest norm of a gradient among these steps.
+        gradient_norm: f64,
+        images_per_second: f64,
+        /// Share of the time that was spent waiting for images.
+        data_wait: f64,
+        /// Seconds since this process began to train.
+        seconds: f64,
+    },
     /// A whole epoch of training.
     Epoch {
         epoch: u64,
@@ -36,8 +52,19 @@ pub(crate) enum Line<'a> {
         top1_error: f64,
         top5_error: f64,
     },
-    /// An evaluation.
-    Evaluation(EvaluationLine<'a>),
+    /// An evaluation after a number of steps.
+    Evaluation {
+        epoch: u64,
+        step: u64,
+        split: &'a str,
+        views: View,
+        #[serde(flatten)]
+        scores: Scores,
+        /// The error of calling every image the most frequent class of the training split.
+        guessing_top1_error: Option<f64>,
+        /// Seconds since this process began to train.
+        seconds: f64,
+    },
     /// Something that a person should look at.
     Warning {
         epoch: u64,
@@ -46,71 +73,127 @@ pub(crate) enum Line<'a> {
     },
 }
 
-/// A few steps of training.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct StepLine {
-    pub(crate) epoch: u64,
-    pub(crate) step: u64,
-    /// Images consumed of this epoch.
-    pub(crate) samples: u64,
-    pub(crate) loss: f64,
-    pub(crate) lr: f64,
-    pub(crate) top1_error: f64,
-    pub(crate) top5_error: f64,
-    /// The largest norm of a gradient among these steps.
-    pub(crate) gradient_norm: f64,
-    pub(crate) images_per_second: f64,
-    /// Share of the time that was spent waiting for images.
-    pub(crate) data_wait: f64,
-    /// Seconds since this process began to train.
-    pub(crate) seconds: f64,
+/// A point of a curve.
+pub(crate) type Point = (&'static str, f64);
+
+impl Line<'_> {
+    /// The step and the points of TensorBoard's curves that belong to it, by their tags.
+    pub(crate) fn points(&self) -> Option<(u64, Vec<Point>)> {
+        match *self {
+            Self::Step {
+                step,
+                loss,
+                lr,
+                top1_error,
+                top5_error,
+                gradient_norm,
+                images_per_second,
+                data_wait,
+                ..
+            } => {
+                let points = vec![
+                    ("train/loss", loss),
+                    ("train/top1_error", top1_error),
+                    ("train/top5_error", top5_error),
+                    ("train/lr", lr),
+                    ("train/gradient_norm", gradient_norm),
+                    ("speed/images_per_second", images_per_second),
+                    ("speed/data_wait", data_wait),
+                ];
+                Some((step, points))
+            }
+            Self::Evaluation {
+                step,
+                views,
+                scores,
+                ..
+            } => {
+                // Named by what the split is for, whatever its name: `train/` has its own tags.
+                let [top1, top5, loss] = match views {
+                    View::Center => ["val/top1_error", "val/top5_error", "val/loss"],
+                    View::Two => [
+                        "val/two_views_top1_error",
+                        "val/two_views_top5_error",
+                        "val/two_views_loss",
+                    ],
+                    View::Ten => [
+                        "val/ten_views_top1_error",
+                        "val/ten_views_top5_error",
+                        "val/ten_views_loss",
+                    ],
+                };
+                let points = vec![
+                    (top1, scores.top1_error),
+                    (top5, scores.top5_error),
+                    (loss, scores.loss),
+                ];
+                Some((step, points))
+            }
+            Self::Start { .. } | Self::Epoch { .. } | Self::Warning { .. } => None,
+        }
+    }
 }
 
-/// An evaluation after a number of steps.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct EvaluationLine<'a> {
-    pub(crate) epoch: u64,
-    pub(crate) step: u64,
-    pub(crate) split: &'a str,
-    pub(crate) views: View,
-    #[serde(flatten)]
-    pub(crate) scores: Scores,
-    /// The error of calling every image the most frequent class of the training split.
-    pub(crate) guessing_top1_error: Option<f64>,
-    /// Seconds since this process began to train.
-    pub(crate) seconds: f64,
-}
-
-impl fmt::Display for StepLine {
-    /// Fits a terminal of 80 columns with what stands around it in a log: epoch, step and time left.
+impl fmt::Display for Line<'_> {
+    /// For a log. A line of steps fits a terminal of 80 columns with the time left behind it; the first line
+    /// of a run has no text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "loss {:.4} err {:.1}/{:.1}% {} wait {:.1}%",
-            self.loss,
-            self.top1_error,
-            self.top5_error,
-            speed(self.images_per_second),
-            100.0 * self.data_wait
-        )
+        match self {
+            Self::Start { .. } => Ok(()),
+            Self::Step {
+                epoch,
+                step,
+                loss,
+                top1_error,
+                top5_error,
+                images_per_second,
+                data_wait,
+                ..
+            } => {
+                let (speed, wait) = (speed(*images_per_second), 100.0 * data_wait);
+                write!(
+                    f,
+                    "epoch {epoch} step {step} loss {loss:.4} err {top1_error:.1}/{top5_error:.1}% \
+                     {speed} wait {wait:.1}%"
+                )
+            }
+            Self::Epoch {
+                epoch,
+                loss,
+                top1_error,
+                top5_error,
+                ..
+            } => write!(
+                f,
+                "epoch {epoch}  training: top-1 error {top1_error:.2}%, top-5 error {top5_error:.2}%, loss \
+                 {loss:.4}"
+            ),
+            Self::Evaluation {
+                epoch,
+                split,
+                views,
+                scores,
+                ..
+            } => write!(
+                f,
+                "epoch {epoch}  {} of {split}: top-1 error {:.2}%, top-5 {:.2}%, loss {:.4}",
+                views.name(),
+                scores.top1_error,
+                scores.top5_error,
+                scores.loss
+            ),
+            Self::Warning { message, .. } => f.write_str(message),
+        }
     }
 }
 
-impl StepLine {
-    /// A line of a log.
-    pub(crate) fn in_log(&self, left: Duration) -> String {
-        let (epoch, step, left) = (self.epoch, self.step, eta(left));
-        format!("epoch {epoch} step {step} {self} eta {left}")
-    }
-}
-
-/// Images a second, with a digit behind the point where that says something.
+/// Images a second, with a decimal below 100.
 pub(crate) fn speed(images_per_second: f64) -> String {
     let digits = usize::from(images_per_second < 100.0);
     format!("{images_per_second:.digits$} img/s")
 }
 
-/// A time to wait, in its two largest units: `3d04h`, `2h07m`, `7m31s`, `31s`.
+/// The time left, in its two largest units: `3d04h`, `2h07m`, `7m31s`, `31s`.
 pub(crate) fn eta(left: Duration) -> String {
     let seconds = left.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -122,26 +205,11 @@ pub(crate) fn eta(left: Duration) -> String {
     }
 }
 
-impl fmt::Display for EvaluationLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "epoch {}  {} of {}: top-1 error {:.2}%, top-5 {:.2}%, loss {:.4}",
-            self.epoch,
-            self.views.name(),
-            self.split,
-            self.scores.top1_error,
-            self.scores.top5_error,
-            self.scores.loss
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{StepLine, eta};
+    use super::{Line, eta};
 
     #[test]
     fn times_have_two_units() {
@@ -151,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_log_line_fits_a_terminal() {
-        let line = StepLine {
+        let line = Line::Step {
             epoch: 90,
             step: 900_000,
             samples: 1_281_167,
@@ -164,7 +232,7 @@ mod tests {
             data_wait: 0.012,
             seconds: 1e6,
         };
-        let text = line.in_log(Duration::from_secs(273_600));
+        let text = format!("{line} eta {}", eta(Duration::from_secs(273_600)));
         assert_eq!(
             text,
             "epoch 90 step 900000 loss 6.9078 err 99.9/99.5% 32000 img/s wait 1.2% eta 3d04h"

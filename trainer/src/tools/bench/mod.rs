@@ -1,14 +1,12 @@
 //! The speed of training steps and of inference on images that are already in memory.
 
-#[cfg(feature = "cuda")]
-mod card;
-#[cfg(feature = "nccl")]
-mod cards;
 mod data;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod stages;
 mod table;
 
-pub use stages::{Stage, Stages};
+use stages::{Stage, Stages};
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,9 +15,13 @@ use serde::Serialize;
 use shardmill_formats::{Philox, Stream};
 
 use crate::compute::{Compute, Precision};
+use crate::cpu::Network;
+#[cfg(not(feature = "nccl"))]
+#[cfg(not(feature = "cuda"))]
+use crate::engine::EngineError;
 use crate::net::config::ModelConfig;
 use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model, ModelError};
+use crate::net::{DropoutKey, Model};
 use crate::run::error::TrainError;
 
 /// Steps run before the clock starts: the first makes the buffers.
@@ -27,21 +29,21 @@ const WARM_UP: u64 = 1;
 
 /// What to measure.
 #[derive(Clone, Debug)]
-pub struct BenchOptions {
+pub(crate) struct BenchOptions {
     /// Images of a batch.
-    pub batch_size: usize,
+    pub(crate) batch_size: usize,
     /// Timed steps of each kind.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// Seed of weights and images.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The network.
-    pub config: ModelConfig,
+    pub(crate) config: ModelConfig,
     /// Whether each layer is measured by itself too.
-    pub stages: bool,
+    pub(crate) stages: bool,
     /// Shards whose loading is a stage.
-    pub shards: Option<PathBuf>,
+    pub(crate) shards: Option<PathBuf>,
     /// Where the network runs.
-    pub compute: Compute,
+    pub(crate) compute: Compute,
 }
 
 impl Default for BenchOptions {
@@ -61,64 +63,61 @@ impl Default for BenchOptions {
 
 /// Seconds of the timed steps of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct StepSeconds {
+struct StepSeconds {
     /// The middle one.
-    pub median: f64,
+    median: f64,
     /// The shortest.
-    pub min: f64,
+    min: f64,
     /// The longest.
-    pub max: f64,
+    max: f64,
 }
 
 /// What was measured; serialises to one JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BenchReport {
+pub(crate) struct BenchReport {
     /// Batch size over the median seconds of a training step: forward, backward and update.
-    pub training_images_per_second: f64,
+    training_images_per_second: f64,
     /// Batch size over the median seconds of a forward pass without dropout.
-    pub inference_images_per_second: f64,
+    inference_images_per_second: f64,
     /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
-    pub peak_rss_mb: Option<f64>,
+    peak_rss_mb: Option<f64>,
     /// Where the network ran.
-    pub device: String,
+    device: String,
     /// Its arithmetic.
-    pub precision: Precision,
+    precision: Precision,
     /// Threads of the pool.
-    pub threads: usize,
+    threads: usize,
     /// Images of a batch.
-    pub batch_size: usize,
+    batch_size: usize,
     /// Timed steps of each kind.
-    pub steps: usize,
+    steps: usize,
     /// Training steps.
-    pub training_seconds: StepSeconds,
+    training_seconds: StepSeconds,
     /// Forward passes.
-    pub inference_seconds: StepSeconds,
+    inference_seconds: StepSeconds,
     /// Each layer by itself, where asked for.
-    pub stages: Option<Stages>,
+    stages: Option<Stages>,
 }
 
 /// Measures training steps, then inference, on random images.
 ///
 /// # Errors
 /// A configuration that describes no network, or shards that cannot be read.
-pub fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
+pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     match options.compute {
         Compute::Cpu => on_cpu(options),
         #[cfg(feature = "cuda")]
-        Compute::Cuda(cuda) => card::run(options, cuda),
+        Compute::Cuda(cuda) => gpu::run(options, cuda),
         #[cfg(not(feature = "cuda"))]
-        Compute::Cuda(_) | Compute::Cards(_) => Err(TrainError::NoCuda),
-        #[cfg(feature = "nccl")]
-        Compute::Cards(cards) => cards::run(options, cards),
-        #[cfg(all(feature = "cuda", not(feature = "nccl")))]
-        Compute::Cards(_) => Err(TrainError::NoNccl),
+        Compute::Cuda(_) => Err(EngineError::NoCuda.into()),
     }
 }
 
 fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let (batch, config) = (options.batch_size.max(1), &options.config);
-    let mut model = Model::new(config, options.seed)?;
-    let mut sgd = Sgd::new(&model, SgdConfig::default());
+    let mut network = Network::new(Model::new(config, options.seed)?);
+    let mut sgd = Sgd::new(network.model(), SgdConfig::default());
+    let still = SgdConfig::default().rates(0.0);
     let images = random_images(
         options.seed,
         batch * config.input_size * config.input_size * 3,
@@ -127,20 +126,22 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
         .map(|row| (row % config.classes) as i64)
         .collect();
 
-    let training = time(options.steps, |step| {
+    let training = time(WARM_UP, options.steps, |step| {
         let key = DropoutKey {
             seed: options.seed,
             step,
         };
-        model.train_step(&images, &labels, key)?;
+        network.train_step(&images, &labels, key)?;
         // A rate of 0 does all of the work and leaves the loss where it is.
-        sgd.step(&mut model, 0.0)
+        network.update(&mut sgd, &still)
     })?;
-    let inference = time(options.steps, |_| model.logits(&images).map(drop))?;
+    let inference = time(WARM_UP, options.steps, |_| {
+        network.logits(&images).map(drop)
+    })?;
     let peak_rss_mb = peak_rss_mb();
     let mut stages = None;
     if options.stages {
-        let mut table = stages::measure(&mut model, &mut sgd, batch, options.steps)?;
+        let mut table = stages::measure(&mut network, &mut sgd, batch, options.steps)?;
         if let Some(shards) = &options.shards {
             table
                 .rows
@@ -163,18 +164,19 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     })
 }
 
-/// Runs `step` a number of times and sorts out its seconds.
-fn time(
+/// Runs `step` a number of times after some to warm up, and returns their seconds.
+fn time<E>(
+    warm_up: u64,
     steps: usize,
-    mut step: impl FnMut(u64) -> Result<(), ModelError>,
-) -> Result<StepSeconds, ModelError> {
-    for number in 0..WARM_UP {
+    mut step: impl FnMut(u64) -> Result<(), E>,
+) -> Result<StepSeconds, E> {
+    for number in 0..warm_up {
         step(number)?;
     }
     let mut seconds = Vec::new();
     for number in 0..steps.max(1) as u64 {
         let start = Instant::now();
-        step(WARM_UP + number)?;
+        step(warm_up + number)?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     Ok(StepSeconds::of(seconds))
@@ -209,8 +211,7 @@ fn random_images(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// Highest resident memory of this process so far, in MiB, where the system tells.
-#[must_use]
-pub fn peak_rss_mb() -> Option<f64> {
+fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -6,15 +6,17 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::cpu::features::CHUNK;
-use crate::cpu::ops::dropout::{self, MaskKey};
+use crate::cpu::Network;
+use crate::cpu::ops::activation::Epilogue;
+use crate::cpu::ops::dropout;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, linear, lrn, map_norm, max_pool2d};
-use crate::cpu::stretch::{plan, together};
+use crate::cpu::segment::{CHUNK, is_batched, plan};
+use crate::net::MaskKey;
+use crate::net::ModelError;
 use crate::net::layer::Layer;
-use crate::net::sgd::Sgd;
-use crate::net::{Model, ModelError};
+use crate::net::sgd::{Sgd, SgdConfig};
 use crate::tools::bench::random_images;
 
 /// Side of the square matrices whose product gives the machine's peak: large enough for the packing to
@@ -26,28 +28,28 @@ const DROPOUT_CHUNK: usize = 1 << 14;
 
 /// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Stage {
+pub(super) struct Stage {
     /// The layer, `sgd`, or `data`.
-    pub stage: String,
+    pub(super) stage: String,
     /// Seconds of the forward pass, or of the whole stage.
-    pub forward: f64,
+    pub(super) forward: f64,
     /// Seconds of the backward pass: gradients of weights, and of the input but for conv1.
-    pub backward: Option<f64>,
+    pub(super) backward: Option<f64>,
     /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
     /// sum: minimal filtering needs fewer, and may pass 1.
-    pub forward_of_peak: Option<f64>,
+    pub(super) forward_of_peak: Option<f64>,
     /// The same of the backward pass.
-    pub backward_of_peak: Option<f64>,
+    pub(super) backward_of_peak: Option<f64>,
 }
 
 /// The table of a network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Stages {
+pub(super) struct Stages {
     /// GFLOP/s of a product of large square matrices on all threads; a multiplication and its addition
     /// are two.
-    pub peak_gflops: f64,
+    pub(super) peak_gflops: f64,
     /// The rows.
-    pub rows: Vec<Stage>,
+    pub(super) rows: Vec<Stage>,
 }
 
 /// The shortest of `times` calls.
@@ -109,12 +111,12 @@ impl Lent {
     }
 }
 
-/// Measures every layer of `model` on `batch` images, and `sgd`.
+/// Measures every layer of `network` on `batch` images, and the update.
 ///
 /// # Errors
-/// What the optimiser reports.
-pub(crate) fn measure(
-    model: &mut Model,
+/// What the update reports.
+pub(super) fn measure(
+    network: &mut Network,
     sgd: &mut Sgd,
     batch: usize,
     times: usize,
@@ -122,6 +124,7 @@ pub(crate) fn measure(
     let peak = peak(times);
     let mut rows = Vec::new();
     let mut parameter = 0;
+    let model = network.model();
     for (number, layer) in model.layers().iter().enumerate() {
         let (weight, bias) = match layer {
             Layer::Conv(_) | Layer::Linear(_) => {
@@ -145,7 +148,8 @@ pub(crate) fn measure(
         });
     }
     let mut failed = Ok(());
-    let seconds = shortest(times, || failed = sgd.step(model, 0.0));
+    let still = SgdConfig::default().rates(0.0);
+    let seconds = shortest(times, || failed = network.update(sgd, &still));
     failed?;
     rows.push(Stage {
         stage: "sgd".to_owned(),
@@ -189,9 +193,13 @@ fn one(
     if matches!(layer, Layer::Linear(_) | Layer::Dropout(_)) {
         return whole(layer, weight, bias, batch, times);
     }
-    let together = if together(layer) { CHUNK.min(batch) } else { 1 };
-    let plan = plan(layer, together);
-    let (inputs, outputs) = (together * input_len(layer), together * layer.output_len());
+    let images = if is_batched(layer) {
+        CHUNK.min(batch)
+    } else {
+        1
+    };
+    let plan = plan(layer, images);
+    let (inputs, outputs) = (images * input_len(layer), images * layer.output_len());
     // The values of these images serve for all: what is measured does not depend on them.
     let input = random_images(1, inputs);
     let gradient = random_images(2, outputs);
@@ -204,15 +212,15 @@ fn one(
         weight_gradient: vec![0.0; weight.len()],
         bias_gradient: vec![0.0; bias.len()],
     });
-    let runs = batch.div_ceil(together);
+    let runs = batch.div_ceil(images);
     let mut weights = Weights::default();
     let forward = shortest(times, || {
         if let (Some(plan), Layer::Conv(conv)) = (&plan, layer) {
             weights.set(plan, weight);
             buffers.run(runs, |b| {
                 let (scratch, output) = (&mut b.scratch, &mut b.output);
-                let function = conv.activation;
-                winograd::forward(plan, &input, &weights, bias, function, scratch, output);
+                let epilogue = Epilogue::new(bias, conv.activation);
+                winograd::forward(plan, &input, &weights, epilogue, scratch, output);
             });
         } else {
             buffers.run(runs, |b| forward(layer, &input, weight, bias, b));
@@ -225,9 +233,12 @@ fn one(
                 if let Some(function) = conv.activation {
                     activation::backward(function, &gradient, &mut b.output);
                 }
-                let sums = (&mut *b.weight_gradient, &mut *b.bias_gradient);
-                let (scratch, into) = (&mut b.scratch, &mut b.input_gradient);
-                winograd::backward(plan, &input, &weights, &b.output, scratch, sums, into);
+                let into = winograd::Gradients {
+                    weight: &mut b.weight_gradient,
+                    bias: &mut b.bias_gradient,
+                    images: &mut b.input_gradient,
+                };
+                winograd::backward(plan, &input, &weights, &b.output, &mut b.scratch, into);
             });
         } else {
             buffers.run(runs, |b| {
@@ -251,15 +262,8 @@ fn forward(layer: &Layer, input: &[f32], weight: &[f32], bias: &[f32], b: &mut B
     let (scratch, output) = (&mut b.scratch, &mut b.output);
     match layer {
         Layer::Conv(conv) => {
-            conv2d::forward(
-                &conv.shape,
-                input,
-                weight,
-                bias,
-                conv.activation,
-                scratch,
-                output,
-            );
+            let epilogue = Epilogue::new(bias, conv.activation);
+            conv2d::forward(&conv.shape, input, weight, epilogue, scratch, output);
         }
         Layer::Lrn(norm) => {
             let channels = norm.column_channels();
@@ -318,16 +322,8 @@ fn whole(layer: &Layer, weight: &[f32], bias: &[f32], batch: usize, times: usize
             let (mut w, mut b) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
             let mut scratch = vec![0.0; linear::scratch_len(batch, outputs)];
             let forward = shortest(times, || {
-                let function = linear.activation;
-                linear::forward(
-                    inputs,
-                    &input,
-                    weight,
-                    bias,
-                    function,
-                    &mut scratch,
-                    &mut output,
-                );
+                let epilogue = Epilogue::new(bias, linear.activation);
+                linear::forward(inputs, &input, weight, epilogue, &mut scratch, &mut output);
             });
             let backward = shortest(times, || {
                 linear::backward_weight(inputs, &input, &output, &mut w, &mut b);

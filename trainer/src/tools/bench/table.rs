@@ -1,8 +1,8 @@
-//! The stage table as text, which is a Markdown table too.
+//! The report as text; its table of stages is a Markdown table too.
 
 use std::fmt;
 
-use crate::tools::bench::{Stage, Stages};
+use crate::tools::bench::{BenchReport, Stage, Stages, StepSeconds};
 
 fn milliseconds(seconds: f64) -> String {
     format!("{:.1}", 1e3 * seconds)
@@ -10,6 +10,51 @@ fn milliseconds(seconds: f64) -> String {
 
 fn share(share: Option<f64>) -> String {
     share.map_or_else(String::new, |share| format!("{:.0}%", 100.0 * share))
+}
+
+impl fmt::Display for BenchReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} threads, batches of {}, {} timed steps of each kind",
+            self.threads, self.batch_size, self.steps
+        )?;
+        let training = (self.training_images_per_second, self.training_seconds);
+        let inference = (self.inference_images_per_second, self.inference_seconds);
+        for (kind, (rate, seconds)) in [("training", training), ("inference", inference)] {
+            let StepSeconds { median, min, max } = seconds;
+            writeln!(
+                f,
+                "{kind:<10} {rate:.1} images/s  (a step: median {median:.3} s, {min:.3} to {max:.3} s)"
+            )?;
+        }
+        if let Some(peak) = self.peak_rss_mb {
+            writeln!(f, "{:<10} {peak:.0} MiB at most", "memory")?;
+        }
+        match &self.stages {
+            Some(stages) => write!(f, "\n{stages}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl BenchReport {
+    /// Images a second, in training and in inference, as two cells of a row in Markdown.
+    pub(crate) fn speed_cells(&self) -> String {
+        let (training, inference) = (
+            self.training_images_per_second,
+            self.inference_images_per_second,
+        );
+        format!("{training:.0} | {inference:.0}")
+    }
+
+    /// Milliseconds of a training step: the median, and the range.
+    pub(crate) fn step_cell(&self) -> String {
+        let StepSeconds { median, min, max } = self.training_seconds;
+        let [median, min, max] = [median, min, max].map(|seconds| 1e3 * seconds);
+        format!("{median:.2} ({min:.2} to {max:.2})")
+    }
 }
 
 impl fmt::Display for Stages {

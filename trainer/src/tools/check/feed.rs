@@ -1,15 +1,16 @@
-//! The loader feeding a card: images a second, and how long the card's thread waits for them.
+//! The loader feeding a GPU: images a second, and how long the GPU's thread waits for them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use shardmill_loader::Output;
 
 use crate::checkpoint::RunState;
-use crate::compute::{CudaOptions, Precision};
-use crate::cuda::engine::CudaEngine;
+use crate::compute::Precision;
+use crate::cuda::CudaEngine;
 use crate::net::config::ModelConfig;
-use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::sgd::SgdConfig;
+use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::tools::check::CheckOptions;
@@ -22,10 +23,10 @@ const BATCH: usize = 256;
 const WARM_UP: f64 = 2.0;
 const SECONDS: f64 = 10.0;
 
-/// The share of waiting that is allowed.
+/// The largest allowed share of waiting.
 const WAIT: f64 = 0.02;
 
-/// Trains on the shards for a few seconds, epoch after epoch, and tells the figures.
+/// Trains on the shards for a few seconds, epoch after epoch, and reports the figures.
 pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
     let dataset = data::open(&options.shards, data::TRAIN)?;
     let classes = dataset.classes().to_vec();
@@ -37,14 +38,10 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
     let mut state = RunState::unborn(config, classes, pixels);
     state.recipe.batch_size = BATCH;
     let model = Model::new(&state.model, 1)?;
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let cuda = CudaOptions {
-        ordinal: options.ordinal,
-        precision: Precision::Bf16,
-        deterministic: false,
-    };
-    let mut engine = CudaEngine::new(cuda, model, sgd, BATCH)?;
-    engine.see(data::training_normalize(&state))?;
+    let tensors = TrainState::new(model, SgdConfig::default());
+    let cuda = options.cuda(Precision::Bf16, false);
+    let mut engine = CudaEngine::new(cuda, tensors, BATCH)?;
+    engine.set_normalization(data::training_normalize(&state))?;
     let loader = data::training(&dataset, &state, Output::U8, options.threads)?;
     let rate = state.recipe.sgd;
     let (mut clock, mut measuring) = (Instant::now(), false);
@@ -54,40 +51,40 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
         let mut batches = loader.epoch(epoch);
         let mut before = batches.waited();
         while let Some(batch) = batches.next() {
-            let batch = batch?;
+            let batch = Arc::new(batch?);
             let now = batches.waited();
             waited += (now - before).as_secs_f64();
             before = now;
             let key = DropoutKey { seed: 1, step };
-            engine.add(&batch, key, None)?;
-            engine.update(|p| Some(rate.rate(p.kind(), 1e-4)))?;
+            engine.accumulate(&batch, key, None)?;
+            engine.step(|p| Some(rate.rate(p.kind(), 1e-4)))?;
             step += 1;
             images += batch.len();
-            if engine.is_full() {
-                engine.take()?;
+            if engine.metrics_full() {
+                engine.drain_metrics()?;
             }
             let seconds = clock.elapsed().as_secs_f64();
             if !measuring && seconds >= WARM_UP {
-                engine.take()?;
-                free.0 = engine.gpu().memory()?.0;
+                engine.drain_metrics()?;
+                free.0 = engine.free_memory()?;
                 (clock, measuring, images, waited) = (Instant::now(), true, 0, 0.0);
             } else if measuring && seconds >= SECONDS {
                 break 'epochs;
             }
         }
     }
-    // Waits for the card, so that all images counted are done.
-    engine.take()?;
+    // Waits for the GPU, so that all images counted are done.
+    engine.drain_metrics()?;
     let seconds = clock.elapsed().as_secs_f64();
-    free.1 = engine.gpu().memory()?.0;
+    free.1 = engine.free_memory()?;
     let wait = waited / seconds;
     tally.expect(
-        "memory of the card is constant after the first steps",
+        "memory of the GPU is constant after the first steps",
         free.0 == free.1,
     );
     tally.expect(
         &format!(
-            "the card's thread waits for the loader {:.1}% of the time; at most {:.0}% is the goal (more \
+            "the GPU's thread waits for the loader {:.1}% of the time; at most {:.0}% is the goal (more \
              loader threads, or raw shards on a faster disk)",
             100.0 * wait,
             100.0 * WAIT
@@ -96,11 +93,11 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
     );
     Ok(format!(
         "The paper's network in bf16, batches of {BATCH}, {} loader threads: {:.0} images/s, waiting for \
-         images {:.2}% of the time; {:.2} GiB of the card's memory, the same from the first step on: {}.\n",
+         images {:.2}% of the time; {:.2} GiB of the GPU's memory, the same from the first step on: {}.\n",
         options.threads,
         images as f64 / seconds,
         100.0 * wait,
-        engine.bytes() as f64 / f64::from(1 << 30),
+        engine.bytes()?.iter().sum::<usize>() as f64 / f64::from(1 << 30),
         if free.0 == free.1 { "yes" } else { "**no**" }
     ))
 }

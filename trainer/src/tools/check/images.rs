@@ -2,14 +2,14 @@
 
 use shardmill_loader::Normalize;
 
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::memory::{Buffer, Element};
-use crate::cuda::kernels::{Affine, Canvas, MeanView, PLACE};
-use crate::cuda::network::weights::input_channels;
+use crate::cuda::device::{Buffer, CudaError, Element};
+use crate::cuda::input_channels;
+use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
+use crate::net::shape::ConvShape;
 use crate::tools::check::ops::{Ops, numbers};
 
-/// Rows, pixels a side, zeros before and behind.
-const CASES: [(usize, usize, usize, usize); 3] = [(3, 7, 0, 3), (2, 9, 2, 2), (5, 6, 0, 0)];
+/// Rows, pixels a side, zeros before and after.
+const CASES: [[usize; 4]; 3] = [[3, 7, 0, 3], [2, 9, 2, 2], [5, 6, 0, 0]];
 
 /// By how much records are larger than images.
 const MARGIN: usize = 4;
@@ -25,7 +25,7 @@ impl Ops<'_> {
 
     fn finish_one(
         &mut self,
-        (rows, side, before, after): (usize, usize, usize, usize),
+        [rows, side, before, after]: [usize; 4],
         with_mean: bool,
     ) -> Result<(), CudaError> {
         let normalize = Normalize {
@@ -33,13 +33,19 @@ impl Ops<'_> {
             std: [1.1, 2.0, 57.3],
         };
         let affine = Affine::of(normalize);
-        let canvas = Canvas {
+        let shape = ConvShape {
             height: side,
             width: side,
+            inputs: 3,
+            outputs: 1,
+            kernel: 1,
+            stride: 1,
             before,
             after,
-            channels: input_channels(self.gpu.precision),
+            groups: 1,
         };
+        let canvas = Canvas::new(shape, input_channels(self.device.precision));
+        let padded = canvas.conv_shape();
         let bytes: Vec<u8> = (0..rows * side * side * 3)
             .map(|i| (i * 37 % 256) as u8)
             .collect();
@@ -51,27 +57,31 @@ impl Ops<'_> {
             .map(|row| [row % (MARGIN + 1), (3 * row + 1) % (MARGIN + 1), row % 2])
             .map(|place| place.map(|value| value as u32))
             .collect();
-        let images = Buffer::from_host(&self.gpu.stream, &bytes)?;
-        let noise = Buffer::from_host(&self.gpu.stream, &shifts)?;
-        let less = Buffer::from_host(&self.gpu.stream, &difference)?;
-        let parts = Buffer::from_host(&self.gpu.stream, places.as_flattened())?;
+        let images = Buffer::from_host(&self.device.stream, &bytes)?;
+        let noise = Buffer::from_host(&self.device.stream, &shifts)?;
+        let less = Buffer::from_host(&self.device.stream, &difference)?;
+        let parts = Buffer::from_host(&self.device.stream, places.as_flattened())?;
         let mean = with_mean.then(|| MeanView {
             difference: less.view(),
             side: record,
             places: parts.view(),
         });
         let mut output = self.empty(rows * canvas.len())?;
-        let (images, noise) = (images.view(), noise.view());
-        let how = (&affine, mean);
-        self.gpu
-            .finish(&canvas, rows, images, noise, how, output.view_mut())?;
+        let batch = Bytes {
+            rows,
+            images: images.view(),
+            shifts: noise.view(),
+            affine: &affine,
+            mean,
+        };
+        kernels::finish(self.device, &canvas, batch, output.view_mut())?;
         let mut expected = vec![0.0; rows * canvas.len()];
-        let (_, wide) = canvas.padded();
         for (i, &byte) in bytes.iter().enumerate() {
             let (c, pixel) = (i % 3, i / 3);
             let (x, y) = (pixel % side, pixel / side % side);
             let row = pixel / (side * side);
-            let at = row * canvas.len() + ((y + before) * wide + x + before) * canvas.channels;
+            let at =
+                row * canvas.len() + ((y + before) * padded.width + x + before) * padded.inputs;
             let mut value = affine.apply(byte, c, shifts[row * 3 + c]);
             if with_mean {
                 let [top, left, flip] = places[row].map(|value| value as usize);
@@ -81,7 +91,7 @@ impl Ops<'_> {
             expected[at + c] = value;
         }
         // In f32 these are the loader's bytes, and the CPU's sums.
-        let exact = if self.gpu.element() == Element::F32 {
+        let exact = if self.device.element() == Element::F32 {
             0.0
         } else {
             4e-3

@@ -1,12 +1,12 @@
-//! Whether a card computes what the CPU computes, and how fast: everything that can only be known on
-//! a machine with one, as one report.
+//! Whether a GPU computes what the CPU computes, and how fast: everything that only a machine with a
+//! GPU can tell, as one report.
 
-#[cfg(feature = "nccl")]
-mod cards;
 mod feed;
 mod images;
 mod ops;
 mod products;
+#[cfg(feature = "nccl")]
+mod several;
 mod steps;
 mod tally;
 mod training;
@@ -16,11 +16,11 @@ use std::path::PathBuf;
 
 use shardmill_formats::Causes;
 
-use crate::compute::{Compute, CudaOptions, Precision};
-use crate::cuda::device::gpu::Gpu;
+use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
+use crate::cuda::device::Device;
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
-use crate::tools::doctor;
+use crate::tools::doctor::Doctor;
 use ops::Ops;
 use tally::Tally;
 
@@ -33,9 +33,9 @@ const STEPS: usize = 30;
 /// What the report has of a part that was left out.
 const LEFT_OUT: &str = "Left out.\n";
 
-/// A part of the check that may be left out, where there is a machine's time for the others alone.
+/// A part of the check that may be left out, if a machine's time suffices only for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum CheckPart {
+pub(crate) enum CheckPart {
     /// The short training of the paper's network on shards
     Training,
     /// The bench, and the loader's feed
@@ -44,60 +44,72 @@ pub enum CheckPart {
 
 /// What to check.
 #[derive(Clone, Debug)]
-pub struct CheckOptions {
+pub(crate) struct CheckOptions {
     /// A folder of shards, for a short training and the loader's meter.
-    pub shards: PathBuf,
-    /// A folder for the runs, which must not exist; what is written there is taken away again.
-    pub scratch: PathBuf,
-    /// The card.
-    pub ordinal: usize,
+    pub(crate) shards: PathBuf,
+    /// A folder for the runs, which must not exist; it is removed afterwards.
+    pub(crate) scratch: PathBuf,
+    /// The GPU.
+    pub(crate) device: DeviceSet,
     /// Loader threads.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// What is left out, which the report says.
-    pub skip: Vec<CheckPart>,
+    pub(crate) skip: Vec<CheckPart>,
 }
 
-/// What came of it.
+/// The result of a check.
 #[derive(Clone, Debug)]
-pub struct CheckReport {
+pub(crate) struct CheckReport {
     /// The report.
-    pub markdown: String,
+    pub(crate) markdown: String,
     /// Whether everything holds.
-    pub passed: bool,
+    pub(crate) passed: bool,
 }
 
-/// Checks a card: every operation and whole networks against the CPU in each precision, going on from
+impl CheckOptions {
+    /// The GPU's number.
+    fn number(&self) -> usize {
+        self.device.numbers().next().expect("there is one")
+    }
+
+    /// How the GPU is used.
+    fn cuda(&self, precision: Precision, deterministic: bool) -> CudaOptions {
+        CudaOptions {
+            devices: self.device,
+            precision,
+            deterministic,
+        }
+    }
+}
+
+/// Checks a GPU: every operation and whole networks against the CPU in each precision, going on from
 /// a state, a short training on shards, speed, and the loader's meter.
 ///
 /// # Errors
-/// A card that cannot be opened, or shards that cannot be read. What fails later is in the report.
-pub fn check(
+/// A GPU that cannot be opened, or shards that cannot be read. What fails later is in the report.
+pub(crate) fn check(
     options: &CheckOptions,
     mut progress: impl FnMut(&str),
 ) -> Result<CheckReport, TrainError> {
-    let card = |precision| CudaOptions {
-        ordinal: options.ordinal,
-        precision,
-        deterministic: false,
-    };
-    let gpu = Gpu::open(card(Precision::F32))?;
+    let number = options.number();
+    let gpu = Device::open(number, Precision::F32, false)?;
     let mut text = format!("## {}\n\n", gpu.describe()?);
-    let _ = writeln!(text, "```\n{}```\n", doctor::examine(Some(&options.shards)));
+    let _ = writeln!(text, "```\n{}```\n", Doctor::examine(Some(&options.shards)));
     drop(gpu);
     let mut tally = Tally::default();
     for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
         let name = precision.name();
         progress(&format!("operations in {name}"));
         attempt(&mut tally, &format!("operations in {name}"), |tally| {
-            let gpu = Gpu::open(card(precision))?;
-            Ok(Ops { gpu: &gpu, tally }.run()?)
+            let device = &Device::open(number, precision, false)?;
+            Ok(Ops { device, tally }.run()?)
         });
         progress(&format!("networks in {name}"));
         attempt(&mut tally, &format!("networks in {name}"), |tally| {
-            steps::compare(card(precision), tally)
+            steps::compare(options.cuda(precision, false), tally)
         });
         attempt(&mut tally, &format!("going on in {name}"), |tally| {
-            steps::resume(card(precision), tally)
+            steps::resume(options.cuda(precision, true), tally)
         });
     }
     let mut trained = String::from(LEFT_OUT);
@@ -111,17 +123,17 @@ pub fn check(
     let (mut speed, mut fed) = (String::from(LEFT_OUT), String::from(LEFT_OUT));
     if !options.skip.contains(&CheckPart::Speed) {
         progress("speed");
-        speed = bench(card, &mut tally);
+        speed = bench(options, &mut tally);
         progress("the loader's feed");
         attempt(&mut tally, "the loader's feed", |tally| {
             fed = feed::run(options, tally)?;
             Ok(())
         });
     }
-    progress("several cards");
+    progress("several GPUs");
     let mut several = String::new();
-    attempt(&mut tally, "several cards", |tally| {
-        several = several_cards(options, tally)?;
+    attempt(&mut tally, "several GPUs", |tally| {
+        several = several_gpus(options, tally)?;
         Ok(())
     });
     let passed = tally.passed();
@@ -134,7 +146,7 @@ pub fn check(
         text,
         "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
          value of the CPU's, or \"in length\" the length of the difference over that of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\n{speed}\n\
-         ### Fed by the loader\n\n{fed}\n### Several cards\n\n{several}",
+         ### Fed by the loader\n\n{fed}\n### Several GPUs\n\n{several}",
         tally.markdown()
     );
     Ok(CheckReport {
@@ -144,9 +156,9 @@ pub fn check(
 }
 
 /// Speed at each batch size, with and without training.
-fn bench(card: impl Fn(Precision) -> CudaOptions, tally: &mut Tally) -> String {
+fn bench(options: &CheckOptions, tally: &mut Tally) -> String {
     let mut speed = format!(
-        "The paper's network; medians of {STEPS} steps, each waited for, images on the card already.\n\n\
+        "The paper's network; medians of {STEPS} steps, each waited for, images already in GPU memory.\n\n\
          | precision | batch | training, images/s | inference, images/s | a step, ms (min to max) |\n\
          |---|---|---|---|---|\n"
     );
@@ -157,20 +169,12 @@ fn bench(card: impl Fn(Precision) -> CudaOptions, tally: &mut Tally) -> String {
                 let report = bench::run(&BenchOptions {
                     batch_size,
                     steps: STEPS,
-                    compute: Compute::Cuda(card(precision)),
+                    compute: Compute::Cuda(options.cuda(precision, false)),
                     ..BenchOptions::default()
                 })?;
-                let seconds = report.training_seconds;
-                let _ = writeln!(
-                    speed,
-                    "| {} | {batch_size} | {:.0} | {:.0} | {:.2} ({:.2} to {:.2}) |",
-                    precision.name(),
-                    report.training_images_per_second,
-                    report.inference_images_per_second,
-                    1e3 * seconds.median,
-                    1e3 * seconds.min,
-                    1e3 * seconds.max
-                );
+                let (name, step) = (precision.name(), report.step_cell());
+                let cells = report.speed_cells();
+                let _ = writeln!(speed, "| {name} | {batch_size} | {cells} | {step} |");
                 Ok(())
             });
         }
@@ -178,19 +182,16 @@ fn bench(card: impl Fn(Precision) -> CudaOptions, tally: &mut Tally) -> String {
     speed
 }
 
-/// Several cards against one, and their speed, where there are several.
+/// Several GPUs against one, and their speed, if there are several.
 #[cfg(feature = "nccl")]
-fn several_cards(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
-    cards::run(options, tally)
+fn several_gpus(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+    several::run(options, tally)
 }
 
-/// Says why several cards are left out.
+/// Says why several GPUs are left out.
 #[cfg(not(feature = "nccl"))]
-fn several_cards(_: &CheckOptions, _: &mut Tally) -> Result<String, TrainError> {
-    Ok(
-        "Left out: this build uses one card; build with `--features nccl` for several.\n"
-            .to_owned(),
-    )
+fn several_gpus(_: &CheckOptions, _: &mut Tally) -> Result<String, TrainError> {
+    Ok("Left out: this build uses one GPU; build with `--features nccl` for several.\n".to_owned())
 }
 
 /// Runs a part of the check; an error is a failure, and the other parts run all the same.

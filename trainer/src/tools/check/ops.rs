@@ -1,16 +1,17 @@
-//! Every kernel and library call against the CPU's kernels, forward and backward, over odd sizes.
+//! Every kernel and library call against the CPU's kernels, forward and backward, at odd sizes.
 
 use half::bf16;
 use shardmill_formats::{Philox, Stream};
 
 use crate::compute::Precision;
-use crate::cpu::ops::dropout::MaskKey;
-use crate::cpu::ops::map_norm::MapShape;
-use crate::cpu::ops::{PoolShape, activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::gpu::Gpu;
-use crate::cuda::device::memory::{Buffer, Element, View};
+use crate::cpu::ops::activation::Epilogue;
+use crate::cpu::ops::{activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
+use crate::cuda::device::{Buffer, CudaError, Device, Element, View};
+use crate::cuda::kernels::{self, Loss};
+use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
+use crate::net::layer::MapNormLayer;
+use crate::net::shape::{MapShape, PoolShape};
 use crate::tools::check::tally::Tally;
 
 /// Bytes of workspace for the convolutions here.
@@ -18,7 +19,7 @@ pub(crate) const WORKSPACE: usize = 256 << 20;
 
 /// Largest errors that are allowed, over the largest value.
 pub(crate) struct Tolerance {
-    /// Of what is worked out value by value.
+    /// Of operations on single values.
     pub(crate) pointwise: f64,
     /// Of sums of products.
     pub(crate) product: f64,
@@ -46,7 +47,7 @@ fn tolerance(precision: Precision) -> Tolerance {
 
 /// What the comparisons of one precision share.
 pub(crate) struct Ops<'a> {
-    pub(crate) gpu: &'a Gpu,
+    pub(crate) device: &'a Device,
     pub(crate) tally: &'a mut Tally,
 }
 
@@ -75,17 +76,17 @@ impl Ops<'_> {
     }
 
     fn name(&self) -> &'static str {
-        self.gpu.precision.name()
+        self.device.precision.name()
     }
 
     pub(crate) fn tolerance(&self) -> Tolerance {
-        tolerance(self.gpu.precision)
+        tolerance(self.device.precision)
     }
 
-    /// Values as the card's type has them.
+    /// Values rounded to the type of activations.
     pub(crate) fn numbers(&self, seed: u64, len: usize) -> Vec<f32> {
         let mut values = numbers(seed, len);
-        if self.gpu.element() == Element::Bf16 {
+        if self.device.element() == Element::Bf16 {
             values
                 .iter_mut()
                 .for_each(|v| *v = bf16::from_f32(*v).to_f32());
@@ -93,24 +94,24 @@ impl Ops<'_> {
         values
     }
 
-    /// The values on the card, in the type of activations.
+    /// The values in GPU memory, in the type of activations.
     pub(crate) fn upload(&self, values: &[f32]) -> Result<Buffer, CudaError> {
-        let wide = Buffer::from_host(&self.gpu.stream, values)?;
-        if self.gpu.element() == Element::F32 {
+        let wide = Buffer::from_host(&self.device.stream, values)?;
+        if self.device.element() == Element::F32 {
             return Ok(wide);
         }
-        let mut narrow = self.gpu.buffer(Element::Bf16, values.len())?;
-        self.gpu.cast(wide.view(), narrow.view_mut())?;
+        let mut narrow = self.device.buffer(Element::Bf16, values.len())?;
+        kernels::cast(self.device, wide.view(), narrow.view_mut())?;
         Ok(narrow)
     }
 
     pub(crate) fn empty(&self, len: usize) -> Result<Buffer, CudaError> {
-        self.gpu.buffer(self.gpu.element(), len)
+        self.device.buffer(self.device.element(), len)
     }
 
     pub(crate) fn read(&self, view: View<'_>) -> Result<Vec<f32>, CudaError> {
-        let mut wide = self.gpu.buffer(Element::F32, view.len)?;
-        self.gpu.cast(view, wide.view_mut())?;
+        let mut wide = self.device.buffer(Element::F32, view.len)?;
+        kernels::cast(self.device, view, wide.view_mut())?;
         wide.read(view.len)
     }
 
@@ -133,7 +134,7 @@ impl Ops<'_> {
             let len = rows * channels;
             let (values, bias) = (self.numbers(1, len), numbers(2, channels));
             let gradient = self.numbers(3, len);
-            let bias_card = Buffer::from_host(&self.gpu.stream, &bias)?;
+            let gpu_bias = Buffer::from_host(&self.device.stream, &bias)?;
             for function in [
                 None,
                 Some(Activation::Relu),
@@ -141,31 +142,31 @@ impl Ops<'_> {
                 Some(Activation::Sigmoid),
             ] {
                 let mut expected = values.clone();
-                activation::add_bias(&mut expected, &bias, function);
-                let mut card = self.upload(&values)?;
-                self.gpu
-                    .bias_activation(card.view_mut(), Some(bias_card.view()), function)?;
-                self.compare("bias and activation", card.view(), &expected, t)?;
+                Epilogue::new(&bias, function).apply(&mut expected);
+                let mut output = self.upload(&values)?;
+                let (to, add) = (output.view_mut(), Some(gpu_bias.view()));
+                kernels::bias_activation(self.device, to, add, function)?;
+                self.compare("bias and activation", output.view(), &expected, t)?;
                 let Some(function) = function else { continue };
-                let output = self.read(card.view())?;
+                let values = self.read(output.view())?;
                 let mut expected = gradient.clone();
-                activation::backward(function, &output, &mut expected);
+                activation::backward(function, &values, &mut expected);
                 let mut found = self.upload(&gradient)?;
-                self.gpu
-                    .activation_backward(function, card.view(), found.view_mut())?;
+                let (output, to) = (output.view(), found.view_mut());
+                kernels::activation_backward(self.device, function, output, to)?;
                 self.compare("activation, backward", found.view(), &expected, t)?;
             }
             let mut expected = vec![0.0; channels];
             for row in gradient.chunks_exact(channels) {
                 expected.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
             }
-            let card = self.upload(&gradient)?;
-            let mut sums = self.gpu.buffer(Element::F32, channels)?;
-            let need = self.gpu.bias_scratch(rows, channels);
-            let mut scratch = self.gpu.buffer(Element::F32, need)?;
-            self.gpu
-                .bias_gradient(card.view(), sums.view_mut(), scratch.view_mut())?;
-            // Sums of the values that the card has, so as exact in bf16.
+            let gradient = self.upload(&gradient)?;
+            let mut sums = self.device.buffer(Element::F32, channels)?;
+            let need = kernels::bias_scratch(rows, channels);
+            let mut scratch = self.device.buffer(Element::F32, need)?;
+            let (to, space) = (sums.view_mut(), scratch.view_mut());
+            kernels::bias_gradient(self.device, gradient.view(), to, space)?;
+            // Sums of the rounded values, so as exact in bf16.
             self.compare("bias gradient", sums.view(), &expected, 2e-5)?;
         }
         Ok(())
@@ -194,15 +195,14 @@ impl Ops<'_> {
             }
             let input = self.upload(&values)?;
             let mut found = self.empty(output.len())?;
-            let mut places = self.gpu.buffer(Element::U8, output.len())?;
+            let mut places = self.device.buffer(Element::U8, output.len())?;
             let (into, at) = (found.view_mut(), places.view_mut());
-            self.gpu.max_pool(&shape, rows, input.view(), into, at)?;
+            kernels::max_pool(self.device, &shape, rows, input.view(), into, at)?;
             self.compare("max pool", found.view(), &output, 0.0)?;
             let gradient = self.upload(&gradient)?;
             let mut back = self.empty(values.len())?;
-            let (at, gradient) = (places.view(), gradient.view());
-            self.gpu
-                .max_pool_backward(&shape, rows, at, gradient, back.view_mut())?;
+            let (at, dy, into) = (places.view(), gradient.view(), back.view_mut());
+            kernels::max_pool_backward(self.device, &shape, rows, at, dy, into)?;
             let t = self.tolerance().pointwise;
             self.compare("max pool, backward", back.view(), &expected, t)?;
         }
@@ -233,13 +233,13 @@ impl Ops<'_> {
                 lrn::forward(&config, channels, &values, &mut scratch, &mut expected);
                 let (input, dy) = (self.upload(&values)?, self.upload(&gradient)?);
                 let mut found = self.empty(values.len())?;
-                self.gpu
-                    .lrn(&config, channels, input.view(), found.view_mut())?;
+                let (x, into) = (input.view(), found.view_mut());
+                kernels::lrn(self.device, &config, channels, x, into)?;
                 self.compare("response normalisation", found.view(), &expected, t)?;
                 let target = &mut expected;
                 lrn::backward(&config, channels, &values, &gradient, &mut scratch, target);
                 let (x, dy, into) = (input.view(), dy.view(), found.view_mut());
-                self.gpu.lrn_backward(&config, channels, x, dy, into)?;
+                kernels::lrn_backward(self.device, &config, channels, x, dy, into)?;
                 self.compare(
                     "response normalisation, backward",
                     found.view(),
@@ -268,12 +268,16 @@ impl Ops<'_> {
             }
             let (input, dy) = (self.upload(&values)?, self.upload(&gradient)?);
             let mut found = self.empty(values.len())?;
+            let norm = MapNormLayer {
+                name: String::new(),
+                shape,
+                config,
+            };
             let (x, into) = (input.view(), found.view_mut());
-            self.gpu.map_norm(&config, &shape, rows, x, into)?;
+            kernels::map_norm(self.device, &norm, rows, x, into)?;
             self.compare("map normalisation", found.view(), &forward, t)?;
-            let (images, into) = ((x, dy.view()), found.view_mut());
-            self.gpu
-                .map_norm_backward(&config, &shape, rows, images, into)?;
+            let (dy, into) = (dy.view(), found.view_mut());
+            kernels::map_norm_backward(self.device, &norm, rows, x, dy, into)?;
             self.compare("map normalisation, backward", found.view(), &backward, t)?;
         }
         Ok(())
@@ -295,9 +299,9 @@ impl Ops<'_> {
             let expected = &whole[first..];
             let input = self.upload(&values)?;
             let mut found = self.empty(len)?;
-            self.gpu
-                .dropout(rate, (key, first), input.view(), found.view_mut())?;
-            let exact = if self.gpu.element() == Element::F32 {
+            let (x, into) = (input.view(), found.view_mut());
+            kernels::dropout(self.device, rate, key, first, x, into)?;
+            let exact = if self.device.element() == Element::F32 {
                 0.0
             } else {
                 4e-3
@@ -319,21 +323,23 @@ impl Ops<'_> {
             let mut gradient = vec![0.0; logits.len()];
             let scores = cross_entropy::score(&logits, classes, &labels, &mut gradient);
             let input = self.upload(&logits)?;
-            let card_labels = Buffer::from_host(&self.gpu.stream, &labels)?;
+            let gpu_labels = Buffer::from_host(&self.device.stream, &labels)?;
             let mut found = self.empty(logits.len())?;
-            let mut sums = self.gpu.buffer(Element::F64, 3)?;
-            let need = self.gpu.score_scratch(rows);
-            let mut scratch = self.gpu.buffer(Element::F32, need)?;
+            let mut sums = self.device.buffer(Element::F64, 3)?;
+            let need = kernels::loss_scratch(rows);
+            let mut scratch = self.device.buffer(Element::F32, need)?;
             // Twice, as sums are added to.
             for _ in 0..2 {
-                self.gpu.score(
-                    (classes, rows),
-                    input.view(),
-                    card_labels.view(),
-                    Some(found.view_mut()),
-                    sums.view_mut(),
-                    scratch.view_mut(),
-                )?;
+                let loss = Loss {
+                    classes,
+                    images: rows,
+                    logits: input.view(),
+                    labels: gpu_labels.view(),
+                    gradient: Some(found.view_mut()),
+                    sums: sums.view_mut(),
+                    scratch: scratch.view_mut(),
+                };
+                kernels::cross_entropy(self.device, loss)?;
             }
             let t = self.tolerance().pointwise;
             self.compare("cross-entropy, gradient", found.view(), &gradient, t)?;

@@ -1,13 +1,30 @@
-//! Products, convolutions and sums of a card against the CPU's.
+//! Products, convolutions and sums of a GPU against the CPU's.
 
-use crate::cpu::ops::{ConvShape, conv2d, linear};
-use crate::cuda::conv::{BackwardTrial, Geometry, Plan, Trial};
-use crate::cuda::device::error::CudaError;
-use crate::cuda::device::memory::{Buffer, Element};
-use crate::cuda::kernels::Channels;
-use crate::cuda::network::weights::input_channels;
+use crate::cpu::ops::activation::Epilogue;
+use crate::cpu::ops::{conv2d, linear};
+use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
+use crate::cuda::device::{Buffer, CudaError, Element, View, ViewMut};
+use crate::cuda::input_channels;
+use crate::cuda::kernels::{self, Channels};
 use crate::net::config::Activation;
+use crate::net::layer::LinearLayer;
+use crate::net::shape::ConvShape;
 use crate::tools::check::ops::{Ops, WORKSPACE};
+
+/// The tensors of a forward pass.
+fn tensors<'a>(
+    input: View<'a>,
+    weight: View<'a>,
+    bias: Option<View<'a>>,
+    output: ViewMut<'a>,
+) -> Forward<'a> {
+    Forward {
+        input,
+        weight,
+        bias,
+        output,
+    }
+}
 
 impl Ops<'_> {
     pub(crate) fn products(&mut self) -> Result<(), CudaError> {
@@ -20,33 +37,50 @@ impl Ops<'_> {
             let (mut dx, mut db) = (vec![0.0; x.len()], vec![0.0; outputs]);
             let mut scratch = vec![0.0; linear::scratch_len(rows, outputs)];
             let zero = vec![0.0; outputs];
-            linear::forward(inputs, &x, &w, &zero, None, &mut scratch, &mut y);
+            linear::forward(
+                inputs,
+                &x,
+                &w,
+                Epilogue::new(&zero, None),
+                &mut scratch,
+                &mut y,
+            );
             linear::backward_weight(inputs, &x, &dy, &mut dw, &mut db);
             linear::backward_input(inputs, &w, &dy, &mut dx);
             let [x, w, dy] = [&x, &w, &dy].map(|v| self.upload(v));
             let (x, w, dy) = (x?, w?, dy?);
-            let sizes = (rows, inputs, outputs);
+            let layer = &LinearLayer {
+                name: String::new(),
+                inputs,
+                outputs,
+                activation: None,
+            };
             let mut found = self.empty(y.len())?;
-            self.gpu
-                .product(sizes, x.view(), w.view(), found.view_mut())?;
+            kernels::product(
+                self.device,
+                layer,
+                rows,
+                x.view(),
+                w.view(),
+                found.view_mut(),
+            )?;
             self.compare("fully connected", found.view(), &y, t)?;
-            let mut found = self.gpu.buffer(Element::F32, dw.len())?;
-            self.gpu
-                .product_weight(sizes, x.view(), dy.view(), found.view_mut())?;
+            let mut found = self.device.buffer(Element::F32, dw.len())?;
+            let (x, dy) = (x.view(), dy.view());
+            kernels::product_weight(self.device, layer, rows, x, dy, found.view_mut())?;
             self.compare("fully connected, weight gradient", found.view(), &dw, t)?;
             let mut found = self.empty(dx.len())?;
-            self.gpu
-                .product_input(sizes, dy.view(), w.view(), found.view_mut())?;
+            kernels::product_input(self.device, layer, rows, dy, w.view(), found.view_mut())?;
             self.compare("fully connected, input gradient", found.view(), &dx, t)?;
         }
         Ok(())
     }
 
     pub(crate) fn convolutions(&mut self) -> Result<(), CudaError> {
-        let many = input_channels(self.gpu.precision);
+        let channels = input_channels(self.device.precision);
         // conv1 as it is computed, conv2's groups, and odd sides.
         for (rows, side, inputs, outputs, kernel, stride, padding, groups) in [
-            (3, 43, many, 96, 11, 4, 0, 1),
+            (3, 43, channels, 96, 11, 4, 0, 1),
             (2, 27, 96, 256, 5, 1, 2, 2),
             (5, 13, 64, 48, 3, 1, 1, 1),
             (3, 13, 48, 64, 3, 1, 1, 2),
@@ -69,17 +103,6 @@ impl Ops<'_> {
 
     fn convolution(&mut self, rows: usize, shape: &ConvShape) -> Result<(), CudaError> {
         let s = shape;
-        let geometry = Geometry {
-            rows,
-            height: s.height,
-            width: s.width,
-            inputs: s.inputs,
-            outputs: s.outputs,
-            kernel: s.kernel,
-            stride: s.stride,
-            padding: s.before,
-            groups: s.groups,
-        };
         let x = self.numbers(16, rows * s.input_len());
         let w = self.numbers(17, s.weight_len());
         let b = self.numbers(18, s.outputs);
@@ -92,9 +115,10 @@ impl Ops<'_> {
             let image = &x[row * s.input_len()..][..s.input_len()];
             let own = row * s.output_len()..(row + 1) * s.output_len();
             let zero = vec![0.0; s.outputs];
-            conv2d::forward(s, image, &w, &zero, None, &mut scratch, &mut y[own.clone()]);
-            let (relu, target) = (Some(Activation::Relu), &mut active[own.clone()]);
-            conv2d::forward(s, image, &w, &b, relu, &mut scratch, target);
+            let (plain, target) = (Epilogue::new(&zero, None), &mut y[own.clone()]);
+            conv2d::forward(s, image, &w, plain, &mut scratch, target);
+            let relu = Epilogue::new(&b, Some(Activation::Relu));
+            conv2d::forward(s, image, &w, relu, &mut scratch, &mut active[own.clone()]);
             let dy = &dy[own];
             conv2d::backward_weight(s, image, dy, &mut scratch, &mut dw, &mut db);
             let target = &mut dx[row * s.input_len()..][..s.input_len()];
@@ -102,55 +126,50 @@ impl Ops<'_> {
         }
         let [x, w, b, dy] = [&x, &w, &b, &dy].map(|v| self.upload(v));
         let (x, w, b, dy) = (x?, w?, b?, dy?);
-        let (mut found, mut dx_card) = (self.empty(y.len())?, self.empty(dx.len())?);
-        let mut dw_card = self.empty(dw.len())?;
-        let mut space = self.gpu.buffer(Element::U8, WORKSPACE)?;
-        let trial = Trial {
-            input: x.view(),
-            weight: w.view(),
-            bias: Some(b.view()),
-            output: found.view_mut(),
-            backward: Some(BackwardTrial {
-                output_gradient: dy.view(),
-                input_gradient: Some(dx_card.view_mut()),
-                weight_gradient: dw_card.view_mut(),
-            }),
-        };
-        let plan = Plan::new(self.gpu, geometry, trial, &mut space)?;
-        let (gpu, t) = (self.gpu, self.tolerance().product);
+        let (mut found, mut gpu_dx) = (self.empty(y.len())?, self.empty(dx.len())?);
+        let mut gpu_dw = self.empty(dw.len())?;
+        let mut space = self.device.buffer(Element::U8, WORKSPACE)?;
+        let (gpu, t) = (self.device, self.tolerance().product);
         let (x, w, dy) = (x.view(), w.view(), dy.view());
-        plan.forward(gpu, x, w, None, found.view_mut(), space.view_mut())?;
+        let backward = Backward {
+            output_gradient: dy,
+            input_gradient: Some(gpu_dx.view_mut()),
+            weight_gradient: gpu_dw.view_mut(),
+        };
+        let (geometry, bias) = (Geometry::new(rows, *s), Some(b.view()));
+        let forward = tensors(x, w, bias, found.view_mut());
+        let plan = Plan::new(gpu, geometry, forward, Some(backward), &mut space)?;
+        let forward = tensors(x, w, None, found.view_mut());
+        plan.forward(gpu, forward, space.view_mut())?;
         self.compare("convolution", found.view(), &y, t)?;
         if plan.is_fused() {
-            let bias = Some(b.view());
-            plan.forward(gpu, x, w, bias, found.view_mut(), space.view_mut())?;
+            let forward = tensors(x, w, bias, found.view_mut());
+            plan.forward(gpu, forward, space.view_mut())?;
             self.compare("convolution with bias and ReLU", found.view(), &active, t)?;
         }
-        plan.backward_filter(gpu, x, dy, dw_card.view_mut(), space.view_mut())?;
-        self.compare("convolution, weight gradient", dw_card.view(), &dw, t)?;
-        plan.backward_data(gpu, w, dy, dx_card.view_mut(), space.view_mut())?;
-        self.compare("convolution, input gradient", dx_card.view(), &dx, t)
+        plan.backward_filter(gpu, x, dy, gpu_dw.view_mut(), space.view_mut())?;
+        self.compare("convolution, weight gradient", gpu_dw.view(), &dw, t)?;
+        plan.backward_data(gpu, w, dy, gpu_dx.view_mut(), space.view_mut())?;
+        self.compare("convolution, input gradient", gpu_dx.view(), &dx, t)
     }
 
     pub(crate) fn moves(&mut self) -> Result<(), CudaError> {
-        for (pixels, few) in [(1, 3), (121 * 5, 3)] {
+        for (pixels, own) in [(1, 3), (121 * 5, 3)] {
             let channels = Channels {
-                few,
-                many: input_channels(self.gpu.precision),
+                own,
+                padded: input_channels(self.device.precision),
             };
-            let values = self.numbers(20, pixels * few);
-            let source = Buffer::from_host(&self.gpu.stream, &values)?;
+            let values = self.numbers(20, pixels * own);
+            let source = Buffer::from_host(&self.device.stream, &values)?;
             let mut wide = self.empty(channels.padded_len(values.len()))?;
-            self.gpu.widen(channels, source.view(), wide.view_mut())?;
-            let mut back = self.gpu.buffer(Element::F32, values.len())?;
-            self.gpu.narrow(channels, wide.view(), back.view_mut())?;
-            self.compare("channels added and taken away", back.view(), &values, 0.0)?;
-            let mut sum = self.gpu.buffer(Element::F32, values.len())?;
-            let card = self.upload(&values)?;
-            self.gpu
-                .add_scaled(card.view(), 0.25, true, sum.view_mut())?;
-            self.gpu
-                .add_scaled(card.view(), 0.5, false, sum.view_mut())?;
+            kernels::widen(self.device, channels, source.view(), wide.view_mut())?;
+            let mut back = self.device.buffer(Element::F32, values.len())?;
+            kernels::narrow(self.device, channels, wide.view(), back.view_mut())?;
+            self.compare("channels added and removed", back.view(), &values, 0.0)?;
+            let mut sum = self.device.buffer(Element::F32, values.len())?;
+            let own = self.upload(&values)?;
+            kernels::add_scaled(self.device, own.view(), 0.25, true, sum.view_mut())?;
+            kernels::add_scaled(self.device, own.view(), 0.5, false, sum.view_mut())?;
             let expected: Vec<f32> = values.iter().map(|v| 0.25 * v + 0.5 * v).collect();
             self.compare("sums of gradients", sum.view(), &expected, 1e-6)?;
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use shardmill_loader::{Area, Normalize};
 
 use crate::compute::{CudaOptions, Precision};
-use crate::cuda::engine::CudaEngine;
-use crate::cuda::feed::Pixels;
+use crate::cpu::Network;
 use crate::cuda::kernels::Affine;
+use crate::cuda::{AsPixels, CudaEngine, Pixels};
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
-use crate::net::{DropoutKey, Model};
+use crate::net::{DropoutKey, Model, ModelError, TrainState};
 use crate::recipe::setup::Setup;
 use crate::run::error::TrainError;
 use crate::tools::check::ops::numbers;
@@ -58,6 +58,9 @@ pub(crate) const fn tolerance(precision: Precision) -> Tolerance {
     }
 }
 
+/// The means of the channels.
+pub(crate) const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
+
 /// By how much records are larger than the network's window.
 const MARGIN: usize = 8;
 
@@ -92,17 +95,10 @@ impl Random {
         }
     }
 
-    pub(crate) fn pixels(&self) -> Pixels<'_> {
-        Pixels {
-            images: &self.images,
-            shifts: &self.shifts,
-            areas: &self.areas,
-            labels: &self.labels,
-        }
-    }
-
     /// The values that the CPU's network is given.
-    fn values(&self, affine: &Affine, mean: Option<&MeanImage>) -> Vec<f32> {
+    fn values(&self, mean: Option<&MeanImage>) -> Vec<f32> {
+        let normalize = Normalize::mean(MEAN);
+        let affine = Affine::of(normalize);
         let len = self.images.len() / self.labels.len();
         let value = |(i, &byte): (usize, &u8)| {
             let channel = i % 3;
@@ -112,7 +108,7 @@ impl Random {
         let Some(mean) = mean else {
             return values;
         };
-        let difference = mean.difference(&affine.normalize());
+        let difference = mean.difference(&normalize);
         let mut inputs = vec![0.0; values.len()];
         let pairs = values.chunks_exact(len).zip(inputs.chunks_exact_mut(len));
         for ((from, to), area) in pairs.zip(&self.areas) {
@@ -122,8 +118,19 @@ impl Random {
     }
 }
 
+impl AsPixels for Random {
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &self.shifts,
+            areas: &self.areas,
+            labels: &self.labels,
+        }
+    }
+}
+
 /// A mean image of records around the network's window, for the networks that get one.
-pub(crate) fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
+fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
     let cut = config.lrn_within_columns.then_some(MeanCut::Center)?;
     let side = config.input_size + MARGIN;
     let values = numbers(21, side * side * 3);
@@ -154,21 +161,21 @@ pub(crate) fn networks() -> Vec<(&'static str, ModelConfig)> {
     all
 }
 
-fn engine(
-    options: CudaOptions,
-    config: &ModelConfig,
-    seed: u64,
-) -> Result<(CudaEngine, Affine), TrainError> {
-    let mut model = Model::new(config, seed)?;
-    model.set_mean_image(mean_image(config));
-    let sgd = Sgd::new(&model, SgdConfig::default());
-    let mut engine = CudaEngine::new(options, model, sgd, ROWS)?;
-    let normalize = Normalize::mean([121.0, 117.0, 104.0]);
-    engine.see(normalize)?;
-    Ok((engine, Affine::of(normalize)))
+/// The state before the first step, with a mean image for the networks that get one.
+pub(crate) fn train_state(config: &ModelConfig, seed: u64) -> Result<TrainState, ModelError> {
+    Ok(TrainState {
+        mean_image: mean_image(config),
+        ..TrainState::new(Model::new(config, seed)?, SgdConfig::default())
+    })
 }
 
-/// One step of every network, on the card and on the CPU.
+fn engine(options: CudaOptions, config: &ModelConfig, seed: u64) -> Result<CudaEngine, TrainError> {
+    let mut engine = CudaEngine::new(options, train_state(config, seed)?, ROWS)?;
+    engine.set_normalization(Normalize::mean(MEAN))?;
+    Ok(engine)
+}
+
+/// One step of every network, on the GPU and on the CPU.
 pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
     let t = tolerance(options.precision);
     let name = options.precision.name();
@@ -177,17 +184,17 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
         Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
     };
     for (what, config) in networks() {
-        let batch = Random::new(&config, 3, ROWS);
-        let (mut card, affine) = engine(options, &config, 1)?;
-        let mut model = Model::new(&config, 1)?;
-        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let batch = Arc::new(Random::new(&config, 3, ROWS));
+        let mut gpu = engine(options, &config, 1)?;
+        let mut network = Network::new(Model::new(&config, 1)?);
+        let mut sgd = Sgd::new(network.model(), SgdConfig::default());
         let key = DropoutKey { seed: 1, step: 0 };
-        let images = batch.values(&affine, mean_image(&config).as_deref());
+        let images = batch.values(mean_image(&config).as_deref());
 
-        let logits = model.logits(&images)?;
+        let logits = network.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
-        let logits = logits.map_err(crate::net::ModelError::from)?;
-        let found: Vec<f32> = card.logits_of(batch.pixels())?.concat();
+        let logits = logits.map_err(ModelError::from)?;
+        let found: Vec<f32> = gpu.logits(&batch)?.concat();
         tally.compare(
             &format!("logits of {what}"),
             name,
@@ -196,11 +203,11 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             t.logits,
         );
 
-        let expected = model.train_step(&images, &batch.labels, key)?;
-        card.add_pixels(batch.pixels(), key, None)?;
-        for (number, parameter) in model.parameters().iter().enumerate() {
-            let found = card.network().read_gradient(number)?;
-            let own = &model.gradients()[number];
+        let expected = network.train_step(&images, &batch.labels, key)?;
+        gpu.accumulate(&batch, key, None)?;
+        for (number, parameter) in network.model().parameters().iter().enumerate() {
+            let found = gpu.read_gradient(number)?;
+            let own = &network.gradients()[number];
             let title = format!("gradients of {what}");
             backward(tally, &title, name, &found, own, t.gradient);
             tally.expect(
@@ -209,15 +216,16 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
             );
         }
         let rate = SgdConfig::default();
-        card.update(|p| Some(rate.rate(p.kind(), LR)))?;
-        sgd.step(&mut model, LR)?;
-        let seen = card.take()?;
-        let loss = seen.first().map_or(f64::NAN, |seen| seen.output.loss);
+        gpu.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        network.update(&mut sgd, rate.rates(LR))?;
+        let metrics = gpu.drain_metrics()?;
+        let loss = metrics.first().map_or(f64::NAN, |step| step.output.loss);
         let title = format!("loss of {what}");
         let (found, own) = ([loss as f32], [expected.loss as f32]);
         tally.compare(&title, name, &found, &own, t.loss);
-        let (moved, _) = card.host()?;
-        for (found, own) in moved.parameters().iter().zip(model.parameters()) {
+        let moved = gpu.host_state()?;
+        let parameters = network.model().parameters();
+        for (found, own) in moved.model.parameters().iter().zip(parameters) {
             let title = format!("parameters of {what} after a step");
             let (found, own) = (found.values(), own.values());
             backward(tally, &title, name, &found, &own, t.gradient);
@@ -238,25 +246,25 @@ pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), Trai
         classes: 10,
         ..ModelConfig::alexnet()
     };
-    let (mut straight, _) = engine(options, &config, 2)?;
+    let mut straight = engine(options, &config, 2)?;
     steps(&mut straight, &config, 0..6)?;
-    let (mut first, affine) = engine(options, &config, 2)?;
+    let mut first = engine(options, &config, 2)?;
     steps(&mut first, &config, 0..3)?;
-    let (model, sgd) = first.host()?;
+    let state = first.host_state()?;
     let mut copy = Model::new(&config, 77)?;
-    for parameter in model.parameters() {
+    for parameter in state.model.parameters() {
         copy.set_parameter(parameter.name(), parameter.tensor())?;
     }
-    let mut velocities = Sgd::new(&copy, *sgd.config());
-    for (name, tensor) in sgd.state()? {
-        velocities.set_state(&name, &tensor)?;
+    let mut copy = TrainState::new(copy, *state.sgd.config());
+    for (name, tensor) in state.sgd.state()? {
+        copy.sgd.set_state(&name, &tensor)?;
     }
     drop(first);
-    let mut second = CudaEngine::new(options, copy, velocities, ROWS)?;
-    second.see(affine.normalize())?;
+    let mut second = CudaEngine::new(options, copy, ROWS)?;
+    second.set_normalization(Normalize::mean(MEAN))?;
     steps(&mut second, &config, 3..6)?;
-    let (one, _) = straight.host()?;
-    let (other, _) = second.host()?;
+    let one = &straight.host_state()?.model;
+    let other = &second.host_state()?.model;
     let same = one
         .parameters()
         .iter()
@@ -284,13 +292,14 @@ fn steps(
     for step in range {
         for half in 0..2 {
             let batch = Random::new(config, 100 + 2 * step + half, ROWS - half as usize);
+            let batch = Arc::new(batch);
             let key = DropoutKey {
                 seed: 5,
                 step: 2 * step + half,
             };
-            engine.add_pixels(batch.pixels(), key, Some(0.5))?;
+            engine.accumulate(&batch, key, Some(0.5))?;
         }
-        engine.update(|p| Some(rate.rate(p.kind(), LR)))?;
+        engine.step(|p| Some(rate.rate(p.kind(), LR)))?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     fn holds(&self) -> bool {
-        // What is no number holds nothing.
+        // False for NaN.
         self.error <= self.tolerance
     }
 }
@@ -27,7 +27,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Compares values of the card with those of the CPU: the largest difference over the largest value
+    /// Compares values of the GPU with those of the CPU: the largest difference over the largest value
     /// of the CPU's must be within `tolerance`.
     pub(crate) fn compare(
         &mut self,
@@ -106,7 +106,7 @@ impl Tally {
             match rows.iter_mut().find(same) {
                 Some((row, count)) => {
                     *count += 1;
-                    // What is no number counts as the worst.
+                    // NaN counts as the worst.
                     let worse = one.error.is_nan() || one.error > row.error;
                     if row.holds() && worse {
                         *row = one.clone();
@@ -168,7 +168,7 @@ mod tests {
     use super::Tally;
 
     #[test]
-    fn what_is_no_number_or_of_another_length_fails() {
+    fn a_non_finite_value_or_another_length_fails() {
         for found in [&[f32::NAN, 1.0][..], &[1.0]] {
             let mut tally = Tally::default();
             tally.compare("x", "f32", found, &[1.0, 1.0], 1.0);

@@ -1,11 +1,11 @@
-//! A short training on shards, through the training loop: it goes on from a checkpoint to the same
-//! bits, and the loss stays a number.
+//! A short training on shards, through the training loop: a resumed run ends in the same bits, and the
+//! loss stays finite.
 
 use std::fs;
 use std::path::Path;
 
 use crate::checkpoint::Checkpoint;
-use crate::compute::{Compute, CudaOptions, Precision};
+use crate::compute::{Compute, Precision};
 use crate::recipe::Recipe;
 use crate::run::error::TrainError;
 use crate::run::{TrainOptions, TrainOutcome, train};
@@ -86,11 +86,7 @@ fn one_with(
         lr: 0.002,
         ..Recipe::default()
     };
-    run.compute = Compute::Cuda(CudaOptions {
-        ordinal: options.ordinal,
-        precision,
-        deterministic,
-    });
+    run.compute = Compute::Cuda(options.cuda(precision, deterministic));
     run.resume = resume;
     run.threads = options.threads;
     run.eval_every = 0;

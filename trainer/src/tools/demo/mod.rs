@@ -19,18 +19,17 @@ use shardmill_loader::Dataset;
 use shardmill_prep::{IngestOptions, ingest};
 
 use crate::net::config::ModelConfig;
-use crate::net::scores::Scores;
 use crate::recipe::Recipe;
 use crate::recipe::schedule::ScheduleConfig;
 use crate::run::report::Display;
 use crate::run::{TrainOptions, train};
 
 pub use color::color_error;
-pub use scene::{CLASSES, draw};
+pub use scene::CLASSES;
 pub use tree::{TreeSize, write_tree};
 
 /// Width of the demo's network: a quarter of the paper's channels everywhere.
-pub const DEMO_WIDTH: f64 = 0.25;
+const DEMO_WIDTH: f64 = 0.25;
 
 /// The demo's network learns without dropout. Its pictures are drawn by one rule, so there is nothing to
 /// overfit; in the few hundred steps of the demo the paper's 0.5 leaves errors of 2 to 14%, by the seed
@@ -39,142 +38,125 @@ const DEMO_DROPOUT: f32 = 0.0;
 
 /// The flags of `train demo`.
 #[derive(Args, Clone, Debug)]
-pub struct DemoOptions {
+pub(crate) struct DemoOptions {
     /// Folder for images, shards and the run; must not exist, or be empty
     #[arg(long, value_name = "DIR", default_value = "demo")]
-    pub out: PathBuf,
+    out: PathBuf,
     /// Seed of pictures, weights, order, augmentation and dropout
     #[arg(long, value_name = "S", default_value_t = 1)]
-    pub seed: u64,
+    seed: u64,
     /// Your own class folders, instead of pictures that the demo draws: `DIR/<class>/*` or
     /// `DIR/train/<class>/*` with `DIR/val/<class>/*`
     #[arg(long, value_name = "DIR")]
-    pub images: Option<PathBuf>,
+    images: Option<PathBuf>,
     /// Passes over the training images; with 0 the demo ends with the shards
     #[arg(long, value_name = "N", default_value_t = 14)]
-    pub epochs: u64,
+    epochs: u64,
 }
 
-/// What the demo found.
-#[derive(Clone, Debug)]
-pub struct DemoOutcome {
-    /// Top-1 error of guessing, in percent.
-    pub chance: f64,
-    /// Top-1 error of the nearest mean colour, in percent.
-    pub color: f64,
-    /// The network's errors from the centre view.
-    pub center: Scores,
-    /// The network's errors from ten views.
-    pub ten: Scores,
-}
-
-/// Runs the demo and prints what it does.
-///
-/// Without an epoch it ends with the shards, and has found nothing.
-///
-/// # Errors
-/// An output folder that holds something, images that cannot be read, or a disk that is full.
-pub fn run(options: &DemoOptions) -> Result<Option<DemoOutcome>> {
-    let start = Instant::now();
-    check_free(&options.out)?;
-    let shards = options.out.join("shards");
-    let images = match &options.images {
-        Some(images) => images.clone(),
-        None => {
-            let images = options.out.join("images");
-            let count = write_tree(&images, options.seed, TreeSize::DEMO)?;
-            outln!(
-                "drew      {count} pictures of {} classes in {}",
-                CLASSES.len(),
-                images.display()
-            )?;
-            images
+impl DemoOptions {
+    /// Runs the demo and prints what it does. Without an epoch it ends with the shards.
+    ///
+    /// # Errors
+    /// An output folder that holds something, images that cannot be read, or a disk that is full.
+    pub(crate) fn run(&self) -> Result<()> {
+        let start = Instant::now();
+        check_free(&self.out)?;
+        let shards = self.out.join("shards");
+        let images = match &self.images {
+            Some(images) => images.clone(),
+            None => {
+                let images = self.out.join("images");
+                let count = write_tree(&images, self.seed, TreeSize::DEMO)?;
+                outln!(
+                    "drew      {count} pictures of {} classes in {}",
+                    CLASSES.len(),
+                    images.display()
+                )?;
+                images
+            }
+        };
+        let mut ingesting = IngestOptions::new(&images, &shards);
+        ingesting.seed = self.seed;
+        if !images.join("val").is_dir() {
+            ingesting.val_fraction = 0.2;
         }
-    };
-    let mut ingesting = IngestOptions::new(&images, &shards);
-    ingesting.seed = options.seed;
-    if !images.join("val").is_dir() {
-        ingesting.val_fraction = 0.2;
-    }
-    let summary = ingest(&ingesting).with_context(|| format!("images {}", images.display()))?;
-    outln!(
-        "ingested  {} images, {} rejects, in {}",
-        summary.images(),
-        summary.rejects.len(),
-        shards.display()
-    )?;
-    if options.epochs == 0 {
-        return Ok(None);
-    }
-    let train_split = Dataset::open(&shards, "train")?;
-    let val_split = Dataset::open(&shards, "val")
-        .context("the demo needs images to validate with: give each class folder at least five")?;
-    let classes = train_split.classes().len();
-    if classes < 2 {
-        bail!(
-            "{} holds one class: a classifier needs at least two folders",
-            images.display()
-        );
-    }
-    let chance = 100.0 - 100.0 / classes as f64;
-    let color = color_error(&train_split, &val_split)?;
-    outln!(
-        "network   AlexNet of width {DEMO_WIDTH}, without dropout: every layer has a quarter of the paper's \
+        let summary = ingest(&ingesting).with_context(|| format!("images {}", images.display()))?;
+        outln!(
+            "ingested  {} images, {} rejects, in {}",
+            summary.images(),
+            summary.rejects.len(),
+            shards.display()
+        )?;
+        if self.epochs == 0 {
+            return Ok(());
+        }
+        let train_split = Dataset::open(&shards, "train")?;
+        let val_split = Dataset::open(&shards, "val").context(
+            "the demo needs images to validate with: give each class folder at least five",
+        )?;
+        let classes = train_split.classes().len();
+        if classes < 2 {
+            bail!(
+                "{} holds one class: a classifier needs at least two folders",
+                images.display()
+            );
+        }
+        let chance = 100.0 - 100.0 / classes as f64;
+        let color = color_error(&train_split, &val_split)?;
+        outln!(
+            "network   AlexNet of width {DEMO_WIDTH}, without dropout: every layer has a quarter of the paper's \
          channels"
-    )?;
-    let mut training = TrainOptions::new(&shards, options.out.join("run"));
-    training.seed = options.seed;
-    training.recipe = Recipe {
-        epochs: options.epochs,
-        ..demo_recipe(options.epochs)
-    };
-    training.model = ModelConfig {
-        width: DEMO_WIDTH,
-        dropout: DEMO_DROPOUT,
-        ..ModelConfig::alexnet()
-    };
-    training.eval_every = 4;
-    training.log_every = 40;
-    training.display = Display::Auto;
-    let outcome = train(&training)?;
-    let (Some(center), Some(ten)) = (outcome.center, outcome.ten) else {
-        bail!("training ended without an evaluation");
-    };
-    outln!("")?;
-    outln!(
-        "validation error, top-1, {} images of {classes} classes",
-        center.samples
-    )?;
-    outln!("  chance               {chance:5.1}%")?;
-    outln!("  nearest mean colour  {color:5.1}%")?;
-    outln!("  AlexNet, centre      {:5.1}%", center.top1_error)?;
-    outln!("  AlexNet, ten views   {:5.1}%", ten.top1_error)?;
-    outln!("")?;
-    outln!("images       {}", images.display())?;
-    outln!(
-        "shards       {}   (look: prep inspect {} --montage sheet.png)",
-        shards.display(),
-        shards.display()
-    )?;
-    outln!("checkpoint   {}", outcome.last.display())?;
-    outln!(
-        "log lines    {}",
-        outcome.run.join("metrics.jsonl").display()
-    )?;
-    outln!("all of it took {:.0} s", start.elapsed().as_secs_f64())?;
-    // Its own pictures can be learnt, so a failure here is a fault; a person's may be too few.
-    if options.images.is_none() && center.top1_error > chance / 2.0 {
-        bail!(
-            "the network did not learn: its error is above half of chance; please report the seed, {}",
-            options.seed
-        );
+        )?;
+        let mut training = TrainOptions::new(&shards, self.out.join("run"));
+        training.seed = self.seed;
+        training.recipe = Recipe {
+            epochs: self.epochs,
+            ..demo_recipe(self.epochs)
+        };
+        training.model = ModelConfig {
+            width: DEMO_WIDTH,
+            dropout: DEMO_DROPOUT,
+            ..ModelConfig::alexnet()
+        };
+        training.eval_every = 4;
+        training.log_every = 40;
+        training.display = Display::Auto;
+        let outcome = train(&training)?;
+        let (Some(center), Some(ten)) = (outcome.center, outcome.ten) else {
+            bail!("training ended without an evaluation");
+        };
+        outln!("")?;
+        outln!(
+            "validation error, top-1, {} images of {classes} classes",
+            center.samples
+        )?;
+        outln!("  chance               {chance:5.1}%")?;
+        outln!("  nearest mean colour  {color:5.1}%")?;
+        outln!("  AlexNet, centre      {:5.1}%", center.top1_error)?;
+        outln!("  AlexNet, ten views   {:5.1}%", ten.top1_error)?;
+        outln!("")?;
+        outln!("images       {}", images.display())?;
+        outln!(
+            "shards       {}   (look: prep inspect {} --montage sheet.png)",
+            shards.display(),
+            shards.display()
+        )?;
+        outln!("checkpoint   {}", outcome.last.display())?;
+        outln!(
+            "log lines    {}",
+            outcome.run.join("metrics.jsonl").display()
+        )?;
+        outln!("all of it took {:.0} s", start.elapsed().as_secs_f64())?;
+        // The demo's own pictures can be learned, so a failure here is a fault; a user's may be too few.
+        if self.images.is_none() && center.top1_error > chance / 2.0 {
+            bail!(
+                "the network did not learn: its error is above half of chance; please report the seed, {}",
+                self.seed
+            );
+        }
+        Ok(())
     }
-    Ok(Some(DemoOutcome {
-        chance,
-        color,
-        center,
-        ten,
-    }))
 }
 
 /// The paper's recipe but for what a thousand images of a few classes want: smaller batches, so that

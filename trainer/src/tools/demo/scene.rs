@@ -16,13 +16,13 @@ pub const CLASSES: [&str; 8] = [
 
 /// A picture: rows of R, G, B.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub(super) struct Picture {
     /// Columns.
-    pub width: u16,
+    pub(super) width: u16,
     /// Rows.
-    pub height: u16,
+    pub(super) height: u16,
     /// `height * width * 3` bytes.
-    pub rgb: Vec<u8>,
+    pub(super) rgb: Vec<u8>,
 }
 
 /// Random numbers of one picture, one after the other.
@@ -63,7 +63,7 @@ impl Dice {
 /// # Panics
 /// If `class` is not below the number of [`CLASSES`].
 #[must_use]
-pub fn draw(seed: u64, class: usize, picture: u64) -> Picture {
+pub(super) fn draw(seed: u64, class: usize, picture: u64) -> Picture {
     assert!(class < CLASSES.len(), "class {class} of {}", CLASSES.len());
     let philox = Philox::new(seed, Stream::Demo).derive(class as u64);
     let mut dice = Dice {

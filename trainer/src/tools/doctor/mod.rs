@@ -9,10 +9,9 @@ use std::process::Command;
 use serde::Serialize;
 use shardmill_formats::Causes;
 
-pub use shards::ShardPlace;
-
 use crate::cpu::footprint;
 use crate::cuda::probe::{self, Driver};
+use shards::ShardPlace;
 
 /// The least compute capability that the kernels run on.
 const CAPABILITY: (i32, i32) = (7, 5);
@@ -22,131 +21,137 @@ const TIGHT: u64 = 4 << 30;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// Whether this build can train on this machine: one for the CPU always can, one with CUDA needs a
     /// card; and the shards, where they were asked for, must be readable.
-    pub can_train: bool,
+    can_train: bool,
     /// Whether this build has CUDA.
-    pub cuda_build: bool,
+    cuda_build: bool,
     /// The CUDA version that the driver serves; `None` without a driver that runs.
-    pub driver: Option<String>,
+    driver: Option<String>,
     /// The cards.
-    pub cards: Vec<CardReport>,
+    cards: Vec<GpuReport>,
     /// The toolkit's libraries, and their versions where they are found.
-    pub libraries: Vec<LibraryReport>,
+    libraries: Vec<LibraryReport>,
     /// Whether this build can use several cards at once.
-    pub nccl_build: bool,
+    nccl_build: bool,
     /// The version of NCCL, where it is found; only several cards need it.
-    pub nccl: Option<String>,
+    nccl: Option<String>,
     /// The version of nvcc, where it is found; it is needed to build, not to run.
-    pub nvcc: Option<String>,
+    nvcc: Option<String>,
     /// Threads of the processor.
-    pub threads: usize,
+    threads: usize,
     /// Instruction sets of the processor that Shardmill's kernels use.
-    pub features: Vec<&'static str>,
+    features: Vec<&'static str>,
     /// Bytes of memory that the system could give.
-    pub memory: Option<u64>,
+    memory: Option<u64>,
     /// The dataset, where it was asked for and can be read.
-    pub shards: Option<ShardPlace>,
+    shards: Option<ShardPlace>,
     /// What is missing and what to do about it.
-    pub advice: Vec<String>,
+    advice: Vec<String>,
 }
 
 /// A card.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CardReport {
+struct GpuReport {
     /// Its number, for `--device cuda:N`.
-    pub number: usize,
+    number: usize,
     /// Its name.
-    pub name: String,
+    name: String,
     /// Its compute capability, as in 9.0.
-    pub capability: String,
+    capability: String,
     /// Bytes of memory.
-    pub memory: u64,
+    memory: u64,
     /// Bytes that are free, where the driver tells.
-    pub free: Option<u64>,
+    free: Option<u64>,
     /// Whether the kernels run on it.
-    pub usable: bool,
+    usable: bool,
 }
 
 /// A library.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LibraryReport {
+struct LibraryReport {
     /// Its name.
-    pub name: &'static str,
+    name: &'static str,
     /// Its version; `None` if it is not found.
-    pub version: Option<String>,
+    version: Option<String>,
 }
 
-/// Looks at this machine, and at a folder of shards.
-#[must_use]
-pub fn examine(folder: Option<&Path>) -> Doctor {
-    let cuda_build = cfg!(feature = "cuda");
-    let mut advice = Vec::new();
-    let (driver, cards) = driver(&mut advice);
-    let libraries: Vec<LibraryReport> = probe::libraries()
-        .into_iter()
-        .map(|(name, version)| LibraryReport { name, version })
-        .collect();
-    let missing: Vec<&str> = libraries
-        .iter()
-        .filter(|library| library.version.is_none())
-        .map(|library| library.name)
-        .collect();
-    if driver.is_some() && !missing.is_empty() {
-        advice.push(format!(
-            "{} not found: install the CUDA toolkit and cuDNN 9, or put their folders into \
+impl Doctor {
+    /// Looks at this machine, and at a folder of shards.
+    pub(crate) fn examine(folder: Option<&Path>) -> Self {
+        let cuda_build = cfg!(feature = "cuda");
+        let mut advice = Vec::new();
+        let (driver, cards) = driver(&mut advice);
+        let libraries: Vec<LibraryReport> = probe::libraries()
+            .into_iter()
+            .map(|(name, version)| LibraryReport { name, version })
+            .collect();
+        let missing: Vec<&str> = libraries
+            .iter()
+            .filter(|library| library.version.is_none())
+            .map(|library| library.name)
+            .collect();
+        if driver.is_some() && !missing.is_empty() {
+            advice.push(format!(
+                "{} not found: install the CUDA toolkit and cuDNN 9, or put their folders into \
              LD_LIBRARY_PATH",
-            missing.join(", ")
-        ));
-    }
-    let nccl = probe::nccl();
-    let count = cards.iter().filter(|card| card.usable).count();
-    let usable = count > 0 && missing.is_empty();
-    advice.extend(several(count, cfg!(feature = "nccl"), nccl.is_some()));
-    if !cuda_build && usable {
-        advice.push(
-            "there is a card, and this build cannot use it: build with \
-             `cargo build --release --features cuda -p shardmill-trainer`, which needs nvcc"
-                .to_owned(),
-        );
-    }
-    let nvcc = nvcc();
-    if !cuda_build && usable && nvcc.is_none() {
-        advice.push("nvcc not found: building with CUDA needs the CUDA toolkit".to_owned());
-    }
-    let mut can_train = !cuda_build || usable;
-    let shards = folder.and_then(|folder| match shards::look(folder) {
-        Ok(place) => Some(place),
-        Err(error) => {
-            can_train = false;
-            advice.push(Causes(&error).to_string());
-            None
+                missing.join(", ")
+            ));
         }
-    });
-    let memory = footprint::available();
-    if let (Some(place), Some(memory)) = (&shards, memory)
-        && place.bytes > memory
-    {
-        advice.push(
+        let nccl = probe::nccl();
+        let count = cards.iter().filter(|card| card.usable).count();
+        let usable = count > 0 && missing.is_empty();
+        advice.extend(several(count, cfg!(feature = "nccl"), nccl.is_some()));
+        if !cuda_build && usable {
+            advice.push(
+                "there is a card, and this build cannot use it: build with \
+             `cargo build --release --features cuda -p shardmill-trainer`, which needs nvcc"
+                    .to_owned(),
+            );
+        }
+        let nvcc = nvcc();
+        if !cuda_build && usable && nvcc.is_none() {
+            advice.push("nvcc not found: building with CUDA needs the CUDA toolkit".to_owned());
+        }
+        let mut can_train = !cuda_build || usable;
+        let shards = folder.and_then(|folder| match ShardPlace::of(folder) {
+            Ok(place) => Some(place),
+            Err(error) => {
+                can_train = false;
+                advice.push(Causes(&error).to_string());
+                None
+            }
+        });
+        let memory = footprint::available();
+        if let (Some(place), Some(memory)) = (&shards, memory)
+            && place.bytes() > memory
+        {
+            advice.push(
             "the shards are larger than memory: keep them on a local disk that reads at random fast"
                 .to_owned(),
         );
+        }
+        Self {
+            can_train,
+            cuda_build,
+            driver,
+            cards,
+            libraries,
+            nccl_build: cfg!(feature = "nccl"),
+            nccl,
+            nvcc,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            features: features(),
+            memory,
+            shards,
+            advice,
+        }
     }
-    Doctor {
-        can_train,
-        cuda_build,
-        driver,
-        cards,
-        libraries,
-        nccl_build: cfg!(feature = "nccl"),
-        nccl,
-        nvcc,
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        features: features(),
-        memory,
-        shards,
-        advice,
+
+    /// Whether this build can train on this machine.
+    pub(crate) fn can_train(&self) -> bool {
+        self.can_train
     }
 }
 
@@ -173,7 +178,7 @@ fn several(usable: usize, build: bool, library: bool) -> Option<String> {
     Some(format!("{usable} cards {build}{library}"))
 }
 
-fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<CardReport>) {
+fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<GpuReport>) {
     match probe::driver() {
         Driver::Missing => {
             advice.push(
@@ -194,7 +199,7 @@ fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<CardReport>) {
             if cards.is_empty() {
                 advice.push("the NVIDIA driver runs and sees no card".to_owned());
             }
-            let report = |(number, card): (usize, probe::Card)| CardReport {
+            let report = |(number, card): (usize, probe::Card)| GpuReport {
                 number,
                 name: card.name,
                 capability: format!("{}.{}", card.capability.0, card.capability.1),
@@ -202,7 +207,7 @@ fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<CardReport>) {
                 free: card.free,
                 usable: card.capability >= CAPABILITY,
             };
-            let cards: Vec<CardReport> = cards.into_iter().enumerate().map(report).collect();
+            let cards: Vec<GpuReport> = cards.into_iter().enumerate().map(report).collect();
             for card in &cards {
                 let (number, name) = (card.number, &card.name);
                 if !card.usable {
@@ -307,15 +312,7 @@ impl fmt::Display for Doctor {
                 .unwrap_or("not found (needed to build with CUDA)")
         )?;
         if let Some(place) = &self.shards {
-            writeln!(
-                f,
-                "shards    {}: {} training images, {:.2} GiB on {}, read at {:.0} MB/s",
-                place.folder.display(),
-                place.images,
-                gib(place.bytes),
-                place.file_system.as_deref().unwrap_or("a file system"),
-                place.bytes_per_second / 1e6
-            )?;
+            writeln!(f, "shards    {place}")?;
         }
         for advice in &self.advice {
             writeln!(f, "note      {advice}")?;
@@ -335,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_build_for_the_cpu_can_train_whatever_card_there_is() {
-        let found = examine(None);
+        let found = Doctor::examine(None);
         assert!(found.threads > 0);
         assert!(found.can_train || found.cuda_build);
         let json = serde_json::to_value(&found).unwrap();
@@ -363,7 +360,7 @@ mod tests {
 
     #[test]
     fn shards_that_are_not_there_are_told() {
-        let found = examine(Some(Path::new("no-such-folder")));
+        let found = Doctor::examine(Some(Path::new("no-such-folder")));
         assert!(!found.can_train);
         assert!(found.advice.iter().any(|text| text.contains("prep ingest")));
     }

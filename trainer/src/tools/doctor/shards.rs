@@ -1,5 +1,6 @@
 //! Where a dataset lies, and how fast it is read from there.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::run::data;
 use crate::run::error::TrainError;
+use crate::tools::doctor::gib;
 
 /// Bytes that are read to measure the speed.
 const MEASURED: u64 = 256 << 20;
@@ -16,71 +18,92 @@ const MEASURED: u64 = 256 << 20;
 /// Bytes of a read.
 const BLOCK: usize = 4 << 20;
 
-/// A dataset's place.
+/// Where a dataset lies.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ShardPlace {
+pub(super) struct ShardPlace {
     /// Its folder; what is not UTF-8 in its name is U+FFFD here in JSON.
     #[serde(serialize_with = "lossy")]
-    pub folder: PathBuf,
+    folder: PathBuf,
     /// Images of split `train`.
-    pub images: u64,
+    images: u64,
     /// Bytes of its shards.
-    pub bytes: u64,
+    bytes: u64,
     /// Type of the file system, where the system tells.
-    pub file_system: Option<String>,
+    file_system: Option<String>,
     /// Bytes a second of plain reads, one after the other; what is in memory already is read from
     /// there.
-    pub bytes_per_second: f64,
+    bytes_per_second: f64,
 }
 
-/// Looks at the dataset in `folder`.
-///
-/// # Errors
-/// No dataset there, or files that cannot be read.
-pub(crate) fn look(folder: &Path) -> Result<ShardPlace, TrainError> {
-    let dataset = data::open(folder, data::TRAIN)?;
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TrainError::Io {
-            action: "read",
-            path,
-            source,
-        }
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io(folder))? {
-        let path = entry.map_err(io(folder))?.path();
-        if path.extension().is_some_and(|end| end == "safetensors") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    let mut bytes = 0;
-    for file in &files {
-        bytes += fs::metadata(file).map_err(io(file))?.len();
-    }
-    let (mut read, mut block) = (0_u64, vec![0; BLOCK]);
-    let clock = Instant::now();
-    'files: for path in &files {
-        let mut file = File::open(path).map_err(io(path))?;
-        loop {
-            let count = file.read(&mut block).map_err(io(path))?;
-            read += count as u64;
-            if read >= MEASURED {
-                break 'files;
+impl ShardPlace {
+    /// Looks at the dataset in `folder`.
+    ///
+    /// # Errors
+    /// No dataset there, or files that cannot be read.
+    pub(super) fn of(folder: &Path) -> Result<Self, TrainError> {
+        let dataset = data::open(folder, data::TRAIN)?;
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TrainError::Io {
+                action: "read",
+                path,
+                source,
             }
-            if count == 0 {
-                break;
+        };
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).map_err(io(folder))? {
+            let path = entry.map_err(io(folder))?.path();
+            if path.extension().is_some_and(|end| end == "safetensors") {
+                files.push(path);
             }
         }
+        files.sort();
+        let mut bytes = 0;
+        for file in &files {
+            bytes += fs::metadata(file).map_err(io(file))?.len();
+        }
+        let (mut read, mut block) = (0_u64, vec![0; BLOCK]);
+        let clock = Instant::now();
+        'files: for path in &files {
+            let mut file = File::open(path).map_err(io(path))?;
+            loop {
+                let count = file.read(&mut block).map_err(io(path))?;
+                read += count as u64;
+                if read >= MEASURED {
+                    break 'files;
+                }
+                if count == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            images: dataset.len(),
+            bytes,
+            file_system: file_system(folder),
+            bytes_per_second: read as f64 / clock.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
+        })
     }
-    Ok(ShardPlace {
-        folder: folder.to_owned(),
-        images: dataset.len(),
-        bytes,
-        file_system: file_system(folder),
-        bytes_per_second: read as f64 / clock.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
-    })
+
+    /// Bytes of its shards.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl fmt::Display for ShardPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} training images, {:.2} GiB on {}, read at {:.0} MB/s",
+            self.folder.display(),
+            self.images,
+            gib(self.bytes),
+            self.file_system.as_deref().unwrap_or("a file system"),
+            self.bytes_per_second / 1e6
+        )
+    }
 }
 
 fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
@@ -110,9 +133,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_without_a_dataset_is_told() {
+    fn a_folder_without_a_dataset_is_reported() {
         let folder = tempfile::tempdir().unwrap();
-        let error = look(folder.path()).unwrap_err().to_string();
+        let error = ShardPlace::of(folder.path()).unwrap_err().to_string();
         assert!(error.contains("prep ingest"), "{error}");
     }
 

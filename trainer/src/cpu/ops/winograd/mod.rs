@@ -3,9 +3,10 @@
 //! Every tile of two by two outputs takes 16 products a pair of channels where kernels are 3x3, instead
 //! of 36, and 36 instead of 100 where they are 5x5. Tiles of inputs and kernels are transformed by a few
 //! additions, the products of all tiles are one matrix product for each of the 16 or 36 frequencies,
-//! and their sums are transformed back. Images go through together, so that the matrices are large.
+//! and their sums are transformed back. Several images share the products, so that the matrices are
+//! large.
 //!
-//! Results differ from a direct sum by rounding alone, and are the same bits for the same images together.
+//! Results differ from a direct sum by rounding alone; the same images in one call give the same bits.
 
 mod lines;
 mod plan;
@@ -15,10 +16,10 @@ mod weights;
 use lines::{Five, Three, Transforms};
 use tiles::Grid;
 
+use crate::cpu::ops::activation::Epilogue;
+use crate::cpu::ops::conv2d;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::vectorise::vectorised;
-use crate::cpu::ops::{activation, conv2d};
-use crate::net::config::Activation;
 
 pub use plan::Plan;
 pub use weights::Weights;
@@ -29,8 +30,7 @@ pub fn forward(
     plan: &Plan,
     images: &[f32],
     weights: &Weights,
-    bias: &[f32],
-    function: Option<Activation>,
+    epilogue: Epilogue,
     scratch: &mut [f32],
     output: &mut [f32],
 ) {
@@ -38,7 +38,7 @@ pub fn forward(
         3 => forward_by::<Three, 4, 3>(plan, images, weights, scratch, output),
         _ => forward_by::<Five, 6, 5>(plan, images, weights, scratch, output),
     }
-    activation::add_bias(output, bias, function);
+    epilogue.apply(output);
 }
 
 fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
@@ -70,19 +70,26 @@ fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
     give::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
 }
 
-/// Adds the images' share to the gradients of weight and bias, and writes the gradient of the images
-/// unless it is empty, given the gradient of the output before the activation.
+/// Where [`backward`] puts its gradients.
+pub struct Gradients<'a> {
+    /// Of the weight; added to.
+    pub weight: &'a mut [f32],
+    /// Of the bias; added to.
+    pub bias: &'a mut [f32],
+    /// Of the images; written, unless it is empty.
+    pub images: &'a mut [f32],
+}
+
+/// Computes the gradients of weight, bias and images, given that of the output before the activation.
 pub fn backward(
     plan: &Plan,
     images: &[f32],
     weights: &Weights,
     output_gradient: &[f32],
     scratch: &mut [f32],
-    (weight_gradient, bias_gradient): (&mut [f32], &mut [f32]),
-    image_gradient: &mut [f32],
+    gradients: Gradients,
 ) {
-    conv2d::add_rows(output_gradient, bias_gradient);
-    let gradients = (weight_gradient, image_gradient);
+    conv2d::add_rows(output_gradient, gradients.bias);
     match plan.shape.kernel {
         3 => backward_by::<Three, 4, 3>(plan, images, weights, output_gradient, scratch, gradients),
         _ => backward_by::<Five, 6, 5>(plan, images, weights, output_gradient, scratch, gradients),
@@ -95,7 +102,7 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
     weights: &Weights,
     output_gradient: &[f32],
     scratch: &mut [f32],
-    (weight_gradient, image_gradient): (&mut [f32], &mut [f32]),
+    gradients: Gradients,
 ) {
     let (inputs, rest) = scratch.split_at_mut(plan.inputs_len());
     let (outputs, products) = rest.split_at_mut(plan.outputs_len());
@@ -116,7 +123,7 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
                 Matrix::new(&inputs[input..], plan.tiles(), columns, shape.inputs),
                 Threads::One,
             );
-            if image_gradient.is_empty() {
+            if gradients.images.is_empty() {
                 continue;
             }
             // The inputs of this frequency and group are not needed again.
@@ -129,9 +136,9 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    weights::gather::<X, T, R>(plan, products, weight_gradient);
-    if !image_gradient.is_empty() {
-        give::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, image_gradient);
+    weights::gather::<X, T, R>(plan, products, gradients.weight);
+    if !gradients.images.is_empty() {
+        give::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, gradients.images);
     }
 }
 

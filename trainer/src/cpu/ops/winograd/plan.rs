@@ -1,7 +1,7 @@
 //! What a convolution by minimal filtering works on: tiles, values, and where they lie.
 
-use crate::cpu::ops::ConvShape;
 use crate::cpu::ops::winograd::lines::LANES;
+use crate::net::shape::ConvShape;
 
 /// Floats between the values of different frequencies beyond their number: without a gap they would
 /// all fall into the same few lines of the first-level cache.
@@ -15,7 +15,7 @@ const GAP: usize = 16;
 pub struct Plan {
     /// The convolution.
     pub shape: ConvShape,
-    /// Images that go through together.
+    /// Images that share the matrix products.
     pub images: usize,
 }
 

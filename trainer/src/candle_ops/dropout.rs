@@ -1,0 +1,47 @@
+//! Dropout.
+
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+
+#[cfg(feature = "cuda")]
+use crate::candle_ops::cuda;
+use crate::candle_ops::{MaskKey, values};
+use crate::cpu::ops::dropout as kernel;
+
+/// Dropout: sets a share `rate` of the values to 0 and multiplies the others by `1 / (1 - rate)`.
+///
+/// The same `key` gives the same mask, on every device. The shape stays.
+///
+/// # Errors
+/// A tensor that is not f32.
+pub fn dropout(values: &Tensor, rate: f32, key: MaskKey) -> Result<Tensor> {
+    values.contiguous()?.apply_op1(Dropout { rate, key })
+}
+
+struct Dropout {
+    rate: f32,
+    key: MaskKey,
+}
+
+impl CustomOp1 for Dropout {
+    fn name(&self) -> &'static str {
+        "shardmill-dropout"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut output = values(storage, layout)?.to_vec();
+        kernel::apply(&mut output, self.rate, self.key, 0);
+        Ok((CpuStorage::F32(output), layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let output = cuda::dropout(storage, layout, self.rate, self.key)?;
+        Ok((output, layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        dropout(&gradient.detach(), self.rate, self.key).map(Some)
+    }
+}

@@ -1,0 +1,61 @@
+//! Response normalisation.
+
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+
+#[cfg(feature = "cuda")]
+use crate::candle_ops::cuda;
+use crate::candle_ops::{values, with_values};
+use crate::cpu::ops::lrn as kernel;
+use crate::net::config::LrnConfig;
+
+/// Local response normalisation across the last dimension; the shape stays.
+///
+/// # Errors
+/// A tensor that is not f32.
+pub fn lrn(images: &Tensor, config: LrnConfig) -> Result<Tensor> {
+    images.contiguous()?.apply_op1(Lrn(config))
+}
+
+struct Lrn(LrnConfig);
+
+impl CustomOp1 for Lrn {
+    fn name(&self) -> &'static str {
+        "shardmill-lrn"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let image = values(storage, layout)?;
+        let channels = layout.dims().last().copied().unwrap_or(1);
+        let mut scratch = vec![0.0; kernel::scratch_len(channels, &self.0)];
+        let mut output = vec![0.0; image.len()];
+        kernel::forward(&self.0, channels, image, &mut scratch, &mut output);
+        Ok((CpuStorage::F32(output), layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let channels = layout.dims().last().copied().unwrap_or(1);
+        let output = cuda::lrn(storage, layout, &self.0, channels)?;
+        Ok((output, layout.shape().clone()))
+    }
+
+    fn bwd(&self, images: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if images.device().is_cuda() {
+            let channels = images.dims().last().copied().unwrap_or(1);
+            return cuda::lrn_backward(images, gradient, &self.0, channels).map(Some);
+        }
+        let channels = images.dims().last().copied().unwrap_or(1);
+        let mut scratch = vec![0.0; kernel::scratch_len(channels, &self.0)];
+        let mut output = vec![0.0; images.elem_count()];
+        with_values(images, |image| {
+            with_values(gradient, |gradient| {
+                let (scratch, output) = (&mut scratch, &mut output);
+                kernel::backward(&self.0, channels, image, gradient, scratch, output);
+            })
+        })??;
+        Tensor::from_vec(output, images.shape(), images.device()).map(Some)
+    }
+}

@@ -1,0 +1,78 @@
+//! Max pooling.
+
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+#[cfg(feature = "cuda")]
+use crate::candle_ops::cuda;
+use crate::candle_ops::{PoolShape, expect, values, with_values};
+use crate::cpu::ops::max_pool2d as kernel;
+
+/// Max pooling of NHWC images: `[rows, height, width, channels]` becomes
+/// `[rows, output height, output width, channels]`. `shape` holds every size but the number of rows.
+///
+/// # Errors
+/// A tensor that is not f32 or does not have the sizes of `shape`.
+pub fn max_pool2d(images: &Tensor, shape: PoolShape) -> Result<Tensor> {
+    expect(
+        "images",
+        images.dims().get(1..).unwrap_or_default(),
+        &[shape.height, shape.width, shape.channels],
+    )?;
+    images.contiguous()?.apply_op1(MaxPool2d(shape))
+}
+
+struct MaxPool2d(PoolShape);
+
+impl CustomOp1 for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "shardmill-max-pool2d"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (images, s) = (values(storage, layout)?, &self.0);
+        let rows = images.len() / s.input_len();
+        let mut output = vec![0.0; rows * s.output_len()];
+        images
+            .par_chunks_exact(s.input_len())
+            .zip(output.par_chunks_exact_mut(s.output_len()))
+            .for_each(|(image, output)| kernel::forward(s, image, output, &mut []));
+        let dims = (rows, s.output_height(), s.output_width(), s.channels);
+        Ok((CpuStorage::F32(output), dims.into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let s = &self.0;
+        let output = cuda::max_pool2d(storage, layout, s)?;
+        let rows = layout.shape().elem_count() / s.input_len();
+        let dims = (rows, s.output_height(), s.output_width(), s.channels);
+        Ok((output, dims.into()))
+    }
+
+    fn bwd(&self, images: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if images.device().is_cuda() {
+            return cuda::max_pool2d_backward(images, gradient, &self.0).map(Some);
+        }
+        let s = &self.0;
+        let mut image_gradients = vec![0.0; images.elem_count()];
+        with_values(images, |images| {
+            with_values(gradient, |gradients| {
+                images
+                    .par_chunks_exact(s.input_len())
+                    .zip(gradients.par_chunks_exact(s.output_len()))
+                    .zip(image_gradients.par_chunks_exact_mut(s.input_len()))
+                    .for_each(|((image, gradient), image_gradient)| {
+                        let mut output = vec![0.0; s.output_len()];
+                        let mut winners = vec![0; s.output_len()];
+                        kernel::forward(s, image, &mut output, &mut winners);
+                        kernel::backward(s, &winners, gradient, image_gradient);
+                    });
+            })
+        })??;
+        Tensor::from_vec(image_gradients, images.shape(), images.device()).map(Some)
+    }
+}

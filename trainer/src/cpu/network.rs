@@ -1,0 +1,226 @@
+//! A network on the CPU: a training step and the logits, over buffers that are kept between passes.
+
+use std::ops::Deref;
+
+use candle_core::{Device, Tensor};
+
+use crate::cpu::classifier::Classifier;
+use crate::cpu::features::Features;
+use crate::cpu::ops::cross_entropy;
+use crate::cpu::part::Part;
+use crate::cpu::update::update;
+use crate::net::layer::Layer;
+use crate::net::sgd::{Rate, Sgd};
+use crate::net::{DropoutKey, Masks, Model, ModelError, Parameter, StepOutput};
+
+/// Images that go through the network at once while evaluating.
+const EVALUATION_ROWS: usize = 128;
+
+/// A model with its gradients and everything that its passes write to.
+pub struct Network {
+    model: Model,
+    gradients: Vec<Vec<f32>>,
+    features: Features,
+    classifier: Classifier,
+    features_frozen: bool,
+}
+
+impl Network {
+    /// A network that has made no pass yet.
+    #[must_use]
+    pub fn new(model: Model) -> Self {
+        let parameters = model.parameters().iter();
+        Self {
+            gradients: parameters.map(|p| vec![0.0; p.len()]).collect(),
+            model,
+            features: Features::default(),
+            classifier: Classifier::default(),
+            features_frozen: false,
+        }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model, to replace its parameters.
+    pub fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
+    }
+
+    /// The gradients of the last step's mean loss, in the order of the model's parameters.
+    #[must_use]
+    pub fn gradients(&self) -> &[Vec<f32>] {
+        &self.gradients
+    }
+
+    /// The gradients, to replace them by others of the same lengths.
+    pub(crate) fn gradients_mut(&mut self) -> &mut Vec<Vec<f32>> {
+        &mut self.gradients
+    }
+
+    /// Turns the backward pass of the convolutions off or on; while it is off, their gradients are 0.
+    pub(crate) fn freeze_features(&mut self, frozen: bool) {
+        self.features_frozen = frozen;
+        self.gradients
+            .iter_mut()
+            .for_each(|gradient| gradient.fill(0.0));
+    }
+
+    /// Bytes that the buffers of training steps of `rows` images take on `threads` threads.
+    pub(crate) fn buffer_bytes(model: &Model, rows: usize, threads: usize) -> usize {
+        let (convolutional, dense) = model.layers().split_at(features_end(model));
+        let inputs = convolutional.last().map_or(0, Layer::output_len);
+        Features::bytes(convolutional, rows, threads) + Classifier::bytes(dense, inputs, rows)
+    }
+
+    /// One step's loss and gradients: forward with dropout, and backward into
+    /// [`gradients`](Self::gradients). Parameters stay as they are.
+    ///
+    /// `images` holds `labels.len()` images, NHWC, of the configured input size.
+    ///
+    /// # Errors
+    /// Images that do not match the labels in number, or a label out of range.
+    pub fn train_step(
+        &mut self,
+        images: &[f32],
+        labels: &[i64],
+        key: DropoutKey,
+    ) -> Result<StepOutput, ModelError> {
+        self.train_step_with(images, labels, Masks::Drawn(key))
+    }
+
+    /// [`train_step`](Self::train_step) with the dropout masks given, to compare with another
+    /// implementation.
+    ///
+    /// # Errors
+    /// As [`train_step`](Self::train_step).
+    ///
+    /// # Panics
+    /// If a mask is missing or of another length than its layer's values.
+    pub fn train_step_with(
+        &mut self,
+        images: &[f32],
+        labels: &[i64],
+        masks: Masks,
+    ) -> Result<StepOutput, ModelError> {
+        let Self {
+            model,
+            gradients,
+            features,
+            classifier,
+            features_frozen,
+        } = self;
+        let rows = labels.len();
+        check_images(model, images, rows)?;
+        model.check_labels(labels)?;
+        let classes = model.config().classes;
+        let scores = with_parts(model, |convolutional, dense| {
+            classifier.prepare(dense.layers, convolutional.output_len(), rows, true);
+            let (feature_gradients, dense_gradients) =
+                gradients.split_at_mut(convolutional.parameters.len());
+            features.forward(convolutional, images, true, classifier.inputs_mut());
+            classifier.forward(dense, Some(masks));
+            let (logits, gradient) = classifier.logits_and_gradient();
+            let scores = cross_entropy::score(logits, classes, labels, gradient);
+            classifier.backward(dense, masks, dense_gradients);
+            if !*features_frozen {
+                let gradient = classifier.inputs_gradient();
+                features.backward(convolutional, images, gradient, feature_gradients);
+            }
+            scores
+        });
+        Ok(StepOutput {
+            loss: scores.loss / rows as f64,
+            top1: scores.top1,
+            top5: scores.top5,
+        })
+    }
+
+    /// Moves the parameters along the last step's gradients, each at its own rate; those without a rate
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// What candle reports.
+    pub fn update(
+        &mut self,
+        sgd: &mut Sgd,
+        rate: impl Fn(&Parameter) -> Option<Rate>,
+    ) -> Result<(), ModelError> {
+        update(&mut self.model, &self.gradients, sgd, rate)
+    }
+
+    /// Logits `[rows, classes]` of NHWC images, without dropout. Images go through in groups of
+    /// fixed size, so memory does not grow with their number.
+    ///
+    /// # Errors
+    /// Images that do not fill whole rows.
+    pub fn logits(&mut self, images: &[f32]) -> Result<Tensor, ModelError> {
+        let Self {
+            model,
+            features,
+            classifier,
+            ..
+        } = self;
+        let image_len = image_len(model);
+        let rows = images.len() / image_len;
+        check_images(model, images, rows)?;
+        let classes = model.config().classes;
+        let mut logits = Vec::with_capacity(rows * classes);
+        for images in images.chunks(EVALUATION_ROWS * image_len) {
+            with_parts(model, |convolutional, dense| {
+                let rows = images.len() / image_len;
+                classifier.prepare(dense.layers, convolutional.output_len(), rows, false);
+                features.forward(convolutional, images, false, classifier.inputs_mut());
+                classifier.forward(dense, None);
+                logits.extend_from_slice(classifier.logits());
+            });
+        }
+        Ok(Tensor::from_vec(logits, (rows, classes), &Device::Cpu)?)
+    }
+}
+
+/// The number of layers up to the last pool.
+fn features_end(model: &Model) -> usize {
+    let is_dense = |layer: &Layer| matches!(layer, Layer::Dropout(_) | Layer::Linear(_));
+    let first = model.layers().iter().position(is_dense);
+    first.unwrap_or(model.layers().len())
+}
+
+/// Lends `work` the convolutional and the fully connected part.
+fn with_parts<R>(model: &Model, work: impl FnOnce(Part, Part) -> R) -> R {
+    let guards: Vec<_> = model.parameters().iter().map(Parameter::values).collect();
+    let values: Vec<&[f32]> = guards.iter().map(Deref::deref).collect();
+    let (convolutional, dense) = model.layers().split_at(features_end(model));
+    let convolutions = convolutional.iter().filter(|layer| layer.has_parameters());
+    let (convolutional_values, dense_values) = values.split_at(2 * convolutions.count());
+    work(
+        Part {
+            layers: convolutional,
+            parameters: convolutional_values,
+        },
+        Part {
+            layers: dense,
+            parameters: dense_values,
+        },
+    )
+}
+
+/// Values of one image.
+fn image_len(model: &Model) -> usize {
+    model.config().input_size.pow(2) * 3
+}
+
+fn check_images(model: &Model, images: &[f32], rows: usize) -> Result<(), ModelError> {
+    let expected = rows * image_len(model);
+    if images.len() == expected && rows > 0 {
+        return Ok(());
+    }
+    Err(ModelError::ImageLength {
+        found: images.len(),
+        expected,
+        rows,
+    })
+}

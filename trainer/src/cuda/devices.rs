@@ -1,0 +1,120 @@
+//! The GPUs of an engine: one on the caller's thread, or several on a thread each.
+
+#[cfg(feature = "nccl")]
+use std::sync::Arc;
+#[cfg(feature = "nccl")]
+use std::time::Duration;
+
+#[cfg(feature = "nccl")]
+use candle_core::cuda_backend::cudarc::nccl::{self, Id};
+
+use crate::compute::CudaOptions;
+use crate::cuda::device::{CudaError, Device};
+#[cfg(feature = "nccl")]
+use crate::cuda::device::{DeviceThreads, ErrorContext, FailureFlag};
+use crate::cuda::replica::Replica;
+
+/// How long the other GPUs may take to stop after one has failed.
+#[cfg(feature = "nccl")]
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The replicas of a network.
+pub(crate) enum Devices {
+    /// On the caller's thread, without NCCL.
+    One(Box<Replica>),
+    /// On a thread each, connected by NCCL.
+    #[cfg(feature = "nccl")]
+    Several(DeviceThreads<Replica>),
+}
+
+impl Devices {
+    /// Opens the GPUs and makes a replica on each.
+    ///
+    /// # Errors
+    /// A GPU that is missing or unsuitable, or GPUs that cannot be connected.
+    pub(crate) fn open(
+        options: CudaOptions,
+        replica: impl Fn(std::rc::Rc<Device>) -> Result<Replica, CudaError> + Send + Sync + 'static,
+    ) -> Result<Self, CudaError> {
+        let open = move |number| {
+            let CudaOptions {
+                precision,
+                deterministic,
+                ..
+            } = options;
+            replica(Device::open(number, precision, deterministic)?)
+        };
+        let mut numbers = options.devices.numbers();
+        if options.devices.len() == 1 {
+            let number = numbers.next().expect("there is one");
+            return Ok(Self::One(Box::new(open(number)?)));
+        }
+        #[cfg(not(feature = "nccl"))]
+        return Err(CudaError::NoNccl);
+        #[cfg(feature = "nccl")]
+        {
+            let failure = Arc::new(FailureFlag::default());
+            let mut threads =
+                DeviceThreads::start(numbers, Arc::clone(&failure), STOP_TIMEOUT, open)?;
+            let count = options.devices.len();
+            let id = Id::new().context("prepare NCCL")?;
+            threads.on_all(move |rank, replica| {
+                let failure = Arc::clone(&failure);
+                replica.device.connect(failure, id, rank, count)
+            })?;
+            Ok(Self::Several(threads))
+        }
+    }
+
+    /// Runs `work` on every replica, each given its index, and waits for the answers.
+    ///
+    /// # Errors
+    /// The error of the first GPU that failed.
+    pub(crate) fn on_all<T: Send + 'static>(
+        &mut self,
+        work: impl Fn(usize, &mut Replica) -> Result<T, CudaError> + Send + Sync + 'static,
+    ) -> Result<Vec<T>, CudaError> {
+        match self {
+            Self::One(replica) => Ok(vec![work(0, replica)?]),
+            #[cfg(feature = "nccl")]
+            Self::Several(threads) => Ok(threads.on_all(work)?),
+        }
+    }
+
+    /// Runs `work` on the first replica.
+    ///
+    /// # Errors
+    /// As [`on_all`](Self::on_all).
+    pub(crate) fn on_first<T: Send + 'static>(
+        &mut self,
+        work: impl Fn(&mut Replica) -> Result<T, CudaError> + Send + Sync + 'static,
+    ) -> Result<T, CudaError> {
+        match self {
+            Self::One(replica) => work(replica),
+            #[cfg(feature = "nccl")]
+            Self::Several(threads) => {
+                let mut answers = threads.on_first(1, move |_, replica| work(replica))?;
+                Ok(answers.remove(0))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "nccl")]
+impl Drop for Devices {
+    /// Lets all GPUs finish before one leaves.
+    fn drop(&mut self) {
+        if let Self::Several(threads) = self {
+            // An error has been reported, or nobody needs it any longer.
+            let _ = threads.on_all(|_, replica| replica.device.synchronize());
+        }
+    }
+}
+
+/// NCCL's version, as in 2.28.9.
+#[cfg(feature = "nccl")]
+pub(crate) fn nccl_version() -> Result<String, CudaError> {
+    let version = nccl::result::get_nccl_version().context("query NCCL's version")?;
+    let (major, rest) = (version / 10_000, version % 10_000);
+    Ok(format!("{major}.{}.{}", rest / 100, rest % 100))
+}

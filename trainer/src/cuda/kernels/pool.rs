@@ -1,0 +1,64 @@
+//! Max pools.
+//!
+//! Contract: the kernels read and write only inside their views, whose types and lengths are checked for
+//! the shape and the rows before their pointers are handed over.
+
+use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, View, ViewMut};
+use crate::cuda::kernels::check;
+use crate::net::shape::PoolShape;
+
+/// The sizes of a pool over `rows` images, as its kernels take them.
+fn sizes(shape: &PoolShape, rows: usize) -> [Argument; 8] {
+    [
+        rows,
+        shape.height,
+        shape.width,
+        shape.channels,
+        shape.kernel,
+        shape.stride,
+        shape.output_height(),
+        shape.output_width(),
+    ]
+    .map(Argument::size)
+}
+
+/// Writes the largest value of every window, and its place in the window.
+pub(crate) fn max_pool(
+    device: &Device,
+    shape: &PoolShape,
+    rows: usize,
+    input: View<'_>,
+    output: ViewMut<'_>,
+    winners: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    let element = output.element;
+    assert!(shape.kernel <= 16, "places of a window fit into a byte");
+    check(input, element, rows * shape.input_len());
+    check(output.view(), element, rows * shape.output_len());
+    check(winners.view(), Element::U8, output.len);
+    let views = [input.into(), (&output).into(), (&winners).into()];
+    let arguments = [&views[..], &sizes(shape, rows)].concat();
+    let (entry, grid) = (Entry::typed("max_pool", element), Grid::over(output.len));
+    // SAFETY: the kernel's arguments; the views have the sizes of the shape.
+    unsafe { device.launch(entry, grid, &arguments) }
+}
+
+/// Writes the gradient of the images: every window's goes to its winner.
+pub(crate) fn max_pool_backward(
+    device: &Device,
+    shape: &PoolShape,
+    rows: usize,
+    winners: View<'_>,
+    gradient: View<'_>,
+    input_gradient: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    let element = input_gradient.element;
+    check(winners, Element::U8, rows * shape.output_len());
+    check(gradient, element, winners.len);
+    check(input_gradient.view(), element, rows * shape.input_len());
+    let views = [winners.into(), gradient.into(), (&input_gradient).into()];
+    let arguments = [&views[..], &sizes(shape, rows)].concat();
+    let entry = Entry::typed("max_pool_backward", element);
+    // SAFETY: the kernel's arguments; the views have the sizes of the shape.
+    unsafe { device.launch(entry, Grid::over(input_gradient.len), &arguments) }
+}

@@ -1,0 +1,332 @@
+//! Watches for a loss that does not leave its starting point, rises above it, or goes back to it.
+//!
+//! A network that has learned only how frequent each class is has, at best, the entropy of the labels as
+//! its loss. With balanced classes that is ln(classes); with 600, 20 and 20 images it is far less, and the
+//! error of such a network, 6%, looks like success.
+
+use shardmill_formats::Printable;
+use shardmill_loader::Dataset;
+
+use crate::checkpoint::RunState;
+use crate::net::StepMetrics;
+use crate::net::config::Activation;
+use crate::recipe::{InputScale, Recipe, rate};
+
+/// Steps whose mean loss is looked at together.
+const WINDOW: u64 = 100;
+
+/// Steps for which the loss may stay at its start in a healthy run.
+const PATIENCE: u64 = 300;
+
+/// The fewest steps at the end of a run that are worth a look.
+const FEWEST: u64 = 20;
+
+/// Share of the labels' entropy under which the loss has left it.
+const LEFT: f64 = 0.995;
+
+/// Multiple of the labels' entropy above which the loss is no longer near it.
+const ABOVE: f64 = 1.2;
+
+/// Classes under which a set is small: the paper's rate is for 1,000.
+const FEW_CLASSES: usize = 100;
+
+/// Share of the images in one class above which the classes' sizes are worth a word.
+const DOMINANT: f64 = 0.5;
+
+/// Part of the rate that a run began with under which the rate itself is the likely cause.
+const SLOWED: f64 = 0.2;
+
+/// What can be known of a split's labels without looking at an image.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prior {
+    /// Entropy of the label frequencies, in nats.
+    entropy: f64,
+    /// The most frequent class, as it is printed.
+    frequent: String,
+    /// Its label.
+    label: i64,
+    /// Its share of the images.
+    share: f64,
+}
+
+impl Prior {
+    /// The frequencies of a labelled split.
+    pub(crate) fn of(split: &Dataset) -> Self {
+        let mut counts = vec![0_u64; split.classes().len()];
+        for i in 0..split.len() {
+            let label = usize::try_from(split.label(i)).ok();
+            if let Some(count) = label.and_then(|label| counts.get_mut(label)) {
+                *count += 1;
+            }
+        }
+        let names: Vec<&str> = split.classes().iter().map(|c| &*c.synset).collect();
+        Self::from_counts(&counts, &names)
+    }
+
+    fn from_counts(counts: &[u64], names: &[&str]) -> Self {
+        let total: u64 = counts.iter().sum();
+        let share = |count: u64| count as f64 / total.max(1) as f64;
+        let entropy = counts
+            .iter()
+            .filter(|&&count| count > 0)
+            .map(|&count| -share(count) * libm::log(share(count)))
+            .sum();
+        // Of equals the first one.
+        let most = (0..counts.len()).rev().max_by_key(|&label| counts[label]);
+        let label = most.unwrap_or(0);
+        Self {
+            entropy,
+            frequent: Printable(names.get(label).copied().unwrap_or_default()).to_string(),
+            label: label as i64,
+            share: share(counts.get(label).copied().unwrap_or(0)),
+        }
+    }
+
+    /// Whether a mean loss is below what a network reaches that knows only these frequencies.
+    pub(crate) fn is_left_by(&self, loss: f64) -> bool {
+        loss < self.entropy * LEFT
+    }
+
+    /// Whether all images are of one class.
+    pub(crate) fn is_trivial(&self) -> bool {
+        self.entropy == 0.0
+    }
+
+    /// Top-1 error in percent, on a split, of calling every image the most frequent class.
+    pub(crate) fn guessing_error(&self, split: &Dataset) -> f64 {
+        let others = (0..split.len()).filter(|&i| split.label(i) != self.label);
+        100.0 * others.count() as f64 / split.len().max(1) as f64
+    }
+
+    /// What is said of a top-1 error in percent that guessing reaches as well.
+    pub(crate) fn no_better(&self, error: f64, guessing: f64) -> Option<String> {
+        (!self.is_trivial() && error >= guessing).then(|| {
+            format!(
+                "no better than calling every image {} ({guessing:.2}%)",
+                self.frequent
+            )
+        })
+    }
+}
+
+/// What a look at the last steps found.
+#[derive(Clone, Copy, Debug)]
+struct Finding {
+    step: u64,
+    mean: f64,
+    learned_before: bool,
+}
+
+/// A note at the start when the recipe does not suit the classes.
+pub(crate) fn advice(state: &RunState, prior: &Prior) -> Option<String> {
+    if prior.is_trivial() {
+        return Some(format!(
+            "warning: every training image is of class {}: any answer is right, and there is nothing \
+             to learn",
+            prior.frequent
+        ));
+    }
+    let paper = Recipe::default().lr;
+    let classes = state.classes.len();
+    let lr = state.recipe.base_lr();
+    if let Some(flat) = flat_activation(state) {
+        return Some(format!("note: {flat}"));
+    }
+    (classes < FEW_CLASSES && lr >= paper).then(|| {
+        let shown = rate(lr);
+        let above = if lr > paper {
+            format!("above the paper's {paper}, which is ")
+        } else {
+            String::new()
+        };
+        format!(
+            "note: lr {shown} is {above}for 1,000 classes; with {classes} the loss may stay at {:.3}; {}",
+            prior.entropy,
+            small_set(state, lr).expect("the rate is above that of small sets")
+        )
+    })
+}
+
+/// Takes note of a step's loss at the rate `lr`, and gives a warning where the loss has not left its
+/// start. Warnings come at steps that are each at least twice the one before.
+pub(crate) fn observe(
+    state: &mut RunState,
+    prior: &Prior,
+    lr: f64,
+    step: u64,
+    metrics: &StepMetrics,
+) -> Option<String> {
+    let progress = &mut state.progress;
+    if (step - 1).is_multiple_of(WINDOW) {
+        progress.early = Default::default();
+    }
+    progress
+        .early
+        .add(metrics.images, metrics.output.loss, 0, 0);
+    if !step.is_multiple_of(WINDOW) {
+        return None;
+    }
+    let mean = progress.early.scores()?.loss;
+    let learned_before = progress.has_learned;
+    progress.has_learned |= prior.is_left_by(mean);
+    let due = step >= PATIENCE && (progress.warned == 0 || step >= 2 * progress.warned);
+    if prior.is_trivial() || prior.is_left_by(mean) || !due {
+        return None;
+    }
+    progress.warned = step;
+    let finding = Finding {
+        step,
+        mean,
+        learned_before,
+    };
+    Some(warning(state, prior, lr, finding))
+}
+
+/// A warning at the end of a run, where the last steps are no better than the first ones and that was not
+/// said just before.
+pub(crate) fn conclude(state: &RunState, prior: &Prior, lr: f64) -> Option<String> {
+    let progress = &state.progress;
+    let step = progress.step;
+    let in_window = match step % WINDOW {
+        0 => WINDOW.min(step),
+        steps => steps,
+    };
+    let mean = progress.early.scores()?.loss;
+    let told = progress.warned > 0 && step - progress.warned < PATIENCE;
+    let news = in_window >= FEWEST && !told && !prior.is_trivial();
+    let finding = Finding {
+        step,
+        mean,
+        learned_before: progress.has_learned,
+    };
+    (news && !prior.is_left_by(mean)).then(|| warning(state, prior, lr, finding))
+}
+
+fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String {
+    let Finding {
+        step,
+        mean,
+        learned_before,
+    } = finding;
+    let entropy = prior.entropy;
+    let what = if mean > entropy * ABOVE {
+        format!("the loss is {mean:.4}, above {entropy:.4}")
+    } else if learned_before {
+        format!("the loss is {mean:.4}, back at {entropy:.4}")
+    } else {
+        format!("the loss is {mean:.4} and has not left {entropy:.4}")
+    };
+    let mut text = format!(
+        "warning: after {step} steps {what}, the loss of a network that knows only how frequent each \
+         class is"
+    );
+    if prior.share > DOMINANT {
+        text += &format!(
+            " ({:.0}% of the images are {})",
+            100.0 * prior.share,
+            prior.frequent
+        );
+    }
+    text += &format!("; the rate in force is {}: ", rate(lr));
+    text += &remedies(state, prior, lr, step).join(", or ");
+    text
+}
+
+/// What may help, without what is done already.
+fn remedies(state: &RunState, prior: &Prior, lr: f64, step: u64) -> Vec<String> {
+    let recipe = &state.recipe;
+    let base = recipe.base_lr();
+    let few_classes = state.classes.len() < FEW_CLASSES;
+    let usual = if few_classes {
+        small()
+    } else {
+        Recipe::default()
+    };
+    let mut found: Vec<String> = flat_activation(state).into_iter().collect();
+    if lr < base * SLOWED {
+        found.push(format!(
+            "the schedule has lowered it from {}: choose a later fall with `--schedule`",
+            rate(base)
+        ));
+    } else if base < usual.lr * SLOWED {
+        found.push(format!("it is low: try `--lr {}`", usual.lr));
+    } else if let Some(advice) = few_classes.then(|| small_set(state, lr)).flatten() {
+        found.push(advice);
+    } else if !few_classes && base > usual.lr {
+        found.push(match recipe.lr > usual.lr {
+            true => format!("try the paper's `--lr {}`", usual.lr),
+            false => "leave out `--linear-lr`".to_owned(),
+        });
+    }
+    if step < PATIENCE {
+        found.push(format!("train longer: {step} steps are few"));
+    }
+    if prior.share > DOMINANT {
+        found.push("make the classes of more equal size (`prep subset --per-class N`)".to_owned());
+    }
+    if found.is_empty() {
+        found.push(if step < 10 * PATIENCE {
+            "wait: with few images in a class the loss may leave after a few thousand steps"
+                .to_owned()
+        } else {
+            format!(
+                "try another rate, such as `--lr {}`, or other images",
+                rate(base / 2.0)
+            )
+        });
+    }
+    found
+}
+
+/// The recipe for sets of a few classes.
+fn small() -> Recipe {
+    let setup = crate::recipe::setup::Setup::named("small");
+    setup.expect("it is a recipe of ours").recipe
+}
+
+/// The advice for a set of a few classes, without what is done already.
+fn small_set(state: &RunState, lr: f64) -> Option<String> {
+    let (recipe, small) = (&state.recipe, small());
+    let mut flags = Vec::new();
+    let mut without = Vec::new();
+    if lr > small.lr {
+        match recipe.lr > small.lr {
+            true => flags.push(format!("--lr {}", small.lr)),
+            false => without.push("--linear-lr"),
+        }
+    }
+    if recipe.batch_size > small.batch_size {
+        flags.push(format!("--batch-size {}", small.batch_size));
+    }
+    if recipe.accumulate > 1 && recipe.step_images() > small.batch_size {
+        without.push("--accumulate");
+    }
+    let mut parts = Vec::new();
+    if !flags.is_empty() {
+        parts.push(format!("with `{}`", flags.join(" ")));
+    }
+    if !without.is_empty() {
+        parts.push(format!("without `{}`", without.join("` and `")));
+    }
+    (!parts.is_empty()).then(|| format!("for a set of a few classes train {}", parts.join(" and ")))
+}
+
+/// What an activation lacks whose gradient is flat with the network's other settings.
+fn flat_activation(state: &RunState) -> Option<String> {
+    let (recipe, model) = (&state.recipe, &state.model);
+    match model.activation {
+        Activation::Tanh if recipe.scale == InputScale::MeanOnly || model.init.bias != 0.0 => Some(
+            "tanh is flat at pixels of 0 to 255 and biases of 1: train with `--set scale=standardized \
+             --set model.init.bias=0 --set model.init.std=0.02`"
+                .to_owned(),
+        ),
+        Activation::Sigmoid => Some(
+            "layer upon layer of sigmoid passes on hardly any gradient: train with `--activation relu`"
+                .to_owned(),
+        ),
+        Activation::Relu | Activation::Tanh => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

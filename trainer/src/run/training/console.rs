@@ -1,0 +1,186 @@
+//! What a run prints about itself.
+
+use std::time::Duration;
+
+use shardmill_loader::Dataset;
+
+use crate::cpu::footprint::{self, Workload};
+use crate::net::config::ModelConfig;
+use crate::net::scores::Scores;
+use crate::net::{Model, StepOutput};
+use crate::recipe::difference::differences;
+use crate::run::error::TrainError;
+use crate::run::options::variant_name;
+use crate::run::report::{Line, Meter, eta, speed};
+use crate::run::training::Run;
+use crate::run::{data, divergence};
+
+impl Run<'_> {
+    /// Prints what is about to be done.
+    pub(super) fn introduce(&self) {
+        let network = self.engine.model();
+        let parameters: usize = network.parameters().iter().map(|p| p.len()).sum();
+        let model = &self.state.model;
+        let size = model.input_size;
+        let images = self.splits.validation.as_ref().map_or_else(
+            || "no labelled split `val`: the schedule follows the training error".to_owned(),
+            |split| {
+                format!(
+                    "{} of split `{}` for validation",
+                    split.len(),
+                    split.split()
+                )
+            },
+        );
+        self.screen.say(format_args!(
+            "network   {} of width {}, {parameters} parameters, input {size}x{size}, seed {}",
+            variant_name(model.variant),
+            model.width,
+            self.state.seed
+        ));
+        let plain = ModelConfig {
+            classes: model.classes,
+            ..ModelConfig::of(model.variant)
+        };
+        for chosen in differences(&plain, model) {
+            let text = format_args!("          {} {}", chosen.key, chosen.second);
+            self.screen.say(text);
+        }
+        self.screen.say(&self.state.recipe);
+        self.screen.say(format_args!(
+            "data      {} images of {} classes; {images}",
+            self.splits.train.len(),
+            self.state.classes.len()
+        ));
+        let split = self.splits.validation.as_ref().map(Dataset::split);
+        if split == Some(data::TRAIN) {
+            self.screen
+                .say("note: the split for validation is the one that is trained on");
+        }
+        self.screen.say(format_args!(
+            "run       {}",
+            self.files.folder.path().display()
+        ));
+        match self.engine.describe() {
+            Some(device) => self.screen.say(format_args!("device    {device}")),
+            None => self.print_memory(network),
+        }
+        if let Some(advice) = divergence::advice(&self.state, &self.prior) {
+            self.screen.say(advice);
+        }
+    }
+
+    /// Moves the bar.
+    pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
+        let errors = match self.state.progress.whole_epoch.scores() {
+            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
+            None => String::new(),
+        };
+        self.screen.update(
+            self.state.progress.step,
+            format_args!(
+                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
+                self.state.progress.epoch + 1,
+                self.state.recipe.epochs,
+                output.loss,
+                speed(meter.images_per_second()),
+                100.0 * meter.data_wait()
+            ),
+        );
+    }
+
+    /// Writes the scores since the last such line.
+    pub(super) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
+        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
+            return Ok(());
+        };
+        let steepest = std::mem::take(&mut self.state.progress.steepest);
+        let progress = self.state.progress;
+        let images_per_second = meter.images_per_second();
+        let line = Line::Step {
+            epoch: progress.epoch + 1,
+            step: progress.step,
+            samples: progress.samples,
+            loss: scores.loss,
+            lr,
+            top1_error: scores.top1_error,
+            top5_error: scores.top5_error,
+            gradient_norm: steepest,
+            images_per_second,
+            data_wait: meter.data_wait(),
+            seconds: self.clock.elapsed().as_secs_f64(),
+        };
+        self.write(&line)?;
+        if !self.screen.has_bar() {
+            let recipe = &self.state.recipe;
+            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
+            // Without evaluations, and a little too much for the last batch of each epoch.
+            let left = Duration::try_from_secs_f64(images / images_per_second);
+            let left = eta(left.unwrap_or_default());
+            self.screen.say(format_args!("{line} eta {left}"));
+        }
+        Ok(())
+    }
+
+    /// Writes the scores of the epoch that has ended.
+    pub(super) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
+        let scores = self.state.progress.whole_epoch.scores();
+        if let Some(scores) = scores {
+            let line = Line::Epoch {
+                epoch: self.state.progress.epoch + 1,
+                step: self.state.progress.step,
+                lr: self.lr(),
+                loss: scores.loss,
+                top1_error: scores.top1_error,
+                top5_error: scores.top5_error,
+            };
+            self.write(&line)?;
+            self.screen.say(&line);
+        }
+        Ok(scores)
+    }
+
+    /// Prints the memory that training takes on the CPU, and warns where it is not available.
+    fn print_memory(&self, network: &Model) {
+        let recipe = &self.state.recipe;
+        let workload = Workload {
+            rows: recipe.batch_size,
+            threads: rayon::current_num_threads(),
+            accumulates: recipe.accumulate > 1,
+            has_mean_image: recipe.mean.cut().is_some(),
+        };
+        let bytes = footprint::training(network, workload);
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        self.screen.say(format_args!(
+            "memory    about {:.2} GiB for batches of {}",
+            gib(bytes),
+            recipe.batch_size
+        ));
+        if let Some(available) = footprint::available().filter(|available| *available < bytes) {
+            self.screen.say(format_args!(
+                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
+                 for the same step",
+                gib(available)
+            ));
+        }
+    }
+
+    /// Warns at the end of a run that has learned nothing.
+    pub(super) fn look_back(&mut self) -> Result<(), TrainError> {
+        match divergence::conclude(&self.state, &self.prior, self.lr()) {
+            Some(warning) => self.warn(&warning),
+            None => Ok(()),
+        }
+    }
+
+    /// Shows and writes a warning.
+    pub(super) fn warn(&mut self, message: &str) -> Result<(), TrainError> {
+        let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
+        self.screen.say(message);
+        self.write(&Line::Warning {
+            epoch,
+            step,
+            message,
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! A run's folder: `metrics.jsonl`, `last.safetensors`, `best.safetensors`, and a lock.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::run::error::TrainError;
+use crate::run::options::LAST;
+
+/// A run's folder, locked for as long as this lives.
+#[derive(Debug)]
+pub(super) struct RunFolder {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes a new folder, or uses an empty one.
+    pub(super) fn create(dir: &Path) -> Result<Self, TrainError> {
+        Self::check_new(dir)?;
+        fs::create_dir_all(dir).map_err(|source| failed("make the folder", dir, source))?;
+        Self::lock(dir)
+    }
+
+    /// Opens the folder of a run that has begun.
+    pub(super) fn open(dir: &Path) -> Result<Self, TrainError> {
+        if !dir.join(LAST).is_file() {
+            return Err(TrainError::NothingToResume { run: dir.into() });
+        }
+        Self::lock(dir)
+    }
+
+    /// Checks that a new run may use `dir`, without making it.
+    pub(super) fn check_new(dir: &Path) -> Result<(), TrainError> {
+        match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TrainError::RunExists { run: dir.into() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("use the folder", dir, error)),
+        }
+    }
+
+    fn lock(dir: &Path) -> Result<Self, TrainError> {
+        let path = dir.join("run.lock");
+        let options = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let lock = options.map_err(|source| failed("write", &path, source))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(TrainError::RunBusy { run: dir.into() }),
+            // Training also works on a file system without locks.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self {
+                dir: dir.into(),
+                _lock: lock,
+            }),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn last(&self) -> PathBuf {
+        self.dir.join(LAST)
+    }
+
+    pub(super) fn best(&self) -> PathBuf {
+        self.dir.join("best.safetensors")
+    }
+
+    pub(super) fn metrics(&self) -> PathBuf {
+        self.dir.join("metrics.jsonl")
+    }
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
+    TrainError::Io {
+        action,
+        path: path.into(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LAST, RunFolder, TrainError};
+
+    #[test]
+    fn two_processes_do_not_share_a_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("new/run");
+        let folder = RunFolder::create(&dir).unwrap();
+        std::fs::write(dir.join(LAST), "").unwrap();
+        assert!(matches!(
+            RunFolder::open(&dir),
+            Err(TrainError::RunBusy { .. })
+        ));
+        drop(folder);
+        assert!(RunFolder::open(&dir).is_ok());
+        assert!(matches!(
+            RunFolder::create(&dir),
+            Err(TrainError::RunExists { .. })
+        ));
+    }
+}

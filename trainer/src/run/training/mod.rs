@@ -1,0 +1,241 @@
+//! A run in progress.
+//!
+//! The state of a run is its seed, its epoch, and the images consumed of it: batches, dropout and
+//! schedule follow from these, so that a run goes on from a checkpoint as if it had never stopped.
+
+mod console;
+mod epoch;
+mod folder;
+mod start;
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use shardmill_loader::Dataset;
+
+use crate::checkpoint::{Checkpoint, RunState};
+use crate::engine::Engine;
+use crate::net::scores::Scores;
+use crate::run::data;
+use crate::run::divergence::Prior;
+use crate::run::error::TrainError;
+use crate::run::eval::{self, View};
+use crate::run::report::{Events, Line, Metrics, Screen};
+use crate::run::{TrainOptions, TrainOutcome};
+use folder::RunFolder;
+
+/// Trains a network, or resumes its training.
+///
+/// Everything that can be checked is checked before anything is written.
+///
+/// # Errors
+/// A dataset, recipe or folder that cannot be used, a non-finite loss, or what the file system refuses. The
+/// last checkpoint in the run's folder is whole in any case.
+pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
+    let mut run = if options.resume {
+        Run::resume(options)?
+    } else {
+        Run::start(options)?
+    };
+    run.screen.begin(run.total_steps(), run.state.progress.step);
+    while run.state.progress.epoch < run.state.recipe.epochs {
+        let loader = data::training(
+            &run.splits.train,
+            &run.state,
+            run.engine.output(),
+            options.threads,
+        )?;
+        run.engine
+            .set_normalization(data::training_normalize(&run.state))?;
+        if epoch::train_epoch(&mut run, &loader)?.is_break() {
+            run.save(false)?;
+            return Ok(run.outcome(false));
+        }
+        if epoch::close_epoch(&mut run)?.is_break() {
+            return Ok(run.outcome(false));
+        }
+    }
+    run.look_back()?;
+    for view in &options.final_views {
+        if run.score(*view).is_none() && run.evaluate(*view)?.is_break() {
+            return Ok(run.outcome(false));
+        }
+    }
+    Ok(run.outcome(true))
+}
+
+/// What a run trains and validates on.
+struct Splits {
+    train: Dataset,
+    validation: Option<Dataset>,
+}
+
+/// What a run writes, besides its checkpoints.
+struct RunFiles {
+    folder: RunFolder,
+    metrics: Metrics,
+    events: Events,
+}
+
+/// A run in progress: its state, network, data, and everything it writes.
+struct Run<'a> {
+    options: &'a TrainOptions,
+    state: RunState,
+    engine: Engine,
+    prior: Prior,
+    /// Top-1 error in percent of calling every validation image the most frequent class.
+    guessing: Option<f64>,
+    splits: Splits,
+    screen: Screen,
+    files: RunFiles,
+    two: Option<Scores>,
+    ten: Option<Scores>,
+    clock: Instant,
+}
+
+impl Run<'_> {
+    /// The rate of the epoch at hand.
+    fn lr(&self) -> f64 {
+        let recipe = &self.state.recipe;
+        self.state.schedule.lr(
+            &recipe.schedule,
+            recipe.base_lr(),
+            self.state.progress.epoch,
+        )
+    }
+
+    /// Steps of the whole run.
+    fn total_steps(&self) -> u64 {
+        let recipe = &self.state.recipe;
+        let steps = recipe.epochs
+            * self
+                .splits
+                .train
+                .len()
+                .div_ceil(recipe.step_images() as u64);
+        self.options.max_steps.map_or(steps, |most| most.min(steps))
+    }
+
+    /// Evaluates the validation split, where there is one; breaks when a stop is asked for.
+    fn evaluate(&mut self, view: View) -> Result<ControlFlow<(), Option<Scores>>, TrainError> {
+        let Some(validation) = self.splits.validation.clone() else {
+            return Ok(ControlFlow::Continue(None));
+        };
+        let (screen, stop) = (&self.screen, &self.options.stop);
+        let threads = self.options.threads;
+        let scores = eval::score(
+            &mut self.engine,
+            &self.state,
+            (&validation, None),
+            view,
+            threads,
+            |done| {
+                screen.note(format_args!(
+                    "{}: {done} of {}",
+                    view.name(),
+                    validation.len()
+                ));
+                !stop.is_requested()
+            },
+        )?;
+        let Some(scores) = scores else {
+            return Ok(ControlFlow::Break(()));
+        };
+        let progress = &self.state.progress;
+        let line = Line::Evaluation {
+            // At the end of the run the last epoch is counted as finished already.
+            epoch: (progress.epoch + 1).min(self.state.recipe.epochs),
+            step: progress.step,
+            split: validation.split(),
+            views: view,
+            scores,
+            guessing_top1_error: self.guessing,
+            seconds: self.clock.elapsed().as_secs_f64(),
+        };
+        self.write(&line)?;
+        self.screen.say(&line);
+        let guessing = self.guessing.unwrap_or(f64::INFINITY);
+        if let Some(text) = self.prior.no_better(scores.top1_error, guessing) {
+            self.screen.say(format_args!("         {text}"));
+        }
+        match view {
+            View::Center => self.state.progress.center = Some(scores),
+            View::Two => self.two = Some(scores),
+            View::Ten => self.ten = Some(scores),
+        }
+        Ok(ControlFlow::Continue(Some(scores)))
+    }
+
+    /// The last scores from `view`; those from more views are of this process.
+    fn score(&self, view: View) -> Option<Scores> {
+        match view {
+            View::Center => self.state.progress.center,
+            View::Two => self.two,
+            View::Ten => self.ten,
+        }
+    }
+
+    /// Saves the run, as its best as well where it is.
+    fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
+        let state = self.engine.host_state()?;
+        let broken = state
+            .model
+            .parameters()
+            .iter()
+            .find(|parameter| parameter.values().iter().any(|value| !value.is_finite()));
+        if let Some(parameter) = broken {
+            let what = format!("a value of {}", parameter.name());
+            return Err(self.not_finite(self.state.progress.step, &what));
+        }
+        self.files.metrics.sync()?;
+        self.state.progress.metrics_lines = self.files.metrics.lines();
+        let (last, best) = (self.files.folder.last(), self.files.folder.best());
+        let tensors = Checkpoint::tensors(self.engine.host_state()?)?;
+        // The best one first: were this interrupted, the run would come by here again.
+        let first = if is_best { &best } else { &last };
+        Checkpoint::write(first, &self.state, &tensors)?;
+        if is_best {
+            Checkpoint::link(&best, &last)?;
+        }
+        Ok(())
+    }
+
+    fn not_finite(&self, step: u64, what: &str) -> TrainError {
+        TrainError::NotFinite {
+            step,
+            what: what.to_owned(),
+            checkpoint: self.files.folder.last(),
+        }
+    }
+
+    fn outcome(mut self, finished: bool) -> TrainOutcome {
+        self.screen.end();
+        let progress = &self.state.progress;
+        TrainOutcome {
+            run: self.files.folder.path().to_owned(),
+            last: self.files.folder.last(),
+            best: progress.best_error.map(|_| self.files.folder.best()),
+            best_error: progress.best_error,
+            finished,
+            epochs: progress.epoch,
+            steps: progress.step,
+            classes: self.state.classes.len(),
+            val_split: self
+                .splits
+                .validation
+                .as_ref()
+                .map(|split| split.split().to_owned()),
+            center: progress.center,
+            two: self.two,
+            ten: self.ten,
+            seconds: self.clock.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// Writes a line to the metrics file and its figures to the event file.
+    fn write(&mut self, line: &Line<'_>) -> Result<(), TrainError> {
+        let json = self.files.metrics.append(line)?;
+        self.screen.line(&json);
+        self.files.events.append_line(line)
+    }
+}

@@ -1,0 +1,346 @@
+//! Starts a run, or resumes one; everything is checked before anything is written.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use shardmill_formats::Class;
+use shardmill_loader::Dataset;
+
+use crate::checkpoint::{Checkpoint, Progress, RunState};
+use crate::engine::Engine;
+use crate::net::config::ModelConfig;
+use crate::net::mean_image::MeanImage;
+use crate::net::{Model, Parameter, TrainState};
+use crate::recipe::Recipe;
+use crate::recipe::difference::{Difference, differences};
+use crate::recipe::schedule::ScheduleState;
+use crate::run::TrainOptions;
+use crate::run::data;
+use crate::run::divergence::Prior;
+use crate::run::error::TrainError;
+use crate::run::report::{Events, Line, Metrics, Screen};
+use crate::run::training::folder::RunFolder;
+use crate::run::training::{Run, RunFiles, Splits};
+
+impl<'a> Run<'a> {
+    /// A new run, with a checkpoint of its initial state.
+    pub(super) fn start(options: &'a TrainOptions) -> Result<Self, TrainError> {
+        RunFolder::check_new(&options.run)?;
+        let splits = open(options)?;
+        let train = &splits.train;
+        let classes = train.classes().to_vec();
+        let model = ModelConfig {
+            classes: classes.len(),
+            ..options.model.clone()
+        };
+        let mut state = RunState {
+            seed: options.seed,
+            recipe: options.recipe.clone(),
+            model,
+            classes,
+            pixels: data::statistics(&options.shards, train)?,
+            schedule: ScheduleState::default(),
+            progress: Progress {
+                records: train.len(),
+                ..Progress::default()
+            },
+        };
+        let mut model = Model::new(&state.model, state.seed)?;
+        let mut init = None;
+        let mut mean_image = None;
+        if let Some(path) = &options.init {
+            let checkpoint = Checkpoint::read(path)?;
+            let new_last = copy_weights(&mut model, &state.classes, &checkpoint, path)?;
+            // The weights belong to the colours that they were trained with.
+            state.pixels = checkpoint.state.pixels;
+            if let Some(cut) = state.recipe.mean.cut() {
+                let mean = checkpoint.mean_image()?;
+                mean_image = mean.map(|mean| Arc::new(mean.as_ref().clone().with_cut(cut)));
+            }
+            init = Some((path, new_last));
+        }
+        check_frozen(&state.recipe, &model)?;
+        let cut = state.recipe.mean.cut();
+        if let (Some(cut), None) = (cut, &mean_image) {
+            let mut screen = Screen::new(options.display);
+            screen.begin(train.len(), 0);
+            let mean = data::mean_image(train, cut, options.threads, |images| {
+                let total = train.len();
+                screen.update(
+                    images,
+                    format_args!("mean image: {images} of {total} images"),
+                );
+            })?;
+            screen.end();
+            mean_image = Some(Arc::new(mean));
+        }
+        check_mean(options, mean_image.as_deref(), &splits)?;
+        let tensors = TrainState {
+            mean_image,
+            ..TrainState::new(model, state.recipe.sgd)
+        };
+        let engine = engine(options, &state, tensors)?;
+        let folder = RunFolder::create(&options.run)?;
+        let files = RunFiles {
+            metrics: Metrics::create(&folder.metrics())?,
+            events: Events::create(folder.path(), 0)?,
+            folder,
+        };
+        let mut run = Self::assemble(options, state, engine, splits, files);
+        run.introduce();
+        if let Some((path, new_last)) = init {
+            let last = if new_last {
+                " except fc8, because the classes differ"
+            } else {
+                ""
+            };
+            run.screen
+                .say(format_args!("weights   those of {}{last}", path.display()));
+        }
+        run.write(&Line::Start {
+            seed: run.state.seed,
+            classes: run.state.classes.len(),
+            train_images: run.state.progress.records,
+            val_split: run.splits.validation.clone().as_ref().map(Dataset::split),
+            val_images: run
+                .splits
+                .validation
+                .as_ref()
+                .map_or(0, |split| split.len()),
+            recipe: &run.state.recipe.clone(),
+            model: &run.state.model.clone(),
+        })?;
+        run.save(false)?;
+        Ok(run)
+    }
+
+    /// A run that goes on from its last checkpoint.
+    pub(super) fn resume(options: &'a TrainOptions) -> Result<Self, TrainError> {
+        let folder = RunFolder::open(&options.run)?;
+        let checkpoint = Checkpoint::read(&folder.last())?;
+        let splits = open(options)?;
+        let classes = splits.train.classes();
+        data::check_classes(&options.shards, &checkpoint.state.classes, classes)?;
+        check_same(&checkpoint.state, options, &splits.train)?;
+        check_end(&checkpoint.state.progress, options)?;
+        let mut state = checkpoint.state.clone();
+        state.recipe.epochs = options.recipe.epochs;
+        let tensors = checkpoint.train_state()?;
+        drop(checkpoint);
+        let mean_image = tensors.mean_image.as_deref();
+        check_mean(options, mean_image, &splits)?;
+        let engine = engine(options, &state, tensors)?;
+        let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
+        let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
+        let files = RunFiles {
+            metrics,
+            events: Events::create(folder.path(), state.progress.step + 1)?,
+            folder,
+        };
+        let run = Self::assemble(options, state, engine, splits, files);
+        run.introduce();
+        let progress = &run.state.progress;
+        run.screen.say(format_args!(
+            "resumed   after step {}: {} of {} epochs and {} images",
+            progress.step, progress.epoch, run.state.recipe.epochs, progress.samples
+        ));
+        if lost > 0 {
+            run.screen.say(format_args!(
+                "warning: metrics.jsonl has lost {lost} of its {} lines; it goes on without them",
+                progress.metrics_lines
+            ));
+        }
+        Ok(run)
+    }
+
+    fn assemble(
+        options: &'a TrainOptions,
+        state: RunState,
+        engine: Engine,
+        splits: Splits,
+        files: RunFiles,
+    ) -> Self {
+        let prior = Prior::of(&splits.train);
+        let validation = splits.validation.as_ref();
+        let guessing = validation.map(|split| prior.guessing_error(split));
+        Self {
+            options,
+            state,
+            engine,
+            prior,
+            guessing,
+            splits,
+            screen: Screen::new(options.display),
+            files,
+            two: None,
+            ten: None,
+            clock: Instant::now(),
+        }
+    }
+}
+
+/// Opens the training and the validation split and checks what can be checked before a run starts.
+fn open(options: &TrainOptions) -> Result<Splits, TrainError> {
+    if let Some(problem) = options.recipe.problem() {
+        return Err(TrainError::Recipe(problem));
+    }
+    let train = data::open(&options.shards, data::TRAIN)?;
+    data::check_crop(&options.shards, &train, options.model.input_size)?;
+    let split = options.recipe.val_split.as_deref();
+    let validation = data::open_validation(&options.shards, split)?;
+    Ok(Splits { train, validation })
+}
+
+/// The engine on the device that was asked for.
+fn engine(
+    options: &TrainOptions,
+    state: &RunState,
+    tensors: TrainState,
+) -> Result<Engine, TrainError> {
+    let recipe = &state.recipe;
+    let frozen = all_features_frozen(recipe, &tensors.model);
+    let mut engine = Engine::new(options.compute, tensors, recipe.batch_size)?;
+    engine.freeze_features(frozen)?;
+    Ok(engine)
+}
+
+/// Checks that the records of both splits have the size of the network's mean image.
+fn check_mean(
+    options: &TrainOptions,
+    mean: Option<&MeanImage>,
+    splits: &Splits,
+) -> Result<(), TrainError> {
+    let mut splits = std::iter::once(&splits.train).chain(&splits.validation);
+    splits.try_for_each(|split| data::check_mean_image(&options.shards, split, mean))
+}
+
+/// Whether no convolution is trained.
+fn all_features_frozen(recipe: &Recipe, model: &Model) -> bool {
+    let mut convolutions = model
+        .parameters()
+        .iter()
+        .filter(|parameter| parameter.name().starts_with("conv"));
+    convolutions.all(|parameter| !recipe.trains(parameter.name()))
+}
+
+/// Checks that every name of a layer to freeze is one of the network's, and that something is left to train.
+fn check_frozen(recipe: &Recipe, model: &Model) -> Result<(), TrainError> {
+    let names = || model.parameters().iter().map(Parameter::name);
+    let unknown = recipe
+        .freeze
+        .iter()
+        .find(|frozen| !names().any(|name| name.starts_with(frozen.as_str())));
+    if let Some(frozen) = unknown {
+        return Err(TrainError::Recipe(format!(
+            "no layer is called {frozen}; name layers such as `conv3` or `fc6`, or `conv` for all \
+             convolutions"
+        )));
+    }
+    if names().all(|name| !recipe.trains(name)) {
+        return Err(TrainError::Recipe(
+            "every layer is frozen, so there is nothing to train".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that a resumed run is not past its end already.
+fn check_end(progress: &Progress, options: &TrainOptions) -> Result<(), TrainError> {
+    let started = progress.epoch + u64::from(progress.samples > 0);
+    if options.recipe.epochs < started {
+        return Err(TrainError::Recipe(format!(
+            "the run has started epoch {started} already; resume it with `--epochs {started}` or more, or without the flag"
+        )));
+    }
+    match options.max_steps {
+        Some(steps) if steps < progress.step => Err(TrainError::Recipe(format!(
+            "the run has done {} steps already; resume it with a larger `--max-steps`, or without the flag",
+            progress.step
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a resumed run is the same run.
+fn check_same(
+    stored: &RunState,
+    options: &TrainOptions,
+    train: &Dataset,
+) -> Result<(), TrainError> {
+    let mut recipe = options.recipe.clone();
+    recipe.epochs = stored.recipe.epochs;
+    let model = ModelConfig {
+        classes: stored.model.classes,
+        ..options.model.clone()
+    };
+    let number = |key: &str, first: u64, second: u64| {
+        (first != second).then(|| Difference {
+            key: key.to_owned(),
+            first: first.to_string(),
+            second: second.to_string(),
+        })
+    };
+    let images = stored.progress.records;
+    let changed = number("seed", stored.seed, options.seed)
+        .into_iter()
+        .chain(differences(&stored.recipe, &recipe))
+        .chain(differences(&stored.model, &model))
+        .chain(number(
+            "a number of training images of",
+            images,
+            train.len(),
+        ))
+        .next();
+    match changed {
+        Some(changed) => Err(TrainError::Changed {
+            what: changed.key,
+            stored: changed.first,
+            given: changed.second,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The last layer, whose outputs are the classes.
+const LAST: &str = "fc8.";
+
+/// Copies the parameters of `checkpoint` into `model`, except the last layer if the classes differ. Returns
+/// whether they do.
+///
+/// # Errors
+/// A parameter that the checkpoint lacks or that has another shape there.
+fn copy_weights(
+    model: &mut Model,
+    classes: &[Class],
+    checkpoint: &Checkpoint,
+    path: &Path,
+) -> Result<bool, TrainError> {
+    let stored = &checkpoint.state.classes;
+    let same = stored.len() == classes.len()
+        && stored
+            .iter()
+            .zip(classes)
+            .all(|(a, b)| a.synset == b.synset);
+    let names: Vec<(String, Vec<usize>)> = model
+        .parameters()
+        .iter()
+        .map(|p| (p.name().to_owned(), p.tensor().dims().to_vec()))
+        .collect();
+    for (name, shape) in names {
+        if name.starts_with(LAST) && !same {
+            continue;
+        }
+        let tensor = checkpoint.tensors.get(&name);
+        let Some(tensor) = tensor.filter(|tensor| tensor.dims() == shape) else {
+            return Err(TrainError::Init {
+                path: path.into(),
+                name,
+                found: tensor.map_or_else(|| "none".to_owned(), |t| format!("{:?}", t.dims())),
+                expected: shape,
+            });
+        };
+        model.set_parameter(&name, tensor)?;
+    }
+    Ok(!same)
+}

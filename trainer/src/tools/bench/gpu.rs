@@ -1,0 +1,101 @@
+//! The speed of training steps and of inference on GPUs, on images that are already in their memory.
+
+use std::sync::Arc;
+
+use shardmill_formats::{Philox, Stream};
+use shardmill_loader::Normalize;
+
+use crate::compute::CudaOptions;
+use crate::cuda::{AsPixels, CudaEngine, Pixels};
+use crate::net::sgd::{Rate, SgdConfig};
+use crate::net::{DropoutKey, Model, TrainState};
+use crate::run::error::TrainError;
+use crate::tools::bench::{BenchOptions, BenchReport, peak_rss_mb, time};
+
+/// Steps before the clock starts: the first ones find algorithms and allocate memory.
+const WARM_UP: u64 = 3;
+
+/// A rate that costs a whole update and leaves the loss where it is.
+const ZERO_RATE: Rate = Rate {
+    lr: 0.0,
+    decay: 0.0,
+};
+
+/// Measures training steps, then inference; the batch is that of all GPUs together. Every step is waited
+/// for, as in a peer's bench.
+///
+/// # Errors
+/// A GPU that fails or is missing, or `stages`, which only the CPU has.
+pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchReport, TrainError> {
+    if options.stages || options.shards.is_some() {
+        return Err(TrainError::Recipe(
+            "`--stages` measures the CPU's kernels; leave it out with `--device cuda`".to_owned(),
+        ));
+    }
+    let (batch, seed) = (options.batch_size.max(1), options.seed);
+    let model = Model::new(&options.config, seed)?;
+    let state = TrainState::new(model, SgdConfig::default());
+    let mut engine = CudaEngine::new(cuda, state, batch)?;
+    engine.set_normalization(Normalize::mean([127.5; 3]))?;
+    let staged = engine.stage(&Arc::new(Images::new(options)))?;
+    let training = time(WARM_UP, options.steps, |step| {
+        if engine.metrics_full() {
+            engine.drain_metrics()?;
+        }
+        engine.accumulate_staged(&staged, DropoutKey { seed, step })?;
+        engine.step(|_| Some(ZERO_RATE))?;
+        engine.synchronize()
+    })?;
+    let inference = time(WARM_UP, options.steps, |_| {
+        engine.infer(&staged)?;
+        engine.synchronize()
+    })?;
+    Ok(BenchReport {
+        training_images_per_second: batch as f64 / training.median,
+        inference_images_per_second: batch as f64 / inference.median,
+        peak_rss_mb: peak_rss_mb(),
+        device: engine.devices().to_owned(),
+        precision: cuda.precision,
+        threads: rayon::current_num_threads(),
+        batch_size: batch,
+        steps: options.steps.max(1),
+        training_seconds: training,
+        inference_seconds: inference,
+        stages: None,
+    })
+}
+
+/// A batch of random images.
+struct Images {
+    images: Vec<u8>,
+    labels: Vec<i64>,
+}
+
+impl Images {
+    fn new(options: &BenchOptions) -> Self {
+        let (batch, config) = (options.batch_size.max(1), &options.config);
+        let labels = (0..batch).map(|row| (row % config.classes) as i64);
+        Self {
+            images: random_bytes(options.seed, batch * config.input_size.pow(2) * 3),
+            labels: labels.collect(),
+        }
+    }
+}
+
+impl AsPixels for Images {
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels {
+            images: &self.images,
+            shifts: &[],
+            areas: &[],
+            labels: &self.labels,
+        }
+    }
+}
+
+/// Bytes from a uniform distribution.
+fn random_bytes(seed: u64, len: usize) -> Vec<u8> {
+    let philox = Philox::new(seed, Stream::Augment);
+    let blocks = (0..len.div_ceil(16)).flat_map(|i| philox.block(i as u64, 0));
+    blocks.flat_map(u32::to_le_bytes).take(len).collect()
+}

@@ -1,0 +1,186 @@
+use candle_core::{Device, Tensor, Var};
+use shardmill_trainer::candle_ops::{self, ConvShape, PoolShape};
+use shardmill_trainer::internals::MaskKey;
+use shardmill_trainer::internals::ops::activation::Epilogue;
+use shardmill_trainer::internals::ops::{conv2d, cross_entropy, dropout, lrn, max_pool2d};
+use shardmill_trainer::settings::{Activation, LrnConfig};
+
+use crate::numerics::oracle::{distance, numbers, wide};
+
+const ROWS: usize = 11;
+
+fn variable(values: &[f32], shape: &[usize]) -> Var {
+    Var::from_slice(values, shape, &Device::Cpu).unwrap()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Runs candle's backward pass from `sum(output * gradient)` and gives what reaches `variable`.
+fn backward(output: &Tensor, gradient: &[f32], variables: &[&Var]) -> Vec<Vec<f32>> {
+    let gradient = Tensor::from_slice(gradient, output.shape(), &Device::Cpu).unwrap();
+    let store = (output * gradient)
+        .unwrap()
+        .sum_all()
+        .unwrap()
+        .backward()
+        .unwrap();
+    variables
+        .iter()
+        .map(|v| flat(store.get(v.as_tensor()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn conv2d_gives_what_its_kernel_gives() {
+    let shape = ConvShape {
+        height: 6,
+        width: 7,
+        inputs: 4,
+        outputs: 6,
+        kernel: 3,
+        stride: 2,
+        before: 1,
+        after: 2,
+        groups: 2,
+    };
+    let images = numbers(ROWS * shape.input_len(), 1);
+    let (weight, bias) = (numbers(shape.weight_len(), 2), numbers(shape.outputs, 3));
+    let gradient = numbers(ROWS * shape.output_len(), 4);
+    let variables = [
+        variable(&images, &[ROWS, 6, 7, 4]),
+        variable(&weight, &[6, 3, 3, 2]),
+        variable(&bias, &[6]),
+    ];
+    let [x, w, b] = &variables;
+    let relu = Some(Activation::Relu);
+    let output = candle_ops::conv2d(x, w, b, shape, relu).unwrap();
+    let found = backward(&output, &gradient, &[x, w, b]);
+
+    let mut scratch = vec![0.0; conv2d::scratch_len(&shape)];
+    let mut expected = vec![0.0; ROWS * shape.output_len()];
+    let mut gradients = [
+        vec![0.0; images.len()],
+        vec![0.0; weight.len()],
+        vec![0.0; bias.len()],
+    ];
+    let [dx, dw, db] = &mut gradients;
+    for row in 0..ROWS {
+        let (input, output) = (row * shape.input_len(), row * shape.output_len());
+        let image = &images[input..input + shape.input_len()];
+        let result = &mut expected[output..output + shape.output_len()];
+        let epilogue = Epilogue::new(&bias, relu);
+        conv2d::forward(&shape, image, &weight, epilogue, &mut scratch, result);
+        let mut dy = gradient[output..output + shape.output_len()].to_vec();
+        dy.iter_mut()
+            .zip(result)
+            .for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
+        conv2d::backward_weight(&shape, image, &dy, &mut scratch, dw, db);
+        let dx = &mut dx[input..input + shape.input_len()];
+        conv2d::backward_input(&shape, &weight, &dy, &mut scratch, dx);
+    }
+    assert_eq!(flat(&output), expected);
+    for (found, expected) in found.iter().zip(&gradients) {
+        assert!(distance(found, &wide(expected)) < 1e-6);
+    }
+}
+
+#[test]
+fn max_pool2d_gives_what_its_kernel_gives() {
+    let shape = PoolShape {
+        height: 5,
+        width: 7,
+        channels: 3,
+        kernel: 3,
+        stride: 2,
+    };
+    let images = numbers(2 * shape.input_len(), 1);
+    let gradient = numbers(2 * shape.output_len(), 2);
+    let x = variable(&images, &[2, 5, 7, 3]);
+    let output = candle_ops::max_pool2d(&x, shape).unwrap();
+    assert_eq!(output.dims(), [2, 2, 3, 3]);
+    let found = backward(&output, &gradient, &[&x]);
+    let (values, per_output) = (flat(&output), shape.output_len());
+    for (row, image) in images.chunks(shape.input_len()).enumerate() {
+        let (mut expected, mut winners) = (vec![0.0; per_output], vec![0; per_output]);
+        max_pool2d::forward(&shape, image, &mut expected, &mut winners);
+        assert_eq!(values[row * per_output..][..per_output], expected);
+        let mut dx = vec![0.0; image.len()];
+        let dy = &gradient[row * per_output..][..per_output];
+        max_pool2d::backward(&shape, &winners, dy, &mut dx);
+        assert_eq!(found[0][row * image.len()..][..image.len()], dx);
+    }
+}
+
+#[test]
+fn lrn_gives_what_its_kernel_gives() {
+    let config = LrnConfig {
+        alpha: 1.0,
+        ..LrnConfig::default()
+    };
+    let (images, gradient) = (numbers(4 * 9, 1), numbers(4 * 9, 2));
+    let x = variable(&images, &[1, 2, 2, 9]);
+    let output = candle_ops::lrn(&x, config).unwrap();
+    let mut scratch = vec![0.0; lrn::scratch_len(9, &config)];
+    let mut expected = vec![0.0; 36];
+    lrn::forward(&config, 9, &images, &mut scratch, &mut expected);
+    assert_eq!(flat(&output), expected);
+    lrn::backward(&config, 9, &images, &gradient, &mut scratch, &mut expected);
+    assert_eq!(backward(&output, &gradient, &[&x])[0], expected);
+}
+
+#[test]
+fn dropout_gives_what_its_kernel_gives() {
+    let key = MaskKey {
+        seed: 1,
+        step: 2,
+        layer: 3,
+    };
+    let (values, gradient) = (numbers(50, 1), numbers(50, 2));
+    let x = variable(&values, &[5, 10]);
+    let output = candle_ops::dropout(&x, 0.4, key).unwrap();
+    let apply = |values: &[f32]| {
+        let mut values = values.to_vec();
+        dropout::apply(&mut values, 0.4, key, 0);
+        values
+    };
+    assert_eq!(flat(&output), apply(&values));
+    assert_eq!(backward(&output, &gradient, &[&x])[0], apply(&gradient));
+}
+
+#[test]
+fn cross_entropy_gives_what_its_kernel_gives() {
+    let (logits, labels) = (numbers(3 * 7, 1), [6, 0, 2]);
+    let x = variable(&logits, &[3, 7]);
+    let output = candle_ops::softmax_cross_entropy(&x, &labels).unwrap();
+    let mut expected = vec![0.0; 21];
+    let scores = cross_entropy::score(&logits, 7, &labels, &mut expected);
+    let loss = (scores.loss / 3.0) as f32;
+    assert_eq!(
+        flat(&output),
+        [loss, scores.top1 as f32, scores.top5 as f32]
+    );
+    expected.iter_mut().for_each(|g| *g *= 2.0);
+    assert_eq!(backward(&output, &[2.0, 5.0, 5.0], &[&x])[0], expected);
+}
+
+#[test]
+fn wrong_sizes_are_refused() {
+    let x = variable(&numbers(12, 1), &[1, 2, 2, 3]);
+    let shape = PoolShape {
+        height: 2,
+        width: 2,
+        channels: 4,
+        kernel: 2,
+        stride: 2,
+    };
+    let message = candle_ops::max_pool2d(&x, shape).unwrap_err().to_string();
+    assert!(
+        message.contains("[2, 2, 3]") && message.contains("[2, 2, 4]"),
+        "{message}"
+    );
+    let logits = variable(&numbers(4, 1), &[2, 2]);
+    assert!(candle_ops::softmax_cross_entropy(&logits, &[0]).is_err());
+    assert!(candle_ops::softmax_cross_entropy(&logits, &[0, 2]).is_err());
+}
