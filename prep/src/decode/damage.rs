@@ -16,7 +16,7 @@ pub enum Warning {
     FewerScans,
     /// Pixels are missing, which are grey or as the decoder left them: kept by [`Truncated::Pad`].
     ///
-    /// [`Truncated::Pad`]: crate::Truncated::Pad
+    /// [`Truncated::Pad`]: crate::decode::Truncated::Pad
     Padded,
     /// Pixels that the run lengths of a BMP jump over, which are black.
     SkippedPixels,

@@ -37,7 +37,10 @@ fn check(out: &Path, arguments: &[&str], other: &[&str], word: &str) {
         let output = prep(&[arguments, other].concat());
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{other:?}: {errors}");
-        assert!(errors.contains("not empty"), "{other:?}: {errors}");
+        assert!(
+            errors.contains("holds another finished"),
+            "{other:?}: {errors}"
+        );
         assert!(errors.contains(word), "{other:?}: {errors}");
         assert!(!errors.contains("the same command resumes"), "{errors}");
         assert!((times(out), files(out)) == before, "{other:?} wrote");
