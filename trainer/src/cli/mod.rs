@@ -6,8 +6,6 @@ mod device;
 mod doctor;
 mod eval;
 mod exchange;
-#[cfg(feature = "cuda")]
-mod gpu_check;
 mod model;
 mod predict;
 mod recipe;
@@ -27,6 +25,8 @@ use serde::Serialize;
 use shardmill_formats::{console, errln, outln};
 use shardmill_prep::silence_decoder_panics;
 
+#[cfg(feature = "cuda")]
+use crate::tools::check::CheckOptions;
 use crate::tools::demo::DemoOptions;
 
 /// Trains AlexNet on Shardmill shards.
@@ -72,7 +72,7 @@ enum Command {
     /// Check a card: every operation and whole networks against the CPU, a short training on shards, and
     /// speed, as a report in markdown; the exit code is 0 if everything holds.
     #[cfg(feature = "cuda")]
-    GpuCheck(gpu_check::GpuCheckArgs),
+    GpuCheck(CheckOptions),
     /// Stands in for the command of builds with CUDA, to say what it needs.
     #[cfg(not(feature = "cuda"))]
     #[command(hide = true, disable_help_flag = true)]
@@ -180,7 +180,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Summary(args)) => args.execute(called),
         Some(Command::Doctor(args)) => args.execute(called),
         #[cfg(feature = "cuda")]
-        Some(Command::GpuCheck(args)) => args.execute(called),
+        Some(Command::GpuCheck(options)) => Ok(u8::from(!options.run()?)),
         #[cfg(not(feature = "cuda"))]
         Some(Command::GpuCheck { .. }) => anyhow::bail!(
             "gpu-check compares an NVIDIA card with the CPU, and this build of train computes on the CPU \

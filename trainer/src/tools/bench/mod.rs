@@ -6,8 +6,6 @@ mod gpu;
 mod stages;
 mod table;
 
-use stages::{Stage, Stages};
-
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -97,6 +95,32 @@ pub(crate) struct BenchReport {
     inference_seconds: StepSeconds,
     /// Each layer by itself, where asked for.
     stages: Option<Stages>,
+}
+
+/// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Stage {
+    /// The layer, `sgd`, or `data`.
+    stage: String,
+    /// Seconds of the forward pass, or of the whole stage.
+    forward: f64,
+    /// Seconds of the backward pass: gradients of weights, and of the input but for conv1.
+    backward: Option<f64>,
+    /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
+    /// sum: minimal filtering needs fewer, and may pass 1.
+    forward_of_peak: Option<f64>,
+    /// The same of the backward pass.
+    backward_of_peak: Option<f64>,
+}
+
+/// The table of a network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Stages {
+    /// GFLOP/s of a product of large square matrices on all threads; a multiplication and its addition
+    /// are two.
+    peak_gflops: f64,
+    /// The rows.
+    rows: Vec<Stage>,
 }
 
 /// Measures training steps, then inference, on random images.
