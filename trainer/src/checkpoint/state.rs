@@ -6,16 +6,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shardmill_formats::Class;
 
+use crate::checkpoint::{META_VERSION, VERSION};
 use crate::net::config::ModelConfig;
 use crate::net::scores::{Scores, Tally};
 use crate::recipe::Recipe;
 use crate::recipe::schedule::ScheduleState;
 
 const FORMAT: &str = "shardmill-checkpoint";
-pub(crate) const VERSION: &str = "1";
-pub(crate) const META_CHECKSUM: &str = "crc32c";
 const META_FORMAT: &str = "format";
-pub(crate) const META_VERSION: &str = "version";
 
 /// A run but for its tensors.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +101,7 @@ impl RunState {
     }
 
     /// As strings for `__metadata__`, without the checksum.
-    pub(crate) fn to_strings(&self) -> BTreeMap<String, String> {
+    pub(super) fn to_strings(&self) -> BTreeMap<String, String> {
         fn json(value: &impl Serialize) -> String {
             serde_json::to_string(value).expect("plain data becomes JSON")
         }
@@ -123,7 +121,7 @@ impl RunState {
     }
 
     /// Reads what [`to_strings`](Self::to_strings) gave; the error says what is wrong.
-    pub(crate) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub(super) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
         fn json<T: DeserializeOwned>(
             strings: &BTreeMap<String, String>,
             key: &str,

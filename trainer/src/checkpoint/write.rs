@@ -8,10 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use serde_json::json;
 
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint::checksum::Checksum;
-use crate::checkpoint::error::CheckpointError;
-use crate::checkpoint::state::{META_CHECKSUM, RunState};
+use crate::checkpoint::{Checkpoint, CheckpointError, Checksum, META_CHECKSUM, RunState};
 
 impl Checkpoint {
     /// Writes the checkpoint to `path`, which at no moment holds half of one.

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::net::TrainState;
 use crate::net::scores::{Scores, Tally};
 use crate::net::sgd::SgdConfig;
+use crate::run::View;
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::run::report::{Display, Screen};
@@ -22,39 +23,6 @@ use crate::run::subset::{self, Softmax, Subset, SubsetSize};
 
 /// Images that an engine for evaluation alone takes at once; one for training takes its batches.
 const EVALUATION_ROWS: usize = 256;
-
-/// The views of an image that a network judges it by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum View {
-    /// The centre window.
-    Center,
-    /// The centre window and its mirror image; the two softmax outputs are averaged.
-    Two,
-    /// The four corners, the centre, and their mirror images; the ten softmax outputs are averaged.
-    /// Paper, section 4.1.
-    Ten,
-}
-
-impl View {
-    const fn count(self) -> usize {
-        match self {
-            Self::Center => 1,
-            Self::Two => 2,
-            Self::Ten => 10,
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Center => "centre view",
-            Self::Two => "two views",
-            Self::Ten => "ten views",
-        }
-    }
-}
 
 /// What to evaluate.
 #[derive(Clone, Debug)]

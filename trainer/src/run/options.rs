@@ -6,7 +6,7 @@ use crate::compute::Compute;
 use crate::net::config::{ModelConfig, Variant};
 use crate::recipe::Recipe;
 use crate::run::Stop;
-use crate::run::eval::View;
+use crate::run::View;
 use crate::run::report::Display;
 
 /// The file of the last checkpoint in a run's folder.
