@@ -1,4 +1,4 @@
-//! Reads a checkpoint and trusts nothing in it.
+//! Reads a checkpoint without trusting its bytes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -31,8 +31,7 @@ use crate::tools::demo::DemoOptions;
 
 /// Trains AlexNet on Shardmill shards.
 ///
-/// Without a subcommand: trains on split `train` of `--shards DIR`, by the paper's recipe unless
-/// told otherwise.
+/// Without a subcommand: trains on split `train` of `--shards DIR`, by default with the paper's recipe.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",
@@ -66,14 +65,14 @@ enum Command {
     Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
-    /// Look for what training needs on this machine: card, driver, libraries, shards; the exit code is 0 if
+    /// Look for what training needs on this machine: GPU, driver, libraries, shards; the exit code is 0 if
     /// this build can train here.
     Doctor(doctor::DoctorArgs),
-    /// Check a card: every operation and whole networks against the CPU, a short training on shards, and
+    /// Check a GPU: every operation and whole networks against the CPU, a short training on shards, and
     /// speed, as a report in markdown; the exit code is 0 if everything holds.
     #[cfg(feature = "cuda")]
     GpuCheck(CheckOptions),
-    /// Stands in for the command of builds with CUDA, to say what it needs.
+    /// Replaces the command of builds with CUDA, to say what it needs.
     #[cfg(not(feature = "cuda"))]
     #[command(hide = true, disable_help_flag = true)]
     GpuCheck {
@@ -83,8 +82,8 @@ enum Command {
     },
 }
 
-/// The program `train`: does what its arguments ask for, prints as the program prints, and gives the exit
-/// code: 0, 1 after an error, which is printed, or 2 for arguments that make no sense.
+/// The program `train`: does what its arguments ask for, prints what the program prints, and returns the
+/// exit code: 0, 1 after an error, which is printed, or 2 for invalid arguments.
 ///
 /// `called` is what the user calls the program, such as `train`: usage lines and commands to go on with
 /// begin with it. `arguments` come without the program's name.
@@ -183,7 +182,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::GpuCheck(options)) => Ok(u8::from(!options.run()?)),
         #[cfg(not(feature = "cuda"))]
         Some(Command::GpuCheck { .. }) => anyhow::bail!(
-            "gpu-check compares an NVIDIA card with the CPU, and this build of train computes on the CPU \
+            "gpu-check compares an NVIDIA GPU with the CPU, and this build of train computes on the CPU \
              only; build it with `cargo build --release --features cuda -p shardmill-trainer` (README, \
              \"Building with CUDA\")"
         ),

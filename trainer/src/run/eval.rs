@@ -1,4 +1,4 @@
-//! Evaluation: the share of a split's images whose class a network misses.
+//! Evaluation: the share of a split's images that a network classifies wrongly.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::run::error::TrainError;
 use crate::run::report::{Display, Screen};
 use crate::run::subset::{self, Softmax, Subset, SubsetSize};
 
-/// Images that an engine for evaluation alone takes at once; one for training takes its batches.
+/// Images in a batch of an engine for evaluation alone; an engine for training uses its own batch size.
 const EVALUATION_ROWS: usize = 256;
 
 /// What to evaluate.
@@ -197,8 +197,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluation)
 }
 
-/// The scores of a network on a dataset, which may have a subset of its classes. `progress` hears how
-/// many images are done and says whether to go on; `None` if it did not.
+/// The scores of a network on a dataset, which may have a subset of its classes. `progress` is called with
+/// the number of images done and returns whether to go on; `None` if it does not.
 pub(crate) fn score(
     engine: &mut Engine,
     state: &RunState,
@@ -259,8 +259,8 @@ pub(crate) fn mean_softmax(rows: &[impl AsRef<[f32]>]) -> Vec<f64> {
     mean
 }
 
-/// How many classes come before `label`; of equals, and of what is no number, the others do, so
-/// that a network that says the same about every class is right about none.
+/// How many classes come before `label`. Equal probabilities and NaNs count as before it, so that a network
+/// that gives every class the same probability is never right.
 fn rank(probabilities: &[f64], label: usize) -> usize {
     let own = probabilities[label];
     let others = probabilities

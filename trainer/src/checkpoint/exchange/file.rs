@@ -85,7 +85,7 @@ pub fn export(
     let mut file = File::create_new(path).map_err(failed)?;
     let written = file.write_all(&bytes).and_then(|()| file.sync_all());
     written.map_err(failed).inspect_err(|_| {
-        // The first error is the one to tell; the half file is ours.
+        // The first error is the one to report; the incomplete file is ours.
         let _ = fs::remove_file(path);
     })?;
     Ok(shape)

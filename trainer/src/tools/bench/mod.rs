@@ -77,7 +77,7 @@ pub(crate) struct BenchReport {
     training_images_per_second: f64,
     /// Batch size over the median seconds of a forward pass without dropout.
     inference_images_per_second: f64,
-    /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
+    /// Highest resident memory of the process so far, in MiB; absent where the system does not report it.
     peak_rss_mb: Option<f64>,
     /// Where the network ran.
     device: String,
@@ -104,7 +104,7 @@ struct Stage {
     stage: String,
     /// Seconds of the forward pass, or of the whole stage.
     forward: f64,
-    /// Seconds of the backward pass: gradients of weights, and of the input but for conv1.
+    /// Seconds of the backward pass: gradients of the weights and, except for conv1, of the input.
     backward: Option<f64>,
     /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
     /// sum: minimal filtering needs fewer, and may pass 1.
@@ -234,7 +234,7 @@ fn random_images(seed: u64, len: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Highest resident memory of this process so far, in MiB, where the system tells.
+/// Highest resident memory of this process so far, in MiB, where the system reports it.
 fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

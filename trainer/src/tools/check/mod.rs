@@ -16,7 +16,7 @@ use clap::Args;
 use shardmill_formats::{Causes, Philox, Stream, console, errln};
 
 use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
-use crate::cuda::device::Device;
+use crate::cuda::device::{CudaError, Device};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
 use crate::tools::doctor::Doctor;
@@ -109,6 +109,12 @@ impl CheckOptions {
 struct CheckReport {
     markdown: String,
     passed: bool,
+}
+
+impl From<CudaError> for TrainError {
+    fn from(error: CudaError) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 /// Values between -1 and 1.

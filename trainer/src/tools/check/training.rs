@@ -16,10 +16,10 @@ use crate::tools::check::comparisons::Comparisons;
 const STEPS: u64 = 40;
 const STOP: u64 = 17;
 
-/// The last steps' loss must be below this share of ln(classes) times a little: it has not blown up.
+/// The loss of the last steps must be below ln(classes) times this, or it has diverged.
 const BLOWN_UP: f64 = 1.5;
 
-/// Runs it and tells what came of it.
+/// Runs it and returns the result as text.
 pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
     let io = |source| TrainError::Io {
         action: "make",
