@@ -72,9 +72,9 @@ pub use net::scores::Scores;
 pub use recipe::Recipe;
 pub use recipe::setup::{Setup, SetupError};
 pub use run::error::TrainError;
-pub use run::eval::{EvalOptions, Evaluation, View, evaluate};
+pub use run::eval::{EvalOptions, Evaluation, evaluate};
 pub use run::report::Display;
-pub use run::{Stop, TrainOptions, TrainOutcome, train};
+pub use run::{Stop, TrainOptions, TrainOutcome, View, train};
 
 /// The types of the fields of [`Recipe`], [`ModelConfig`], [`Compute`] and [`EvalOptions`].
 pub mod settings {

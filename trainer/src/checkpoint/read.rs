@@ -1,4 +1,4 @@
-//! Reads a checkpoint and trusts nothing in it.
+//! Reads a checkpoint without trusting its bytes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,10 +9,9 @@ use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint::checksum::Checksum;
-use crate::checkpoint::error::CheckpointError;
-use crate::checkpoint::state::{META_CHECKSUM, META_VERSION, RunState, VERSION};
+use crate::checkpoint::{
+    Checkpoint, CheckpointError, Checksum, META_CHECKSUM, META_VERSION, RunState, VERSION,
+};
 
 /// Longest header that is read: a hundred times that of a thousand classes with long names.
 const HEADER_LIMIT: u64 = 100 << 20;

@@ -13,7 +13,7 @@ use crate::net::{Model, ModelError, TrainState, TrainStateRef};
 /// The name of the mean image among the tensors.
 const MEAN_IMAGE: &str = "mean_image";
 
-/// Side of the records that `prep ingest` makes unless it is told otherwise.
+/// Side of the records that `prep ingest` makes by default.
 const RECORD_SIDE: usize = 256;
 
 impl Checkpoint {

@@ -6,18 +6,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shardmill_formats::Class;
 
+use crate::checkpoint::{META_VERSION, VERSION};
 use crate::net::config::ModelConfig;
 use crate::net::scores::{Scores, Tally};
 use crate::recipe::Recipe;
 use crate::recipe::schedule::ScheduleState;
 
 const FORMAT: &str = "shardmill-checkpoint";
-pub(crate) const VERSION: &str = "1";
-pub(crate) const META_CHECKSUM: &str = "crc32c";
 const META_FORMAT: &str = "format";
-pub(crate) const META_VERSION: &str = "version";
 
-/// A run but for its tensors.
+/// A run without its tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunState {
     /// The seed that everything random follows from.
@@ -38,7 +36,7 @@ pub struct RunState {
 
 /// Colours of the training split on the 0-255 scale, in the order R, G, B.
 ///
-/// A network is evaluated with those that it was trained with, whatever it is shown.
+/// A network is evaluated with those that it was trained with, whatever the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PixelStatistics {
@@ -60,16 +58,16 @@ pub struct Progress {
     pub step: u64,
     /// Images in the training split.
     pub records: u64,
-    /// What was seen since the last log line.
+    /// The scores since the last log line.
     pub window: Tally,
     /// The largest norm of a step's gradient since the last log line.
     #[serde(default)]
     pub steepest: f64,
-    /// What was seen of this epoch.
+    /// The scores of this epoch.
     pub whole_epoch: Tally,
-    /// What was seen of the steps whose mean loss is looked at next, for whether anything is learned.
+    /// The scores of the steps whose mean loss is examined next, to find out whether anything is learned.
     pub early: Tally,
-    /// Whether the loss has left its starting point. Checkpoints written before this was known have.
+    /// Whether the loss has left its starting point; true for checkpoints that do not record it.
     #[serde(default = "yes")]
     pub has_learned: bool,
     /// Step of the last warning that nothing is learned; 0 for none.
@@ -88,7 +86,7 @@ const fn yes() -> bool {
 }
 
 impl RunState {
-    /// The state of a network that was not trained here: the paper's recipe, no step done.
+    /// The state of a network that was not trained here: the paper's recipe, and no steps.
     #[must_use]
     pub fn unborn(model: ModelConfig, classes: Vec<Class>, pixels: PixelStatistics) -> Self {
         Self {
@@ -103,7 +101,7 @@ impl RunState {
     }
 
     /// As strings for `__metadata__`, without the checksum.
-    pub(crate) fn to_strings(&self) -> BTreeMap<String, String> {
+    pub(super) fn to_strings(&self) -> BTreeMap<String, String> {
         fn json(value: &impl Serialize) -> String {
             serde_json::to_string(value).expect("plain data becomes JSON")
         }
@@ -123,7 +121,7 @@ impl RunState {
     }
 
     /// Reads what [`to_strings`](Self::to_strings) gave; the error says what is wrong.
-    pub(crate) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub(super) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
         fn json<T: DeserializeOwned>(
             strings: &BTreeMap<String, String>,
             key: &str,

@@ -8,16 +8,13 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use serde_json::json;
 
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint::checksum::Checksum;
-use crate::checkpoint::error::CheckpointError;
-use crate::checkpoint::state::{META_CHECKSUM, RunState};
+use crate::checkpoint::{Checkpoint, CheckpointError, Checksum, META_CHECKSUM, RunState};
 
 impl Checkpoint {
-    /// Writes the checkpoint to `path`, which at no moment holds half of one.
+    /// Writes the checkpoint to `path`, which never holds an incomplete one.
     ///
-    /// The stock writer of safetensors does not sync before it renames and orders the metadata by
-    /// chance, so the few lines of header are written here.
+    /// The stock writer of safetensors does not sync before it renames and orders the metadata at
+    /// random, so the few lines of header are written here.
     ///
     /// # Errors
     /// Whatever the file system refuses; then nothing is left beside `path` either.
@@ -40,7 +37,7 @@ impl Checkpoint {
         written
             .and_then(|()| put(&partial, path).map_err(io_error))
             .inspect_err(|_| {
-                // The first error is the one to tell.
+                // The first error is the one to report.
                 let _ = fs::remove_file(&partial);
             })
     }

@@ -8,7 +8,8 @@ use shardmill_formats::console;
 use crate::checkpoint::Checkpoint;
 use crate::cli::device::DeviceArgs;
 use crate::cli::{Execute, Format};
-use crate::run::eval::{EvalOptions, View, evaluate};
+use crate::run::View;
+use crate::run::eval::{EvalOptions, evaluate};
 use crate::run::report::Display;
 use crate::run::subset::Softmax;
 

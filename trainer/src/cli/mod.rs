@@ -6,8 +6,6 @@ mod device;
 mod doctor;
 mod eval;
 mod exchange;
-#[cfg(feature = "cuda")]
-mod gpu_check;
 mod model;
 mod predict;
 mod recipe;
@@ -27,12 +25,13 @@ use serde::Serialize;
 use shardmill_formats::{console, errln, outln};
 use shardmill_prep::silence_decoder_panics;
 
+#[cfg(feature = "cuda")]
+use crate::tools::check::CheckOptions;
 use crate::tools::demo::DemoOptions;
 
 /// Trains AlexNet on Shardmill shards.
 ///
-/// Without a subcommand: trains on split `train` of `--shards DIR`, by the paper's recipe unless
-/// told otherwise.
+/// Without a subcommand: trains on split `train` of `--shards DIR`, by default with the paper's recipe.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",
@@ -66,14 +65,14 @@ enum Command {
     Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
-    /// Look for what training needs on this machine: card, driver, libraries, shards; the exit code is 0 if
+    /// Look for what training needs on this machine: GPU, driver, libraries, shards; the exit code is 0 if
     /// this build can train here.
     Doctor(doctor::DoctorArgs),
-    /// Check a card: every operation and whole networks against the CPU, a short training on shards, and
+    /// Check a GPU: every operation and whole networks against the CPU, a short training on shards, and
     /// speed, as a report in markdown; the exit code is 0 if everything holds.
     #[cfg(feature = "cuda")]
-    GpuCheck(gpu_check::GpuCheckArgs),
-    /// Stands in for the command of builds with CUDA, to say what it needs.
+    GpuCheck(CheckOptions),
+    /// Replaces the command of builds with CUDA, to say what it needs.
     #[cfg(not(feature = "cuda"))]
     #[command(hide = true, disable_help_flag = true)]
     GpuCheck {
@@ -83,8 +82,8 @@ enum Command {
     },
 }
 
-/// The program `train`: does what its arguments ask for, prints as the program prints, and gives the exit
-/// code: 0, 1 after an error, which is printed, or 2 for arguments that make no sense.
+/// The program `train`: does what its arguments ask for, prints what the program prints, and returns the
+/// exit code: 0, 1 after an error, which is printed, or 2 for invalid arguments.
 ///
 /// `called` is what the user calls the program, such as `train`: usage lines and commands to go on with
 /// begin with it. `arguments` come without the program's name.
@@ -180,10 +179,10 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Summary(args)) => args.execute(called),
         Some(Command::Doctor(args)) => args.execute(called),
         #[cfg(feature = "cuda")]
-        Some(Command::GpuCheck(args)) => args.execute(called),
+        Some(Command::GpuCheck(options)) => Ok(u8::from(!options.run()?)),
         #[cfg(not(feature = "cuda"))]
         Some(Command::GpuCheck { .. }) => anyhow::bail!(
-            "gpu-check compares an NVIDIA card with the CPU, and this build of train computes on the CPU \
+            "gpu-check compares an NVIDIA GPU with the CPU, and this build of train computes on the CPU \
              only; build it with `cargo build --release --features cuda -p shardmill-trainer` (README, \
              \"Building with CUDA\")"
         ),

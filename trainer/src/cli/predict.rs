@@ -9,7 +9,7 @@ use shardmill_prep::{PrepError, image_files, path_text};
 
 use crate::checkpoint::Checkpoint;
 use crate::cli::Execute;
-use crate::run::eval::View;
+use crate::run::View;
 use crate::tools::predict::{PredictError, Predictor, record_size};
 
 /// The flags of `train predict`.

@@ -66,7 +66,7 @@ impl Cropping {
         matches!(self, Self::Resized { .. })
     }
 
-    /// What of it makes no sense, in words.
+    /// What is wrong with the first invalid value.
     pub(crate) fn problem(self) -> Option<String> {
         let Self::Resized { area, ratio } = self else {
             return None;
@@ -132,7 +132,7 @@ impl Jitter {
         })
     }
 
-    /// What of it makes no sense, in words.
+    /// What is wrong with the first invalid value.
     pub(crate) fn problem(self) -> Option<String> {
         let factors = [
             ("brightness", self.brightness),

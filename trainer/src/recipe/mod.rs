@@ -124,10 +124,10 @@ pub struct LaterRate {
     pub frozen: bool,
 }
 
-/// Stands for no choice in a recipe's text, which cannot write nothing.
+/// The word for no choice in a recipe's text: TOML has no null.
 pub(crate) const NONE: &str = "none";
 
-/// Why a mean image, which has a pixel for each of a record's, does not go with every cropping.
+/// Why a mean image, which has one pixel for each pixel of a record, does not go with every cropping.
 const UNCUT_MEAN: &str = "a mean image cannot be subtracted from a resized crop, whose pixels are not \
                           those of the records; use `--mean channel`, or `--cropping random`";
 
@@ -232,7 +232,7 @@ impl Recipe {
         })
     }
 
-    /// The first value that makes no sense, in words; `None` for a recipe that can be trained.
+    /// What is wrong with the first invalid value; `None` for a recipe that can be trained.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let positive = |name: &str, value: f64| {

@@ -1,4 +1,4 @@
-//! Opens datasets for training and evaluation and says kindly what is wrong with them.
+//! Opens datasets for training and evaluation, with errors that say what to do.
 
 use std::path::Path;
 
@@ -26,13 +26,13 @@ pub(crate) const TRAIN: &str = "train";
 /// The split that is evaluated during training unless another is chosen, where the dataset has it.
 pub(crate) const VAL: &str = "val";
 
-/// What the loader refused, in words of training.
+/// The loader's error in the words of training.
 fn refused(dir: &Path) -> impl FnOnce(LoaderError) -> TrainError {
     let dir = dir.to_owned();
     move |error| match error {
         LoaderError::NotADataset(_) => TrainError::NoDataset { dir },
         LoaderError::UnknownSplit { split, known } => {
-            // Only for the message, so whatever stands in the way of it is no other error.
+            // Only for the message, so a manifest that cannot be read is not an error of its own.
             let labelled = read_manifest(&dir).map_or_else(|_| String::new(), |m| labelled(&m));
             TrainError::NoSplit {
                 dir,

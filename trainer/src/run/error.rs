@@ -5,8 +5,6 @@ use std::path::PathBuf;
 
 use shardmill_loader::LoaderError;
 
-use shardmill_prep::Reject;
-
 use crate::checkpoint::CheckpointError;
 use crate::engine::EngineError;
 use crate::net::ModelError;
@@ -42,7 +40,7 @@ pub enum TrainError {
     },
     /// The split's records have no labels.
     #[error(
-        "split {split:?} of {} has no labels, so there is nothing to learn or to compare with; \
+        "split {split:?} of {} has no labels, so it cannot be trained on or evaluated; \
          choose a labelled split; there are: {}", dir.display(), or_none(labelled)
     )]
     Unlabelled {
@@ -56,7 +54,7 @@ pub enum TrainError {
     /// The manifest has no colour statistics.
     #[error(
         "manifest.json in {} holds no colour statistics, which the network's input is shifted by; \
-         make the dataset anew from a source with a training split", dir.display()
+         create the dataset again from a source with a training split", dir.display()
     )]
     NoStatistics {
         /// The dataset's folder.
@@ -116,7 +114,7 @@ pub enum TrainError {
         /// The folder.
         run: PathBuf,
     },
-    /// There is no run to go on with.
+    /// There is no run to resume.
     #[error(
         "there is no run to resume in {}: it has no last.safetensors; leave out `--resume` to \
          start one", run.display()
@@ -131,7 +129,7 @@ pub enum TrainError {
         /// The folder.
         run: PathBuf,
     },
-    /// A resumed run was asked to be another run.
+    /// A resumed run was given other settings.
     #[error(
         "the run was started with {what} {stored}, not {given}; a resumed run keeps it, so leave out the \
          flag or recipe that asks for another, or start another run"
@@ -144,9 +142,9 @@ pub enum TrainError {
         /// Its value on the command line.
         given: String,
     },
-    /// The loss, or a weight, is no number any more.
+    /// A non-finite loss, gradient or weight.
     #[error(
-        "step {step}: {what} is not a finite number, so training has stopped; the last good \
+        "step {step}: {what} is not finite, so training has stopped; the last good \
          checkpoint is {}; start another run with a lower `--lr`", checkpoint.display()
     )]
     NotFinite {
@@ -157,9 +155,9 @@ pub enum TrainError {
         /// The checkpoint before it.
         checkpoint: PathBuf,
     },
-    /// The checkpoint to begin with is of another network.
+    /// The checkpoint to start from is of another network.
     #[error(
-        "{} cannot be begun with: {name} has the shape {found} there and {expected:?} here; choose \
+        "{} does not fit the network: {name} has the shape {found} there and {expected:?} here; choose \
          the network that it was trained as", path.display()
     )]
     Init {
@@ -175,7 +173,7 @@ pub enum TrainError {
     /// A network's mean image is of other records.
     #[error(
         "the network's mean image has {mean}x{mean} pixels, but the records in {} have {height}x{width}; \
-         make them anew with `prep ingest --size {mean}`", dir.display()
+         ingest them again with `prep ingest --size {mean}`", dir.display()
     )]
     MeanImageSize {
         /// The dataset.
@@ -190,14 +188,6 @@ pub enum TrainError {
     /// The engine refused.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// An image cannot be read.
-    #[error("{}", path.display())]
-    Image {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Reject,
-    },
     /// The loader refused.
     #[error(transparent)]
     Loader(#[from] LoaderError),
@@ -222,11 +212,4 @@ pub enum TrainError {
 /// A list, or that it is empty.
 const fn or_none(list: &str) -> &str {
     if list.is_empty() { "none" } else { list }
-}
-
-#[cfg(feature = "cuda")]
-impl From<crate::cuda::CudaError> for TrainError {
-    fn from(error: crate::cuda::CudaError) -> Self {
-        Self::Engine(error.into())
-    }
 }

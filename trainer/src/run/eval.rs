@@ -1,4 +1,4 @@
-//! Evaluation: the share of a split's images whose class a network misses.
+//! Evaluation: the share of a split's images that a network classifies wrongly.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,46 +15,14 @@ use crate::engine::Engine;
 use crate::net::TrainState;
 use crate::net::scores::{Scores, Tally};
 use crate::net::sgd::SgdConfig;
+use crate::run::View;
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::run::report::{Display, Screen};
 use crate::run::subset::{self, Softmax, Subset, SubsetSize};
 
-/// Images that an engine for evaluation alone takes at once; one for training takes its batches.
+/// Images in a batch of an engine for evaluation alone; an engine for training uses its own batch size.
 const EVALUATION_ROWS: usize = 256;
-
-/// The views of an image that a network judges it by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum View {
-    /// The centre window.
-    Center,
-    /// The centre window and its mirror image; the two softmax outputs are averaged.
-    Two,
-    /// The four corners, the centre, and their mirror images; the ten softmax outputs are averaged.
-    /// Paper, section 4.1.
-    Ten,
-}
-
-impl View {
-    const fn count(self) -> usize {
-        match self {
-            Self::Center => 1,
-            Self::Two => 2,
-            Self::Ten => 10,
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Center => "centre view",
-            Self::Two => "two views",
-            Self::Ten => "ten views",
-        }
-    }
-}
 
 /// What to evaluate.
 #[derive(Clone, Debug)]
@@ -229,8 +197,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluation)
 }
 
-/// The scores of a network on a dataset, which may have a subset of its classes. `progress` hears how
-/// many images are done and says whether to go on; `None` if it did not.
+/// The scores of a network on a dataset, which may have a subset of its classes. `progress` is called with
+/// the number of images done and returns whether to go on; `None` if it does not.
 pub(crate) fn score(
     engine: &mut Engine,
     state: &RunState,
@@ -291,8 +259,8 @@ pub(crate) fn mean_softmax(rows: &[impl AsRef<[f32]>]) -> Vec<f64> {
     mean
 }
 
-/// How many classes come before `label`; of equals, and of what is no number, the others do, so
-/// that a network that says the same about every class is right about none.
+/// How many classes come before `label`. Equal probabilities and NaNs count as before it, so that a network
+/// that gives every class the same probability is never right.
 fn rank(probabilities: &[f64], label: usize) -> usize {
     let own = probabilities[label];
     let others = probabilities

@@ -10,8 +10,10 @@ pub(crate) mod report;
 mod stop;
 pub(crate) mod subset;
 mod training;
+mod view;
 
 pub use options::TrainOptions;
 pub use outcome::TrainOutcome;
 pub use stop::Stop;
 pub use training::train;
+pub use view::View;

@@ -6,7 +6,7 @@ use crate::compute::Compute;
 use crate::net::config::{ModelConfig, Variant};
 use crate::recipe::Recipe;
 use crate::run::Stop;
-use crate::run::eval::View;
+use crate::run::View;
 use crate::run::report::Display;
 
 /// The file of the last checkpoint in a run's folder.
@@ -20,7 +20,7 @@ pub struct TrainOptions {
     /// The run's folder; it must be empty or not exist, unless the run in it is resumed.
     pub run: PathBuf,
     /// Whether to go on with the run in the folder. Then seed, recipe and network must be those
-    /// that it was started with, but for the number of epochs.
+    /// that it was started with, except the number of epochs.
     pub resume: bool,
     /// The seed that everything random follows from.
     pub seed: u64,
@@ -28,7 +28,7 @@ pub struct TrainOptions {
     pub recipe: Recipe,
     /// What the network is made of; the number of classes is taken from the dataset.
     pub model: ModelConfig,
-    /// A checkpoint whose weights a new run begins with; those of fc8 only if the classes are the same.
+    /// A checkpoint whose weights a new run starts from; those of fc8 only if the classes are the same.
     pub init: Option<PathBuf>,
     /// Where to compute; a resumed run may change it.
     pub compute: Compute,
@@ -40,7 +40,7 @@ pub struct TrainOptions {
     pub log_every: u64,
     /// Steps between checkpoints within an epoch; there is one after every epoch in any case.
     pub checkpoint_every: Option<u64>,
-    /// Steps after which to stop, with a checkpoint, counted from the beginning of the run.
+    /// Steps after which to stop, with a checkpoint, counted from the start of the run.
     pub max_steps: Option<u64>,
     /// The views of the evaluation at the end. The centre view is evaluated in any case.
     pub final_views: Vec<View>,
@@ -51,7 +51,7 @@ pub struct TrainOptions {
 }
 
 impl TrainOptions {
-    /// The paper's recipe, network and habits.
+    /// The paper's recipe and network.
     #[must_use]
     pub fn new(shards: impl Into<PathBuf>, run: impl Into<PathBuf>) -> Self {
         Self {

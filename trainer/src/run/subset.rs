@@ -42,7 +42,7 @@ pub(crate) struct Subset {
     softmax: Softmax,
 }
 
-/// Classes that an error names; of more the number is told.
+/// Most classes that an error names; the others are counted.
 const NAMED: usize = 20;
 
 impl Subset {

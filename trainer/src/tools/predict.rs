@@ -14,8 +14,9 @@ use crate::cpu::Network;
 use crate::net::ModelError;
 use crate::net::mean_image::MeanImage;
 use crate::recipe::InputScale;
+use crate::run::View;
 use crate::run::data;
-use crate::run::eval::{View, mean_softmax};
+use crate::run::eval::mean_softmax;
 
 /// One class of a prediction.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,11 +10,11 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use shardmill_formats::Class;
 
-use crate::checkpoint::exchange::layout::{self, Features};
 use crate::checkpoint::exchange::{ExchangeError, MEAN_IMAGE, Naming};
 use crate::checkpoint::{Checkpoint, PixelStatistics};
 use crate::net::Model;
 use crate::net::config::ModelConfig;
+use crate::net::layer::Layer;
 use crate::net::mean_image::MeanImage;
 use crate::recipe::{InputScale, Mean};
 
@@ -53,7 +53,7 @@ pub fn export(
     let features = Features::of(&model);
     let mut tensors = BTreeMap::new();
     let mean = checkpoint.mean_image()?;
-    let mean = mean.map(|mean| layout::to_chw(&mean.tensor()?));
+    let mean = mean.map(|mean| to_chw(&mean.tensor()?));
     let mean = mean.transpose()?;
     let shape = mean.as_ref().map(|mean| mean.dims().to_vec());
     tensors.extend(mean.map(|mean| (MEAN_IMAGE.to_owned(), mean)));
@@ -85,7 +85,7 @@ pub fn export(
     let mut file = File::create_new(path).map_err(failed)?;
     let written = file.write_all(&bytes).and_then(|()| file.sync_all());
     written.map_err(failed).inspect_err(|_| {
-        // The first error is the one to tell; the half file is ours.
+        // The first error is the one to report; the incomplete file is ours.
         let _ = fs::remove_file(path);
     })?;
     Ok(shape)
@@ -164,7 +164,7 @@ pub fn import(
         if values.rank() != 3 {
             return Err(wrong());
         }
-        let image = MeanImage::from_tensor(&layout::to_hwc(values)?, cut, config.input_size)?;
+        let image = MeanImage::from_tensor(&to_hwc(values)?, cut, config.input_size)?;
         mean_image = Some(image.ok_or_else(wrong)?);
     }
     let names: Vec<String> = model
@@ -190,4 +190,57 @@ pub fn import(
         mean_image,
         described,
     })
+}
+
+/// An image as PyTorch has it, `[channels, height, width]`.
+fn to_chw(image: &Tensor) -> candle_core::Result<Tensor> {
+    image.permute((2, 0, 1))?.contiguous()
+}
+
+/// An image of PyTorch as it is here, `[height, width, channels]`.
+fn to_hwc(image: &Tensor) -> candle_core::Result<Tensor> {
+    image.permute((1, 2, 0))?.contiguous()
+}
+
+/// Rows, columns and channels of what fc6 sees.
+#[derive(Clone, Copy, Debug)]
+struct Features([usize; 3]);
+
+impl Features {
+    fn of(model: &Model) -> Self {
+        let pool = model.layers().iter().rev().find_map(|layer| match layer {
+            Layer::Pool(pool) => Some(pool.shape),
+            _ => None,
+        });
+        let shape = pool.expect("every network has pool5");
+        Self([shape.output_height(), shape.output_width(), shape.channels])
+    }
+
+    /// A parameter as PyTorch has it.
+    fn to_nchw(self, name: &str, tensor: &Tensor) -> candle_core::Result<Tensor> {
+        let [height, width, channels] = self.0;
+        match (tensor.dims(), name) {
+            ([_, _, _, _], _) => tensor.permute((0, 3, 1, 2))?.contiguous(),
+            (&[outputs, inputs], "fc6.weight") => tensor
+                .reshape((outputs, height, width, channels))?
+                .permute((0, 3, 1, 2))?
+                .contiguous()?
+                .reshape((outputs, inputs)),
+            _ => Ok(tensor.clone()),
+        }
+    }
+
+    /// A parameter of PyTorch as it is here.
+    fn to_nhwc(self, name: &str, tensor: &Tensor) -> candle_core::Result<Tensor> {
+        let [height, width, channels] = self.0;
+        match (tensor.dims(), name) {
+            ([_, _, _, _], _) => tensor.permute((0, 2, 3, 1))?.contiguous(),
+            (&[outputs, inputs], "fc6.weight") if inputs == height * width * channels => tensor
+                .reshape((outputs, channels, height, width))?
+                .permute((0, 2, 3, 1))?
+                .contiguous()?
+                .reshape((outputs, inputs)),
+            _ => Ok(tensor.clone()),
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Watches for a loss that does not leave its starting point, rises above it, or goes back to it.
+//! The divergence watch: warns of a loss that does not leave its starting point, rises above it, or returns
+//! to it.
 //!
 //! A network that has learned only how frequent each class is has, at best, the entropy of the labels as
 //! its loss. With balanced classes that is ln(classes); with 600, 20 and 20 images it is far less, and the
@@ -12,13 +13,13 @@ use crate::net::StepMetrics;
 use crate::net::config::Activation;
 use crate::recipe::{InputScale, Recipe, rate};
 
-/// Steps whose mean loss is looked at together.
+/// Steps whose mean loss is examined.
 const WINDOW: u64 = 100;
 
 /// Steps for which the loss may stay at its start in a healthy run.
 const PATIENCE: u64 = 300;
 
-/// The fewest steps at the end of a run that are worth a look.
+/// The fewest steps at the end of a run that are examined.
 const FEWEST: u64 = 20;
 
 /// Share of the labels' entropy under which the loss has left it.
@@ -30,7 +31,7 @@ const ABOVE: f64 = 1.2;
 /// Classes under which a set is small: the paper's rate is for 1,000.
 const FEW_CLASSES: usize = 100;
 
-/// Share of the images in one class above which the classes' sizes are worth a word.
+/// Share of the images in one class above which the classes' sizes are mentioned.
 const DOMINANT: f64 = 0.5;
 
 /// Part of the rate that a run began with under which the rate itself is the likely cause.
@@ -109,7 +110,7 @@ impl Prior {
     }
 }
 
-/// What a look at the last steps found.
+/// The result of examining the last steps.
 #[derive(Clone, Copy, Debug)]
 struct Finding {
     step: u64,
@@ -147,8 +148,8 @@ pub(crate) fn advice(state: &RunState, prior: &Prior) -> Option<String> {
     })
 }
 
-/// Takes note of a step's loss at the rate `lr`, and gives a warning where the loss has not left its
-/// start. Warnings come at steps that are each at least twice the one before.
+/// Records the loss of a step at the rate `lr`, and returns a warning where the loss has not left its
+/// starting point. Warnings come at steps that are each at least twice the one before.
 pub(crate) fn observe(
     state: &mut RunState,
     prior: &Prior,
@@ -182,8 +183,8 @@ pub(crate) fn observe(
     Some(warning(state, prior, lr, finding))
 }
 
-/// A warning at the end of a run, where the last steps are no better than the first ones and that was not
-/// said just before.
+/// A warning at the end of a run whose last steps are no better than its first ones, unless it was just
+/// given.
 pub(crate) fn conclude(state: &RunState, prior: &Prior, lr: f64) -> Option<String> {
     let progress = &state.progress;
     let step = progress.step;
@@ -192,14 +193,14 @@ pub(crate) fn conclude(state: &RunState, prior: &Prior, lr: f64) -> Option<Strin
         steps => steps,
     };
     let mean = progress.early.scores()?.loss;
-    let told = progress.warned > 0 && step - progress.warned < PATIENCE;
-    let news = in_window >= FEWEST && !told && !prior.is_trivial();
+    let warned_lately = progress.warned > 0 && step - progress.warned < PATIENCE;
+    let due = in_window >= FEWEST && !warned_lately && !prior.is_trivial();
     let finding = Finding {
         step,
         mean,
         learned_before: progress.has_learned,
     };
-    (news && !prior.is_left_by(mean)).then(|| warning(state, prior, lr, finding))
+    (due && !prior.is_left_by(mean)).then(|| warning(state, prior, lr, finding))
 }
 
 fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String {
@@ -232,7 +233,7 @@ fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String
     text
 }
 
-/// What may help, without what is done already.
+/// What may help and is not done already.
 fn remedies(state: &RunState, prior: &Prior, lr: f64, step: u64) -> Vec<String> {
     let recipe = &state.recipe;
     let base = recipe.base_lr();

@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::net::scores::Scores;
-    use crate::run::eval::View;
+    use crate::run::View;
 
     #[test]
     fn a_record_has_the_published_frame() {

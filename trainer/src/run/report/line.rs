@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::recipe::Recipe;
-use crate::run::eval::View;
+use crate::run::View;
 
 /// One line of `metrics.jsonl`; `event` says which kind.
 #[derive(Clone, Debug, Serialize)]

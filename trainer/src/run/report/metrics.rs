@@ -49,7 +49,7 @@ impl Metrics {
         self.lines
     }
 
-    /// Appends a line and gives it back as text.
+    /// Appends a line and returns its text.
     pub(crate) fn append(&mut self, line: &Line<'_>) -> Result<String, TrainError> {
         let mut json = serde_json::to_string(line).expect("plain data becomes JSON");
         json.push('\n');

@@ -9,7 +9,7 @@ use shardmill_formats::{console, printable_lines};
 /// What is shown while a network is trained or evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Display {
-    /// A bar on a terminal, a line now and then elsewhere.
+    /// A bar on a terminal, and a log line now and then elsewhere.
     #[default]
     Auto,
     /// The lines of `metrics.jsonl` on the standard output, text on the standard error.
@@ -18,7 +18,7 @@ pub enum Display {
     Quiet,
 }
 
-/// The terminal, or what stands in for it.
+/// The terminal, or the stream that replaces it.
 #[derive(Debug)]
 pub(crate) struct Screen {
     display: Display,
@@ -58,22 +58,22 @@ impl Screen {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 
-    /// Whether a bar is shown, which makes lines of progress needless.
+    /// Whether a bar is shown, which replaces lines of progress.
     pub(crate) fn has_bar(&self) -> bool {
         self.bar.is_some()
     }
 
     /// Shows text that stays.
     ///
-    /// That nobody reads any more (a closed pipe) is no reason to stop training.
-    /// Text out of a dataset or a checkpoint does not act on the terminal.
+    /// Training goes on after a closed pipe. Text out of a dataset or a checkpoint cannot control the
+    /// terminal.
     pub(crate) fn say(&self, text: impl Text) {
         let text = text.to_string();
         let mut text = printable_lines(&text);
@@ -92,7 +92,7 @@ impl Screen {
         }
     }
 
-    /// Passes a line of metrics on, where that was asked for.
+    /// Prints a line of metrics, where that was asked for.
     pub(crate) fn line(&self, json: &str) {
         if self.display == Display::Json {
             drop(writeln!(stdout(), "{}", printable_lines(json)));
@@ -101,7 +101,7 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// An error message shall not stand behind half a bar.
+    /// Otherwise an error message would follow an unfinished bar.
     fn drop(&mut self) {
         self.end();
     }

@@ -9,9 +9,9 @@ use shardmill_loader::{Epoch, Loader};
 use crate::net::{DropoutKey, StepOutput};
 use crate::recipe::rate;
 use crate::recipe::schedule::Observation;
+use crate::run::View;
 use crate::run::divergence;
 use crate::run::error::TrainError;
-use crate::run::eval::View;
 use crate::run::report::Meter;
 use crate::run::training::Run;
 

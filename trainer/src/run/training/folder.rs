@@ -22,7 +22,7 @@ impl RunFolder {
         Self::lock(dir)
     }
 
-    /// Opens the folder of a run that has begun.
+    /// Opens the folder of a run to resume.
     pub(super) fn open(dir: &Path) -> Result<Self, TrainError> {
         if !dir.join(LAST).is_file() {
             return Err(TrainError::NothingToResume { run: dir.into() });

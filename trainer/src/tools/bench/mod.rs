@@ -6,8 +6,6 @@ mod gpu;
 mod stages;
 mod table;
 
-use stages::{Stage, Stages};
-
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -79,7 +77,7 @@ pub(crate) struct BenchReport {
     training_images_per_second: f64,
     /// Batch size over the median seconds of a forward pass without dropout.
     inference_images_per_second: f64,
-    /// Highest resident memory of the process so far, in MiB; absent where the system does not tell.
+    /// Highest resident memory of the process so far, in MiB; absent where the system does not report it.
     peak_rss_mb: Option<f64>,
     /// Where the network ran.
     device: String,
@@ -97,6 +95,32 @@ pub(crate) struct BenchReport {
     inference_seconds: StepSeconds,
     /// Each layer by itself, where asked for.
     stages: Option<Stages>,
+}
+
+/// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Stage {
+    /// The layer, `sgd`, or `data`.
+    stage: String,
+    /// Seconds of the forward pass, or of the whole stage.
+    forward: f64,
+    /// Seconds of the backward pass: gradients of the weights and, except for conv1, of the input.
+    backward: Option<f64>,
+    /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
+    /// sum: minimal filtering needs fewer, and may pass 1.
+    forward_of_peak: Option<f64>,
+    /// The same of the backward pass.
+    backward_of_peak: Option<f64>,
+}
+
+/// The table of a network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Stages {
+    /// GFLOP/s of a product of large square matrices on all threads; a multiplication and its addition
+    /// are two.
+    peak_gflops: f64,
+    /// The rows.
+    rows: Vec<Stage>,
 }
 
 /// Measures training steps, then inference, on random images.
@@ -210,7 +234,7 @@ fn random_images(seed: u64, len: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Highest resident memory of this process so far, in MiB, where the system tells.
+/// Highest resident memory of this process so far, in MiB, where the system reports it.
 fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

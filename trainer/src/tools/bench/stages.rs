@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use serde::Serialize;
 
 use crate::cpu::Network;
 use crate::cpu::ops::activation::Epilogue;
@@ -17,7 +16,7 @@ use crate::net::MaskKey;
 use crate::net::ModelError;
 use crate::net::layer::Layer;
 use crate::net::sgd::{Sgd, SgdConfig};
-use crate::tools::bench::random_images;
+use crate::tools::bench::{Stage, Stages, random_images};
 
 /// Side of the square matrices whose product gives the machine's peak: large enough for the packing to
 /// be small beside it.
@@ -25,32 +24,6 @@ const PEAK_SIDE: usize = 2048;
 
 /// Values of a dropout task, as in a step.
 const DROPOUT_CHUNK: usize = 1 << 14;
-
-/// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Stage {
-    /// The layer, `sgd`, or `data`.
-    pub(super) stage: String,
-    /// Seconds of the forward pass, or of the whole stage.
-    pub(super) forward: f64,
-    /// Seconds of the backward pass: gradients of weights, and of the input but for conv1.
-    pub(super) backward: Option<f64>,
-    /// Share of the peak that the multiplications of the forward pass reach, counted as in a direct
-    /// sum: minimal filtering needs fewer, and may pass 1.
-    pub(super) forward_of_peak: Option<f64>,
-    /// The same of the backward pass.
-    pub(super) backward_of_peak: Option<f64>,
-}
-
-/// The table of a network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Stages {
-    /// GFLOP/s of a product of large square matrices on all threads; a multiplication and its addition
-    /// are two.
-    pub(super) peak_gflops: f64,
-    /// The rows.
-    pub(super) rows: Vec<Stage>,
-}
 
 /// The shortest of `times` calls.
 fn shortest(times: usize, mut work: impl FnMut()) -> f64 {

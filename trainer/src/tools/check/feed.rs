@@ -14,7 +14,7 @@ use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::data;
 use crate::run::error::TrainError;
 use crate::tools::check::CheckOptions;
-use crate::tools::check::tally::Tally;
+use crate::tools::check::comparisons::Comparisons;
 
 /// Images of a batch.
 const BATCH: usize = 256;
@@ -27,7 +27,7 @@ const SECONDS: f64 = 10.0;
 const WAIT: f64 = 0.02;
 
 /// Trains on the shards for a few seconds, epoch after epoch, and reports the figures.
-pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
     let dataset = data::open(&options.shards, data::TRAIN)?;
     let classes = dataset.classes().to_vec();
     let config = ModelConfig {
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
     let cuda = options.cuda(Precision::Bf16, false);
     let mut engine = CudaEngine::new(cuda, tensors, BATCH)?;
     engine.set_normalization(data::training_normalize(&state))?;
-    let loader = data::training(&dataset, &state, Output::U8, options.threads)?;
+    let loader = data::training(&dataset, &state, Output::U8, options.threads())?;
     let rate = state.recipe.sgd;
     let (mut clock, mut measuring) = (Instant::now(), false);
     let (mut images, mut waited, mut step) = (0_usize, 0.0, 0_u64);
@@ -94,7 +94,7 @@ pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, T
     Ok(format!(
         "The paper's network in bf16, batches of {BATCH}, {} loader threads: {:.0} images/s, waiting for \
          images {:.2}% of the time; {:.2} GiB of the GPU's memory, the same from the first step on: {}.\n",
-        options.threads,
+        options.threads(),
         images as f64 / seconds,
         100.0 * wait,
         engine.bytes()?.iter().sum::<usize>() as f64 / f64::from(1 << 30),

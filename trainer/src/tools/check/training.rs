@@ -10,30 +10,30 @@ use crate::recipe::Recipe;
 use crate::run::error::TrainError;
 use crate::run::{TrainOptions, TrainOutcome, train};
 use crate::tools::check::CheckOptions;
-use crate::tools::check::tally::Tally;
+use crate::tools::check::comparisons::Comparisons;
 
 /// Steps of a run, and after how many the other one is stopped.
 const STEPS: u64 = 40;
 const STOP: u64 = 17;
 
-/// The last steps' loss must be below this share of ln(classes) times a little: it has not blown up.
+/// The loss of the last steps must be below ln(classes) times this, or it has diverged.
 const BLOWN_UP: f64 = 1.5;
 
-/// Runs it and tells what came of it.
-pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+/// Runs it and returns the result as text.
+pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
     let io = |source| TrainError::Io {
         action: "make",
-        path: options.scratch.clone(),
+        path: options.scratch(),
         source,
     };
-    fs::create_dir(&options.scratch).map_err(io)?;
+    fs::create_dir(options.scratch()).map_err(io)?;
     let done = runs(options, tally);
     // Made above, by nobody else.
-    let _ = fs::remove_dir_all(&options.scratch);
+    let _ = fs::remove_dir_all(options.scratch());
     done
 }
 
-fn runs(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+fn runs(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
     let straight = one(options, "straight", STEPS, false)?;
     one(options, "stopped", STOP, false)?;
     let resumed = one(options, "stopped", STEPS, true)?;
@@ -79,7 +79,7 @@ fn one_with(
     precision: Precision,
     deterministic: bool,
 ) -> Result<TrainOutcome, TrainError> {
-    let mut run = TrainOptions::new(&options.shards, options.scratch.join(name));
+    let mut run = TrainOptions::new(&options.shards, options.scratch().join(name));
     run.recipe = Recipe {
         epochs: STEPS + 1,
         batch_size: 64,
@@ -88,7 +88,7 @@ fn one_with(
     };
     run.compute = Compute::Cuda(options.cuda(precision, deterministic));
     run.resume = resume;
-    run.threads = options.threads;
+    run.threads = options.threads();
     run.eval_every = 0;
     run.max_steps = Some(steps);
     run.final_views = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! It draws pictures of classes that differ in shape and texture but not in colour, ingests them,
 //! trains a narrow AlexNet, and says how it did beside chance and beside a classifier that looks at
-//! mean colours. With `--images DIR` it does the same with a person's own class folders.
+//! mean colours. With `--images DIR` it does the same with a user's own class folders.
 
 mod color;
 mod scene;
@@ -159,7 +159,7 @@ impl DemoOptions {
     }
 }
 
-/// The paper's recipe but for what a thousand images of a few classes want: smaller batches, so that
+/// The paper's recipe, except what a thousand images of a few classes need: smaller batches, so that
 /// there are enough steps, and a rate at which the loss leaves ln(classes); at the paper's 0.01 it
 /// stays there. The rate falls for the last third, since so short a run must not end on a spike.
 fn demo_recipe(epochs: u64) -> Recipe {

@@ -1,5 +1,6 @@
 //! The demo's pictures: eight textures under every colour, scale and light.
 
+use jpeg_encoder::{ColorType, Encoder, EncodingError};
 use shardmill_formats::{Philox, Stream};
 
 /// The classes, sorted as labels are.
@@ -18,11 +19,21 @@ pub const CLASSES: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub(super) struct Picture {
     /// Columns.
-    pub(super) width: u16,
+    width: u16,
     /// Rows.
-    pub(super) height: u16,
+    height: u16,
     /// `height * width * 3` bytes.
-    pub(super) rgb: Vec<u8>,
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// The picture as a JPEG file of this quality, 1 to 100.
+    pub(super) fn jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodingError> {
+        let mut bytes = Vec::new();
+        let encoder = Encoder::new(&mut bytes, quality);
+        encoder.encode(&self.rgb, self.width, self.height, ColorType::Rgb)?;
+        Ok(bytes)
+    }
 }
 
 /// Random numbers of one picture, one after the other.

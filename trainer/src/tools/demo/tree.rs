@@ -50,15 +50,7 @@ pub fn write_tree(folder: &Path, seed: u64, size: TreeSize) -> Result<u64> {
         let picture = draw(seed, *class, *number);
         // Qualities vary as they do among photographs; they follow from the number.
         let quality = 75 + (number % 5) as u8 * 5;
-        let mut bytes = Vec::new();
-        let encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
-        encoder.encode(
-            &picture.rgb,
-            picture.width,
-            picture.height,
-            jpeg_encoder::ColorType::Rgb,
-        )?;
-        fs::write(path, bytes).with_context(|| path.display().to_string())
+        fs::write(path, picture.jpeg(quality)?).with_context(|| path.display().to_string())
     })?;
     Ok(jobs.len() as u64)
 }

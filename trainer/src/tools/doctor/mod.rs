@@ -16,26 +16,27 @@ use shards::ShardPlace;
 /// The least compute capability that the kernels run on.
 const CAPABILITY: (i32, i32) = (7, 5);
 
-/// Bytes of a card's memory below which the paper's batch is tight.
+/// Bytes of a GPU's memory below which the paper's batch hardly fits.
 const TIGHT: u64 = 4 << 30;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Doctor {
     /// Whether this build can train on this machine: one for the CPU always can, one with CUDA needs a
-    /// card; and the shards, where they were asked for, must be readable.
+    /// GPU; and the shards, where they were asked for, must be readable.
     can_train: bool,
     /// Whether this build has CUDA.
     cuda_build: bool,
     /// The CUDA version that the driver serves; `None` without a driver that runs.
     driver: Option<String>,
-    /// The cards.
-    cards: Vec<GpuReport>,
+    /// The GPUs.
+    #[serde(rename = "cards")]
+    gpus: Vec<GpuReport>,
     /// The toolkit's libraries, and their versions where they are found.
     libraries: Vec<LibraryReport>,
-    /// Whether this build can use several cards at once.
+    /// Whether this build can use several GPUs at once.
     nccl_build: bool,
-    /// The version of NCCL, where it is found; only several cards need it.
+    /// The version of NCCL, where it is found; only several GPUs need it.
     nccl: Option<String>,
     /// The version of nvcc, where it is found; it is needed to build, not to run.
     nvcc: Option<String>,
@@ -51,7 +52,7 @@ pub(crate) struct Doctor {
     advice: Vec<String>,
 }
 
-/// A card.
+/// A GPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct GpuReport {
     /// Its number, for `--device cuda:N`.
@@ -62,7 +63,7 @@ struct GpuReport {
     capability: String,
     /// Bytes of memory.
     memory: u64,
-    /// Bytes that are free, where the driver tells.
+    /// Bytes that are free, where the driver reports it.
     free: Option<u64>,
     /// Whether the kernels run on it.
     usable: bool,
@@ -82,7 +83,7 @@ impl Doctor {
     pub(crate) fn examine(folder: Option<&Path>) -> Self {
         let cuda_build = cfg!(feature = "cuda");
         let mut advice = Vec::new();
-        let (driver, cards) = driver(&mut advice);
+        let (driver, gpus) = driver(&mut advice);
         let libraries: Vec<LibraryReport> = probe::libraries()
             .into_iter()
             .map(|(name, version)| LibraryReport { name, version })
@@ -100,12 +101,12 @@ impl Doctor {
             ));
         }
         let nccl = probe::nccl();
-        let count = cards.iter().filter(|card| card.usable).count();
+        let count = gpus.iter().filter(|gpu| gpu.usable).count();
         let usable = count > 0 && missing.is_empty();
         advice.extend(several(count, cfg!(feature = "nccl"), nccl.is_some()));
         if !cuda_build && usable {
             advice.push(
-                "there is a card, and this build cannot use it: build with \
+                "there is a GPU, and this build cannot use it: build with \
              `cargo build --release --features cuda -p shardmill-trainer`, which needs nvcc"
                     .to_owned(),
             );
@@ -136,7 +137,7 @@ impl Doctor {
             can_train,
             cuda_build,
             driver,
-            cards,
+            gpus,
             libraries,
             nccl_build: cfg!(feature = "nccl"),
             nccl,
@@ -155,7 +156,7 @@ impl Doctor {
     }
 }
 
-/// What to do about using several cards at once, where there are several.
+/// What to do about using several GPUs at once, where there are several.
 fn several(usable: usize, build: bool, library: bool) -> Option<String> {
     if usable < 2 {
         return None;
@@ -167,7 +168,7 @@ fn several(usable: usize, build: bool, library: bool) -> Option<String> {
     };
     if build && library.is_empty() {
         return Some(format!(
-            "{usable} cards can train together: name them with commas, as in `--device cuda:0,1`"
+            "{usable} GPUs can train together: name them with commas, as in `--device cuda:0,1`"
         ));
     }
     let build = if build {
@@ -175,14 +176,14 @@ fn several(usable: usize, build: bool, library: bool) -> Option<String> {
     } else {
         "train one at a time by this build: build with `--features nccl` to use several together"
     };
-    Some(format!("{usable} cards {build}{library}"))
+    Some(format!("{usable} GPUs {build}{library}"))
 }
 
 fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<GpuReport>) {
     match probe::driver() {
         Driver::Missing => {
             advice.push(
-                "no NVIDIA driver (libcuda.so.1): install one to use a card; the CPU needs none"
+                "no NVIDIA driver (libcuda.so.1): install one to use a GPU; the CPU needs none"
                     .to_owned(),
             );
             (None, Vec::new())
@@ -190,40 +191,43 @@ fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<GpuReport>) {
         Driver::Failing(code) => {
             advice.push(format!(
                 "the NVIDIA driver does not start (error {code} of its `cuInit`): 100 means that \
-                 there is no card, 999 or 803 that driver and kernel module do not fit; see \
+                 there is no GPU, 999 or 803 that driver and kernel module do not match; see \
                  `nvidia-smi`"
             ));
             (None, Vec::new())
         }
-        Driver::Running { version, cards } => {
-            if cards.is_empty() {
-                advice.push("the NVIDIA driver runs and sees no card".to_owned());
+        Driver::Running {
+            version,
+            cards: gpus,
+        } => {
+            if gpus.is_empty() {
+                advice.push("the NVIDIA driver runs but finds no GPU".to_owned());
             }
-            let report = |(number, card): (usize, probe::Card)| GpuReport {
+            let report = |(number, gpu): (usize, probe::Card)| GpuReport {
                 number,
-                name: card.name,
-                capability: format!("{}.{}", card.capability.0, card.capability.1),
-                memory: card.memory,
-                free: card.free,
-                usable: card.capability >= CAPABILITY,
+                name: gpu.name,
+                capability: format!("{}.{}", gpu.capability.0, gpu.capability.1),
+                memory: gpu.memory,
+                free: gpu.free,
+                usable: gpu.capability >= CAPABILITY,
             };
-            let cards: Vec<GpuReport> = cards.into_iter().enumerate().map(report).collect();
-            for card in &cards {
-                let (number, name) = (card.number, &card.name);
-                if !card.usable {
+            let gpus: Vec<GpuReport> = gpus.into_iter().enumerate().map(report).collect();
+            for gpu in &gpus {
+                let (number, name) = (gpu.number, &gpu.name);
+                if !gpu.usable {
                     let (major, minor) = CAPABILITY;
                     advice.push(format!(
-                        "card {number} ({name}) is too old: the kernels need compute capability \
+                        "GPU {number} ({name}) is too old: the kernels need compute capability \
                          {major}.{minor}"
                     ));
-                } else if card.free.is_some_and(|free| free < TIGHT) {
+                } else if gpu.free.is_some_and(|free| free < TIGHT) {
                     advice.push(format!(
-                        "card {number} ({name}) has little memory free: use a smaller \
-                         `--batch-size` with `--accumulate`, or end what else runs on it"
+                        "GPU {number} ({name}) has little free memory: use a smaller \
+                         `--batch-size` with `--accumulate`, or end the other programs on it"
                     ));
                 }
             }
-            (Some(format!("{}.{}", version.0, version.1)), cards)
+            (Some(format!("{}.{}", version.0, version.1)), gpus)
         }
     }
 }
@@ -284,17 +288,17 @@ impl fmt::Display for Doctor {
             Some(version) => writeln!(f, "driver    serves CUDA {version}")?,
             None => writeln!(f, "driver    none that runs")?,
         }
-        for card in &self.cards {
-            let free = card
+        for gpu in &self.gpus {
+            let free = gpu
                 .free
                 .map_or_else(String::new, |free| format!(", {:.1} free", gib(free)));
             writeln!(
                 f,
-                "card {}    {}, compute capability {}, {:.1} GiB{free}",
-                card.number,
-                card.name,
-                card.capability,
-                gib(card.memory)
+                "GPU {}     {}, compute capability {}, {:.1} GiB{free}",
+                gpu.number,
+                gpu.name,
+                gpu.capability,
+                gib(gpu.memory)
             )?;
         }
         for library in &self.libraries {
@@ -302,7 +306,7 @@ impl fmt::Display for Doctor {
             writeln!(f, "{:<9} {version}", library.name)?;
         }
         let nccl = self.nccl.as_deref();
-        let nccl = nccl.unwrap_or("not found (needed for several cards)");
+        let nccl = nccl.unwrap_or("not found (needed for several GPUs)");
         writeln!(f, "NCCL      {nccl}")?;
         writeln!(
             f,
@@ -320,7 +324,7 @@ impl fmt::Display for Doctor {
         let verdict = match (self.can_train, self.cuda_build) {
             (true, false) => "this build can train here, on the CPU",
             (true, true) => "this build can train here, with `--device cuda`",
-            (false, _) => "this build cannot train here until the notes above are seen to",
+            (false, _) => "this build cannot train here until the notes above are resolved",
         };
         writeln!(f, "verdict   {verdict}")
     }

@@ -28,10 +28,10 @@ pub(super) struct ShardPlace {
     images: u64,
     /// Bytes of its shards.
     bytes: u64,
-    /// Type of the file system, where the system tells.
+    /// Type of the file system, where the system reports it.
     file_system: Option<String>,
-    /// Bytes a second of plain reads, one after the other; what is in memory already is read from
-    /// there.
+    /// Bytes a second of plain reads, one after the other; cached pages are read from
+    /// memory.
     bytes_per_second: f64,
 }
 

@@ -1,5 +1,8 @@
 //! Whole networks: a step's loss, gradients and update against the CPU's, and going on from a state.
 
+#[cfg(feature = "nccl")]
+pub(super) mod several;
+
 use std::sync::Arc;
 
 use shardmill_loader::{Area, Normalize};
@@ -14,30 +17,30 @@ use crate::net::sgd::{Sgd, SgdConfig};
 use crate::net::{DropoutKey, Model, ModelError, TrainState};
 use crate::recipe::setup::Setup;
 use crate::run::error::TrainError;
-use crate::tools::check::ops::numbers;
-use crate::tools::check::tally::Tally;
+use crate::tools::check::comparisons::Comparisons;
+use crate::tools::check::numbers;
 
 /// Images of a step: no multiple of anything.
-pub(crate) const ROWS: usize = 11;
+const ROWS: usize = 11;
 
 /// The learning rate of the steps compared.
-pub(crate) const LR: f32 = 0.01;
+const LR: f32 = 0.01;
 
 /// What is allowed after a whole network forward and backward.
-pub(crate) struct Tolerance {
-    pub(crate) loss: f64,
+struct Tolerance {
+    loss: f64,
     /// Of the logits, over the largest value.
-    pub(crate) logits: f64,
+    logits: f64,
     /// Of gradients and moved parameters: in f32 over the largest value, else in length.
     ///
     /// Where products are rounded, ReLUs and pools choose otherwise among values that are nearly equal,
     /// and each such choice moves whole terms of the gradients below it. With products that are exact
     /// but for the rounding of their factors, conv1's gradient differs by 0.10 of its length in tf32
     /// and 0.41 in bf16; a gradient that has nothing to do with the CPU's differs by 1.4.
-    pub(crate) gradient: f64,
+    gradient: f64,
 }
 
-pub(crate) const fn tolerance(precision: Precision) -> Tolerance {
+const fn tolerance(precision: Precision) -> Tolerance {
     match precision {
         Precision::F32 => Tolerance {
             loss: 1e-5,
@@ -59,13 +62,13 @@ pub(crate) const fn tolerance(precision: Precision) -> Tolerance {
 }
 
 /// The means of the channels.
-pub(crate) const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
+const MEAN: [f32; 3] = [121.0, 117.0, 104.0];
 
 /// By how much records are larger than the network's window.
 const MARGIN: usize = 8;
 
 /// A batch of random bytes with noise, in windows anywhere in records, every other one mirrored.
-pub(crate) struct Random {
+struct Random {
     images: Vec<u8>,
     shifts: Vec<[f32; 3]>,
     areas: Vec<Area>,
@@ -73,7 +76,7 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    pub(crate) fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
+    fn new(config: &ModelConfig, seed: u64, rows: usize) -> Self {
         let len = rows * config.input_size * config.input_size * 3;
         let byte = |value: f32| ((value + 1.0) * 127.5) as u8;
         let shifts = numbers(seed + 1, rows * 3);
@@ -139,7 +142,7 @@ fn mean_image(config: &ModelConfig) -> Option<Arc<MeanImage>> {
 }
 
 /// Networks of every kind of layer, narrow enough for the CPU to keep up. Net 145's has a mean image.
-pub(crate) fn networks() -> Vec<(&'static str, ModelConfig)> {
+fn networks() -> Vec<(&'static str, ModelConfig)> {
     let narrow = |config: ModelConfig| ModelConfig {
         width: 0.25,
         classes: 10,
@@ -162,7 +165,7 @@ pub(crate) fn networks() -> Vec<(&'static str, ModelConfig)> {
 }
 
 /// The state before the first step, with a mean image for the networks that get one.
-pub(crate) fn train_state(config: &ModelConfig, seed: u64) -> Result<TrainState, ModelError> {
+fn train_state(config: &ModelConfig, seed: u64) -> Result<TrainState, ModelError> {
     Ok(TrainState {
         mean_image: mean_image(config),
         ..TrainState::new(Model::new(config, seed)?, SgdConfig::default())
@@ -176,12 +179,12 @@ fn engine(options: CudaOptions, config: &ModelConfig, seed: u64) -> Result<CudaE
 }
 
 /// One step of every network, on the GPU and on the CPU.
-pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
+pub(super) fn compare(options: CudaOptions, tally: &mut Comparisons) -> Result<(), TrainError> {
     let t = tolerance(options.precision);
     let name = options.precision.name();
     let backward = match options.precision {
-        Precision::F32 => Tally::compare,
-        Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
+        Precision::F32 => Comparisons::compare,
+        Precision::Tf32 | Precision::Bf16 => Comparisons::compare_length,
     };
     for (what, config) in networks() {
         let batch = Arc::new(Random::new(&config, 3, ROWS));
@@ -236,7 +239,7 @@ pub(crate) fn compare(options: CudaOptions, tally: &mut Tally) -> Result<(), Tra
 
 /// Six steps at once, and three after three others from the host's copy of the state: the same bits.
 /// Two batches a step, so that sums of gradients are in it.
-pub(crate) fn resume(options: CudaOptions, tally: &mut Tally) -> Result<(), TrainError> {
+pub(super) fn resume(options: CudaOptions, tally: &mut Comparisons) -> Result<(), TrainError> {
     let options = CudaOptions {
         deterministic: true,
         ..options

@@ -6,7 +6,8 @@ use crate::cuda::device::{Buffer, CudaError, Element};
 use crate::cuda::input_channels;
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
 use crate::net::shape::ConvShape;
-use crate::tools::check::ops::{Ops, numbers};
+use crate::tools::check::numbers;
+use crate::tools::check::ops::Ops;
 
 /// Rows, pixels a side, zeros before and after.
 const CASES: [[usize; 4]; 3] = [[3, 7, 0, 3], [2, 9, 2, 2], [5, 6, 0, 0]];
@@ -15,7 +16,7 @@ const CASES: [[usize; 4]; 3] = [[3, 7, 0, 3], [2, 9, 2, 2], [5, 6, 0, 0]];
 const MARGIN: usize = 4;
 
 impl Ops<'_> {
-    pub(crate) fn finish(&mut self) -> Result<(), CudaError> {
+    pub(super) fn finish(&mut self) -> Result<(), CudaError> {
         for case in CASES {
             self.finish_one(case, false)?;
             self.finish_one(case, true)?;

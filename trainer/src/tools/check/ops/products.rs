@@ -27,7 +27,7 @@ fn tensors<'a>(
 }
 
 impl Ops<'_> {
-    pub(crate) fn products(&mut self) -> Result<(), CudaError> {
+    pub(super) fn products(&mut self) -> Result<(), CudaError> {
         let t = self.tolerance().product;
         for (rows, inputs, outputs) in [(1, 8, 8), (24, 72, 40), (128, 512, 1000)] {
             let x = self.numbers(13, rows * inputs);
@@ -76,7 +76,7 @@ impl Ops<'_> {
         Ok(())
     }
 
-    pub(crate) fn convolutions(&mut self) -> Result<(), CudaError> {
+    pub(super) fn convolutions(&mut self) -> Result<(), CudaError> {
         let channels = input_channels(self.device.precision);
         // conv1 as it is computed, conv2's groups, and odd sides.
         for (rows, side, inputs, outputs, kernel, stride, padding, groups) in [
@@ -153,7 +153,7 @@ impl Ops<'_> {
         self.compare("convolution, input gradient", gpu_dx.view(), &dx, t)
     }
 
-    pub(crate) fn moves(&mut self) -> Result<(), CudaError> {
+    pub(super) fn moves(&mut self) -> Result<(), CudaError> {
         for (pixels, own) in [(1, 3), (121 * 5, 3)] {
             let channels = Channels {
                 own,

@@ -1,7 +1,9 @@
 //! Every kernel and library call against the CPU's kernels, forward and backward, at odd sizes.
 
+mod images;
+mod products;
+
 use half::bf16;
-use shardmill_formats::{Philox, Stream};
 
 use crate::compute::Precision;
 use crate::cpu::ops::activation::Epilogue;
@@ -12,17 +14,18 @@ use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
 use crate::net::layer::MapNormLayer;
 use crate::net::shape::{MapShape, PoolShape};
-use crate::tools::check::tally::Tally;
+use crate::tools::check::comparisons::Comparisons;
+use crate::tools::check::numbers;
 
 /// Bytes of workspace for the convolutions here.
-pub(crate) const WORKSPACE: usize = 256 << 20;
+const WORKSPACE: usize = 256 << 20;
 
 /// Largest errors that are allowed, over the largest value.
-pub(crate) struct Tolerance {
+struct Tolerance {
     /// Of operations on single values.
-    pub(crate) pointwise: f64,
+    pointwise: f64,
     /// Of sums of products.
-    pub(crate) product: f64,
+    product: f64,
 }
 
 fn tolerance(precision: Precision) -> Tolerance {
@@ -46,24 +49,18 @@ fn tolerance(precision: Precision) -> Tolerance {
 }
 
 /// What the comparisons of one precision share.
-pub(crate) struct Ops<'a> {
-    pub(crate) device: &'a Device,
-    pub(crate) tally: &'a mut Tally,
+struct Ops<'a> {
+    device: &'a Device,
+    tally: &'a mut Comparisons,
 }
 
-/// Values between -1 and 1.
-pub(crate) fn numbers(seed: u64, len: usize) -> Vec<f32> {
-    let philox = Philox::new(seed, Stream::Init);
-    let blocks = (0..len.div_ceil(4)).flat_map(|i| philox.block(i as u64, 7));
-    blocks
-        .take(len)
-        .map(|word| Philox::unit_f32(word) * 2.0 - 1.0)
-        .collect()
+/// Runs every comparison.
+pub(super) fn run(device: &Device, tally: &mut Comparisons) -> Result<(), CudaError> {
+    Ops { device, tally }.run()
 }
 
 impl Ops<'_> {
-    /// Runs every comparison.
-    pub(crate) fn run(&mut self) -> Result<(), CudaError> {
+    fn run(&mut self) -> Result<(), CudaError> {
         self.finish()?;
         self.activations()?;
         self.pools()?;
@@ -79,12 +76,12 @@ impl Ops<'_> {
         self.device.precision.name()
     }
 
-    pub(crate) fn tolerance(&self) -> Tolerance {
+    fn tolerance(&self) -> Tolerance {
         tolerance(self.device.precision)
     }
 
     /// Values rounded to the type of activations.
-    pub(crate) fn numbers(&self, seed: u64, len: usize) -> Vec<f32> {
+    fn numbers(&self, seed: u64, len: usize) -> Vec<f32> {
         let mut values = numbers(seed, len);
         if self.device.element() == Element::Bf16 {
             values
@@ -95,7 +92,7 @@ impl Ops<'_> {
     }
 
     /// The values in GPU memory, in the type of activations.
-    pub(crate) fn upload(&self, values: &[f32]) -> Result<Buffer, CudaError> {
+    fn upload(&self, values: &[f32]) -> Result<Buffer, CudaError> {
         let wide = Buffer::from_host(&self.device.stream, values)?;
         if self.device.element() == Element::F32 {
             return Ok(wide);
@@ -105,17 +102,17 @@ impl Ops<'_> {
         Ok(narrow)
     }
 
-    pub(crate) fn empty(&self, len: usize) -> Result<Buffer, CudaError> {
+    fn empty(&self, len: usize) -> Result<Buffer, CudaError> {
         self.device.buffer(self.device.element(), len)
     }
 
-    pub(crate) fn read(&self, view: View<'_>) -> Result<Vec<f32>, CudaError> {
+    fn read(&self, view: View<'_>) -> Result<Vec<f32>, CudaError> {
         let mut wide = self.device.buffer(Element::F32, view.len)?;
         kernels::cast(self.device, view, wide.view_mut())?;
         wide.read(view.len)
     }
 
-    pub(crate) fn compare(
+    fn compare(
         &mut self,
         what: &str,
         found: View<'_>,

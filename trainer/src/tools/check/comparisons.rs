@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 /// One comparison.
 #[derive(Clone, Debug)]
-pub(crate) struct Comparison {
-    pub(crate) what: String,
-    pub(crate) precision: &'static str,
+struct Comparison {
+    what: String,
+    precision: &'static str,
     /// The largest difference over the largest value, or the difference's length over the values'.
-    pub(crate) error: f64,
-    pub(crate) tolerance: f64,
+    error: f64,
+    tolerance: f64,
 }
 
 impl Comparison {
@@ -21,15 +21,15 @@ impl Comparison {
 
 /// All comparisons so far.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(super) struct Comparisons {
     comparisons: Vec<Comparison>,
     failures: Vec<String>,
 }
 
-impl Tally {
+impl Comparisons {
     /// Compares values of the GPU with those of the CPU: the largest difference over the largest value
     /// of the CPU's must be within `tolerance`.
-    pub(crate) fn compare(
+    pub(super) fn compare(
         &mut self,
         what: &str,
         precision: &'static str,
@@ -48,7 +48,7 @@ impl Tally {
     }
 
     /// As [`compare`](Self::compare), of the length of the difference over that of the CPU's values.
-    pub(crate) fn compare_length(
+    pub(super) fn compare_length(
         &mut self,
         what: &str,
         precision: &'static str,
@@ -85,19 +85,19 @@ impl Tally {
     }
 
     /// Notes something that is true or not.
-    pub(crate) fn expect(&mut self, what: &str, holds: bool) {
+    pub(super) fn expect(&mut self, what: &str, holds: bool) {
         if !holds {
             self.failures.push(what.to_owned());
         }
     }
 
     /// Whether everything holds.
-    pub(crate) fn passed(&self) -> bool {
+    pub(super) fn passed(&self) -> bool {
         self.failures.is_empty() && self.comparisons.iter().all(Comparison::holds)
     }
 
     /// A table: for every comparison the largest error among those of one name, and its tolerance.
-    pub(crate) fn markdown(&self) -> String {
+    pub(super) fn markdown(&self) -> String {
         let mut rows: Vec<(Comparison, usize)> = Vec::new();
         for one in &self.comparisons {
             let same = |(row, _): &&mut (Comparison, usize)| {
@@ -165,12 +165,12 @@ fn error_in_length(found: &[f32], expected: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::Comparisons;
 
     #[test]
     fn a_non_finite_value_or_another_length_fails() {
         for found in [&[f32::NAN, 1.0][..], &[1.0]] {
-            let mut tally = Tally::default();
+            let mut tally = Comparisons::default();
             tally.compare("x", "f32", found, &[1.0, 1.0], 1.0);
             assert!(!tally.passed());
             assert!(tally.markdown().contains("FAILED"));
@@ -180,14 +180,14 @@ mod tests {
     #[test]
     fn a_difference_in_length_is_that_of_the_whole() {
         // 3 and 4 of 10: half.
-        let mut tally = Tally::default();
+        let mut tally = Comparisons::default();
         tally.compare_length("x", "f32", &[3.0, 4.0, 10.0], &[0.0, 0.0, 10.0], 0.5);
         assert!(tally.passed());
         tally.compare_length("x", "f32", &[3.0, 4.1, 10.0], &[0.0, 0.0, 10.0], 0.5);
         assert!(!tally.passed());
         let broken = [&[f32::NAN, 1.0][..], &[1.0]];
         for found in broken {
-            let mut tally = Tally::default();
+            let mut tally = Comparisons::default();
             tally.compare_length("x", "f32", found, &[1.0, 1.0], 1.0);
             assert!(!tally.passed());
         }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_worst_case_of_a_name_is_shown() {
-        let mut tally = Tally::default();
+        let mut tally = Comparisons::default();
         tally.compare("x", "f32", &[1.0], &[1.0], 1e-3);
         tally.compare("x", "f32", &[1.1], &[1.0], 1e-3);
         tally.compare("x", "f32", &[1.0], &[1.0], 1e-3);

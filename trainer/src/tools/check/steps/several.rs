@@ -14,8 +14,8 @@ use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
+use crate::tools::check::comparisons::Comparisons;
 use crate::tools::check::steps::{LR, MEAN, ROWS, Random, networks, tolerance, train_state};
-use crate::tools::check::tally::Tally;
 use crate::tools::check::{CheckOptions, CheckPart, STEPS};
 
 /// Images of a GPU in the bench.
@@ -25,7 +25,10 @@ const BATCHES: [usize; 2] = [128, 512];
 const COMPARED: u64 = 2;
 
 /// Compares two GPUs with one, and measures 2, 4, ... and all; says why if there is only one.
-pub(crate) fn run(options: &CheckOptions, tally: &mut Tally) -> Result<String, TrainError> {
+pub(in crate::tools::check) fn run(
+    options: &CheckOptions,
+    tally: &mut Comparisons,
+) -> Result<String, TrainError> {
     let count = CudaContext::device_count().context("count the GPUs")?;
     let count = usize::try_from(count).unwrap_or(0).min(DeviceSet::MAX);
     if count < 2 {
@@ -77,12 +80,12 @@ fn compare(
     precision: Precision,
     what: &str,
     config: &ModelConfig,
-    tally: &mut Tally,
+    tally: &mut Comparisons,
 ) -> Result<(), TrainError> {
     let (t, name) = (tolerance(precision), precision.name());
     let backward = match precision {
-        Precision::F32 => Tally::compare,
-        Precision::Tf32 | Precision::Bf16 => Tally::compare_length,
+        Precision::F32 => Comparisons::compare,
+        Precision::Tf32 | Precision::Bf16 => Comparisons::compare_length,
     };
     let (number, state) = (options.number(), || train_state(config, 1));
     let mut one = CudaEngine::new(together([number], precision), state()?, ROWS)?;
