@@ -8,13 +8,13 @@
 //!
 //! Results differ from a direct sum by rounding alone; the same images in one call give the same bits.
 
-mod lines;
 mod plan;
 mod tiles;
+mod transforms;
 mod weights;
 
-use lines::{Five, Three, Transforms};
 use tiles::Grid;
+use transforms::{Algorithm, Five, Three};
 
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::conv2d;
@@ -41,7 +41,7 @@ pub fn forward(
     epilogue.apply(output);
 }
 
-fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
+fn forward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     images: &[f32],
     weights: &Weights,
@@ -50,7 +50,7 @@ fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
 ) {
     let (inputs, outputs) = scratch.split_at_mut(plan.inputs_len());
     let outputs = &mut outputs[..plan.outputs_len()];
-    take::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
+    to_frequencies::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
     let shape = &plan.shape;
     let (rows, columns) = (shape.group_inputs(), shape.group_outputs());
     for frequency in 0..plan.frequencies() {
@@ -67,7 +67,7 @@ fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    give::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
+    from_frequencies::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
 }
 
 /// Where [`backward`] puts its gradients.
@@ -96,7 +96,7 @@ pub fn backward(
     }
 }
 
-fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
+fn backward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     images: &[f32],
     weights: &Weights,
@@ -106,8 +106,8 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
 ) {
     let (inputs, rest) = scratch.split_at_mut(plan.inputs_len());
     let (outputs, products) = rest.split_at_mut(plan.outputs_len());
-    take::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
-    take::<X::OutputAdjoint, 2, T>(&Grid::outputs(plan), output_gradient, outputs);
+    to_frequencies::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
+    to_frequencies::<X::OutputAdjoint, 2, T>(&Grid::outputs(plan), output_gradient, outputs);
     let shape = &plan.shape;
     let (rows, columns) = (shape.group_outputs(), shape.group_inputs());
     for frequency in 0..plan.frequencies() {
@@ -136,30 +136,39 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    weights::gather::<X, T, R>(plan, products, gradients.weight);
+    weights::add_from_frequencies::<X, T, R>(plan, products, gradients.weight);
     if !gradients.images.is_empty() {
-        give::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, gradients.images);
+        from_frequencies::<X::InputAdjoint, T, T, true>(
+            &Grid::inputs(plan),
+            inputs,
+            gradients.images,
+        );
     }
 }
 
-fn take<L: lines::Line<S, T>, const S: usize, const T: usize>(
+fn to_frequencies<L: transforms::Transform<S, T>, const S: usize, const T: usize>(
     grid: &Grid,
     images: &[f32],
     values: &mut [f32],
 ) {
     vectorised(
         #[inline(always)]
-        || grid.take::<L, S, T>(images, values),
+        || grid.to_frequencies::<L, S, T>(images, values),
     );
 }
 
-fn give<L: lines::Line<T, S>, const T: usize, const S: usize, const ADD: bool>(
+fn from_frequencies<
+    L: transforms::Transform<T, S>,
+    const T: usize,
+    const S: usize,
+    const ADD: bool,
+>(
     grid: &Grid,
     values: &[f32],
     images: &mut [f32],
 ) {
     vectorised(
         #[inline(always)]
-        || grid.give::<L, T, S, ADD>(values, images),
+        || grid.from_frequencies::<L, T, S, ADD>(values, images),
     );
 }

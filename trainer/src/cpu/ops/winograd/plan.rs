@@ -1,10 +1,10 @@
-//! What a convolution by minimal filtering works on: tiles, values, and where they lie.
+//! Sizes of a convolution by minimal filtering: tiles, values, and where they are.
 
-use crate::cpu::ops::winograd::lines::LANES;
+use crate::cpu::ops::winograd::transforms::LANES;
 use crate::net::shape::ConvShape;
 
-/// Floats between the values of different frequencies beyond their number: without a gap they would
-/// all fall into the same few lines of the first-level cache.
+/// Unused floats between the values of different frequencies: without a gap they would
+/// all map to the same few lines of the first-level cache.
 const GAP: usize = 16;
 
 /// Sizes for a number of images.
