@@ -8,21 +8,119 @@
 //!
 //! Results differ from a direct sum by rounding alone; the same images in one call give the same bits.
 
-mod plan;
 mod tiles;
 mod transforms;
 mod weights;
 
 use tiles::Grid;
-use transforms::{Algorithm, Five, Three};
+use transforms::{Algorithm, Five, LANES, Three};
 
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::conv2d;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::vectorise::vectorised;
+use crate::net::shape::ConvShape;
 
-pub use plan::Plan;
 pub use weights::Weights;
+
+/// Unused floats between the values of different frequencies: without a gap they would
+/// all map to the same few lines of the first-level cache.
+const GAP: usize = 16;
+
+/// Sizes for a number of images.
+///
+/// Every tile of two by two outputs has `side * side` frequencies. For each of them, the tiles of all
+/// images are the rows of one matrix, `[tiles, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The convolution.
+    pub shape: ConvShape,
+    /// Images that share the matrix products.
+    pub images: usize,
+}
+
+impl Plan {
+    /// Whether a convolution can be computed this way: kernels of 3 or 5, every position, and channels
+    /// in whole lanes.
+    #[must_use]
+    pub fn fits(shape: &ConvShape) -> bool {
+        matches!(shape.kernel, 3 | 5)
+            && shape.stride == 1
+            && shape.inputs.is_multiple_of(LANES)
+            && shape.outputs.is_multiple_of(LANES)
+            && shape.group_inputs().is_multiple_of(LANES)
+    }
+
+    /// Side of a tile of inputs.
+    const fn side(&self) -> usize {
+        self.shape.kernel + 1
+    }
+
+    /// Frequencies of a tile.
+    const fn frequencies(&self) -> usize {
+        self.side() * self.side()
+    }
+
+    /// Tiles along the rows.
+    const fn columns(&self) -> usize {
+        self.shape.output_width().div_ceil(2)
+    }
+
+    /// Tiles of one image.
+    #[must_use]
+    pub const fn image_tiles(&self) -> usize {
+        self.shape.output_height().div_ceil(2) * self.columns()
+    }
+
+    /// Tiles of all images.
+    const fn tiles(&self) -> usize {
+        self.images * self.image_tiles()
+    }
+
+    /// Weights of one frequency of one group.
+    const fn group_weights(&self) -> usize {
+        self.shape.group_outputs() * self.shape.group_inputs()
+    }
+
+    /// Floats from one frequency of the inputs to the next.
+    const fn input_step(&self) -> usize {
+        self.tiles() * self.shape.inputs + GAP
+    }
+
+    /// Floats from one frequency of the outputs to the next.
+    const fn output_step(&self) -> usize {
+        self.tiles() * self.shape.outputs + GAP
+    }
+
+    /// Floats from one frequency of the weights to the next.
+    const fn weight_step(&self) -> usize {
+        self.shape.groups * self.group_weights() + GAP
+    }
+
+    /// Values of transformed inputs.
+    const fn inputs_len(&self) -> usize {
+        self.frequencies() * self.input_step()
+    }
+
+    /// Values of transformed outputs.
+    const fn outputs_len(&self) -> usize {
+        self.frequencies() * self.output_step()
+    }
+
+    /// Values of transformed weights.
+    #[must_use]
+    pub const fn weights_len(&self) -> usize {
+        self.frequencies() * self.weight_step()
+    }
+
+    /// Values of scratch for [`forward`], and if `training` for
+    /// [`backward`] too.
+    #[must_use]
+    pub const fn scratch_len(&self, training: bool) -> usize {
+        let weights = if training { self.weights_len() } else { 0 };
+        self.inputs_len() + self.outputs_len() + weights
+    }
+}
 
 /// `output = activation(image * weight + bias)` for `plan.images` images, as
 /// [`conv2d::forward`] does for one.

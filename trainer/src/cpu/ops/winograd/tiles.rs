@@ -1,6 +1,6 @@
 //! Images to tiles of transformed values, and back.
 
-use crate::cpu::ops::winograd::plan::Plan;
+use crate::cpu::ops::winograd::Plan;
 use crate::cpu::ops::winograd::transforms::{LANES, Transform, both, load};
 
 /// How tiles cover images, and where their values are in memory.
@@ -97,8 +97,8 @@ impl Grid {
         }
     }
 
-    /// Transforms every tile's `T` by `T` values into `S` by `S` positions. Where tiles overlap, `ADD` must be
-    /// set: it gives the images the sum over the tiles.
+    /// Transforms every tile's `T` by `T` values into `S` by `S` positions. Where tiles overlap, `ADD`
+    /// must be set: it gives the images the sum over the tiles.
     #[inline(always)]
     pub(crate) fn from_frequencies<
         L: Transform<T, S>,

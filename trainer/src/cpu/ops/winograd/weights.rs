@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::cpu::ops::vectorise::vectorised;
-use crate::cpu::ops::winograd::plan::Plan;
+use crate::cpu::ops::winograd::Plan;
 use crate::cpu::ops::winograd::transforms::{Algorithm, Five, LANES, Three, Vector, both, load};
 
 /// Side of the blocks in which a matrix is transposed: 4 KiB at each end.
