@@ -165,7 +165,7 @@ fn forward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    from_frequencies::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
+    to_positions::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
 }
 
 /// Where [`backward`] puts its gradients.
@@ -236,11 +236,7 @@ fn backward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
     }
     weights::add_from_frequencies::<X, T, R>(plan, products, gradients.weight);
     if !gradients.images.is_empty() {
-        from_frequencies::<X::InputAdjoint, T, T, true>(
-            &Grid::inputs(plan),
-            inputs,
-            gradients.images,
-        );
+        to_positions::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, gradients.images);
     }
 }
 
@@ -255,18 +251,13 @@ fn to_frequencies<L: transforms::Transform<S, T>, const S: usize, const T: usize
     );
 }
 
-fn from_frequencies<
-    L: transforms::Transform<T, S>,
-    const T: usize,
-    const S: usize,
-    const ADD: bool,
->(
+fn to_positions<L: transforms::Transform<T, S>, const T: usize, const S: usize, const ADD: bool>(
     grid: &Grid,
     values: &[f32],
     images: &mut [f32],
 ) {
     vectorised(
         #[inline(always)]
-        || grid.from_frequencies::<L, T, S, ADD>(values, images),
+        || grid.to_positions::<L, T, S, ADD>(values, images),
     );
 }

@@ -100,7 +100,7 @@ impl Grid {
     /// Transforms every tile's `T` by `T` values into `S` by `S` positions. Where tiles overlap, `ADD`
     /// must be set: it gives the images the sum over the tiles.
     #[inline(always)]
-    pub(crate) fn from_frequencies<
+    pub(crate) fn to_positions<
         L: Transform<T, S>,
         const T: usize,
         const S: usize,
