@@ -43,7 +43,7 @@ pub fn training(model: &Model, workload: Workload) -> u64 {
     (values * size_of::<f32>() + Network::buffer_bytes(model, rows, threads)) as u64
 }
 
-/// Bytes that the system has available, where it reports them.
+/// Bytes that the system could still give, where it tells.
 #[must_use]
 pub fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;

@@ -46,7 +46,7 @@ impl Preparation {
         self.mean.as_ref().map_or(0, |mean| mean.difference.bytes())
     }
 
-    /// Sets how the coming batches are normalised.
+    /// Sets how the coming batches are normalized.
     ///
     /// # Errors
     /// What the card reports.
