@@ -95,7 +95,7 @@ impl Checkpoint {
         })
     }
 
-    /// The optimizer of `model` with the checkpoint's velocities.
+    /// The optimiser of `model` with the checkpoint's velocities.
     fn sgd(&self, model: &Model) -> Result<Sgd, ModelError> {
         let mut sgd = Sgd::new(model, self.state.recipe.sgd);
         for (name, _) in sgd.state()? {

@@ -1,4 +1,4 @@
-//! What the images of a chunk leave behind in the convolutional layers, and their way through them.
+//! A chunk of images in the convolutional layers: the forward and the backward pass, and what they keep.
 
 use std::ops::Range;
 
@@ -76,8 +76,8 @@ impl Output {
     }
 }
 
-/// For how many images the output of layer `number` is kept: all, or the current one. A pool remembers
-/// its winners, so its input is not needed later; the output of a normalization is needed by a
+/// For how many images the output of layer `number` is kept: all, or the current one. A pool keeps its
+/// winners, so its input is not needed later; the output of a normalisation is needed by a
 /// convolution alone.
 fn kept_images(layers: &[Layer], number: usize, training: bool) -> usize {
     let next = layers.get(number + 1);

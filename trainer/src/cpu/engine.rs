@@ -11,7 +11,7 @@ use crate::net::{
     DropoutKey, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
 };
 
-/// A network and its optimizer in this process's memory.
+/// A network and its optimiser in this process's memory.
 pub(crate) struct CpuEngine {
     network: Network,
     sgd: Sgd,
@@ -43,7 +43,7 @@ impl CpuEngine {
         }
     }
 
-    /// Sets how the loader normalizes the coming batches.
+    /// Sets how the loader normalises the coming batches.
     pub(crate) fn set_normalization(&mut self, normalize: &Normalize) {
         self.inputs.set_normalization(normalize);
     }

@@ -1,8 +1,7 @@
 //! The convolutional part of the network, run over chunks of the batch: one image after the other
 //! through layers whose values fit the caches, all images of the chunk at once where maps are small.
 //!
-//! A chunk owns what its images leave behind for the backward pass and the sum of their weight
-//! gradients. Chunks run in parallel; their sums are added in order afterwards, so a step gives the
+//! A chunk owns what its images keep for the backward pass and the sum of their weight gradients. Chunks run in parallel; their sums are added in order afterwards, so a step gives the
 //! same bits however threads share the chunks.
 
 use rayon::prelude::*;
@@ -17,7 +16,7 @@ use crate::net::layer::Layer;
 /// Values of a task that adds up the chunks' gradients.
 const SUM_CHUNK: usize = 1 << 14;
 
-/// What the passes write to, made at the first pass of its kind and kept.
+/// What the passes write to, allocated by the first pass of its kind and kept.
 #[derive(Default)]
 pub(crate) struct Features {
     scratch: ScratchPool,

@@ -1,4 +1,4 @@
-//! The memory that training takes, before the first step takes it.
+//! An estimate of the memory that training takes, before the first step.
 
 use crate::cpu::network::Network;
 use crate::net::Model;
@@ -36,7 +36,7 @@ pub(crate) fn training(model: &Model, workload: Workload) -> u64 {
         .unwrap_or(0);
     // A checkpoint is written from a copy of the velocities, and of one tensor in two forms.
     let saving = parameters + 2 * largest;
-    // What is left of a batch once a mean image is subtracted stands beside it.
+    // Subtracting a mean image makes a second copy of a batch.
     let batches = LOADER_BATCHES + usize::from(workload.has_mean_image);
     let values = copies * parameters + saving + batches * rows * side * side * 3;
     (values * size_of::<f32>() + Network::buffer_bytes(model, rows, threads)) as u64

@@ -29,7 +29,7 @@ impl Inputs {
         self.mean.as_deref()
     }
 
-    /// Sets how the loader normalizes the coming batches.
+    /// Sets how the loader normalises the coming batches.
     pub(crate) fn set_normalization(&mut self, normalize: &Normalize) {
         if let Some(mean) = &self.mean {
             self.difference = mean.difference(normalize);

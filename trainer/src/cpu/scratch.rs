@@ -10,7 +10,7 @@ use crate::net::layer::Layer;
 pub(crate) struct Scratch {
     /// Patches, or transformed values, of a convolution.
     pub(crate) values: Vec<f32>,
-    /// Rows of a normalization.
+    /// Rows of a normalisation.
     pub(crate) row: Vec<f32>,
     /// The gradients of one image after a layer and before it.
     pub(crate) image: [Vec<f32>; 2],
@@ -68,7 +68,7 @@ impl Scratch {
     }
 }
 
-/// Scratch that threads borrow and give back; as many are made as ever work at the same time.
+/// Scratch that threads borrow and give back; there are as many as threads ever worked at once.
 #[derive(Default)]
 pub(crate) struct ScratchPool(Mutex<Vec<Scratch>>);
 

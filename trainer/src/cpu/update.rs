@@ -42,3 +42,41 @@ pub(crate) fn update(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::config::ModelConfig;
+    use crate::net::sgd::SgdConfig;
+
+    #[test]
+    fn a_parameter_without_a_rate_keeps_its_velocity_and_one_with_the_rate_0_does_not() {
+        let config = ModelConfig {
+            width: 0.05,
+            input_size: 67,
+            classes: 3,
+            ..ModelConfig::alexnet()
+        };
+        let mut model = Model::new(&config, 1).unwrap();
+        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let gradients: Vec<Vec<f32>> = model
+            .parameters()
+            .iter()
+            .map(|parameter| vec![1.0; parameter.len()])
+            .collect();
+        let rates = SgdConfig::default().rates(0.01);
+        update(&mut model, &gradients, &mut sgd, rates).unwrap();
+        let state = |model: &Model, sgd: &Sgd| {
+            let (_, velocity) = sgd.state().unwrap().swap_remove(0);
+            let velocity: Vec<f32> = velocity.flatten_all().unwrap().to_vec1().unwrap();
+            (model.parameters()[0].values().to_vec(), velocity)
+        };
+        let before = state(&model, &sgd);
+        assert!(before.1.iter().all(|value| *value != 0.0));
+        update(&mut model, &gradients, &mut sgd, |_| None).unwrap();
+        assert!(state(&model, &sgd) == before);
+        let rates = SgdConfig::default().rates(0.0);
+        update(&mut model, &gradients, &mut sgd, rates).unwrap();
+        assert!(state(&model, &sgd) != before);
+    }
+}

@@ -52,7 +52,7 @@ impl Pooling {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conv1Padding {
-    /// On the right and bottom only, as many as the last window lacks (3 at 224), as in the
+    /// On the right and bottom only, so many that the last window is full (3 at 224), as in the
     /// authors' source.
     #[default]
     RightBottom,
@@ -109,14 +109,14 @@ impl Default for InitConfig {
     }
 }
 
-/// Where conv1's activation stands.
+/// The order of conv1's activation, normalisation and pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conv1Order {
     /// Activation, normalisation, pool: the paper.
     #[default]
     ActivationFirst,
-    /// Normalisation of what the convolution gives, pool, activation: net 145.
+    /// Normalisation of the convolution's output, pool, activation: net 145.
     ActivationLast,
 }
 
@@ -156,10 +156,10 @@ pub struct ModelConfig {
     /// Further normalisation after norm2 within each map, where `alpha` is divided by `size^2`; not in
     /// the paper.
     pub map_norm: Option<LrnConfig>,
-    /// Where conv1's activation stands.
+    /// The order of conv1's activation, normalisation and pool.
     pub conv1_order: Conv1Order,
-    /// Whether conv5's activation stands after pool5, as in net 145. A function that rises gives the
-    /// same values and gradients on both sides of a max pool.
+    /// Whether conv5's activation comes after pool5, as in net 145. A rising function gives the same
+    /// values and gradients on both sides of a max pool.
     pub conv5_pool_first: bool,
     /// The initial values.
     pub init: InitConfig,

@@ -1,8 +1,8 @@
-//! What can go wrong when a network is built, fed or loaded.
+//! Errors of building, feeding and loading a network.
 
 use crate::net::config::ModelConfigError;
 
-/// An error of a [`Model`](crate::net::Model) or its optimiser.
+/// Why a network could not be built, fed or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The configuration describes no network.

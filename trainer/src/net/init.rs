@@ -5,7 +5,7 @@ use shardmill_formats::{Philox, Stream};
 
 use crate::net::config::InitConfig;
 
-/// Values drawn from one pair of counters: each block of four words gives two normal deviates.
+/// Values drawn from one counter: each block of four words gives two normal deviates.
 const PER_BLOCK: usize = 2;
 
 /// Standard deviation of a layer's weights in a network of `width` times the paper's channels.

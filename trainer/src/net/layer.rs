@@ -1,4 +1,4 @@
-//! The layers of a network in order, with every shape worked out from a [`ModelConfig`].
+//! The layers of a network in order, with their shapes as a [`ModelConfig`] determines them.
 
 use crate::net::config::{
     Activation, Conv1Order, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Variant,
@@ -28,7 +28,7 @@ pub struct MapNormLayer {
 }
 
 /// A response normalisation over `pixels` positions of `channels` channels, in `columns` equal parts
-/// that see nothing of each other.
+/// that do not mix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LrnLayer {
     /// `norm1` or `norm2`.
@@ -37,15 +37,15 @@ pub struct LrnLayer {
     pub pixels: usize,
     /// Channels at each position.
     pub channels: usize,
-    /// Parts of the channels, one after the other, that are each normalised by themselves.
+    /// Parts of the channels, one after the other, each normalised by itself.
     pub columns: usize,
     /// The constants.
     pub config: LrnConfig,
 }
 
 impl LrnLayer {
-    /// Channels that are normalised together: what [`ops::lrn`](crate::cpu::ops::lrn) takes as the channels
-    /// of a pixel, since a position's columns lie behind each other as the channels of pixels do.
+    /// Channels that one normalisation spans. A position's columns are contiguous, as pixels are, so
+    /// kernels take a column as a pixel of this many channels.
     #[must_use]
     pub const fn column_channels(&self) -> usize {
         self.channels / self.columns
@@ -74,7 +74,7 @@ pub struct DropoutLayer {
     pub rate: f32,
 }
 
-/// A fully connected layer with bias and, but for the last, an activation.
+/// A fully connected layer with bias and, except in the last, an activation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearLayer {
     /// `fc6` to `fc8`.
@@ -146,7 +146,7 @@ fn scaled(channels: usize, width: f64) -> usize {
     ((channels as f64 * width / 8.0).round() as usize).max(1) * 8
 }
 
-/// What reaches the next layer while the network is laid out.
+/// The network so far, and what reaches its next layer.
 struct Cursor {
     side: usize,
     channels: usize,
@@ -188,7 +188,7 @@ impl Cursor {
     }
 }
 
-/// Whether the activation of convolution `number` stands after its pool.
+/// Whether the activation of convolution `number` comes after its pool.
 fn activation_after_pool(number: usize, config: &ModelConfig) -> bool {
     match number {
         1 => config.conv1_order == Conv1Order::ActivationLast,
@@ -197,16 +197,33 @@ fn activation_after_pool(number: usize, config: &ModelConfig) -> bool {
     }
 }
 
-/// Window side, stride and (top and left, bottom and right) padding of a convolution.
-fn geometry(number: usize, config: &ModelConfig) -> (usize, usize, (usize, usize)) {
-    match (number, config.conv1_padding) {
-        (1, Conv1Padding::Symmetric) => (11, 4, (2, 2)),
-        (1, Conv1Padding::RightBottom) => {
-            let missing = (config.input_size.max(11) - 11).wrapping_neg() % 4;
-            (11, 4, (0, missing))
+/// How a convolution's window moves.
+struct Window {
+    side: usize,
+    stride: usize,
+    /// Zeros above and to the left.
+    before: usize,
+    /// Zeros below and to the right.
+    after: usize,
+}
+
+impl Window {
+    fn of(number: usize, config: &ModelConfig) -> Self {
+        let (side, stride, before, after) = match (number, config.conv1_padding) {
+            (1, Conv1Padding::Symmetric) => (11, 4, 2, 2),
+            (1, Conv1Padding::RightBottom) => {
+                let missing = (config.input_size.max(11) - 11).wrapping_neg() % 4;
+                (11, 4, 0, missing)
+            }
+            (2, _) => (5, 1, 2, 2),
+            _ => (3, 1, 1, 1),
+        };
+        Self {
+            side,
+            stride,
+            before,
+            after,
         }
-        (2, _) => (5, 1, (2, 2)),
-        _ => (3, 1, (1, 1)),
     }
 }
 
@@ -246,17 +263,18 @@ fn convolution(
     config: &ModelConfig,
 ) -> Result<(), ModelConfigError> {
     let name = format!("conv{number}");
-    let (kernel, stride, (before, after)) = geometry(number, config);
-    cursor.fit(&name, kernel.saturating_sub(before + after).max(1), config)?;
+    let window = Window::of(number, config);
+    let padding = window.before + window.after;
+    cursor.fit(&name, window.side.saturating_sub(padding).max(1), config)?;
     let shape = ConvShape {
         height: cursor.side,
         width: cursor.side,
         inputs: cursor.channels,
         outputs: kernels,
-        kernel,
-        stride,
-        before,
-        after,
+        kernel: window.side,
+        stride: window.stride,
+        before: window.before,
+        after: window.after,
         groups: if matches!(number, 2 | 4 | 5) {
             config.columns
         } else {

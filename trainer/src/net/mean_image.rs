@@ -12,7 +12,7 @@ pub enum MeanCut {
     Center,
 }
 
-/// Where the part that is subtracted from a window lies in the mean image.
+/// Where the part that is subtracted from a window is in the mean image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Its first row.
@@ -49,7 +49,7 @@ impl MeanImage {
     /// From values, `[side, side, 3]`.
     ///
     /// # Panics
-    /// If they are not as many.
+    /// If their number is another.
     pub(crate) fn new(side: usize, values: Vec<f32>, cut: MeanCut) -> Self {
         assert_eq!(values.len(), side * side * 3, "three for each pixel");
         Self { side, values, cut }
@@ -73,7 +73,7 @@ impl MeanImage {
         Tensor::from_slice(&self.values, shape, &Device::Cpu)
     }
 
-    /// Of a checkpoint's tensor, for windows of `crop` pixels a side; `None` if it has another shape or
+    /// From a checkpoint's tensor, for windows of `crop` pixels a side; `None` if it has another shape or
     /// is smaller than a window.
     pub(crate) fn from_tensor(
         tensor: &Tensor,
@@ -89,8 +89,8 @@ impl MeanImage {
         }
     }
 
-    /// What is added to a value from which the channel's mean was subtracted already, so that the
-    /// pixel's is instead: `[side, side, 3]`, on the network's scale.
+    /// What replaces the channel's mean, already subtracted from a value, by the pixel's when it is
+    /// added: `[side, side, 3]`, on the network's scale.
     pub(crate) fn difference(&self, normalize: &Normalize) -> Vec<f32> {
         let value = |(i, mean): (usize, &f32)| {
             let channel = i % 3;
@@ -99,7 +99,7 @@ impl MeanImage {
         self.values.iter().enumerate().map(value).collect()
     }
 
-    /// Where the part lies that is subtracted from an image of `crop` pixels a side that shows `area`.
+    /// Where the part is that is subtracted from an image of `crop` pixels a side that shows `area`.
     pub(crate) const fn place(&self, area: Area, crop: usize) -> Place {
         match self.cut {
             MeanCut::Window => Place {
@@ -154,9 +154,9 @@ impl MeanImage {
 mod tests {
     use super::*;
 
-    /// Every value is the byte less the mean of its own pixel, over the deviation, plain and mirrored.
+    /// Every value is the byte minus the mean of its own pixel, over the deviation, plain and mirrored.
     #[test]
-    fn a_window_is_less_its_part_of_the_mean() {
+    fn the_windows_part_of_the_mean_is_subtracted_from_it() {
         let own_place = |y: usize, x: usize, [top, left]: [usize; 2]| [top + y, left + x];
         check(MeanCut::Window, own_place);
     }
@@ -167,8 +167,8 @@ mod tests {
         check(MeanCut::Center, |y, x, _| [1 + y, 1 + x]);
     }
 
-    /// Compares windows with the definition; `place` is that of the mean of the pixel that stands at
-    /// (y, x) of the window before it is mirrored, for [`MeanCut::Window`], or after, for [`MeanCut::Center`].
+    /// Compares windows with the definition; `place` gives where the mean of pixel (y, x) of the window
+    /// is: of the window before it is mirrored for [`MeanCut::Window`], after for [`MeanCut::Center`].
     fn check(cut: MeanCut, place: impl Fn(usize, usize, [usize; 2]) -> [usize; 2]) {
         let (side, crop) = (7, 4);
         let values = (0..side * side * 3).map(|i| (i * 31 % 97) as f32);
@@ -195,11 +195,11 @@ mod tests {
                     let at = ((top as usize + y) * side + left as usize + x) * 3;
                     let x = if cut == MeanCut::Window { x } else { shown };
                     let [row, column] = place(y, x, [top as usize, left as usize]);
-                    let less = (row * side + column) * 3;
+                    let subtracted = (row * side + column) * 3;
                     for c in 0..3 {
                         let (byte, std) = (record[at + c], normalize.std[c]);
                         given.push((byte - normalize.mean[c]) / std);
-                        expected.push((byte - mean.values[less + c]) / std);
+                        expected.push((byte - mean.values[subtracted + c]) / std);
                     }
                 }
             }

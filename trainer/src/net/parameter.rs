@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Storage, Tensor
 
 use crate::net::ModelError;
 
-/// What a parameter is: the optimiser treats the two differently.
+/// The kind of a parameter: the optimiser treats the two differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ParameterKind {
     /// Kernels of a convolution or the matrix of a fully connected layer.
@@ -63,8 +63,8 @@ impl Parameter {
         self.kind
     }
 
-    /// The tensor itself, f32 and contiguous; the optimiser changes it in place, so copy it where a
-    /// later step must not show.
+    /// The tensor itself, f32 and contiguous. The optimiser changes it in place: copy it to keep the
+    /// values.
     #[must_use]
     pub fn tensor(&self) -> &Tensor {
         &self.tensor

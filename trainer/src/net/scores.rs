@@ -1,4 +1,4 @@
-//! Losses and hits, summed over samples.
+//! Losses and hits, summed and averaged over samples.
 
 use serde::{Deserialize, Serialize};
 

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{Model, ModelError, Parameter, ParameterKind};
 
-/// Prefix of the optimizer's tensors in a checkpoint.
+/// Prefix of the optimiser's tensors in a checkpoint.
 const PREFIX: &str = "velocity.";
 
 /// The constants of the update rule; [`Default`] is the authors' source.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SgdConfig {
-    /// Share of the velocity kept at each step (the paper, section 5).
+    /// The share of the velocity kept at each step (the paper, section 5).
     pub momentum: f32,
     /// Weight decay per unit of learning rate (the paper, section 5).
     pub weight_decay: f32,
@@ -71,7 +71,7 @@ impl SgdConfig {
     }
 }
 
-/// The optimizer's state: the velocities of `v <- momentum v - decay lr w - lr g; w <- w + v`.
+/// The optimiser's state: the velocities of `v <- momentum v - decay lr w - lr g; w <- w + v`.
 pub struct Sgd {
     config: SgdConfig,
     velocities: Vec<Velocity>,

@@ -6,12 +6,12 @@ use crate::net::Model;
 use crate::net::mean_image::MeanImage;
 use crate::net::sgd::{Sgd, SgdConfig};
 
-/// The tensors of a training: the weights, the optimizer's state, and the mean image that is subtracted
+/// The tensors of a training: the weights, the optimiser's state, and the mean image that is subtracted
 /// from the network's inputs.
 pub struct TrainState {
     /// The weights.
     pub model: Model,
-    /// The optimizer.
+    /// The optimiser.
     pub sgd: Sgd,
     /// The mean image; `None` where the channels' means are subtracted.
     pub mean_image: Option<Arc<MeanImage>>,
@@ -34,7 +34,7 @@ impl TrainState {
 pub struct TrainStateRef<'a> {
     /// The weights.
     pub model: &'a Model,
-    /// The optimizer.
+    /// The optimiser.
     pub sgd: &'a Sgd,
     /// The mean image, if there is one.
     pub mean_image: Option<&'a MeanImage>,

@@ -13,8 +13,6 @@ fn inside(origin: usize, before: usize, kernel: usize, size: usize) -> Range<usi
     first..last.max(first)
 }
 
-/// One stretch of a patch: where it lies in the image, and in the patch.
-///
 /// Calls `visit(image offset, patch offset, len)` for every contiguous run of values that output
 /// pixel `pixel` of `group` sees; what it does not visit is padding.
 #[inline(always)]
@@ -40,7 +38,7 @@ fn runs(shape: &ConvShape, group: usize, pixel: usize, mut visit: impl FnMut(usi
     }
 }
 
-/// Whether a pixel's window lies wholly inside the image.
+/// Whether a pixel's window is wholly inside the image.
 fn whole(shape: &ConvShape, pixel: usize) -> bool {
     let y = pixel / shape.output_width() * shape.stride;
     let x = pixel % shape.output_width() * shape.stride;

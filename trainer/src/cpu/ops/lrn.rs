@@ -4,8 +4,8 @@
 //! `y = x s^-beta`, and the gradient
 //! `dx = dy s^-beta - 2 alpha / size * beta * x * sum of dy y / s over the same neighbours`.
 //!
-//! Columns that see nothing of each other need nothing of their own: those of a pixel lie behind each
-//! other, so with a column's channels as `channels` each column is a pixel.
+//! Columns that do not mix need no code of their own: those of a pixel are contiguous, so with a
+//! column's channels as `channels` each column is a pixel.
 
 use crate::cpu::ops::response;
 use crate::cpu::ops::vectorise::vectorised;

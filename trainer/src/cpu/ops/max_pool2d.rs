@@ -6,7 +6,7 @@ use crate::net::shape::PoolShape;
 /// Channels handled side by side: their best values and places stay in registers.
 const BLOCK: usize = 16;
 
-/// Writes the largest value of every window, and where in the window it stood
+/// Writes the largest value of every window, and its place in the window
 /// (`row * kernel + column`; the first of equals, and NaN before all, as PyTorch does), unless
 /// `winners` is empty.
 pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &mut [u8]) {
@@ -41,7 +41,7 @@ pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &m
                 if rest.is_empty() {
                     continue;
                 }
-                // The last channels, where they fill no block; what is beyond them is not looked at.
+                // The last channels, where they fill no block; what is beyond them is ignored.
                 let len = rest.len();
                 let load = |values: &[f32]| {
                     let mut block = [0.0; BLOCK];

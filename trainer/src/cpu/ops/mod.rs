@@ -2,7 +2,7 @@
 //!
 //! Each file holds one operation, forward and backward, on NHWC images in f32. The convolution, pool
 //! and normalisation take a single image, so that callers decide how images share the threads; minimal
-//! filtering (`winograd`) takes a few together, and the fully connected layers the batch.
+//! filtering (`winograd`) takes several at once, and the fully connected layers the batch.
 
 pub mod activation;
 pub mod conv2d;

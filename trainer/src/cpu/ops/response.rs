@@ -1,4 +1,4 @@
-//! What the two response normalizations share: the power of the sums `s`, value by value.
+//! What the two response normalisations share: the power of the sums `s`, value by value.
 
 /// Turns the sums in `output` into the normalised values `x s^-beta`.
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-/// Runs `work`, which must be an `#[inline(always)]` closure to be compiled anew for each
+/// Runs `work`, which must be an `#[inline(always)]` closure, so that it is compiled for each
 /// instruction set. No set contracts a multiplication and an addition, so all give the same bits.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {

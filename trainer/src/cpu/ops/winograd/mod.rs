@@ -8,21 +8,119 @@
 //!
 //! Results differ from a direct sum by rounding alone; the same images in one call give the same bits.
 
-mod lines;
-mod plan;
 mod tiles;
+mod transforms;
 mod weights;
 
-use lines::{Five, Three, Transforms};
 use tiles::Grid;
+use transforms::{Algorithm, Five, LANES, Three};
 
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::conv2d;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::vectorise::vectorised;
+use crate::net::shape::ConvShape;
 
-pub use plan::Plan;
 pub use weights::Weights;
+
+/// Unused floats between the values of different frequencies: without a gap they would
+/// all map to the same few lines of the first-level cache.
+const GAP: usize = 16;
+
+/// Sizes for a number of images.
+///
+/// Every tile of two by two outputs has `side * side` frequencies. For each of them, the tiles of all
+/// images are the rows of one matrix, `[tiles, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The convolution.
+    pub shape: ConvShape,
+    /// Images that share the matrix products.
+    pub images: usize,
+}
+
+impl Plan {
+    /// Whether a convolution can be computed this way: kernels of 3 or 5, every position, and channels
+    /// in whole lanes.
+    #[must_use]
+    pub fn fits(shape: &ConvShape) -> bool {
+        matches!(shape.kernel, 3 | 5)
+            && shape.stride == 1
+            && shape.inputs.is_multiple_of(LANES)
+            && shape.outputs.is_multiple_of(LANES)
+            && shape.group_inputs().is_multiple_of(LANES)
+    }
+
+    /// Side of a tile of inputs.
+    const fn side(&self) -> usize {
+        self.shape.kernel + 1
+    }
+
+    /// Frequencies of a tile.
+    const fn frequencies(&self) -> usize {
+        self.side() * self.side()
+    }
+
+    /// Tiles along the rows.
+    const fn columns(&self) -> usize {
+        self.shape.output_width().div_ceil(2)
+    }
+
+    /// Tiles of one image.
+    #[must_use]
+    pub const fn image_tiles(&self) -> usize {
+        self.shape.output_height().div_ceil(2) * self.columns()
+    }
+
+    /// Tiles of all images.
+    const fn tiles(&self) -> usize {
+        self.images * self.image_tiles()
+    }
+
+    /// Weights of one frequency of one group.
+    const fn group_weights(&self) -> usize {
+        self.shape.group_outputs() * self.shape.group_inputs()
+    }
+
+    /// Floats from one frequency of the inputs to the next.
+    const fn input_step(&self) -> usize {
+        self.tiles() * self.shape.inputs + GAP
+    }
+
+    /// Floats from one frequency of the outputs to the next.
+    const fn output_step(&self) -> usize {
+        self.tiles() * self.shape.outputs + GAP
+    }
+
+    /// Floats from one frequency of the weights to the next.
+    const fn weight_step(&self) -> usize {
+        self.shape.groups * self.group_weights() + GAP
+    }
+
+    /// Values of transformed inputs.
+    const fn inputs_len(&self) -> usize {
+        self.frequencies() * self.input_step()
+    }
+
+    /// Values of transformed outputs.
+    const fn outputs_len(&self) -> usize {
+        self.frequencies() * self.output_step()
+    }
+
+    /// Values of transformed weights.
+    #[must_use]
+    pub const fn weights_len(&self) -> usize {
+        self.frequencies() * self.weight_step()
+    }
+
+    /// Values of scratch for [`forward`], and if `training` for
+    /// [`backward`] too.
+    #[must_use]
+    pub const fn scratch_len(&self, training: bool) -> usize {
+        let weights = if training { self.weights_len() } else { 0 };
+        self.inputs_len() + self.outputs_len() + weights
+    }
+}
 
 /// `output = activation(image * weight + bias)` for `plan.images` images, as
 /// [`conv2d::forward`] does for one.
@@ -41,7 +139,7 @@ pub fn forward(
     epilogue.apply(output);
 }
 
-fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
+fn forward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     images: &[f32],
     weights: &Weights,
@@ -50,7 +148,7 @@ fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
 ) {
     let (inputs, outputs) = scratch.split_at_mut(plan.inputs_len());
     let outputs = &mut outputs[..plan.outputs_len()];
-    take::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
+    to_frequencies::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
     let shape = &plan.shape;
     let (rows, columns) = (shape.group_inputs(), shape.group_outputs());
     for frequency in 0..plan.frequencies() {
@@ -67,7 +165,7 @@ fn forward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    give::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
+    to_positions::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
 }
 
 /// Where [`backward`] puts its gradients.
@@ -96,7 +194,7 @@ pub fn backward(
     }
 }
 
-fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
+fn backward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     images: &[f32],
     weights: &Weights,
@@ -106,8 +204,8 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
 ) {
     let (inputs, rest) = scratch.split_at_mut(plan.inputs_len());
     let (outputs, products) = rest.split_at_mut(plan.outputs_len());
-    take::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
-    take::<X::OutputAdjoint, 2, T>(&Grid::outputs(plan), output_gradient, outputs);
+    to_frequencies::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
+    to_frequencies::<X::OutputAdjoint, 2, T>(&Grid::outputs(plan), output_gradient, outputs);
     let shape = &plan.shape;
     let (rows, columns) = (shape.group_outputs(), shape.group_inputs());
     for frequency in 0..plan.frequencies() {
@@ -136,30 +234,30 @@ fn backward_by<X: Transforms<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    weights::gather::<X, T, R>(plan, products, gradients.weight);
+    weights::add_from_frequencies::<X, T, R>(plan, products, gradients.weight);
     if !gradients.images.is_empty() {
-        give::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, gradients.images);
+        to_positions::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, gradients.images);
     }
 }
 
-fn take<L: lines::Line<S, T>, const S: usize, const T: usize>(
+fn to_frequencies<L: transforms::Transform<S, T>, const S: usize, const T: usize>(
     grid: &Grid,
     images: &[f32],
     values: &mut [f32],
 ) {
     vectorised(
         #[inline(always)]
-        || grid.take::<L, S, T>(images, values),
+        || grid.to_frequencies::<L, S, T>(images, values),
     );
 }
 
-fn give<L: lines::Line<T, S>, const T: usize, const S: usize, const ADD: bool>(
+fn to_positions<L: transforms::Transform<T, S>, const T: usize, const S: usize, const ADD: bool>(
     grid: &Grid,
     values: &[f32],
     images: &mut [f32],
 ) {
     vectorised(
         #[inline(always)]
-        || grid.give::<L, T, S, ADD>(values, images),
+        || grid.to_positions::<L, T, S, ADD>(values, images),
     );
 }

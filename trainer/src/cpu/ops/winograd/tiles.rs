@@ -1,17 +1,21 @@
 //! Images to tiles of transformed values, and back.
 
-use crate::cpu::ops::winograd::lines::{LANES, Line, both, load};
-use crate::cpu::ops::winograd::plan::Plan;
+use crate::cpu::ops::winograd::Plan;
+use crate::cpu::ops::winograd::transforms::{LANES, Transform, both, load};
 
-/// How tiles lie over images, and their values in memory.
+/// How tiles cover images, and where their values are in memory.
 pub(crate) struct Grid {
-    /// Rows and columns of the image.
-    size: (usize, usize),
+    /// Rows of the image.
+    height: usize,
+    /// Columns of the image.
+    width: usize,
     channels: usize,
     /// Zeros above and to the left of the image.
     before: usize,
-    /// Tiles of one image, and along its rows.
-    tiles: (usize, usize),
+    /// Tiles of one image.
+    tiles: usize,
+    /// Tiles along its rows.
+    columns: usize,
     /// Floats from one frequency to the next.
     step: usize,
 }
@@ -20,10 +24,12 @@ impl Grid {
     /// The grid over the inputs.
     pub(crate) fn inputs(plan: &Plan) -> Self {
         Self {
-            size: (plan.shape.height, plan.shape.width),
+            height: plan.shape.height,
+            width: plan.shape.width,
             channels: plan.shape.inputs,
             before: plan.shape.before,
-            tiles: (plan.image_tiles(), plan.columns()),
+            tiles: plan.image_tiles(),
+            columns: plan.columns(),
             step: plan.input_step(),
         }
     }
@@ -31,43 +37,45 @@ impl Grid {
     /// The grid over the outputs.
     pub(crate) fn outputs(plan: &Plan) -> Self {
         Self {
-            size: (plan.shape.output_height(), plan.shape.output_width()),
+            height: plan.shape.output_height(),
+            width: plan.shape.output_width(),
             channels: plan.shape.outputs,
             before: 0,
-            tiles: (plan.image_tiles(), plan.columns()),
+            tiles: plan.image_tiles(),
+            columns: plan.columns(),
             step: plan.output_step(),
         }
     }
 
-    /// Where the positions of a tile of `S` by `S` lie in an image; `None` outside of it.
+    /// Where in an image the positions of a tile of `S` by `S` are; `None` outside of it.
     #[inline(always)]
     fn places<const S: usize>(&self, tile: usize) -> [[Option<usize>; S]; S] {
-        let (first_y, first_x) = (tile / self.tiles.1 * 2, tile % self.tiles.1 * 2);
+        let (first_y, first_x) = (tile / self.columns * 2, tile % self.columns * 2);
         let mut places = [[None; S]; S];
         for (row, places) in places.iter_mut().enumerate() {
             for (column, place) in places.iter_mut().enumerate() {
                 let y = (first_y + row).wrapping_sub(self.before);
                 let x = (first_x + column).wrapping_sub(self.before);
-                if y < self.size.0 && x < self.size.1 {
-                    *place = Some((y * self.size.1 + x) * self.channels);
+                if y < self.height && x < self.width {
+                    *place = Some((y * self.width + x) * self.channels);
                 }
             }
         }
         places
     }
 
-    /// Writes the `T` by `T` values that `L` makes of every tile of `S` by `S` positions.
+    /// Transforms every tile of `S` by `S` positions into `T` by `T` values.
     #[inline(always)]
-    pub(crate) fn take<L: Line<S, T>, const S: usize, const T: usize>(
+    pub(crate) fn to_frequencies<L: Transform<S, T>, const S: usize, const T: usize>(
         &self,
         images: &[f32],
         values: &mut [f32],
     ) {
-        let len = self.size.0 * self.size.1 * self.channels;
+        let len = self.height * self.width * self.channels;
         for (number, image) in images.chunks_exact(len).enumerate() {
-            for tile in 0..self.tiles.0 {
+            for tile in 0..self.tiles {
                 let places = self.places::<S>(tile);
-                let first = (number * self.tiles.0 + tile) * self.channels;
+                let first = (number * self.tiles + tile) * self.channels;
                 for channel in (0..self.channels).step_by(LANES) {
                     let mut block = [[[0.0; LANES]; S]; S];
                     for (i, row) in block.iter_mut().enumerate() {
@@ -89,22 +97,27 @@ impl Grid {
         }
     }
 
-    /// Makes `S` by `S` positions of every tile's `T` by `T` values. Where tiles overlap, `ADD` must be
-    /// set: it gives the images the sum over the tiles.
+    /// Transforms every tile's `T` by `T` values into `S` by `S` positions. Where tiles overlap, `ADD`
+    /// must be set: it gives the images the sum over the tiles.
     #[inline(always)]
-    pub(crate) fn give<L: Line<T, S>, const T: usize, const S: usize, const ADD: bool>(
+    pub(crate) fn to_positions<
+        L: Transform<T, S>,
+        const T: usize,
+        const S: usize,
+        const ADD: bool,
+    >(
         &self,
         values: &[f32],
         images: &mut [f32],
     ) {
-        let len = self.size.0 * self.size.1 * self.channels;
+        let len = self.height * self.width * self.channels;
         for (number, image) in images.chunks_exact_mut(len).enumerate() {
             if ADD {
                 image.fill(0.0);
             }
-            for tile in 0..self.tiles.0 {
+            for tile in 0..self.tiles {
                 let places = self.places::<S>(tile);
-                let first = (number * self.tiles.0 + tile) * self.channels;
+                let first = (number * self.tiles + tile) * self.channels;
                 for channel in (0..self.channels).step_by(LANES) {
                     let mut block = [[[0.0; LANES]; T]; T];
                     for (i, row) in block.iter_mut().enumerate() {

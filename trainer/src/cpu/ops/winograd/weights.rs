@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use crate::cpu::ops::vectorise::vectorised;
-use crate::cpu::ops::winograd::lines::{Five, LANES, Lane, Three, Transforms, both, load};
-use crate::cpu::ops::winograd::plan::Plan;
+use crate::cpu::ops::winograd::Plan;
+use crate::cpu::ops::winograd::transforms::{Algorithm, Five, LANES, Three, Vector, both, load};
 
 /// Side of the blocks in which a matrix is transposed: 4 KiB at each end.
 const BLOCK: usize = 32;
@@ -19,13 +19,13 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Takes over `weight`, `[outputs, kernel, kernel, inputs / groups]`, on all threads.
+    /// Transforms `weight`, `[outputs, kernel, kernel, inputs / groups]`, on all threads.
     pub fn set(&mut self, plan: &Plan, weight: &[f32]) {
         self.by_output.resize(plan.weights_len(), 0.0);
         self.by_input.resize(plan.weights_len(), 0.0);
         match plan.shape.kernel {
-            3 => spread::<Three, 4, 3>(plan, weight, &mut self.by_output),
-            _ => spread::<Five, 6, 5>(plan, weight, &mut self.by_output),
+            3 => to_frequencies::<Three, 4, 3>(plan, weight, &mut self.by_output),
+            _ => to_frequencies::<Five, 6, 5>(plan, weight, &mut self.by_output),
         }
         let len = plan.group_weights();
         let (outputs, inputs) = (plan.shape.group_outputs(), plan.shape.group_inputs());
@@ -59,7 +59,7 @@ fn place(plan: &Plan, output: usize) -> usize {
     output * plan.shape.group_inputs()
 }
 
-fn spread<X: Transforms<T, R>, const T: usize, const R: usize>(
+fn to_frequencies<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     weight: &[f32],
     values: &mut [f32],
@@ -76,7 +76,7 @@ fn spread<X: Transforms<T, R>, const T: usize, const R: usize>(
                             *lane = load(weight, (i * R + j) * inputs + channel);
                         }
                     }
-                    let block: [[Lane; T]; T] = both::<X::Weight, R, T>(&block);
+                    let block: [[Vector; T]; T] = both::<X::Weight, R, T>(&block);
                     for (i, row) in block.iter().enumerate() {
                         for (j, lane) in row.iter().enumerate() {
                             let at =
@@ -90,8 +90,8 @@ fn spread<X: Transforms<T, R>, const T: usize, const R: usize>(
     );
 }
 
-/// Adds to the gradient of the weights what gradients of their values make of it.
-pub(crate) fn gather<X: Transforms<T, R>, const T: usize, const R: usize>(
+/// Adds to the gradient of the weights, given those of their values at every frequency.
+pub(crate) fn add_from_frequencies<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     values: &[f32],
     gradient: &mut [f32],
@@ -110,7 +110,7 @@ pub(crate) fn gather<X: Transforms<T, R>, const T: usize, const R: usize>(
                             *lane = load(values, at);
                         }
                     }
-                    let block: [[Lane; R]; R] = both::<X::WeightAdjoint, T, R>(&block);
+                    let block: [[Vector; R]; R] = both::<X::WeightAdjoint, T, R>(&block);
                     for (i, row) in block.iter().enumerate() {
                         for (j, lane) in row.iter().enumerate() {
                             let at = (i * R + j) * inputs + channel;

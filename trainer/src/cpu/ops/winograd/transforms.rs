@@ -1,6 +1,6 @@
 //! The transforms of Winograd's minimal filtering along one axis, for two outputs at a time.
 //!
-//! They evaluate polynomials at 0, 1, -1, (2, -2,) and infinity: a kernel of `R` weights and a stretch
+//! They evaluate polynomials at 0, 1, -1, (2, -2,) and infinity: a kernel of `R` weights and a run
 //! of `R + 1` inputs become `R + 1` values each, whose products give two outputs (Lavin and Gray, "Fast
 //! Algorithms for Convolutional Neural Networks", 2015). Each transform has its adjoint beside it, for
 //! the backward pass.
@@ -9,12 +9,12 @@
 pub(crate) const LANES: usize = 8;
 
 /// One value of each of [`LANES`] channels.
-pub(crate) type Lane = [f32; LANES];
+pub(crate) type Vector = [f32; LANES];
 
-const ZERO: Lane = [0.0; LANES];
+const ZERO: Vector = [0.0; LANES];
 
 #[inline(always)]
-fn zip(a: Lane, b: Lane, f: impl Fn(f32, f32) -> f32) -> Lane {
+fn zip(a: Vector, b: Vector, f: impl Fn(f32, f32) -> f32) -> Vector {
     let mut result = ZERO;
     for i in 0..LANES {
         result[i] = f(a[i], b[i]);
@@ -23,39 +23,39 @@ fn zip(a: Lane, b: Lane, f: impl Fn(f32, f32) -> f32) -> Lane {
 }
 
 #[inline(always)]
-fn add(a: Lane, b: Lane) -> Lane {
+fn add(a: Vector, b: Vector) -> Vector {
     zip(a, b, |a, b| a + b)
 }
 
 #[inline(always)]
-fn sub(a: Lane, b: Lane) -> Lane {
+fn sub(a: Vector, b: Vector) -> Vector {
     zip(a, b, |a, b| a - b)
 }
 
 #[inline(always)]
-fn scale(a: Lane, factor: f32) -> Lane {
+fn scale(a: Vector, factor: f32) -> Vector {
     zip(a, ZERO, |a, _| factor * a)
 }
 
 /// The values of [`LANES`] channels from `at` on.
 #[inline(always)]
-pub(crate) fn load(values: &[f32], at: usize) -> Lane {
+pub(crate) fn load(values: &[f32], at: usize) -> Vector {
     let mut lane = ZERO;
     lane.copy_from_slice(&values[at..at + LANES]);
     lane
 }
 
 /// A linear map of `I` values to `O`.
-pub(crate) trait Line<const I: usize, const O: usize> {
+pub(crate) trait Transform<const I: usize, const O: usize> {
     /// Applies it to every channel.
-    fn apply(values: [Lane; I]) -> [Lane; O];
+    fn apply(values: [Vector; I]) -> [Vector; O];
 }
 
 /// Applies a map along both axes of a square.
 #[inline(always)]
-pub(crate) fn both<L: Line<I, O>, const I: usize, const O: usize>(
-    block: &[[Lane; I]; I],
-) -> [[Lane; O]; O] {
+pub(crate) fn both<L: Transform<I, O>, const I: usize, const O: usize>(
+    block: &[[Vector; I]; I],
+) -> [[Vector; O]; O] {
     let mut rows = [[ZERO; O]; I];
     for i in 0..I {
         rows[i] = L::apply(block[i]);
@@ -75,25 +75,25 @@ pub(crate) fn both<L: Line<I, O>, const I: usize, const O: usize>(
 }
 
 /// The transforms of kernels of `R` weights to and from `T = R + 1` values.
-pub(crate) trait Transforms<const T: usize, const R: usize> {
+pub(crate) trait Algorithm<const T: usize, const R: usize> {
     /// Inputs to values.
-    type Input: Line<T, T>;
+    type Input: Transform<T, T>;
     /// Its adjoint.
-    type InputAdjoint: Line<T, T>;
+    type InputAdjoint: Transform<T, T>;
     /// Weights to values.
-    type Weight: Line<R, T>;
+    type Weight: Transform<R, T>;
     /// Its adjoint.
-    type WeightAdjoint: Line<T, R>;
+    type WeightAdjoint: Transform<T, R>;
     /// Values to outputs.
-    type Output: Line<T, 2>;
+    type Output: Transform<T, 2>;
     /// Its adjoint.
-    type OutputAdjoint: Line<2, T>;
+    type OutputAdjoint: Transform<2, T>;
 }
 
 /// Kernels of three weights.
 pub(crate) struct Three;
 
-impl Transforms<4, 3> for Three {
+impl Algorithm<4, 3> for Three {
     type Input = Input3;
     type InputAdjoint = InputAdjoint3;
     type Weight = Weight3;
@@ -105,7 +105,7 @@ impl Transforms<4, 3> for Three {
 /// Kernels of five weights.
 pub(crate) struct Five;
 
-impl Transforms<6, 5> for Five {
+impl Algorithm<6, 5> for Five {
     type Input = Input5;
     type InputAdjoint = InputAdjoint5;
     type Weight = Weight5;
@@ -114,35 +114,35 @@ impl Transforms<6, 5> for Five {
     type OutputAdjoint = OutputAdjoint5;
 }
 
-macro_rules! line {
+macro_rules! transform {
     ($name:ident, $inputs:literal, $outputs:literal, $values:pat => $result:expr) => {
         pub(crate) struct $name;
 
-        impl Line<$inputs, $outputs> for $name {
+        impl Transform<$inputs, $outputs> for $name {
             #[inline(always)]
-            fn apply($values: [Lane; $inputs]) -> [Lane; $outputs] {
+            fn apply($values: [Vector; $inputs]) -> [Vector; $outputs] {
                 $result
             }
         }
     };
 }
 
-line!(Input3, 4, 4, [a, b, c, d] => [sub(a, c), add(b, c), sub(c, b), sub(b, d)]);
-line!(InputAdjoint3, 4, 4, [a, b, c, d] => {
+transform!(Input3, 4, 4, [a, b, c, d] => [sub(a, c), add(b, c), sub(c, b), sub(b, d)]);
+transform!(InputAdjoint3, 4, 4, [a, b, c, d] => {
     [a, add(sub(b, c), d), sub(add(b, c), a), scale(d, -1.0)]
 });
-line!(Weight3, 3, 4, [a, b, c] => {
+transform!(Weight3, 3, 4, [a, b, c] => {
     let (even, odd) = (scale(add(a, c), 0.5), scale(b, 0.5));
     [a, add(even, odd), sub(even, odd), c]
 });
-line!(WeightAdjoint3, 4, 3, [a, b, c, d] => {
+transform!(WeightAdjoint3, 4, 3, [a, b, c, d] => {
     let (even, odd) = (scale(add(b, c), 0.5), scale(sub(b, c), 0.5));
     [add(a, even), odd, add(even, d)]
 });
-line!(Output3, 4, 2, [a, b, c, d] => [add(a, add(b, c)), sub(sub(b, c), d)]);
-line!(OutputAdjoint3, 2, 4, [a, b] => [a, add(a, b), sub(a, b), scale(b, -1.0)]);
+transform!(Output3, 4, 2, [a, b, c, d] => [add(a, add(b, c)), sub(sub(b, c), d)]);
+transform!(OutputAdjoint3, 2, 4, [a, b] => [a, add(a, b), sub(a, b), scale(b, -1.0)]);
 
-line!(Input5, 6, 6, [a, b, c, d, e, f] => {
+transform!(Input5, 6, 6, [a, b, c, d, e, f] => {
     let (near, near_odd) = (sub(e, scale(c, 4.0)), sub(d, scale(b, 4.0)));
     let (far, far_odd) = (sub(e, c), scale(sub(d, b), 2.0));
     [
@@ -154,7 +154,7 @@ line!(Input5, 6, 6, [a, b, c, d, e, f] => {
         add(sub(scale(b, 4.0), scale(d, 5.0)), f),
     ]
 });
-line!(InputAdjoint5, 6, 6, [a, b, c, d, e, f] => {
+transform!(InputAdjoint5, 6, 6, [a, b, c, d, e, f] => {
     let (near, near_odd) = (add(b, c), sub(b, c));
     let (far, far_odd) = (add(d, e), scale(sub(d, e), 2.0));
     [
@@ -166,7 +166,7 @@ line!(InputAdjoint5, 6, 6, [a, b, c, d, e, f] => {
         f,
     ]
 });
-line!(Weight5, 5, 6, [a, b, c, d, e] => {
+transform!(Weight5, 5, 6, [a, b, c, d, e] => {
     let (near, near_odd) = (
         scale(add(add(a, c), e), -1.0 / 6.0),
         scale(add(b, d), -1.0 / 6.0),
@@ -184,7 +184,7 @@ line!(Weight5, 5, 6, [a, b, c, d, e] => {
         e,
     ]
 });
-line!(WeightAdjoint5, 6, 5, [a, b, c, d, e, f] => {
+transform!(WeightAdjoint5, 6, 5, [a, b, c, d, e, f] => {
     let (near, near_odd) = (scale(add(b, c), -1.0 / 6.0), scale(sub(b, c), -1.0 / 6.0));
     let (far, far_odd) = (scale(add(d, e), 1.0 / 24.0), scale(sub(d, e), 1.0 / 12.0));
     [
@@ -195,13 +195,13 @@ line!(WeightAdjoint5, 6, 5, [a, b, c, d, e, f] => {
         add(f, add(near, scale(far, 16.0))),
     ]
 });
-line!(Output5, 6, 2, [a, b, c, d, e, f] => {
+transform!(Output5, 6, 2, [a, b, c, d, e, f] => {
     [
         add(a, add(add(b, c), add(d, e))),
         add(f, add(sub(b, c), scale(sub(d, e), 2.0))),
     ]
 });
-line!(OutputAdjoint5, 2, 6, [a, b] => {
+transform!(OutputAdjoint5, 2, 6, [a, b] => {
     let twice = scale(b, 2.0);
     [a, add(a, b), sub(a, b), add(a, twice), sub(a, twice), b]
 });
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     /// The matrix of a map, column by column.
-    fn matrix<L: Line<I, O>, const I: usize, const O: usize>() -> Vec<Vec<f32>> {
+    fn matrix<L: Transform<I, O>, const I: usize, const O: usize>() -> Vec<Vec<f32>> {
         let column = |i: usize| {
             let mut unit = [ZERO; I];
             unit[i] = [1.0; LANES];
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    fn check<X: Transforms<T, R>, const T: usize, const R: usize>() {
+    fn check<X: Algorithm<T, R>, const T: usize, const R: usize>() {
         let (input, weight) = (matrix::<X::Input, T, T>(), matrix::<X::Weight, R, T>());
         let output = matrix::<X::Output, T, 2>();
         assert_adjoint(&input, &matrix::<X::InputAdjoint, T, T>());
