@@ -113,9 +113,8 @@ impl CustomOp3 for Conv2d {
         #[cfg(feature = "cuda")]
         if images.device().is_cuda() {
             let inputs = [images, weight, bias];
-            let outputs = (output, gradient);
             let [images, weight, bias] =
-                cuda::conv2d_backward(inputs, outputs, &self.shape, self.function)?;
+                cuda::conv2d_backward(inputs, output, gradient, &self.shape, self.function)?;
             return Ok((Some(images), Some(weight), Some(bias)));
         }
         let mut gradients = with_values(gradient, <[f32]>::to_vec)?;

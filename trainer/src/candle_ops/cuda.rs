@@ -253,7 +253,8 @@ pub(super) fn conv2d(
 /// The gradients of its images, weight and bias.
 pub(super) fn conv2d_backward(
     [images, weight, bias]: [&Tensor; 3],
-    (output, output_gradient): (&Tensor, &Tensor),
+    output: &Tensor,
+    output_gradient: &Tensor,
     shape: &ConvShape,
     function: Option<Activation>,
 ) -> Result<[Tensor; 3]> {

@@ -10,8 +10,10 @@ use shardmill_loader::{
 };
 
 use crate::checkpoint::{PixelStatistics, RunState};
+use crate::engine::Engine;
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::recipe::InputScale;
+use crate::run::View;
 use crate::run::error::TrainError;
 
 /// Images whose bytes are added up at once.
@@ -254,18 +256,23 @@ pub(crate) fn training(
     Ok(builder.build()?)
 }
 
-/// Batches of `samples` images for evaluation, in file order.
-pub(crate) fn evaluation(
+/// Batches of the views of each image for evaluation by `engine`, in file order.
+pub(super) fn evaluation(
     dataset: &Dataset,
     state: &RunState,
-    policy: Policy,
-    samples: usize,
-    output: Output,
+    view: View,
+    engine: &Engine,
     threads: usize,
 ) -> Result<Loader, TrainError> {
+    let crop = state.model.input_size as u32;
+    let policy = match view {
+        View::Center => Policy::Center { crop },
+        View::Two => Policy::TwoView { crop },
+        View::Ten => Policy::TenView { crop },
+    };
     let builder = builder(dataset, normalize(state, 1.0), threads)
-        .output(output)
-        .batch_size(samples);
+        .output(engine.output())
+        .batch_size((engine.evaluation_rows() / view.count()).max(1));
     Ok(builder.policy(policy).shuffle(false).build()?)
 }
 

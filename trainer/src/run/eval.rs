@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use shardmill_formats::Printable;
-use shardmill_loader::{Dataset, Policy};
+use shardmill_loader::Loader;
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::compute::Compute;
@@ -174,18 +174,13 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     };
     for &view in &options.views {
         screen.begin(dataset.len(), 0);
-        let scores = score(
-            &mut engine,
-            state,
-            (&dataset, subset.as_ref()),
-            view,
-            options.threads,
-            |done| {
-                let text = format_args!("{}: {done} of {}", view.name(), dataset.len());
-                screen.update(done, text);
-                true
-            },
-        )?;
+        let loader = data::evaluation(&dataset, state, view, &engine, options.threads)?;
+        let subset = subset.as_ref();
+        let scores = score(&mut engine, state, &loader, view, subset, |done| {
+            let text = format_args!("{}: {done} of {}", view.name(), dataset.len());
+            screen.update(done, text);
+            true
+        })?;
         screen.end();
         match view {
             View::Center => evaluation.center = scores,
@@ -197,24 +192,16 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluation)
 }
 
-/// The scores of a network on a dataset, which may have a subset of its classes. `progress` is called with
-/// the number of images done and returns whether to go on; `None` if it does not.
-pub(crate) fn score(
+/// The scores of a network on the images of `loader`, of a dataset that may have a subset of its classes.
+/// `progress` is called with the number of images done and returns whether to go on; `None` if it does not.
+pub(super) fn score(
     engine: &mut Engine,
     state: &RunState,
-    (dataset, subset): (&Dataset, Option<&Subset>),
+    loader: &Loader,
     view: View,
-    threads: usize,
+    subset: Option<&Subset>,
     mut progress: impl FnMut(u64) -> bool,
 ) -> Result<Option<Scores>, TrainError> {
-    let crop = state.model.input_size as u32;
-    let policy = match view {
-        View::Center => Policy::Center { crop },
-        View::Two => Policy::TwoView { crop },
-        View::Ten => Policy::TenView { crop },
-    };
-    let samples = (engine.evaluation_rows() / view.count()).max(1);
-    let loader = data::evaluation(dataset, state, policy, samples, engine.output(), threads)?;
     engine.set_normalization(data::normalize(state, 1.0))?;
     let mut tally = Tally::default();
     for batch in loader.epoch(0) {

@@ -124,21 +124,12 @@ impl Run<'_> {
         };
         let (screen, stop) = (&self.screen, &self.options.stop);
         let threads = self.options.threads;
-        let scores = eval::score(
-            &mut self.engine,
-            &self.state,
-            (&validation, None),
-            view,
-            threads,
-            |done| {
-                screen.note(format_args!(
-                    "{}: {done} of {}",
-                    view.name(),
-                    validation.len()
-                ));
-                !stop.is_requested()
-            },
-        )?;
+        let loader = data::evaluation(&validation, &self.state, view, &self.engine, threads)?;
+        let (engine, state, total) = (&mut self.engine, &self.state, validation.len());
+        let scores = eval::score(engine, state, &loader, view, None, |done| {
+            screen.note(format_args!("{}: {done} of {total}", view.name()));
+            !stop.is_requested()
+        })?;
         let Some(scores) = scores else {
             return Ok(ControlFlow::Break(()));
         };
