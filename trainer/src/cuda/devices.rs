@@ -1,5 +1,6 @@
 //! The GPUs of an engine: one on the caller's thread, or several on a thread each.
 
+use std::rc::Rc;
 #[cfg(feature = "nccl")]
 use std::sync::Arc;
 #[cfg(feature = "nccl")]
@@ -34,7 +35,7 @@ impl Devices {
     /// A GPU that is missing or unsuitable, or GPUs that cannot be connected.
     pub(crate) fn open(
         options: CudaOptions,
-        replica: impl Fn(std::rc::Rc<Device>) -> Result<Replica, CudaError> + Send + Sync + 'static,
+        replica: impl Fn(Rc<Device>) -> Result<Replica, CudaError> + Send + Sync + 'static,
     ) -> Result<Self, CudaError> {
         let open = move |number| {
             let CudaOptions {
