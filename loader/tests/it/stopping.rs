@@ -68,7 +68,10 @@ fn the_first_wait_is_stopped_before_anything_was_made_and_metered() {
             asked.get() == 4 * stops
         };
         let error = batches.next_unless(&at_the_fourth).unwrap().unwrap_err();
-        assert!(error.to_string().contains("next batch to continue"), "{error}");
+        assert!(
+            error.to_string().contains("next batch to continue"),
+            "{error}"
+        );
         assert_eq!(asked.get(), 4 * stops);
         assert_eq!((batches.step(), batches.meter().batches), (0, 0));
         // Four looks, 20 ms apart at least.
