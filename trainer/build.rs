@@ -1,5 +1,5 @@
 //! Under the feature `cuda`: compiles the kernels to PTX, which the program carries and the driver
-//! translates for its card. Without the feature it does nothing.
+//! translates for its GPU. Without the feature it does nothing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ fn main() {
             Err(error) => panic!(
                 "cannot run {}: {error}; building with the feature `cuda` needs the CUDA toolkit: put \
                  nvcc into PATH, or set CUDA_HOME; tools/cuda-toolkit.sh lays one out for a machine \
-                 without a card",
+                 without a GPU",
                 nvcc.display()
             ),
         }

@@ -201,10 +201,10 @@ def test_stats_say_where_the_time_went(shards: Path) -> None:
 
 
 def test_a_transform_changes_samples_and_may_draw(shards: Path) -> None:
-    told = []
+    seen = []
 
     def brighten(image: np.ndarray, sample: shardmill.Sample) -> np.ndarray:
-        told.append(sample)
+        seen.append(sample)
         return image // 2 + np.uint8(np.random.default_rng(sample.seed).integers(8))
 
     def epoch(threads: int) -> np.ndarray:
@@ -213,7 +213,7 @@ def test_a_transform_changes_samples_and_may_draw(shards: Path) -> None:
 
     first = epoch(0)
     np.testing.assert_array_equal(first, epoch(3))
-    assert {sample.key for sample in told} == set(shardmill.Dataset(shards).keys)
+    assert {sample.key for sample in seen} == set(shardmill.Dataset(shards).keys)
     assert first[0].max() <= 255 // 2 + 7
 
     def in_place(image: np.ndarray, _: shardmill.Sample) -> None:
@@ -243,12 +243,12 @@ def test_a_transforms_exception_is_the_cause(shards: Path) -> None:
             next(iter(shardmill.Loader(shards, crop=24, transform=lambda *_, wrong=wrong: wrong)))
 
 
-def test_a_batch_that_was_made_anew_says_so(shards: Path) -> None:
+def test_a_rebuilt_batch_says_so(shards: Path) -> None:
     batch = next(iter(shardmill.Loader(shards, crop=24)))
-    anew = type(batch)((batch.images * 2, batch.labels))
-    assert anew.labels is batch.labels
+    rebuilt = type(batch)((batch.images * 2, batch.labels))
+    assert rebuilt.labels is batch.labels
     with pytest.raises(AttributeError, match="a copy of the images and labels alone"):
-        _ = anew.keys
+        _ = rebuilt.keys
 
 
 def test_mean_and_deviation_are_there_for_those_who_finish_bytes(shards: Path) -> None:

@@ -215,7 +215,7 @@ reader.itself = reader
 """
 
 
-def test_whoever_reads_after_the_interpreter_has_begun_to_end_gets_an_error(shards: Path) -> None:
+def test_reading_after_the_interpreter_began_to_end_is_an_error(shards: Path) -> None:
     done = run(LATE, shards)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "closed\n" * 4

@@ -323,7 +323,7 @@ def test_train_is_the_installed_program(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (code, b"")
         assert done.stdout.startswith(b"--shards|caf\xe9|")
         if ignored := re.search(rb"SigIgn:\s*([0-9a-f]+)", done.stdout):
-            # Python ignores both, and the program shall not.
+            # Python ignores both, and the program must not.
             assert all(not int(ignored[1], 16) >> (number - 1) & 1 for number in (signal.SIGPIPE, signal.SIGXFSZ))
 
 

@@ -68,7 +68,7 @@ fn bad_records_are_replaced_the_same_way_for_any_threads_and_counted() {
         let same = |r: &shardmill_loader::Replaced| {
             by(&oracle).iter().any(|o| (o.bad, o.by) == (r.bad, r.by))
         };
-        assert!(!by_other.iter().all(same), "epochs draw anew");
+        assert!(!by_other.iter().all(same), "each epoch draws for itself");
     }
 }
 

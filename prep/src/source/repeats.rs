@@ -1,4 +1,4 @@
-//! Keys that repeat are told apart, since every record has a key of its own.
+//! Repeated keys get a suffix, since every record has a key of its own.
 
 use std::collections::HashSet;
 

@@ -61,7 +61,7 @@ pub(super) fn fill_numbers(largest: Option<i64>) -> BTreeMap<i64, String> {
 }
 
 /// What classes with these names are called as synsets: the names, made components of keys. If two are
-/// alike then, all are told apart by their labels instead, so that they stay in the order of the labels.
+/// alike then, all are distinguished by their labels instead, so that they stay in the order of the labels.
 /// Names that a synset does not show are added to `words`.
 pub(super) fn named<'a>(
     names: impl Iterator<Item = (i64, &'a str)>,

@@ -170,7 +170,7 @@ pub(super) fn of_table(
     }
     if let Some((_, name)) = labels.names().first_key_value() {
         return Err(format!(
-            "label {name:?} is no number of a class of its table"
+            "label {name:?} is not the number of a class in its table"
         ));
     }
     let classes = (0..).zip(&table.classes);

@@ -86,14 +86,14 @@ fn survives(folder: &Path, command: &[&str], last: &str) {
             if status.success() {
                 break;
             }
-            // Whoever has an exit code was not killed, and the next try would fail alike.
+            // A process with an exit code was not killed, and another try would fail in the same way.
             if let Some(code) = status.code() {
                 let mut errors = String::new();
                 child.stderr.unwrap().read_to_string(&mut errors).unwrap();
                 panic!("{command:?}: exit code {code} after {kills} kills: {errors}");
             }
             kills += 1;
-            // It may have ended all but for its last words.
+            // It may have finished except for its last message.
             assert!(
                 out.join(last).exists() || !looks_finished(&out),
                 "{command:?}"
@@ -152,7 +152,7 @@ fn kills_of_an_export_change_no_byte_and_leave_nothing_that_looks_whole() {
 /// Runs a command until it has finished something, and stops it with a signal. `None` if it was too quick.
 #[cfg(target_os = "linux")]
 fn interrupted(arguments: &[&str], out: &Path, signal: &str) -> Option<(Option<i32>, String)> {
-    // Whoever runs the tests may have the signals ignored.
+    // The signals may be ignored in the shell that runs the tests.
     let mut child = Command::new("env")
         .args(["--default-signal=INT,TERM,HUP", env!("CARGO_BIN_EXE_prep")])
         .args(arguments)
@@ -184,7 +184,7 @@ fn interrupted(arguments: &[&str], out: &Path, signal: &str) -> Option<(Option<i
 
 #[cfg(target_os = "linux")]
 #[test]
-fn whoever_interrupts_a_command_reads_how_it_goes_on() {
+fn an_interrupted_command_says_how_to_resume() {
     let folder = tempfile::tempdir().unwrap();
     let shards = dataset(folder.path());
     let source = folder.path().join("source");

@@ -16,11 +16,11 @@ use shardmill_prep::{IngestOptions, Observe, Observer, PrepError, ingest, unfini
 
 use crate::kit::{Fixture, SIDE, damage, files, manifest};
 
-/// Notes what it is told, and stops the work once `stop_at` items of a kind of work are done.
+/// Records what is reported, and stops the work once `stop_at` items of a kind of work are done.
 #[derive(Default)]
 struct Watch {
     /// By work: the most that was done, and of how many.
-    told: Mutex<BTreeMap<&'static str, (u64, Option<u64>)>>,
+    reported: Mutex<BTreeMap<&'static str, (u64, Option<u64>)>>,
     stop_at: Option<(&'static str, u64)>,
     /// A journal that must name something finished before.
     journal: Option<PathBuf>,
@@ -31,8 +31,8 @@ struct Watch {
 impl Observe for Watch {
     fn progress(&self, work: &'static str, done: u64, total: Option<u64>) {
         {
-            let mut told = self.told.lock().unwrap();
-            let entry = told.entry(work).or_insert((0, total));
+            let mut reported = self.reported.lock().unwrap();
+            let entry = reported.entry(work).or_insert((0, total));
             entry.0 = entry.0.max(done);
             assert_eq!(entry.1, total, "{work}");
         }
@@ -40,7 +40,7 @@ impl Observe for Watch {
             .stop_at
             .is_some_and(|(at, count)| at == work && done >= count)
         {
-            // Whoever writes what is done is another thread.
+            // Another thread writes the reports.
             let lines = |path: &PathBuf| fs::read_to_string(path).map_or(0, |j| j.lines().count());
             // One waits. The other's image may be one that the first shard needs.
             if self.is_waited_for.swap(true, SeqCst) {
@@ -79,8 +79,8 @@ fn watch_until(
     (watch.clone(), Observer::new(watch))
 }
 
-fn told(watch: &Watch, work: &str) -> Option<(u64, Option<u64>)> {
-    watch.told.lock().unwrap().get(work).copied()
+fn reported(watch: &Watch, work: &str) -> Option<(u64, Option<u64>)> {
+    watch.reported.lock().unwrap().get(work).copied()
 }
 
 /// As the fixture's own ingest, into `out`.
@@ -103,11 +103,11 @@ fn an_observer_is_told_of_every_image_and_changes_no_byte() {
     ingest(&options(&fixture, &out, observer.clone())).unwrap();
     assert_eq!(files(&out), files(&fixture.shards()));
     // 36 pictures and one that is none.
-    assert_eq!(told(&watch, "ingest"), Some((37, Some(37))));
-    let (listed, total) = told(&watch, "list").unwrap();
+    assert_eq!(reported(&watch, "ingest"), Some((37, Some(37))));
+    let (listed, total) = reported(&watch, "list").unwrap();
     assert!(listed >= 37 && total.is_none(), "{listed} {total:?}");
     verify_observed(&out, 2, false, &observer).unwrap();
-    assert_eq!(told(&watch, "verify"), Some((36, Some(36))));
+    assert_eq!(reported(&watch, "verify"), Some((36, Some(36))));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn what_cannot_be_reread_counts_as_done() {
     let (watch, observer) = watch(None);
     let found = verify_observed(&fixture.shards(), 1, false, &observer).unwrap();
     assert!(found.faults.len() >= 2);
-    assert_eq!(told(&watch, "verify"), Some((36, Some(36))));
+    assert_eq!(reported(&watch, "verify"), Some((36, Some(36))));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn an_ingest_that_is_stopped_goes_on_with_the_same_call() {
     assert!(!out.join("manifest.json").exists());
     let (watch, observer) = watch(None);
     ingest(&options(&fixture, &out, observer)).unwrap();
-    let (done, total) = told(&watch, "ingest").unwrap();
+    let (done, total) = reported(&watch, "ingest").unwrap();
     assert!(done < 37 && total == Some(done), "{done} {total:?}");
     assert_eq!(files(&out), files(&fixture.shards()));
 }
@@ -147,7 +147,7 @@ fn one_that_is_stopped_while_it_lists_leaves_nothing() {
     for count in [0, 5, 40, 60] {
         let (watch, observer) = watch(Some(("list", count)));
         assert_stopped(ingest(&options(&fixture, &out, observer)));
-        assert_eq!(told(&watch, "ingest"), None);
+        assert_eq!(reported(&watch, "ingest"), None);
         assert!(!out.exists());
     }
     // A table, whose rows are looked at one by one.
@@ -175,7 +175,7 @@ fn packed_sources_are_stopped_too() {
         let mut options = options(&fixture, &out, observer);
         options.source = source;
         assert_stopped(ingest(&options));
-        let (done, total) = told(&watch, work).unwrap();
+        let (done, total) = reported(&watch, work).unwrap();
         assert!(done < 1 && total.is_some(), "{work}");
         assert!(!out.exists());
     }
@@ -210,7 +210,7 @@ fn every_long_work_is_stopped_and_goes_on() {
         let journal = out.join(format!("{work}.journal"));
         let (watched, observer) = watch_until(Some((work, 12)), Some(journal));
         assert_stopped(run(work, &out, observer));
-        assert!(told(&watched, work).unwrap().0 >= 12);
+        assert!(reported(&watched, work).unwrap().0 >= 12);
         assert_eq!(unfinished(&out), Some(work));
         run(work, &out, Observer::default()).unwrap();
         assert!(files(&out) == files(&whole), "{work}");

@@ -57,7 +57,7 @@ fn json_is_what_the_programs_print() {
     let printed = prep_ok(&["verify", folder, "--json"]);
     let verified = shardmill_prep::verify(&shards, 1, false).unwrap();
     assert_eq!(printed, verified.to_json() + "\n");
-    // Of a dataset that is complete but for the time that the look at it took.
+    // The dataset is complete; only the time that the look took differs.
     let images = fixture.path("images");
     let (images, side) = (images.to_str().unwrap(), SIDE.to_string());
     let arguments = [

@@ -22,7 +22,7 @@ fn counts(records: &[Record]) -> BTreeMap<(String, i64), usize> {
 }
 
 #[test]
-fn kept_classes_are_numbered_anew_and_records_stay_as_they_are() {
+fn kept_classes_are_renumbered_and_records_stay_as_they_are() {
     for codec in Codec::ALL {
         let fixture = Fixture::new(codec);
         let mut options = SubsetOptions::new(fixture.shards(), fixture.path("part"));

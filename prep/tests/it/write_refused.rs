@@ -113,18 +113,18 @@ fn an_image_that_cannot_be_used_stops_the_writer_by_name_unless_it_is_told_to_go
     writer
         .push("train", sample(pixels(8, 8, 3, 1), 0, "x"))
         .unwrap();
-    // It is told at once if it is decoded by then.
+    // The error comes at once if the sample is decoded by then.
     let pushed = writer.push("train", broken());
-    let told = pushed.and_then(|()| writer.finish()).unwrap_err();
-    let text = told.to_string();
+    let refused = pushed.and_then(|()| writer.finish()).unwrap_err();
+    let text = refused.to_string();
     assert!(
         text.contains("\"the/broken.png\"") && text.contains("not-an-image"),
         "{text}"
     );
     assert!(!out.exists());
-    // A long stream is told while it goes on, and takes no more then.
+    // In a long stream the error comes while samples are pushed, and no more are taken.
     let mut writer = DatasetWriter::create(&out, options(&["a"], 8)).unwrap();
-    let told = (0..100_000).find_map(|number| {
+    let refused = (0..100_000).find_map(|number| {
         let more = Sample {
             image: pixels(8, 8, 3, number),
             label: 0,
@@ -133,7 +133,10 @@ fn an_image_that_cannot_be_used_stops_the_writer_by_name_unless_it_is_told_to_go
         let next = if number == 0 { broken() } else { more };
         writer.push("train", next).err()
     });
-    assert!(matches!(told, Some(PrepError::Sample { .. })), "{told:?}");
+    assert!(
+        matches!(refused, Some(PrepError::Sample { .. })),
+        "{refused:?}"
+    );
     let more = Sample {
         image: pixels(8, 8, 3, 0),
         label: 0,

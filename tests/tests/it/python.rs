@@ -1,5 +1,5 @@
 //! The batches that the Python package has to give: `python/tests/batches.json` holds their checksums, made
-//! here, and pytest compares them. With `SHARDMILL_WRITE_FIXTURES` set, the file is written anew.
+//! here, and pytest compares them. With `SHARDMILL_WRITE_FIXTURES` set, the file is rewritten.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -23,7 +23,7 @@ mount -o remount,size=16M "$DISK" || exit 77
 cp -r "$DISK/out" "$WORK/resumed"
 "#;
 
-/// Noise takes more room as JPEG than the disk has, which the command is told not to look at.
+/// Noise takes more room as JPEG than the disk has, which the command is asked not to check.
 fn write_noise(tree: &Path) {
     let class = tree.join("train/noise");
     fs::create_dir_all(&class).unwrap();

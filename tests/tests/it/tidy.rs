@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("python/train", &["trainer"]),
 ];
 
-/// Where unsafe code may stand: the memory map, the pixel kernels, the gemm call, the card, the test
+/// Where unsafe code may stand: the memory map, the pixel kernels, the gemm call, CUDA, the test
 /// that forks, and what lends batches to Python.
 const UNSAFE: [&str; 6] = [
     "loader/src/data/mmap.rs",
@@ -174,7 +174,7 @@ fn programs_print_through_the_console_alone() {
     }
 }
 
-/// Whoever prints an error prints its causes behind it, so its own text leaves them out.
+/// Programs print an error's causes after it, so its own text leaves them out.
 #[test]
 fn no_error_quotes_its_source() {
     let attribute = ["#[", "error("].concat();

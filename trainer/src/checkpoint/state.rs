@@ -62,7 +62,8 @@ pub struct Progress {
     pub window: Tally,
     /// The largest norm of a step's gradient since the last log line.
     #[serde(default)]
-    pub steepest: f64,
+    #[serde(rename = "steepest")]
+    pub largest_norm: f64,
     /// The scores of this epoch.
     pub whole_epoch: Tally,
     /// The scores of the steps whose mean loss is examined next, to find out whether anything is learned.

@@ -10,7 +10,7 @@ use libloading::{Library, Symbol};
 
 /// A GPU as the driver describes it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Card {
+pub(crate) struct Gpu {
     pub(crate) name: String,
     pub(crate) capability: (i32, i32),
     /// Bytes of memory.
@@ -30,7 +30,7 @@ pub(crate) enum Driver {
     Running {
         /// The CUDA version that it supports, as in 13.0.
         version: (i32, i32),
-        cards: Vec<Card>,
+        gpus: Vec<Gpu>,
     },
 }
 
@@ -210,16 +210,16 @@ fn ask(library: &Library) -> Result<Driver, c_int> {
     let mut count = 0;
     // SAFETY: the pointer is to an `int`.
     check(unsafe { get(&raw mut count) })?;
-    let cards = (0..count)
-        .map(|number| card(library, number))
+    let gpus = (0..count)
+        .map(|number| gpu(library, number))
         .collect::<Result<_, _>>()?;
     Ok(Driver::Running {
         version: (version / 1000, version % 1000 / 10),
-        cards,
+        gpus,
     })
 }
 
-fn card(library: &Library, number: c_int) -> Result<Card, c_int> {
+fn gpu(library: &Library, number: c_int) -> Result<Gpu, c_int> {
     type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
     type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
     type Attribute = unsafe extern "C" fn(*mut c_int, c_int, c_int) -> c_int;
@@ -245,7 +245,7 @@ fn card(library: &Library, number: c_int) -> Result<Card, c_int> {
     let mut memory = 0;
     // SAFETY: the pointer is to a `size_t`.
     check(unsafe { get(&raw mut memory, device) })?;
-    Ok(Card {
+    Ok(Gpu {
         name: name.to_string_lossy().into_owned(),
         capability,
         memory: memory as u64,

@@ -182,7 +182,7 @@ fn ten_thousand_classes_have_names_of_five_digits() {
     });
 }
 
-/// A manifest over 64 MiB is refused before anything is made, not by whoever reads it.
+/// A manifest over 64 MiB is refused before anything is made, not when it is read.
 #[test]
 fn a_manifest_that_no_reader_takes_is_not_begun() {
     let work = tempfile::tempdir().unwrap();

@@ -66,7 +66,7 @@ impl Tiff {
         // Values that do not fit into their entries stand before the directory.
         let mut directory = (tags.len() as u16).to_le_bytes().to_vec();
         for (tag, values) in &tags {
-            // Whole numbers of 16 bits, but for places and lengths.
+            // Integers of 16 bits, except places and lengths.
             let long = [offsets, lengths].contains(tag);
             let bytes: Vec<u8> = match long {
                 true => values

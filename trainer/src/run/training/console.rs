@@ -94,7 +94,7 @@ impl Run<'_> {
         let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
             return Ok(());
         };
-        let steepest = std::mem::take(&mut self.state.progress.steepest);
+        let largest_norm = std::mem::take(&mut self.state.progress.largest_norm);
         let progress = self.state.progress;
         let images_per_second = meter.images_per_second();
         let line = Line::Step {
@@ -105,7 +105,7 @@ impl Run<'_> {
             lr,
             top1_error: scores.top1_error,
             top5_error: scores.top5_error,
-            gradient_norm: steepest,
+            gradient_norm: largest_norm,
             images_per_second,
             data_wait: meter.data_wait(),
             seconds: self.clock.elapsed().as_secs_f64(),

@@ -98,7 +98,7 @@ fn drain_metrics(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
             return Err(run.not_finite(step, "the gradient"));
         }
         let progress = &mut run.state.progress;
-        progress.steepest = progress.steepest.max(metrics.norm);
+        progress.largest_norm = progress.largest_norm.max(metrics.norm);
         for tally in [&mut progress.window, &mut progress.whole_epoch] {
             tally.add(metrics.images, output.loss, output.top1, output.top5);
         }

@@ -196,14 +196,11 @@ fn driver(advice: &mut Vec<String>) -> (Option<String>, Vec<GpuReport>) {
             ));
             (None, Vec::new())
         }
-        Driver::Running {
-            version,
-            cards: gpus,
-        } => {
+        Driver::Running { version, gpus } => {
             if gpus.is_empty() {
                 advice.push("the NVIDIA driver runs but finds no GPU".to_owned());
             }
-            let report = |(number, gpu): (usize, probe::Card)| GpuReport {
+            let report = |(number, gpu): (usize, probe::Gpu)| GpuReport {
                 number,
                 name: gpu.name,
                 capability: format!("{}.{}", gpu.capability.0, gpu.capability.1),
@@ -345,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_several_cards_need() {
+    fn says_what_several_gpus_need() {
         for (usable, build, library, said) in [
             (1, true, true, None),
             (0, false, false, None),

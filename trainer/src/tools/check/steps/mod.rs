@@ -35,7 +35,7 @@ struct Tolerance {
     ///
     /// Where products are rounded, ReLUs and pools choose otherwise among values that are nearly equal,
     /// and each such choice moves whole terms of the gradients below it. With products that are exact
-    /// but for the rounding of their factors, conv1's gradient differs by 0.10 of its length in tf32
+    /// except for the rounding of their factors, conv1's gradient differs by 0.10 of its length in tf32
     /// and 0.41 in bf16; a gradient that has nothing to do with the CPU's differs by 1.4.
     gradient: f64,
 }
