@@ -81,7 +81,7 @@ fn single_values_win_over_what_brings_others_and_contradictions_are_refused() {
             "--set lr=0.1 --set lr=0.001",
             "`--set lr=0.1` and another flag",
         ),
-        ("--set lr=nan", "no finite number"),
+        ("--set lr=nan", "is not a finite number"),
         ("--set sgd.bias_lr=-1", "biases' rate is -1"),
         ("--accumulate 288230376151711744", "a step has more than"),
         ("--eval-only --epochs 3", "cannot be used with"),

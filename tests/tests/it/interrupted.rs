@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use shardmill_formats::{Codec, ShardIndex};
 use shardmill_prep::ingest::{Ingested, Part, ingest_part, merge};
 use shardmill_prep::{IngestOptions, PrepError, ingest};
-use shardmill_tests::{Program, photo};
+use shardmill_tests::{Program, photo_jpeg};
 
 use crate::ingest::files;
 
@@ -22,7 +22,7 @@ fn write_images(tree: &Path) {
         let path = class.join(format!("{i}.jpg"));
         match i % 50 {
             7 => fs::write(path, b"no image").unwrap(),
-            _ => photo(300, 280, i).save(path).unwrap(),
+            _ => fs::write(path, photo_jpeg(300, 280, i)).unwrap(),
         }
     }
 }
