@@ -1,4 +1,4 @@
-//! Turns image trees into Shardmill shards, once.
+//! Converts image datasets into Shardmill shards, once.
 //!
 //! [`ingest`](fn@ingest) makes a dataset of a source as [`IngestOptions`] say, and [`DatasetWriter`] one of samples
 //! that a program pushes. [`verify`] and the module [`dataset`] work on finished datasets. [`ImageDecoder`] turns

@@ -1,4 +1,4 @@
-//! Chooses the machine that trains: the only file that knows both the CPU's and CUDA's engines.
+//! Chooses the machine that trains a run: the CPU's engine or CUDA's.
 //!
 //! A step is one or more calls of [`Engine::accumulate`], each with a batch, and one of
 //! [`Engine::step`]. Its metrics come out of [`Engine::drain_metrics`]: at once on the CPU; a GPU

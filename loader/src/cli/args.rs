@@ -19,7 +19,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Load whole epochs with the training augmentation and print images a second.
+    /// Load whole epochs with the training augmentation and report images per second.
     ///
     /// An option with several values, as in `--threads 1,2 --output f32,u8`, gives a row of the
     /// table for each of them.
@@ -34,7 +34,7 @@ pub(crate) struct BenchArgs {
     /// Split to load.
     #[arg(long, default_value = "train")]
     pub(crate) split: String,
-    /// Loader threads, no more than an epoch has batches; with 0 the consumer's thread loads.
+    /// Loader threads, at most one per batch of an epoch; 0 loads on the consumer's thread.
     #[arg(long, default_values_t = [USUAL_THREADS], value_delimiter = ',')]
     pub(crate) threads: Vec<usize>,
     /// Type of the values.
@@ -69,7 +69,7 @@ pub(crate) struct BenchArgs {
     /// same number of threads, to compare with the speed of the disk.
     #[arg(long)]
     pub(crate) cold: bool,
-    /// Print one JSON object on one line for each row.
+    /// Print one JSON object per row, each on its own line.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -16,7 +16,7 @@ pub(super) struct Args {
     /// Key of the record: the name of its source, such as train/n01440764/n01440764_10026.JPEG.
     #[arg(long, group = "record")]
     key: Option<String>,
-    /// 0-based number of the record in its split.
+    /// Index of the record within its split, counting from 0.
     #[arg(long, value_name = "I", group = "record")]
     index: Option<u64>,
     /// Split; by default --key searches all splits and --index counts in train.

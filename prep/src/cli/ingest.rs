@@ -48,7 +48,7 @@ pub(super) struct Args {
     /// bilinear, bicubic, lanczos3 or box, each antialiased.
     #[arg(long, default_value = "bilinear")]
     filter: Filter,
-    /// EXIF orientation: ignore it, or apply it. That of a TIFF is always applied.
+    /// EXIF orientation: ignore it, or apply it. TIFF orientation is always applied.
     #[arg(long, default_value = "ignore")]
     exif: Exif,
     /// JPEGs whose data ends early or is damaged: reject them, or pad them with grey.
@@ -60,7 +60,7 @@ pub(super) struct Args {
     /// Images that cannot be used: reject and list them, or stop at the first.
     #[arg(long, default_value = "reject")]
     on_error: OnError,
-    /// Stop when more images than this are rejected: a number, or a share such as 0.5%.
+    /// Stop once more than this many images are rejected: a number, or a percentage such as 0.5%.
     #[arg(long, value_name = "N|P%")]
     max_rejects: Option<MaxRejects>,
     /// Images planned for each shard.

@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::{convert, export, extract, ingest, inspect, merge, plan, say, subset, verify};
 use crate::silence_decoder_panics;
 
-/// Turns image trees into Shardmill shards, once.
+/// Converts image datasets into Shardmill shards.
 #[derive(Parser)]
 #[command(name = "prep", version)]
 struct Cli {

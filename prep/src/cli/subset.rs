@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Seed of the choice of records.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Most records to keep of each class of each split.
+    /// Maximum number of records to keep per class in each split.
     #[arg(long, value_name = "N")]
     per_class: Option<u64>,
     /// Threads; 0 means one for each core.

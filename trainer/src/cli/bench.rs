@@ -12,7 +12,7 @@ use crate::tools::bench::{self, BenchOptions};
 /// The flags of `train bench`.
 #[derive(Args, Debug)]
 pub(super) struct BenchArgs {
-    /// Images in a step [default: 128]
+    /// Images per batch [default: 128]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// Timed steps of each kind, after one to warm up [default: 5]

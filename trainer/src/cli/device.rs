@@ -56,7 +56,7 @@ const WRONG: &str = "expected cpu, cuda, cuda:N with the number of a GPU, or the
 enum PrecisionArg {
     /// f32 throughout
     F32,
-    /// f32 values, products of 10 bits of fraction on tensor cores
+    /// f32 values; multiplication on tensor cores with a 10-bit mantissa
     Tf32,
     /// bf16 activations and copies of the weights, on tensor cores; f32 weights and sums
     Bf16,

@@ -51,21 +51,21 @@ struct Cli {
 enum Command {
     /// Evaluate a checkpoint: top-1 and top-5 error from the centre view and from ten views.
     Eval(eval::EvalArgs),
-    /// Measure training and inference speed on images that are in memory already.
+    /// Measure training and inference speed on images already in memory.
     Bench(bench::BenchArgs),
     /// Print the classes that a network sees in image files.
     Predict(predict::PredictArgs),
-    /// Write a checkpoint's weights in another program's names and layouts.
+    /// Write a checkpoint's weights with another program's tensor names and layouts.
     Export(exchange::ExportArgs),
-    /// Make a checkpoint of another program's weights.
+    /// Make a checkpoint from another program's weights.
     Import(exchange::ImportArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
-    /// Print the recipes, or one as the TOML file that gives it.
+    /// Print the recipes, or print one as a TOML file.
     Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
     Summary(summary::SummaryArgs),
-    /// Look for what training needs on this machine: GPU, driver, libraries, shards; the exit code is 0 if
+    /// Check that this machine has what training needs: GPU, driver, libraries, shards; the exit code is 0 if
     /// this build can train here.
     Doctor(doctor::DoctorArgs),
     /// Check a GPU: every operation and whole networks against the CPU, a short training on shards, and

@@ -29,7 +29,7 @@ pub(super) struct ModelArgs {
     /// One column of half the width instead of two
     #[arg(long)]
     one_column: bool,
-    /// The activation function; in training, tanh brings standardised pixels, biases of 0 and weights of
+    /// The activation function; for training, tanh also sets standardised pixels, biases of 0 and weights of
     /// a standard deviation of 0.02 [default: relu]
     #[arg(long, value_enum, value_name = "NAME")]
     activation: Option<ActivationArg>,

@@ -15,7 +15,7 @@ use crate::tools::predict::{PredictError, Predictor, record_size};
 /// The flags of `train predict`.
 #[derive(Args, Debug)]
 pub(super) struct PredictArgs {
-    /// Image files of any kind that `prep` reads, and folders, whose files with the name of an image are taken
+    /// Image files of any kind that `prep` reads, or folders, from which files with an image extension are used
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
     /// The checkpoint, such as RUN/best.safetensors

@@ -31,10 +31,10 @@ pub(super) struct TrainArgs {
     /// Folder for checkpoints and metrics [default: runs/SHARDS-VARIANT-seedSEED]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Go on from the last checkpoint in the run's folder
+    /// Resume from the last checkpoint in the run's folder
     #[arg(long)]
     resume: bool,
-    /// Train nothing: evaluate the best checkpoint in the run's folder, as `train eval` does
+    /// Do not train; evaluate the best checkpoint in the run's folder, as `train eval` does
     #[arg(long, conflicts_with_all = [
         "resume", "init", "recipe", "set", "epochs", "batch_size", "lr", "momentum", "weight_decay",
         "accumulate", "linear_lr", "freeze", "color_std", "mean", "no_flip", "schedule", "milestones",
@@ -53,7 +53,7 @@ pub(super) struct TrainArgs {
     /// Loader threads; they do not change the result [default: 1]
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
-    /// Print the lines of metrics.jsonl on the standard output
+    /// Print the lines of metrics.jsonl to standard output
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -72,10 +72,10 @@ struct RecipeArgs {
     /// Passes over the training split [default: 90]
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
-    /// Images in a step [default: 128]
+    /// Images per batch [default: 128]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
-    /// First learning rate [default: 0.01; for a set of a few classes 0.002 with batches of 64]
+    /// Initial learning rate [default: 0.01; 0.002 with batches of 64 for a dataset of only a few classes]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// Momentum [default: 0.9]
@@ -87,7 +87,7 @@ struct RecipeArgs {
     /// Batches whose gradients are averaged for each step [default: 1]
     #[arg(long, value_name = "N")]
     accumulate: Option<usize>,
-    /// Take --lr as the rate for 128 images, and scale it with the images of a step
+    /// Treat --lr as the rate for 128 images per step, and scale it linearly with the images per step
     #[arg(long)]
     linear_lr: bool,
     /// Layers that are not trained: `conv`, or names such as `conv1,conv2`
@@ -113,7 +113,7 @@ struct RecipeArgs {
     /// When the learning rate falls [default: plateau]
     #[arg(long, value_enum, value_name = "RULE")]
     schedule: Option<ScheduleArg>,
-    /// Finished epochs after which the rate falls, for `--schedule steps` [default: 25,51,79]
+    /// Numbers of finished epochs at which the rate is lowered, with `--schedule steps` [default: 25,51,79]
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
     milestones: Option<Vec<u64>>,
     /// The split to validate on, which the schedule and the choice of the best checkpoint follow
@@ -143,7 +143,7 @@ enum ScheduleArg {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Pace")]
 struct PaceArgs {
-    /// Epochs between evaluations of the split for validation; 0: only at the end [default: 1]
+    /// Epochs between evaluations on the validation split; 0 evaluates only at the end [default: 1]
     #[arg(long, value_name = "EPOCHS")]
     eval_every: Option<u64>,
     /// Steps between log lines [default: 20]
