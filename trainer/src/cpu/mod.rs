@@ -2,11 +2,8 @@
 
 mod chunk;
 mod classifier;
-pub(crate) mod engine;
 mod features;
 pub(crate) mod footprint;
-mod gradients;
-mod inputs;
 mod network;
 pub mod ops;
 mod part;

@@ -12,8 +12,6 @@ pub(crate) mod device;
 #[cfg(feature = "cuda")]
 mod devices;
 #[cfg(feature = "cuda")]
-mod engine;
-#[cfg(feature = "cuda")]
 pub(crate) mod kernels;
 #[cfg(feature = "cuda")]
 mod network;
@@ -21,16 +19,20 @@ pub(crate) mod probe;
 #[cfg(feature = "cuda")]
 mod replica;
 #[cfg(any(feature = "cuda", test))]
-mod scores;
+pub(crate) mod scores;
 #[cfg(any(feature = "cuda", test))]
 mod slice;
 #[cfg(feature = "cuda")]
 mod upload;
 
+#[cfg(feature = "nccl")]
+pub(crate) use self::devices::nccl_version;
 #[cfg(feature = "cuda")]
 pub(crate) use self::{
     device::CudaError,
-    engine::CudaEngine,
+    devices::Devices,
     network::input_channels,
-    upload::{AsPixels, Pixels},
+    replica::{Replica, STEPS},
+    slice::Slice,
+    upload::{AsPixels, Pixels, Staged},
 };

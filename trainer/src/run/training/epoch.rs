@@ -48,7 +48,7 @@ pub(super) fn train_epoch(
         };
         let (recipe, epoch) = (&run.state.recipe, run.state.progress.epoch);
         run.engine
-            .step(|parameter| recipe.rate(parameter, lr, epoch))?;
+            .step(&|parameter| recipe.rate(parameter, lr, epoch))?;
 
         let progress = &mut run.state.progress;
         progress.step += 1;

@@ -82,7 +82,7 @@ struct RunFiles {
 struct Run<'a> {
     options: &'a TrainOptions,
     state: RunState,
-    engine: Engine,
+    engine: Box<dyn Engine>,
     prior: Prior,
     /// Top-1 error in percent of calling every validation image the most frequent class.
     guessing: Option<f64>,
@@ -124,8 +124,8 @@ impl Run<'_> {
         };
         let (screen, stop) = (&self.screen, &self.options.stop);
         let threads = self.options.threads;
-        let loader = data::evaluation(&validation, &self.state, view, &self.engine, threads)?;
-        let (engine, state, total) = (&mut self.engine, &self.state, validation.len());
+        let loader = data::evaluation(&validation, &self.state, view, &*self.engine, threads)?;
+        let (engine, state, total) = (&mut *self.engine, &self.state, validation.len());
         let scores = eval::score(engine, state, &loader, view, None, |done| {
             screen.note(format_args!("{}: {done} of {total}", view.name()));
             !stop.is_requested()

@@ -8,7 +8,7 @@ use shardmill_formats::Class;
 use shardmill_loader::Dataset;
 
 use crate::checkpoint::{Checkpoint, Progress, RunState};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::net::config::ModelConfig;
 use crate::net::mean_image::MeanImage;
 use crate::net::{Model, Parameter, TrainState};
@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
             mean_image,
             ..TrainState::new(model, state.recipe.sgd)
         };
-        let engine = engine(options, &state, tensors)?;
+        let engine = open_engine(options, &state, tensors)?;
         let folder = RunFolder::create(&options.run)?;
         let files = RunFiles {
             metrics: Metrics::create(&folder.metrics())?,
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
         drop(checkpoint);
         let mean_image = tensors.mean_image.as_deref();
         check_mean(options, mean_image, &splits)?;
-        let engine = engine(options, &state, tensors)?;
+        let engine = open_engine(options, &state, tensors)?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let files = RunFiles {
@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
     fn assemble(
         options: &'a TrainOptions,
         state: RunState,
-        engine: Engine,
+        engine: Box<dyn Engine>,
         splits: Splits,
         files: RunFiles,
     ) -> Self {
@@ -193,14 +193,14 @@ fn open(options: &TrainOptions) -> Result<Splits, TrainError> {
 }
 
 /// The engine on the device that was asked for.
-fn engine(
+fn open_engine(
     options: &TrainOptions,
     state: &RunState,
     tensors: TrainState,
-) -> Result<Engine, TrainError> {
+) -> Result<Box<dyn Engine>, TrainError> {
     let recipe = &state.recipe;
     let frozen = all_features_frozen(recipe, &tensors.model);
-    let mut engine = Engine::new(options.compute, tensors, recipe.batch_size)?;
+    let mut engine = engine::open(options.compute, tensors, recipe.batch_size)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
 }

@@ -6,7 +6,8 @@ use shardmill_formats::{Philox, Stream};
 use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
-use crate::cuda::{AsPixels, CudaEngine, Pixels};
+use crate::cuda::{AsPixels, Pixels};
+use crate::engine::{CudaEngine, Engine};
 use crate::net::sgd::{Rate, SgdConfig};
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
@@ -39,11 +40,11 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
     engine.set_normalization(Normalize::mean([127.5; 3]))?;
     let staged = engine.stage(&Arc::new(Images::new(options)))?;
     let training = time(WARM_UP, options.steps, |step| {
-        if engine.metrics_full() {
+        if engine.metrics_due() {
             engine.drain_metrics()?;
         }
         engine.accumulate_staged(&staged, DropoutKey { seed, step })?;
-        engine.step(|_| Some(ZERO_RATE))?;
+        engine.step(&|_| Some(ZERO_RATE))?;
         engine.synchronize()
     })?;
     let inference = time(WARM_UP, options.steps, |_| {
