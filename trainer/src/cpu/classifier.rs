@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::cpu::Part;
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{activation, dropout, linear};
-use crate::cpu::part::Part;
 use crate::net::Masks;
 use crate::net::layer::Layer;
 

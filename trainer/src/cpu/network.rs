@@ -4,10 +4,10 @@ use std::ops::Deref;
 
 use candle_core::{Device, Tensor};
 
+use crate::cpu::Part;
 use crate::cpu::classifier::Classifier;
 use crate::cpu::features::Features;
 use crate::cpu::ops::cross_entropy;
-use crate::cpu::part::Part;
 use crate::cpu::update::update;
 use crate::net::layer::Layer;
 use crate::net::sgd::{Rate, Sgd};

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use shardmill_loader::Dataset;
 
-use crate::cpu::footprint::{self, Workload};
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
-use crate::net::{Model, StepOutput};
+use crate::net::StepOutput;
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
 use crate::run::options::variant_name;
@@ -63,7 +62,7 @@ impl Run<'_> {
         ));
         match self.engine.describe() {
             Some(device) => self.screen.say(format_args!("device    {device}")),
-            None => self.print_memory(network),
+            None => self.print_memory(),
         }
         if let Some(advice) = divergence::advice(&self.state, &self.prior) {
             self.screen.say(advice);
@@ -138,31 +137,6 @@ impl Run<'_> {
             self.screen.say(&line);
         }
         Ok(scores)
-    }
-
-    /// Prints the memory that training takes on the CPU, and warns where it is not available.
-    fn print_memory(&self, network: &Model) {
-        let recipe = &self.state.recipe;
-        let workload = Workload {
-            rows: recipe.batch_size,
-            threads: rayon::current_num_threads(),
-            accumulates: recipe.accumulate > 1,
-            has_mean_image: recipe.mean.cut().is_some(),
-        };
-        let bytes = footprint::training(network, workload);
-        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        self.screen.say(format_args!(
-            "memory    about {:.2} GiB for batches of {}",
-            gib(bytes),
-            recipe.batch_size
-        ));
-        if let Some(available) = footprint::available().filter(|available| *available < bytes) {
-            self.screen.say(format_args!(
-                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
-                 for the same step",
-                gib(available)
-            ));
-        }
     }
 
     /// Warns at the end of a run that has learned nothing.

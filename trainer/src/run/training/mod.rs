@@ -6,6 +6,7 @@
 mod console;
 mod epoch;
 mod folder;
+mod footprint;
 mod start;
 
 use std::ops::ControlFlow;

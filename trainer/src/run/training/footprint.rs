@@ -1,29 +1,31 @@
 //! An estimate of the memory that training takes, before the first step.
 
-use crate::cpu::network::Network;
+use crate::compute;
+use crate::cpu::Network;
 use crate::net::Model;
+use crate::run::training::Run;
 
 /// Batches that the loader holds at once: the one at hand, one ready, one being filled.
 const LOADER_BATCHES: usize = 3;
 
 /// What a training does with a network, as far as memory is concerned.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Workload {
+struct Workload {
     /// Images of a batch.
-    pub(crate) rows: usize,
+    rows: usize,
     /// Threads that compute.
-    pub(crate) threads: usize,
+    threads: usize,
     /// Whether a step has several batches.
-    pub(crate) accumulates: bool,
+    accumulates: bool,
     /// Whether a mean image is subtracted from the inputs.
-    pub(crate) has_mean_image: bool,
+    has_mean_image: bool,
 }
 
 /// Bytes that a run holds while it trains `model`: weights, gradients (twice if batches are
 /// accumulated), velocities, activations, scratch, the loader's batches, and the copies that a
 /// checkpoint is written from. The program itself and the shards' pages in the system's cache are not
 /// counted.
-pub(crate) fn training(model: &Model, workload: Workload) -> u64 {
+fn training(model: &Model, workload: Workload) -> u64 {
     let Workload { rows, threads, .. } = workload;
     let parameters: usize = model.parameters().iter().map(|p| p.len()).sum();
     let copies = if workload.accumulates { 4 } else { 3 };
@@ -42,14 +44,32 @@ pub(crate) fn training(model: &Model, workload: Workload) -> u64 {
     (values * size_of::<f32>() + Network::buffer_bytes(model, rows, threads)) as u64
 }
 
-/// Bytes that the system could still give, where it tells.
-pub(crate) fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+impl Run<'_> {
+    /// Prints the memory that training takes on the CPU, and warns where it is not available.
+    pub(super) fn print_memory(&self) {
+        let recipe = &self.state.recipe;
+        let workload = Workload {
+            rows: recipe.batch_size,
+            threads: rayon::current_num_threads(),
+            accumulates: recipe.accumulate > 1,
+            has_mean_image: recipe.mean.cut().is_some(),
+        };
+        let bytes = training(self.engine.model(), workload);
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        self.screen.say(format_args!(
+            "memory    about {:.2} GiB for batches of {}",
+            gib(bytes),
+            recipe.batch_size
+        ));
+        if let Some(available) = compute::available_memory().filter(|available| *available < bytes)
+        {
+            self.screen.say(format_args!(
+                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
+                 for the same step",
+                gib(available)
+            ));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +107,5 @@ mod tests {
         ] {
             assert!(training(&model, larger) > small);
         }
-        assert!(available().is_none_or(|bytes| bytes > 1 << 20));
     }
 }
