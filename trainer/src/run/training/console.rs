@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use shardmill_loader::Dataset;
 
+use crate::net::StepOutput;
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
-use crate::net::StepOutput;
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
 use crate::run::options::variant_name;
