@@ -1,16 +1,13 @@
 //! What a run prints about itself.
 
-use std::time::Duration;
-
 use shardmill_loader::Dataset;
 
-use crate::net::StepOutput;
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
 use crate::run::options::variant_name;
-use crate::run::report::{Line, Meter, eta, speed};
+use crate::run::report::Line;
 use crate::run::training::Run;
 use crate::run::{data, divergence};
 
@@ -67,58 +64,6 @@ impl Run<'_> {
         if let Some(advice) = divergence::advice(&self.state, &self.prior) {
             self.screen.say(advice);
         }
-    }
-
-    /// Moves the bar.
-    pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
-        let errors = match self.state.progress.whole_epoch.scores() {
-            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
-            None => String::new(),
-        };
-        self.screen.update(
-            self.state.progress.step,
-            format_args!(
-                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
-                self.state.progress.epoch + 1,
-                self.state.recipe.epochs,
-                output.loss,
-                speed(meter.images_per_second()),
-                100.0 * meter.data_wait()
-            ),
-        );
-    }
-
-    /// Writes the scores since the last such line.
-    pub(super) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
-        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
-            return Ok(());
-        };
-        let largest_norm = std::mem::take(&mut self.state.progress.largest_norm);
-        let progress = self.state.progress;
-        let images_per_second = meter.images_per_second();
-        let line = Line::Step {
-            epoch: progress.epoch + 1,
-            step: progress.step,
-            samples: progress.samples,
-            loss: scores.loss,
-            lr,
-            top1_error: scores.top1_error,
-            top5_error: scores.top5_error,
-            gradient_norm: largest_norm,
-            images_per_second,
-            data_wait: meter.data_wait(),
-            seconds: self.clock.elapsed().as_secs_f64(),
-        };
-        self.write(&line)?;
-        if !self.screen.has_bar() {
-            let recipe = &self.state.recipe;
-            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
-            // Without evaluations, and a little too much for the last batch of each epoch.
-            let left = Duration::try_from_secs_f64(images / images_per_second);
-            let left = eta(left.unwrap_or_default());
-            self.screen.say(format_args!("{line} eta {left}"));
-        }
-        Ok(())
     }
 
     /// Writes the scores of the epoch that has ended.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shardmill_loader::{Epoch, Loader};
 
@@ -12,8 +12,34 @@ use crate::recipe::schedule::Observation;
 use crate::run::View;
 use crate::run::divergence;
 use crate::run::error::TrainError;
-use crate::run::report::Meter;
+use crate::run::report::{Line, eta, speed};
 use crate::run::training::Run;
+
+/// Times since the last log line; evaluations and checkpoints are not in them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meter {
+    images: usize,
+    busy: Duration,
+    waited: Duration,
+}
+
+impl Meter {
+    /// Adds a step that took `busy` in all, of which `waited` for its images.
+    fn add(&mut self, images: usize, busy: Duration, waited: Duration) {
+        self.images += images;
+        self.busy += busy;
+        self.waited += waited;
+    }
+
+    fn images_per_second(&self) -> f64 {
+        self.images as f64 / self.busy.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// The share of the time that was spent waiting.
+    fn data_wait(&self) -> f64 {
+        self.waited.as_secs_f64() / self.busy.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
 
 /// Trains the rest of an epoch. Breaks at the number of steps asked for, and at a request to stop.
 pub(super) fn train_epoch(
@@ -193,4 +219,73 @@ pub(super) fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainErr
         ));
     }
     Ok(ControlFlow::Continue(()))
+}
+
+impl Run<'_> {
+    /// Moves the bar.
+    fn show_step(&self, output: &StepOutput, meter: &Meter) {
+        let errors = match self.state.progress.whole_epoch.scores() {
+            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
+            None => String::new(),
+        };
+        self.screen.update(
+            self.state.progress.step,
+            format_args!(
+                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
+                self.state.progress.epoch + 1,
+                self.state.recipe.epochs,
+                output.loss,
+                speed(meter.images_per_second()),
+                100.0 * meter.data_wait()
+            ),
+        );
+    }
+
+    /// Writes the scores since the last such line.
+    fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
+        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
+            return Ok(());
+        };
+        let largest_norm = std::mem::take(&mut self.state.progress.largest_norm);
+        let progress = self.state.progress;
+        let images_per_second = meter.images_per_second();
+        let line = Line::Step {
+            epoch: progress.epoch + 1,
+            step: progress.step,
+            samples: progress.samples,
+            loss: scores.loss,
+            lr,
+            top1_error: scores.top1_error,
+            top5_error: scores.top5_error,
+            gradient_norm: largest_norm,
+            images_per_second,
+            data_wait: meter.data_wait(),
+            seconds: self.clock.elapsed().as_secs_f64(),
+        };
+        self.write(&line)?;
+        if !self.screen.has_bar() {
+            let recipe = &self.state.recipe;
+            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
+            // Without evaluations, and a little too much for the last batch of each epoch.
+            let left = Duration::try_from_secs_f64(images / images_per_second);
+            let left = eta(left.unwrap_or_default());
+            self.screen.say(format_args!("{line} eta {left}"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Meter;
+
+    #[test]
+    fn counts_waiting_as_part_of_a_step() {
+        let mut meter = Meter::default();
+        meter.add(64, Duration::from_secs(3), Duration::from_secs(1));
+        meter.add(64, Duration::from_secs(5), Duration::from_secs(1));
+        assert_eq!((meter.images_per_second(), meter.data_wait()), (16.0, 0.25));
+    }
 }

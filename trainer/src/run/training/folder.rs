@@ -18,7 +18,7 @@ impl RunFolder {
     /// Makes a new folder, or uses an empty one.
     pub(super) fn create(dir: &Path) -> Result<Self, TrainError> {
         Self::check_new(dir)?;
-        fs::create_dir_all(dir).map_err(|source| failed("make the folder", dir, source))?;
+        fs::create_dir_all(dir).map_err(TrainError::io("make the folder", dir))?;
         Self::lock(dir)
     }
 
@@ -36,7 +36,7 @@ impl RunFolder {
             Ok(true) => Ok(()),
             Ok(false) => Err(TrainError::RunExists { run: dir.into() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(failed("use the folder", dir, error)),
+            Err(error) => Err(TrainError::io("use the folder", dir)(error)),
         }
     }
 
@@ -47,7 +47,7 @@ impl RunFolder {
             .truncate(false)
             .write(true)
             .open(&path);
-        let lock = options.map_err(|source| failed("write", &path, source))?;
+        let lock = options.map_err(TrainError::io("write", &path))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => Err(TrainError::RunBusy { run: dir.into() }),
             // Training also works on a file system without locks.
@@ -72,14 +72,6 @@ impl RunFolder {
 
     pub(super) fn metrics(&self) -> PathBuf {
         self.dir.join("metrics.jsonl")
-    }
-}
-
-fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
-    TrainError::Io {
-        action,
-        path: path.into(),
-        source,
     }
 }
 

@@ -113,6 +113,19 @@ struct Stage {
     backward_of_peak: Option<f64>,
 }
 
+impl Stage {
+    /// A stage that is not split into passes.
+    fn whole(stage: &str, seconds: f64) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            forward: seconds,
+            backward: None,
+            forward_of_peak: None,
+            backward_of_peak: None,
+        }
+    }
+}
+
 /// The table of a network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Stages {

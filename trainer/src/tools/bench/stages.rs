@@ -123,13 +123,7 @@ pub(super) fn measure(
     let still = SgdConfig::default().rates(0.0);
     let seconds = shortest(times, || failed = network.update(sgd, &still));
     failed?;
-    rows.push(Stage {
-        stage: "sgd".to_owned(),
-        forward: seconds,
-        backward: None,
-        forward_of_peak: None,
-        backward_of_peak: None,
-    });
+    rows.push(Stage::whole("sgd", seconds));
     Ok(Stages {
         peak_gflops: peak,
         rows,
