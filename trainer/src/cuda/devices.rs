@@ -78,7 +78,7 @@ impl Devices {
         match self {
             Self::One(replica) => Ok(vec![work(0, replica)?]),
             #[cfg(feature = "nccl")]
-            Self::Several(threads) => Ok(threads.on_all(work)?),
+            Self::Several(threads) => threads.on_all(work),
         }
     }
 
