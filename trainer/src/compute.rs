@@ -23,20 +23,6 @@ pub struct CudaOptions {
     pub deterministic: bool,
 }
 
-impl CudaOptions {
-    /// The arithmetic in words.
-    #[cfg(feature = "cuda")]
-    pub(crate) fn arithmetic(self) -> String {
-        let name = self.precision.name();
-        let deterministic = if self.deterministic {
-            ", deterministic"
-        } else {
-            ""
-        };
-        format!("{name}{deterministic}")
-    }
-}
-
 /// One or several GPUs of this machine, each once, by their numbers as the driver counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceSet(u64);

@@ -54,7 +54,7 @@ impl CustomOp1 for CrossEntropy {
     fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let logits = cuda::view(storage, layout)?;
         let gpu = cuda::handles(&storage.device)?;
-        let sums = score(&gpu, self.classes, &self.labels, logits, None);
+        let sums = score(&gpu, &self.labels, logits, None);
         let sums = sums.and_then(|sums| sums.read::<f64>(3));
         let sums = sums.map_err(cuda::failed)?;
         let loss = (sums[0] / self.labels.len() as f64) as f32;
@@ -68,7 +68,7 @@ impl CustomOp1 for CrossEntropy {
         #[cfg(feature = "cuda")]
         if logits.device().is_cuda() {
             let own = cuda::gradient(logits, logits, |gpu, logits, _, output| {
-                score(gpu, self.classes, &self.labels, logits, Some(output)).map(drop)
+                score(gpu, &self.labels, logits, Some(output)).map(drop)
             })?;
             // Of the three values only the loss has a gradient.
             return own.broadcast_mul(&gradient.narrow(0, 0, 1)?).map(Some);
@@ -87,7 +87,6 @@ impl CustomOp1 for CrossEntropy {
 #[cfg(feature = "cuda")]
 fn score(
     gpu: &Device,
-    classes: usize,
     labels: &[i64],
     logits: View<'_>,
     gradient: Option<ViewMut<'_>>,
@@ -97,7 +96,6 @@ fn score(
     let mut sums = gpu.buffer(Element::F64, 3)?;
     let mut scratch = gpu.buffer(Element::F32, kernels::loss_scratch(images))?;
     let loss = Loss {
-        classes,
         images,
         logits,
         labels: labels.view(),

@@ -25,13 +25,10 @@ mod slice;
 #[cfg(feature = "cuda")]
 mod upload;
 
-#[cfg(feature = "nccl")]
-pub(crate) use self::devices::nccl_version;
 #[cfg(feature = "cuda")]
 pub(crate) use self::{
     device::CudaError,
     devices::Devices,
-    network::input_channels,
     replica::{Replica, STEPS},
     slice::Slice,
     upload::{AsPixels, Pixels, Staged},

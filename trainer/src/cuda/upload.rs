@@ -298,7 +298,6 @@ impl Uploads {
     ) -> Result<(), CudaError> {
         let (slot, rows) = (&self.slots[staged.slot], staged.rows);
         let batch = Bytes {
-            rows,
             images: slot
                 .images
                 .copy

@@ -75,8 +75,8 @@ impl CudaEngine {
             Replica::new(device, &shared, capacity)
         })?;
         Ok(Self {
-            description: describe(&mut devices, &numbers)?,
-            arithmetic: options.arithmetic(),
+            description: devices.describe(&numbers)?,
+            arithmetic: arithmetic(options),
             capacity: capacity * gpus,
             state,
             devices,
@@ -218,8 +218,11 @@ impl CudaEngine {
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
         for number in 0..self.state.model.parameters().len() {
             let copies = self.devices.on_all(move |_, replica| {
-                let copy = replica.network.read_parameter(number)?;
-                Ok((bits(copy.values), copy.velocity.map(bits)))
+                let velocity = replica.network.read_velocity(number)?;
+                Ok((
+                    bits(replica.network.read_values(number)?),
+                    velocity.map(bits),
+                ))
             })?;
             if copies.iter().any(|copy| *copy != copies[0]) {
                 return Ok(false);
@@ -307,13 +310,13 @@ impl Engine for CudaEngine {
         let state = Arc::get_mut(&mut self.state).expect("no device shares it between two calls");
         if self.is_stale {
             for (number, parameter) in state.model.parameters().iter().enumerate() {
-                let copy = self
-                    .devices
-                    .on_first(move |replica| replica.network.read_parameter(number))?;
+                let devices = &mut self.devices;
+                let values = devices.on_first(move |r| r.network.read_values(number))?;
                 parameter
-                    .update(|own| own.copy_from_slice(&copy.values))
+                    .update(|own| own.copy_from_slice(&values))
                     .map_err(ModelError::from)?;
-                if let Some(velocity) = copy.velocity {
+                let velocity = devices.on_first(move |r| r.network.read_velocity(number))?;
+                if let Some(velocity) = velocity {
                     state.sgd.velocity_mut(number).copy_from_slice(&velocity);
                 }
             }
@@ -336,19 +339,13 @@ impl Engine for CudaEngine {
     }
 }
 
-/// The GPUs in words.
-fn describe(devices: &mut Devices, numbers: &[usize]) -> Result<String, CudaError> {
-    let mut gpus = devices.on_all(|_, replica| replica.device.describe())?;
-    #[cfg(feature = "nccl")]
-    if numbers.len() > 1 {
-        let gpus = numbers.iter().zip(&gpus);
-        let gpus: Vec<String> = gpus.map(|(n, gpu)| format!("cuda:{n} {gpu}")).collect();
-        let (count, gpus) = (gpus.len(), gpus.join(", "));
-        return Ok(format!(
-            "{count} GPUs, {gpus}; NCCL {}",
-            crate::cuda::nccl_version()?
-        ));
-    }
-    let _ = numbers;
-    Ok(gpus.remove(0))
+/// The arithmetic in words.
+fn arithmetic(options: CudaOptions) -> String {
+    let name = options.precision.name();
+    let deterministic = if options.deterministic {
+        ", deterministic"
+    } else {
+        ""
+    };
+    format!("{name}{deterministic}")
 }

@@ -125,6 +125,14 @@ impl Device {
         }
     }
 
+    /// Channels that conv1 is computed with: tensor cores take 16 bytes at a time.
+    pub(crate) fn input_channels(&self) -> usize {
+        match self.precision {
+            Precision::F32 | Precision::Tf32 => 4,
+            Precision::Bf16 => 8,
+        }
+    }
+
     /// Memory for `len` values, all 0.
     pub(crate) fn buffer(&self, element: Element, len: usize) -> Result<Buffer, CudaError> {
         Buffer::new(&self.stream, element, len)

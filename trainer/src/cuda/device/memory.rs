@@ -268,27 +268,18 @@ impl Buffer {
     pub(crate) fn read<T: Value>(&self, len: usize) -> Result<Vec<T>, CudaError> {
         assert!(self.element == T::ELEMENT && len <= self.len);
         let mut values = vec![T::default(); len];
-        self.read_into(&mut values)?;
-        Ok(values)
-    }
-
-    /// The first values, once all work queued so far is done.
-    ///
-    /// # Panics
-    /// If they are of another type or fewer.
-    pub(crate) fn read_into<T: Value>(&self, values: &mut [T]) -> Result<(), CudaError> {
-        assert!(self.element == T::ELEMENT && values.len() <= self.len);
         if values.is_empty() {
-            return Ok(());
+            return Ok(values);
         }
         let stream = self.memory.stream();
         // SAFETY: the memory holds `values.len()` values of this type, as checked above.
         let source = unsafe { self.memory.transmute::<T>(values.len()) };
         let source = source.expect("checked above");
         stream
-            .memcpy_dtoh(&source, values)
+            .memcpy_dtoh(&source, &mut values)
             .context("copy from the GPU")?;
-        stream.synchronize().context("copy from the GPU")
+        stream.synchronize().context("copy from the GPU")?;
+        Ok(values)
     }
 
     /// Fills the memory with 0, in the stream's order.

@@ -30,7 +30,6 @@ impl Network {
         let training = self.training.as_mut().expect("training has begun");
         let logits = self.outputs.last().expect("fc8 is never left out");
         let loss = Loss {
-            classes,
             images: slice.whole,
             logits: logits.view().head(rows * classes),
             labels,

@@ -1,9 +1,9 @@
 //! The forward pass.
 
-use crate::cuda::conv::Forward;
+use crate::cuda::conv::{Forward, Plan};
 use crate::cuda::device::{CudaError, copy};
 use crate::cuda::kernels;
-use crate::cuda::network::{BatchDropout, Network, planned};
+use crate::cuda::network::{BatchDropout, Network, Plans};
 use crate::cuda::upload::{Staged, Uploads};
 use crate::net::layer::Layer;
 
@@ -98,4 +98,10 @@ impl Network {
             }
         }
     }
+}
+
+/// The plan of a convolution for a forward pass: preferably the one that has backward passes too.
+fn planned(plans: &Plans, index: usize, rows: usize) -> &Plan {
+    let both = plans.get(&(index, rows, true));
+    both.unwrap_or_else(|| &plans[&(index, rows, false)])
 }
