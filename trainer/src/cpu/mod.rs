@@ -4,7 +4,6 @@ mod classifier;
 mod features;
 mod network;
 pub mod ops;
-mod update;
 
 use crate::net::layer::Layer;
 

@@ -19,7 +19,7 @@ use shardmill_loader::{Area, Batch, Normalize};
 use crate::cuda::device::{Buffer, CudaError, Device, Element, ErrorContext, Value, View, ViewMut};
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
 use crate::cuda::slice::Slice;
-use crate::net::mean_image::{MeanImage, Place};
+use crate::net::mean_image::MeanImage;
 
 /// Batches in progress at once: one that is computed on, and one that is uploaded.
 const SLOTS: usize = 2;
@@ -279,9 +279,8 @@ impl Uploads {
         };
         assert_eq!(areas.len(), rows, "an area for each image");
         let place = |area: &Area| {
-            let Place { top, left, flip } = image.place(*area, self.side);
-            // No more than the loader's own 32 bits.
-            [top as u32, left as u32, u32::from(flip)]
+            let place = image.place(*area, self.side);
+            [place.top, place.left, u32::from(place.flip)]
         };
         areas.iter().map(place).collect()
     }

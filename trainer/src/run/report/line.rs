@@ -73,12 +73,9 @@ pub(crate) enum Line<'a> {
     },
 }
 
-/// A point of a curve.
-pub(crate) type Point = (&'static str, f64);
-
 impl Line<'_> {
     /// The step and the points of TensorBoard's curves that belong to it, by their tags.
-    pub(crate) fn points(&self) -> Option<(u64, Vec<Point>)> {
+    pub(crate) fn points(&self) -> Option<(u64, Vec<(&'static str, f64)>)> {
         match *self {
             Self::Step {
                 step,

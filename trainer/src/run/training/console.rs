@@ -3,7 +3,6 @@
 use shardmill_loader::Dataset;
 
 use crate::net::config::ModelConfig;
-use crate::net::scores::Scores;
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
 use crate::run::options::variant_name;
@@ -55,7 +54,7 @@ impl Run<'_> {
         }
         self.screen.say(format_args!(
             "run       {}",
-            self.files.folder.path().display()
+            self.files.folder.dir.display()
         ));
         match self.engine.describe() {
             Some(device) => self.screen.say(format_args!("device    {device}")),
@@ -64,24 +63,6 @@ impl Run<'_> {
         if let Some(advice) = divergence::advice(&self.state, &self.prior) {
             self.screen.say(advice);
         }
-    }
-
-    /// Writes the scores of the epoch that has ended.
-    pub(super) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
-        let scores = self.state.progress.whole_epoch.scores();
-        if let Some(scores) = scores {
-            let line = Line::Epoch {
-                epoch: self.state.progress.epoch + 1,
-                step: self.state.progress.step,
-                lr: self.lr(),
-                loss: scores.loss,
-                top1_error: scores.top1_error,
-                top5_error: scores.top5_error,
-            };
-            self.write(&line)?;
-            self.screen.say(&line);
-        }
-        Ok(scores)
     }
 
     /// Warns at the end of a run that has learned nothing.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use shardmill_loader::{Epoch, Loader};
 
+use crate::net::scores::Scores;
 use crate::net::{DropoutKey, StepOutput};
 use crate::recipe::rate;
 use crate::recipe::schedule::Observation;
@@ -272,6 +273,24 @@ impl Run<'_> {
             self.screen.say(format_args!("{line} eta {left}"));
         }
         Ok(())
+    }
+
+    /// Writes the scores of the epoch that has ended.
+    fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
+        let scores = self.state.progress.whole_epoch.scores();
+        if let Some(scores) = scores {
+            let line = Line::Epoch {
+                epoch: self.state.progress.epoch + 1,
+                step: self.state.progress.step,
+                lr: self.lr(),
+                loss: scores.loss,
+                top1_error: scores.top1_error,
+                top5_error: scores.top5_error,
+            };
+            self.write(&line)?;
+            self.screen.say(&line);
+        }
+        Ok(scores)
     }
 }
 

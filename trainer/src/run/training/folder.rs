@@ -1,18 +1,12 @@
 //! A run's folder: `metrics.jsonl`, `last.safetensors`, `best.safetensors`, and a lock.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::run::error::TrainError;
 use crate::run::options::LAST;
-
-/// A run's folder, locked for as long as this lives.
-#[derive(Debug)]
-pub(super) struct RunFolder {
-    dir: PathBuf,
-    _lock: File,
-}
+use crate::run::training::RunFolder;
 
 impl RunFolder {
     /// Makes a new folder, or uses an empty one.
@@ -56,22 +50,6 @@ impl RunFolder {
                 _lock: lock,
             }),
         }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.dir
-    }
-
-    pub(super) fn last(&self) -> PathBuf {
-        self.dir.join(LAST)
-    }
-
-    pub(super) fn best(&self) -> PathBuf {
-        self.dir.join("best.safetensors")
-    }
-
-    pub(super) fn metrics(&self) -> PathBuf {
-        self.dir.join("metrics.jsonl")
     }
 }
 

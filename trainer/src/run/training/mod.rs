@@ -9,7 +9,9 @@ mod folder;
 mod footprint;
 mod start;
 
+use std::fs::File;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use shardmill_loader::Dataset;
@@ -22,9 +24,9 @@ use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval;
+use crate::run::options::LAST;
 use crate::run::report::{Events, Line, Metrics, Screen};
 use crate::run::{TrainOptions, TrainOutcome};
-use folder::RunFolder;
 
 /// Trains a network, or resumes its training.
 ///
@@ -70,6 +72,27 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
 struct Splits {
     train: Dataset,
     validation: Option<Dataset>,
+}
+
+/// A run's folder, locked for as long as this lives.
+#[derive(Debug)]
+struct RunFolder {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    fn last(&self) -> PathBuf {
+        self.dir.join(LAST)
+    }
+
+    fn best(&self) -> PathBuf {
+        self.dir.join("best.safetensors")
+    }
+
+    fn metrics(&self) -> PathBuf {
+        self.dir.join("metrics.jsonl")
+    }
 }
 
 /// What a run writes, besides its checkpoints.
@@ -205,7 +228,7 @@ impl Run<'_> {
         self.screen.end();
         let progress = &self.state.progress;
         TrainOutcome {
-            run: self.files.folder.path().to_owned(),
+            run: self.files.folder.dir.clone(),
             last: self.files.folder.last(),
             best: progress.best_error.map(|_| self.files.folder.best()),
             best_error: progress.best_error,

@@ -20,8 +20,7 @@ use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::report::{Events, Line, Metrics, Screen};
-use crate::run::training::folder::RunFolder;
-use crate::run::training::{Run, RunFiles, Splits};
+use crate::run::training::{Run, RunFiles, RunFolder, Splits};
 
 impl<'a> Run<'a> {
     /// A new run, with a checkpoint of its initial state.
@@ -84,7 +83,7 @@ impl<'a> Run<'a> {
         let folder = RunFolder::create(&options.run)?;
         let files = RunFiles {
             metrics: Metrics::create(&folder.metrics())?,
-            events: Events::create(folder.path(), 0)?,
+            events: Events::create(&folder.dir, 0)?,
             folder,
         };
         let mut run = Self::assemble(options, state, engine, splits, files);
@@ -135,7 +134,7 @@ impl<'a> Run<'a> {
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let files = RunFiles {
             metrics,
-            events: Events::create(folder.path(), state.progress.step + 1)?,
+            events: Events::create(&folder.dir, state.progress.step + 1)?,
             folder,
         };
         let run = Self::assemble(options, state, engine, splits, files);

@@ -25,6 +25,9 @@ use crate::run::error::TrainError;
 /// Steps run before the clock starts: the first makes the buffers.
 const WARM_UP: u64 = 1;
 
+/// Seed of weights and images.
+const SEED: u64 = 1;
+
 /// What to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchOptions {
@@ -32,8 +35,6 @@ pub(crate) struct BenchOptions {
     pub(crate) batch_size: usize,
     /// Timed steps of each kind.
     pub(crate) steps: usize,
-    /// Seed of weights and images.
-    pub(crate) seed: u64,
     /// The network.
     pub(crate) config: ModelConfig,
     /// Whether each layer is measured by itself too.
@@ -50,7 +51,6 @@ impl Default for BenchOptions {
         Self {
             batch_size: 128,
             steps: 5,
-            seed: 1,
             config: ModelConfig::alexnet(),
             stages: false,
             shards: None,
@@ -152,22 +152,16 @@ pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
 
 fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let (batch, config) = (options.batch_size.max(1), &options.config);
-    let mut network = Network::new(Model::new(config, options.seed)?);
+    let mut network = Network::new(Model::new(config, SEED)?);
     let mut sgd = Sgd::new(network.model(), SgdConfig::default());
     let still = SgdConfig::default().rates(0.0);
-    let images = random_images(
-        options.seed,
-        batch * config.input_size * config.input_size * 3,
-    );
+    let images = random_images(SEED, batch * config.input_size * config.input_size * 3);
     let labels: Vec<i64> = (0..batch)
         .map(|row| (row % config.classes) as i64)
         .collect();
 
     let training = time(WARM_UP, options.steps, |step| {
-        let key = DropoutKey {
-            seed: options.seed,
-            step,
-        };
+        let key = DropoutKey { seed: SEED, step };
         network.train_step(&images, &labels, key)?;
         // A rate of 0 does all of the work and leaves the loss where it is.
         network.update(&mut sgd, &still)
@@ -266,7 +260,6 @@ mod tests {
         let options = BenchOptions {
             batch_size: 2,
             steps: 2,
-            seed: 1,
             config: ModelConfig {
                 width: 0.05,
                 input_size: 64,
