@@ -11,7 +11,7 @@ use crate::candle_ops::{ConvShape, expect, values, with_values};
 use crate::cpu::ops::activation::{self, Epilogue};
 use crate::cpu::ops::conv2d as kernel;
 #[cfg(feature = "cuda")]
-use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
+use crate::cuda::conv::{Backward, Forward, Plan};
 #[cfg(feature = "cuda")]
 use crate::cuda::device::{Buffer, Device, Element, View, copy};
 #[cfg(feature = "cuda")]
@@ -112,7 +112,7 @@ impl CustomOp3 for Conv2d {
         );
         let s = &self.shape;
         let rows = input.len / s.input_len();
-        let geometry = geometry(s, rows)?;
+        check_padding(s)?;
         let output = cuda::fill(&s1.device, rows * s.output_len(), |gpu, output| {
             let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
             let mut tensors = Forward {
@@ -121,7 +121,7 @@ impl CustomOp3 for Conv2d {
                 bias: None,
                 output,
             };
-            let plan = Plan::new(gpu, geometry, tensors.reborrow(), None, &mut space)?;
+            let plan = Plan::new(gpu, rows, *s, tensors.reborrow(), None, &mut space)?;
             plan.forward(gpu, tensors.reborrow(), space.view_mut())?;
             kernels::bias_activation(gpu, tensors.output, Some(bias), self.function)
         })?;
@@ -206,7 +206,7 @@ impl Conv2d {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (shape, function) = (&self.shape, self.function);
         let rows = images.elem_count() / shape.input_len();
-        let geometry = geometry(shape, rows)?;
+        check_padding(shape)?;
         // The gradient before the activation.
         let dy = cuda::gradient(output, output_gradient, |gpu, output, dy, mut into| {
             copy(&gpu.stream, dy, into.reborrow())?;
@@ -217,7 +217,7 @@ impl Conv2d {
         })?;
         // Each pass is planned with the others' results as the place to try algorithms on.
         let plan = |gpu: &Device, x: View<'_>, w: View<'_>, dy: View<'_>, space: &mut Buffer| {
-            let mut scratch = [geometry.output_len(), x.len, w.len]
+            let mut scratch = [rows * shape.output_len(), x.len, w.len]
                 .map(|len| gpu.buffer(Element::F32, len))
                 .into_iter()
                 .collect::<std::result::Result<Vec<_>, _>>()?;
@@ -235,7 +235,7 @@ impl Conv2d {
                 input_gradient: Some(dx.view_mut()),
                 weight_gradient: dw.view_mut(),
             };
-            Plan::new(gpu, geometry, forward, Some(backward), space)
+            Plan::new(gpu, rows, *shape, forward, Some(backward), space)
         };
         let (weight, images) = (weight.contiguous()?, images.contiguous()?);
         let dx = cuda::with_view(&weight, |w| {
@@ -261,14 +261,14 @@ impl Conv2d {
     }
 }
 
-/// The convolution as cuDNN knows it.
+/// Refuses what cuDNN cannot compute.
 #[cfg(feature = "cuda")]
-fn geometry(shape: &ConvShape, rows: usize) -> Result<Geometry> {
+fn check_padding(shape: &ConvShape) -> Result<()> {
     if shape.before != shape.after {
         candle_core::bail!(
             "on a GPU a convolution pads both sides alike: pad the images first, and give a shape \
              without padding"
         );
     }
-    Ok(Geometry::new(rows, *shape))
+    Ok(())
 }

@@ -16,9 +16,9 @@ use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHos
 use rayon::prelude::*;
 use shardmill_loader::{Area, Batch, Normalize};
 
+use crate::cuda::Slice;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, ErrorContext, Value, View, ViewMut};
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
-use crate::cuda::slice::Slice;
 use crate::net::mean_image::MeanImage;
 
 /// Batches in progress at once: one that is computed on, and one that is uploaded.

@@ -1,6 +1,6 @@
 //! Which algorithms the convolutions use for a number of rows.
 
-use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
+use crate::cuda::conv::{Backward, Forward, Plan};
 use crate::cuda::device::{CudaError, Element};
 use crate::cuda::network::Network;
 use crate::net::config::Activation;
@@ -42,7 +42,7 @@ impl Network {
         } else {
             conv.shape
         };
-        let geometry = Geometry::new(rows, shape);
+        let (input_len, output_len) = (rows * shape.input_len(), rows * shape.output_len());
         let number = self.parameter(index);
         let (before, rest) = self.outputs.split_at_mut(index);
         let input = before.last().unwrap_or(&self.input);
@@ -52,9 +52,8 @@ impl Network {
         let weight = own.copy.as_ref().unwrap_or(&own.master).view();
         let backward = match (&mut self.training, &mut own.training) {
             (Some(training), Some(state)) if backward => Some(Backward {
-                output_gradient: training.current.view().head(geometry.output_len()),
-                input_gradient: (index > 0)
-                    .then(|| training.next.view_mut().head(geometry.input_len())),
+                output_gradient: training.current.view().head(output_len),
+                input_gradient: (index > 0).then(|| training.next.view_mut().head(input_len)),
                 weight_gradient: state
                     .padded
                     .as_mut()
@@ -64,14 +63,15 @@ impl Network {
             _ => None,
         };
         let forward = Forward {
-            input: input.view().head(geometry.input_len()),
+            input: input.view().head(input_len),
             weight,
             bias: (conv.activation == Some(Activation::Relu)).then(|| bias.compute()),
-            output: rest[0].view_mut().head(geometry.output_len()),
+            output: rest[0].view_mut().head(output_len),
         };
         Plan::new(
             &self.device,
-            geometry,
+            rows,
+            shape,
             forward,
             backward,
             &mut self.workspace,

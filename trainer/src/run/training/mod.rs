@@ -6,7 +6,6 @@
 mod console;
 mod epoch;
 mod folder;
-mod footprint;
 mod start;
 
 use std::fs::File;

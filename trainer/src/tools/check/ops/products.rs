@@ -2,7 +2,7 @@
 
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{conv2d, linear};
-use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
+use crate::cuda::conv::{Backward, Forward, Plan};
 use crate::cuda::device::{Buffer, CudaError, Element, View, ViewMut};
 use crate::cuda::kernels::{self, Channels};
 use crate::net::config::Activation;
@@ -135,9 +135,9 @@ impl Ops<'_> {
             input_gradient: Some(gpu_dx.view_mut()),
             weight_gradient: gpu_dw.view_mut(),
         };
-        let (geometry, bias) = (Geometry::new(rows, *s), Some(b.view()));
+        let bias = Some(b.view());
         let forward = tensors(x, w, bias, found.view_mut());
-        let plan = Plan::new(gpu, geometry, forward, Some(backward), &mut space)?;
+        let plan = Plan::new(gpu, rows, *s, forward, Some(backward), &mut space)?;
         let forward = tensors(x, w, None, found.view_mut());
         plan.forward(gpu, forward, space.view_mut())?;
         self.compare("convolution", found.view(), &y, t)?;
