@@ -9,7 +9,6 @@ use rayon::prelude::*;
 use crate::cpu::Part;
 use crate::cpu::classifier::Classifier;
 use crate::cpu::features::Features;
-use crate::cpu::ops::cross_entropy;
 use crate::net::layer::Layer;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{DropoutKey, Masks, Model, ModelError, Parameter, StepOutput};
@@ -120,16 +119,12 @@ impl Network {
         let rows = labels.len();
         check_images(model, images, rows)?;
         model.check_labels(labels)?;
-        let classes = model.config().classes;
         let scores = with_parts(model, |convolutional, dense| {
             classifier.prepare(dense.layers, convolutional.output_len(), rows, true);
             let (feature_gradients, dense_gradients) =
                 gradients.split_at_mut(convolutional.parameters.len());
             features.forward(convolutional, images, true, classifier.inputs_mut());
-            classifier.forward(dense, Some(masks));
-            let (logits, gradient) = classifier.logits_and_gradient();
-            let scores = cross_entropy::score(logits, classes, labels, gradient);
-            classifier.backward(dense, masks, dense_gradients);
+            let scores = classifier.train(dense, masks, labels, dense_gradients);
             if !*features_frozen {
                 let gradient = classifier.inputs_gradient();
                 features.backward(convolutional, images, gradient, feature_gradients);
@@ -178,8 +173,7 @@ impl Network {
                 let rows = images.len() / image_len;
                 classifier.prepare(dense.layers, convolutional.output_len(), rows, false);
                 features.forward(convolutional, images, false, classifier.inputs_mut());
-                classifier.forward(dense, None);
-                logits.extend_from_slice(classifier.logits());
+                logits.extend_from_slice(classifier.logits(dense));
             });
         }
         Ok(Tensor::from_vec(logits, (rows, classes), &Device::Cpu)?)

@@ -24,12 +24,28 @@ pub(crate) mod scores;
 mod upload;
 
 #[cfg(feature = "cuda")]
+use crate::net::DropoutKey;
+
+#[cfg(feature = "cuda")]
 pub(crate) use self::{
     device::CudaError,
     devices::Devices,
     replica::{Replica, STEPS},
     upload::{AsPixels, Pixels, Staged},
 };
+
+/// Numbers that a GPU keeps of a step: the sum of its images' losses, their top-1 and top-5 hits, and
+/// the square of the length of the whole batch's gradient.
+#[cfg(any(feature = "cuda", test))]
+const NUMBERS: usize = 4;
+
+/// The dropout of the images of a batch from number `first` on.
+#[cfg(feature = "cuda")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchDropout {
+    key: DropoutKey,
+    first: usize,
+}
 
 /// Consecutive rows of a batch, those on one of several GPUs.
 #[cfg(any(feature = "cuda", test))]

@@ -5,12 +5,11 @@
 
 use std::rc::Rc;
 
-use crate::cuda::Slice;
 use crate::cuda::device::{Buffer, CudaError, Device, Element};
 use crate::cuda::kernels;
-use crate::cuda::network::{BatchDropout, Network};
-use crate::cuda::scores::NUMBERS;
+use crate::cuda::network::Network;
 use crate::cuda::upload::{Pixels, Staged, Uploads};
+use crate::cuda::{BatchDropout, NUMBERS, Slice};
 use crate::net::sgd::Rate;
 use crate::net::{DropoutKey, TrainState};
 

@@ -125,7 +125,7 @@ pub struct LaterRate {
 }
 
 /// The word for no choice in a recipe's text: TOML has no null.
-pub(crate) const NONE: &str = "none";
+const NONE: &str = "none";
 
 /// Why a mean image, which has one pixel for each pixel of a record, does not go with every cropping.
 const UNCUT_MEAN: &str = "a mean image cannot be subtracted from a resized crop, whose pixels are not \

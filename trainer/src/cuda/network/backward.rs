@@ -1,9 +1,9 @@
 //! Loss and backward pass.
 
-use crate::cuda::Slice;
 use crate::cuda::device::{CudaError, View, ViewMut};
 use crate::cuda::kernels::{self, Loss};
-use crate::cuda::network::{BatchDropout, Network};
+use crate::cuda::network::Network;
+use crate::cuda::{BatchDropout, Slice};
 use crate::net::DropoutKey;
 use crate::net::layer::Layer;
 

@@ -1,9 +1,10 @@
 //! The forward pass.
 
+use crate::cuda::BatchDropout;
 use crate::cuda::conv::{Forward, Plan};
 use crate::cuda::device::{CudaError, copy};
 use crate::cuda::kernels;
-use crate::cuda::network::{BatchDropout, Network, Plans};
+use crate::cuda::network::{Network, Plans};
 use crate::cuda::upload::{Staged, Uploads};
 use crate::net::layer::Layer;
 

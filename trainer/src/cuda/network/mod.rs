@@ -11,11 +11,12 @@ mod weights;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::cuda::BatchDropout;
 use crate::cuda::conv::Plan;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
 use crate::cuda::kernels::{self, Canvas, Channels, SgdTable};
 use crate::net::layer::Layer;
-use crate::net::{DropoutKey, MaskKey, Model};
+use crate::net::{MaskKey, Model};
 
 /// Bytes of workspace for the search for algorithms, if so much is free.
 const SEARCH_WORKSPACE: usize = 1 << 30;
@@ -25,13 +26,6 @@ const SEARCH_SHARE: usize = 4;
 
 /// The plans of the convolutions by layer, number of rows, and whether they have a backward pass.
 type Plans = HashMap<(usize, usize, bool), Plan>;
-
-/// The dropout of the images of a batch from number `first` on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BatchDropout {
-    pub(crate) key: DropoutKey,
-    pub(crate) first: usize,
-}
 
 impl BatchDropout {
     /// The mask of layer `index`, and its first value for these images.

@@ -9,7 +9,7 @@ pub use screen::Display;
 
 pub(crate) use self::{
     events::Events,
-    line::{Line, eta, speed},
+    line::{Line, speed},
     metrics::Metrics,
     screen::Screen,
 };

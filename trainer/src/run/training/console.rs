@@ -8,10 +8,9 @@ use crate::net::Model;
 use crate::net::config::ModelConfig;
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
-use crate::run::options::variant_name;
 use crate::run::report::Line;
 use crate::run::training::Run;
-use crate::run::{data, divergence};
+use crate::run::{data, divergence, variant_name};
 
 impl Run<'_> {
     /// Prints what is about to be done.

@@ -13,7 +13,7 @@ use crate::recipe::schedule::Observation;
 use crate::run::View;
 use crate::run::divergence;
 use crate::run::error::TrainError;
-use crate::run::report::{Line, eta, speed};
+use crate::run::report::{Line, speed};
 use crate::run::training::Run;
 
 /// Times since the last log line; evaluations and checkpoints are not in them.
@@ -294,11 +294,23 @@ impl Run<'_> {
     }
 }
 
+/// The time left, in its two largest units: `3d04h`, `2h07m`, `7m31s`, `31s`.
+fn eta(left: Duration) -> String {
+    let seconds = left.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::Meter;
+    use super::{Line, Meter, eta};
 
     #[test]
     fn counts_waiting_as_part_of_a_step() {
@@ -306,5 +318,34 @@ mod tests {
         meter.add(64, Duration::from_secs(3), Duration::from_secs(1));
         meter.add(64, Duration::from_secs(5), Duration::from_secs(1));
         assert_eq!((meter.images_per_second(), meter.data_wait()), (16.0, 0.25));
+    }
+
+    #[test]
+    fn times_have_two_units() {
+        let text = [31, 451, 7620, 273_600].map(|seconds| eta(Duration::from_secs(seconds)));
+        assert_eq!(text, ["31s", "7m31s", "2h07m", "3d04h"]);
+    }
+
+    #[test]
+    fn a_log_line_fits_a_terminal() {
+        let line = Line::Step {
+            epoch: 90,
+            step: 900_000,
+            samples: 1_281_167,
+            loss: 6.9078,
+            lr: 0.000_01,
+            top1_error: 99.9,
+            top5_error: 99.5,
+            gradient_norm: 1.0,
+            images_per_second: 32_000.0,
+            data_wait: 0.012,
+            seconds: 1e6,
+        };
+        let text = format!("{line} eta {}", eta(Duration::from_secs(273_600)));
+        assert_eq!(
+            text,
+            "epoch 90 step 900000 loss 6.9078 err 99.9/99.5% 32000 img/s wait 1.2% eta 3d04h"
+        );
+        assert!(text.len() <= 80);
     }
 }

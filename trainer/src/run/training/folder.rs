@@ -4,8 +4,8 @@ use std::fs::{self, TryLockError};
 use std::io;
 use std::path::Path;
 
+use crate::run::LAST;
 use crate::run::error::TrainError;
-use crate::run::options::LAST;
 use crate::run::training::RunFolder;
 
 impl RunFolder {

@@ -18,12 +18,12 @@ use shardmill_loader::Dataset;
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
+use crate::run::LAST;
 use crate::run::View;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval;
-use crate::run::options::LAST;
 use crate::run::report::{Events, Line, Metrics, Screen};
 use crate::run::{TrainOptions, TrainOutcome};
 
