@@ -95,7 +95,7 @@ struct PinnedBuffer<T> {
 impl<T: Value + Send + Sync> PinnedBuffer<T> {
     fn new(device: &Device, len: usize) -> Result<Self, CudaError> {
         // SAFETY: the memory is filled below, before anybody reads it.
-        let host = unsafe { device.context.alloc_pinned(len) };
+        let host = unsafe { device.stream.context().alloc_pinned(len) };
         let mut host = host.context("allocate pinned memory")?;
         host.as_mut_slice()
             .context("allocate pinned memory")?
@@ -138,7 +138,8 @@ impl Slot {
     fn new(device: &Device, rows: usize, side: usize, places: usize) -> Result<Self, CudaError> {
         let event = || {
             device
-                .context
+                .stream
+                .context()
                 .new_event(Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC))
                 .context("create an event")
         };
@@ -206,7 +207,11 @@ impl Uploads {
             Ok::<_, CudaError>(Mean { image, difference })
         });
         let mut uploads = Self {
-            stream: device.context.new_stream().context("open a stream")?,
+            stream: device
+                .stream
+                .context()
+                .new_stream()
+                .context("open a stream")?,
             slots: (0..SLOTS).map(slot).collect::<Result<_, CudaError>>()?,
             device: Rc::clone(device),
             next: 0,

@@ -14,7 +14,7 @@ mod search;
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
 use crate::compute::Precision;
-use crate::cuda::device::{Buffer, CudaError, Device, Element, ErrorContext, View, ViewMut};
+use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut, make_current};
 use crate::net::shape::ConvShape;
 use descriptor::{Convolution, Filter, Relu, Tensor};
 
@@ -146,10 +146,7 @@ impl Plan {
             shape: describe_shape(rows, s),
             precision: device.precision.name(),
         };
-        device
-            .context
-            .bind_to_thread()
-            .context("use the GPU on this thread")?;
+        make_current(&device.stream)?;
         let Forward {
             input,
             weight,

@@ -22,7 +22,7 @@ use crate::cuda::device::error::{CudaError, ErrorContext};
 use crate::cuda::device::kernels::{Argument, Entry, Grid, Kernels};
 #[cfg(feature = "nccl")]
 use crate::cuda::device::link::Link;
-use crate::cuda::device::memory::{Buffer, Element, ViewMut};
+use crate::cuda::device::memory::{Buffer, Element, ViewMut, make_current};
 #[cfg(feature = "nccl")]
 use crate::cuda::device::threads::FailureFlag;
 
@@ -40,7 +40,6 @@ pub(crate) struct Device {
     pub(crate) blas: CudaBlas,
     kernels: Kernels,
     pub(crate) stream: Arc<CudaStream>,
-    pub(crate) context: Arc<CudaContext>,
     pub(crate) precision: Precision,
     pub(crate) deterministic: bool,
     /// The connection to the other GPUs of a run.
@@ -100,7 +99,6 @@ impl Device {
         let blas = CudaBlas::new(Arc::clone(&stream)).context("start cuBLAS")?;
         let dnn = DnnHandle::new(&stream)?;
         Ok(Rc::new(Self {
-            context,
             stream,
             kernels,
             blas,
@@ -238,12 +236,13 @@ impl Device {
 
     /// The GPU in words: name, capability, memory.
     pub(crate) fn describe(&self) -> Result<String, CudaError> {
-        let name = self.context.name().context("query the GPU")?;
-        let capability = self.context.compute_capability();
+        let name = self.stream.context().name().context("query the GPU")?;
+        let capability = self.stream.context().compute_capability();
         let (major, minor) = capability.context("query the GPU")?;
         let (_, total) = self.memory()?;
         let processors = self
-            .context
+            .stream
+            .context()
             .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
             .context("query the GPU")?;
         Ok(format!(
@@ -254,7 +253,10 @@ impl Device {
 
     /// Free bytes of the GPU's memory, and all of them.
     pub(crate) fn memory(&self) -> Result<(usize, usize), CudaError> {
-        self.context.mem_get_info().context("query the free memory")
+        self.stream
+            .context()
+            .mem_get_info()
+            .context("query the free memory")
     }
 }
 
@@ -263,10 +265,7 @@ struct DnnHandle(cudnn::sys::cudnnHandle_t);
 
 impl DnnHandle {
     fn new(stream: &Arc<CudaStream>) -> Result<Self, CudaError> {
-        stream
-            .context()
-            .bind_to_thread()
-            .context("use the GPU on this thread")?;
+        make_current(stream)?;
         let handle = Self(cudnn::result::create_handle().context("start cuDNN")?);
         // SAFETY: the handle was made above and the stream is open; `Device` keeps both together.
         unsafe { cudnn::result::set_stream(handle.0, stream.cu_stream().cast()) }

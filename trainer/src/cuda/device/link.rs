@@ -22,7 +22,7 @@ use cudarc::nccl::result::{self, NcclError, NcclStatus};
 use cudarc::nccl::{Id, sys};
 
 use crate::cuda::device::error::{CudaError, ErrorContext};
-use crate::cuda::device::memory::{Element, ViewMut};
+use crate::cuda::device::memory::{Element, ViewMut, make_current};
 use crate::cuda::device::threads::FailureFlag;
 
 /// How long the thread polls without sleeping.
@@ -74,9 +74,7 @@ impl Link {
     ) -> Result<Self, CudaError> {
         let context = stream.context();
         let event = || context.new_event(None).context("make an event");
-        context
-            .bind_to_thread()
-            .context("use the GPU on this thread")?;
+        make_current(stream)?;
         let link = Self {
             communicator: Cell::new(ptr::null_mut()),
             failure,
