@@ -86,6 +86,22 @@ impl Model {
         parameter.set(tensor)
     }
 
+    /// Replaces the values of every parameter for which `tensor` gives some.
+    ///
+    /// # Errors
+    /// Those of `tensor`; another shape, or a tensor that candle cannot convert to f32 on the CPU.
+    pub(crate) fn load<E: From<ModelError>>(
+        &mut self,
+        tensor: impl Fn(&Parameter) -> Result<Option<Tensor>, E>,
+    ) -> Result<(), E> {
+        for parameter in &mut self.parameters {
+            if let Some(tensor) = tensor(parameter)? {
+                parameter.set(&tensor)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that every label names a class of the network.
     ///
     /// # Errors

@@ -321,25 +321,21 @@ fn copy_weights(
             .iter()
             .zip(classes)
             .all(|(a, b)| a.synset == b.synset);
-    let names: Vec<(String, Vec<usize>)> = model
-        .parameters()
-        .iter()
-        .map(|p| (p.name().to_owned(), p.tensor().dims().to_vec()))
-        .collect();
-    for (name, shape) in names {
+    model.load(|parameter| {
+        let (name, shape) = (parameter.name(), parameter.tensor().dims());
         if name.starts_with(LAST) && !same {
-            continue;
+            return Ok(None);
         }
-        let tensor = checkpoint.tensors.get(&name);
-        let Some(tensor) = tensor.filter(|tensor| tensor.dims() == shape) else {
-            return Err(TrainError::Init {
-                path: path.into(),
-                name,
-                found: tensor.map_or_else(|| "none".to_owned(), |t| format!("{:?}", t.dims())),
-                expected: shape,
-            });
-        };
-        model.set_parameter(&name, tensor)?;
-    }
+        let tensor = checkpoint.tensors.get(name);
+        if let Some(tensor) = tensor.filter(|tensor| tensor.dims() == shape) {
+            return Ok(Some(tensor.clone()));
+        }
+        Err(TrainError::Init {
+            path: path.into(),
+            name: name.to_owned(),
+            found: tensor.map_or_else(|| "none".to_owned(), |t| format!("{:?}", t.dims())),
+            expected: shape.to_vec(),
+        })
+    })?;
     Ok(!same)
 }

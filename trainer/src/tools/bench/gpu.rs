@@ -11,7 +11,7 @@ use crate::engine::{CudaEngine, Engine};
 use crate::net::sgd::{Rate, SgdConfig};
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
-use crate::tools::bench::{BenchOptions, BenchReport, SEED, peak_rss_mb, time};
+use crate::tools::bench::{BenchOptions, BenchReport, SEED, time};
 
 /// Steps before the clock starts: the first ones find algorithms and allocate memory.
 const WARM_UP: u64 = 3;
@@ -52,17 +52,9 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
         engine.synchronize()
     })?;
     Ok(BenchReport {
-        training_images_per_second: batch as f64 / training.median,
-        inference_images_per_second: batch as f64 / inference.median,
-        peak_rss_mb: peak_rss_mb(),
         device: engine.devices().to_owned(),
         precision: cuda.precision,
-        threads: rayon::current_num_threads(),
-        batch_size: batch,
-        steps: options.steps.max(1),
-        training_seconds: training,
-        inference_seconds: inference,
-        stages: None,
+        ..BenchReport::new(options, training, inference)
     })
 }
 

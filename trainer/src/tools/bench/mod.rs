@@ -97,6 +97,26 @@ pub(crate) struct BenchReport {
     stages: Option<Stages>,
 }
 
+impl BenchReport {
+    /// The report of a bench on the CPU so far, without the layers by themselves.
+    fn new(options: &BenchOptions, training: StepSeconds, inference: StepSeconds) -> Self {
+        let batch_size = options.batch_size.max(1);
+        Self {
+            training_images_per_second: batch_size as f64 / training.median,
+            inference_images_per_second: batch_size as f64 / inference.median,
+            peak_rss_mb: peak_rss_mb(),
+            device: "cpu".to_owned(),
+            precision: Precision::F32,
+            threads: rayon::current_num_threads(),
+            batch_size,
+            steps: options.steps.max(1),
+            training_seconds: training,
+            inference_seconds: inference,
+            stages: None,
+        }
+    }
+}
+
 /// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Stage {
@@ -169,8 +189,7 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let inference = time(WARM_UP, options.steps, |_| {
         network.logits(&images).map(drop)
     })?;
-    let peak_rss_mb = peak_rss_mb();
-    let mut stages = None;
+    let mut report = BenchReport::new(options, training, inference);
     if options.stages {
         let mut table = stages::measure(&mut network, &mut sgd, batch, options.steps)?;
         if let Some(shards) = &options.shards {
@@ -178,21 +197,9 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
                 .rows
                 .push(data::measure(shards, config, batch, options.steps)?);
         }
-        stages = Some(table);
+        report.stages = Some(table);
     }
-    Ok(BenchReport {
-        training_images_per_second: batch as f64 / training.median,
-        inference_images_per_second: batch as f64 / inference.median,
-        peak_rss_mb,
-        device: "cpu".to_owned(),
-        precision: Precision::F32,
-        threads: rayon::current_num_threads(),
-        batch_size: batch,
-        steps: options.steps.max(1),
-        training_seconds: training,
-        inference_seconds: inference,
-        stages,
-    })
+    Ok(report)
 }
 
 /// Runs `step` a number of times after some to warm up, and returns their seconds.
