@@ -83,9 +83,6 @@ impl Devices {
     }
 
     /// The GPUs with these `numbers` in words.
-    ///
-    /// # Errors
-    /// As [`on_all`](Self::on_all).
     pub(crate) fn describe(&mut self, numbers: &[usize]) -> Result<String, CudaError> {
         let mut gpus = self.on_all(|_, replica| replica.device.describe())?;
         #[cfg(feature = "nccl")]
@@ -100,9 +97,6 @@ impl Devices {
     }
 
     /// Runs `work` on the first replica.
-    ///
-    /// # Errors
-    /// As [`on_all`](Self::on_all).
     pub(crate) fn on_first<T: Send + 'static>(
         &mut self,
         work: impl Fn(&mut Replica) -> Result<T, CudaError> + Send + Sync + 'static,

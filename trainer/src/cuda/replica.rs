@@ -35,9 +35,6 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// The network of `state` for batches of at most `capacity` images.
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn new(
         device: Rc<Device>,
         state: &TrainState,

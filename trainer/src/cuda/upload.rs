@@ -190,9 +190,6 @@ impl Uploads {
     /// For batches of at most `rows` images of `side` pixels a side, from which a part of `mean` is
     /// subtracted. Their bytes stay as they are until
     /// [`set_normalization`](Self::set_normalization).
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn new(
         device: &Rc<Device>,
         rows: usize,
@@ -232,9 +229,6 @@ impl Uploads {
     }
 
     /// Sets how the coming batches are normalized.
-    ///
-    /// # Errors
-    /// An error of the driver, or another GPU has failed.
     pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
         self.affine = Affine::of(normalize);
         if let Some(Mean { image, difference }) = &mut self.mean {
@@ -291,9 +285,6 @@ impl Uploads {
     }
 
     /// Writes conv1's input for a batch.
-    ///
-    /// # Errors
-    /// An error of the driver.
     pub(crate) fn write_input(
         &self,
         canvas: &Canvas,

@@ -32,7 +32,8 @@ const CAPABILITY: (i32, i32) = (7, 5);
 /// The least compute capability with bf16 and TF32 in tensor cores.
 const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 
-/// A GPU with the handles of its libraries.
+/// A GPU with the handles of its libraries. With other GPUs every call that waits may fail because one of
+/// them has failed.
 ///
 /// The handles come first, so that they are closed while the context is open.
 pub(crate) struct Device {
@@ -152,9 +153,6 @@ impl Device {
 
     /// Waits until all queued work is done. To be called before anything that may wait for queued
     /// work: where there are other GPUs, the driver would wait without end for one that has failed.
-    ///
-    /// # Errors
-    /// Another GPU has failed, or the driver reports an error.
     pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -164,9 +162,6 @@ impl Device {
     }
 
     /// Waits for an event.
-    ///
-    /// # Errors
-    /// As [`synchronize`](Self::synchronize).
     pub(crate) fn wait_for(&self, event: &CudaEvent) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -176,9 +171,6 @@ impl Device {
     }
 
     /// Connects this GPU as number `rank` of `count`: from now on an update sums the gradients of all.
-    ///
-    /// # Errors
-    /// An error of NCCL, or another GPU has failed.
     #[cfg(feature = "nccl")]
     pub(crate) fn connect(
         &self,
@@ -194,9 +186,6 @@ impl Device {
 
     /// Begins to sum values over all GPUs, in place; nobody may touch them before
     /// [`end_sum`](Self::end_sum).
-    ///
-    /// # Errors
-    /// An error of NCCL, or another GPU has failed.
     pub(crate) fn begin_sum(&self, values: Vec<ViewMut<'_>>) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -207,9 +196,6 @@ impl Device {
     }
 
     /// Makes the stream wait for the sums that have begun.
-    ///
-    /// # Errors
-    /// As [`begin_sum`](Self::begin_sum).
     pub(crate) fn end_sum(&self) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {

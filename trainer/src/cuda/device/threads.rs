@@ -132,9 +132,6 @@ impl<D: 'static> DeviceThreads<D> {
     }
 
     /// Runs `work` on the first `count` devices.
-    ///
-    /// # Errors
-    /// As [`on_all`](Self::on_all).
     pub(crate) fn on_first<T: Send + 'static, E: DeviceError>(
         &mut self,
         count: usize,

@@ -13,9 +13,6 @@ impl Network {
     /// here are a slice. With several GPUs this begins the sum of the gradients over them, unless the
     /// step has several batches, whose gradients are `accumulated`.
     ///
-    /// # Errors
-    /// An error of the driver or of a library.
-    ///
     /// # Panics
     /// Before training has begun.
     pub(crate) fn backward(

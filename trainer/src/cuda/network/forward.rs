@@ -11,9 +11,6 @@ use crate::net::layer::Layer;
 impl Network {
     /// Runs a batch through the layers up to the logits, with dropout if `dropout` is given.
     ///
-    /// # Errors
-    /// An error of the driver or of a library.
-    ///
     /// # Panics
     /// If the batch is larger than the network's capacity.
     pub(crate) fn forward(

@@ -172,6 +172,9 @@ impl Weight {
 }
 
 /// A network on a GPU, for batches of at most `capacity` images.
+///
+/// Errors are those of the driver, of a library or of NCCL: too little memory, say, or another GPU that
+/// has failed.
 pub(crate) struct Network {
     device: Rc<Device>,
     layers: Vec<Layer>,
@@ -205,9 +208,6 @@ struct Training {
 
 impl Network {
     /// The network of `model` with its parameters.
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn new(
         device: &Rc<Device>,
         model: &Model,
@@ -253,9 +253,6 @@ impl Network {
     }
 
     /// Turns the backward pass of the convolutions off, so that their gradients stay 0, or on again.
-    ///
-    /// # Errors
-    /// An error of the driver.
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         self.frozen = frozen;
         self.clear_gradients()
@@ -267,9 +264,6 @@ impl Network {
     }
 
     /// Replaces both passes over a batch that has no rows for this GPU: the gradient is 0.
-    ///
-    /// # Errors
-    /// An error of the driver or of NCCL, or another GPU has failed.
     pub(crate) fn skip_batch(&mut self, accumulated: bool) -> Result<(), CudaError> {
         self.clear_gradients()?;
         let mut layers = (0..self.layers.len()).rev();
@@ -331,9 +325,6 @@ impl Network {
     }
 
     /// Allocates what training needs, with the velocities in the order of the parameters; once.
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn begin_training(&mut self, velocities: &[&[f32]]) -> Result<(), CudaError> {
         if self.training.is_some() {
             return Ok(());
