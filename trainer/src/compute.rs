@@ -23,20 +23,6 @@ pub struct CudaOptions {
     pub deterministic: bool,
 }
 
-impl CudaOptions {
-    /// The arithmetic in words.
-    #[cfg(feature = "cuda")]
-    pub(crate) fn arithmetic(self) -> String {
-        let name = self.precision.name();
-        let deterministic = if self.deterministic {
-            ", deterministic"
-        } else {
-            ""
-        };
-        format!("{name}{deterministic}")
-    }
-}
-
 /// One or several GPUs of this machine, each once, by their numbers as the driver counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceSet(u64);
@@ -106,9 +92,19 @@ impl Precision {
     }
 }
 
+/// Bytes that the system could still give, where it tells.
+pub(crate) fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::DeviceSet;
+    use super::{DeviceSet, available_memory};
 
     #[test]
     fn a_set_has_each_device_once() {
@@ -118,5 +114,10 @@ mod tests {
         for wrong in [&[][..], &[1, 1], &[64], &[usize::MAX]] {
             assert_eq!(DeviceSet::new(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn the_system_tells_how_much_memory_it_has() {
+        assert!(available_memory().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

@@ -10,10 +10,20 @@ use crate::candle_ops::cuda;
 use crate::candle_ops::{ConvShape, expect, values, with_values};
 use crate::cpu::ops::activation::{self, Epilogue};
 use crate::cpu::ops::conv2d as kernel;
+#[cfg(feature = "cuda")]
+use crate::cuda::conv::{Backward, Forward, Plan};
+#[cfg(feature = "cuda")]
+use crate::cuda::device::{Buffer, Device, Element, View, copy};
+#[cfg(feature = "cuda")]
+use crate::cuda::kernels;
 use crate::net::config::Activation;
 
 /// Images whose weight gradients are added up in one task; a constant, as sums depend on it.
 const CHUNK: usize = 8;
+
+/// Bytes of workspace for the algorithms on a GPU.
+#[cfg(feature = "cuda")]
+const WORKSPACE: usize = 256 << 20;
 
 /// Convolution of NHWC images, with a bias and, if `function` is given, an activation.
 ///
@@ -95,9 +105,26 @@ impl CustomOp3 for Conv2d {
         s3: &CudaStorage,
         l3: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
+        let (input, weight, bias) = (
+            cuda::view(s1, l1)?,
+            cuda::view(s2, l2)?,
+            cuda::view(s3, l3)?,
+        );
         let s = &self.shape;
-        let output = cuda::conv2d([(s1, l1), (s2, l2), (s3, l3)], s, self.function)?;
-        let rows = l1.shape().elem_count() / s.input_len();
+        let rows = input.len / s.input_len();
+        check_padding(s)?;
+        let output = cuda::fill(&s1.device, rows * s.output_len(), |gpu, output| {
+            let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
+            let mut tensors = Forward {
+                input,
+                weight,
+                bias: None,
+                output,
+            };
+            let plan = Plan::new(gpu, rows, *s, tensors.reborrow(), None, &mut space)?;
+            plan.forward(gpu, tensors.reborrow(), space.view_mut())?;
+            kernels::bias_activation(gpu, tensors.output, Some(bias), self.function)
+        })?;
         let dims = (rows, s.output_height(), s.output_width(), s.outputs);
         Ok((output, dims.into()))
     }
@@ -112,10 +139,7 @@ impl CustomOp3 for Conv2d {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         #[cfg(feature = "cuda")]
         if images.device().is_cuda() {
-            let inputs = [images, weight, bias];
-            let [images, weight, bias] =
-                cuda::conv2d_backward(inputs, output, gradient, &self.shape, self.function)?;
-            return Ok((Some(images), Some(weight), Some(bias)));
+            return self.cuda_bwd([images, weight, bias], output, gradient);
         }
         let mut gradients = with_values(gradient, <[f32]>::to_vec)?;
         if let Some(function) = self.function {
@@ -169,4 +193,82 @@ impl CustomOp3 for Conv2d {
             Some(Tensor::from_vec(biases, bias.shape(), device)?),
         ))
     }
+}
+
+#[cfg(feature = "cuda")]
+impl Conv2d {
+    /// The gradients of the images, the weight and the bias, on a GPU.
+    fn cuda_bwd(
+        &self,
+        [images, weight, bias]: [&Tensor; 3],
+        output: &Tensor,
+        output_gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (shape, function) = (&self.shape, self.function);
+        let rows = images.elem_count() / shape.input_len();
+        check_padding(shape)?;
+        // The gradient before the activation.
+        let dy = cuda::gradient(output, output_gradient, |gpu, output, dy, mut into| {
+            copy(&gpu.stream, dy, into.reborrow())?;
+            match function {
+                Some(function) => kernels::activation_backward(gpu, function, output, into),
+                None => Ok(()),
+            }
+        })?;
+        // Each pass is planned with the others' results as the place to try algorithms on.
+        let plan = |gpu: &Device, x: View<'_>, w: View<'_>, dy: View<'_>, space: &mut Buffer| {
+            let mut scratch = [rows * shape.output_len(), x.len, w.len]
+                .map(|len| gpu.buffer(Element::F32, len))
+                .into_iter()
+                .collect::<std::result::Result<Vec<_>, _>>()?;
+            let [y, dx, dw] = &mut scratch[..] else {
+                unreachable!("three were made")
+            };
+            let forward = Forward {
+                input: x,
+                weight: w,
+                bias: None,
+                output: y.view_mut(),
+            };
+            let backward = Backward {
+                output_gradient: dy,
+                input_gradient: Some(dx.view_mut()),
+                weight_gradient: dw.view_mut(),
+            };
+            Plan::new(gpu, rows, *shape, forward, Some(backward), space)
+        };
+        let (weight, images) = (weight.contiguous()?, images.contiguous()?);
+        let dx = cuda::with_view(&weight, |w| {
+            cuda::gradient(&images, &dy, |gpu, x, dy, into| {
+                let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
+                let plan = plan(gpu, x, w, dy, &mut space)?;
+                plan.backward_data(gpu, w, dy, into, space.view_mut())
+            })
+        })?;
+        let dw = cuda::with_view(&images, |x| {
+            cuda::gradient(&weight, &dy, |gpu, w, dy, into| {
+                let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
+                let plan = plan(gpu, x, w, dy, &mut space)?;
+                plan.backward_filter(gpu, x, dy, into, space.view_mut())
+            })
+        })?;
+        let db = cuda::gradient(bias, &dy, |gpu, bias, dy, into| {
+            let need = kernels::bias_scratch(dy.len / bias.len, bias.len);
+            let mut scratch = gpu.buffer(Element::F32, need)?;
+            kernels::bias_gradient(gpu, dy, into, scratch.view_mut())
+        })?;
+        Ok((Some(dx), Some(dw), Some(db)))
+    }
+}
+
+/// Refuses what cuDNN cannot compute.
+#[cfg(feature = "cuda")]
+fn check_padding(shape: &ConvShape) -> Result<()> {
+    if shape.before != shape.after {
+        candle_core::bail!(
+            "on a GPU a convolution pads both sides alike: pad the images first, and give a shape \
+             without padding"
+        );
+    }
+    Ok(())
 }

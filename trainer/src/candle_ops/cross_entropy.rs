@@ -8,6 +8,10 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use crate::candle_ops::cuda;
 use crate::candle_ops::{expect, values, with_values};
 use crate::cpu::ops::cross_entropy as kernel;
+#[cfg(feature = "cuda")]
+use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
+#[cfg(feature = "cuda")]
+use crate::cuda::kernels::{self, Loss};
 
 /// The mean softmax cross-entropy of `[rows, classes]` logits with one label a row.
 ///
@@ -48,14 +52,24 @@ impl CustomOp1 for CrossEntropy {
 
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let output = cuda::cross_entropy(storage, layout, self.classes, &self.labels)?;
+        let logits = cuda::view(storage, layout)?;
+        let gpu = cuda::handles(&storage.device)?;
+        let sums = score(&gpu, &self.labels, logits, None);
+        let sums = sums.and_then(|sums| sums.read::<f64>(3));
+        let sums = sums.map_err(cuda::failed)?;
+        let loss = (sums[0] / self.labels.len() as f64) as f32;
+        let values = [loss, sums[1] as f32, sums[2] as f32];
+        let slice = storage.device.clone_htod(&values)?;
+        let output = CudaStorage::wrap_cuda_slice(slice, storage.device.clone());
         Ok((output, 3.into()))
     }
 
     fn bwd(&self, logits: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         #[cfg(feature = "cuda")]
         if logits.device().is_cuda() {
-            let own = cuda::cross_entropy_backward(logits, self.classes, &self.labels)?;
+            let own = cuda::gradient(logits, logits, |gpu, logits, _, output| {
+                score(gpu, &self.labels, logits, Some(output)).map(drop)
+            })?;
             // Of the three values only the loss has a gradient.
             return own.broadcast_mul(&gradient.narrow(0, 0, 1)?).map(Some);
         }
@@ -67,4 +81,28 @@ impl CustomOp1 for CrossEntropy {
         output.iter_mut().for_each(|g| *g *= factor);
         Tensor::from_vec(output, logits.shape(), logits.device()).map(Some)
     }
+}
+
+/// On a GPU: the sum of the losses and the numbers of hits; writes the gradient if it is needed.
+#[cfg(feature = "cuda")]
+fn score(
+    gpu: &Device,
+    labels: &[i64],
+    logits: View<'_>,
+    gradient: Option<ViewMut<'_>>,
+) -> std::result::Result<Buffer, CudaError> {
+    let images = labels.len();
+    let labels = Buffer::from_host(&gpu.stream, labels)?;
+    let mut sums = gpu.buffer(Element::F64, 3)?;
+    let mut scratch = gpu.buffer(Element::F32, kernels::loss_scratch(images))?;
+    let loss = Loss {
+        images,
+        logits,
+        labels: labels.view(),
+        gradient,
+        sums: sums.view_mut(),
+        scratch: scratch.view_mut(),
+    };
+    kernels::cross_entropy(gpu, loss)?;
+    Ok(sums)
 }

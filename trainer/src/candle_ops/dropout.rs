@@ -8,6 +8,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use crate::candle_ops::cuda;
 use crate::candle_ops::{MaskKey, values};
 use crate::cpu::ops::dropout as kernel;
+#[cfg(feature = "cuda")]
+use crate::cuda::kernels;
 
 /// Dropout: sets a share `rate` of the values to 0 and multiplies the others by `1 / (1 - rate)`.
 ///
@@ -37,7 +39,10 @@ impl CustomOp1 for Dropout {
 
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let output = cuda::dropout(storage, layout, self.rate, self.key)?;
+        let values = cuda::view(storage, layout)?;
+        let output = cuda::fill(&storage.device, values.len, |gpu, output| {
+            kernels::dropout(gpu, self.rate, self.key, 0, values, output)
+        })?;
         Ok((output, layout.shape().clone()))
     }
 

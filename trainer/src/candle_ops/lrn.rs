@@ -8,6 +8,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use crate::candle_ops::cuda;
 use crate::candle_ops::{values, with_values};
 use crate::cpu::ops::lrn as kernel;
+#[cfg(feature = "cuda")]
+use crate::cuda::kernels;
 use crate::net::config::LrnConfig;
 
 /// Local response normalisation across the last dimension; the shape stays.
@@ -37,17 +39,22 @@ impl CustomOp1 for Lrn {
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let channels = layout.dims().last().copied().unwrap_or(1);
-        let output = cuda::lrn(storage, layout, &self.0, channels)?;
+        let images = cuda::view(storage, layout)?;
+        let output = cuda::fill(&storage.device, images.len, |gpu, output| {
+            kernels::lrn(gpu, &self.0, channels, images, output)
+        })?;
         Ok((output, layout.shape().clone()))
     }
 
     fn bwd(&self, images: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let channels = images.dims().last().copied().unwrap_or(1);
         #[cfg(feature = "cuda")]
         if images.device().is_cuda() {
-            let channels = images.dims().last().copied().unwrap_or(1);
-            return cuda::lrn_backward(images, gradient, &self.0, channels).map(Some);
+            let gradient = cuda::gradient(images, gradient, |gpu, images, dy, output| {
+                kernels::lrn_backward(gpu, &self.0, channels, images, dy, output)
+            });
+            return gradient.map(Some);
         }
-        let channels = images.dims().last().copied().unwrap_or(1);
         let mut scratch = vec![0.0; kernel::scratch_len(channels, &self.0)];
         let mut output = vec![0.0; images.elem_count()];
         with_values(images, |image| {

@@ -9,6 +9,10 @@ use rayon::prelude::*;
 use crate::candle_ops::cuda;
 use crate::candle_ops::{PoolShape, expect, values, with_values};
 use crate::cpu::ops::max_pool2d as kernel;
+#[cfg(feature = "cuda")]
+use crate::cuda::device::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::kernels;
 
 /// Max pooling of NHWC images: `[rows, height, width, channels]` becomes
 /// `[rows, output height, output width, channels]`. `shape` holds every size but the number of rows.
@@ -45,19 +49,30 @@ impl CustomOp1 for MaxPool2d {
 
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let s = &self.0;
-        let output = cuda::max_pool2d(storage, layout, s)?;
-        let rows = layout.shape().elem_count() / s.input_len();
+        let (images, s) = (cuda::view(storage, layout)?, &self.0);
+        let rows = images.len / s.input_len();
+        let output = cuda::fill(&storage.device, rows * s.output_len(), |gpu, output| {
+            let mut winners = gpu.buffer(Element::U8, output.len)?;
+            kernels::max_pool(gpu, s, rows, images, output, winners.view_mut())
+        })?;
         let dims = (rows, s.output_height(), s.output_width(), s.channels);
         Ok((output, dims.into()))
     }
 
     fn bwd(&self, images: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let s = &self.0;
         #[cfg(feature = "cuda")]
         if images.device().is_cuda() {
-            return cuda::max_pool2d_backward(images, gradient, &self.0).map(Some);
+            let gradient = cuda::gradient(images, gradient, |gpu, images, dy, output| {
+                let rows = images.len / s.input_len();
+                let mut winners = gpu.buffer(Element::U8, dy.len)?;
+                let mut largest = gpu.buffer(Element::F32, dy.len)?;
+                let (into, places) = (largest.view_mut(), winners.view_mut());
+                kernels::max_pool(gpu, s, rows, images, into, places)?;
+                kernels::max_pool_backward(gpu, s, rows, winners.view(), dy, output)
+            });
+            return gradient.map(Some);
         }
-        let s = &self.0;
         let mut image_gradients = vec![0.0; images.elem_count()];
         with_values(images, |images| {
             with_values(gradient, |gradients| {

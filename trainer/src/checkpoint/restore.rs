@@ -50,15 +50,7 @@ impl Checkpoint {
     /// A parameter that is missing or has another shape.
     pub fn model(&self) -> Result<Model, ModelError> {
         let mut model = Model::new(&self.state.model, self.state.seed)?;
-        let names: Vec<String> = model
-            .parameters()
-            .iter()
-            .map(|parameter| parameter.name().to_owned())
-            .collect();
-        for name in names {
-            let tensor = self.tensor(&name)?;
-            model.set_parameter(&name, tensor)?;
-        }
+        model.load(|parameter| self.tensor(parameter.name()).cloned().map(Some))?;
         Ok(model)
     }
 

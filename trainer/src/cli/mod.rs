@@ -1,7 +1,6 @@
 //! The command line.
 
 mod bench;
-mod conclude;
 mod device;
 mod doctor;
 mod eval;

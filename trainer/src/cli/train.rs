@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use shardmill_formats::outln;
 
 use crate::checkpoint::Checkpoint;
-use crate::cli::conclude::conclude;
 use crate::cli::device::DeviceArgs;
 use crate::cli::eval::{self, ViewsArg};
 use crate::cli::model::ModelArgs;
@@ -19,7 +19,7 @@ use crate::recipe::setup::Setup;
 use crate::recipe::{Mean, Recipe};
 use crate::run::eval::EvalOptions;
 use crate::run::report::Display;
-use crate::run::{TrainOptions, train};
+use crate::run::{TrainOptions, TrainOutcome, train};
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
@@ -349,4 +349,40 @@ impl RecipeArgs {
         }
         Ok(())
     }
+}
+
+/// Prints where everything is and which commands go on from there. `called` is what the user calls the
+/// program.
+fn conclude(options: &TrainOptions, outcome: &TrainOutcome, called: &str) -> anyhow::Result<()> {
+    outln!("")?;
+    outln!(
+        "metrics     {}",
+        outcome.run.join("metrics.jsonl").display()
+    )?;
+    outln!(
+        "last        {} (step {})",
+        outcome.last.display(),
+        outcome.steps
+    )?;
+    if let (Some(best), Some(error)) = (&outcome.best, outcome.best_error) {
+        let split = outcome.val_split.as_deref().unwrap_or("val");
+        outln!(
+            "best        {} (top-1 error {error:.2}% of split {split})",
+            best.display()
+        )?;
+    }
+    let shards = options.shards.display();
+    if !outcome.finished {
+        let run = outcome.run.display();
+        outln!("stopped after step {}; go on with", outcome.steps)?;
+        outln!("  {called} --shards {shards} --out {run} --resume")?;
+    } else if outcome.center.is_some() {
+        let checkpoint = outcome.best.as_ref().unwrap_or(&outcome.last);
+        outln!("evaluate any checkpoint with")?;
+        outln!(
+            "  {called} eval --checkpoint {} --shards {shards}",
+            checkpoint.display()
+        )?;
+    }
+    Ok(())
 }

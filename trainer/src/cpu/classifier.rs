@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::cpu::Part;
 use crate::cpu::ops::activation::Epilogue;
-use crate::cpu::ops::{activation, dropout, linear};
-use crate::cpu::part::Part;
+use crate::cpu::ops::{activation, cross_entropy, dropout, linear};
 use crate::net::Masks;
 use crate::net::layer::Layer;
 
@@ -14,7 +14,7 @@ const CHUNK: usize = 1 << 14;
 
 /// Inputs, outputs and gradients of the fully connected layers, for a number of rows.
 #[derive(Default)]
-pub(crate) struct Classifier {
+pub(super) struct Classifier {
     rows: usize,
     /// `[rows, len]`.
     inputs: Vec<f32>,
@@ -29,7 +29,7 @@ pub(crate) struct Classifier {
 impl Classifier {
     /// Makes buffers for `rows` rows of `inputs` values, with those of a backward pass if `training`,
     /// unless they are there.
-    pub(crate) fn prepare(&mut self, layers: &[Layer], inputs: usize, rows: usize, training: bool) {
+    pub(super) fn prepare(&mut self, layers: &[Layer], inputs: usize, rows: usize, training: bool) {
         if self.rows == rows && !(training && self.current.is_empty()) {
             return;
         }
@@ -54,35 +54,48 @@ impl Classifier {
     }
 
     /// Bytes of the buffers of `rows` rows with their backward pass.
-    pub(crate) fn bytes(layers: &[Layer], inputs: usize, rows: usize) -> usize {
+    pub(super) fn bytes(layers: &[Layer], inputs: usize, rows: usize) -> usize {
         let outputs: usize = layers.iter().map(Layer::output_len).sum();
         let values = rows * (inputs + outputs + 2 * widest(layers, inputs));
         (values + product_len(layers, rows)) * size_of::<f32>()
     }
 
-    /// The inputs, `[rows, len]`, to be filled before [`forward`](Self::forward).
-    pub(crate) fn inputs_mut(&mut self) -> &mut [f32] {
+    /// The inputs, `[rows, len]`, to be filled before a pass.
+    pub(super) fn inputs_mut(&mut self) -> &mut [f32] {
         &mut self.inputs
     }
 
-    /// The logits of the last forward pass.
-    pub(crate) fn logits(&self) -> &[f32] {
+    /// Runs the inputs through the layers, scores the logits against the labels, and writes the
+    /// parameters' gradients.
+    pub(super) fn train(
+        &mut self,
+        part: Part,
+        masks: Masks,
+        labels: &[i64],
+        gradients: &mut [Vec<f32>],
+    ) -> cross_entropy::Scores {
+        self.forward(part, Some(masks));
+        let logits = self.outputs.last().expect("fc8 is never left out");
+        let classes = logits.len() / labels.len();
+        let gradient = &mut self.current[..logits.len()];
+        let scores = cross_entropy::score(logits, classes, labels, gradient);
+        self.backward(part, masks, gradients);
+        scores
+    }
+
+    /// The logits of the inputs, without dropout.
+    pub(super) fn logits(&mut self, part: Part) -> &[f32] {
+        self.forward(part, None);
         self.outputs.last().expect("fc8 is never left out")
     }
 
-    /// The logits, and where to put their gradient before [`backward`](Self::backward).
-    pub(crate) fn logits_and_gradient(&mut self) -> (&[f32], &mut [f32]) {
-        let logits = self.outputs.last().expect("fc8 is never left out");
-        (logits, &mut self.current[..logits.len()])
-    }
-
-    /// The gradient of the inputs, after [`backward`](Self::backward).
-    pub(crate) fn inputs_gradient(&self) -> &[f32] {
+    /// The gradient of the inputs, after [`train`](Self::train).
+    pub(super) fn inputs_gradient(&self) -> &[f32] {
         &self.current[..self.inputs.len()]
     }
 
     /// Runs the inputs through the layers; without masks, dropout is the identity.
-    pub(crate) fn forward(&mut self, part: Part, masks: Option<Masks>) {
+    fn forward(&mut self, part: Part, masks: Option<Masks>) {
         for (index, layer) in part.layers.iter().enumerate() {
             let (before, rest) = self.outputs.split_at_mut(index);
             let input = before.last().unwrap_or(&self.inputs);
@@ -107,7 +120,7 @@ impl Classifier {
     }
 
     /// Writes the parameters' gradients, given that of the logits and the same masks.
-    pub(crate) fn backward(&mut self, part: Part, masks: Masks, gradients: &mut [Vec<f32>]) {
+    fn backward(&mut self, part: Part, masks: Masks, gradients: &mut [Vec<f32>]) {
         for (index, layer) in part.layers.iter().enumerate().rev() {
             let input = match index.checked_sub(1) {
                 Some(before) => &self.outputs[before],

@@ -1,20 +1,23 @@
-//! A network on the CPU: a training step and the logits, over buffers that are kept between passes.
+//! A network on the CPU: a training step, its update, and the logits, over buffers that are kept between
+//! passes.
 
 use std::ops::Deref;
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
+use crate::cpu::Part;
 use crate::cpu::classifier::Classifier;
 use crate::cpu::features::Features;
-use crate::cpu::ops::cross_entropy;
-use crate::cpu::part::Part;
-use crate::cpu::update::update;
 use crate::net::layer::Layer;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{DropoutKey, Masks, Model, ModelError, Parameter, StepOutput};
 
 /// Images that go through the network at once while evaluating.
 const EVALUATION_ROWS: usize = 128;
+
+/// Values updated by one task: large enough to hide its cost, small enough to spread.
+const UPDATE_CHUNK: usize = 1 << 16;
 
 /// A model with its gradients and everything that its passes write to.
 pub struct Network {
@@ -116,16 +119,12 @@ impl Network {
         let rows = labels.len();
         check_images(model, images, rows)?;
         model.check_labels(labels)?;
-        let classes = model.config().classes;
         let scores = with_parts(model, |convolutional, dense| {
             classifier.prepare(dense.layers, convolutional.output_len(), rows, true);
             let (feature_gradients, dense_gradients) =
                 gradients.split_at_mut(convolutional.parameters.len());
             features.forward(convolutional, images, true, classifier.inputs_mut());
-            classifier.forward(dense, Some(masks));
-            let (logits, gradient) = classifier.logits_and_gradient();
-            let scores = cross_entropy::score(logits, classes, labels, gradient);
-            classifier.backward(dense, masks, dense_gradients);
+            let scores = classifier.train(dense, masks, labels, dense_gradients);
             if !*features_frozen {
                 let gradient = classifier.inputs_gradient();
                 features.backward(convolutional, images, gradient, feature_gradients);
@@ -174,8 +173,7 @@ impl Network {
                 let rows = images.len() / image_len;
                 classifier.prepare(dense.layers, convolutional.output_len(), rows, false);
                 features.forward(convolutional, images, false, classifier.inputs_mut());
-                classifier.forward(dense, None);
-                logits.extend_from_slice(classifier.logits());
+                logits.extend_from_slice(classifier.logits(dense));
             });
         }
         Ok(Tensor::from_vec(logits, (rows, classes), &Device::Cpu)?)
@@ -223,4 +221,77 @@ fn check_images(model: &Model, images: &[f32], rows: usize) -> Result<(), ModelE
         expected,
         rows,
     })
+}
+
+/// Moves each parameter along its gradient, in the order of the parameters, at its own rate, in one pass
+/// over its values; parameters without a rate stay as they are.
+///
+/// # Errors
+/// What candle reports.
+fn update(
+    model: &mut Model,
+    gradients: &[Vec<f32>],
+    sgd: &mut Sgd,
+    rate: impl Fn(&Parameter) -> Option<Rate>,
+) -> Result<(), ModelError> {
+    let momentum = sgd.config().momentum;
+    let pairs = model.parameters().iter().zip(gradients);
+    for (number, (parameter, gradient)) in pairs.enumerate() {
+        let Some(Rate { lr, decay }) = rate(parameter) else {
+            continue;
+        };
+        let velocity = sgd.velocity_mut(number);
+        let decay = decay * lr;
+        parameter.update(|weights| {
+            weights
+                .par_chunks_mut(UPDATE_CHUNK)
+                .zip(velocity.par_chunks_mut(UPDATE_CHUNK))
+                .zip(gradient.par_chunks(UPDATE_CHUNK))
+                .for_each(|((weights, velocity), gradient)| {
+                    for ((w, v), g) in weights.iter_mut().zip(velocity).zip(gradient) {
+                        *v = momentum * *v - decay * *w - lr * g;
+                        *w += *v;
+                    }
+                });
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::config::ModelConfig;
+    use crate::net::sgd::SgdConfig;
+
+    #[test]
+    fn a_parameter_without_a_rate_keeps_its_velocity_and_one_with_the_rate_0_does_not() {
+        let config = ModelConfig {
+            width: 0.05,
+            input_size: 67,
+            classes: 3,
+            ..ModelConfig::alexnet()
+        };
+        let mut model = Model::new(&config, 1).unwrap();
+        let mut sgd = Sgd::new(&model, SgdConfig::default());
+        let gradients: Vec<Vec<f32>> = model
+            .parameters()
+            .iter()
+            .map(|parameter| vec![1.0; parameter.len()])
+            .collect();
+        let rates = SgdConfig::default().rates(0.01);
+        update(&mut model, &gradients, &mut sgd, rates).unwrap();
+        let state = |model: &Model, sgd: &Sgd| {
+            let (_, velocity) = sgd.state().unwrap().swap_remove(0);
+            let velocity: Vec<f32> = velocity.flatten_all().unwrap().to_vec1().unwrap();
+            (model.parameters()[0].values().to_vec(), velocity)
+        };
+        let before = state(&model, &sgd);
+        assert!(before.1.iter().all(|value| *value != 0.0));
+        update(&mut model, &gradients, &mut sgd, |_| None).unwrap();
+        assert!(state(&model, &sgd) == before);
+        let rates = SgdConfig::default().rates(0.0);
+        update(&mut model, &gradients, &mut sgd, rates).unwrap();
+        assert!(state(&model, &sgd) != before);
+    }
 }

@@ -78,14 +78,25 @@ impl Devices {
         match self {
             Self::One(replica) => Ok(vec![work(0, replica)?]),
             #[cfg(feature = "nccl")]
-            Self::Several(threads) => Ok(threads.on_all(work)?),
+            Self::Several(threads) => threads.on_all(work),
         }
     }
 
+    /// The GPUs with these `numbers` in words.
+    pub(crate) fn describe(&mut self, numbers: &[usize]) -> Result<String, CudaError> {
+        let mut gpus = self.on_all(|_, replica| replica.device.describe())?;
+        #[cfg(feature = "nccl")]
+        if numbers.len() > 1 {
+            let gpus = numbers.iter().zip(&gpus);
+            let gpus: Vec<String> = gpus.map(|(n, gpu)| format!("cuda:{n} {gpu}")).collect();
+            let (count, gpus) = (gpus.len(), gpus.join(", "));
+            return Ok(format!("{count} GPUs, {gpus}; NCCL {}", nccl_version()?));
+        }
+        let _ = numbers;
+        Ok(gpus.remove(0))
+    }
+
     /// Runs `work` on the first replica.
-    ///
-    /// # Errors
-    /// As [`on_all`](Self::on_all).
     pub(crate) fn on_first<T: Send + 'static>(
         &mut self,
         work: impl Fn(&mut Replica) -> Result<T, CudaError> + Send + Sync + 'static,
@@ -114,7 +125,7 @@ impl Drop for Devices {
 
 /// NCCL's version, as in 2.28.9.
 #[cfg(feature = "nccl")]
-pub(crate) fn nccl_version() -> Result<String, CudaError> {
+fn nccl_version() -> Result<String, CudaError> {
     let version = nccl::result::get_nccl_version().context("query NCCL's version")?;
     let (major, rest) = (version / 10_000, version % 10_000);
     Ok(format!("{major}.{}.{}", rest / 100, rest % 100))

@@ -119,35 +119,38 @@ fn cudnn_version(library: &Library) -> Option<String> {
     let get: Symbol<'_, Get> = unsafe { library.get(b"cudnnGetVersion\0") }.ok()?;
     // SAFETY: it takes nothing.
     let version = unsafe { get() };
-    let (major, rest) = (version / 10_000, version % 10_000);
-    Some(format!("{major}.{}.{}", rest / 100, rest % 100))
+    Some(parts(version as c_int, 10_000))
+}
+
+/// The number that a function of the type `status f(int *)` writes.
+///
+/// # Safety
+/// `name` is a function of this type, with a 0 at its end.
+unsafe fn number(library: &Library, name: &[u8]) -> Option<c_int> {
+    type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
+    // SAFETY: the caller's promise.
+    let get: Symbol<'_, Get> = unsafe { library.get(name) }.ok()?;
+    let mut value = 0;
+    // SAFETY: the pointer is to an `int`.
+    (unsafe { get(&raw mut value) } == 0).then_some(value)
+}
+
+/// As in 10.4.2: the parts of a version that is `unit * major + 100 * minor + patch`.
+fn parts(version: c_int, unit: c_int) -> String {
+    let (major, rest) = (version / unit, version % unit);
+    format!("{major}.{}.{}", rest / 100, rest % 100)
 }
 
 fn curand_version(library: &Library) -> Option<String> {
-    type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
     // SAFETY: `curandGetVersion(int *)`.
-    let get: Symbol<'_, Get> = unsafe { library.get(b"curandGetVersion\0") }.ok()?;
-    let mut version = 0;
-    // SAFETY: the pointer is to an `int`.
-    let answer = unsafe { get(&raw mut version) };
-    (answer == 0).then(|| {
-        format!(
-            "{}.{}.{}",
-            version / 1000,
-            version % 1000 / 100,
-            version % 100
-        )
-    })
+    let version = unsafe { number(library, b"curandGetVersion\0") }?;
+    Some(parts(version, 1000))
 }
 
 fn runtime_version(library: &Library) -> Option<String> {
-    type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
     // SAFETY: `cudaRuntimeGetVersion(int *)`.
-    let get: Symbol<'_, Get> = unsafe { library.get(b"cudaRuntimeGetVersion\0") }.ok()?;
-    let mut version = 0;
-    // SAFETY: the pointer is to an `int`.
-    let answer = unsafe { get(&raw mut version) };
-    (answer == 0).then(|| format!("{}.{}", version / 1000, version % 1000 / 10))
+    let version = unsafe { number(library, b"cudaRuntimeGetVersion\0") }?;
+    Some(format!("{}.{}", version / 1000, version % 1000 / 10))
 }
 
 fn nvrtc_version(library: &Library) -> Option<String> {
@@ -161,21 +164,10 @@ fn nvrtc_version(library: &Library) -> Option<String> {
 }
 
 fn nccl_version(library: &Library) -> Option<String> {
-    type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
     // SAFETY: `ncclGetVersion(int *)`.
-    let get: Symbol<'_, Get> = unsafe { library.get(b"ncclGetVersion\0") }.ok()?;
-    let mut version = 0;
-    // SAFETY: the pointer is to an `int`.
-    let answer = unsafe { get(&raw mut version) };
+    let version = unsafe { number(library, b"ncclGetVersion\0") }?;
     // Since NCCL 2.9; older versions count otherwise and are too old for several GPUs.
-    (answer == 0).then(|| {
-        format!(
-            "{}.{}.{}",
-            version / 10_000,
-            version % 10_000 / 100,
-            version % 100
-        )
-    })
+    Some(parts(version, 10_000))
 }
 
 /// Numbers of `CUdevice_attribute`.

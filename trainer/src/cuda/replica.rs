@@ -7,10 +7,9 @@ use std::rc::Rc;
 
 use crate::cuda::device::{Buffer, CudaError, Device, Element};
 use crate::cuda::kernels;
-use crate::cuda::network::{BatchDropout, Network};
-use crate::cuda::scores::NUMBERS;
-use crate::cuda::slice::Slice;
+use crate::cuda::network::Network;
 use crate::cuda::upload::{Pixels, Staged, Uploads};
+use crate::cuda::{BatchDropout, NUMBERS, Slice};
 use crate::net::sgd::Rate;
 use crate::net::{DropoutKey, TrainState};
 
@@ -36,9 +35,6 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// The network of `state` for batches of at most `capacity` images.
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn new(
         device: Rc<Device>,
         state: &TrainState,

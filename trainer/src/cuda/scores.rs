@@ -1,10 +1,7 @@
 //! The metrics of a step from several GPUs.
 
+use crate::cuda::NUMBERS;
 use crate::net::{StepMetrics, StepOutput};
-
-/// Numbers that a GPU keeps of a step: the sum of its images' losses, their top-1 and top-5 hits, and
-/// the square of the length of the whole batch's gradient.
-pub(crate) const NUMBERS: usize = 4;
 
 /// A step in which the GPUs had different gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

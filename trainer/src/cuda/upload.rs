@@ -16,10 +16,10 @@ use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHos
 use rayon::prelude::*;
 use shardmill_loader::{Area, Batch, Normalize};
 
+use crate::cuda::Slice;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, ErrorContext, Value, View, ViewMut};
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
-use crate::cuda::slice::Slice;
-use crate::net::mean_image::{MeanImage, Place};
+use crate::net::mean_image::MeanImage;
 
 /// Batches in progress at once: one that is computed on, and one that is uploaded.
 const SLOTS: usize = 2;
@@ -95,7 +95,7 @@ struct PinnedBuffer<T> {
 impl<T: Value + Send + Sync> PinnedBuffer<T> {
     fn new(device: &Device, len: usize) -> Result<Self, CudaError> {
         // SAFETY: the memory is filled below, before anybody reads it.
-        let host = unsafe { device.context.alloc_pinned(len) };
+        let host = unsafe { device.stream.context().alloc_pinned(len) };
         let mut host = host.context("allocate pinned memory")?;
         host.as_mut_slice()
             .context("allocate pinned memory")?
@@ -138,7 +138,8 @@ impl Slot {
     fn new(device: &Device, rows: usize, side: usize, places: usize) -> Result<Self, CudaError> {
         let event = || {
             device
-                .context
+                .stream
+                .context()
                 .new_event(Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC))
                 .context("create an event")
         };
@@ -189,9 +190,6 @@ impl Uploads {
     /// For batches of at most `rows` images of `side` pixels a side, from which a part of `mean` is
     /// subtracted. Their bytes stay as they are until
     /// [`set_normalization`](Self::set_normalization).
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn new(
         device: &Rc<Device>,
         rows: usize,
@@ -206,7 +204,11 @@ impl Uploads {
             Ok::<_, CudaError>(Mean { image, difference })
         });
         let mut uploads = Self {
-            stream: device.context.new_stream().context("open a stream")?,
+            stream: device
+                .stream
+                .context()
+                .new_stream()
+                .context("open a stream")?,
             slots: (0..SLOTS).map(slot).collect::<Result<_, CudaError>>()?,
             device: Rc::clone(device),
             next: 0,
@@ -227,9 +229,6 @@ impl Uploads {
     }
 
     /// Sets how the coming batches are normalized.
-    ///
-    /// # Errors
-    /// An error of the driver, or another GPU has failed.
     pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
         self.affine = Affine::of(normalize);
         if let Some(Mean { image, difference }) = &mut self.mean {
@@ -279,17 +278,13 @@ impl Uploads {
         };
         assert_eq!(areas.len(), rows, "an area for each image");
         let place = |area: &Area| {
-            let Place { top, left, flip } = image.place(*area, self.side);
-            // No more than the loader's own 32 bits.
-            [top as u32, left as u32, u32::from(flip)]
+            let place = image.place(*area, self.side);
+            [place.top, place.left, u32::from(place.flip)]
         };
         areas.iter().map(place).collect()
     }
 
     /// Writes conv1's input for a batch.
-    ///
-    /// # Errors
-    /// An error of the driver.
     pub(crate) fn write_input(
         &self,
         canvas: &Canvas,
@@ -298,7 +293,6 @@ impl Uploads {
     ) -> Result<(), CudaError> {
         let (slot, rows) = (&self.slots[staged.slot], staged.rows);
         let batch = Bytes {
-            rows,
             images: slot
                 .images
                 .copy

@@ -370,29 +370,16 @@ mod tests {
         };
         let message = config.validate().unwrap_err().to_string();
         assert_eq!(message, "model.dropout is 1; expected 0 or more, below 1");
-        for config in [
-            ModelConfig {
-                classes: 0,
-                ..ModelConfig::alexnet()
-            },
-            ModelConfig {
-                columns: 2,
-                ..ModelConfig::alexnet_owt()
-            },
-            ModelConfig {
-                removed_conv: Some(1),
-                ..ModelConfig::alexnet()
-            },
-            ModelConfig {
-                lrn: None,
-                lrn_within_columns: true,
-                ..ModelConfig::alexnet()
-            },
-            ModelConfig {
-                width: f64::NAN,
-                ..ModelConfig::alexnet()
-            },
-        ] {
+        let spoil: [fn(&mut ModelConfig); 5] = [
+            |config| config.classes = 0,
+            |config| config.variant = Variant::AlexnetOwt,
+            |config| config.removed_conv = Some(1),
+            |config| (config.lrn, config.lrn_within_columns) = (None, true),
+            |config| config.width = f64::NAN,
+        ];
+        for spoil in spoil {
+            let mut config = ModelConfig::alexnet();
+            spoil(&mut config);
             assert!(config.validate().is_err(), "{config:?}");
         }
     }

@@ -12,17 +12,6 @@ pub enum MeanCut {
     Center,
 }
 
-/// Where the part that is subtracted from a window is in the mean image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Its first row.
-    pub(crate) top: usize,
-    /// Its first column.
-    pub(crate) left: usize,
-    /// Whether it is mirrored.
-    pub(crate) flip: bool,
-}
-
 /// The mean of every pixel of the records, on the 0-255 scale, and how it is cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeanImage {
@@ -100,19 +89,17 @@ impl MeanImage {
     }
 
     /// Where the part is that is subtracted from an image of `crop` pixels a side that shows `area`.
-    pub(crate) const fn place(&self, area: Area, crop: usize) -> Place {
+    pub(crate) const fn place(&self, area: Area, crop: usize) -> Area {
         match self.cut {
-            MeanCut::Window => Place {
-                top: area.top as usize,
-                left: area.left as usize,
-                flip: area.flip,
-            },
+            MeanCut::Window => area,
             MeanCut::Center => {
                 // Rounded down, as the loader's centre view is.
-                let middle = (self.side - crop) / 2;
-                Place {
+                let middle = ((self.side - crop) / 2) as u32;
+                Area {
                     top: middle,
                     left: middle,
+                    height: crop as u32,
+                    width: crop as u32,
                     flip: false,
                 }
             }
@@ -128,13 +115,14 @@ impl MeanImage {
         from: &[f32],
         to: &mut [f32],
     ) {
-        let Place { top, left, flip } = self.place(area, crop);
+        let place = self.place(area, crop);
+        let (top, left) = (place.top as usize, place.left as usize);
         for y in 0..crop {
             let row = ((top + y) * self.side + left) * 3;
             let difference = &difference[row..row + 3 * crop];
             let row = y * crop * 3..(y + 1) * crop * 3;
             let (from, to) = (&from[row.clone()], &mut to[row]);
-            if flip {
+            if place.flip {
                 let pixels = to.as_chunks_mut::<3>().0.iter_mut();
                 let values = from.as_chunks::<3>().0.iter();
                 let shown = difference.as_chunks::<3>().0.iter().rev();

@@ -3,7 +3,6 @@
 
 pub mod config;
 mod error;
-mod init;
 pub mod layer;
 pub(crate) mod mean_image;
 mod model;

@@ -1,10 +1,15 @@
-//! The network: its layers and their parameters.
+//! The network: its layers and their parameters, with the initial values of `alexnet.md`, section 2.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use shardmill_formats::{Philox, Stream};
 
-use crate::net::config::ModelConfig;
+use crate::net::config::{InitConfig, ModelConfig};
 use crate::net::layer::{self, Layer};
-use crate::net::{ModelError, Parameter, ParameterKind, init};
+use crate::net::{ModelError, Parameter, ParameterKind};
+
+/// Values drawn from one counter: each block of four words gives two normal deviates.
+const PER_BLOCK: usize = 2;
 
 /// A network's configuration, layers and parameters.
 pub struct Model {
@@ -31,10 +36,10 @@ impl Model {
                 Layer::Linear(linear) => (&linear.name, vec![linear.outputs, linear.inputs]),
                 Layer::Lrn(_) | Layer::MapNorm(_) | Layer::Pool(_) | Layer::Dropout(_) => continue,
             };
-            let std = init::weight_std(&config.init, name, config.width);
+            let std = weight_std(&config.init, name, config.width);
             let number = parameters.len() as u32;
-            let weight = init::normal(seed, number, shape.iter().product(), std);
-            let bias = vec![init::bias(&config.init, name); shape[0]];
+            let weight = normals(seed, number, shape.iter().product(), std);
+            let bias = vec![initial_bias(&config.init, name); shape[0]];
             let bias_shape = vec![shape[0]];
             for (part, kind, values, shape) in [
                 ("weight", ParameterKind::Weight, weight, shape),
@@ -81,6 +86,22 @@ impl Model {
         parameter.set(tensor)
     }
 
+    /// Replaces the values of every parameter for which `tensor` gives some.
+    ///
+    /// # Errors
+    /// Those of `tensor`; another shape, or a tensor that candle cannot convert to f32 on the CPU.
+    pub(crate) fn load<E: From<ModelError>>(
+        &mut self,
+        tensor: impl Fn(&Parameter) -> Result<Option<Tensor>, E>,
+    ) -> Result<(), E> {
+        for parameter in &mut self.parameters {
+            if let Some(tensor) = tensor(parameter)? {
+                parameter.set(&tensor)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that every label names a class of the network.
     ///
     /// # Errors
@@ -97,5 +118,76 @@ impl Model {
             }
         }
         Ok(())
+    }
+}
+
+/// Standard deviation of a layer's weights in a network of `width` times the paper's channels.
+///
+/// A narrow layer sums fewer inputs; dividing by `sqrt(width)` keeps the size of its output. conv1's
+/// inputs are the image's channels whatever the width.
+fn weight_std(init: &InitConfig, layer: &str, width: f64) -> f64 {
+    match layer {
+        "conv1" => init.std,
+        "conv3" | "conv4" | "conv5" => init.std_middle / width.sqrt(),
+        _ => init.std / width.sqrt(),
+    }
+}
+
+/// Initial value of a layer's biases: not 0 where a ReLU should start in its positive part.
+fn initial_bias(init: &InitConfig, layer: &str) -> f32 {
+    match layer {
+        "conv2" | "conv4" | "conv5" | "fc6" | "fc7" => init.bias,
+        _ => 0.0,
+    }
+}
+
+/// `len` deviates of mean 0 and the given standard deviation for parameter number `parameter`; a
+/// value depends on (seed, parameter, position) alone.
+fn normals(seed: u64, parameter: u32, len: usize, std: f64) -> Vec<f32> {
+    let philox = Philox::new(seed, Stream::Init);
+    let mut values = vec![0.0; len];
+    values
+        .par_chunks_mut(1 << 14)
+        .enumerate()
+        .for_each(|(chunk, values)| {
+            let first = chunk << 13;
+            for (i, pair) in values.chunks_mut(PER_BLOCK).enumerate() {
+                let deviates = Philox::normals(philox.block((first + i) as u64, parameter));
+                for (value, deviate) in pair.iter_mut().zip(deviates) {
+                    *value = (deviate * std) as f32;
+                }
+            }
+        });
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deviates_have_the_asked_mean_and_spread() {
+        let values = normals(1, 0, 200_001, 0.01);
+        let n = values.len() as f64;
+        let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+        let variance = values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n;
+        assert!(mean.abs() < 1e-4, "mean {mean}");
+        assert!(
+            (variance.sqrt() - 0.01).abs() < 1e-4,
+            "std {}",
+            variance.sqrt()
+        );
+        // The fourth moment tells a normal deviate (3) from a uniform one (1.8).
+        let fourth = values.iter().map(|&v| f64::from(v).powi(4)).sum::<f64>() / n;
+        assert!((fourth / variance.powi(2) - 3.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_value_depends_on_its_position_alone() {
+        let long = normals(7, 3, 50_000, 1.0);
+        let short = normals(7, 3, 20_001, 1.0);
+        assert_eq!(long[..20_001], short[..]);
+        assert_ne!(normals(7, 4, 8, 1.0), long[..8]);
+        assert_ne!(normals(8, 3, 8, 1.0), long[..8]);
     }
 }

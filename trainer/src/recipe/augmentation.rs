@@ -180,11 +180,11 @@ mod tests {
 
     #[test]
     fn bounds_that_make_no_sense_are_named() {
-        let jitter = |jitter| Recipe {
-            jitter,
-            ..Recipe::default()
+        let jitter = |change: fn(&mut Jitter)| {
+            let mut recipe = Recipe::default();
+            change(&mut recipe.jitter);
+            recipe
         };
-        let none = Jitter::default();
         for (recipe, word) in [
             (resized((0.0, 1.0), (0.75, 1.25)), "cropping.area"),
             (resized((0.5, 0.4), (0.75, 1.25)), "cropping.area"),
@@ -193,21 +193,12 @@ mod tests {
             (resized((0.5, 1.0), (0.0, 1.25)), "cropping.ratio"),
             (resized((0.5, 1.0), (2.0, 1.0)), "cropping.ratio"),
             (resized((0.5, 1.0), (1.0, f64::INFINITY)), "cropping.ratio"),
+            (jitter(|jitter| jitter.contrast = -0.1), "jitter.contrast"),
             (
-                jitter(Jitter {
-                    contrast: -0.1,
-                    ..none
-                }),
-                "jitter.contrast",
-            ),
-            (
-                jitter(Jitter {
-                    brightness: f64::NAN,
-                    ..none
-                }),
+                jitter(|jitter| jitter.brightness = f64::NAN),
                 "jitter.brightness",
             ),
-            (jitter(Jitter { hue: 0.6, ..none }), "jitter.hue"),
+            (jitter(|jitter| jitter.hue = 0.6), "jitter.hue"),
         ] {
             let problem = recipe.problem();
             assert!(

@@ -125,7 +125,7 @@ pub struct LaterRate {
 }
 
 /// The word for no choice in a recipe's text: TOML has no null.
-pub(crate) const NONE: &str = "none";
+const NONE: &str = "none";
 
 /// Why a mean image, which has one pixel for each pixel of a record, does not go with every cropping.
 const UNCUT_MEAN: &str = "a mean image cannot be subtracted from a resized crop, whose pixels are not \
@@ -330,34 +330,14 @@ mod tests {
     #[test]
     fn names_the_value_that_makes_no_sense() {
         assert_eq!(Recipe::default().problem(), None);
-        let sgd = SgdConfig {
-            momentum: 1.0,
-            ..SgdConfig::default()
-        };
-        let bad = [
-            (
-                Recipe {
-                    lr: f64::NAN,
-                    ..Recipe::default()
-                },
-                "learning rate",
-            ),
-            (
-                Recipe {
-                    sgd,
-                    ..Recipe::default()
-                },
-                "momentum",
-            ),
-            (
-                Recipe {
-                    batch_size: 0,
-                    ..Recipe::default()
-                },
-                "batch size",
-            ),
+        let bad: [(fn(&mut Recipe), &str); 3] = [
+            (|recipe| recipe.lr = f64::NAN, "learning rate"),
+            (|recipe| recipe.sgd.momentum = 1.0, "momentum"),
+            (|recipe| recipe.batch_size = 0, "batch size"),
         ];
-        for (recipe, word) in bad {
+        for (spoil, word) in bad {
+            let mut recipe = Recipe::default();
+            spoil(&mut recipe);
             assert!(recipe.problem().is_some_and(|text| text.contains(word)));
         }
     }

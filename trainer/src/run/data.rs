@@ -261,7 +261,7 @@ pub(super) fn evaluation(
     dataset: &Dataset,
     state: &RunState,
     view: View,
-    engine: &Engine,
+    engine: &dyn Engine,
     threads: usize,
 ) -> Result<Loader, TrainError> {
     let crop = state.model.input_size as u32;

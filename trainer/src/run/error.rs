@@ -1,7 +1,7 @@
 //! Why a network could not be trained or evaluated; each message says what to do.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use shardmill_loader::LoaderError;
 
@@ -207,6 +207,18 @@ pub enum TrainError {
         /// Its reason.
         source: io::Error,
     },
+}
+
+impl TrainError {
+    /// For a file or folder that the file system refuses to `action`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
 }
 
 /// A list, or that it is empty.

@@ -11,7 +11,7 @@ use shardmill_loader::Loader;
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::compute::Compute;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::net::TrainState;
 use crate::net::scores::{Scores, Tally};
 use crate::net::sgd::SgdConfig;
@@ -159,7 +159,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         mean_image,
         ..TrainState::new(checkpoint.model()?, SgdConfig::default())
     };
-    let mut engine = Engine::new(options.compute, train_state, EVALUATION_ROWS)?;
+    let mut engine = engine::open(options.compute, train_state, EVALUATION_ROWS)?;
     let mut screen = Screen::new(options.display);
     let mut evaluation = Evaluation {
         split: options.split.clone(),
@@ -174,9 +174,9 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     };
     for &view in &options.views {
         screen.begin(dataset.len(), 0);
-        let loader = data::evaluation(&dataset, state, view, &engine, options.threads)?;
+        let loader = data::evaluation(&dataset, state, view, &*engine, options.threads)?;
         let subset = subset.as_ref();
-        let scores = score(&mut engine, state, &loader, view, subset, |done| {
+        let scores = score(&mut *engine, state, &loader, view, subset, |done| {
             let text = format_args!("{}: {done} of {}", view.name(), dataset.len());
             screen.update(done, text);
             true
@@ -195,7 +195,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
 /// The scores of a network on the images of `loader`, of a dataset that may have a subset of its classes.
 /// `progress` is called with the number of images done and returns whether to go on; `None` if it does not.
 pub(super) fn score(
-    engine: &mut Engine,
+    engine: &mut dyn Engine,
     state: &RunState,
     loader: &Loader,
     view: View,

@@ -12,8 +12,21 @@ pub(crate) mod subset;
 mod training;
 mod view;
 
+use crate::net::config::Variant;
+
 pub use options::TrainOptions;
 pub use outcome::TrainOutcome;
 pub use stop::Stop;
 pub use training::train;
 pub use view::View;
+
+/// The file of the last checkpoint in a run's folder.
+const LAST: &str = "last.safetensors";
+
+/// A variant as it is called on the command line.
+const fn variant_name(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Alexnet => "alexnet",
+        Variant::AlexnetOwt => "alexnet-owt",
+    }
+}

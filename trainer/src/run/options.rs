@@ -5,12 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::compute::Compute;
 use crate::net::config::{ModelConfig, Variant};
 use crate::recipe::Recipe;
-use crate::run::Stop;
-use crate::run::View;
 use crate::run::report::Display;
-
-/// The file of the last checkpoint in a run's folder.
-pub(super) const LAST: &str = "last.safetensors";
+use crate::run::{LAST, Stop, View, variant_name};
 
 /// What to train, how, and where to.
 #[derive(Clone, Debug)]
@@ -87,13 +83,5 @@ impl TrainOptions {
     #[must_use]
     pub fn last(&self) -> PathBuf {
         self.run.join(LAST)
-    }
-}
-
-/// A variant as it is called on the command line.
-pub(super) const fn variant_name(variant: Variant) -> &'static str {
-    match variant {
-        Variant::Alexnet => "alexnet",
-        Variant::AlexnetOwt => "alexnet-owt",
     }
 }

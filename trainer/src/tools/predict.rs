@@ -190,14 +190,13 @@ impl Predictor {
                 .map(|(mean, difference)| (mean.place(area, crop), difference));
             for y in 0..crop {
                 for x in 0..crop {
-                    let at = |top: usize, left: usize, flip: bool| {
-                        ((top + y) * size + left + if flip { crop - 1 - x } else { x }) * 3
+                    let at = |area: Area| {
+                        let x = if area.flip { crop - 1 - x } else { x };
+                        ((area.top as usize + y) * size + area.left as usize + x) * 3
                     };
-                    let pixel = &record[at(top, left, flip)..][..3];
+                    let pixel = &record[at(area)..][..3];
                     let less = |c: usize| {
-                        less.map_or(0.0, |(place, difference)| {
-                            difference[at(place.top, place.left, place.flip) + c]
-                        })
+                        less.map_or(0.0, |(place, difference)| difference[at(place) + c])
                     };
                     values.extend(
                         (0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c] + less(c)),

@@ -250,28 +250,22 @@ mod tests {
 
     #[test]
     fn every_ablation_has_its_layers() {
-        let base = ModelConfig::alexnet();
-        let no_lrn = ModelConfig {
-            lrn: None,
-            ..base.clone()
+        let with = |change: &dyn Fn(&mut ModelConfig)| {
+            let mut config = ModelConfig::alexnet();
+            change(&mut config);
+            config
         };
-        assert_eq!(totals(&no_lrn), totals(&base));
-        assert!(
-            Summary::of(&no_lrn)
-                .unwrap()
-                .layers
-                .iter()
-                .all(|l| !l.layer.starts_with("norm"))
-        );
-        let pooling = ModelConfig {
-            pooling: Pooling::NonOverlapping,
-            ..base.clone()
+        let lacks = |config: &ModelConfig, name: &str| {
+            let layers = Summary::of(config).unwrap().layers;
+            layers.iter().all(|l| !l.layer.starts_with(name))
         };
+        let base = totals(&ModelConfig::alexnet());
+        let no_lrn = with(&|config| config.lrn = None);
+        assert_eq!(totals(&no_lrn), base);
+        assert!(lacks(&no_lrn, "norm"));
+        let pooling = with(&|config| config.pooling = Pooling::NonOverlapping);
         assert_eq!(totals(&pooling).0, 60_965_224);
-        let cut = ModelConfig {
-            lrn_within_columns: true,
-            ..base.clone()
-        };
+        let cut = with(&|config| config.lrn_within_columns = true);
         let table = Summary::of(&cut).unwrap().to_string();
         assert!(
             table.ends_with(
@@ -280,26 +274,13 @@ mod tests {
             ),
             "{table}"
         );
-        let one_column = ModelConfig {
-            columns: 1,
-            ..base.clone()
-        };
+        let one_column = with(&|config| config.columns = 1);
         let conv = Summary::of(&one_column).unwrap().layers[0].output.clone();
         assert_eq!(conv, [55, 55, 48]);
         for number in 2..=5 {
-            let removed = ModelConfig {
-                removed_conv: Some(number),
-                ..base.clone()
-            };
-            let name = format!("conv{number}");
-            assert!(
-                Summary::of(&removed)
-                    .unwrap()
-                    .layers
-                    .iter()
-                    .all(|l| l.layer != name)
-            );
-            assert!(totals(&removed).1 < totals(&base).1);
+            let removed = with(&|config| config.removed_conv = Some(number));
+            assert!(lacks(&removed, &format!("conv{number}")));
+            assert!(totals(&removed).1 < base.1);
         }
     }
 

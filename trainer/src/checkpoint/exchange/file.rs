@@ -167,12 +167,8 @@ pub fn import(
         let image = MeanImage::from_tensor(&to_hwc(values)?, cut, config.input_size)?;
         mean_image = Some(image.ok_or_else(wrong)?);
     }
-    let names: Vec<String> = model
-        .parameters()
-        .iter()
-        .map(|p| p.name().to_owned())
-        .collect();
-    let foreign: Vec<String> = names.iter().map(|name| naming.of(name)).collect();
+    let parameters = model.parameters().iter();
+    let foreign: Vec<String> = parameters.map(|p| naming.of(p.name())).collect();
     let known = |name: &String| foreign.contains(name) || (cut.is_some() && name == MEAN_IMAGE);
     if let Some(name) = tensors.keys().filter(|name| !known(name)).min() {
         return Err(ExchangeError::Unknown {
@@ -181,10 +177,11 @@ pub fn import(
         });
     }
     let features = Features::of(&model);
-    for (name, foreign) in names.iter().zip(&foreign) {
-        let values: Tensor = tensor(foreign)?.to_dtype(DType::F32)?;
-        model.set_parameter(name, &features.to_nhwc(name, &values)?)?;
-    }
+    model.load(|parameter| {
+        let values = tensor(&naming.of(parameter.name()))?.to_dtype(DType::F32)?;
+        let values = features.to_nhwc(parameter.name(), &values)?;
+        Ok::<_, ExchangeError>(Some(values))
+    })?;
     Ok(Imported {
         model,
         mean_image,

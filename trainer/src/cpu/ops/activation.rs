@@ -1,6 +1,6 @@
 //! Activation functions in place, and their gradients from their outputs.
 
-use crate::cpu::ops::vectorise::vectorised;
+use crate::cpu::ops::vectorised;
 use crate::net::config::Activation;
 
 /// What follows a product: its bias and its activation.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::im2col::{col2im, im2col};
-use crate::cpu::ops::vectorise::vectorised;
+use crate::cpu::ops::vectorised;
 use crate::net::shape::ConvShape;
 
 /// Output pixels of a tile: see `notes.md` for the sizes tried.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cpu::ops::vectorise::vectorised;
+use crate::cpu::ops::vectorised;
 use crate::net::shape::ConvShape;
 
 /// The kernel positions `first..last` along one axis that fall inside an image of `size`, for a

@@ -1,6 +1,6 @@
 //! Max pooling of one NHWC image, with windows that may overlap.
 
-use crate::cpu::ops::vectorise::vectorised;
+use crate::cpu::ops::vectorised;
 use crate::net::shape::PoolShape;
 
 /// Channels handled side by side: their best values and places stay in registers.

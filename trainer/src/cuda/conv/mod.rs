@@ -14,50 +14,9 @@ mod search;
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
 use crate::compute::Precision;
-use crate::cuda::device::{Buffer, CudaError, Device, Element, ErrorContext, View, ViewMut};
+use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut, make_current};
 use crate::net::shape::ConvShape;
 use descriptor::{Convolution, Filter, Relu, Tensor};
-
-/// A convolution of `rows` images.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Geometry {
-    rows: usize,
-    shape: ConvShape,
-}
-
-impl Geometry {
-    /// Of a convolution that pads both sides alike, as cuDNN does.
-    pub(crate) fn new(rows: usize, shape: ConvShape) -> Self {
-        assert_eq!(shape.before, shape.after, "the same padding on both sides");
-        Self { rows, shape }
-    }
-
-    /// Values of the input.
-    pub(crate) const fn input_len(&self) -> usize {
-        self.rows * self.shape.input_len()
-    }
-
-    /// Values of the output.
-    pub(crate) const fn output_len(&self) -> usize {
-        self.rows * self.shape.output_len()
-    }
-
-    fn describe(&self) -> String {
-        let s = &self.shape;
-        format!(
-            "{} images of {}x{}x{} by {} kernels of {}x{}, stride {}, groups {}",
-            self.rows,
-            s.height,
-            s.width,
-            s.inputs,
-            s.outputs,
-            s.kernel,
-            s.kernel,
-            s.stride,
-            s.groups
-        )
-    }
-}
 
 /// A search for an algorithm: the convolution as cuDNN knows it, and what is allowed.
 #[derive(Clone, Copy)]
@@ -120,7 +79,8 @@ pub(crate) struct Backward<'a> {
 
 /// How a convolution is done for a number of rows.
 pub(crate) struct Plan {
-    geometry: Geometry,
+    rows: usize,
+    shape: ConvShape,
     element: Element,
     x: Tensor,
     w: Filter,
@@ -135,19 +95,25 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Finds the algorithms that fit into `workspace` by trying them on these tensors, whose sizes are
-    /// those of the geometry. The search overwrites the outputs and gradients.
+    /// Finds the algorithms that fit into `workspace` for `rows` images by trying them on these tensors.
+    /// The search overwrites the outputs and gradients.
     ///
     /// # Errors
     /// No algorithm for a pass.
+    ///
+    /// # Panics
+    /// If both sides are not padded alike, as cuDNN does.
     pub(crate) fn new(
         device: &Device,
-        geometry: Geometry,
+        rows: usize,
+        shape: ConvShape,
         forward: Forward<'_>,
         backward: Option<Backward<'_>>,
         workspace: &mut Buffer,
     ) -> Result<Self, CudaError> {
-        let (g, s) = (&geometry, &geometry.shape);
+        let s = &shape;
+        assert_eq!(s.before, s.after, "the same padding on both sides");
+        let (input_len, output_len) = (rows * s.input_len(), rows * s.output_len());
         let element = device.element();
         let strict = device.precision == Precision::F32;
         let math = if strict {
@@ -155,9 +121,9 @@ impl Plan {
         } else {
             sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH
         };
-        let outputs = [g.rows, s.outputs, s.output_height(), s.output_width()];
+        let outputs = [rows, s.outputs, s.output_height(), s.output_width()];
         let kernels = [s.outputs, s.group_inputs(), s.kernel, s.kernel];
-        let x = Tensor::new(element, [g.rows, s.inputs, s.height, s.width])?;
+        let x = Tensor::new(element, [rows, s.inputs, s.height, s.width])?;
         let w = Filter::new(element, kernels)?;
         let y = Tensor::new(element, outputs)?;
         let b = Tensor::new(element, [1, s.outputs, 1, 1])?;
@@ -177,22 +143,19 @@ impl Plan {
             // SAFETY: asks the library for a number.
             version: unsafe { sys::cudnnGetVersion() },
             pass,
-            shape: g.describe(),
+            shape: describe_shape(rows, s),
             precision: device.precision.name(),
         };
-        device
-            .context
-            .bind_to_thread()
-            .context("use the GPU on this thread")?;
+        make_current(&device.stream)?;
         let Forward {
             input,
             weight,
             bias,
             mut output,
         } = forward;
-        check(input, element, g.input_len());
+        check(input, element, input_len);
         check(weight, element, s.weight_len());
-        check(output.view(), element, g.output_len());
+        check(output.view(), element, output_len);
         let mut workspace = workspace.view_mut();
 
         let convolution = describe()?;
@@ -203,9 +166,9 @@ impl Plan {
         let (mut data, mut filter) = (None, None);
         if let Some(backward) = backward {
             let gradient = backward.output_gradient;
-            check(gradient, element, g.output_len());
+            check(gradient, element, output_len);
             if let Some(to) = backward.input_gradient {
-                check(to.view(), element, g.input_len());
+                check(to.view(), element, input_len);
                 let (convolution, space) = (describe()?, &mut workspace);
                 let found = search::data(request(&convolution), weight, gradient, to, space);
                 let found = found.ok_or_else(|| missing("data"))?;
@@ -219,7 +182,8 @@ impl Plan {
             filter = Some(Pass::new(convolution, found, strict)?);
         }
         let mut plan = Self {
-            geometry,
+            rows,
+            shape,
             element,
             x,
             w,
@@ -271,6 +235,14 @@ impl<A> Pass<A> {
             workspace: found.workspace,
         })
     }
+}
+
+/// A convolution in words.
+fn describe_shape(rows: usize, s: &ConvShape) -> String {
+    format!(
+        "{} images of {}x{}x{} by {} kernels of {}x{}, stride {}, groups {}",
+        rows, s.height, s.width, s.inputs, s.outputs, s.kernel, s.kernel, s.stride, s.groups
+    )
 }
 
 /// Checks that a view holds `len` values of a type.

@@ -23,10 +23,10 @@ impl Plan {
             bias,
             output,
         } = tensors;
-        let (g, element) = (&self.geometry, self.element);
-        check(input, element, g.input_len());
-        check(weight, element, g.shape.weight_len());
-        check(output.view(), element, g.output_len());
+        let (s, element) = (&self.shape, self.element);
+        check(input, element, self.rows * s.input_len());
+        check(weight, element, s.weight_len());
+        check(output.view(), element, self.rows * s.output_len());
         assert!(self.forward.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
         let [one, zero] = [&raw const one, &raw const zero].map(|v| v.cast::<c_void>());
@@ -54,7 +54,7 @@ impl Plan {
             }
             .context("convolve");
         };
-        check(bias, element, g.shape.outputs);
+        check(bias, element, s.outputs);
         assert!(self.fused, "a fused plan");
         // SAFETY: as above. With a factor of 0 the output is not read as the summand `z`.
         unsafe {
@@ -94,10 +94,10 @@ impl Plan {
         input_gradient: ViewMut<'_>,
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
-        let (g, element) = (&self.geometry, self.element);
-        check(weight, element, g.shape.weight_len());
-        check(output_gradient, element, g.output_len());
-        check(input_gradient.view(), element, g.input_len());
+        let (s, element) = (&self.shape, self.element);
+        check(weight, element, s.weight_len());
+        check(output_gradient, element, self.rows * s.output_len());
+        check(input_gradient.view(), element, self.rows * s.input_len());
         let pass = self.data.as_ref().expect("planned for");
         assert!(pass.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
@@ -134,10 +134,10 @@ impl Plan {
         weight_gradient: ViewMut<'_>,
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
-        let (g, element) = (&self.geometry, self.element);
-        check(input, element, g.input_len());
-        check(output_gradient, element, g.output_len());
-        check(weight_gradient.view(), element, g.shape.weight_len());
+        let (s, element) = (&self.shape, self.element);
+        check(input, element, self.rows * s.input_len());
+        check(output_gradient, element, self.rows * s.output_len());
+        check(weight_gradient.view(), element, s.weight_len());
         let pass = self.filter.as_ref().expect("planned for");
         assert!(pass.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);

@@ -22,7 +22,7 @@ use crate::cuda::device::error::{CudaError, ErrorContext};
 use crate::cuda::device::kernels::{Argument, Entry, Grid, Kernels};
 #[cfg(feature = "nccl")]
 use crate::cuda::device::link::Link;
-use crate::cuda::device::memory::{Buffer, Element, ViewMut};
+use crate::cuda::device::memory::{Buffer, Element, ViewMut, make_current};
 #[cfg(feature = "nccl")]
 use crate::cuda::device::threads::FailureFlag;
 
@@ -32,7 +32,8 @@ const CAPABILITY: (i32, i32) = (7, 5);
 /// The least compute capability with bf16 and TF32 in tensor cores.
 const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 
-/// A GPU with the handles of its libraries.
+/// A GPU with the handles of its libraries. With other GPUs every call that waits may fail because one of
+/// them has failed.
 ///
 /// The handles come first, so that they are closed while the context is open.
 pub(crate) struct Device {
@@ -40,7 +41,6 @@ pub(crate) struct Device {
     pub(crate) blas: CudaBlas,
     kernels: Kernels,
     pub(crate) stream: Arc<CudaStream>,
-    pub(crate) context: Arc<CudaContext>,
     pub(crate) precision: Precision,
     pub(crate) deterministic: bool,
     /// The connection to the other GPUs of a run.
@@ -100,7 +100,6 @@ impl Device {
         let blas = CudaBlas::new(Arc::clone(&stream)).context("start cuBLAS")?;
         let dnn = DnnHandle::new(&stream)?;
         Ok(Rc::new(Self {
-            context,
             stream,
             kernels,
             blas,
@@ -125,6 +124,14 @@ impl Device {
         }
     }
 
+    /// Channels that conv1 is computed with: tensor cores take 16 bytes at a time.
+    pub(crate) fn input_channels(&self) -> usize {
+        match self.precision {
+            Precision::F32 | Precision::Tf32 => 4,
+            Precision::Bf16 => 8,
+        }
+    }
+
     /// Memory for `len` values, all 0.
     pub(crate) fn buffer(&self, element: Element, len: usize) -> Result<Buffer, CudaError> {
         Buffer::new(&self.stream, element, len)
@@ -146,9 +153,6 @@ impl Device {
 
     /// Waits until all queued work is done. To be called before anything that may wait for queued
     /// work: where there are other GPUs, the driver would wait without end for one that has failed.
-    ///
-    /// # Errors
-    /// Another GPU has failed, or the driver reports an error.
     pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -158,9 +162,6 @@ impl Device {
     }
 
     /// Waits for an event.
-    ///
-    /// # Errors
-    /// As [`synchronize`](Self::synchronize).
     pub(crate) fn wait_for(&self, event: &CudaEvent) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -170,9 +171,6 @@ impl Device {
     }
 
     /// Connects this GPU as number `rank` of `count`: from now on an update sums the gradients of all.
-    ///
-    /// # Errors
-    /// An error of NCCL, or another GPU has failed.
     #[cfg(feature = "nccl")]
     pub(crate) fn connect(
         &self,
@@ -188,9 +186,6 @@ impl Device {
 
     /// Begins to sum values over all GPUs, in place; nobody may touch them before
     /// [`end_sum`](Self::end_sum).
-    ///
-    /// # Errors
-    /// An error of NCCL, or another GPU has failed.
     pub(crate) fn begin_sum(&self, values: Vec<ViewMut<'_>>) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -201,9 +196,6 @@ impl Device {
     }
 
     /// Makes the stream wait for the sums that have begun.
-    ///
-    /// # Errors
-    /// As [`begin_sum`](Self::begin_sum).
     pub(crate) fn end_sum(&self) -> Result<(), CudaError> {
         #[cfg(feature = "nccl")]
         if let Some(link) = self.link.get() {
@@ -230,12 +222,13 @@ impl Device {
 
     /// The GPU in words: name, capability, memory.
     pub(crate) fn describe(&self) -> Result<String, CudaError> {
-        let name = self.context.name().context("query the GPU")?;
-        let capability = self.context.compute_capability();
+        let name = self.stream.context().name().context("query the GPU")?;
+        let capability = self.stream.context().compute_capability();
         let (major, minor) = capability.context("query the GPU")?;
         let (_, total) = self.memory()?;
         let processors = self
-            .context
+            .stream
+            .context()
             .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
             .context("query the GPU")?;
         Ok(format!(
@@ -246,7 +239,10 @@ impl Device {
 
     /// Free bytes of the GPU's memory, and all of them.
     pub(crate) fn memory(&self) -> Result<(usize, usize), CudaError> {
-        self.context.mem_get_info().context("query the free memory")
+        self.stream
+            .context()
+            .mem_get_info()
+            .context("query the free memory")
     }
 }
 
@@ -255,10 +251,7 @@ struct DnnHandle(cudnn::sys::cudnnHandle_t);
 
 impl DnnHandle {
     fn new(stream: &Arc<CudaStream>) -> Result<Self, CudaError> {
-        stream
-            .context()
-            .bind_to_thread()
-            .context("use the GPU on this thread")?;
+        make_current(stream)?;
         let handle = Self(cudnn::result::create_handle().context("start cuDNN")?);
         // SAFETY: the handle was made above and the stream is open; `Device` keeps both together.
         unsafe { cudnn::result::set_stream(handle.0, stream.cu_stream().cast()) }

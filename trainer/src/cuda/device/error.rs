@@ -7,7 +7,7 @@ use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
 #[cfg(feature = "nccl")]
-use crate::cuda::device::threads::{DeviceError, DeviceFailure};
+use crate::cuda::device::threads::DeviceError;
 use crate::net::ModelError;
 
 /// What can go wrong on a GPU.
@@ -127,14 +127,11 @@ impl DeviceError for CudaError {
     fn of_thread(what: String) -> Self {
         Self::Thread(what)
     }
-}
 
-#[cfg(feature = "nccl")]
-impl From<DeviceFailure<CudaError>> for CudaError {
-    fn from(failure: DeviceFailure<CudaError>) -> Self {
+    fn of_device(self, number: usize) -> Self {
         Self::Device {
-            number: failure.number,
-            source: Box::new(failure.error),
+            number,
+            source: Box::new(self),
         }
     }
 }

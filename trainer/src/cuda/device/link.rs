@@ -22,7 +22,7 @@ use cudarc::nccl::result::{self, NcclError, NcclStatus};
 use cudarc::nccl::{Id, sys};
 
 use crate::cuda::device::error::{CudaError, ErrorContext};
-use crate::cuda::device::memory::{Element, ViewMut};
+use crate::cuda::device::memory::{Element, ViewMut, make_current};
 use crate::cuda::device::threads::FailureFlag;
 
 /// How long the thread polls without sleeping.
@@ -40,7 +40,8 @@ const UNDEFINED: i32 = i32::MIN;
 const CONFIG_VERSION: u32 = 21_400;
 const CONFIG_BYTES: usize = 24;
 
-/// The connection of a GPU to the others.
+/// The connection of a GPU to the others. Errors are those of the driver or of NCCL, or that another GPU
+/// has failed.
 pub(crate) struct Link {
     /// Null after it was aborted.
     communicator: Cell<sys::ncclComm_t>,
@@ -62,9 +63,6 @@ const SUMS: &str = "sum the gradients of all GPUs";
 
 impl Link {
     /// Connects the GPU of `stream` as number `rank` of `count`; every GPU must do so.
-    ///
-    /// # Errors
-    /// An error of NCCL, or another GPU has failed.
     pub(crate) fn connect(
         stream: &Arc<CudaStream>,
         failure: Arc<FailureFlag>,
@@ -74,9 +72,7 @@ impl Link {
     ) -> Result<Self, CudaError> {
         let context = stream.context();
         let event = || context.new_event(None).context("make an event");
-        context
-            .bind_to_thread()
-            .context("use the GPU on this thread")?;
+        make_current(stream)?;
         let link = Self {
             communicator: Cell::new(ptr::null_mut()),
             failure,
@@ -109,9 +105,6 @@ impl Link {
     /// Begins to sum values over all GPUs, in place, once what `stream` has queued so far is done. Every
     /// GPU must pass as many values, in the same order. Nobody may touch them before
     /// [`end_sum`](Self::end_sum).
-    ///
-    /// # Errors
-    /// An error of NCCL, or another GPU has failed.
     pub(crate) fn begin_sum(
         &self,
         stream: &CudaStream,
@@ -151,9 +144,6 @@ impl Link {
     }
 
     /// Makes `stream` wait for the sums that have begun.
-    ///
-    /// # Errors
-    /// As [`begin_sum`](Self::begin_sum).
     pub(crate) fn end_sum(&self, stream: &CudaStream) -> Result<(), CudaError> {
         self.finish_queuing()?;
         self.summed
@@ -193,18 +183,12 @@ impl Link {
     }
 
     /// Waits for all that is queued on the device's stream.
-    ///
-    /// # Errors
-    /// Another GPU has failed, or the driver or NCCL reports an error.
     pub(crate) fn synchronize(&self, stream: &CudaStream) -> Result<(), CudaError> {
         self.reached.record(stream).context("wait for the GPU")?;
         self.wait_for(&self.reached)
     }
 
     /// Waits for an event of this device.
-    ///
-    /// # Errors
-    /// As [`synchronize`](Self::synchronize).
     pub(crate) fn wait_for(&self, event: &CudaEvent) -> Result<(), CudaError> {
         self.poll(|| {
             self.status("check the other GPUs")?;

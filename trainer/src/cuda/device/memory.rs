@@ -82,6 +82,16 @@ impl<'a> View<'a> {
         Self { len, ..self }
     }
 
+    /// The same values to write: the caller has borrowed their memory for that.
+    fn writable(self) -> ViewMut<'a> {
+        ViewMut {
+            pointer: self.pointer,
+            len: self.len,
+            element: self.element,
+            memory: PhantomData,
+        }
+    }
+
     /// Values of a tensor's memory.
     ///
     /// # Panics
@@ -123,13 +133,7 @@ impl<'a> ViewMut<'a> {
 
     /// The values of a tensor's memory.
     pub(crate) fn of<T: Value>(memory: &'a mut CudaSlice<T>) -> Self {
-        let view = View::of(memory, 0..memory.len());
-        Self {
-            pointer: view.pointer,
-            len: view.len,
-            element: view.element,
-            memory: PhantomData,
-        }
+        View::of(memory, 0..memory.len()).writable()
     }
 
     /// The same values to read.
@@ -144,13 +148,14 @@ impl<'a> ViewMut<'a> {
 
     /// The same values, borrowed for a shorter time.
     pub(crate) fn reborrow(&mut self) -> ViewMut<'_> {
-        ViewMut {
-            pointer: self.pointer,
-            len: self.len,
-            element: self.element,
-            memory: PhantomData,
-        }
+        self.view().writable()
     }
+}
+
+/// Makes a stream's GPU the one that this thread's calls of libraries use.
+pub(crate) fn make_current(stream: &CudaStream) -> Result<(), CudaError> {
+    let bound = stream.context().bind_to_thread();
+    bound.context("use the GPU on this thread")
 }
 
 /// Copies values into memory of the same type and GPU, in the stream's order.
@@ -161,10 +166,7 @@ pub(crate) fn copy(
 ) -> Result<(), CudaError> {
     assert_eq!((input.element, input.len), (output.element, output.len));
     let bytes = input.len * input.element.bytes();
-    stream
-        .context()
-        .bind_to_thread()
-        .context("use the GPU on this thread")?;
+    make_current(stream)?;
     // SAFETY: both views are of memory of this GPU with as many bytes, as checked above; a view
     // that may be written overlaps no other.
     unsafe { result::memcpy_dtod_async(output.pointer, input.pointer, bytes, stream.cu_stream()) }
@@ -226,18 +228,7 @@ impl Buffer {
     }
 
     pub(crate) fn view_mut(&mut self) -> ViewMut<'_> {
-        let View {
-            pointer,
-            len,
-            element,
-            ..
-        } = self.view();
-        ViewMut {
-            pointer,
-            len,
-            element,
-            memory: PhantomData,
-        }
+        self.view().writable()
     }
 
     /// Replaces the first values with those of the host, in the stream's order. The copy is done when
@@ -268,27 +259,18 @@ impl Buffer {
     pub(crate) fn read<T: Value>(&self, len: usize) -> Result<Vec<T>, CudaError> {
         assert!(self.element == T::ELEMENT && len <= self.len);
         let mut values = vec![T::default(); len];
-        self.read_into(&mut values)?;
-        Ok(values)
-    }
-
-    /// The first values, once all work queued so far is done.
-    ///
-    /// # Panics
-    /// If they are of another type or fewer.
-    pub(crate) fn read_into<T: Value>(&self, values: &mut [T]) -> Result<(), CudaError> {
-        assert!(self.element == T::ELEMENT && values.len() <= self.len);
         if values.is_empty() {
-            return Ok(());
+            return Ok(values);
         }
         let stream = self.memory.stream();
         // SAFETY: the memory holds `values.len()` values of this type, as checked above.
         let source = unsafe { self.memory.transmute::<T>(values.len()) };
         let source = source.expect("checked above");
         stream
-            .memcpy_dtoh(&source, values)
+            .memcpy_dtoh(&source, &mut values)
             .context("copy from the GPU")?;
-        stream.synchronize().context("copy from the GPU")
+        stream.synchronize().context("copy from the GPU")?;
+        Ok(values)
     }
 
     /// Fills the memory with 0, in the stream's order.

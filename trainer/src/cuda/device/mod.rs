@@ -20,5 +20,5 @@ pub(crate) use self::{
     context::Device,
     error::{CudaError, ErrorContext},
     kernels::{Argument, Entry, Grid},
-    memory::{Buffer, Element, Value, View, ViewMut, copy},
+    memory::{Buffer, Element, Value, View, ViewMut, copy, make_current},
 };

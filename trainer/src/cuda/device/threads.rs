@@ -33,14 +33,9 @@ pub(crate) trait DeviceError: Send + 'static {
 
     /// The device's thread failed.
     fn of_thread(what: String) -> Self;
-}
 
-/// The failure of one of several devices.
-#[derive(Debug)]
-pub(crate) struct DeviceFailure<E> {
-    /// The device's number.
-    pub(crate) number: usize,
-    pub(crate) error: E,
+    /// The error of one of several devices, by its number.
+    fn of_device(self, number: usize) -> Self;
 }
 
 /// Work for a device's thread.
@@ -78,7 +73,7 @@ impl<D: 'static> DeviceThreads<D> {
         failure: Arc<FailureFlag>,
         stop_timeout: Duration,
         open: impl Fn(usize) -> Result<D, E> + Send + Sync + 'static,
-    ) -> Result<Self, DeviceFailure<E>> {
+    ) -> Result<Self, E> {
         let open = Arc::new(open);
         let (sender, answers) = mpsc::channel();
         let mut threads = Self {
@@ -105,9 +100,8 @@ impl<D: 'static> DeviceThreads<D> {
                     Err(error) => drop(sender.send((index, Err(error)))),
                 }
             });
-            let thread = thread.map_err(|error| DeviceFailure {
-                number,
-                error: E::of_thread(format!("cannot be started: {error}")),
+            let thread = thread.map_err(|error| {
+                E::of_thread(format!("cannot be started: {error}")).of_device(number)
             })?;
             threads.workers.push(Worker {
                 number,
@@ -133,22 +127,18 @@ impl<D: 'static> DeviceThreads<D> {
     pub(crate) fn on_all<T: Send + 'static, E: DeviceError>(
         &mut self,
         work: impl Fn(usize, &mut D) -> Result<T, E> + Send + Sync + 'static,
-    ) -> Result<Vec<T>, DeviceFailure<E>> {
+    ) -> Result<Vec<T>, E> {
         self.on_first(self.len(), work)
     }
 
     /// Runs `work` on the first `count` devices.
-    ///
-    /// # Errors
-    /// As [`on_all`](Self::on_all).
     pub(crate) fn on_first<T: Send + 'static, E: DeviceError>(
         &mut self,
         count: usize,
         work: impl Fn(usize, &mut D) -> Result<T, E> + Send + Sync + 'static,
-    ) -> Result<Vec<T>, DeviceFailure<E>> {
+    ) -> Result<Vec<T>, E> {
         if self.has_failed {
-            let (number, error) = (self.workers[0].number, E::stopped());
-            return Err(DeviceFailure { number, error });
+            return Err(E::stopped().of_device(self.workers[0].number));
         }
         let work = Arc::new(work);
         let (sender, answers) = mpsc::channel();
@@ -172,7 +162,7 @@ impl<D: 'static> DeviceThreads<D> {
         &mut self,
         received: &Receiver<Answer<T, E>>,
         count: usize,
-    ) -> Result<Vec<T>, DeviceFailure<E>> {
+    ) -> Result<Vec<T>, E> {
         let mut answers: Vec<Option<T>> = (0..count).map(|_| None).collect();
         let mut failed: Option<(usize, E)> = None;
         let mut until = None;
@@ -202,8 +192,7 @@ impl<D: 'static> DeviceThreads<D> {
         };
         self.failure.set();
         self.has_failed = true;
-        let number = self.workers[index].number;
-        Err(DeviceFailure { number, error })
+        Err(error.of_device(self.workers[index].number))
     }
 }
 

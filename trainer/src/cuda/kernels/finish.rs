@@ -99,10 +99,9 @@ impl MeanView<'_> {
 /// Numbers that locate an image's part of the mean image.
 pub(crate) const PLACE: usize = 3;
 
-/// A batch of `rows` images as the loader gives it.
+/// A batch as the loader gives it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes<'a> {
-    pub(crate) rows: usize,
     pub(crate) images: View<'a>,
     /// The colour shift of each image.
     pub(crate) shifts: View<'a>,
@@ -118,7 +117,7 @@ pub(crate) fn finish(
     batch: Bytes<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let (rows, image, padded) = (batch.rows, &canvas.shape, canvas.conv_shape());
+    let (rows, image, padded) = (batch.shifts.len / 3, &canvas.shape, canvas.conv_shape());
     let pixels = image.height * image.width;
     check(batch.images, Element::U8, rows * pixels * 3);
     check(batch.shifts, Element::F32, rows * 3);

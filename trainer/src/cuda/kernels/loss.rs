@@ -17,9 +17,9 @@ pub(crate) const fn loss_scratch(rows: usize) -> usize {
 /// The loss of some or all rows of a batch.
 #[derive(Debug)]
 pub(crate) struct Loss<'a> {
-    pub(crate) classes: usize,
     /// Rows of the whole batch, whose mean loss the gradient is of.
     pub(crate) images: usize,
+    /// A row for each label, of as many values as there are classes.
     pub(crate) logits: View<'a>,
     /// Classes: the caller has checked their range before they were uploaded.
     pub(crate) labels: View<'a>,
@@ -34,13 +34,14 @@ pub(crate) struct Loss<'a> {
 /// Adds the rows' losses and hits to the sums and writes the gradient.
 pub(crate) fn cross_entropy(device: &Device, loss: Loss<'_>) -> Result<(), CudaError> {
     let (rows, element) = (loss.labels.len, loss.logits.element);
+    let classes = loss.logits.len / rows;
     check(loss.labels, Element::I64, rows);
-    check(loss.logits, element, rows * loss.classes);
+    check(loss.logits, element, rows * classes);
     check(loss.sums.view(), Element::F64, 3);
     let scratch = loss.scratch.head(loss_scratch(rows));
     check(scratch.view(), Element::F32, loss_scratch(rows));
     if let Some(gradient) = &loss.gradient {
-        check(gradient.view(), element, rows * loss.classes);
+        check(gradient.view(), element, rows * classes);
     }
     let arguments = [
         loss.logits.into(),
@@ -49,7 +50,7 @@ pub(crate) fn cross_entropy(device: &Device, loss: Loss<'_>) -> Result<(), CudaE
             .as_ref()
             .map_or(Argument::NULL, Argument::from),
         (&scratch).into(),
-        Argument::size(loss.classes),
+        Argument::size(classes),
         Argument::size(loss.images),
     ];
     let added = [

@@ -10,10 +10,9 @@ mod bias;
 mod dropout;
 mod finish;
 mod loss;
-mod lrn;
-mod map_norm;
 mod pool;
 mod product;
+mod response;
 mod sgd;
 mod values;
 
@@ -25,10 +24,9 @@ pub(crate) use self::{
     dropout::dropout,
     finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish},
     loss::{Loss, cross_entropy, loss_scratch},
-    lrn::{lrn, lrn_backward},
-    map_norm::{map_norm, map_norm_backward},
     pool::{max_pool, max_pool_backward},
     product::{product, product_input, product_weight},
+    response::{lrn, lrn_backward, map_norm, map_norm_backward},
     sgd::{SgdEntry, SgdTable, sgd},
     values::{Channels, add_scaled, cast, narrow, widen},
 };

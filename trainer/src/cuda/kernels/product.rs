@@ -14,7 +14,7 @@ use candle_core::cuda_backend::cudarc::cublas::sys::{
 };
 
 use crate::compute::Precision;
-use crate::cuda::device::{CudaError, Device, Element, ErrorContext, View, ViewMut};
+use crate::cuda::device::{CudaError, Device, Element, ErrorContext, View, ViewMut, make_current};
 use crate::net::layer::LinearLayer;
 
 /// One operand as cuBLAS sees it: `columns` values follow each other in memory.
@@ -107,10 +107,7 @@ fn multiply(
         Precision::F32 | Precision::Bf16 => Compute::CUBLAS_COMPUTE_32F,
     };
     let (one, zero) = (1.0_f32, 0.0_f32);
-    device
-        .context
-        .bind_to_thread()
-        .context("use the GPU on this thread")?;
+    make_current(&device.stream)?;
     // SAFETY: the views hold matrices of these sizes (each was cut to its size above), their
     // memory is the GPU's, and the scalars are f32 as the compute type requires, read before the
     // call returns.

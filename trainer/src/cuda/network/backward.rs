@@ -2,8 +2,8 @@
 
 use crate::cuda::device::{CudaError, View, ViewMut};
 use crate::cuda::kernels::{self, Loss};
-use crate::cuda::network::{BatchDropout, Network};
-use crate::cuda::slice::Slice;
+use crate::cuda::network::Network;
+use crate::cuda::{BatchDropout, Slice};
 use crate::net::DropoutKey;
 use crate::net::layer::Layer;
 
@@ -12,9 +12,6 @@ impl Network {
     /// to `scores`, and computes the gradients of the mean loss of the whole batch, of which the rows
     /// here are a slice. With several GPUs this begins the sum of the gradients over them, unless the
     /// step has several batches, whose gradients are `accumulated`.
-    ///
-    /// # Errors
-    /// An error of the driver or of a library.
     ///
     /// # Panics
     /// Before training has begun.
@@ -30,7 +27,6 @@ impl Network {
         let training = self.training.as_mut().expect("training has begun");
         let logits = self.outputs.last().expect("fc8 is never left out");
         let loss = Loss {
-            classes,
             images: slice.whole,
             logits: logits.view().head(rows * classes),
             labels,

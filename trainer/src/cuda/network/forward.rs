@@ -1,17 +1,15 @@
 //! The forward pass.
 
-use crate::cuda::conv::Forward;
+use crate::cuda::BatchDropout;
+use crate::cuda::conv::{Forward, Plan};
 use crate::cuda::device::{CudaError, copy};
 use crate::cuda::kernels;
-use crate::cuda::network::{BatchDropout, Network, planned};
+use crate::cuda::network::{Network, Plans};
 use crate::cuda::upload::{Staged, Uploads};
 use crate::net::layer::Layer;
 
 impl Network {
     /// Runs a batch through the layers up to the logits, with dropout if `dropout` is given.
-    ///
-    /// # Errors
-    /// An error of the driver or of a library.
     ///
     /// # Panics
     /// If the batch is larger than the network's capacity.
@@ -98,4 +96,10 @@ impl Network {
             }
         }
     }
+}
+
+/// The plan of a convolution for a forward pass: preferably the one that has backward passes too.
+fn planned(plans: &Plans, index: usize, rows: usize) -> &Plan {
+    let both = plans.get(&(index, rows, true));
+    both.unwrap_or_else(|| &plans[&(index, rows, false)])
 }

@@ -3,6 +3,7 @@
 
 mod backward;
 mod forward;
+mod plan;
 mod reduce;
 mod update;
 mod weights;
@@ -10,14 +11,12 @@ mod weights;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
-use crate::cuda::device::{Buffer, CudaError, Device, Element, View};
+use crate::cuda::BatchDropout;
+use crate::cuda::conv::Plan;
+use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
 use crate::cuda::kernels::{self, Canvas, Channels, SgdTable};
-use crate::net::config::Activation;
 use crate::net::layer::Layer;
-use crate::net::{DropoutKey, MaskKey, Model};
-
-pub(crate) use weights::input_channels;
+use crate::net::{MaskKey, Model};
 
 /// Bytes of workspace for the search for algorithms, if so much is free.
 const SEARCH_WORKSPACE: usize = 1 << 30;
@@ -28,13 +27,6 @@ const SEARCH_SHARE: usize = 4;
 /// The plans of the convolutions by layer, number of rows, and whether they have a backward pass.
 type Plans = HashMap<(usize, usize, bool), Plan>;
 
-/// The dropout of the images of a batch from number `first` on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BatchDropout {
-    pub(crate) key: DropoutKey,
-    pub(crate) first: usize,
-}
-
 impl BatchDropout {
     /// The mask of layer `index`, and its first value for these images.
     fn mask(self, layers: &[Layer], index: usize) -> (MaskKey, usize) {
@@ -43,13 +35,6 @@ impl BatchDropout {
         let first = self.first * layers[index].output_len();
         (self.key.mask(number as u32), first)
     }
-}
-
-/// A parameter in host memory; without a velocity until training begins.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ParameterCopy {
-    pub(crate) values: Vec<f32>,
-    pub(crate) velocity: Option<Vec<f32>>,
 }
 
 /// One parameter in GPU memory.
@@ -75,7 +60,121 @@ struct OptimizerState {
     sum: Option<Buffer>,
 }
 
+impl OptimizerState {
+    /// Adds the gradient times `share` to the sum; the first of a step replaces it.
+    fn add(&mut self, device: &Device, share: f32, first: bool) -> Result<(), CudaError> {
+        if self.sum.is_none() {
+            self.sum = Some(device.buffer(Element::F32, self.gradient.len())?);
+        }
+        let sum = self.sum.as_mut().expect("made above");
+        kernels::add_scaled(device, self.gradient.view(), share, first, sum.view_mut())
+    }
+
+    /// Whether the update uses the sum: after several batches, and after a bf16 gradient was summed
+    /// over several GPUs, in f32 as all sums are.
+    fn is_summed(&self, accumulated: bool, has_peers: bool) -> bool {
+        accumulated || (has_peers && self.gradient.view().element == Element::Bf16)
+    }
+}
+
+impl Weight {
+    /// What the passes read.
+    fn compute(&self) -> View<'_> {
+        self.copy.as_ref().unwrap_or(&self.master).view()
+    }
+
+    /// Where a pass writes the gradient.
+    ///
+    /// # Panics
+    /// Before training has begun.
+    fn gradient(&mut self) -> ViewMut<'_> {
+        let state = self.training.as_mut().expect("training has begun");
+        let padded = state.padded.as_mut();
+        padded.unwrap_or(&mut state.gradient).view_mut()
+    }
+
+    /// Fills the gradient with 0, if there is one.
+    fn clear_gradient(&mut self) -> Result<(), CudaError> {
+        let Some(state) = &mut self.training else {
+            return Ok(());
+        };
+        if let Some(padded) = &mut state.padded {
+            padded.clear()?;
+        }
+        state.gradient.clear()
+    }
+
+    /// Bytes of GPU memory.
+    fn bytes(&self) -> usize {
+        let training = self.training.iter().flat_map(|m| {
+            [
+                Some(&m.velocity),
+                Some(&m.gradient),
+                m.padded.as_ref(),
+                m.sum.as_ref(),
+            ]
+        });
+        let buffers = [Some(&self.master), self.copy.as_ref()];
+        let buffers = buffers.into_iter().chain(training).flatten();
+        buffers.map(Buffer::bytes).sum()
+    }
+
+    /// Updates the copy from the f32 values.
+    fn refresh(&mut self, device: &Device) -> Result<(), CudaError> {
+        let Some(copy) = &mut self.copy else {
+            return Ok(());
+        };
+        match self.channels {
+            Some(channels) => kernels::widen(device, channels, self.master.view(), copy.view_mut()),
+            None => kernels::cast(device, self.master.view(), copy.view_mut()),
+        }
+    }
+
+    /// Allocates the optimizer state, with this velocity.
+    fn begin(
+        &mut self,
+        device: &Device,
+        velocity: &[f32],
+        element: Element,
+    ) -> Result<(), CudaError> {
+        let len = self.master.len();
+        let padded = match self.channels {
+            Some(channels) => Some(device.buffer(device.element(), channels.padded_len(len))?),
+            None => None,
+        };
+        // A padded gradient is cut to the own channels, in f32.
+        let element = if padded.is_some() {
+            Element::F32
+        } else {
+            element
+        };
+        self.training = Some(OptimizerState {
+            velocity: Buffer::from_host(&device.stream, velocity)?,
+            gradient: device.buffer(element, len)?,
+            padded,
+            sum: None,
+        });
+        Ok(())
+    }
+
+    /// After a backward pass: the gradient without the added channels.
+    fn narrow(&mut self, device: &Device) -> Result<(), CudaError> {
+        let (Some(channels), Some(state)) = (self.channels, &mut self.training) else {
+            return Ok(());
+        };
+        match &state.padded {
+            Some(padded) => {
+                kernels::narrow(device, channels, padded.view(), state.gradient.view_mut())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// A network on a GPU, for batches of at most `capacity` images.
+///
+/// Errors are those of the driver, of a library or of NCCL: too little memory, say, or another GPU that
+/// has failed.
 pub(crate) struct Network {
     device: Rc<Device>,
     layers: Vec<Layer>,
@@ -109,9 +208,6 @@ struct Training {
 
 impl Network {
     /// The network of `model` with its parameters.
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn new(
         device: &Rc<Device>,
         model: &Model,
@@ -122,7 +218,7 @@ impl Network {
         let Some(Layer::Conv(first)) = layers.first() else {
             unreachable!("every network begins with conv1")
         };
-        let canvas = Canvas::new(first.shape, input_channels(device.precision));
+        let canvas = Canvas::new(first.shape, device.input_channels());
         let input = device.buffer(element, capacity * canvas.len())?;
         let mut outputs = Vec::new();
         let mut winners = Vec::new();
@@ -157,9 +253,6 @@ impl Network {
     }
 
     /// Turns the backward pass of the convolutions off, so that their gradients stay 0, or on again.
-    ///
-    /// # Errors
-    /// An error of the driver.
     pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
         self.frozen = frozen;
         self.clear_gradients()
@@ -171,9 +264,6 @@ impl Network {
     }
 
     /// Replaces both passes over a batch that has no rows for this GPU: the gradient is 0.
-    ///
-    /// # Errors
-    /// An error of the driver or of NCCL, or another GPU has failed.
     pub(crate) fn skip_batch(&mut self, accumulated: bool) -> Result<(), CudaError> {
         self.clear_gradients()?;
         let mut layers = (0..self.layers.len()).rev();
@@ -198,16 +288,19 @@ impl Network {
         logits.view().head(rows * self.classes)
     }
 
-    /// Parameter `number`, after all queued work.
-    pub(crate) fn read_parameter(&self, number: usize) -> Result<ParameterCopy, CudaError> {
+    /// The values of parameter `number`, after all queued work.
+    pub(crate) fn read_values(&self, number: usize) -> Result<Vec<f32>, CudaError> {
         self.device.synchronize()?;
-        let weight = &self.weights[number];
-        let velocity = weight.training.as_ref().map(|state| &state.velocity);
-        let velocity = velocity.map(|velocity| velocity.read(velocity.len()));
-        Ok(ParameterCopy {
-            values: weight.master.read(weight.master.len())?,
-            velocity: velocity.transpose()?,
-        })
+        let master = &self.weights[number].master;
+        master.read(master.len())
+    }
+
+    /// The velocity of parameter `number`, after all queued work; none until training begins.
+    pub(crate) fn read_velocity(&self, number: usize) -> Result<Option<Vec<f32>>, CudaError> {
+        self.device.synchronize()?;
+        let state = self.weights[number].training.as_ref();
+        let velocity = state.map(|state| state.velocity.read(state.velocity.len()));
+        velocity.transpose()
     }
 
     /// The gradient of parameter `number` of the last backward pass, in f32.
@@ -231,81 +324,7 @@ impl Network {
         parameter(&self.layers, index)
     }
 
-    /// Makes sure that every convolution has a plan for `rows` rows, with its backward pass if it is
-    /// `training`. A search overwrites gradients: frozen layers are planned without backward passes, so
-    /// that their gradients stay 0.
-    fn plan(&mut self, rows: usize, training: bool) -> Result<(), CudaError> {
-        let backward = training && !self.frozen;
-        for index in 0..self.layers.len() {
-            let planned = |backward| self.plans.contains_key(&(index, rows, backward));
-            let is_conv = matches!(self.layers[index], Layer::Conv(_));
-            if is_conv && !planned(true) && (backward || !planned(false)) {
-                // cuDNN waits for the device while it tries algorithms.
-                self.device.synchronize()?;
-                let plan = self.make_plan(index, rows, backward)?;
-                self.plans.insert((index, rows, backward), plan);
-            }
-        }
-        if !self.is_workspace_final && training {
-            // The search needed room for its trials; the chosen algorithms need less.
-            let len = self.plans.values().map(Plan::workspace).max().unwrap_or(0);
-            self.workspace = self.device.buffer(Element::U8, 0)?;
-            self.workspace = self.device.buffer(Element::U8, len.max(1))?;
-            self.is_workspace_final = true;
-        }
-        Ok(())
-    }
-
-    fn make_plan(&mut self, index: usize, rows: usize, backward: bool) -> Result<Plan, CudaError> {
-        let Layer::Conv(conv) = &self.layers[index] else {
-            unreachable!("only convolutions are planned")
-        };
-        // conv1's padding is part of its input.
-        let shape = if index == 0 {
-            self.canvas.conv_shape()
-        } else {
-            conv.shape
-        };
-        let geometry = Geometry::new(rows, shape);
-        let number = self.parameter(index);
-        let (before, rest) = self.outputs.split_at_mut(index);
-        let input = before.last().unwrap_or(&self.input);
-        let (own, bias) = self.weights[number..].split_at_mut(1);
-        let (own, bias) = (&mut own[0], &bias[0]);
-        // Copy and gradient are borrowed from one parameter.
-        let weight = own.copy.as_ref().unwrap_or(&own.master).view();
-        let backward = match (&mut self.training, &mut own.training) {
-            (Some(training), Some(state)) if backward => Some(Backward {
-                output_gradient: training.current.view().head(geometry.output_len()),
-                input_gradient: (index > 0)
-                    .then(|| training.next.view_mut().head(geometry.input_len())),
-                weight_gradient: state
-                    .padded
-                    .as_mut()
-                    .unwrap_or(&mut state.gradient)
-                    .view_mut(),
-            }),
-            _ => None,
-        };
-        let forward = Forward {
-            input: input.view().head(geometry.input_len()),
-            weight,
-            bias: (conv.activation == Some(Activation::Relu)).then(|| bias.compute()),
-            output: rest[0].view_mut().head(geometry.output_len()),
-        };
-        Plan::new(
-            &self.device,
-            geometry,
-            forward,
-            backward,
-            &mut self.workspace,
-        )
-    }
-
     /// Allocates what training needs, with the velocities in the order of the parameters; once.
-    ///
-    /// # Errors
-    /// Too little memory.
     pub(crate) fn begin_training(&mut self, velocities: &[&[f32]]) -> Result<(), CudaError> {
         if self.training.is_some() {
             return Ok(());
@@ -331,12 +350,6 @@ impl Network {
         });
         Ok(())
     }
-}
-
-/// The plan of a convolution for a forward pass: preferably the one that has backward passes too.
-fn planned(plans: &Plans, index: usize, rows: usize) -> &Plan {
-    let both = plans.get(&(index, rows, true));
-    both.unwrap_or_else(|| &plans[&(index, rows, false)])
 }
 
 /// The number of the first parameter of layer `index`: two for each layer with parameters before it.

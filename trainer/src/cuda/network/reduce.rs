@@ -13,9 +13,6 @@ use crate::net::layer::Layer;
 impl Network {
     /// Begins to sum the fully connected layers' gradients if there are several GPUs, the step has one
     /// batch, and the backward pass has reached the lowest of these layers, number `index`.
-    ///
-    /// # Errors
-    /// An error of the driver or of NCCL, or another GPU has failed.
     pub(super) fn begin_reduction(
         &mut self,
         index: usize,
@@ -30,9 +27,6 @@ impl Network {
 
     /// Sums the step's other gradients if there are several GPUs, so that each has the gradient of the
     /// whole step.
-    ///
-    /// # Errors
-    /// As [`begin_reduction`](Self::begin_reduction).
     ///
     /// # Panics
     /// Before training has begun.

@@ -8,9 +8,6 @@ use crate::net::sgd::Rate;
 impl Network {
     /// Adds the gradients times `share` to the step's sums; the first of a step replaces them.
     ///
-    /// # Errors
-    /// An error of the driver.
-    ///
     /// # Panics
     /// Before training has begun.
     pub(crate) fn accumulate(&mut self, share: f32, first: bool) -> Result<(), CudaError> {
@@ -25,9 +22,6 @@ impl Network {
     /// Adds the square of the gradient's length to `norm` and updates the parameters, each at its rate;
     /// those without a rate keep their values. The gradient is the step's sum if batches were
     /// `accumulated`, and the sum over all GPUs if there are several.
-    ///
-    /// # Errors
-    /// An error of the driver or of NCCL, or another GPU has failed.
     ///
     /// # Panics
     /// Before training has begun.

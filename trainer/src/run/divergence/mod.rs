@@ -84,12 +84,12 @@ impl Prior {
     }
 
     /// Whether a mean loss is below what a network reaches that knows only these frequencies.
-    pub(crate) fn is_left_by(&self, loss: f64) -> bool {
+    fn is_left_by(&self, loss: f64) -> bool {
         loss < self.entropy * LEFT
     }
 
     /// Whether all images are of one class.
-    pub(crate) fn is_trivial(&self) -> bool {
+    fn is_trivial(&self) -> bool {
         self.entropy == 0.0
     }
 

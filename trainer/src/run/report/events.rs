@@ -48,13 +48,7 @@ impl Events {
                     return Ok(events);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(source) => {
-                    return Err(TrainError::Io {
-                        action: "write",
-                        path,
-                        source,
-                    });
-                }
+                Err(error) => return Err(TrainError::io("write", &path)(error)),
             }
         }
         unreachable!("a folder holds fewer than 2^31 files of one second")
@@ -82,11 +76,7 @@ impl Events {
         event.extend(what);
         self.file
             .write_all(&record(&event))
-            .map_err(|source| TrainError::Io {
-                action: "write",
-                path: self.path.clone(),
-                source,
-            })
+            .map_err(TrainError::io("write", &self.path))
     }
 }
 

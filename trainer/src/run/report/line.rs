@@ -1,7 +1,6 @@
 //! The lines of `metrics.jsonl`. Epochs and steps are counted from 1, errors are in percent.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -73,12 +72,9 @@ pub(crate) enum Line<'a> {
     },
 }
 
-/// A point of a curve.
-pub(crate) type Point = (&'static str, f64);
-
 impl Line<'_> {
     /// The step and the points of TensorBoard's curves that belong to it, by their tags.
-    pub(crate) fn points(&self) -> Option<(u64, Vec<Point>)> {
+    pub(crate) fn points(&self) -> Option<(u64, Vec<(&'static str, f64)>)> {
         match *self {
             Self::Step {
                 step,
@@ -191,52 +187,4 @@ impl fmt::Display for Line<'_> {
 pub(crate) fn speed(images_per_second: f64) -> String {
     let digits = usize::from(images_per_second < 100.0);
     format!("{images_per_second:.digits$} img/s")
-}
-
-/// The time left, in its two largest units: `3d04h`, `2h07m`, `7m31s`, `31s`.
-pub(crate) fn eta(left: Duration) -> String {
-    let seconds = left.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
-        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
-        _ => format!("{days}d{:02}h", hours % 24),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{Line, eta};
-
-    #[test]
-    fn times_have_two_units() {
-        let text = [31, 451, 7620, 273_600].map(|seconds| eta(Duration::from_secs(seconds)));
-        assert_eq!(text, ["31s", "7m31s", "2h07m", "3d04h"]);
-    }
-
-    #[test]
-    fn a_log_line_fits_a_terminal() {
-        let line = Line::Step {
-            epoch: 90,
-            step: 900_000,
-            samples: 1_281_167,
-            loss: 6.9078,
-            lr: 0.000_01,
-            top1_error: 99.9,
-            top5_error: 99.5,
-            gradient_norm: 1.0,
-            images_per_second: 32_000.0,
-            data_wait: 0.012,
-            seconds: 1e6,
-        };
-        let text = format!("{line} eta {}", eta(Duration::from_secs(273_600)));
-        assert_eq!(
-            text,
-            "epoch 90 step 900000 loss 6.9078 err 99.9/99.5% 32000 img/s wait 1.2% eta 3d04h"
-        );
-        assert!(text.len() <= 80);
-    }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Makes a new file.
     pub(crate) fn create(path: &Path) -> Result<Self, TrainError> {
-        let file = File::create_new(path).map_err(|source| failed("write", path, source))?;
+        let file = File::create_new(path).map_err(TrainError::io("write", path))?;
         Ok(Self {
             path: path.into(),
             file,
@@ -29,7 +29,7 @@ impl Metrics {
     /// Opens a file and cuts off everything after its first `lines` lines: what a run wrote after
     /// the checkpoint that it goes on from will be written again.
     pub(crate) fn resume(path: &Path, lines: u64) -> Result<Self, TrainError> {
-        let error = |source| failed("write", path, source);
+        let error = |source| TrainError::io("write", path)(source);
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path).map_err(error)?;
@@ -54,7 +54,7 @@ impl Metrics {
         let mut json = serde_json::to_string(line).expect("plain data becomes JSON");
         json.push('\n');
         let written = self.file.write_all(json.as_bytes());
-        written.map_err(|source| failed("write", &self.path, source))?;
+        written.map_err(TrainError::io("write", &self.path))?;
         self.lines += 1;
         json.pop();
         Ok(json)
@@ -70,7 +70,7 @@ impl Metrics {
     pub(crate) fn sync(&self) -> Result<(), TrainError> {
         self.file
             .sync_data()
-            .map_err(|source| failed("write", &self.path, source))
+            .map_err(TrainError::io("write", &self.path))
     }
 }
 
@@ -89,14 +89,6 @@ fn whole_lines(file: &File, limit: u64) -> io::Result<(u64, u64)> {
         bytes += read as u64;
     }
     Ok((lines, bytes))
-}
-
-fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
-    TrainError::Io {
-        action,
-        path: path.into(),
-        source,
-    }
 }
 
 #[cfg(test)]

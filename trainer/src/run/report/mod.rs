@@ -2,14 +2,14 @@
 
 mod events;
 mod line;
-mod meter;
 mod metrics;
 mod screen;
 
 pub use screen::Display;
 
-pub(crate) use events::Events;
-pub(crate) use line::{Line, eta, speed};
-pub(crate) use meter::Meter;
-pub(crate) use metrics::Metrics;
-pub(crate) use screen::Screen;
+pub(crate) use self::{
+    events::Events,
+    line::{Line, speed},
+    metrics::Metrics,
+    screen::Screen,
+};

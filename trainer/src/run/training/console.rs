@@ -1,19 +1,16 @@
-//! What a run prints about itself.
-
-use std::time::Duration;
+//! What a run prints about itself, with an estimate of the memory that it takes.
 
 use shardmill_loader::Dataset;
 
-use crate::cpu::footprint::{self, Workload};
+use crate::compute;
+use crate::cpu::Network;
+use crate::net::Model;
 use crate::net::config::ModelConfig;
-use crate::net::scores::Scores;
-use crate::net::{Model, StepOutput};
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
-use crate::run::options::variant_name;
-use crate::run::report::{Line, Meter, eta, speed};
+use crate::run::report::Line;
 use crate::run::training::Run;
-use crate::run::{data, divergence};
+use crate::run::{data, divergence, variant_name};
 
 impl Run<'_> {
     /// Prints what is about to be done.
@@ -59,109 +56,14 @@ impl Run<'_> {
         }
         self.screen.say(format_args!(
             "run       {}",
-            self.files.folder.path().display()
+            self.files.folder.dir.display()
         ));
         match self.engine.describe() {
             Some(device) => self.screen.say(format_args!("device    {device}")),
-            None => self.print_memory(network),
+            None => self.print_memory(),
         }
         if let Some(advice) = divergence::advice(&self.state, &self.prior) {
             self.screen.say(advice);
-        }
-    }
-
-    /// Moves the bar.
-    pub(super) fn show_step(&self, output: &StepOutput, meter: &Meter) {
-        let errors = match self.state.progress.whole_epoch.scores() {
-            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
-            None => String::new(),
-        };
-        self.screen.update(
-            self.state.progress.step,
-            format_args!(
-                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
-                self.state.progress.epoch + 1,
-                self.state.recipe.epochs,
-                output.loss,
-                speed(meter.images_per_second()),
-                100.0 * meter.data_wait()
-            ),
-        );
-    }
-
-    /// Writes the scores since the last such line.
-    pub(super) fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
-        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
-            return Ok(());
-        };
-        let largest_norm = std::mem::take(&mut self.state.progress.largest_norm);
-        let progress = self.state.progress;
-        let images_per_second = meter.images_per_second();
-        let line = Line::Step {
-            epoch: progress.epoch + 1,
-            step: progress.step,
-            samples: progress.samples,
-            loss: scores.loss,
-            lr,
-            top1_error: scores.top1_error,
-            top5_error: scores.top5_error,
-            gradient_norm: largest_norm,
-            images_per_second,
-            data_wait: meter.data_wait(),
-            seconds: self.clock.elapsed().as_secs_f64(),
-        };
-        self.write(&line)?;
-        if !self.screen.has_bar() {
-            let recipe = &self.state.recipe;
-            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
-            // Without evaluations, and a little too much for the last batch of each epoch.
-            let left = Duration::try_from_secs_f64(images / images_per_second);
-            let left = eta(left.unwrap_or_default());
-            self.screen.say(format_args!("{line} eta {left}"));
-        }
-        Ok(())
-    }
-
-    /// Writes the scores of the epoch that has ended.
-    pub(super) fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
-        let scores = self.state.progress.whole_epoch.scores();
-        if let Some(scores) = scores {
-            let line = Line::Epoch {
-                epoch: self.state.progress.epoch + 1,
-                step: self.state.progress.step,
-                lr: self.lr(),
-                loss: scores.loss,
-                top1_error: scores.top1_error,
-                top5_error: scores.top5_error,
-            };
-            self.write(&line)?;
-            self.screen.say(&line);
-        }
-        Ok(scores)
-    }
-
-    /// Prints the memory that training takes on the CPU, and warns where it is not available.
-    fn print_memory(&self, network: &Model) {
-        let recipe = &self.state.recipe;
-        let workload = Workload {
-            rows: recipe.batch_size,
-            threads: rayon::current_num_threads(),
-            accumulates: recipe.accumulate > 1,
-            has_mean_image: recipe.mean.cut().is_some(),
-        };
-        let bytes = footprint::training(network, workload);
-        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        self.screen.say(format_args!(
-            "memory    about {:.2} GiB for batches of {}",
-            gib(bytes),
-            recipe.batch_size
-        ));
-        if let Some(available) = footprint::available().filter(|available| *available < bytes) {
-            self.screen.say(format_args!(
-                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
-                 for the same step",
-                gib(available)
-            ));
         }
     }
 
@@ -182,5 +84,108 @@ impl Run<'_> {
             step,
             message,
         })
+    }
+
+    /// Prints the memory that training takes on the CPU, and warns where it is not available.
+    fn print_memory(&self) {
+        let recipe = &self.state.recipe;
+        let workload = Workload {
+            rows: recipe.batch_size,
+            threads: rayon::current_num_threads(),
+            accumulates: recipe.accumulate > 1,
+            has_mean_image: recipe.mean.cut().is_some(),
+        };
+        let bytes = training(self.engine.model(), workload);
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        self.screen.say(format_args!(
+            "memory    about {:.2} GiB for batches of {}",
+            gib(bytes),
+            recipe.batch_size
+        ));
+        if let Some(available) = compute::available_memory().filter(|available| *available < bytes)
+        {
+            self.screen.say(format_args!(
+                "warning: the system has {:.2} GiB left; use a smaller --batch-size, with --accumulate \
+                 for the same step",
+                gib(available)
+            ));
+        }
+    }
+}
+
+/// Batches that the loader holds at once: the one at hand, one ready, one being filled.
+const LOADER_BATCHES: usize = 3;
+
+/// What a training does with a network, as far as memory is concerned.
+#[derive(Clone, Copy, Debug)]
+struct Workload {
+    /// Images of a batch.
+    rows: usize,
+    /// Threads that compute.
+    threads: usize,
+    /// Whether a step has several batches.
+    accumulates: bool,
+    /// Whether a mean image is subtracted from the inputs.
+    has_mean_image: bool,
+}
+
+/// Bytes that a run holds while it trains `model`: weights, gradients (twice if batches are
+/// accumulated), velocities, activations, scratch, the loader's batches, and the copies that a
+/// checkpoint is written from. The program itself and the shards' pages in the system's cache are not
+/// counted.
+fn training(model: &Model, workload: Workload) -> u64 {
+    let Workload { rows, threads, .. } = workload;
+    let parameters: usize = model.parameters().iter().map(|p| p.len()).sum();
+    let copies = if workload.accumulates { 4 } else { 3 };
+    let side = model.config().input_size;
+    let largest = model
+        .parameters()
+        .iter()
+        .map(|p| p.len())
+        .max()
+        .unwrap_or(0);
+    // A checkpoint is written from a copy of the velocities, and of one tensor in two forms.
+    let saving = parameters + 2 * largest;
+    // Subtracting a mean image makes a second copy of a batch.
+    let batches = LOADER_BATCHES + usize::from(workload.has_mean_image);
+    let values = copies * parameters + saving + batches * rows * side * side * 3;
+    (values * size_of::<f32>() + Network::buffer_bytes(model, rows, threads)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::config::ModelConfig;
+
+    #[test]
+    fn activations_grow_with_the_images_and_parameters_do_not() {
+        let model = Model::new(
+            &ModelConfig {
+                width: 0.05,
+                ..ModelConfig::alexnet()
+            },
+            1,
+        );
+        let model = model.unwrap();
+        let workload = Workload {
+            rows: 64,
+            threads: 2,
+            accumulates: false,
+            has_mean_image: false,
+        };
+        let [small, large] = [64, 128].map(|rows| training(&model, Workload { rows, ..workload }));
+        assert!(small < large && large < 2 * small, "{small} {large}");
+        for larger in [
+            Workload {
+                accumulates: true,
+                ..workload
+            },
+            Workload {
+                has_mean_image: true,
+                ..workload
+            },
+        ] {
+            assert!(training(&model, larger) > small);
+        }
     }
 }

@@ -2,18 +2,45 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shardmill_loader::{Epoch, Loader};
 
+use crate::net::scores::Scores;
 use crate::net::{DropoutKey, StepOutput};
 use crate::recipe::rate;
 use crate::recipe::schedule::Observation;
 use crate::run::View;
 use crate::run::divergence;
 use crate::run::error::TrainError;
-use crate::run::report::Meter;
+use crate::run::report::{Line, speed};
 use crate::run::training::Run;
+
+/// Times since the last log line; evaluations and checkpoints are not in them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meter {
+    images: usize,
+    busy: Duration,
+    waited: Duration,
+}
+
+impl Meter {
+    /// Adds a step that took `busy` in all, of which `waited` for its images.
+    fn add(&mut self, images: usize, busy: Duration, waited: Duration) {
+        self.images += images;
+        self.busy += busy;
+        self.waited += waited;
+    }
+
+    fn images_per_second(&self) -> f64 {
+        self.images as f64 / self.busy.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// The share of the time that was spent waiting.
+    fn data_wait(&self) -> f64 {
+        self.waited.as_secs_f64() / self.busy.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
 
 /// Trains the rest of an epoch. Breaks at the number of steps asked for, and at a request to stop.
 pub(super) fn train_epoch(
@@ -48,7 +75,7 @@ pub(super) fn train_epoch(
         };
         let (recipe, epoch) = (&run.state.recipe, run.state.progress.epoch);
         run.engine
-            .step(|parameter| recipe.rate(parameter, lr, epoch))?;
+            .step(&|parameter| recipe.rate(parameter, lr, epoch))?;
 
         let progress = &mut run.state.progress;
         progress.step += 1;
@@ -193,4 +220,132 @@ pub(super) fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainErr
         ));
     }
     Ok(ControlFlow::Continue(()))
+}
+
+impl Run<'_> {
+    /// Moves the bar.
+    fn show_step(&self, output: &StepOutput, meter: &Meter) {
+        let errors = match self.state.progress.whole_epoch.scores() {
+            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
+            None => String::new(),
+        };
+        self.screen.update(
+            self.state.progress.step,
+            format_args!(
+                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
+                self.state.progress.epoch + 1,
+                self.state.recipe.epochs,
+                output.loss,
+                speed(meter.images_per_second()),
+                100.0 * meter.data_wait()
+            ),
+        );
+    }
+
+    /// Writes the scores since the last such line.
+    fn log_step(&mut self, lr: f64, meter: &Meter) -> Result<(), TrainError> {
+        let Some(scores) = std::mem::take(&mut self.state.progress.window).scores() else {
+            return Ok(());
+        };
+        let largest_norm = std::mem::take(&mut self.state.progress.largest_norm);
+        let progress = self.state.progress;
+        let images_per_second = meter.images_per_second();
+        let line = Line::Step {
+            epoch: progress.epoch + 1,
+            step: progress.step,
+            samples: progress.samples,
+            loss: scores.loss,
+            lr,
+            top1_error: scores.top1_error,
+            top5_error: scores.top5_error,
+            gradient_norm: largest_norm,
+            images_per_second,
+            data_wait: meter.data_wait(),
+            seconds: self.clock.elapsed().as_secs_f64(),
+        };
+        self.write(&line)?;
+        if !self.screen.has_bar() {
+            let recipe = &self.state.recipe;
+            let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
+            // Without evaluations, and a little too much for the last batch of each epoch.
+            let left = Duration::try_from_secs_f64(images / images_per_second);
+            let left = eta(left.unwrap_or_default());
+            self.screen.say(format_args!("{line} eta {left}"));
+        }
+        Ok(())
+    }
+
+    /// Writes the scores of the epoch that has ended.
+    fn log_epoch(&mut self) -> Result<Option<Scores>, TrainError> {
+        let scores = self.state.progress.whole_epoch.scores();
+        if let Some(scores) = scores {
+            let line = Line::Epoch {
+                epoch: self.state.progress.epoch + 1,
+                step: self.state.progress.step,
+                lr: self.lr(),
+                loss: scores.loss,
+                top1_error: scores.top1_error,
+                top5_error: scores.top5_error,
+            };
+            self.write(&line)?;
+            self.screen.say(&line);
+        }
+        Ok(scores)
+    }
+}
+
+/// The time left, in its two largest units: `3d04h`, `2h07m`, `7m31s`, `31s`.
+fn eta(left: Duration) -> String {
+    let seconds = left.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Line, Meter, eta};
+
+    #[test]
+    fn counts_waiting_as_part_of_a_step() {
+        let mut meter = Meter::default();
+        meter.add(64, Duration::from_secs(3), Duration::from_secs(1));
+        meter.add(64, Duration::from_secs(5), Duration::from_secs(1));
+        assert_eq!((meter.images_per_second(), meter.data_wait()), (16.0, 0.25));
+    }
+
+    #[test]
+    fn times_have_two_units() {
+        let text = [31, 451, 7620, 273_600].map(|seconds| eta(Duration::from_secs(seconds)));
+        assert_eq!(text, ["31s", "7m31s", "2h07m", "3d04h"]);
+    }
+
+    #[test]
+    fn a_log_line_fits_a_terminal() {
+        let line = Line::Step {
+            epoch: 90,
+            step: 900_000,
+            samples: 1_281_167,
+            loss: 6.9078,
+            lr: 0.000_01,
+            top1_error: 99.9,
+            top5_error: 99.5,
+            gradient_norm: 1.0,
+            images_per_second: 32_000.0,
+            data_wait: 0.012,
+            seconds: 1e6,
+        };
+        let text = format!("{line} eta {}", eta(Duration::from_secs(273_600)));
+        assert_eq!(
+            text,
+            "epoch 90 step 900000 loss 6.9078 err 99.9/99.5% 32000 img/s wait 1.2% eta 3d04h"
+        );
+        assert!(text.len() <= 80);
+    }
 }

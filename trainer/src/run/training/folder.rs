@@ -1,24 +1,18 @@
 //! A run's folder: `metrics.jsonl`, `last.safetensors`, `best.safetensors`, and a lock.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::run::LAST;
 use crate::run::error::TrainError;
-use crate::run::options::LAST;
-
-/// A run's folder, locked for as long as this lives.
-#[derive(Debug)]
-pub(super) struct RunFolder {
-    dir: PathBuf,
-    _lock: File,
-}
+use crate::run::training::RunFolder;
 
 impl RunFolder {
     /// Makes a new folder, or uses an empty one.
     pub(super) fn create(dir: &Path) -> Result<Self, TrainError> {
         Self::check_new(dir)?;
-        fs::create_dir_all(dir).map_err(|source| failed("make the folder", dir, source))?;
+        fs::create_dir_all(dir).map_err(TrainError::io("make the folder", dir))?;
         Self::lock(dir)
     }
 
@@ -36,7 +30,7 @@ impl RunFolder {
             Ok(true) => Ok(()),
             Ok(false) => Err(TrainError::RunExists { run: dir.into() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(failed("use the folder", dir, error)),
+            Err(error) => Err(TrainError::io("use the folder", dir)(error)),
         }
     }
 
@@ -47,7 +41,7 @@ impl RunFolder {
             .truncate(false)
             .write(true)
             .open(&path);
-        let lock = options.map_err(|source| failed("write", &path, source))?;
+        let lock = options.map_err(TrainError::io("write", &path))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => Err(TrainError::RunBusy { run: dir.into() }),
             // Training also works on a file system without locks.
@@ -56,30 +50,6 @@ impl RunFolder {
                 _lock: lock,
             }),
         }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.dir
-    }
-
-    pub(super) fn last(&self) -> PathBuf {
-        self.dir.join(LAST)
-    }
-
-    pub(super) fn best(&self) -> PathBuf {
-        self.dir.join("best.safetensors")
-    }
-
-    pub(super) fn metrics(&self) -> PathBuf {
-        self.dir.join("metrics.jsonl")
-    }
-}
-
-fn failed(action: &'static str, path: &Path, source: io::Error) -> TrainError {
-    TrainError::Io {
-        action,
-        path: path.into(),
-        source,
     }
 }
 

@@ -8,7 +8,9 @@ mod epoch;
 mod folder;
 mod start;
 
+use std::fs::File;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use shardmill_loader::Dataset;
@@ -16,6 +18,7 @@ use shardmill_loader::Dataset;
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
+use crate::run::LAST;
 use crate::run::View;
 use crate::run::data;
 use crate::run::divergence::Prior;
@@ -23,7 +26,6 @@ use crate::run::error::TrainError;
 use crate::run::eval;
 use crate::run::report::{Events, Line, Metrics, Screen};
 use crate::run::{TrainOptions, TrainOutcome};
-use folder::RunFolder;
 
 /// Trains a network, or resumes its training.
 ///
@@ -71,6 +73,27 @@ struct Splits {
     validation: Option<Dataset>,
 }
 
+/// A run's folder, locked for as long as this lives.
+#[derive(Debug)]
+struct RunFolder {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    fn last(&self) -> PathBuf {
+        self.dir.join(LAST)
+    }
+
+    fn best(&self) -> PathBuf {
+        self.dir.join("best.safetensors")
+    }
+
+    fn metrics(&self) -> PathBuf {
+        self.dir.join("metrics.jsonl")
+    }
+}
+
 /// What a run writes, besides its checkpoints.
 struct RunFiles {
     folder: RunFolder,
@@ -82,7 +105,7 @@ struct RunFiles {
 struct Run<'a> {
     options: &'a TrainOptions,
     state: RunState,
-    engine: Engine,
+    engine: Box<dyn Engine>,
     prior: Prior,
     /// Top-1 error in percent of calling every validation image the most frequent class.
     guessing: Option<f64>,
@@ -124,8 +147,8 @@ impl Run<'_> {
         };
         let (screen, stop) = (&self.screen, &self.options.stop);
         let threads = self.options.threads;
-        let loader = data::evaluation(&validation, &self.state, view, &self.engine, threads)?;
-        let (engine, state, total) = (&mut self.engine, &self.state, validation.len());
+        let loader = data::evaluation(&validation, &self.state, view, &*self.engine, threads)?;
+        let (engine, state, total) = (&mut *self.engine, &self.state, validation.len());
         let scores = eval::score(engine, state, &loader, view, None, |done| {
             screen.note(format_args!("{}: {done} of {total}", view.name()));
             !stop.is_requested()
@@ -204,7 +227,7 @@ impl Run<'_> {
         self.screen.end();
         let progress = &self.state.progress;
         TrainOutcome {
-            run: self.files.folder.path().to_owned(),
+            run: self.files.folder.dir.clone(),
             last: self.files.folder.last(),
             best: progress.best_error.map(|_| self.files.folder.best()),
             best_error: progress.best_error,

@@ -8,7 +8,7 @@ use shardmill_formats::Class;
 use shardmill_loader::Dataset;
 
 use crate::checkpoint::{Checkpoint, Progress, RunState};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::net::config::ModelConfig;
 use crate::net::mean_image::MeanImage;
 use crate::net::{Model, Parameter, TrainState};
@@ -20,8 +20,7 @@ use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::report::{Events, Line, Metrics, Screen};
-use crate::run::training::folder::RunFolder;
-use crate::run::training::{Run, RunFiles, Splits};
+use crate::run::training::{Run, RunFiles, RunFolder, Splits};
 
 impl<'a> Run<'a> {
     /// A new run, with a checkpoint of its initial state.
@@ -80,11 +79,11 @@ impl<'a> Run<'a> {
             mean_image,
             ..TrainState::new(model, state.recipe.sgd)
         };
-        let engine = engine(options, &state, tensors)?;
+        let engine = open_engine(options, &state, tensors)?;
         let folder = RunFolder::create(&options.run)?;
         let files = RunFiles {
             metrics: Metrics::create(&folder.metrics())?,
-            events: Events::create(folder.path(), 0)?,
+            events: Events::create(&folder.dir, 0)?,
             folder,
         };
         let mut run = Self::assemble(options, state, engine, splits, files);
@@ -130,12 +129,12 @@ impl<'a> Run<'a> {
         drop(checkpoint);
         let mean_image = tensors.mean_image.as_deref();
         check_mean(options, mean_image, &splits)?;
-        let engine = engine(options, &state, tensors)?;
+        let engine = open_engine(options, &state, tensors)?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let files = RunFiles {
             metrics,
-            events: Events::create(folder.path(), state.progress.step + 1)?,
+            events: Events::create(&folder.dir, state.progress.step + 1)?,
             folder,
         };
         let run = Self::assemble(options, state, engine, splits, files);
@@ -157,7 +156,7 @@ impl<'a> Run<'a> {
     fn assemble(
         options: &'a TrainOptions,
         state: RunState,
-        engine: Engine,
+        engine: Box<dyn Engine>,
         splits: Splits,
         files: RunFiles,
     ) -> Self {
@@ -193,14 +192,14 @@ fn open(options: &TrainOptions) -> Result<Splits, TrainError> {
 }
 
 /// The engine on the device that was asked for.
-fn engine(
+fn open_engine(
     options: &TrainOptions,
     state: &RunState,
     tensors: TrainState,
-) -> Result<Engine, TrainError> {
+) -> Result<Box<dyn Engine>, TrainError> {
     let recipe = &state.recipe;
     let frozen = all_features_frozen(recipe, &tensors.model);
-    let mut engine = Engine::new(options.compute, tensors, recipe.batch_size)?;
+    let mut engine = engine::open(options.compute, tensors, recipe.batch_size)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
 }
@@ -322,25 +321,21 @@ fn copy_weights(
             .iter()
             .zip(classes)
             .all(|(a, b)| a.synset == b.synset);
-    let names: Vec<(String, Vec<usize>)> = model
-        .parameters()
-        .iter()
-        .map(|p| (p.name().to_owned(), p.tensor().dims().to_vec()))
-        .collect();
-    for (name, shape) in names {
+    model.load(|parameter| {
+        let (name, shape) = (parameter.name(), parameter.tensor().dims());
         if name.starts_with(LAST) && !same {
-            continue;
+            return Ok(None);
         }
-        let tensor = checkpoint.tensors.get(&name);
-        let Some(tensor) = tensor.filter(|tensor| tensor.dims() == shape) else {
-            return Err(TrainError::Init {
-                path: path.into(),
-                name,
-                found: tensor.map_or_else(|| "none".to_owned(), |t| format!("{:?}", t.dims())),
-                expected: shape,
-            });
-        };
-        model.set_parameter(&name, tensor)?;
-    }
+        let tensor = checkpoint.tensors.get(name);
+        if let Some(tensor) = tensor.filter(|tensor| tensor.dims() == shape) {
+            return Ok(Some(tensor.clone()));
+        }
+        Err(TrainError::Init {
+            path: path.into(),
+            name: name.to_owned(),
+            found: tensor.map_or_else(|| "none".to_owned(), |t| format!("{:?}", t.dims())),
+            expected: shape.to_vec(),
+        })
+    })?;
     Ok(!same)
 }

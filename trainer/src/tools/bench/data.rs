@@ -38,11 +38,5 @@ pub(crate) fn measure(
             }
         }
     }
-    Ok(Stage {
-        stage: "data".to_owned(),
-        forward: seconds,
-        backward: None,
-        forward_of_peak: None,
-        backward_of_peak: None,
-    })
+    Ok(Stage::whole("data", seconds))
 }

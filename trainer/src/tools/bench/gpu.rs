@@ -6,11 +6,12 @@ use shardmill_formats::{Philox, Stream};
 use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
-use crate::cuda::{AsPixels, CudaEngine, Pixels};
+use crate::cuda::{AsPixels, Pixels};
+use crate::engine::{CudaEngine, Engine};
 use crate::net::sgd::{Rate, SgdConfig};
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
-use crate::tools::bench::{BenchOptions, BenchReport, peak_rss_mb, time};
+use crate::tools::bench::{BenchOptions, BenchReport, SEED, time};
 
 /// Steps before the clock starts: the first ones find algorithms and allocate memory.
 const WARM_UP: u64 = 3;
@@ -32,18 +33,18 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
             "`--stages` measures the CPU's kernels; leave it out with `--device cuda`".to_owned(),
         ));
     }
-    let (batch, seed) = (options.batch_size.max(1), options.seed);
-    let model = Model::new(&options.config, seed)?;
+    let batch = options.batch_size.max(1);
+    let model = Model::new(&options.config, SEED)?;
     let state = TrainState::new(model, SgdConfig::default());
     let mut engine = CudaEngine::new(cuda, state, batch)?;
     engine.set_normalization(Normalize::mean([127.5; 3]))?;
     let staged = engine.stage(&Arc::new(Images::new(options)))?;
     let training = time(WARM_UP, options.steps, |step| {
-        if engine.metrics_full() {
+        if engine.metrics_due() {
             engine.drain_metrics()?;
         }
-        engine.accumulate_staged(&staged, DropoutKey { seed, step })?;
-        engine.step(|_| Some(ZERO_RATE))?;
+        engine.accumulate_staged(&staged, DropoutKey { seed: SEED, step })?;
+        engine.step(&|_| Some(ZERO_RATE))?;
         engine.synchronize()
     })?;
     let inference = time(WARM_UP, options.steps, |_| {
@@ -51,17 +52,9 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
         engine.synchronize()
     })?;
     Ok(BenchReport {
-        training_images_per_second: batch as f64 / training.median,
-        inference_images_per_second: batch as f64 / inference.median,
-        peak_rss_mb: peak_rss_mb(),
         device: engine.devices().to_owned(),
         precision: cuda.precision,
-        threads: rayon::current_num_threads(),
-        batch_size: batch,
-        steps: options.steps.max(1),
-        training_seconds: training,
-        inference_seconds: inference,
-        stages: None,
+        ..BenchReport::new(options, training, inference)
     })
 }
 
@@ -76,7 +69,7 @@ impl Images {
         let (batch, config) = (options.batch_size.max(1), &options.config);
         let labels = (0..batch).map(|row| (row % config.classes) as i64);
         Self {
-            images: random_bytes(options.seed, batch * config.input_size.pow(2) * 3),
+            images: random_bytes(SEED, batch * config.input_size.pow(2) * 3),
             labels: labels.collect(),
         }
     }

@@ -25,6 +25,9 @@ use crate::run::error::TrainError;
 /// Steps run before the clock starts: the first makes the buffers.
 const WARM_UP: u64 = 1;
 
+/// Seed of weights and images.
+const SEED: u64 = 1;
+
 /// What to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchOptions {
@@ -32,8 +35,6 @@ pub(crate) struct BenchOptions {
     pub(crate) batch_size: usize,
     /// Timed steps of each kind.
     pub(crate) steps: usize,
-    /// Seed of weights and images.
-    pub(crate) seed: u64,
     /// The network.
     pub(crate) config: ModelConfig,
     /// Whether each layer is measured by itself too.
@@ -50,7 +51,6 @@ impl Default for BenchOptions {
         Self {
             batch_size: 128,
             steps: 5,
-            seed: 1,
             config: ModelConfig::alexnet(),
             stages: false,
             shards: None,
@@ -97,6 +97,26 @@ pub(crate) struct BenchReport {
     stages: Option<Stages>,
 }
 
+impl BenchReport {
+    /// The report of a bench on the CPU so far, without the layers by themselves.
+    fn new(options: &BenchOptions, training: StepSeconds, inference: StepSeconds) -> Self {
+        let batch_size = options.batch_size.max(1);
+        Self {
+            training_images_per_second: batch_size as f64 / training.median,
+            inference_images_per_second: batch_size as f64 / inference.median,
+            peak_rss_mb: peak_rss_mb(),
+            device: "cpu".to_owned(),
+            precision: Precision::F32,
+            threads: rayon::current_num_threads(),
+            batch_size,
+            steps: options.steps.max(1),
+            training_seconds: training,
+            inference_seconds: inference,
+            stages: None,
+        }
+    }
+}
+
 /// One row of the stage table; times are the shortest of several, in seconds for the whole batch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Stage {
@@ -111,6 +131,19 @@ struct Stage {
     forward_of_peak: Option<f64>,
     /// The same of the backward pass.
     backward_of_peak: Option<f64>,
+}
+
+impl Stage {
+    /// A stage that is not split into passes.
+    fn whole(stage: &str, seconds: f64) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            forward: seconds,
+            backward: None,
+            forward_of_peak: None,
+            backward_of_peak: None,
+        }
+    }
 }
 
 /// The table of a network.
@@ -139,22 +172,16 @@ pub(crate) fn run(options: &BenchOptions) -> Result<BenchReport, TrainError> {
 
 fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let (batch, config) = (options.batch_size.max(1), &options.config);
-    let mut network = Network::new(Model::new(config, options.seed)?);
+    let mut network = Network::new(Model::new(config, SEED)?);
     let mut sgd = Sgd::new(network.model(), SgdConfig::default());
     let still = SgdConfig::default().rates(0.0);
-    let images = random_images(
-        options.seed,
-        batch * config.input_size * config.input_size * 3,
-    );
+    let images = random_images(SEED, batch * config.input_size * config.input_size * 3);
     let labels: Vec<i64> = (0..batch)
         .map(|row| (row % config.classes) as i64)
         .collect();
 
     let training = time(WARM_UP, options.steps, |step| {
-        let key = DropoutKey {
-            seed: options.seed,
-            step,
-        };
+        let key = DropoutKey { seed: SEED, step };
         network.train_step(&images, &labels, key)?;
         // A rate of 0 does all of the work and leaves the loss where it is.
         network.update(&mut sgd, &still)
@@ -162,8 +189,7 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
     let inference = time(WARM_UP, options.steps, |_| {
         network.logits(&images).map(drop)
     })?;
-    let peak_rss_mb = peak_rss_mb();
-    let mut stages = None;
+    let mut report = BenchReport::new(options, training, inference);
     if options.stages {
         let mut table = stages::measure(&mut network, &mut sgd, batch, options.steps)?;
         if let Some(shards) = &options.shards {
@@ -171,21 +197,9 @@ fn on_cpu(options: &BenchOptions) -> Result<BenchReport, TrainError> {
                 .rows
                 .push(data::measure(shards, config, batch, options.steps)?);
         }
-        stages = Some(table);
+        report.stages = Some(table);
     }
-    Ok(BenchReport {
-        training_images_per_second: batch as f64 / training.median,
-        inference_images_per_second: batch as f64 / inference.median,
-        peak_rss_mb,
-        device: "cpu".to_owned(),
-        precision: Precision::F32,
-        threads: rayon::current_num_threads(),
-        batch_size: batch,
-        steps: options.steps.max(1),
-        training_seconds: training,
-        inference_seconds: inference,
-        stages,
-    })
+    Ok(report)
 }
 
 /// Runs `step` a number of times after some to warm up, and returns their seconds.
@@ -253,7 +267,6 @@ mod tests {
         let options = BenchOptions {
             batch_size: 2,
             steps: 2,
-            seed: 1,
             config: ModelConfig {
                 width: 0.05,
                 input_size: 64,

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::cpu::Network;
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::dropout;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, linear, lrn, map_norm, max_pool2d};
-use crate::cpu::segment::{CHUNK, is_batched, plan};
+use crate::cpu::{CHUNK, Network, plan};
 use crate::net::MaskKey;
 use crate::net::ModelError;
 use crate::net::layer::Layer;
@@ -124,13 +123,7 @@ pub(super) fn measure(
     let still = SgdConfig::default().rates(0.0);
     let seconds = shortest(times, || failed = network.update(sgd, &still));
     failed?;
-    rows.push(Stage {
-        stage: "sgd".to_owned(),
-        forward: seconds,
-        backward: None,
-        forward_of_peak: None,
-        backward_of_peak: None,
-    });
+    rows.push(Stage::whole("sgd", seconds));
     Ok(Stages {
         peak_gflops: peak,
         rows,
@@ -166,12 +159,8 @@ fn one(
     if matches!(layer, Layer::Linear(_) | Layer::Dropout(_)) {
         return whole(layer, weight, bias, batch, times);
     }
-    let images = if is_batched(layer) {
-        CHUNK.min(batch)
-    } else {
-        1
-    };
-    let plan = plan(layer, images);
+    let plan = plan(layer, CHUNK.min(batch));
+    let images = plan.map_or(1, |plan| plan.images);
     let (inputs, outputs) = (images * input_len(layer), images * layer.output_len());
     // The values of these images serve for all: what is measured does not depend on them.
     let input = random_images(1, inputs);

@@ -37,14 +37,7 @@ impl Comparisons {
         expected: &[f32],
         tolerance: f64,
     ) {
-        let error = error(found, expected);
-        self.note(
-            what,
-            precision,
-            found.len() == expected.len(),
-            error,
-            tolerance,
-        );
+        self.note(what, precision, error(found, expected), tolerance);
     }
 
     /// As [`compare`](Self::compare), of the length of the difference over that of the CPU's values.
@@ -56,26 +49,16 @@ impl Comparisons {
         expected: &[f32],
         tolerance: f64,
     ) {
-        let error = error_in_length(found, expected);
         let what = format!("{what}, in length");
         self.note(
             &what,
             precision,
-            found.len() == expected.len(),
-            error,
+            error_in_length(found, expected),
             tolerance,
         );
     }
 
-    fn note(
-        &mut self,
-        what: &str,
-        precision: &'static str,
-        same_len: bool,
-        error: f64,
-        tolerance: f64,
-    ) {
-        let error = if same_len { error } else { f64::INFINITY };
+    fn note(&mut self, what: &str, precision: &'static str, error: f64, tolerance: f64) {
         self.comparisons.push(Comparison {
             what: what.to_owned(),
             precision,
@@ -134,6 +117,9 @@ impl Comparisons {
 }
 
 fn error(found: &[f32], expected: &[f32]) -> f64 {
+    if found.len() != expected.len() {
+        return f64::INFINITY;
+    }
     let largest = expected
         .iter()
         .fold(0.0, |most: f64, v| most.max(f64::from(v.abs())));
@@ -152,6 +138,9 @@ fn error(found: &[f32], expected: &[f32]) -> f64 {
 }
 
 fn error_in_length(found: &[f32], expected: &[f32]) -> f64 {
+    if found.len() != expected.len() {
+        return f64::INFINITY;
+    }
     let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
     let own = squares(&mut expected.iter().map(|&v| f64::from(v)));
     let pairs = found.iter().zip(expected);

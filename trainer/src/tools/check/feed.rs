@@ -7,7 +7,7 @@ use shardmill_loader::Output;
 
 use crate::checkpoint::RunState;
 use crate::compute::Precision;
-use crate::cuda::CudaEngine;
+use crate::engine::{CudaEngine, Engine};
 use crate::net::config::ModelConfig;
 use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, Model, TrainState};
@@ -57,10 +57,10 @@ pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<Str
             before = now;
             let key = DropoutKey { seed: 1, step };
             engine.accumulate(&batch, key, None)?;
-            engine.step(|p| Some(rate.rate(p.kind(), 1e-4)))?;
+            engine.step(&|p| Some(rate.rate(p.kind(), 1e-4)))?;
             step += 1;
             images += batch.len();
-            if engine.metrics_full() {
+            if engine.metrics_due() {
                 engine.drain_metrics()?;
             }
             let seconds = clock.elapsed().as_secs_f64();

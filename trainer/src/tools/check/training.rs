@@ -21,15 +21,11 @@ const BLOWN_UP: f64 = 1.5;
 
 /// Runs it and returns the result as text.
 pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
-    let io = |source| TrainError::Io {
-        action: "make",
-        path: options.scratch(),
-        source,
-    };
-    fs::create_dir(options.scratch()).map_err(io)?;
+    let scratch = options.scratch();
+    fs::create_dir(&scratch).map_err(TrainError::io("make", &scratch))?;
     let done = runs(options, tally);
     // Made above, by nobody else.
-    let _ = fs::remove_dir_all(options.scratch());
+    let _ = fs::remove_dir_all(scratch);
     done
 }
 

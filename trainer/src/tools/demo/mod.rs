@@ -5,8 +5,7 @@
 //! mean colours. With `--images DIR` it does the same with a user's own class folders.
 
 mod color;
-mod scene;
-mod tree;
+mod pictures;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,8 +24,7 @@ use crate::run::report::Display;
 use crate::run::{TrainOptions, train};
 
 pub use color::color_error;
-pub use scene::CLASSES;
-pub use tree::{TreeSize, write_tree};
+pub use pictures::{CLASSES, TreeSize, write_tree};
 
 /// Width of the demo's network: a quarter of the paper's channels everywhere.
 const DEMO_WIDTH: f64 = 0.25;

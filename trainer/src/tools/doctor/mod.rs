@@ -9,7 +9,7 @@ use std::process::Command;
 use serde::Serialize;
 use shardmill_formats::Causes;
 
-use crate::cpu::footprint;
+use crate::compute;
 use crate::cuda::probe::{self, Driver};
 use shards::ShardPlace;
 
@@ -124,7 +124,7 @@ impl Doctor {
                 None
             }
         });
-        let memory = footprint::available();
+        let memory = compute::available_memory();
         if let (Some(place), Some(memory)) = (&shards, memory)
             && place.bytes() > memory
         {

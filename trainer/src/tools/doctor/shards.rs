@@ -42,14 +42,7 @@ impl ShardPlace {
     /// No dataset there, or files that cannot be read.
     pub(super) fn of(folder: &Path) -> Result<Self, TrainError> {
         let dataset = data::open(folder, data::TRAIN)?;
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| TrainError::Io {
-                action: "read",
-                path,
-                source,
-            }
-        };
+        let io = |path: &Path| TrainError::io("read", path);
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).map_err(io(folder))? {
             let path = entry.map_err(io(folder))?.path();

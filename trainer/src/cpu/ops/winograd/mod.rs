@@ -12,20 +12,86 @@ mod tiles;
 mod transforms;
 mod weights;
 
-use tiles::Grid;
-use transforms::{Algorithm, Five, LANES, Three};
-
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::conv2d;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
-use crate::cpu::ops::vectorise::vectorised;
 use crate::net::shape::ConvShape;
-
-pub use weights::Weights;
+use tiles::Grid;
+use transforms::{Five, Three};
 
 /// Unused floats between the values of different frequencies: without a gap they would
 /// all map to the same few lines of the first-level cache.
 const GAP: usize = 16;
+
+/// Channels that are transformed side by side.
+const LANES: usize = 8;
+
+/// One value of each of [`LANES`] channels.
+type Vector = [f32; LANES];
+
+const ZERO: Vector = [0.0; LANES];
+
+/// A linear map of `I` values to `O`.
+trait Transform<const I: usize, const O: usize> {
+    /// Applies it to every channel.
+    fn apply(values: [Vector; I]) -> [Vector; O];
+}
+
+/// The transforms of kernels of `R` weights to and from `T = R + 1` values.
+trait Algorithm<const T: usize, const R: usize> {
+    /// Inputs to values.
+    type Input: Transform<T, T>;
+    /// Its adjoint.
+    type InputAdjoint: Transform<T, T>;
+    /// Weights to values.
+    type Weight: Transform<R, T>;
+    /// Its adjoint.
+    type WeightAdjoint: Transform<T, R>;
+    /// Values to outputs.
+    type Output: Transform<T, 2>;
+    /// Its adjoint.
+    type OutputAdjoint: Transform<2, T>;
+}
+
+/// The values of [`LANES`] channels from `at` on.
+#[inline(always)]
+fn load(values: &[f32], at: usize) -> Vector {
+    let mut lane = ZERO;
+    lane.copy_from_slice(&values[at..at + LANES]);
+    lane
+}
+
+/// Applies a map along both axes of a square.
+#[inline(always)]
+fn both<L: Transform<I, O>, const I: usize, const O: usize>(
+    block: &[[Vector; I]; I],
+) -> [[Vector; O]; O] {
+    let mut rows = [[ZERO; O]; I];
+    for i in 0..I {
+        rows[i] = L::apply(block[i]);
+    }
+    let mut result = [[ZERO; O]; O];
+    for j in 0..O {
+        let mut column = [ZERO; I];
+        for i in 0..I {
+            column[i] = rows[i][j];
+        }
+        let column = L::apply(column);
+        for i in 0..O {
+            result[i][j] = column[i];
+        }
+    }
+    result
+}
+
+/// A convolution's weights for every frequency and group, laid out for both directions.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    /// `[frequency][group outputs, group inputs]`, for the gradient of the inputs.
+    by_output: Vec<f32>,
+    /// `[frequency][group inputs, group outputs]`, for the outputs.
+    by_input: Vec<f32>,
+}
 
 /// Sizes for a number of images.
 ///
@@ -148,7 +214,7 @@ fn forward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
 ) {
     let (inputs, outputs) = scratch.split_at_mut(plan.inputs_len());
     let outputs = &mut outputs[..plan.outputs_len()];
-    to_frequencies::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
+    Grid::inputs(plan).to_frequencies::<X::Input, T, T>(images, inputs);
     let shape = &plan.shape;
     let (rows, columns) = (shape.group_inputs(), shape.group_outputs());
     for frequency in 0..plan.frequencies() {
@@ -165,7 +231,7 @@ fn forward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
             );
         }
     }
-    to_positions::<X::Output, T, 2, false>(&Grid::outputs(plan), outputs, output);
+    Grid::outputs(plan).to_positions::<X::Output, T, 2, false>(outputs, output);
 }
 
 /// Where [`backward`] puts its gradients.
@@ -204,8 +270,8 @@ fn backward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
 ) {
     let (inputs, rest) = scratch.split_at_mut(plan.inputs_len());
     let (outputs, products) = rest.split_at_mut(plan.outputs_len());
-    to_frequencies::<X::Input, T, T>(&Grid::inputs(plan), images, inputs);
-    to_frequencies::<X::OutputAdjoint, 2, T>(&Grid::outputs(plan), output_gradient, outputs);
+    Grid::inputs(plan).to_frequencies::<X::Input, T, T>(images, inputs);
+    Grid::outputs(plan).to_frequencies::<X::OutputAdjoint, 2, T>(output_gradient, outputs);
     let shape = &plan.shape;
     let (rows, columns) = (shape.group_outputs(), shape.group_inputs());
     for frequency in 0..plan.frequencies() {
@@ -236,28 +302,6 @@ fn backward_by<X: Algorithm<T, R>, const T: usize, const R: usize>(
     }
     weights::add_from_frequencies::<X, T, R>(plan, products, gradients.weight);
     if !gradients.images.is_empty() {
-        to_positions::<X::InputAdjoint, T, T, true>(&Grid::inputs(plan), inputs, gradients.images);
+        Grid::inputs(plan).to_positions::<X::InputAdjoint, T, T, true>(inputs, gradients.images);
     }
-}
-
-fn to_frequencies<L: transforms::Transform<S, T>, const S: usize, const T: usize>(
-    grid: &Grid,
-    images: &[f32],
-    values: &mut [f32],
-) {
-    vectorised(
-        #[inline(always)]
-        || grid.to_frequencies::<L, S, T>(images, values),
-    );
-}
-
-fn to_positions<L: transforms::Transform<T, S>, const T: usize, const S: usize, const ADD: bool>(
-    grid: &Grid,
-    values: &[f32],
-    images: &mut [f32],
-) {
-    vectorised(
-        #[inline(always)]
-        || grid.to_positions::<L, T, S, ADD>(values, images),
-    );
 }

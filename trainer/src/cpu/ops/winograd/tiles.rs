@@ -1,10 +1,10 @@
 //! Images to tiles of transformed values, and back.
 
-use crate::cpu::ops::winograd::Plan;
-use crate::cpu::ops::winograd::transforms::{LANES, Transform, both, load};
+use crate::cpu::ops::vectorised;
+use crate::cpu::ops::winograd::{LANES, Plan, Transform, both, load};
 
 /// How tiles cover images, and where their values are in memory.
-pub(crate) struct Grid {
+pub(super) struct Grid {
     /// Rows of the image.
     height: usize,
     /// Columns of the image.
@@ -22,7 +22,7 @@ pub(crate) struct Grid {
 
 impl Grid {
     /// The grid over the inputs.
-    pub(crate) fn inputs(plan: &Plan) -> Self {
+    pub(super) fn inputs(plan: &Plan) -> Self {
         Self {
             height: plan.shape.height,
             width: plan.shape.width,
@@ -35,7 +35,7 @@ impl Grid {
     }
 
     /// The grid over the outputs.
-    pub(crate) fn outputs(plan: &Plan) -> Self {
+    pub(super) fn outputs(plan: &Plan) -> Self {
         Self {
             height: plan.shape.output_height(),
             width: plan.shape.output_width(),
@@ -65,42 +65,45 @@ impl Grid {
     }
 
     /// Transforms every tile of `S` by `S` positions into `T` by `T` values.
-    #[inline(always)]
-    pub(crate) fn to_frequencies<L: Transform<S, T>, const S: usize, const T: usize>(
+    pub(super) fn to_frequencies<L: Transform<S, T>, const S: usize, const T: usize>(
         &self,
         images: &[f32],
         values: &mut [f32],
     ) {
-        let len = self.height * self.width * self.channels;
-        for (number, image) in images.chunks_exact(len).enumerate() {
-            for tile in 0..self.tiles {
-                let places = self.places::<S>(tile);
-                let first = (number * self.tiles + tile) * self.channels;
-                for channel in (0..self.channels).step_by(LANES) {
-                    let mut block = [[[0.0; LANES]; S]; S];
-                    for (i, row) in block.iter_mut().enumerate() {
-                        for (j, lane) in row.iter_mut().enumerate() {
-                            if let Some(place) = places[i][j] {
-                                *lane = load(image, place + channel);
+        vectorised(
+            #[inline(always)]
+            || {
+                let len = self.height * self.width * self.channels;
+                for (number, image) in images.chunks_exact(len).enumerate() {
+                    for tile in 0..self.tiles {
+                        let places = self.places::<S>(tile);
+                        let first = (number * self.tiles + tile) * self.channels;
+                        for channel in (0..self.channels).step_by(LANES) {
+                            let mut block = [[[0.0; LANES]; S]; S];
+                            for (i, row) in block.iter_mut().enumerate() {
+                                for (j, lane) in row.iter_mut().enumerate() {
+                                    if let Some(place) = places[i][j] {
+                                        *lane = load(image, place + channel);
+                                    }
+                                }
+                            }
+                            let block = both::<L, S, T>(&block);
+                            for (i, row) in block.iter().enumerate() {
+                                for (j, lane) in row.iter().enumerate() {
+                                    let at = (i * T + j) * self.step + first + channel;
+                                    values[at..at + LANES].copy_from_slice(lane);
+                                }
                             }
                         }
                     }
-                    let block = both::<L, S, T>(&block);
-                    for (i, row) in block.iter().enumerate() {
-                        for (j, lane) in row.iter().enumerate() {
-                            let at = (i * T + j) * self.step + first + channel;
-                            values[at..at + LANES].copy_from_slice(lane);
-                        }
-                    }
                 }
-            }
-        }
+            },
+        );
     }
 
     /// Transforms every tile's `T` by `T` values into `S` by `S` positions. Where tiles overlap, `ADD`
     /// must be set: it gives the images the sum over the tiles.
-    #[inline(always)]
-    pub(crate) fn to_positions<
+    pub(super) fn to_positions<
         L: Transform<T, S>,
         const T: usize,
         const S: usize,
@@ -110,34 +113,39 @@ impl Grid {
         values: &[f32],
         images: &mut [f32],
     ) {
-        let len = self.height * self.width * self.channels;
-        for (number, image) in images.chunks_exact_mut(len).enumerate() {
-            if ADD {
-                image.fill(0.0);
-            }
-            for tile in 0..self.tiles {
-                let places = self.places::<S>(tile);
-                let first = (number * self.tiles + tile) * self.channels;
-                for channel in (0..self.channels).step_by(LANES) {
-                    let mut block = [[[0.0; LANES]; T]; T];
-                    for (i, row) in block.iter_mut().enumerate() {
-                        for (j, lane) in row.iter_mut().enumerate() {
-                            *lane = load(values, (i * T + j) * self.step + first + channel);
-                        }
+        vectorised(
+            #[inline(always)]
+            || {
+                let len = self.height * self.width * self.channels;
+                for (number, image) in images.chunks_exact_mut(len).enumerate() {
+                    if ADD {
+                        image.fill(0.0);
                     }
-                    let block = both::<L, T, S>(&block);
-                    for (i, row) in block.iter().enumerate() {
-                        for (j, lane) in row.iter().enumerate() {
-                            let Some(place) = places[i][j] else { continue };
-                            let at = place + channel;
-                            let image = &mut image[at..at + LANES];
-                            for (value, &new) in image.iter_mut().zip(lane) {
-                                *value = if ADD { *value + new } else { new };
+                    for tile in 0..self.tiles {
+                        let places = self.places::<S>(tile);
+                        let first = (number * self.tiles + tile) * self.channels;
+                        for channel in (0..self.channels).step_by(LANES) {
+                            let mut block = [[[0.0; LANES]; T]; T];
+                            for (i, row) in block.iter_mut().enumerate() {
+                                for (j, lane) in row.iter_mut().enumerate() {
+                                    *lane = load(values, (i * T + j) * self.step + first + channel);
+                                }
+                            }
+                            let block = both::<L, T, S>(&block);
+                            for (i, row) in block.iter().enumerate() {
+                                for (j, lane) in row.iter().enumerate() {
+                                    let Some(place) = places[i][j] else { continue };
+                                    let at = place + channel;
+                                    let image = &mut image[at..at + LANES];
+                                    for (value, &new) in image.iter_mut().zip(lane) {
+                                        *value = if ADD { *value + new } else { new };
+                                    }
+                                }
                             }
                         }
                     }
                 }
-            }
-        }
+            },
+        );
     }
 }

@@ -5,13 +5,7 @@
 //! Algorithms for Convolutional Neural Networks", 2015). Each transform has its adjoint beside it, for
 //! the backward pass.
 
-/// Channels that are transformed side by side.
-pub(crate) const LANES: usize = 8;
-
-/// One value of each of [`LANES`] channels.
-pub(crate) type Vector = [f32; LANES];
-
-const ZERO: Vector = [0.0; LANES];
+use crate::cpu::ops::winograd::{Algorithm, LANES, Transform, Vector, ZERO};
 
 #[inline(always)]
 fn zip(a: Vector, b: Vector, f: impl Fn(f32, f32) -> f32) -> Vector {
@@ -37,61 +31,8 @@ fn scale(a: Vector, factor: f32) -> Vector {
     zip(a, ZERO, |a, _| factor * a)
 }
 
-/// The values of [`LANES`] channels from `at` on.
-#[inline(always)]
-pub(crate) fn load(values: &[f32], at: usize) -> Vector {
-    let mut lane = ZERO;
-    lane.copy_from_slice(&values[at..at + LANES]);
-    lane
-}
-
-/// A linear map of `I` values to `O`.
-pub(crate) trait Transform<const I: usize, const O: usize> {
-    /// Applies it to every channel.
-    fn apply(values: [Vector; I]) -> [Vector; O];
-}
-
-/// Applies a map along both axes of a square.
-#[inline(always)]
-pub(crate) fn both<L: Transform<I, O>, const I: usize, const O: usize>(
-    block: &[[Vector; I]; I],
-) -> [[Vector; O]; O] {
-    let mut rows = [[ZERO; O]; I];
-    for i in 0..I {
-        rows[i] = L::apply(block[i]);
-    }
-    let mut result = [[ZERO; O]; O];
-    for j in 0..O {
-        let mut column = [ZERO; I];
-        for i in 0..I {
-            column[i] = rows[i][j];
-        }
-        let column = L::apply(column);
-        for i in 0..O {
-            result[i][j] = column[i];
-        }
-    }
-    result
-}
-
-/// The transforms of kernels of `R` weights to and from `T = R + 1` values.
-pub(crate) trait Algorithm<const T: usize, const R: usize> {
-    /// Inputs to values.
-    type Input: Transform<T, T>;
-    /// Its adjoint.
-    type InputAdjoint: Transform<T, T>;
-    /// Weights to values.
-    type Weight: Transform<R, T>;
-    /// Its adjoint.
-    type WeightAdjoint: Transform<T, R>;
-    /// Values to outputs.
-    type Output: Transform<T, 2>;
-    /// Its adjoint.
-    type OutputAdjoint: Transform<2, T>;
-}
-
 /// Kernels of three weights.
-pub(crate) struct Three;
+pub(super) struct Three;
 
 impl Algorithm<4, 3> for Three {
     type Input = Input3;
@@ -103,7 +44,7 @@ impl Algorithm<4, 3> for Three {
 }
 
 /// Kernels of five weights.
-pub(crate) struct Five;
+pub(super) struct Five;
 
 impl Algorithm<6, 5> for Five {
     type Input = Input5;
@@ -116,7 +57,7 @@ impl Algorithm<6, 5> for Five {
 
 macro_rules! transform {
     ($name:ident, $inputs:literal, $outputs:literal, $values:pat => $result:expr) => {
-        pub(crate) struct $name;
+        pub(super) struct $name;
 
         impl Transform<$inputs, $outputs> for $name {
             #[inline(always)]

@@ -2,21 +2,12 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::ops::vectorise::vectorised;
-use crate::cpu::ops::winograd::Plan;
-use crate::cpu::ops::winograd::transforms::{Algorithm, Five, LANES, Three, Vector, both, load};
+use crate::cpu::ops::vectorised;
+use crate::cpu::ops::winograd::transforms::{Five, Three};
+use crate::cpu::ops::winograd::{Algorithm, LANES, Plan, Vector, Weights, both, load};
 
 /// Side of the blocks in which a matrix is transposed: 4 KiB at each end.
 const BLOCK: usize = 32;
-
-/// A convolution's weights for every frequency and group, laid out for both directions.
-#[derive(Clone, Debug, Default)]
-pub struct Weights {
-    /// `[frequency][group outputs, group inputs]`, for the gradient of the inputs.
-    pub(crate) by_output: Vec<f32>,
-    /// `[frequency][group inputs, group outputs]`, for the outputs.
-    pub(crate) by_input: Vec<f32>,
-}
 
 impl Weights {
     /// Transforms `weight`, `[outputs, kernel, kernel, inputs / groups]`, on all threads.
@@ -91,7 +82,7 @@ fn to_frequencies<X: Algorithm<T, R>, const T: usize, const R: usize>(
 }
 
 /// Adds to the gradient of the weights, given those of their values at every frequency.
-pub(crate) fn add_from_frequencies<X: Algorithm<T, R>, const T: usize, const R: usize>(
+pub(super) fn add_from_frequencies<X: Algorithm<T, R>, const T: usize, const R: usize>(
     plan: &Plan,
     values: &[f32],
     gradient: &mut [f32],

@@ -10,6 +10,7 @@ enum Trouble {
     Stopped,
     Thread(String),
     Own(usize),
+    Device(usize, Box<Trouble>),
 }
 
 impl DeviceError for Trouble {
@@ -23,6 +24,10 @@ impl DeviceError for Trouble {
 
     fn of_thread(what: String) -> Self {
         Self::Thread(what)
+    }
+
+    fn of_device(self, number: usize) -> Self {
+        Self::Device(number, Box::new(self))
     }
 }
 
@@ -53,10 +58,7 @@ impl Kit {
     }
 
     /// Devices 3, 5 and 9, one of which may fail to open.
-    fn threads(
-        &self,
-        broken: Option<usize>,
-    ) -> Result<DeviceThreads<Device>, DeviceFailure<Trouble>> {
+    fn threads(&self, broken: Option<usize>) -> Result<DeviceThreads<Device>, Trouble> {
         let (failure, open) = (Arc::clone(&self.failure), Arc::clone(&self.open));
         let stop_timeout = Duration::from_millis(300);
         DeviceThreads::start(
@@ -117,10 +119,10 @@ fn the_failed_device_is_named_and_the_others_stop() {
         5 => Err(Trouble::Own(50)),
         _ => Kit::wait(&failure),
     });
-    let DeviceFailure { number, error } = failed.unwrap_err();
-    assert_eq!((number, error), (5, Trouble::Own(50)));
+    assert_eq!(failed.unwrap_err(), Trouble::Own(50).of_device(5));
     let again = threads.on_all(|_, _| Ok::<_, Trouble>(())).unwrap_err();
-    assert!(again.error.is_stopped(), "nothing is done after a failure");
+    let stopped = Trouble::Stopped.of_device(3);
+    assert_eq!(again, stopped, "nothing is done after a failure");
     drop(threads);
     assert_eq!(kit.open.load(Ordering::SeqCst), 0);
 }
@@ -134,16 +136,15 @@ fn a_panic_is_reported_and_the_others_stop() {
         2 => panic!("no more"),
         _ => Kit::wait(&failure),
     });
-    let DeviceFailure { number, error } = failed.unwrap_err();
     let what = Trouble::Thread("panicked: no more".to_owned());
-    assert_eq!((number, error), (9, what));
+    assert_eq!(failed.unwrap_err(), what.of_device(9));
 }
 
 #[test]
 fn a_device_that_cannot_be_opened_closes_the_others() {
     let kit = Kit::new();
-    let DeviceFailure { number, error } = kit.threads(Some(9)).err().unwrap();
-    assert_eq!((number, error), (9, Trouble::Own(9)));
+    let error = kit.threads(Some(9)).err().unwrap();
+    assert_eq!(error, Trouble::Own(9).of_device(9));
     assert_eq!(kit.open.load(Ordering::SeqCst), 0);
 }
 
@@ -162,7 +163,7 @@ fn a_device_that_never_answers_is_abandoned() {
         }
         _ => Ok(()),
     });
-    assert_eq!(failed.unwrap_err().error, Trouble::Own(0));
+    assert_eq!(failed.unwrap_err(), Trouble::Own(0).of_device(3));
     drop(threads);
     assert!(
         clock.elapsed() < Duration::from_secs(30),

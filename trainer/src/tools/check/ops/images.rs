@@ -3,7 +3,6 @@
 use shardmill_loader::Normalize;
 
 use crate::cuda::device::{Buffer, CudaError, Element};
-use crate::cuda::input_channels;
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
 use crate::net::shape::ConvShape;
 use crate::tools::check::numbers;
@@ -45,7 +44,7 @@ impl Ops<'_> {
             after,
             groups: 1,
         };
-        let canvas = Canvas::new(shape, input_channels(self.device.precision));
+        let canvas = Canvas::new(shape, self.device.input_channels());
         let padded = canvas.conv_shape();
         let bytes: Vec<u8> = (0..rows * side * side * 3)
             .map(|i| (i * 37 % 256) as u8)
@@ -69,7 +68,6 @@ impl Ops<'_> {
         });
         let mut output = self.empty(rows * canvas.len())?;
         let batch = Bytes {
-            rows,
             images: images.view(),
             shifts: noise.view(),
             affine: &affine,

@@ -328,7 +328,6 @@ impl Ops<'_> {
             // Twice, as sums are added to.
             for _ in 0..2 {
                 let loss = Loss {
-                    classes,
                     images: rows,
                     logits: input.view(),
                     labels: gpu_labels.view(),

@@ -2,9 +2,8 @@
 
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{conv2d, linear};
-use crate::cuda::conv::{Backward, Forward, Geometry, Plan};
+use crate::cuda::conv::{Backward, Forward, Plan};
 use crate::cuda::device::{Buffer, CudaError, Element, View, ViewMut};
-use crate::cuda::input_channels;
 use crate::cuda::kernels::{self, Channels};
 use crate::net::config::Activation;
 use crate::net::layer::LinearLayer;
@@ -77,7 +76,7 @@ impl Ops<'_> {
     }
 
     pub(super) fn convolutions(&mut self) -> Result<(), CudaError> {
-        let channels = input_channels(self.device.precision);
+        let channels = self.device.input_channels();
         // conv1 as it is computed, conv2's groups, and odd sides.
         for (rows, side, inputs, outputs, kernel, stride, padding, groups) in [
             (3, 43, channels, 96, 11, 4, 0, 1),
@@ -136,9 +135,9 @@ impl Ops<'_> {
             input_gradient: Some(gpu_dx.view_mut()),
             weight_gradient: gpu_dw.view_mut(),
         };
-        let (geometry, bias) = (Geometry::new(rows, *s), Some(b.view()));
+        let bias = Some(b.view());
         let forward = tensors(x, w, bias, found.view_mut());
-        let plan = Plan::new(gpu, geometry, forward, Some(backward), &mut space)?;
+        let plan = Plan::new(gpu, rows, *s, forward, Some(backward), &mut space)?;
         let forward = tensors(x, w, None, found.view_mut());
         plan.forward(gpu, forward, space.view_mut())?;
         self.compare("convolution", found.view(), &y, t)?;
@@ -157,7 +156,7 @@ impl Ops<'_> {
         for (pixels, own) in [(1, 3), (121 * 5, 3)] {
             let channels = Channels {
                 own,
-                padded: input_channels(self.device.precision),
+                padded: self.device.input_channels(),
             };
             let values = self.numbers(20, pixels * own);
             let source = Buffer::from_host(&self.device.stream, &values)?;

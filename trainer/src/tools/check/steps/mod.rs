@@ -10,7 +10,8 @@ use shardmill_loader::{Area, Normalize};
 use crate::compute::{CudaOptions, Precision};
 use crate::cpu::Network;
 use crate::cuda::kernels::Affine;
-use crate::cuda::{AsPixels, CudaEngine, Pixels};
+use crate::cuda::{AsPixels, Pixels};
+use crate::engine::{CudaEngine, Engine};
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
@@ -197,7 +198,7 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Comparisons) -> Result<(
         let logits = network.logits(&images)?;
         let logits = logits.flatten_all().and_then(|l| l.to_vec1::<f32>());
         let logits = logits.map_err(ModelError::from)?;
-        let found: Vec<f32> = gpu.logits(&batch)?.concat();
+        let found: Vec<f32> = gpu.logits_of_pixels(&batch)?.concat();
         tally.compare(
             &format!("logits of {what}"),
             name,
@@ -207,7 +208,7 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Comparisons) -> Result<(
         );
 
         let expected = network.train_step(&images, &batch.labels, key)?;
-        gpu.accumulate(&batch, key, None)?;
+        gpu.accumulate_pixels(&batch, key, None)?;
         for (number, parameter) in network.model().parameters().iter().enumerate() {
             let found = gpu.read_gradient(number)?;
             let own = &network.gradients()[number];
@@ -219,7 +220,7 @@ pub(super) fn compare(options: CudaOptions, tally: &mut Comparisons) -> Result<(
             );
         }
         let rate = SgdConfig::default();
-        gpu.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        gpu.step(&|p| Some(rate.rate(p.kind(), LR)))?;
         network.update(&mut sgd, rate.rates(LR))?;
         let metrics = gpu.drain_metrics()?;
         let loss = metrics.first().map_or(f64::NAN, |step| step.output.loss);
@@ -266,8 +267,8 @@ pub(super) fn resume(options: CudaOptions, tally: &mut Comparisons) -> Result<()
     let mut second = CudaEngine::new(options, copy, ROWS)?;
     second.set_normalization(Normalize::mean(MEAN))?;
     steps(&mut second, &config, 3..6)?;
-    let one = &straight.host_state()?.model;
-    let other = &second.host_state()?.model;
+    let one = straight.host_state()?.model;
+    let other = second.host_state()?.model;
     let same = one
         .parameters()
         .iter()
@@ -300,9 +301,9 @@ fn steps(
                 seed: 5,
                 step: 2 * step + half,
             };
-            engine.accumulate(&batch, key, Some(0.5))?;
+            engine.accumulate_pixels(&batch, key, Some(0.5))?;
         }
-        engine.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        engine.step(&|p| Some(rate.rate(p.kind(), LR)))?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use candle_core::cuda_backend::cudarc::driver::CudaContext;
 use shardmill_loader::Normalize;
 
 use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
-use crate::cuda::CudaEngine;
 use crate::cuda::device::ErrorContext;
+use crate::engine::{CudaEngine, Engine};
 use crate::net::config::ModelConfig;
 use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, StepMetrics};
@@ -97,10 +97,10 @@ fn compare(
     for step in 0..COMPARED {
         let batch = Arc::new(Random::new(config, 31 + step, ROWS));
         let key = DropoutKey { seed: 3, step };
-        one.accumulate(&batch, key, None)?;
-        one.step(|p| Some(rate.rate(p.kind(), LR)))?;
-        two.accumulate(&batch, key, None)?;
-        two.step(|p| Some(rate.rate(p.kind(), LR)))?;
+        one.accumulate_pixels(&batch, key, None)?;
+        one.step(&|p| Some(rate.rate(p.kind(), LR)))?;
+        two.accumulate_pixels(&batch, key, None)?;
+        two.step(&|p| Some(rate.rate(p.kind(), LR)))?;
     }
     let figures = |metrics: Vec<StepMetrics>| -> (Vec<f32>, Vec<f32>) {
         let figures = metrics

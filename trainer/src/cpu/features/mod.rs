@@ -1,20 +1,84 @@
 //! The convolutional part of the network, run over chunks of the batch: one image after the other
 //! through layers whose values fit the caches, all images of the chunk at once where maps are small.
 //!
-//! A chunk owns what its images keep for the backward pass and the sum of their weight gradients. Chunks run in parallel; their sums are added in order afterwards, so a step gives the
-//! same bits however threads share the chunks.
+//! A chunk owns what its images keep for the backward pass and the sum of their weight gradients. Chunks
+//! run in parallel; their sums are added in order afterwards, so a step gives the same bits however
+//! threads share the chunks.
+
+mod chunk;
+mod scratch;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::cpu::chunk::{FeatureChunk, Pass};
-use crate::cpu::ops::winograd::Weights;
-use crate::cpu::part::Part;
-use crate::cpu::scratch::{Scratch, ScratchPool};
-use crate::cpu::segment::{CHUNK, plan};
-use crate::net::layer::Layer;
+use crate::cpu::Part;
+use crate::cpu::ops::winograd::{Plan, Weights};
+use crate::net::layer::{ConvLayer, Layer};
+use chunk::FeatureChunk;
+use scratch::ScratchPool;
+
+/// Images of a chunk. A constant, as the order of summation depends on it.
+pub(crate) const CHUNK: usize = 8;
+
+/// Fewest tiles of one image that make a matrix of sufficient size.
+const SUFFICIENT_TILES: usize = 128;
 
 /// Values of a task that adds up the chunks' gradients.
 const SUM_CHUNK: usize = 1 << 14;
+
+/// Consecutive layers.
+struct Segment {
+    /// Their numbers.
+    layers: Range<usize>,
+    /// Whether all images of a chunk go through the one layer at once, rather than one image after
+    /// the other through all of the layers.
+    batched: bool,
+}
+
+/// What a chunk passes through, and its images.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    part: Part<'a>,
+    /// The transformed weights of the convolutions.
+    weights: &'a [Weights],
+    images: &'a [f32],
+    /// The number of images.
+    count: usize,
+}
+
+impl<'a> Pass<'a> {
+    fn image(&self, number: usize) -> &'a [f32] {
+        let len = self.images.len() / self.count;
+        &self.images[number * len..(number + 1) * len]
+    }
+
+    /// The transformed weights of layer `index`.
+    fn transformed(&self, index: usize) -> &'a Weights {
+        &self.weights[self.part.ordinal(index)]
+    }
+
+    /// Layer `index`, which takes all images at once, and its plan.
+    fn batched(&self, index: usize) -> (&'a ConvLayer, Plan) {
+        let layer = &self.part.layers[index];
+        match (layer, plan(layer, self.count)) {
+            (Layer::Conv(conv), Some(plan)) => (conv, plan),
+            _ => unreachable!("only convolutions with a plan are batched"),
+        }
+    }
+}
+
+/// Buffers of one thread, for the largest layer.
+struct Scratch {
+    /// Patches, or transformed values, of a convolution.
+    values: Vec<f32>,
+    /// Rows of a normalisation.
+    row: Vec<f32>,
+    /// The gradients of one image after a layer and before it.
+    image: [Vec<f32>; 2],
+    /// The gradients of a chunk after a segment and before it.
+    chunk: [Vec<f32>; 2],
+}
 
 /// What the passes write to, allocated by the first pass of its kind and kept.
 #[derive(Default)]
@@ -62,7 +126,12 @@ impl Features {
             .zip(images.par_chunks(CHUNK * image_len))
             .zip(output.par_chunks_mut(CHUNK * len))
             .for_each(|((chunk, images), output)| {
-                let pass = Pass::new(part, weights, images, output.len() / len);
+                let pass = Pass {
+                    part,
+                    weights,
+                    images,
+                    count: output.len() / len,
+                };
                 self.scratch.with(part.layers, |scratch| {
                     chunk.forward(pass, scratch);
                     output.copy_from_slice(chunk.results(pass.count));
@@ -87,7 +156,12 @@ impl Features {
             .zip(images.par_chunks(CHUNK * image_len))
             .zip(output_gradients.par_chunks(CHUNK * len))
             .for_each(|((chunk, images), gradients)| {
-                let pass = Pass::new(part, weights, images, gradients.len() / len);
+                let pass = Pass {
+                    part,
+                    weights,
+                    images,
+                    count: gradients.len() / len,
+                };
                 self.scratch.with(part.layers, |scratch| {
                     chunk.backward(pass, gradients, scratch);
                 });
@@ -124,5 +198,68 @@ fn sum_chunks(chunks: &[FeatureChunk], gradients: &mut [Vec<f32>]) {
                         .for_each(|(sum, part)| *sum += part);
                 }
             });
+    }
+}
+
+/// The plan of a convolution of `images` images; `None` for one that is computed by patches.
+pub(crate) fn plan(layer: &Layer, images: usize) -> Option<Plan> {
+    let Layer::Conv(conv) = layer else {
+        return None;
+    };
+    let shape = conv.shape;
+    let images = if is_batched(layer) { images } else { 1 };
+    Plan::fits(&shape).then_some(Plan { shape, images })
+}
+
+/// Whether a layer takes all images of a chunk at once: a convolution for whose matrix products one
+/// image is too small.
+fn is_batched(layer: &Layer) -> bool {
+    let Layer::Conv(conv) = layer else {
+        return false;
+    };
+    let plan = Plan {
+        shape: conv.shape,
+        images: 1,
+    };
+    Plan::fits(&conv.shape) && plan.image_tiles() < SUFFICIENT_TILES
+}
+
+/// The layers cut into segments.
+fn segments(layers: &[Layer]) -> Vec<Segment> {
+    let mut segments: Vec<Segment> = Vec::new();
+    for (number, layer) in layers.iter().enumerate() {
+        let batched = is_batched(layer);
+        match segments.last_mut() {
+            Some(last) if !batched && !last.batched => last.layers.end = number + 1,
+            _ => segments.push(Segment {
+                layers: number..number + 1,
+                batched,
+            }),
+        }
+    }
+    segments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::config::ModelConfig;
+    use crate::net::layer;
+
+    #[test]
+    fn the_papers_small_maps_are_batched() {
+        let layers = layer::layers(&ModelConfig::alexnet()).unwrap();
+        let cut: Vec<_> = segments(&layers[..10])
+            .into_iter()
+            .map(|s| (s.layers, s.batched))
+            .collect();
+        let expected = [
+            (0..6, false),
+            (6..7, true),
+            (7..8, true),
+            (8..9, true),
+            (9..10, false),
+        ];
+        assert_eq!(cut, expected);
     }
 }

@@ -2,21 +2,9 @@
 
 use std::sync::Mutex;
 
+use crate::cpu::features::{CHUNK, Scratch, plan, segments};
 use crate::cpu::ops::{conv2d, lrn, map_norm};
-use crate::cpu::segment::{CHUNK, plan, segments};
 use crate::net::layer::Layer;
-
-/// Buffers of one thread, for the largest layer.
-pub(crate) struct Scratch {
-    /// Patches, or transformed values, of a convolution.
-    pub(crate) values: Vec<f32>,
-    /// Rows of a normalisation.
-    pub(crate) row: Vec<f32>,
-    /// The gradients of one image after a layer and before it.
-    pub(crate) image: [Vec<f32>; 2],
-    /// The gradients of a chunk after a segment and before it.
-    pub(crate) chunk: [Vec<f32>; 2],
-}
 
 /// Lengths of a scratch's buffers.
 struct Lens {
@@ -52,7 +40,7 @@ impl Lens {
 
 impl Scratch {
     /// Bytes of the buffers.
-    pub(crate) fn bytes(layers: &[Layer]) -> usize {
+    pub(super) fn bytes(layers: &[Layer]) -> usize {
         let lens = Lens::of(layers);
         (lens.values + lens.row + 2 * lens.image + 2 * lens.chunk) * size_of::<f32>()
     }
@@ -70,11 +58,11 @@ impl Scratch {
 
 /// Scratch that threads borrow and give back; there are as many as threads ever worked at once.
 #[derive(Default)]
-pub(crate) struct ScratchPool(Mutex<Vec<Scratch>>);
+pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
 
 impl ScratchPool {
     /// Runs `work` with a scratch of its own.
-    pub(crate) fn with<R>(&self, layers: &[Layer], work: impl FnOnce(&mut Scratch) -> R) -> R {
+    pub(super) fn with<R>(&self, layers: &[Layer], work: impl FnOnce(&mut Scratch) -> R) -> R {
         let lock = || self.0.lock().expect("nobody panics while holding it");
         let free = lock().pop();
         let mut scratch = free.unwrap_or_else(|| Scratch::new(layers));

@@ -5,19 +5,16 @@
 
 use std::sync::Arc;
 
-use shardmill_loader::Normalize;
+use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::CudaOptions;
-use crate::cuda::device::CudaError;
-use crate::cuda::devices::Devices;
-#[cfg(feature = "nccl")]
-use crate::cuda::devices::nccl_version;
-use crate::cuda::replica::{Replica, STEPS};
 use crate::cuda::scores::{self, GradientMismatch};
-use crate::cuda::slice::Slice;
-use crate::cuda::upload::{AsPixels, Staged};
+use crate::cuda::{AsPixels, CudaError, Devices, Replica, STEPS, Slice, Staged};
+use crate::engine::{Engine, EngineError};
 use crate::net::sgd::Rate;
-use crate::net::{DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState};
+use crate::net::{
+    DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
+};
 
 /// The least number of images that each GPU has room for: ten views of one image.
 const LEAST_ROWS: usize = 32;
@@ -78,8 +75,8 @@ impl CudaEngine {
             Replica::new(device, &shared, capacity)
         })?;
         Ok(Self {
-            description: describe(&mut devices, &numbers)?,
-            arithmetic: options.arithmetic(),
+            description: devices.describe(&numbers)?,
+            arithmetic: arithmetic(options),
             capacity: capacity * gpus,
             state,
             devices,
@@ -94,37 +91,9 @@ impl CudaEngine {
         })
     }
 
-    pub(crate) fn evaluation_rows(&self) -> usize {
-        self.capacity
-    }
-
-    /// Sets how the coming batches are normalized.
-    pub(crate) fn set_normalization(&mut self, normalize: Normalize) -> Result<(), CudaError> {
-        let devices = &mut self.devices;
-        devices.on_all(move |_, replica| replica.uploads.set_normalization(normalize))?;
-        Ok(())
-    }
-
-    /// Turns the backward pass of the convolutions off or on.
-    pub(crate) fn freeze_features(&mut self, frozen: bool) -> Result<(), CudaError> {
-        let devices = &mut self.devices;
-        devices.on_all(move |_, replica| replica.network.freeze_features(frozen))?;
-        Ok(())
-    }
-
     /// The GPUs in words.
     pub(crate) fn devices(&self) -> &str {
         &self.description
-    }
-
-    /// The GPUs and their arithmetic in words.
-    pub(crate) fn describe(&self) -> String {
-        format!("{}; {}", self.description, self.arithmetic)
-    }
-
-    /// A line for the log, once: the memory, after the first step has allocated it.
-    pub(crate) fn take_log_line(&mut self) -> Option<String> {
-        self.log_line.take()
     }
 
     /// Bytes of GPU memory, of each GPU.
@@ -138,13 +107,13 @@ impl CudaEngine {
         Ok(self.devices.on_first(memory)?.0)
     }
 
-    /// Computes a batch's gradient: each GPU that of its slice.
-    pub(crate) fn accumulate(
+    /// [`accumulate`](Engine::accumulate), each GPU its slice, of a batch from the loader or elsewhere.
+    pub(crate) fn accumulate_pixels(
         &mut self,
         batch: &Arc<impl AsPixels>,
         key: DropoutKey,
         share: Option<f32>,
-    ) -> Result<(), CudaError> {
+    ) -> Result<(), EngineError> {
         let labels = batch.pixels().labels;
         self.state.model.check_labels(labels)?;
         let (rows, gpus) = (labels.len(), self.numbers.len());
@@ -174,55 +143,11 @@ impl CudaEngine {
         (!begun).then(|| Arc::clone(&self.state))
     }
 
-    /// Updates the parameters, on every GPU alike.
-    pub(crate) fn step(
-        &mut self,
-        rate: impl Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<(), CudaError> {
-        let rates: Vec<Option<Rate>> = self.state.model.parameters().iter().map(rate).collect();
-        let momentum = self.state.sgd.config().momentum;
-        let devices = &mut self.devices;
-        devices.on_all(move |_, replica| replica.step(momentum, &rates))?;
-        self.in_step = false;
-        self.is_stale = true;
-        if !std::mem::replace(&mut self.is_memory_logged, true) {
-            let gib = |&bytes: &usize| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
-            let each: Vec<String> = self.bytes()?.iter().map(gib).collect();
-            self.log_line = Some(format!(
-                "device memory {} GiB, taken in the first step and constant from here",
-                each.join(" + ")
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether there is no room for another step's metrics.
-    pub(crate) fn metrics_full(&self) -> bool {
-        self.images.len() == STEPS
-    }
-
-    /// The metrics of the steps since the last call.
-    pub(crate) fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, CudaError> {
-        if self.images.is_empty() {
-            return Ok(Vec::new());
-        }
-        let numbers = self.devices.on_all(|_, replica| replica.drain_metrics())?;
-        let images = std::mem::take(&mut self.images);
-        let differ = |GradientMismatch { step, device }| CudaError::GradientsDiffer {
-            step: self.drained + step + 1,
-            first: self.numbers[0],
-            other: self.numbers[device],
-        };
-        let metrics = scores::join(&images, &numbers).map_err(differ)?;
-        self.drained += images.len();
-        Ok(metrics)
-    }
-
-    /// The logits of a batch, a row for each image.
-    pub(crate) fn logits(
+    /// [`logits`](Engine::logits) of a batch from the loader or elsewhere.
+    pub(crate) fn logits_of_pixels(
         &mut self,
         batch: &Arc<impl AsPixels>,
-    ) -> Result<Vec<Vec<f32>>, CudaError> {
+    ) -> Result<Vec<Vec<f32>>, EngineError> {
         let config = self.state.model.config();
         let (rows, classes) = (batch.pixels().rows(config.input_size), config.classes);
         let (batch, gpus) = (Arc::clone(batch), self.numbers.len());
@@ -231,30 +156,6 @@ impl CudaEngine {
         })?;
         let logits = logits.concat();
         Ok(logits.chunks_exact(classes).map(<[f32]>::to_vec).collect())
-    }
-
-    /// The state as it is now, in host memory; all GPUs have the first one's.
-    pub(crate) fn host_state(&mut self) -> Result<&TrainState, CudaError> {
-        let state = Arc::get_mut(&mut self.state).expect("no device shares it between two calls");
-        if self.is_stale {
-            for (number, parameter) in state.model.parameters().iter().enumerate() {
-                let copy = self
-                    .devices
-                    .on_first(move |replica| replica.network.read_parameter(number))?;
-                parameter
-                    .update(|own| own.copy_from_slice(&copy.values))
-                    .map_err(ModelError::from)?;
-                if let Some(velocity) = copy.velocity {
-                    state.sgd.velocity_mut(number).copy_from_slice(&velocity);
-                }
-            }
-            self.is_stale = false;
-        }
-        Ok(&self.state)
-    }
-
-    pub(crate) fn model(&self) -> &Model {
-        &self.state.model
     }
 
     /// The gradient of parameter `number` on the first GPU, in f32.
@@ -281,12 +182,12 @@ impl CudaEngine {
         Ok(StagedBatch { rows, slices })
     }
 
-    /// [`accumulate`](Self::accumulate) of a batch in GPU memory, which stays there.
+    /// [`accumulate`](Engine::accumulate) of a batch in GPU memory, which stays there.
     pub(crate) fn accumulate_staged(
         &mut self,
         batch: &StagedBatch,
         key: DropoutKey,
-    ) -> Result<(), CudaError> {
+    ) -> Result<(), EngineError> {
         let StagedBatch { rows, slices } = batch.clone();
         let gpus = self.numbers.len();
         self.devices.on_all(move |index, replica| {
@@ -298,14 +199,14 @@ impl CudaEngine {
     }
 
     /// A forward pass without dropout over a batch in GPU memory.
-    pub(crate) fn infer(&mut self, batch: &StagedBatch) -> Result<(), CudaError> {
+    pub(crate) fn infer(&mut self, batch: &StagedBatch) -> Result<(), EngineError> {
         let (slices, devices) = (Arc::clone(&batch.slices), &mut self.devices);
         devices.on_all(move |index, replica| replica.infer(&slices[index]))?;
         Ok(())
     }
 
     /// Waits until all queued work is done.
-    pub(crate) fn synchronize(&mut self) -> Result<(), CudaError> {
+    pub(crate) fn synchronize(&mut self) -> Result<(), EngineError> {
         let devices = &mut self.devices;
         devices.on_all(|_, replica| replica.device.synchronize())?;
         Ok(())
@@ -317,8 +218,11 @@ impl CudaEngine {
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
         for number in 0..self.state.model.parameters().len() {
             let copies = self.devices.on_all(move |_, replica| {
-                let copy = replica.network.read_parameter(number)?;
-                Ok((bits(copy.values), copy.velocity.map(bits)))
+                let velocity = replica.network.read_velocity(number)?;
+                Ok((
+                    bits(replica.network.read_values(number)?),
+                    velocity.map(bits),
+                ))
             })?;
             if copies.iter().any(|copy| *copy != copies[0]) {
                 return Ok(false);
@@ -328,16 +232,120 @@ impl CudaEngine {
     }
 }
 
-/// The GPUs in words.
-fn describe(devices: &mut Devices, numbers: &[usize]) -> Result<String, CudaError> {
-    let mut gpus = devices.on_all(|_, replica| replica.device.describe())?;
-    #[cfg(feature = "nccl")]
-    if numbers.len() > 1 {
-        let gpus = numbers.iter().zip(&gpus);
-        let gpus: Vec<String> = gpus.map(|(n, gpu)| format!("cuda:{n} {gpu}")).collect();
-        let (count, gpus) = (gpus.len(), gpus.join(", "));
-        return Ok(format!("{count} GPUs, {gpus}; NCCL {}", nccl_version()?));
+impl Engine for CudaEngine {
+    fn output(&self) -> Output {
+        Output::U8
     }
-    let _ = numbers;
-    Ok(gpus.remove(0))
+
+    fn evaluation_rows(&self) -> usize {
+        self.capacity
+    }
+
+    fn set_normalization(&mut self, normalize: Normalize) -> Result<(), EngineError> {
+        let devices = &mut self.devices;
+        devices.on_all(move |_, replica| replica.uploads.set_normalization(normalize))?;
+        Ok(())
+    }
+
+    fn freeze_features(&mut self, frozen: bool) -> Result<(), EngineError> {
+        let devices = &mut self.devices;
+        devices.on_all(move |_, replica| replica.network.freeze_features(frozen))?;
+        Ok(())
+    }
+
+    fn accumulate(
+        &mut self,
+        batch: &Arc<Batch>,
+        key: DropoutKey,
+        share: Option<f32>,
+    ) -> Result<(), EngineError> {
+        self.accumulate_pixels(batch, key, share)
+    }
+
+    /// Every GPU does the same.
+    fn step(&mut self, rate: &dyn Fn(&Parameter) -> Option<Rate>) -> Result<(), EngineError> {
+        let rates: Vec<Option<Rate>> = self.state.model.parameters().iter().map(rate).collect();
+        let momentum = self.state.sgd.config().momentum;
+        let devices = &mut self.devices;
+        devices.on_all(move |_, replica| replica.step(momentum, &rates))?;
+        self.in_step = false;
+        self.is_stale = true;
+        if !std::mem::replace(&mut self.is_memory_logged, true) {
+            let gib = |&bytes: &usize| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
+            let each: Vec<String> = self.bytes()?.iter().map(gib).collect();
+            self.log_line = Some(format!(
+                "device memory {} GiB, taken in the first step and constant from here",
+                each.join(" + ")
+            ));
+        }
+        Ok(())
+    }
+
+    fn metrics_due(&self) -> bool {
+        self.images.len() == STEPS
+    }
+
+    fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, EngineError> {
+        if self.images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers = self.devices.on_all(|_, replica| replica.drain_metrics())?;
+        let images = std::mem::take(&mut self.images);
+        let differ = |GradientMismatch { step, device }| CudaError::GradientsDiffer {
+            step: self.drained + step + 1,
+            first: self.numbers[0],
+            other: self.numbers[device],
+        };
+        let metrics = scores::join(&images, &numbers).map_err(differ)?;
+        self.drained += images.len();
+        Ok(metrics)
+    }
+
+    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError> {
+        self.logits_of_pixels(batch)
+    }
+
+    /// All GPUs have the first one's state.
+    fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
+        let state = Arc::get_mut(&mut self.state).expect("no device shares it between two calls");
+        if self.is_stale {
+            for (number, parameter) in state.model.parameters().iter().enumerate() {
+                let devices = &mut self.devices;
+                let values = devices.on_first(move |r| r.network.read_values(number))?;
+                parameter
+                    .update(|own| own.copy_from_slice(&values))
+                    .map_err(ModelError::from)?;
+                let velocity = devices.on_first(move |r| r.network.read_velocity(number))?;
+                if let Some(velocity) = velocity {
+                    state.sgd.velocity_mut(number).copy_from_slice(&velocity);
+                }
+            }
+            self.is_stale = false;
+        }
+        Ok((&*self.state).into())
+    }
+
+    fn model(&self) -> &Model {
+        &self.state.model
+    }
+
+    fn describe(&self) -> Option<String> {
+        Some(format!("{}; {}", self.description, self.arithmetic))
+    }
+
+    /// The memory, after the first step has allocated it.
+    fn take_log_line(&mut self) -> Option<String> {
+        self.log_line.take()
+    }
+}
+
+/// The arithmetic in words.
+fn arithmetic(options: CudaOptions) -> String {
+    let name = options.precision.name();
+    let deterministic = if options.deterministic {
+        ", deterministic"
+    } else {
+        ""
+    };
+    format!("{name}{deterministic}")
 }

@@ -1,4 +1,4 @@
-//! Response normalisation across channels.
+//! Response normalisation: across channels, and within each channel's map.
 //!
 //! Contract: the kernels read and write only inside their views, whose types and lengths are checked
 //! before their pointers are handed over.
@@ -6,9 +6,10 @@
 use crate::cuda::device::{Argument, CudaError, Device, Entry, Grid, View, ViewMut};
 use crate::cuda::kernels::check;
 use crate::net::config::LrnConfig;
+use crate::net::layer::MapNormLayer;
 
 /// The constants of a normalisation whose sum is over `neighbours` values, as the kernels take them.
-pub(super) fn constants(config: &LrnConfig, neighbours: usize) -> [Argument; 4] {
+fn constants(config: &LrnConfig, neighbours: usize) -> [Argument; 4] {
     [
         Argument::size(config.size),
         Argument::F32(config.k),
@@ -53,5 +54,51 @@ pub(crate) fn lrn_backward(
     let arguments = [&views[..], &sizes, &constants(config, config.size)].concat();
     let entry = Entry::typed("lrn_backward", element);
     // SAFETY: the kernel's arguments; the three views have the length given.
+    unsafe { device.launch(entry, Grid::over(len), &arguments) }
+}
+
+/// The sizes and constants of a normalisation of `rows` images, as the kernels take them.
+fn map_arguments(norm: &MapNormLayer, rows: usize) -> Vec<Argument> {
+    let shape = &norm.shape;
+    let sizes = [rows, shape.height, shape.width, shape.channels].map(Argument::size);
+    let square = norm.config.size * norm.config.size;
+    [&sizes[..], &constants(&norm.config, square)].concat()
+}
+
+/// Writes the values that are normalised within each map.
+pub(crate) fn map_norm(
+    device: &Device,
+    norm: &MapNormLayer,
+    rows: usize,
+    input: View<'_>,
+    output: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    let (len, element) = (rows * norm.shape.len(), output.element);
+    check(input, element, len);
+    check(output.view(), element, len);
+    let views = [input.into(), (&output).into()];
+    let arguments = [&views[..], &map_arguments(norm, rows)].concat();
+    let entry = Entry::typed("map_norm", element);
+    // SAFETY: the kernel's arguments; both views have the sizes of the shape.
+    unsafe { device.launch(entry, Grid::over(len), &arguments) }
+}
+
+/// Writes the gradient of the values, from the values and the gradient of the output.
+pub(crate) fn map_norm_backward(
+    device: &Device,
+    norm: &MapNormLayer,
+    rows: usize,
+    input: View<'_>,
+    gradient: View<'_>,
+    input_gradient: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    let (len, element) = (rows * norm.shape.len(), input_gradient.element);
+    check(input, element, len);
+    check(gradient, element, len);
+    check(input_gradient.view(), element, len);
+    let views = [input.into(), gradient.into(), (&input_gradient).into()];
+    let arguments = [&views[..], &map_arguments(norm, rows)].concat();
+    let entry = Entry::typed("map_norm_backward", element);
+    // SAFETY: the kernel's arguments; the three views have the sizes of the shape.
     unsafe { device.launch(entry, Grid::over(len), &arguments) }
 }

@@ -1,6 +1,11 @@
-//! The demo's pictures: eight textures under every colour, scale and light.
+//! The demo's pictures, eight textures under every colour, scale and light, and their class folders.
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use jpeg_encoder::{ColorType, Encoder, EncodingError};
+use rayon::prelude::*;
 use shardmill_formats::{Philox, Stream};
 
 /// The classes, sorted as labels are.
@@ -17,7 +22,7 @@ pub const CLASSES: [&str; 8] = [
 
 /// A picture: rows of R, G, B.
 #[derive(Clone, Debug)]
-pub(super) struct Picture {
+struct Picture {
     /// Columns.
     width: u16,
     /// Rows.
@@ -28,12 +33,59 @@ pub(super) struct Picture {
 
 impl Picture {
     /// The picture as a JPEG file of this quality, 1 to 100.
-    pub(super) fn jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodingError> {
+    fn jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodingError> {
         let mut bytes = Vec::new();
         let encoder = Encoder::new(&mut bytes, quality);
         encoder.encode(&self.rgb, self.width, self.height, ColorType::Rgb)?;
         Ok(bytes)
     }
+}
+
+/// Pictures of each class.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeSize {
+    /// For training.
+    pub train: u64,
+    /// For validation.
+    pub val: u64,
+}
+
+impl TreeSize {
+    /// What the demo trains on.
+    pub const DEMO: Self = Self {
+        train: 120,
+        val: 40,
+    };
+}
+
+/// Draws `folder/train/<class>/NNNN.JPEG` and `folder/val/<class>/NNNN.JPEG` and returns their
+/// number.
+///
+/// # Errors
+/// A folder or file that cannot be written.
+pub fn write_tree(folder: &Path, seed: u64, size: TreeSize) -> Result<u64> {
+    let mut jobs = Vec::new();
+    for (split, numbers) in [
+        ("train", 0..size.train),
+        ("val", size.train..size.train + size.val),
+    ] {
+        for (class, name) in CLASSES.iter().enumerate() {
+            let folder = folder.join(split).join(name);
+            fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+            jobs.extend(
+                numbers
+                    .clone()
+                    .map(|number| (folder.join(format!("{number:04}.JPEG")), class, number)),
+            );
+        }
+    }
+    jobs.par_iter().try_for_each(|(path, class, number)| {
+        let picture = draw(seed, *class, *number);
+        // Qualities vary as they do among photographs; they follow from the number.
+        let quality = 75 + (number % 5) as u8 * 5;
+        fs::write(path, picture.jpeg(quality)?).with_context(|| path.display().to_string())
+    })?;
+    Ok(jobs.len() as u64)
 }
 
 /// Random numbers of one picture, one after the other.
@@ -74,7 +126,7 @@ impl Dice {
 /// # Panics
 /// If `class` is not below the number of [`CLASSES`].
 #[must_use]
-pub(super) fn draw(seed: u64, class: usize, picture: u64) -> Picture {
+fn draw(seed: u64, class: usize, picture: u64) -> Picture {
     assert!(class < CLASSES.len(), "class {class} of {}", CLASSES.len());
     let philox = Philox::new(seed, Stream::Demo).derive(class as u64);
     let mut dice = Dice {

@@ -5,7 +5,7 @@
 //! `dx = dy s^-beta - 2 alpha / size^2 * beta * x * sum of dy y / s over the same square`.
 
 use crate::cpu::ops::response;
-use crate::cpu::ops::vectorise::vectorised;
+use crate::cpu::ops::vectorised;
 use crate::net::config::LrnConfig;
 use crate::net::shape::MapShape;
 

@@ -8,7 +8,7 @@
 //! column's channels as `channels` each column is a pixel.
 
 use crate::cpu::ops::response;
-use crate::cpu::ops::vectorise::vectorised;
+use crate::cpu::ops::vectorised;
 use crate::net::config::LrnConfig;
 
 /// Values of scratch that the functions here need for `channels` channels.

@@ -1,8 +1,11 @@
-//! What the two response normalisations share: the power of the sums `s`, value by value.
+//! The two response normalisations, and what they share: the power of the sums `s`, value by value.
+
+pub mod lrn;
+pub mod map_norm;
 
 /// Turns the sums in `output` into the normalised values `x s^-beta`.
 #[inline(always)]
-pub(crate) fn normalise(beta: f32, input: &[f32], output: &mut [f32]) {
+fn normalise(beta: f32, input: &[f32], output: &mut [f32]) {
     let values = output.iter_mut().zip(input);
     if beta == 0.75 {
         values.for_each(|(y, x)| *y = x * power_and_inverse(*y).0);
@@ -13,18 +16,18 @@ pub(crate) fn normalise(beta: f32, input: &[f32], output: &mut [f32]) {
 
 /// What the backward passes start from.
 #[derive(Clone, Copy)]
-pub(crate) struct Sums<'a> {
+struct Sums<'a> {
     /// `x`.
-    pub(crate) input: &'a [f32],
+    input: &'a [f32],
     /// `dy`.
-    pub(crate) gradient: &'a [f32],
+    gradient: &'a [f32],
     /// `s`.
-    pub(crate) sums: &'a [f32],
+    sums: &'a [f32],
 }
 
 /// Writes `dy s^-beta` to `powers` and `dy y / s` to `ratios`, which may be longer than the others.
 #[inline(always)]
-pub(crate) fn divide(beta: f32, from: Sums, powers: &mut [f32], ratios: &mut [f32]) {
+fn divide(beta: f32, from: Sums, powers: &mut [f32], ratios: &mut [f32]) {
     let Sums {
         input,
         gradient,
@@ -48,7 +51,7 @@ pub(crate) fn divide(beta: f32, from: Sums, powers: &mut [f32], ratios: &mut [f3
 
 /// Turns the sums of ratios in `gradient` into the gradient of the input.
 #[inline(always)]
-pub(crate) fn finish(input: &[f32], powers: &[f32], gradient: &mut [f32]) {
+fn finish(input: &[f32], powers: &[f32], gradient: &mut [f32]) {
     let values = gradient.iter_mut().zip(input).zip(powers);
     values.for_each(|((dx, x), power)| *dx = power + *dx * x);
 }

@@ -2,59 +2,11 @@
 
 use std::ops::Range;
 
+use crate::cpu::features::{CHUNK, Pass, Scratch, Segment, is_batched, plan, segments};
 use crate::cpu::ops::activation::Epilogue;
-use crate::cpu::ops::winograd::{self, Weights};
+use crate::cpu::ops::winograd;
 use crate::cpu::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
-use crate::cpu::part::Part;
-use crate::cpu::scratch::Scratch;
-use crate::cpu::segment::{CHUNK, Segment, is_batched, plan, segments};
-use crate::net::layer::{ConvLayer, Layer};
-
-/// What a chunk passes through, and its images.
-#[derive(Clone, Copy)]
-pub(crate) struct Pass<'a> {
-    part: Part<'a>,
-    /// The transformed weights of the convolutions.
-    weights: &'a [Weights],
-    images: &'a [f32],
-    /// The number of images.
-    pub(crate) count: usize,
-}
-
-impl<'a> Pass<'a> {
-    pub(crate) fn new(
-        part: Part<'a>,
-        weights: &'a [Weights],
-        images: &'a [f32],
-        count: usize,
-    ) -> Self {
-        Self {
-            part,
-            weights,
-            images,
-            count,
-        }
-    }
-
-    fn image(&self, number: usize) -> &'a [f32] {
-        let len = self.images.len() / self.count;
-        &self.images[number * len..(number + 1) * len]
-    }
-
-    /// The transformed weights of layer `index`.
-    fn transformed(&self, index: usize) -> &'a Weights {
-        &self.weights[self.part.ordinal(index)]
-    }
-
-    /// Layer `index`, which takes all images at once, and its plan.
-    fn batched(&self, index: usize) -> (&'a ConvLayer, winograd::Plan) {
-        let layer = &self.part.layers[index];
-        match (layer, plan(layer, self.count)) {
-            (Layer::Conv(conv), Some(plan)) => (conv, plan),
-            _ => unreachable!("only convolutions with a plan are batched"),
-        }
-    }
-}
+use crate::net::layer::Layer;
 
 /// The output of one layer, for every image of the chunk or for the current one alone.
 struct Output {
@@ -92,7 +44,7 @@ fn kept_images(layers: &[Layer], number: usize, training: bool) -> usize {
 }
 
 /// The state of up to [`CHUNK`] images.
-pub(crate) struct FeatureChunk {
+pub(super) struct FeatureChunk {
     outputs: Vec<Output>,
     /// Sums of the weight and bias gradients, in the order of the parameters.
     gradients: Vec<Vec<f32>>,
@@ -100,7 +52,7 @@ pub(crate) struct FeatureChunk {
 
 impl FeatureChunk {
     /// Buffers for a backward pass too if `training`, else for the last layer's outputs only.
-    pub(crate) fn new(layers: &[Layer], training: bool) -> Self {
+    pub(super) fn new(layers: &[Layer], training: bool) -> Self {
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
@@ -121,7 +73,7 @@ impl FeatureChunk {
     }
 
     /// Bytes of the buffers of a chunk with its backward pass.
-    pub(crate) fn bytes(layers: &[Layer]) -> usize {
+    pub(super) fn bytes(layers: &[Layer]) -> usize {
         let of_layer = |(number, layer): (usize, &Layer)| {
             let values = kept_images(layers, number, true) * layer.output_len();
             let float = size_of::<f32>();
@@ -137,18 +89,18 @@ impl FeatureChunk {
     }
 
     /// The last layer's outputs for the first `count` images.
-    pub(crate) fn results(&self, count: usize) -> &[f32] {
+    pub(super) fn results(&self, count: usize) -> &[f32] {
         let last = self.outputs.last().expect("conv1 is never left out");
         &last.values[..count * last.len]
     }
 
     /// The gradient of a parameter, summed over the images of the last backward pass.
-    pub(crate) fn gradient(&self, parameter: usize) -> &[f32] {
+    pub(super) fn gradient(&self, parameter: usize) -> &[f32] {
         &self.gradients[parameter]
     }
 
     /// Runs the images through the layers.
-    pub(crate) fn forward(&mut self, pass: Pass, scratch: &mut Scratch) {
+    pub(super) fn forward(&mut self, pass: Pass, scratch: &mut Scratch) {
         for segment in segments(pass.part.layers) {
             if segment.batched {
                 self.forward_batched(pass, segment.layers.start, scratch);
@@ -220,7 +172,7 @@ impl FeatureChunk {
 
     /// Computes the sums of the weight gradients of the pass's images, given the gradient of their
     /// results. The images themselves get no gradient.
-    pub(crate) fn backward(&mut self, pass: Pass, gradient: &[f32], scratch: &mut Scratch) {
+    pub(super) fn backward(&mut self, pass: Pass, gradient: &[f32], scratch: &mut Scratch) {
         self.gradients.iter_mut().for_each(|sum| sum.fill(0.0));
         scratch.chunk[0][..gradient.len()].copy_from_slice(gradient);
         let layers = pass.part.layers;

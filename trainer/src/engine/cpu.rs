@@ -1,0 +1,258 @@
+//! Training steps on the CPU.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use shardmill_loader::{Batch, Normalize, Output};
+
+use crate::cpu::Network;
+use crate::engine::{Engine, EngineError};
+use crate::net::mean_image::MeanImage;
+use crate::net::scores::Tally;
+use crate::net::sgd::{Rate, Sgd};
+use crate::net::{
+    DropoutKey, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+};
+
+/// Images that go through the network at once while evaluating.
+const EVALUATION_ROWS: usize = 80;
+
+/// Values of a task that adds gradients; sums do not depend on it.
+const CHUNK: usize = 1 << 16;
+
+/// Values of a partial sum of the norm; a constant, as the result depends on it.
+const NORM_CHUNK: usize = 1 << 14;
+
+/// A network and its optimiser in this process's memory.
+pub(super) struct CpuEngine {
+    network: Network,
+    sgd: Sgd,
+    accumulator: Accumulator,
+    /// The scores of a step's batches so far.
+    sums: Tally,
+    metrics: Option<StepMetrics>,
+    inputs: Inputs,
+}
+
+impl CpuEngine {
+    pub(super) fn new(state: TrainState) -> Self {
+        Self {
+            network: Network::new(state.model),
+            sgd: state.sgd,
+            accumulator: Accumulator::default(),
+            sums: Tally::default(),
+            metrics: None,
+            inputs: Inputs::new(state.mean_image),
+        }
+    }
+}
+
+impl Engine for CpuEngine {
+    fn output(&self) -> Output {
+        Output::F32
+    }
+
+    fn evaluation_rows(&self) -> usize {
+        EVALUATION_ROWS
+    }
+
+    fn set_normalization(&mut self, normalize: Normalize) -> Result<(), EngineError> {
+        self.inputs.set_normalization(&normalize);
+        Ok(())
+    }
+
+    fn freeze_features(&mut self, frozen: bool) -> Result<(), EngineError> {
+        self.network.freeze_features(frozen);
+        Ok(())
+    }
+
+    /// A non-finite loss ends the step here, with metrics that show it.
+    fn accumulate(
+        &mut self,
+        batch: &Arc<Batch>,
+        key: DropoutKey,
+        share: Option<f32>,
+    ) -> Result<(), EngineError> {
+        if self.metrics.is_some() {
+            return Ok(());
+        }
+        let (network, images) = (&mut self.network, self.inputs.of(batch));
+        let output = network.train_step(images, batch.labels(), key)?;
+        let images = batch.len();
+        match share {
+            Some(share) if output.loss.is_finite() => {
+                self.sums.add(images, output.loss, output.top1, output.top5);
+                self.accumulator.add(network.gradients(), share);
+            }
+            _ => {
+                self.metrics = Some(StepMetrics {
+                    images,
+                    output,
+                    norm: 0.0,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters stay as they are where the loss or the gradient is not finite.
+    fn step(&mut self, rate: &dyn Fn(&Parameter) -> Option<Rate>) -> Result<(), EngineError> {
+        let metrics = self.metrics.get_or_insert_with(|| {
+            let sums = std::mem::take(&mut self.sums);
+            self.accumulator.finish(self.network.gradients_mut());
+            StepMetrics {
+                images: sums.samples as usize,
+                output: StepOutput {
+                    loss: sums.loss / sums.samples as f64,
+                    top1: sums.top1 as usize,
+                    top5: sums.top5 as usize,
+                },
+                norm: 0.0,
+            }
+        });
+        if !metrics.output.loss.is_finite() {
+            return Ok(());
+        }
+        metrics.norm = norm(self.network.gradients());
+        if !metrics.norm.is_finite() {
+            return Ok(());
+        }
+        Ok(self.network.update(&mut self.sgd, rate)?)
+    }
+
+    fn metrics_due(&self) -> bool {
+        true
+    }
+
+    fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, EngineError> {
+        Ok(self.metrics.take().into_iter().collect())
+    }
+
+    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError> {
+        let logits = self.network.logits(self.inputs.of(batch))?;
+        Ok(logits.to_vec2().map_err(ModelError::from)?)
+    }
+
+    fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
+        Ok(TrainStateRef {
+            model: self.network.model(),
+            sgd: &self.sgd,
+            mean_image: self.inputs.mean.as_deref(),
+        })
+    }
+
+    fn model(&self) -> &Model {
+        self.network.model()
+    }
+
+    fn describe(&self) -> Option<String> {
+        None
+    }
+
+    fn take_log_line(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// Subtracts the mean image, where there is one, from the loader's images.
+struct Inputs {
+    mean: Option<Arc<MeanImage>>,
+    /// What to add to a record's pixels; empty where there is no mean image.
+    difference: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Inputs {
+    fn new(mean: Option<Arc<MeanImage>>) -> Self {
+        Self {
+            mean,
+            difference: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Sets how the loader normalises the coming batches.
+    fn set_normalization(&mut self, normalize: &Normalize) {
+        if let Some(mean) = &self.mean {
+            self.difference = mean.difference(normalize);
+        }
+    }
+
+    /// The images of a batch.
+    fn of<'a>(&'a mut self, batch: &'a Batch) -> &'a [f32] {
+        let images = batch.images_f32();
+        let Some(mean) = &self.mean else {
+            return images;
+        };
+        let crop = batch.shape()[1];
+        let len = crop * crop * 3;
+        self.values.resize(images.len(), 0.0);
+        let (difference, areas) = (&self.difference, batch.areas());
+        self.values
+            .par_chunks_mut(len)
+            .zip(images.par_chunks(len))
+            .zip(areas)
+            .for_each(|((to, from), area)| mean.shift(difference, *area, crop, from, to));
+        &self.values
+    }
+}
+
+/// Sums of gradients, each times its batch's share of the step's images.
+#[derive(Default)]
+struct Accumulator {
+    sums: Vec<Vec<f32>>,
+    /// Whether a batch of the current step has been added.
+    begun: bool,
+}
+
+impl Accumulator {
+    /// Adds a batch's gradients times `share`.
+    fn add(&mut self, gradients: &[Vec<f32>], share: f32) {
+        if self.sums.is_empty() {
+            self.sums = gradients.iter().map(|g| vec![0.0; g.len()]).collect();
+        }
+        let begun = std::mem::replace(&mut self.begun, true);
+        for (sum, gradient) in self.sums.iter_mut().zip(gradients) {
+            let chunks = sum.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+            chunks.for_each(|(sum, gradient)| {
+                for (sum, value) in sum.iter_mut().zip(gradient) {
+                    *sum = if begun { *sum } else { 0.0 } + share * value;
+                }
+            });
+        }
+    }
+
+    /// Exchanges the sums with `gradients` and starts the next step.
+    fn finish(&mut self, gradients: &mut Vec<Vec<f32>>) {
+        std::mem::swap(&mut self.sums, gradients);
+        self.begun = false;
+    }
+}
+
+/// The L2 norm of all gradients as one vector; not finite if one of their values is not.
+fn norm(gradients: &[Vec<f32>]) -> f64 {
+    let of_one = |gradient: &Vec<f32>| -> f64 {
+        let parts: Vec<f64> = gradient
+            .par_chunks(NORM_CHUNK)
+            .map(|chunk| chunk.iter().map(|&value| f64::from(value).powi(2)).sum())
+            .collect();
+        parts.iter().sum()
+    };
+    gradients.iter().map(of_one).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::norm;
+
+    #[test]
+    fn the_norm_is_that_of_one_vector_and_shows_non_finite_values() {
+        assert_eq!(
+            norm(&[vec![3.0; 16], vec![], vec![5.0; 25]]),
+            (144.0f64 + 625.0).sqrt()
+        );
+        for bad in [f32::NAN, f32::INFINITY] {
+            assert!(!norm(&[vec![1.0], vec![1.0, bad]]).is_finite());
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Chooses the machine that trains: the CPU or GPUs, behind one trait.
+//!
+//! A step is one or more calls of [`Engine::accumulate`], each with a batch, and one of
+//! [`Engine::step`]. Its metrics come out of [`Engine::drain_metrics`]: at once on the CPU; a GPU
+//! works on while the host runs ahead, and is read when somebody asks.
+
+mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
+
+use std::sync::Arc;
+
+use shardmill_loader::{Batch, Normalize, Output};
+
+use crate::compute::Compute;
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaError;
+use crate::net::sgd::Rate;
+use crate::net::{
+    DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
+};
+use cpu::CpuEngine;
+
+#[cfg(feature = "cuda")]
+pub(crate) use self::cuda::CudaEngine;
+
+/// Why an engine could not be made or could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The build cannot use a GPU.
+    #[error(
+        "this build of train computes on the CPU only; use `--device cpu`, or build it for NVIDIA \
+         GPUs with `cargo build --release --features cuda -p shardmill-trainer` (README, \"Building \
+         with CUDA\"); `train doctor` says what this machine has"
+    )]
+    NoCuda,
+    /// The network refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A GPU, its driver or one of its libraries refused.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+}
+
+/// An engine for batches of at most `rows` images.
+///
+/// # Errors
+/// A device that this build or this machine does not have.
+pub(crate) fn open(
+    compute: Compute,
+    state: TrainState,
+    rows: usize,
+) -> Result<Box<dyn Engine>, EngineError> {
+    match compute {
+        Compute::Cpu => Ok(Box::new(CpuEngine::new(state))),
+        #[cfg(feature = "cuda")]
+        Compute::Cuda(options) => Ok(Box::new(CudaEngine::new(options, state, rows)?)),
+        #[cfg(not(feature = "cuda"))]
+        Compute::Cuda(_) => {
+            let _ = (state, rows);
+            Err(EngineError::NoCuda)
+        }
+    }
+}
+
+/// A network with its optimiser on some machine. Errors are of a device that fails; and of a batch that
+/// does not fit the network, where there is one.
+pub(crate) trait Engine {
+    /// The form in which it takes images from the loader.
+    fn output(&self) -> Output;
+
+    /// Images that a batch for evaluation should have.
+    fn evaluation_rows(&self) -> usize;
+
+    /// Sets how the images of the coming batches are normalised; the loader does it for the CPU.
+    fn set_normalization(&mut self, normalize: Normalize) -> Result<(), EngineError>;
+
+    /// Turns the backward pass of the convolutions off or on.
+    fn freeze_features(&mut self, frozen: bool) -> Result<(), EngineError>;
+
+    /// Computes a batch's gradient. `share` is the batch's part of the step's images: the step's gradient
+    /// is the sum of its batches' gradients times their shares. `None`: the step has one batch.
+    fn accumulate(
+        &mut self,
+        batch: &Arc<Batch>,
+        key: DropoutKey,
+        share: Option<f32>,
+    ) -> Result<(), EngineError>;
+
+    /// Updates the parameters, each at its rate, and ends the step; those without a rate stay.
+    fn step(&mut self, rate: &dyn Fn(&Parameter) -> Option<Rate>) -> Result<(), EngineError>;
+
+    /// Whether the metrics must be drained before the next step: always where that costs nothing.
+    fn metrics_due(&self) -> bool;
+
+    /// The metrics of the steps since the last call, in their order.
+    fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, EngineError>;
+
+    /// The logits of a batch, a row for each image, without dropout.
+    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError>;
+
+    /// The state as it is now, copied from the device to host memory where that is needed.
+    fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError>;
+
+    /// The network with the weights that it had when the engine was made, or at the last
+    /// [`host_state`](Self::host_state); names and sizes never change.
+    fn model(&self) -> &Model;
+
+    /// The device in words; `None` for the CPU.
+    fn describe(&self) -> Option<String>;
+
+    /// A line for the log about the device, once, after the first step.
+    fn take_log_line(&mut self) -> Option<String>;
+}
