@@ -42,7 +42,6 @@ impl Execute for BenchArgs {
             stages: self.stages,
             compute: self.device.compute()?,
             shards: self.shards,
-            ..defaults
         })?;
         self.format.print(&report)?;
         Ok(0)

@@ -330,14 +330,16 @@ mod tests {
     #[test]
     fn names_the_value_that_makes_no_sense() {
         assert_eq!(Recipe::default().problem(), None);
-        let bad: [(fn(&mut Recipe), &str); 3] = [
-            (|recipe| recipe.lr = f64::NAN, "learning rate"),
-            (|recipe| recipe.sgd.momentum = 1.0, "momentum"),
-            (|recipe| recipe.batch_size = 0, "batch size"),
-        ];
-        for (spoil, word) in bad {
+        let spoiled = |spoil: fn(&mut Recipe)| {
             let mut recipe = Recipe::default();
             spoil(&mut recipe);
+            recipe
+        };
+        for (recipe, word) in [
+            (spoiled(|recipe| recipe.lr = f64::NAN), "learning rate"),
+            (spoiled(|recipe| recipe.sgd.momentum = 1.0), "momentum"),
+            (spoiled(|recipe| recipe.batch_size = 0), "batch size"),
+        ] {
             assert!(recipe.problem().is_some_and(|text| text.contains(word)));
         }
     }

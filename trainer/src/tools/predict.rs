@@ -13,7 +13,6 @@ use crate::checkpoint::{Checkpoint, RunState};
 use crate::cpu::Network;
 use crate::net::ModelError;
 use crate::net::mean_image::MeanImage;
-use crate::recipe::InputScale;
 use crate::run::View;
 use crate::run::data;
 use crate::run::eval::mean_softmax;
@@ -153,14 +152,10 @@ impl Predictor {
     fn views(&mut self, bytes: &[u8]) -> Result<Vec<f32>, Reject> {
         let (size, crop) = (self.size, self.state.model.input_size);
         let record = self.decoder.decode(bytes)?;
-        let std = match self.state.recipe.scale {
-            InputScale::MeanOnly => [1.0; 3],
-            InputScale::Standardized => self.state.pixels.std,
-        };
-        let scale = std.map(|std| 1.0 / f64::from(std as f32));
-        let offset: [f32; 3] = std::array::from_fn(|c| {
-            (-f64::from(self.state.pixels.mean[c] as f32) * scale[c]) as f32
-        });
+        let normalize = data::normalize(&self.state, 1.0);
+        let scale = normalize.std.map(|std| 1.0 / f64::from(std));
+        let offset: [f32; 3] =
+            std::array::from_fn(|c| (-f64::from(normalize.mean[c]) * scale[c]) as f32);
         let scale = scale.map(|scale| scale as f32);
         let (end, middle) = (size - crop, (size - crop) / 2);
         let corners = [(0, 0), (0, end), (end, 0), (end, end), (middle, middle)];
@@ -173,7 +168,7 @@ impl Predictor {
                 .collect(),
         };
         let mean = self.mean.as_ref().map(|mean| {
-            let difference = mean.difference(&data::normalize(&self.state, 1.0));
+            let difference = mean.difference(&normalize);
             (mean, difference)
         });
         let mut values = Vec::with_capacity(windows.len() * crop * crop * 3);

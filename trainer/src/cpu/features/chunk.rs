@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cpu::features::{CHUNK, Pass, Scratch, Segment, is_batched, plan, segments};
+use crate::cpu::features::{CHUNK, OperationScratch, Pass, Scratch, is_batched, plan, segments};
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::winograd;
 use crate::cpu::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
@@ -18,13 +18,14 @@ struct Output {
 }
 
 impl Output {
-    fn range(&self, image: usize) -> Range<usize> {
-        let start = if self.kept { image * self.len } else { 0 };
-        start..start + self.len
+    /// Where the values of these images are: of all that are kept, or of the current one.
+    fn range(&self, images: &Range<usize>) -> Range<usize> {
+        let first = if self.kept { images.start } else { 0 };
+        first * self.len..(first + images.len()) * self.len
     }
 
-    fn image(&self, image: usize) -> &[f32] {
-        &self.values[self.range(image)]
+    fn of(&self, images: &Range<usize>) -> &[f32] {
+        &self.values[self.range(images)]
     }
 }
 
@@ -101,39 +102,33 @@ impl FeatureChunk {
 
     /// Runs the images through the layers.
     pub(super) fn forward(&mut self, pass: Pass, scratch: &mut Scratch) {
+        let operation = &mut scratch.operation;
         for segment in segments(pass.part.layers) {
             if segment.batched {
-                self.forward_batched(pass, segment.layers.start, scratch);
+                self.forward_layer(pass, segment.layers.start, 0..pass.count, operation);
                 continue;
             }
             for number in 0..pass.count {
                 for index in segment.layers.clone() {
-                    self.forward_image(pass, index, number, scratch);
+                    self.forward_layer(pass, index, number..number + 1, operation);
                 }
             }
         }
     }
 
-    /// Runs all images through layer `index`.
-    fn forward_batched(&mut self, pass: Pass, index: usize, scratch: &mut Scratch) {
-        let (conv, plan) = pass.batched(index);
-        let (before, rest) = self.outputs.split_at_mut(index);
-        let input = before.last().map_or(pass.images, |output| &output.values);
-        let input = &input[..pass.count * conv.shape.input_len()];
-        let output = &mut rest[0].values[..pass.count * conv.shape.output_len()];
-        let [_, bias] = pass.part.weight_and_bias(index);
-        let epilogue = Epilogue::new(bias, conv.activation);
-        let (weights, values) = (pass.transformed(index), &mut scratch.values);
-        winograd::forward(&plan, input, weights, epilogue, values, output);
-    }
-
-    /// Runs image `number` through layer `index`.
-    fn forward_image(&mut self, pass: Pass, index: usize, number: usize, scratch: &mut Scratch) {
+    /// Runs images, one alone or all of a batched segment, through layer `index`.
+    fn forward_layer(
+        &mut self,
+        pass: Pass,
+        index: usize,
+        images: Range<usize>,
+        scratch: &mut OperationScratch,
+    ) {
         let (before, rest) = self.outputs.split_at_mut(index);
         let input = before
             .last()
-            .map_or(pass.image(number), |output| output.image(number));
-        let range = rest[0].range(number);
+            .map_or(pass.images(&images), |output| output.of(&images));
+        let range = rest[0].range(&images);
         let Output {
             values, winners, ..
         } = &mut rest[0];
@@ -144,7 +139,7 @@ impl FeatureChunk {
                 let [weight, bias] = pass.part.weight_and_bias(index);
                 let epilogue = Epilogue::new(bias, conv.activation);
                 let values = &mut scratch.values;
-                if let Some(plan) = plan(layer, 1) {
+                if let Some(plan) = plan(layer, images.len()) {
                     let weights = pass.transformed(index);
                     winograd::forward(&plan, input, weights, epilogue, values, output);
                 } else {
@@ -179,121 +174,92 @@ impl FeatureChunk {
         for segment in segments(layers).into_iter().rev() {
             let (first, last) = (segment.layers.start, segment.layers.end - 1);
             if segment.batched {
-                self.backward_batched(pass, first, scratch);
+                let Scratch {
+                    operation, chunk, ..
+                } = &mut *scratch;
+                self.backward_layer(pass, first, 0..pass.count, operation, chunk);
             } else {
                 let inputs = first.checked_sub(1).map_or(0, |i| layers[i].output_len());
                 let outputs = layers[last].output_len();
                 for number in 0..pass.count {
-                    scratch.image[0][..outputs]
-                        .copy_from_slice(&scratch.chunk[0][number * outputs..][..outputs]);
-                    self.backward_image(pass, &segment, number, scratch);
-                    scratch.chunk[1][number * inputs..][..inputs]
-                        .copy_from_slice(&scratch.image[0][..inputs]);
+                    let Scratch {
+                        operation,
+                        image,
+                        chunk,
+                    } = &mut *scratch;
+                    image[0][..outputs].copy_from_slice(&chunk[0][number * outputs..][..outputs]);
+                    for index in segment.layers.clone().rev() {
+                        let images = number..number + 1;
+                        self.backward_layer(pass, index, images, operation, image);
+                        image.swap(0, 1);
+                    }
+                    chunk[1][number * inputs..][..inputs].copy_from_slice(&image[0][..inputs]);
                 }
             }
             scratch.chunk.swap(0, 1);
         }
     }
 
-    /// Turns the gradient of layer `index`'s outputs for all images, the first of the scratch's buffers
-    /// for a chunk, into that of its inputs, the second.
-    fn backward_batched(&mut self, pass: Pass, index: usize, scratch: &mut Scratch) {
-        let (conv, plan) = pass.batched(index);
-        let inputs = pass.count * conv.shape.input_len();
-        let outputs = pass.count * conv.shape.output_len();
-        let Scratch { values, chunk, .. } = scratch;
-        let [current, next] = chunk;
-        let gradient = &mut current[..outputs];
-        if let Some(function) = conv.activation {
-            activation::backward(function, &self.outputs[index].values[..outputs], gradient);
-        }
-        let (input, input_gradient) = match index.checked_sub(1) {
-            Some(before) => (&self.outputs[before].values[..inputs], &mut next[..inputs]),
-            None => (&pass.images[..inputs], &mut next[..0]),
-        };
-        let [weight, bias] = pass.part.gradients_of(index, &mut self.gradients);
-        let into = winograd::Gradients {
-            weight,
-            bias,
-            images: input_gradient,
-        };
-        winograd::backward(
-            &plan,
-            input,
-            pass.transformed(index),
-            gradient,
-            values,
-            into,
-        );
-    }
-
-    /// Turns the gradient of a segment's outputs for image `number` into that of its inputs, both in
-    /// the first of the scratch's buffers for an image.
-    fn backward_image(
+    /// Turns the gradient of layer `index`'s outputs for these images, the first of the buffers, into that
+    /// of its inputs, the second.
+    fn backward_layer(
         &mut self,
         pass: Pass,
-        segment: &Segment,
-        number: usize,
-        scratch: &mut Scratch,
+        index: usize,
+        images: Range<usize>,
+        scratch: &mut OperationScratch,
+        buffers: &mut [Vec<f32>; 2],
     ) {
-        let Scratch {
-            values,
-            row,
-            image: buffers,
-            ..
-        } = scratch;
-        for index in segment.layers.clone().rev() {
-            let layer = &pass.part.layers[index];
-            let [current, next] = &mut *buffers;
-            let input = match index.checked_sub(1) {
-                Some(before) => self.outputs[before].image(number),
-                None => pass.image(number),
-            };
-            let gradient = &mut current[..layer.output_len()];
-            let needed = if index > 0 { input.len() } else { 0 };
-            let input_gradient = &mut next[..needed];
-            match layer {
-                Layer::Conv(conv) => {
-                    if let Some(function) = conv.activation {
-                        activation::backward(function, self.outputs[index].image(number), gradient);
-                    }
-                    let [weight, bias] = pass.part.gradients_of(index, &mut self.gradients);
-                    if let Some(plan) = plan(layer, 1) {
-                        let weights = pass.transformed(index);
-                        let into = winograd::Gradients {
-                            weight,
-                            bias,
-                            images: input_gradient,
-                        };
-                        winograd::backward(&plan, input, weights, gradient, values, into);
-                    } else {
-                        let shape = &conv.shape;
-                        conv2d::backward_weight(shape, input, gradient, values, weight, bias);
-                        if index > 0 {
-                            let [weight, _] = pass.part.weight_and_bias(index);
-                            conv2d::backward_input(shape, weight, gradient, values, input_gradient);
-                        }
+        let OperationScratch { values, row } = scratch;
+        let layer = &pass.part.layers[index];
+        let [current, next] = buffers;
+        let input = match index.checked_sub(1) {
+            Some(before) => self.outputs[before].of(&images),
+            None => pass.images(&images),
+        };
+        let gradient = &mut current[..images.len() * layer.output_len()];
+        let needed = if index > 0 { input.len() } else { 0 };
+        let input_gradient = &mut next[..needed];
+        match layer {
+            Layer::Conv(conv) => {
+                if let Some(function) = conv.activation {
+                    activation::backward(function, self.outputs[index].of(&images), gradient);
+                }
+                let [weight, bias] = pass.part.gradients_of(index, &mut self.gradients);
+                if let Some(plan) = plan(layer, images.len()) {
+                    let weights = pass.transformed(index);
+                    let into = winograd::Gradients {
+                        weight,
+                        bias,
+                        images: input_gradient,
+                    };
+                    winograd::backward(&plan, input, weights, gradient, values, into);
+                } else {
+                    let shape = &conv.shape;
+                    conv2d::backward_weight(shape, input, gradient, values, weight, bias);
+                    if index > 0 {
+                        let [weight, _] = pass.part.weight_and_bias(index);
+                        conv2d::backward_input(shape, weight, gradient, values, input_gradient);
                     }
                 }
-                Layer::Lrn(norm) => {
-                    let (config, channels) = (&norm.config, norm.column_channels());
-                    lrn::backward(config, channels, input, gradient, row, input_gradient);
-                }
-                Layer::MapNorm(norm) => {
-                    let (config, shape) = (&norm.config, &norm.shape);
-                    map_norm::backward(config, shape, input, gradient, row, input_gradient);
-                }
-                Layer::Pool(pool) => {
-                    let output = &self.outputs[index];
-                    if let Some(function) = pool.activation {
-                        activation::backward(function, output.image(number), gradient);
-                    }
-                    let winners = &output.winners[output.range(number)];
-                    max_pool2d::backward(&pool.shape, winners, gradient, input_gradient);
-                }
-                Layer::Dropout(_) | Layer::Linear(_) => unreachable!("not a feature layer"),
             }
-            buffers.swap(0, 1);
+            Layer::Lrn(norm) => {
+                let (config, channels) = (&norm.config, norm.column_channels());
+                lrn::backward(config, channels, input, gradient, row, input_gradient);
+            }
+            Layer::MapNorm(norm) => {
+                let (config, shape) = (&norm.config, &norm.shape);
+                map_norm::backward(config, shape, input, gradient, row, input_gradient);
+            }
+            Layer::Pool(pool) => {
+                let output = &self.outputs[index];
+                if let Some(function) = pool.activation {
+                    activation::backward(function, output.of(&images), gradient);
+                }
+                let winners = &output.winners[output.range(&images)];
+                max_pool2d::backward(&pool.shape, winners, gradient, input_gradient);
+            }
+            Layer::Dropout(_) | Layer::Linear(_) => unreachable!("not a feature layer"),
         }
     }
 }

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::cpu::Part;
 use crate::cpu::ops::winograd::{Plan, Weights};
-use crate::net::layer::{ConvLayer, Layer};
+use crate::net::layer::Layer;
 use chunk::FeatureChunk;
 use scratch::ScratchPool;
 
@@ -48,36 +48,32 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn image(&self, number: usize) -> &'a [f32] {
+    fn images(&self, images: &Range<usize>) -> &'a [f32] {
         let len = self.images.len() / self.count;
-        &self.images[number * len..(number + 1) * len]
+        &self.images[images.start * len..images.end * len]
     }
 
     /// The transformed weights of layer `index`.
     fn transformed(&self, index: usize) -> &'a Weights {
         &self.weights[self.part.ordinal(index)]
     }
-
-    /// Layer `index`, which takes all images at once, and its plan.
-    fn batched(&self, index: usize) -> (&'a ConvLayer, Plan) {
-        let layer = &self.part.layers[index];
-        match (layer, plan(layer, self.count)) {
-            (Layer::Conv(conv), Some(plan)) => (conv, plan),
-            _ => unreachable!("only convolutions with a plan are batched"),
-        }
-    }
 }
 
 /// Buffers of one thread, for the largest layer.
 struct Scratch {
-    /// Patches, or transformed values, of a convolution.
-    values: Vec<f32>,
-    /// Rows of a normalisation.
-    row: Vec<f32>,
+    operation: OperationScratch,
     /// The gradients of one image after a layer and before it.
     image: [Vec<f32>; 2],
     /// The gradients of a chunk after a segment and before it.
     chunk: [Vec<f32>; 2],
+}
+
+/// What one operation writes to besides its results.
+struct OperationScratch {
+    /// Patches, or transformed values, of a convolution.
+    values: Vec<f32>,
+    /// Rows of a normalisation.
+    row: Vec<f32>,
 }
 
 /// What the passes write to, allocated by the first pass of its kind and kept.

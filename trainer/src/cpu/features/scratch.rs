@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::cpu::features::{CHUNK, Scratch, plan, segments};
+use crate::cpu::features::{CHUNK, OperationScratch, Scratch, plan, segments};
 use crate::cpu::ops::{conv2d, lrn, map_norm};
 use crate::net::layer::Layer;
 
@@ -48,8 +48,10 @@ impl Scratch {
     fn new(layers: &[Layer]) -> Self {
         let lens = Lens::of(layers);
         Self {
-            values: vec![0.0; lens.values],
-            row: vec![0.0; lens.row],
+            operation: OperationScratch {
+                values: vec![0.0; lens.values],
+                row: vec![0.0; lens.row],
+            },
             image: [vec![0.0; lens.image], vec![0.0; lens.image]],
             chunk: [vec![0.0; lens.chunk], vec![0.0; lens.chunk]],
         }

@@ -4,7 +4,6 @@
 mod backward;
 mod forward;
 mod plan;
-mod reduce;
 mod update;
 mod weights;
 

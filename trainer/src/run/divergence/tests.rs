@@ -3,9 +3,8 @@ use shardmill_formats::Class;
 use crate::checkpoint::{PixelStatistics, Progress, RunState};
 use crate::net::config::{Activation, ModelConfig};
 use crate::net::{StepMetrics, StepOutput};
-use crate::recipe::schedule::ScheduleState;
+use crate::recipe::InputScale;
 use crate::recipe::setup::Setup;
-use crate::recipe::{InputScale, Recipe};
 use crate::run::divergence::{Prior, advice, conclude, observe};
 
 fn state(classes: usize) -> RunState {
@@ -13,21 +12,15 @@ fn state(classes: usize) -> RunState {
         synset: format!("n{i:04}"),
         name: String::new(),
     };
-    RunState {
-        seed: 1,
-        recipe: Recipe::default(),
-        model: ModelConfig {
-            classes,
-            ..ModelConfig::alexnet()
-        },
-        classes: (0..classes).map(class).collect(),
-        pixels: PixelStatistics {
-            mean: [0.0; 3],
-            std: [1.0; 3],
-        },
-        schedule: ScheduleState::default(),
-        progress: Progress::default(),
-    }
+    let model = ModelConfig {
+        classes,
+        ..ModelConfig::alexnet()
+    };
+    let pixels = PixelStatistics {
+        mean: [0.0; 3],
+        std: [1.0; 3],
+    };
+    RunState::unborn(model, (0..classes).map(class).collect(), pixels)
 }
 
 fn balanced(classes: usize) -> Prior {

@@ -4,18 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use candle_core::cuda_backend::cudarc::driver::CudaContext;
-use shardmill_loader::Normalize;
 
 use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
 use crate::cuda::device::ErrorContext;
-use crate::engine::{CudaEngine, Engine};
+use crate::engine::Engine;
 use crate::net::config::ModelConfig;
 use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
 use crate::tools::check::comparisons::Comparisons;
-use crate::tools::check::steps::{LR, MEAN, ROWS, Random, networks, tolerance, train_state};
+use crate::tools::check::steps::{LR, ROWS, Random, engine, networks, tolerance};
 use crate::tools::check::{CheckOptions, CheckPart, STEPS};
 
 /// Images of a GPU in the bench.
@@ -87,12 +86,10 @@ fn compare(
         Precision::F32 => Comparisons::compare,
         Precision::Tf32 | Precision::Bf16 => Comparisons::compare_length,
     };
-    let (number, state) = (options.number(), || train_state(config, 1));
-    let mut one = CudaEngine::new(together([number], precision), state()?, ROWS)?;
-    let pair = together([number, usize::from(number == 0)], precision);
-    let mut two = CudaEngine::new(pair, state()?, ROWS)?;
-    one.set_normalization(Normalize::mean(MEAN))?;
-    two.set_normalization(Normalize::mean(MEAN))?;
+    let number = options.number();
+    let pair = [number, usize::from(number == 0)];
+    let mut one = engine(together([number], precision), config, 1)?;
+    let mut two = engine(together(pair, precision), config, 1)?;
     let rate = SgdConfig::default();
     for step in 0..COMPARED {
         let batch = Arc::new(Random::new(config, 31 + step, ROWS));
