@@ -2,4 +2,4 @@
 //! crate is linked once.
 
 mod numerics;
-mod resume;
+mod runs;

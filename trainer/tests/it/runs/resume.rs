@@ -6,7 +6,7 @@ use serde_json::Value;
 use shardmill_trainer::settings::ScheduleConfig;
 use shardmill_trainer::{TrainOptions, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 /// Trains up to `steps` steps, or to the end, going on with what is there.
 fn go_on(options: &TrainOptions, steps: Option<u64>) {

@@ -3,7 +3,7 @@ use std::fs;
 use shardmill_trainer::settings::Softmax;
 use shardmill_trainer::{EvalOptions, View, evaluate, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 #[test]
 fn a_checkpoint_alone_gives_the_errors_that_training_reported() {

@@ -2,7 +2,7 @@ use std::fs;
 
 use shardmill_trainer::{Checkpoint, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 fn values(checkpoint: &Checkpoint, name: &str) -> Vec<f32> {
     checkpoint.tensors[name]

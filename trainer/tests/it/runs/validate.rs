@@ -2,7 +2,7 @@ use std::fs;
 
 use shardmill_trainer::{Checkpoint, EvalOptions, evaluate, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 #[test]
 fn a_split_of_any_name_is_validated_on_and_named() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use shardmill_trainer::Setup;
 use shardmill_trainer::{TrainOptions, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 /// Steps of the stored checkpoints: two into the second epoch.
 const STORED: u64 = 8;

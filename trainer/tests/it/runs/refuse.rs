@@ -2,7 +2,7 @@ use std::fs;
 
 use shardmill_trainer::{Checkpoint, TrainError, TrainOptions, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 fn message(options: &TrainOptions) -> String {
     train(options).unwrap_err().to_string()

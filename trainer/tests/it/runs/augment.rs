@@ -4,7 +4,7 @@ use std::path::Path;
 use shardmill_trainer::settings::{Cropping, Jitter};
 use shardmill_trainer::{Checkpoint, Recipe, TrainOptions, train};
 
-use crate::resume::dataset::{CLASSES, SIDE, options, write};
+use crate::runs::dataset::{CLASSES, SIDE, options, write};
 
 /// The weights after a few steps.
 fn weights(options: &TrainOptions) -> Vec<f32> {

@@ -5,7 +5,7 @@ use shardmill_trainer::internals::{MeanCut, mean_image};
 use shardmill_trainer::settings::Mean;
 use shardmill_trainer::{Checkpoint, EvalOptions, evaluate, train};
 
-use crate::resume::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write};
 
 /// The bytes of every record, one after the other.
 fn records(dataset: &Dataset) -> Vec<Vec<u8>> {
