@@ -68,15 +68,17 @@ impl DeviceSet {
 
 /// The arithmetic of products and the type of activations; weights, velocities and sums are f32
 /// always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32 throughout: the CPU's results except for the order of sums.
+    #[value(help = "f32 throughout")]
     F32,
     /// f32 values whose products take 10 bits of fraction, on tensor cores.
     #[default]
+    #[value(help = "f32 values; multiplication on tensor cores with a 10-bit mantissa")]
     Tf32,
-    /// bf16 activations, and bf16 copies of the weights, on tensor cores.
+    /// bf16 activations and copies of the weights, on tensor cores; f32 weights and sums.
     Bf16,
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
 
@@ -14,7 +14,7 @@ pub(super) struct DeviceArgs {
     device: DeviceArg,
     /// Arithmetic of a GPU [default: tf32]
     #[arg(long, value_enum)]
-    precision: Option<PrecisionArg>,
+    precision: Option<Precision>,
     /// Use only GPU algorithms that give the same bits every time
     #[arg(long)]
     deterministic: bool,
@@ -51,31 +51,10 @@ impl FromStr for DeviceArg {
 const WRONG: &str = "expected cpu, cuda, cuda:N with the number of a GPU, or the numbers of several \
                      GPUs with commas between them, as in cuda:0,1";
 
-/// A GPU's arithmetic.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PrecisionArg {
-    /// f32 throughout
-    F32,
-    /// f32 values; multiplication on tensor cores with a 10-bit mantissa
-    Tf32,
-    /// bf16 activations and copies of the weights, on tensor cores; f32 weights and sums
-    Bf16,
-}
-
-impl From<PrecisionArg> for Precision {
-    fn from(precision: PrecisionArg) -> Self {
-        match precision {
-            PrecisionArg::F32 => Self::F32,
-            PrecisionArg::Tf32 => Self::Tf32,
-            PrecisionArg::Bf16 => Self::Bf16,
-        }
-    }
-}
-
 impl DeviceArgs {
     /// The device.
     pub(super) fn compute(self) -> anyhow::Result<Compute> {
-        let precision = self.precision.map_or(Precision::default(), Into::into);
+        let precision = self.precision.unwrap_or_default();
         let deterministic = self.deterministic;
         match self.device {
             DeviceArg::Cpu if self.precision.is_some() || deterministic => anyhow::bail!(

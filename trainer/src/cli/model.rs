@@ -1,6 +1,6 @@
 //! The flags that choose a network.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::net::config::{Activation, ModelConfig, Pooling, Variant};
 
@@ -10,7 +10,7 @@ use crate::net::config::{Activation, ModelConfig, Pooling, Variant};
 pub(super) struct ModelArgs {
     /// The network to start from [default: alexnet]
     #[arg(long, value_enum, value_name = "NAME")]
-    variant: Option<VariantArg>,
+    variant: Option<Variant>,
     /// Multiply the width of every layer [default: 1, the paper's]
     #[arg(long, value_name = "FACTOR")]
     width: Option<f64>,
@@ -32,25 +32,10 @@ pub(super) struct ModelArgs {
     /// The activation function; for training, tanh also sets standardised pixels, biases of 0 and weights of
     /// a standard deviation of 0.02 [default: relu]
     #[arg(long, value_enum, value_name = "NAME")]
-    activation: Option<ActivationArg>,
+    activation: Option<Activation>,
     /// Leave out a convolution, 2 to 5
     #[arg(long, value_name = "NUMBER")]
     remove_conv: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum VariantArg {
-    /// The 2012 network, in two columns
-    Alexnet,
-    /// The single-column network that torchvision ships
-    AlexnetOwt,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ActivationArg {
-    Relu,
-    Tanh,
-    Sigmoid,
 }
 
 /// A side in pixels. A word was meant for `--cropping`.
@@ -65,19 +50,18 @@ fn side(text: &str) -> Result<usize, String> {
 impl ModelArgs {
     /// The activation function that was asked for.
     pub(super) fn activation(&self) -> Option<Activation> {
-        self.activation.map(|activation| match activation {
-            ActivationArg::Relu => Activation::Relu,
-            ActivationArg::Tanh => Activation::Tanh,
-            ActivationArg::Sigmoid => Activation::Sigmoid,
-        })
+        self.activation
     }
 
     /// The network that the other flags start from: `base`, or that of another variant.
     pub(super) fn start_from(&self, base: ModelConfig) -> ModelConfig {
-        match self.variant {
-            None => base,
-            Some(VariantArg::Alexnet) => of(Variant::Alexnet, base),
-            Some(VariantArg::AlexnetOwt) => of(Variant::AlexnetOwt, base),
+        let variant = self.variant.unwrap_or(base.variant);
+        if base.variant == variant {
+            return base;
+        }
+        ModelConfig {
+            classes: base.classes,
+            ..ModelConfig::of(variant)
         }
     }
 
@@ -102,18 +86,6 @@ impl ModelArgs {
         model.activation = self.activation().unwrap_or(model.activation);
         model.removed_conv = self.remove_conv.or(model.removed_conv);
         model
-    }
-}
-
-/// A variant's own choices; `base`, if it is the same variant already.
-fn of(variant: Variant, base: ModelConfig) -> ModelConfig {
-    if base.variant == variant {
-        base
-    } else {
-        ModelConfig {
-            classes: base.classes,
-            ..ModelConfig::of(variant)
-        }
     }
 }
 

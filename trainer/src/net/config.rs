@@ -3,26 +3,31 @@
 use serde::{Deserialize, Serialize};
 
 /// Which network the other choices start from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
     /// The 2012 network: convolutions of 96, 256, 384, 384 and 256 kernels in two columns.
     #[default]
+    #[value(help = "The 2012 network, in two columns")]
     Alexnet,
     /// The single-column 64-192-384-256-256 network that torchvision ships.
+    #[value(help = "The single-column network that torchvision ships")]
     AlexnetOwt,
 }
 
 /// The function applied after every convolution and after fc6 and fc7.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// `max(x, 0)`; the gradient at 0 is 0.
     #[default]
+    #[value(help = None::<&str>)]
     Relu,
     /// Hyperbolic tangent.
+    #[value(help = None::<&str>)]
     Tanh,
     /// `1 / (1 + exp(-x))`.
+    #[value(help = None::<&str>)]
     Sigmoid,
 }
 
