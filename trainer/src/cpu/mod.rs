@@ -7,7 +7,7 @@ pub mod ops;
 
 use crate::net::layer::Layer;
 
-pub(crate) use features::{CHUNK, plan};
+pub(crate) use features::single_layer;
 pub use network::Network;
 
 /// Consecutive layers with the values of their parameters.

@@ -124,6 +124,16 @@ impl Layer {
         matches!(self, Self::Conv(_) | Self::Linear(_))
     }
 
+    /// Multiplications, each with its addition, of a forward pass of one image.
+    #[must_use]
+    pub const fn multiply_adds(&self) -> usize {
+        match self {
+            Self::Conv(conv) => conv.shape.output_pixels() * conv.shape.weight_len(),
+            Self::Linear(linear) => linear.inputs * linear.outputs,
+            _ => 0,
+        }
+    }
+
     /// Values per image that come out of the layer.
     #[must_use]
     pub fn output_len(&self) -> usize {

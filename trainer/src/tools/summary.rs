@@ -76,7 +76,7 @@ fn row(layer: &Layer) -> LayerRow {
         groups: 1,
         output: values,
         parameters: 0,
-        multiply_adds: 0,
+        multiply_adds: layer.multiply_adds() as u64,
         neurons: 0,
     };
     match layer {
@@ -89,7 +89,6 @@ fn row(layer: &Layer) -> LayerRow {
                 groups: s.groups,
                 output,
                 parameters: (s.weight_len() + s.outputs) as u64,
-                multiply_adds: (s.output_pixels() * s.weight_len()) as u64,
                 neurons: s.output_len() as u64,
                 ..same(vec![s.height, s.width, s.inputs])
             }
@@ -122,7 +121,6 @@ fn row(layer: &Layer) -> LayerRow {
         Layer::Linear(linear) => LayerRow {
             output: vec![linear.outputs],
             parameters: ((linear.inputs + 1) * linear.outputs) as u64,
-            multiply_adds: (linear.inputs * linear.outputs) as u64,
             neurons: linear.outputs as u64,
             ..same(vec![linear.inputs])
         },

@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+use crate::cpu::Part;
+use crate::cpu::features::scratch::Pool;
 use crate::cpu::features::{CHUNK, OperationScratch, Pass, Scratch, is_batched, plan, segments};
 use crate::cpu::ops::activation::Epilogue;
-use crate::cpu::ops::winograd;
+use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
 use crate::net::layer::Layer;
 
@@ -262,4 +266,79 @@ impl FeatureChunk {
             Layer::Dropout(_) | Layer::Linear(_) => unreachable!("not a feature layer"),
         }
     }
+}
+
+/// Buffers of one thread for a layer by itself.
+struct Alone {
+    chunk: FeatureChunk,
+    scratch: OperationScratch,
+    /// Of the layer's outputs, and of its inputs.
+    gradients: [Vec<f32>; 2],
+}
+
+/// Runs the last of `layers` by itself over `rows` images on all threads: its forward pass, then its
+/// backward pass, each by way of `time`. The values of one image and of its gradient serve for all. A
+/// layer before it is not run, but a layer without one is the network's first and has no gradient of
+/// its input.
+pub(crate) fn single_layer(
+    layers: &[Layer],
+    parameters: &[&[f32]],
+    rows: usize,
+    image: &[f32],
+    gradient: &[f32],
+    time: impl Fn(&mut dyn FnMut()) -> f64,
+) -> [f64; 2] {
+    let (part, index) = (Part { layers, parameters }, layers.len() - 1);
+    let layer = &layers[index];
+    let count = plan(layer, CHUNK.min(rows)).map_or(1, |plan| plan.images);
+    let (input, gradient) = (image.repeat(count), gradient.repeat(count));
+    let make = || {
+        let mut chunk = FeatureChunk::new(layers, true);
+        if let Some(before) = index.checked_sub(1) {
+            chunk.outputs[before].values[..input.len()].copy_from_slice(&input);
+        }
+        Alone {
+            chunk,
+            scratch: Scratch::new(layers).operation,
+            gradients: [gradient.clone(), input.clone()],
+        }
+    };
+    // Made beforehand, so that no time is taken for it.
+    let threads = 0..rayon::current_num_threads();
+    let buffers: Pool<Alone> = threads.map(|_| make()).collect();
+    let on_all = |weights: &[Weights], work: &(dyn Fn(Pass, &mut Alone) + Sync)| {
+        let pass = Pass {
+            part,
+            weights,
+            images: &input,
+            count,
+        };
+        let runs = (0..rows.div_ceil(count)).into_par_iter();
+        runs.for_each(|_| buffers.with(make, |alone| work(pass, alone)));
+    };
+    let mut weights = vec![Weights::default(); parameters.len() / 2];
+    let forward = time(&mut || {
+        if let Some(plan) = plan(layer, 1) {
+            weights[part.ordinal(index)].set(&plan, part.weight_and_bias(index)[0]);
+        }
+        on_all(&weights, &|pass, alone| {
+            let Alone { chunk, scratch, .. } = alone;
+            chunk.forward_layer(pass, index, 0..count, scratch);
+        });
+    });
+    let backward = time(&mut || {
+        on_all(&weights, &|pass, alone| {
+            let Alone {
+                chunk,
+                scratch,
+                gradients,
+            } = alone;
+            // A convolution changes the gradient of its output.
+            if let Layer::Conv(_) = layer {
+                gradients[0].copy_from_slice(&gradient);
+            }
+            chunk.backward_layer(pass, index, 0..count, scratch, gradients);
+        });
+    });
+    [forward, backward]
 }

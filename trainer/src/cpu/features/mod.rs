@@ -16,10 +16,12 @@ use crate::cpu::Part;
 use crate::cpu::ops::winograd::{Plan, Weights};
 use crate::net::layer::Layer;
 use chunk::FeatureChunk;
-use scratch::ScratchPool;
+use scratch::Pool;
+
+pub(crate) use chunk::single_layer;
 
 /// Images of a chunk. A constant, as the order of summation depends on it.
-pub(crate) const CHUNK: usize = 8;
+const CHUNK: usize = 8;
 
 /// Fewest tiles of one image that make a matrix of sufficient size.
 const SUFFICIENT_TILES: usize = 128;
@@ -60,6 +62,7 @@ impl<'a> Pass<'a> {
 }
 
 /// Buffers of one thread, for the largest layer.
+#[derive(Default)]
 struct Scratch {
     operation: OperationScratch,
     /// The gradients of one image after a layer and before it.
@@ -69,6 +72,7 @@ struct Scratch {
 }
 
 /// What one operation writes to besides its results.
+#[derive(Default)]
 struct OperationScratch {
     /// Patches, or transformed values, of a convolution.
     values: Vec<f32>,
@@ -79,7 +83,7 @@ struct OperationScratch {
 /// What the passes write to, allocated by the first pass of its kind and kept.
 #[derive(Default)]
 pub(crate) struct Features {
-    scratch: ScratchPool,
+    scratch: Pool<Scratch>,
     /// The transformed weights of the convolutions; empty for those that take them as they are.
     weights: Vec<Weights>,
     training: Vec<FeatureChunk>,
@@ -128,10 +132,13 @@ impl Features {
                     images,
                     count: output.len() / len,
                 };
-                self.scratch.with(part.layers, |scratch| {
-                    chunk.forward(pass, scratch);
-                    output.copy_from_slice(chunk.results(pass.count));
-                });
+                self.scratch.with(
+                    || Scratch::new(part.layers),
+                    |scratch| {
+                        chunk.forward(pass, scratch);
+                        output.copy_from_slice(chunk.results(pass.count));
+                    },
+                );
             });
     }
 
@@ -158,9 +165,12 @@ impl Features {
                     images,
                     count: gradients.len() / len,
                 };
-                self.scratch.with(part.layers, |scratch| {
-                    chunk.backward(pass, gradients, scratch);
-                });
+                self.scratch.with(
+                    || Scratch::new(part.layers),
+                    |scratch| {
+                        chunk.backward(pass, gradients, scratch);
+                    },
+                );
             });
         sum_chunks(chunks, gradients);
     }
@@ -198,7 +208,7 @@ fn sum_chunks(chunks: &[FeatureChunk], gradients: &mut [Vec<f32>]) {
 }
 
 /// The plan of a convolution of `images` images; `None` for one that is computed by patches.
-pub(crate) fn plan(layer: &Layer, images: usize) -> Option<Plan> {
+fn plan(layer: &Layer, images: usize) -> Option<Plan> {
     let Layer::Conv(conv) = layer else {
         return None;
     };

@@ -45,7 +45,7 @@ impl Scratch {
         (lens.values + lens.row + 2 * lens.image + 2 * lens.chunk) * size_of::<f32>()
     }
 
-    fn new(layers: &[Layer]) -> Self {
+    pub(super) fn new(layers: &[Layer]) -> Self {
         let lens = Lens::of(layers);
         Self {
             operation: OperationScratch {
@@ -58,18 +58,24 @@ impl Scratch {
     }
 }
 
-/// Scratch that threads borrow and give back; there are as many as threads ever worked at once.
+/// Buffers that threads borrow and give back; there are as many as threads ever worked at once.
 #[derive(Default)]
-pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
+pub(super) struct Pool<T>(Mutex<Vec<T>>);
 
-impl ScratchPool {
-    /// Runs `work` with a scratch of its own.
-    pub(super) fn with<R>(&self, layers: &[Layer], work: impl FnOnce(&mut Scratch) -> R) -> R {
+impl<T> FromIterator<T> for Pool<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(buffers: I) -> Self {
+        Self(Mutex::new(buffers.into_iter().collect()))
+    }
+}
+
+impl<T> Pool<T> {
+    /// Runs `work` with buffers of its own, new ones where none are free.
+    pub(super) fn with<R>(&self, make: impl FnOnce() -> T, work: impl FnOnce(&mut T) -> R) -> R {
         let lock = || self.0.lock().expect("nobody panics while holding it");
         let free = lock().pop();
-        let mut scratch = free.unwrap_or_else(|| Scratch::new(layers));
-        let result = work(&mut scratch);
-        lock().push(scratch);
+        let mut buffers = free.unwrap_or_else(make);
+        let result = work(&mut buffers);
+        lock().push(buffers);
         result
     }
 }

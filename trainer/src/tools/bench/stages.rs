@@ -1,16 +1,13 @@
 //! Each layer by itself: its forward and its backward pass over a batch, as a step runs them.
 
-use std::sync::Mutex;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
 use crate::cpu::ops::activation::Epilogue;
-use crate::cpu::ops::dropout;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
-use crate::cpu::ops::winograd::{self, Weights};
-use crate::cpu::ops::{activation, conv2d, linear, lrn, map_norm, max_pool2d};
-use crate::cpu::{CHUNK, Network, plan};
+use crate::cpu::ops::{dropout, linear};
+use crate::cpu::{Network, single_layer};
 use crate::net::MaskKey;
 use crate::net::ModelError;
 use crate::net::layer::Layer;
@@ -50,39 +47,6 @@ fn peak(times: usize) -> f64 {
     2.0 * (n as f64).powi(3) / seconds / 1e9
 }
 
-/// What the threads of an image-by-image layer write to.
-struct Buffers {
-    scratch: Vec<f32>,
-    output: Vec<f32>,
-    winners: Vec<u8>,
-    input_gradient: Vec<f32>,
-    weight_gradient: Vec<f32>,
-    bias_gradient: Vec<f32>,
-}
-
-/// Buffers of as many threads as there are, lent out and given back.
-struct Lent(Mutex<Vec<Buffers>>);
-
-impl Lent {
-    fn new(make: impl Fn() -> Buffers) -> Self {
-        let threads = rayon::current_num_threads();
-        Self(Mutex::new((0..threads).map(|_| make()).collect()))
-    }
-
-    /// Runs `work` `times` times on all threads.
-    fn run(&self, times: usize, work: impl Fn(&mut Buffers) + Sync) {
-        (0..times).into_par_iter().for_each(|_| {
-            let lent = self.0.lock().expect("no panic while it is held").pop();
-            let mut buffers = lent.expect("as many as threads");
-            work(&mut buffers);
-            self.0
-                .lock()
-                .expect("no panic while it is held")
-                .push(buffers);
-        });
-    }
-}
-
 /// Measures every layer of `network` on `batch` images, and the update.
 ///
 /// # Errors
@@ -95,19 +59,26 @@ pub(super) fn measure(
 ) -> Result<Stages, ModelError> {
     let peak = peak(times);
     let mut rows = Vec::new();
-    let mut parameter = 0;
     let model = network.model();
-    for (number, layer) in model.layers().iter().enumerate() {
-        let (weight, bias) = match layer {
-            Layer::Conv(_) | Layer::Linear(_) => {
-                let pair = &model.parameters()[parameter..parameter + 2];
-                parameter += 2;
-                (pair[0].values().to_vec(), pair[1].values().to_vec())
+    let layers = model.layers();
+    let parameters = |layers: &[Layer]| 2 * layers.iter().filter(|l| l.has_parameters()).count();
+    for (number, layer) in layers.iter().enumerate() {
+        let first = number.saturating_sub(1);
+        let own = parameters(&layers[..first])..parameters(&layers[..=number]);
+        let own = model.parameters()[own].iter();
+        let values: Vec<Vec<f32>> = own.map(|p| p.values().to_vec()).collect();
+        let values: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+        let [forward, backward] = match layer {
+            Layer::Linear(_) | Layer::Dropout(_) => whole(layer, &values, batch, times),
+            _ => {
+                let image = random_images(1, input_len(layer));
+                let gradient = random_images(2, layer.output_len());
+                let time = |work: &mut dyn FnMut()| shortest(times, work);
+                let layers = &layers[first..=number];
+                single_layer(layers, &values, batch, &image, &gradient, time)
             }
-            _ => (Vec::new(), Vec::new()),
         };
-        let (forward, backward) = one(layer, number == 0, &weight, &bias, batch, times);
-        let flops = 2.0 * (batch * multiply_adds(layer)) as f64;
+        let flops = 2.0 * (batch * layer.multiply_adds()) as f64;
         // The backward pass has the forward pass's products twice, but once for the image itself.
         let twice = if number == 0 { 1.0 } else { 2.0 };
         let share = |flops: f64, seconds: f64| (flops > 0.0).then(|| flops / seconds / 1e9 / peak);
@@ -130,14 +101,6 @@ pub(super) fn measure(
     })
 }
 
-fn multiply_adds(layer: &Layer) -> usize {
-    match layer {
-        Layer::Conv(conv) => conv.shape.output_pixels() * conv.shape.weight_len(),
-        Layer::Linear(linear) => linear.inputs * linear.outputs,
-        _ => 0,
-    }
-}
-
 fn input_len(layer: &Layer) -> usize {
     match layer {
         Layer::Conv(conv) => conv.shape.input_len(),
@@ -147,140 +110,17 @@ fn input_len(layer: &Layer) -> usize {
     }
 }
 
-/// Seconds of one layer's two passes.
-fn one(
-    layer: &Layer,
-    first: bool,
-    weight: &[f32],
-    bias: &[f32],
-    batch: usize,
-    times: usize,
-) -> (f64, f64) {
-    if matches!(layer, Layer::Linear(_) | Layer::Dropout(_)) {
-        return whole(layer, weight, bias, batch, times);
-    }
-    let plan = plan(layer, CHUNK.min(batch));
-    let images = plan.map_or(1, |plan| plan.images);
-    let (inputs, outputs) = (images * input_len(layer), images * layer.output_len());
-    // The values of these images serve for all: what is measured does not depend on them.
-    let input = random_images(1, inputs);
-    let gradient = random_images(2, outputs);
-    let pool = matches!(layer, Layer::Pool(_));
-    let buffers = Lent::new(|| Buffers {
-        scratch: vec![0.0; plan.map_or(scratch_len(layer), |plan| plan.scratch_len(true))],
-        output: vec![0.0; outputs],
-        winners: vec![0; if pool { outputs } else { 0 }],
-        input_gradient: vec![0.0; inputs],
-        weight_gradient: vec![0.0; weight.len()],
-        bias_gradient: vec![0.0; bias.len()],
-    });
-    let runs = batch.div_ceil(images);
-    let mut weights = Weights::default();
-    let forward = shortest(times, || {
-        if let (Some(plan), Layer::Conv(conv)) = (&plan, layer) {
-            weights.set(plan, weight);
-            buffers.run(runs, |b| {
-                let (scratch, output) = (&mut b.scratch, &mut b.output);
-                let epilogue = Epilogue::new(bias, conv.activation);
-                winograd::forward(plan, &input, &weights, epilogue, scratch, output);
-            });
-        } else {
-            buffers.run(runs, |b| forward(layer, &input, weight, bias, b));
-        }
-    });
-    let backward = shortest(times, || {
-        if let (Some(plan), Layer::Conv(conv)) = (&plan, layer) {
-            buffers.run(runs, |b| {
-                b.output.copy_from_slice(&gradient);
-                if let Some(function) = conv.activation {
-                    activation::backward(function, &gradient, &mut b.output);
-                }
-                let into = winograd::Gradients {
-                    weight: &mut b.weight_gradient,
-                    bias: &mut b.bias_gradient,
-                    images: &mut b.input_gradient,
-                };
-                winograd::backward(plan, &input, &weights, &b.output, &mut b.scratch, into);
-            });
-        } else {
-            buffers.run(runs, |b| {
-                backward(layer, first, &input, &gradient, weight, b);
-            });
-        }
-    });
-    (forward, backward)
-}
-
-fn scratch_len(layer: &Layer) -> usize {
-    match layer {
-        Layer::Conv(conv) => conv2d::scratch_len(&conv.shape),
-        Layer::Lrn(norm) => lrn::scratch_len(norm.column_channels(), &norm.config),
-        Layer::MapNorm(norm) => map_norm::scratch_len(&norm.shape),
-        _ => 0,
-    }
-}
-
-fn forward(layer: &Layer, input: &[f32], weight: &[f32], bias: &[f32], b: &mut Buffers) {
-    let (scratch, output) = (&mut b.scratch, &mut b.output);
-    match layer {
-        Layer::Conv(conv) => {
-            let epilogue = Epilogue::new(bias, conv.activation);
-            conv2d::forward(&conv.shape, input, weight, epilogue, scratch, output);
-        }
-        Layer::Lrn(norm) => {
-            let channels = norm.column_channels();
-            lrn::forward(&norm.config, channels, input, scratch, output);
-        }
-        Layer::MapNorm(norm) => {
-            map_norm::forward(&norm.config, &norm.shape, input, scratch, output);
-        }
-        Layer::Pool(pool) => max_pool2d::forward(&pool.shape, input, output, &mut b.winners),
-        Layer::Linear(_) | Layer::Dropout(_) => unreachable!("run over the whole batch"),
-    }
-}
-
-fn backward(
-    layer: &Layer,
-    first: bool,
-    input: &[f32],
-    gradient: &[f32],
-    weight: &[f32],
-    b: &mut Buffers,
-) {
-    let (scratch, into) = (&mut b.scratch, &mut b.input_gradient);
-    match layer {
-        Layer::Conv(conv) => {
-            let shape = &conv.shape;
-            b.output.copy_from_slice(gradient);
-            if let Some(function) = conv.activation {
-                activation::backward(function, gradient, &mut b.output);
-            }
-            let (w, bias) = (&mut b.weight_gradient, &mut b.bias_gradient);
-            conv2d::backward_weight(shape, input, &b.output, scratch, w, bias);
-            if !first {
-                conv2d::backward_input(shape, weight, &b.output, scratch, into);
-            }
-        }
-        Layer::Lrn(norm) => {
-            let channels = norm.column_channels();
-            lrn::backward(&norm.config, channels, input, gradient, scratch, into);
-        }
-        Layer::MapNorm(norm) => {
-            map_norm::backward(&norm.config, &norm.shape, input, gradient, scratch, into);
-        }
-        Layer::Pool(pool) => max_pool2d::backward(&pool.shape, &b.winners, gradient, into),
-        Layer::Linear(_) | Layer::Dropout(_) => unreachable!("run over the whole batch"),
-    }
-}
-
 /// The layers that run over the whole batch at once.
-fn whole(layer: &Layer, weight: &[f32], bias: &[f32], batch: usize, times: usize) -> (f64, f64) {
+fn whole(layer: &Layer, parameters: &[&[f32]], batch: usize, times: usize) -> [f64; 2] {
     let (inputs, outputs) = (input_len(layer), layer.output_len());
     let input = random_images(1, batch * inputs);
     let mut output = random_images(2, batch * outputs);
     let mut into = vec![0.0; batch * inputs];
     match layer {
         Layer::Linear(linear) => {
+            let [.., weight, bias] = parameters else {
+                unreachable!("it has both")
+            };
             let (mut w, mut b) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
             let mut scratch = vec![0.0; linear::scratch_len(batch, outputs)];
             let forward = shortest(times, || {
@@ -291,7 +131,7 @@ fn whole(layer: &Layer, weight: &[f32], bias: &[f32], batch: usize, times: usize
                 linear::backward_weight(inputs, &input, &output, &mut w, &mut b);
                 linear::backward_input(inputs, weight, &output, &mut into);
             });
-            (forward, backward)
+            [forward, backward]
         }
         Layer::Dropout(drop) => {
             let key = MaskKey {
@@ -306,7 +146,7 @@ fn whole(layer: &Layer, weight: &[f32], bias: &[f32], batch: usize, times: usize
                     dropout::apply(chunk, drop.rate, key, i * DROPOUT_CHUNK);
                 });
             });
-            (seconds, seconds)
+            [seconds, seconds]
         }
         _ => unreachable!("run image by image"),
     }
