@@ -121,9 +121,6 @@ pub(crate) enum Argument {
 }
 
 impl Argument {
-    /// A missing view; the kernel does not follow the pointer.
-    pub(crate) const NULL: Self = Self::Pointer(0);
-
     /// A size that the kernels take in 32 bits.
     pub(crate) fn size(size: usize) -> Self {
         Self::U32(u32::try_from(size).expect("sizes of layers fit into 32 bits"))
@@ -138,6 +135,13 @@ impl Argument {
 impl From<View<'_>> for Argument {
     fn from(view: View<'_>) -> Self {
         Self::Pointer(view.pointer)
+    }
+}
+
+/// A missing view is a null pointer, which the kernel does not follow.
+impl<T: Into<Self>> From<Option<T>> for Argument {
+    fn from(view: Option<T>) -> Self {
+        view.map_or(Self::Pointer(0), Into::into)
     }
 }
 

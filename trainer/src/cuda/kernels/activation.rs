@@ -31,7 +31,7 @@ pub(crate) fn bias_activation(
     }
     let arguments = [
         (&values).into(),
-        bias.map_or(Argument::NULL, Argument::from),
+        bias.into(),
         Argument::count(values.len),
         Argument::size(channels),
         number(function),

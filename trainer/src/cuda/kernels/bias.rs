@@ -36,28 +36,15 @@ pub(crate) fn bias_gradient(
     let parts = parts(rows);
     let scratch = scratch.head(parts * channels);
     check(scratch.view(), Element::F32, parts * channels);
-    let size = Argument::size;
-    let partial = [
-        gradient.into(),
-        (&scratch).into(),
-        size(rows),
-        size(channels),
-        size(rows.div_ceil(parts)),
-    ];
-    let whole = [
-        scratch.view().into(),
-        (&sums).into(),
-        size(parts),
-        size(channels),
-    ];
+    let sizes = [rows, channels, rows.div_ceil(parts)].map(Argument::size);
+    let partial = [&[gradient.into(), (&scratch).into()][..], &sizes].concat();
+    let sizes = [parts, channels].map(Argument::size);
+    let whole = [&[scratch.view().into(), (&sums).into()][..], &sizes].concat();
     let entry = Entry::typed("bias_partial", gradient.element);
+    let [many, one] = [parts, 1].map(|rows| Grid::threads(channels, rows));
     // SAFETY: the kernels' arguments; the first writes a row of `channels` sums for each part.
     unsafe {
-        device.launch(entry, Grid::threads(channels, parts), &partial)?;
-        device.launch(
-            Entry::plain("bias_final"),
-            Grid::threads(channels, 1),
-            &whole,
-        )
+        device.launch(entry, many, &partial)?;
+        device.launch(Entry::plain("bias_final"), one, &whole)
     }
 }

@@ -23,17 +23,10 @@ pub(crate) fn dropout(
     // The key that `Philox::derive` makes of the step.
     let [key0, key1, ..] = Philox::new(key.seed, Stream::Dropout).block(key.step, u32::MAX);
     let threshold = (f64::from(rate) * 4_294_967_296.0) as u32;
-    let arguments = [
-        input.into(),
-        (&output).into(),
-        Argument::count(output.len),
-        Argument::U32(threshold),
-        Argument::F32(1.0 / (1.0 - rate)),
-        Argument::U32(key0),
-        Argument::U32(key1),
-        Argument::U32(key.layer),
-        Argument::count(first),
-    ];
+    let values = [input.into(), (&output).into(), Argument::count(output.len)];
+    let rate = [Argument::U32(threshold), Argument::F32(1.0 / (1.0 - rate))];
+    let key = [key0, key1, key.layer].map(Argument::U32);
+    let arguments = [&values[..], &rate, &key, &[Argument::count(first)]].concat();
     let entry = Entry::typed("dropout", output.element);
     let grid = Grid::over(output.len.div_ceil(4));
     // SAFETY: the kernel's arguments; both views have the length given.

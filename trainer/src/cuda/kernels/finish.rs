@@ -80,19 +80,14 @@ pub(crate) struct MeanView<'a> {
 }
 
 impl MeanView<'_> {
-    /// The kernel's arguments for `rows` images of the canvas; without a mean image two null pointers.
-    fn arguments(mean: Option<Self>, canvas: &Canvas, rows: usize) -> [Argument; 3] {
-        let Some(mean) = mean else {
-            return [Argument::NULL, Argument::NULL, Argument::size(0)];
-        };
+    /// Checks that there is a part of it for each of `rows` images of the canvas.
+    fn check(&self, canvas: &Canvas, rows: usize) {
         assert!(
-            canvas.shape.height.max(canvas.shape.width) <= mean.side,
+            canvas.shape.height.max(canvas.shape.width) <= self.side,
             "a part of the mean image"
         );
-        check(mean.difference, Element::F32, mean.side * mean.side * 3);
-        check(mean.places, Element::U32, rows * PLACE);
-        let side = Argument::size(mean.side);
-        [mean.difference.into(), mean.places.into(), side]
+        check(self.difference, Element::F32, self.side * self.side * 3);
+        check(self.places, Element::U32, rows * PLACE);
     }
 }
 
@@ -122,31 +117,28 @@ pub(crate) fn finish(
     check(batch.images, Element::U8, rows * pixels * 3);
     check(batch.shifts, Element::F32, rows * 3);
     check(output.view(), device.element(), rows * canvas.len());
-    let [s0, s1, s2] = batch.affine.scale.map(Argument::F32);
-    let [o0, o1, o2] = batch.affine.offset.map(Argument::F64);
-    let [difference, places, side] = MeanView::arguments(batch.mean, canvas, rows);
-    let size = Argument::size;
-    let arguments = [
-        batch.images.into(),
-        batch.shifts.into(),
-        (&output).into(),
-        s0,
-        s1,
-        s2,
-        o0,
-        o1,
-        o2,
-        difference,
-        places,
-        side,
-        size(rows),
-        size(image.height),
-        size(image.width),
-        size(image.before),
-        size(padded.height),
-        size(padded.width),
-        size(canvas.channels),
+    if let Some(mean) = &batch.mean {
+        mean.check(canvas, rows);
+    }
+    let views = [batch.images, batch.shifts, output.view()].map(Argument::from);
+    let scale = batch.affine.scale.map(Argument::F32);
+    let offset = batch.affine.offset.map(Argument::F64);
+    let mean = [
+        batch.mean.map(|mean| mean.difference).into(),
+        batch.mean.map(|mean| mean.places).into(),
+        Argument::size(batch.mean.map_or(0, |mean| mean.side)),
     ];
+    let sizes = [
+        rows,
+        image.height,
+        image.width,
+        image.before,
+        padded.height,
+        padded.width,
+        canvas.channels,
+    ]
+    .map(Argument::size);
+    let arguments = [&views[..], &scale, &offset, &mean, &sizes].concat();
     let grid = Grid::over(rows * padded.height * padded.width);
     // SAFETY: the kernel's arguments; the views were checked for these sizes. Without a mean image
     // its two pointers are null and the kernel does not follow them; with one, the kernel clamps every

@@ -43,21 +43,12 @@ pub(crate) fn cross_entropy(device: &Device, loss: Loss<'_>) -> Result<(), CudaE
     if let Some(gradient) = &loss.gradient {
         check(gradient.view(), element, rows * classes);
     }
-    let arguments = [
-        loss.logits.into(),
-        loss.labels.into(),
-        loss.gradient
-            .as_ref()
-            .map_or(Argument::NULL, Argument::from),
-        (&scratch).into(),
-        Argument::size(classes),
-        Argument::size(loss.images),
-    ];
-    let added = [
-        scratch.view().into(),
-        (&loss.sums).into(),
-        Argument::size(rows),
-    ];
+    let inputs = [loss.logits.into(), loss.labels.into()];
+    let outputs = [loss.gradient.as_ref().into(), (&scratch).into()];
+    let sizes = [classes, loss.images].map(Argument::size);
+    let arguments = [inputs, outputs, sizes].concat();
+    let all = Argument::size(rows);
+    let added = [scratch.view().into(), (&loss.sums).into(), all];
     let entry = Entry::typed("cross_entropy", element);
     // SAFETY: the kernels' arguments; a missing gradient is a null pointer, which the first does
     // not follow; the scratch, aligned as all memory of the GPU is, holds three f64 for each row.

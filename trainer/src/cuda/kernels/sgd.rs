@@ -108,23 +108,11 @@ pub(crate) fn sgd(
     let parameters = entries.len();
     let entries = table.entries.view();
     let partial = table.partial.view_mut().head(parameters * PARTS);
-    let size = Argument::size;
-    let squares = [
-        entries.into(),
-        size(parameters),
-        (&partial).into(),
-        size(PARTS),
-    ];
-    let whole = [
-        partial.view().into(),
-        (&norm).into(),
-        size(parameters * PARTS),
-    ];
-    let update = [entries.into(), size(parameters), Argument::F32(momentum)];
-    let (parts, blocks) = (
-        Grid::blocks(PARTS, parameters),
-        Grid::blocks(BLOCKS, parameters),
-    );
+    let [count, parts, sums] = [parameters, PARTS, parameters * PARTS].map(Argument::size);
+    let squares = [entries.into(), count, (&partial).into(), parts];
+    let whole = [partial.view().into(), (&norm).into(), sums];
+    let update = [entries.into(), count, Argument::F32(momentum)];
+    let [parts, blocks] = [PARTS, BLOCKS].map(|columns| Grid::blocks(columns, parameters));
     // SAFETY: the kernels' arguments; the entries in GPU memory are those that were checked above,
     // and their memory is the caller's for as long as the views live.
     unsafe {

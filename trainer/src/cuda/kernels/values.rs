@@ -45,13 +45,8 @@ pub(crate) fn widen(
     let pixels = input.len / own;
     check(input, Element::F32, pixels * own);
     check(output.view(), device.element(), pixels * padded);
-    let arguments = [
-        input.into(),
-        (&output).into(),
-        Argument::count(pixels),
-        Argument::size(own),
-        Argument::size(padded),
-    ];
+    let pixels = [input.into(), (&output).into(), Argument::count(pixels)];
+    let arguments = [&pixels[..], &[own, padded].map(Argument::size)].concat();
     let entry = Entry::typed("widen", output.element);
     // SAFETY: the kernel's arguments; the views hold as many pixels.
     unsafe { device.launch(entry, Grid::over(output.len), &arguments) }
@@ -68,13 +63,8 @@ pub(crate) fn narrow(
     let pixels = output.len / own;
     check(input, device.element(), pixels * padded);
     check(output.view(), Element::F32, pixels * own);
-    let arguments = [
-        input.into(),
-        (&output).into(),
-        Argument::count(pixels),
-        Argument::size(own),
-        Argument::size(padded),
-    ];
+    let pixels = [input.into(), (&output).into(), Argument::count(pixels)];
+    let arguments = [&pixels[..], &[own, padded].map(Argument::size)].concat();
     let entry = Entry::typed("narrow", input.element);
     // SAFETY: the kernel's arguments; the views hold as many pixels.
     unsafe { device.launch(entry, Grid::over(output.len), &arguments) }
