@@ -176,15 +176,11 @@ impl CustomOp3 for Conv2d {
         })??;
         let mut weights = vec![0.0; s.weight_len()];
         let mut biases = vec![0.0; s.outputs];
-        for (part, bias_part) in &sums {
-            weights
-                .iter_mut()
-                .zip(part)
-                .for_each(|(sum, part)| *sum += part);
-            biases
-                .iter_mut()
-                .zip(bias_part)
-                .for_each(|(sum, part)| *sum += part);
+        for (weight, bias) in &sums {
+            for (sums, part) in [(&mut weights, weight), (&mut biases, bias)] {
+                let pairs = sums.iter_mut().zip(part);
+                pairs.for_each(|(sum, part)| *sum += part);
+            }
         }
         let device = images.device();
         Ok((

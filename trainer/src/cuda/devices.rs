@@ -37,14 +37,8 @@ impl Devices {
         options: CudaOptions,
         replica: impl Fn(Rc<Device>) -> Result<Replica, CudaError> + Send + Sync + 'static,
     ) -> Result<Self, CudaError> {
-        let open = move |number| {
-            let CudaOptions {
-                precision,
-                deterministic,
-                ..
-            } = options;
-            replica(Device::open(number, precision, deterministic)?)
-        };
+        let (precision, deterministic) = (options.precision, options.deterministic);
+        let open = move |number| replica(Device::open(number, precision, deterministic)?);
         let mut numbers = options.devices.numbers();
         if options.devices.len() == 1 {
             let number = numbers.next().expect("there is one");

@@ -117,11 +117,9 @@ impl CudaEngine {
         let labels = batch.pixels().labels;
         self.state.model.check_labels(labels)?;
         let (rows, gpus) = (labels.len(), self.numbers.len());
-        let (batch, begin) = (Arc::clone(batch), self.begin_training());
+        self.begin_training()?;
+        let batch = Arc::clone(batch);
         self.devices.on_all(move |index, replica| {
-            if let Some(state) = &begin {
-                replica.network.begin_training(&state.sgd.velocities())?;
-            }
             let slice = Slice::of(index, gpus, rows);
             replica.accumulate(batch.pixels(), slice, key, share)
         })?;
@@ -137,10 +135,15 @@ impl CudaEngine {
         *self.images.last_mut().expect("pushed above") += rows;
     }
 
-    /// The state that training begins with, the first time.
-    fn begin_training(&mut self) -> Option<Arc<TrainState>> {
-        let begun = std::mem::replace(&mut self.is_training, true);
-        (!begun).then(|| Arc::clone(&self.state))
+    /// Allocates what training needs, the first time.
+    fn begin_training(&mut self) -> Result<(), CudaError> {
+        if !std::mem::replace(&mut self.is_training, true) {
+            let (state, devices) = (Arc::clone(&self.state), &mut self.devices);
+            devices.on_all(move |_, replica| {
+                replica.network.begin_training(&state.sgd.velocities())
+            })?;
+        }
+        Ok(())
     }
 
     /// [`logits`](Engine::logits) of a batch from the loader or elsewhere.
@@ -169,14 +172,11 @@ impl CudaEngine {
         let labels = batch.pixels().labels;
         self.state.model.check_labels(labels)?;
         let (rows, gpus) = (labels.len(), self.numbers.len());
-        let (batch, begin) = (Arc::clone(batch), self.begin_training());
+        self.begin_training()?;
+        let batch = Arc::clone(batch);
         let slices = self.devices.on_all(move |index, replica| {
-            if let Some(state) = &begin {
-                replica.network.begin_training(&state.sgd.velocities())?;
-            }
-            replica
-                .uploads
-                .stage(batch.pixels().part(Slice::of(index, gpus, rows)))
+            let slice = Slice::of(index, gpus, rows);
+            replica.uploads.stage(batch.pixels().part(slice))
         })?;
         let slices = Arc::new(slices);
         Ok(StagedBatch { rows, slices })

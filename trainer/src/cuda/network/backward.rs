@@ -61,7 +61,8 @@ impl Network {
         rows: usize,
         dropout: BatchDropout,
     ) -> Result<(), CudaError> {
-        let number = self.parameter(index);
+        let weight = self.parameter(index);
+        let bias = weight + 1;
         let training = self.training.as_mut().expect("training has begun");
         let layer = &self.layers[index];
         let input = match index.checked_sub(1) {
@@ -82,15 +83,13 @@ impl Network {
                     kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
                 let (plan, gradient) = (&self.plans[&(index, rows, true)], gradient.view());
-                let [weight, bias] = &mut self.weights[number..number + 2] else {
-                    unreachable!("two for each layer")
-                };
-                let scratch = self.scratch.view_mut();
-                kernels::bias_gradient(device, gradient, bias.gradient(), scratch)?;
-                let workspace = self.workspace.view_mut();
-                plan.backward_filter(device, input, gradient, weight.gradient(), workspace)?;
+                let (to, scratch) = (self.weights[bias].gradient(), self.scratch.view_mut());
+                kernels::bias_gradient(device, gradient, to, scratch)?;
+                let (to, workspace) = (self.weights[weight].gradient(), self.workspace.view_mut());
+                plan.backward_filter(device, input, gradient, to, workspace)?;
                 if index > 0 {
-                    let (weight, workspace) = (weight.compute(), self.workspace.view_mut());
+                    let (weight, workspace) = (&self.weights[weight], self.workspace.view_mut());
+                    let weight = weight.compute();
                     plan.backward_data(device, weight, gradient, input_gradient, workspace)?;
                 }
             }
@@ -121,14 +120,12 @@ impl Network {
                 if let Some(function) = linear.activation {
                     kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
-                let [weight, bias] = &mut self.weights[number..number + 2] else {
-                    unreachable!("two for each layer")
-                };
                 let (gradient, scratch) = (gradient.view(), self.scratch.view_mut());
-                kernels::bias_gradient(device, gradient, bias.gradient(), scratch)?;
-                let to = weight.gradient();
+                let to = self.weights[bias].gradient();
+                kernels::bias_gradient(device, gradient, to, scratch)?;
+                let to = self.weights[weight].gradient();
                 kernels::product_weight(device, linear, rows, input, gradient, to)?;
-                let (weight, to) = (weight.compute(), input_gradient);
+                let (weight, to) = (self.weights[weight].compute(), input_gradient);
                 kernels::product_input(device, linear, rows, gradient, weight, to)?;
             }
         }

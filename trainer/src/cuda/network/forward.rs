@@ -48,9 +48,7 @@ impl Network {
         match layer {
             Layer::Conv(conv) => {
                 let plan = planned(&self.plans, index, rows);
-                let [weight, bias] = &self.weights[number..number + 2] else {
-                    unreachable!("two for each layer")
-                };
+                let (weight, bias) = (&self.weights[number], &self.weights[number + 1]);
                 let tensors = Forward {
                     input,
                     weight: weight.compute(),
@@ -86,9 +84,7 @@ impl Network {
                 kernels::dropout(device, drop.rate, key, first, input, output)
             }
             Layer::Linear(linear) => {
-                let [weight, bias] = &self.weights[number..number + 2] else {
-                    unreachable!("two for each layer")
-                };
+                let (weight, bias) = (&self.weights[number], &self.weights[number + 1]);
                 let to = output.reborrow();
                 kernels::product(device, linear, rows, input, weight.compute(), to)?;
                 let bias = Some(bias.master.view());

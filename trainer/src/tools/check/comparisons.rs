@@ -116,6 +116,12 @@ impl Comparisons {
     }
 }
 
+/// Whether values are the same to the bit.
+pub(super) fn same_bits(one: &[f32], other: &[f32]) -> bool {
+    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    bits(one) == bits(other)
+}
+
 fn error(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() != expected.len() {
         return f64::INFINITY;

@@ -10,7 +10,7 @@ use crate::recipe::Recipe;
 use crate::run::error::TrainError;
 use crate::run::{TrainOptions, TrainOutcome, train};
 use crate::tools::check::CheckOptions;
-use crate::tools::check::comparisons::Comparisons;
+use crate::tools::check::comparisons::{Comparisons, same_bits};
 
 /// Steps of a run, and after how many the other one is stopped.
 const STEPS: u64 = 40;
@@ -106,11 +106,7 @@ fn same(one: &Path, other: &Path) -> Result<bool, TrainError> {
             return Ok(false);
         };
         let (own, twin) = (values(tensor)?, values(twin)?);
-        same &= own.len() == twin.len()
-            && own
-                .iter()
-                .zip(&twin)
-                .all(|(a, b)| a.to_bits() == b.to_bits());
+        same &= same_bits(&own, &twin);
     }
     Ok(same)
 }

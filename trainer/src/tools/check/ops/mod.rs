@@ -29,23 +29,15 @@ struct Tolerance {
 }
 
 fn tolerance(precision: Precision) -> Tolerance {
-    match precision {
+    let (pointwise, product) = match precision {
         // Sums in another order; transcendental functions of another library.
-        Precision::F32 => Tolerance {
-            pointwise: 4e-6,
-            product: 2e-5,
-        },
+        Precision::F32 => (4e-6, 2e-5),
         // A factor is rounded to 11 bits: 2^-12 at most, and sums of many partly cancel.
-        Precision::Tf32 => Tolerance {
-            pointwise: 4e-6,
-            product: 2e-3,
-        },
+        Precision::Tf32 => (4e-6, 2e-3),
         // Inputs are the same; outputs are rounded to 8 bits: 2^-9, and intermediate values too.
-        Precision::Bf16 => Tolerance {
-            pointwise: 1e-2,
-            product: 1e-2,
-        },
-    }
+        Precision::Bf16 => (1e-2, 1e-2),
+    };
+    Tolerance { pointwise, product }
 }
 
 /// What the comparisons of one precision share.

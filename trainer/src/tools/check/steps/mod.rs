@@ -18,7 +18,7 @@ use crate::net::sgd::{Sgd, SgdConfig};
 use crate::net::{DropoutKey, Model, ModelError, TrainState};
 use crate::recipe::setup::Setup;
 use crate::run::error::TrainError;
-use crate::tools::check::comparisons::Comparisons;
+use crate::tools::check::comparisons::{Comparisons, same_bits};
 use crate::tools::check::numbers;
 
 /// Images of a step: no multiple of anything.
@@ -42,23 +42,16 @@ struct Tolerance {
 }
 
 const fn tolerance(precision: Precision) -> Tolerance {
-    match precision {
-        Precision::F32 => Tolerance {
-            loss: 1e-5,
-            logits: 1e-3,
-            gradient: 1e-3,
-        },
+    let (loss, logits, gradient) = match precision {
+        Precision::F32 => (1e-5, 1e-3, 1e-3),
         // Eight layers of products of 11 bits.
-        Precision::Tf32 => Tolerance {
-            loss: 2e-3,
-            logits: 3e-2,
-            gradient: 0.2,
-        },
-        Precision::Bf16 => Tolerance {
-            loss: 2e-2,
-            logits: 1e-1,
-            gradient: 0.6,
-        },
+        Precision::Tf32 => (2e-3, 3e-2, 0.2),
+        Precision::Bf16 => (2e-2, 1e-1, 0.6),
+    };
+    Tolerance {
+        loss,
+        logits,
+        gradient,
     }
 }
 
@@ -269,16 +262,8 @@ pub(super) fn resume(options: CudaOptions, tally: &mut Comparisons) -> Result<()
     steps(&mut second, &config, 3..6)?;
     let one = straight.host_state()?.model;
     let other = second.host_state()?.model;
-    let same = one
-        .parameters()
-        .iter()
-        .zip(other.parameters())
-        .all(|(a, b)| {
-            a.values()
-                .iter()
-                .zip(b.values().iter())
-                .all(|(a, b)| a.to_bits() == b.to_bits())
-        });
+    let mut pairs = one.parameters().iter().zip(other.parameters());
+    let same = pairs.all(|(one, other)| same_bits(&one.values(), &other.values()));
     let title = format!(
         "the same bits after going on from a state, {}, deterministic",
         options.precision.name()
