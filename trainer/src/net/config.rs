@@ -277,65 +277,33 @@ impl ModelConfig {
                 })
             }
         };
-        check(
-            (1..=1_000_000).contains(&self.classes),
-            "classes",
-            &self.classes,
-            "1 to 1000000",
-        )?;
-        check(
-            self.input_size <= 4096,
-            "input_size",
-            &self.input_size,
-            "at most 4096",
-        )?;
-        check(
-            self.width > 0.0 && self.width <= 8.0,
-            "width",
-            &self.width,
-            "above 0, at most 8",
-        )?;
-        check(
-            matches!(self.columns, 1 | 2),
-            "columns",
-            &self.columns,
-            "1 or 2",
-        )?;
-        check(
-            self.columns == 1 || self.variant == Variant::Alexnet,
-            "columns",
-            &self.columns,
-            "1 for alexnet-owt",
-        )?;
-        check(
-            (0.0..1.0).contains(&self.dropout),
-            "dropout",
-            &self.dropout,
-            "0 or more, below 1",
-        )?;
+        let sound = (1..=1_000_000).contains(&self.classes);
+        check(sound, "classes", &self.classes, "1 to 1000000")?;
+        let sound = self.input_size <= 4096;
+        check(sound, "input_size", &self.input_size, "at most 4096")?;
+        let sound = self.width > 0.0 && self.width <= 8.0;
+        check(sound, "width", &self.width, "above 0, at most 8")?;
+        let sound = matches!(self.columns, 1 | 2);
+        check(sound, "columns", &self.columns, "1 or 2")?;
+        let sound = self.columns == 1 || self.variant == Variant::Alexnet;
+        check(sound, "columns", &self.columns, "1 for alexnet-owt")?;
+        let sound = (0.0..1.0).contains(&self.dropout);
+        check(sound, "dropout", &self.dropout, "0 or more, below 1")?;
         let removed = self.removed_conv.unwrap_or(3);
-        check(
-            (2..=5).contains(&removed),
-            "removed_conv",
-            &removed,
-            "2 to 5",
-        )?;
+        let sound = (2..=5).contains(&removed);
+        check(sound, "removed_conv", &removed, "2 to 5")?;
         for std in [self.init.std, self.init.std_middle] {
             let sound = (0.0..=10.0).contains(&std);
             check(sound, "init.std", &std, "0 to 10")?;
         }
-        check(
-            self.init.bias.is_finite(),
-            "init.bias",
-            &self.init.bias,
-            "a number",
-        )?;
-        check(
-            self.lrn.is_some() || !self.lrn_within_columns,
-            "lrn_within_columns",
-            &self.lrn_within_columns,
+        let bias = self.init.bias;
+        check(bias.is_finite(), "init.bias", &bias, "a number")?;
+        let within = self.lrn_within_columns;
+        let (sound, expected) = (
+            self.lrn.is_some() || !within,
             "false where model.lrn is none",
-        )?;
+        );
+        check(sound, "lrn_within_columns", &within, expected)?;
         for lrn in [self.lrn, self.map_norm].into_iter().flatten() {
             let sound = lrn.size % 2 == 1 && lrn.size <= 15;
             check(sound, "lrn.size", &lrn.size, "odd, at most 15")?;

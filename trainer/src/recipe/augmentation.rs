@@ -118,17 +118,11 @@ pub struct Jitter {
 impl Jitter {
     /// For the loader; `None` if nothing is changed.
     pub(crate) fn color_jitter(self) -> Option<ColorJitter> {
-        let Self {
-            brightness,
-            contrast,
-            saturation,
-            hue,
-        } = self;
         (self != Self::default()).then_some(ColorJitter {
-            brightness,
-            contrast,
-            saturation,
-            hue,
+            brightness: self.brightness,
+            contrast: self.contrast,
+            saturation: self.saturation,
+            hue: self.hue,
         })
     }
 

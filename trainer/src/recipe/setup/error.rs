@@ -59,6 +59,14 @@ pub enum SetupError {
     },
 }
 
+impl SetupError {
+    /// A value that the key `key` cannot have.
+    pub(super) fn value(key: impl Into<String>, reason: impl ToString) -> Self {
+        let (key, reason) = (key.into(), reason.to_string());
+        Self::Value { key, reason }
+    }
+}
+
 fn hint(nearest: &Option<String>) -> String {
     nearest
         .as_ref()
@@ -73,24 +81,15 @@ fn keys(nearest: &Option<String>, known: &[String]) -> String {
     }
 }
 
-/// Names in the order of their similarity to `name`.
-pub(super) fn ranked<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut scored: Vec<_> = known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored
-        .into_iter()
-        .map(|(_, known)| known.to_owned())
-        .collect()
-}
-
-/// The name most similar to `name`, if one is similar at all.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+/// The name most similar to `name`, if one is similar at all, and all of them, the most similar first.
+pub(super) fn similar(name: &str, known: &[&str]) -> (Option<String>, Vec<String>) {
     /// Similarity under which a hint would puzzle.
     const SIMILAR: f64 = 0.7;
-    let scored = known.map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(score, _)| *score >= SIMILAR)
-        .map(|(_, known)| known.to_owned())
+    let score = |known: &&str| (strsim::jaro_winkler(name, known), (*known).to_owned());
+    let mut scored: Vec<(f64, String)> = known.iter().map(score).collect();
+    let best = scored.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = best.filter(|(score, _)| *score >= SIMILAR).cloned();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let ranked = scored.into_iter().map(|(_, known)| known).collect();
+    (best.map(|(_, known)| known), ranked)
 }

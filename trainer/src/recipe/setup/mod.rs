@@ -108,10 +108,8 @@ impl Setup {
             None => Self::default(),
             Some(toml::Value::String(name)) => Self::named(&name).ok_or_else(|| unknown(&name))?,
             Some(other) => {
-                return Err(SetupError::Value {
-                    key: "base".to_owned(),
-                    reason: format!("{other} is no name of a recipe"),
-                });
+                let reason = format!("{other} is no name of a recipe");
+                return Err(SetupError::value("base", reason));
             }
         };
         overlay(base, &table)
@@ -123,10 +121,7 @@ impl Setup {
     /// As [`open`](Self::open).
     pub fn set(self, assignment: &str) -> Result<Self, SetupError> {
         let Some((key, value)) = assignment.split_once('=') else {
-            return Err(SetupError::Value {
-                key: assignment.to_owned(),
-                reason: "write KEY=VALUE".to_owned(),
-            });
+            return Err(SetupError::value(assignment, "write KEY=VALUE"));
         };
         // What is no TOML value is a word.
         let value = match format!("value = {value}").parse::<toml::Table>() {
@@ -193,7 +188,7 @@ fn unknown(name: &str) -> SetupError {
     SetupError::UnknownName {
         name: name.to_owned(),
         known: known.join(", "),
-        nearest: error::nearest(name, known.into_iter()),
+        nearest: error::similar(name, &known).0,
     }
 }
 

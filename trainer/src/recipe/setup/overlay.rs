@@ -9,7 +9,7 @@ use crate::net::config::{LrnConfig, ModelConfig, Variant};
 use crate::recipe::NONE;
 use crate::recipe::augmentation::Cropping;
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
-use crate::recipe::setup::error::{nearest, ranked};
+use crate::recipe::setup::error::similar;
 use crate::recipe::setup::{Setup, SetupError};
 
 /// Keys that may be [`NONE`].
@@ -42,7 +42,7 @@ pub(super) fn overlay(base: Setup, table: &toml::Table) -> Result<Setup, SetupEr
     for (key, value) in leaves {
         let mut tree = tree(&setup);
         replace(&mut tree, "", &nested(&key, value))?;
-        setup = read(tree).map_err(|reason| SetupError::Value { key, reason })?;
+        setup = read(tree).map_err(|reason| SetupError::value(key, reason))?;
     }
     Ok(setup)
 }
@@ -100,20 +100,19 @@ fn replace(
     for (name, value) in table {
         let key = format!("{prefix}{name}");
         let Some(old) = tree.get_mut(name) else {
-            let known = || tree.keys().map(String::as_str);
+            let known: Vec<&str> = tree.keys().map(String::as_str).collect();
+            let (nearest, known) = similar(name, &known);
             return Err(SetupError::UnknownKey {
                 key,
-                nearest: nearest(name, known()),
-                known: ranked(name, known()),
+                nearest,
+                known,
             });
         };
         if let toml::Value::Float(number) = value
             && !number.is_finite()
         {
-            return Err(SetupError::Value {
-                key,
-                reason: format!("{number} is not a finite number"),
-            });
+            let reason = format!("{number} is not a finite number");
+            return Err(SetupError::value(key, reason));
         }
         let kind = word(&key, value);
         let value = kind.as_ref().unwrap_or(value);
@@ -121,10 +120,7 @@ fn replace(
             change_kind(&key, old, value);
         }
         if key == "conv1_lr" {
-            *old = later_rates(value).map_err(|error| SetupError::Value {
-                key,
-                reason: error.to_string(),
-            })?;
+            *old = later_rates(value).map_err(|error| SetupError::value(key, error))?;
             continue;
         }
         if let (Value::Null, toml::Value::Table(_)) = (&*old, value) {
@@ -138,10 +134,8 @@ fn replace(
                 *old = Value::Null;
             }
             (old, value) => {
-                *old = serde_json::to_value(value).map_err(|error| SetupError::Value {
-                    key,
-                    reason: error.to_string(),
-                })?;
+                let new = serde_json::to_value(value);
+                *old = new.map_err(|error| SetupError::value(key, error))?;
             }
         }
     }
