@@ -167,36 +167,28 @@ impl Predictor {
                 .flat_map(|flip| corners.map(|corner| (corner, flip)))
                 .collect(),
         };
-        let mean = self.mean.as_ref().map(|mean| {
-            let difference = mean.difference(&normalize);
-            (mean, difference)
-        });
+        let difference = self.mean.as_ref().map(|mean| mean.difference(&normalize));
         let mut values = Vec::with_capacity(windows.len() * crop * crop * 3);
         for ((top, left), flip) in windows {
-            let area = Area {
-                top: top as u32,
-                left: left as u32,
-                height: crop as u32,
-                width: crop as u32,
-                flip,
-            };
-            let less = mean
-                .as_ref()
-                .map(|(mean, difference)| (mean.place(area, crop), difference));
+            let first = values.len();
             for y in 0..crop {
                 for x in 0..crop {
-                    let at = |area: Area| {
-                        let x = if area.flip { crop - 1 - x } else { x };
-                        ((area.top as usize + y) * size + area.left as usize + x) * 3
-                    };
-                    let pixel = &record[at(area)..][..3];
-                    let less = |c: usize| {
-                        less.map_or(0.0, |(place, difference)| difference[at(place) + c])
-                    };
-                    values.extend(
-                        (0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c] + less(c)),
-                    );
+                    let x = if flip { crop - 1 - x } else { x };
+                    let pixel = &record[((top + y) * size + left + x) * 3..][..3];
+                    values.extend((0..3).map(|c| f32::from(pixel[c]) * scale[c] + offset[c]));
                 }
+            }
+            if let (Some(mean), Some(difference)) = (&self.mean, &difference) {
+                let area = Area {
+                    top: top as u32,
+                    left: left as u32,
+                    height: crop as u32,
+                    width: crop as u32,
+                    flip,
+                };
+                let shown = values.split_off(first);
+                values.resize(first + shown.len(), 0.0);
+                mean.shift(difference, area, crop, &shown, &mut values[first..]);
             }
         }
         Ok(values)

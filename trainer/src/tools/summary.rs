@@ -38,6 +38,19 @@ impl LayerRow {
     }
 }
 
+/// The heads of the table's columns, and the widths of all but the first.
+const HEAD: [&str; 8] = [
+    "layer",
+    "input",
+    "filter",
+    "stride",
+    "output",
+    "parameters",
+    "multiply-adds",
+    "neurons",
+];
+const WIDTHS: [usize; 7] = [11, 9, 6, 10, 11, 13, 9];
+
 /// The table of one network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Summary {
@@ -155,32 +168,13 @@ fn grouped(number: u64) -> String {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |cells: [&str; 8]| {
-            let [
-                layer,
-                input,
-                filter,
-                stride,
-                output,
-                parameters,
-                multiply_adds,
-                neurons,
-            ] = cells;
-            writeln!(
-                f,
-                "{layer:<6} {input:>11} {filter:>9} {stride:>6} {output:>10} {parameters:>11} \
-                 {multiply_adds:>13} {neurons:>9}"
-            )
+            write!(f, "{:<6}", cells[0])?;
+            for (cell, width) in cells[1..].iter().zip(WIDTHS) {
+                write!(f, " {cell:>width$}")?;
+            }
+            writeln!(f)
         };
-        line([
-            "layer",
-            "input",
-            "filter",
-            "stride",
-            "output",
-            "parameters",
-            "multiply-adds",
-            "neurons",
-        ])?;
+        line(HEAD)?;
         for row in &self.layers {
             line([
                 &row.layer,
@@ -193,16 +187,8 @@ impl fmt::Display for Summary {
                 &grouped(row.neurons),
             ])?;
         }
-        line([
-            "total",
-            "",
-            "",
-            "",
-            "",
-            &grouped(self.parameters),
-            &grouped(self.multiply_adds),
-            &grouped(self.neurons),
-        ])?;
+        let sums = [self.parameters, self.multiply_adds, self.neurons].map(grouped);
+        line(["total", "", "", "", "", &sums[0], &sums[1], &sums[2]])?;
         for row in self.layers.iter().filter(|row| row.is_cut_norm()) {
             let (layer, columns) = (&row.layer, row.groups);
             let channels = row.input.last().map_or(0, |all| all / columns);
