@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use shardmill_formats::{Philox, Stream};
+use shardmill_loader::process;
 
 use crate::compute::{Compute, Precision};
 use crate::cpu::Network;
@@ -250,12 +251,7 @@ fn random_images(seed: u64, len: usize) -> Vec<f32> {
 
 /// Highest resident memory of this process so far, in MiB, where the system reports it.
 fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
+    process::peak_rss().map(|bytes| bytes as f64 / f64::from(1 << 20))
 }
 
 #[cfg(test)]

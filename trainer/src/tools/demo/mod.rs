@@ -108,10 +108,7 @@ impl DemoOptions {
         )?;
         let mut training = TrainOptions::new(&shards, self.out.join("run"));
         training.seed = self.seed;
-        training.recipe = Recipe {
-            epochs: self.epochs,
-            ..demo_recipe(self.epochs)
-        };
+        training.recipe = demo_recipe(self.epochs);
         training.model = ModelConfig {
             width: DEMO_WIDTH,
             dropout: DEMO_DROPOUT,
@@ -162,6 +159,7 @@ impl DemoOptions {
 /// stays there. The rate falls for the last third, since so short a run must not end on a spike.
 fn demo_recipe(epochs: u64) -> Recipe {
     Recipe {
+        epochs,
         batch_size: 32,
         lr: 0.003,
         schedule: ScheduleConfig::Steps {

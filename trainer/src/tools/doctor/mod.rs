@@ -361,9 +361,12 @@ mod tests {
 
     #[test]
     fn shards_that_are_not_there_are_told() {
-        let found = Doctor::examine(Some(Path::new("no-such-folder")));
-        assert!(!found.can_train);
-        assert!(found.advice.iter().any(|text| text.contains("prep ingest")));
+        let empty = tempfile::tempdir().unwrap();
+        for folder in [Path::new("no-such-folder"), empty.path()] {
+            let found = Doctor::examine(Some(folder));
+            assert!(!found.can_train);
+            assert!(found.advice.iter().any(|text| text.contains("prep ingest")));
+        }
     }
 
     #[test]

@@ -126,13 +126,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_without_a_dataset_is_reported() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = ShardPlace::of(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("prep ingest"), "{error}");
-    }
-
-    #[test]
     #[cfg(target_os = "linux")]
     fn the_longest_mount_point_counts() {
         assert_eq!(file_system(Path::new("/proc")).as_deref(), Some("proc"));
