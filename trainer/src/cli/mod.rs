@@ -227,16 +227,11 @@ mod tests {
 
     #[test]
     fn usage_lines_say_what_the_user_calls_the_program() {
+        let own = "Usage: @ [OPTIONS] --shards <DIR>\n       @ <COMMAND>\n";
         for called in ["train", "shardmill train"] {
             for (line, usage) in [
-                (
-                    "--help",
-                    "Usage: @ [OPTIONS] --shards <DIR>\n       @ <COMMAND>\n",
-                ),
-                (
-                    "",
-                    "Usage: @ [OPTIONS] --shards <DIR>\n       @ <COMMAND>\n",
-                ),
+                ("--help", own),
+                ("", own),
                 ("summary --nonsense", "Usage: @ summary [OPTIONS]\n"),
                 ("help summary", "Usage: @ summary [OPTIONS]\n"),
                 ("--version", concat!("@ ", env!("CARGO_PKG_VERSION"), "\n")),

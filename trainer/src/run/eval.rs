@@ -97,13 +97,9 @@ impl fmt::Display for Evaluation {
             Printable(&self.split),
             100.0 - 100.0 / self.classes as f64
         )?;
-        if let Some(SubsetSize {
-            classes,
-            of,
-            softmax,
-        }) = self.subset
-        {
-            let over = match softmax {
+        if let Some(subset) = self.subset {
+            let (classes, of) = (subset.classes, subset.of);
+            let over = match subset.softmax {
                 Softmax::Subset => "these",
                 Softmax::All => "all",
             };

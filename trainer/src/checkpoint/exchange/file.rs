@@ -123,15 +123,13 @@ pub fn import(
         source,
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
-    let described = match header.metadata().as_ref().and_then(|map| map.get(KEY)) {
-        Some(json) => Some(serde_json::from_str::<Described>(json).map_err(|error| {
-            ExchangeError::Description {
-                path: path.into(),
-                reason: error.to_string(),
-            }
-        })?),
-        None => None,
-    };
+    let json = header.metadata().as_ref().and_then(|map| map.get(KEY));
+    let described: Option<Result<Described, _>> = json.map(|json| serde_json::from_str(json));
+    let described = described.transpose();
+    let described = described.map_err(|error| ExchangeError::Description {
+        path: path.into(),
+        reason: error.to_string(),
+    })?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
     let tensor = |name: &str| {
         tensors.get(name).ok_or_else(|| {

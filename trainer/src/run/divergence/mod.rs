@@ -204,15 +204,10 @@ pub(crate) fn conclude(state: &RunState, prior: &Prior, lr: f64) -> Option<Strin
 }
 
 fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String {
-    let Finding {
-        step,
-        mean,
-        learned_before,
-    } = finding;
-    let entropy = prior.entropy;
+    let (step, mean, entropy) = (finding.step, finding.mean, prior.entropy);
     let what = if mean > entropy * ABOVE {
         format!("the loss is {mean:.4}, above {entropy:.4}")
-    } else if learned_before {
+    } else if finding.learned_before {
         format!("the loss is {mean:.4}, back at {entropy:.4}")
     } else {
         format!("the loss is {mean:.4} and has not left {entropy:.4}")

@@ -97,16 +97,13 @@ impl<'a> Run<'a> {
             run.screen
                 .say(format_args!("weights   those of {}{last}", path.display()));
         }
+        let validation = run.splits.validation.clone();
         run.write(&Line::Start {
             seed: run.state.seed,
             classes: run.state.classes.len(),
             train_images: run.state.progress.records,
-            val_split: run.splits.validation.clone().as_ref().map(Dataset::split),
-            val_images: run
-                .splits
-                .validation
-                .as_ref()
-                .map_or(0, |split| split.len()),
+            val_split: validation.as_ref().map(Dataset::split),
+            val_images: validation.as_ref().map_or(0, Dataset::len),
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
         })?;
@@ -316,11 +313,8 @@ fn copy_weights(
     path: &Path,
 ) -> Result<bool, TrainError> {
     let stored = &checkpoint.state.classes;
-    let same = stored.len() == classes.len()
-        && stored
-            .iter()
-            .zip(classes)
-            .all(|(a, b)| a.synset == b.synset);
+    let own = classes.iter().map(|class| &class.synset);
+    let same = stored.iter().map(|class| &class.synset).eq(own);
     model.load(|parameter| {
         let (name, shape) = (parameter.name(), parameter.tensor().dims());
         if name.starts_with(LAST) && !same {
