@@ -138,8 +138,8 @@ impl Network {
         })
     }
 
-    /// Moves the parameters along the last step's gradients, each at its own rate; those without a rate
-    /// stay as they are.
+    /// Moves the parameters along the last step's gradients, in their order, each at its own rate, in one
+    /// pass over its values; those without a rate stay as they are.
     ///
     /// # Errors
     /// What candle reports.
@@ -148,7 +148,28 @@ impl Network {
         sgd: &mut Sgd,
         rate: impl Fn(&Parameter) -> Option<Rate>,
     ) -> Result<(), ModelError> {
-        update(&mut self.model, &self.gradients, sgd, rate)
+        let momentum = sgd.config().momentum;
+        let pairs = self.model.parameters().iter().zip(&self.gradients);
+        for (number, (parameter, gradient)) in pairs.enumerate() {
+            let Some(Rate { lr, decay }) = rate(parameter) else {
+                continue;
+            };
+            let velocity = sgd.velocity_mut(number);
+            let decay = decay * lr;
+            parameter.update(|weights| {
+                weights
+                    .par_chunks_mut(UPDATE_CHUNK)
+                    .zip(velocity.par_chunks_mut(UPDATE_CHUNK))
+                    .zip(gradient.par_chunks(UPDATE_CHUNK))
+                    .for_each(|((weights, velocity), gradient)| {
+                        for ((w, v), g) in weights.iter_mut().zip(velocity).zip(gradient) {
+                            *v = momentum * *v - decay * *w - lr * g;
+                            *w += *v;
+                        }
+                    });
+            })?;
+        }
+        Ok(())
     }
 
     /// Logits `[rows, classes]` of NHWC images, without dropout. Images go through in groups of
@@ -223,41 +244,6 @@ fn check_images(model: &Model, images: &[f32], rows: usize) -> Result<(), ModelE
     })
 }
 
-/// Moves each parameter along its gradient, in the order of the parameters, at its own rate, in one pass
-/// over its values; parameters without a rate stay as they are.
-///
-/// # Errors
-/// What candle reports.
-fn update(
-    model: &mut Model,
-    gradients: &[Vec<f32>],
-    sgd: &mut Sgd,
-    rate: impl Fn(&Parameter) -> Option<Rate>,
-) -> Result<(), ModelError> {
-    let momentum = sgd.config().momentum;
-    let pairs = model.parameters().iter().zip(gradients);
-    for (number, (parameter, gradient)) in pairs.enumerate() {
-        let Some(Rate { lr, decay }) = rate(parameter) else {
-            continue;
-        };
-        let velocity = sgd.velocity_mut(number);
-        let decay = decay * lr;
-        parameter.update(|weights| {
-            weights
-                .par_chunks_mut(UPDATE_CHUNK)
-                .zip(velocity.par_chunks_mut(UPDATE_CHUNK))
-                .zip(gradient.par_chunks(UPDATE_CHUNK))
-                .for_each(|((weights, velocity), gradient)| {
-                    for ((w, v), g) in weights.iter_mut().zip(velocity).zip(gradient) {
-                        *v = momentum * *v - decay * *w - lr * g;
-                        *w += *v;
-                    }
-                });
-        })?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,26 +258,25 @@ mod tests {
             classes: 3,
             ..ModelConfig::alexnet()
         };
-        let mut model = Model::new(&config, 1).unwrap();
-        let mut sgd = Sgd::new(&model, SgdConfig::default());
-        let gradients: Vec<Vec<f32>> = model
-            .parameters()
-            .iter()
-            .map(|parameter| vec![1.0; parameter.len()])
-            .collect();
+        let mut network = Network::new(Model::new(&config, 1).unwrap());
+        let mut sgd = Sgd::new(network.model(), SgdConfig::default());
+        for gradient in network.gradients_mut() {
+            gradient.fill(1.0);
+        }
         let rates = SgdConfig::default().rates(0.01);
-        update(&mut model, &gradients, &mut sgd, rates).unwrap();
-        let state = |model: &Model, sgd: &Sgd| {
+        network.update(&mut sgd, rates).unwrap();
+        let state = |network: &Network, sgd: &Sgd| {
             let (_, velocity) = sgd.state().unwrap().swap_remove(0);
             let velocity: Vec<f32> = velocity.flatten_all().unwrap().to_vec1().unwrap();
-            (model.parameters()[0].values().to_vec(), velocity)
+            let weight = network.model().parameters()[0].values().to_vec();
+            (weight, velocity)
         };
-        let before = state(&model, &sgd);
+        let before = state(&network, &sgd);
         assert!(before.1.iter().all(|value| *value != 0.0));
-        update(&mut model, &gradients, &mut sgd, |_| None).unwrap();
-        assert!(state(&model, &sgd) == before);
+        network.update(&mut sgd, |_| None).unwrap();
+        assert!(state(&network, &sgd) == before);
         let rates = SgdConfig::default().rates(0.0);
-        update(&mut model, &gradients, &mut sgd, rates).unwrap();
-        assert!(state(&model, &sgd) != before);
+        network.update(&mut sgd, rates).unwrap();
+        assert!(state(&network, &sgd) != before);
     }
 }

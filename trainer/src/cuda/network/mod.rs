@@ -354,9 +354,7 @@ impl Network {
 /// The number of the first parameter of layer `index`: two for each layer with parameters before it.
 fn parameter(layers: &[Layer], index: usize) -> usize {
     let before = layers[..index].iter();
-    2 * before
-        .filter(|l| matches!(l, Layer::Conv(_) | Layer::Linear(_)))
-        .count()
+    2 * before.filter(|layer| layer.has_parameters()).count()
 }
 
 /// Scratch values that the largest layer needs.

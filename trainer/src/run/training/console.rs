@@ -19,16 +19,11 @@ impl Run<'_> {
         let parameters: usize = network.parameters().iter().map(|p| p.len()).sum();
         let model = &self.state.model;
         let size = model.input_size;
-        let images = self.splits.validation.as_ref().map_or_else(
-            || "no labelled split `val`: the schedule follows the training error".to_owned(),
-            |split| {
-                format!(
-                    "{} of split `{}` for validation",
-                    split.len(),
-                    split.split()
-                )
-            },
-        );
+        let validation = self.splits.validation.as_ref();
+        let images = match validation.map(|split| (split.len(), split.split())) {
+            Some((images, name)) => format!("{images} of split `{name}` for validation"),
+            None => "no labelled split `val`: the schedule follows the training error".to_owned(),
+        };
         self.screen.say(format_args!(
             "network   {} of width {}, {parameters} parameters, input {size}x{size}, seed {}",
             variant_name(model.variant),
@@ -49,8 +44,7 @@ impl Run<'_> {
             self.splits.train.len(),
             self.state.classes.len()
         ));
-        let split = self.splits.validation.as_ref().map(Dataset::split);
-        if split == Some(data::TRAIN) {
+        if validation.map(Dataset::split) == Some(data::TRAIN) {
             self.screen
                 .say("note: the split for validation is the one that is trained on");
         }

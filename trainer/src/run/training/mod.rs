@@ -193,11 +193,8 @@ impl Run<'_> {
     /// Saves the run, as its best as well where it is.
     fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
         let state = self.engine.host_state()?;
-        let broken = state
-            .model
-            .parameters()
-            .iter()
-            .find(|parameter| parameter.values().iter().any(|value| !value.is_finite()));
+        let mut parameters = state.model.parameters().iter();
+        let broken = parameters.find(|p| p.values().iter().any(|value| !value.is_finite()));
         if let Some(parameter) = broken {
             let what = format!("a value of {}", parameter.name());
             return Err(self.not_finite(self.state.progress.step, &what));
@@ -226,6 +223,7 @@ impl Run<'_> {
     fn outcome(mut self, finished: bool) -> TrainOutcome {
         self.screen.end();
         let progress = &self.state.progress;
+        let validation = self.splits.validation.as_ref();
         TrainOutcome {
             run: self.files.folder.dir.clone(),
             last: self.files.folder.last(),
@@ -235,11 +233,7 @@ impl Run<'_> {
             epochs: progress.epoch,
             steps: progress.step,
             classes: self.state.classes.len(),
-            val_split: self
-                .splits
-                .validation
-                .as_ref()
-                .map(|split| split.split().to_owned()),
+            val_split: validation.map(|split| split.split().to_owned()),
             center: progress.center,
             two: self.two,
             ten: self.ten,
