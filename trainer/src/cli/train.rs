@@ -13,10 +13,10 @@ use crate::cli::model::ModelArgs;
 use crate::cli::recipe::{RecipeChoice, note_unused, set_values};
 use crate::cli::signals::listen;
 use crate::cli::{Execute, Format};
+use crate::recipe::Mean;
 use crate::recipe::augmentation::{Cropping, Jitter};
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
 use crate::recipe::setup::Setup;
-use crate::recipe::{Mean, Recipe};
 use crate::run::eval::EvalOptions;
 use crate::run::report::Display;
 use crate::run::{TrainOptions, TrainOutcome, train};
@@ -203,12 +203,8 @@ impl TrainArgs {
             base = if self.init.is_some() {
                 // The weights belong to their network and to its input.
                 note_unused(&named, &base);
-                let (scale, mean) = (base.recipe.scale, base.recipe.mean);
-                let recipe = Recipe {
-                    scale,
-                    mean,
-                    ..named.recipe
-                };
+                let mut recipe = named.recipe;
+                (recipe.scale, recipe.mean) = (base.recipe.scale, base.recipe.mean);
                 Setup { recipe, ..base }
             } else {
                 named

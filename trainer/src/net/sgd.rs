@@ -37,7 +37,7 @@ impl Default for SgdConfig {
 }
 
 /// How one parameter moves at one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rate {
     /// The learning rate.
     pub lr: f32,

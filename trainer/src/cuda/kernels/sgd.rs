@@ -64,10 +64,7 @@ impl SgdEntry<'_> {
             check(copy.view(), Element::Bf16, len);
         }
         let copy = self.copy.as_ref().map_or(0, |copy| copy.pointer);
-        let rate = self.rate.unwrap_or(Rate {
-            lr: 0.0,
-            decay: 0.0,
-        });
+        let rate = self.rate.unwrap_or_default();
         let mut bytes = Vec::with_capacity(ENTRY);
         for number in [
             self.weight.pointer,

@@ -8,19 +8,13 @@ use shardmill_loader::Normalize;
 use crate::compute::CudaOptions;
 use crate::cuda::{AsPixels, Pixels};
 use crate::engine::{CudaEngine, Engine};
-use crate::net::sgd::{Rate, SgdConfig};
+use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
 use crate::tools::bench::{BenchOptions, BenchReport, SEED, time};
 
 /// Steps before the clock starts: the first ones find algorithms and allocate memory.
 const WARM_UP: u64 = 3;
-
-/// A rate that costs a whole update and leaves the loss where it is.
-const ZERO_RATE: Rate = Rate {
-    lr: 0.0,
-    decay: 0.0,
-};
 
 /// Measures training steps, then inference; the batch is that of all GPUs together. Every step is waited
 /// for, as in a peer's bench.
@@ -44,7 +38,8 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
             engine.drain_metrics()?;
         }
         engine.accumulate_staged(&staged, DropoutKey { seed: SEED, step })?;
-        engine.step(&|_| Some(ZERO_RATE))?;
+        // Costs a whole update and leaves the loss where it is.
+        engine.step(&SgdConfig::default().rates(0.0))?;
         engine.synchronize()
     })?;
     let inference = time(WARM_UP, options.steps, |_| {

@@ -2,7 +2,7 @@
 
 use shardmill_loader::Normalize;
 
-use crate::cuda::device::{Buffer, CudaError, Element};
+use crate::cuda::device::{Buffer, CudaError};
 use crate::cuda::kernels::{self, Affine, Bytes, Canvas, MeanView, PLACE};
 use crate::net::shape::ConvShape;
 use crate::tools::check::numbers;
@@ -90,16 +90,12 @@ impl Ops<'_> {
             expected[at + c] = value;
         }
         // In f32 these are the loader's bytes, and the CPU's sums.
-        let exact = if self.device.element() == Element::F32 {
-            0.0
-        } else {
-            4e-3
-        };
+        let t = self.tolerance().copied;
         let what = if with_mean {
             "u8 to values minus a mean image, padded"
         } else {
             "u8 to values, padded"
         };
-        self.compare(what, output.view(), &expected, exact)
+        self.compare(what, output.view(), &expected, t)
     }
 }
