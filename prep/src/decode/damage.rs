@@ -1,5 +1,7 @@
 //! What can be wrong with an image's data: harmless, or at the cost of pixels.
 
+use shardmill_jpeg::{Damage, Warnings};
+
 use crate::reject::Reject;
 
 /// Something wrong with an image that becomes a record all the same, and is counted and named.
@@ -53,50 +55,22 @@ impl Warning {
     }
 }
 
-/// Damage at the cost of pixels: some are missing, or would be guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Damage {
-    /// The data ends.
-    Ends,
-    /// Bits that no code begins with, or that lead out of a block.
-    Code,
-    /// Levels that no pixels have.
-    Level,
-    /// A restart interval has too little data.
-    Interval,
-    /// A restart marker is not the one whose turn it is.
-    Restart,
-    /// Far more data than the blocks take: codes before it were lost or changed.
-    Left,
-    /// A scan's header or tables make no sense.
-    Header(&'static str),
+/// The most important one of a JPEG's.
+pub(super) const fn warning(warnings: Warnings) -> Option<Warning> {
+    match warnings {
+        Warnings { no_end: true, .. } => Some(Warning::NoEnd),
+        Warnings {
+            extra_bytes: true, ..
+        } => Some(Warning::ExtraBytes),
+        _ => None,
+    }
 }
 
 impl From<Damage> for Reject {
     fn from(damage: Damage) -> Self {
-        Self::Damaged(match damage {
-            Damage::Ends => return Self::Truncated,
-            Damage::Code => "its data holds bits that are no code".to_owned(),
-            Damage::Level => "its data gives levels that no pixels have".to_owned(),
-            Damage::Interval => "the data of a restart interval ends too early".to_owned(),
-            Damage::Left => "its data goes on behind the last block".to_owned(),
-            Damage::Restart => "a restart marker is missing or out of turn".to_owned(),
-            Damage::Header(what) => what.to_owned(),
-        })
-    }
-}
-
-/// Most bytes that may be left over after the blocks of a restart interval or scan. What some programs
-/// add there is short; where codes in the middle were overwritten, all that the lost ones took is left.
-const MOST_LEFT: usize = 64;
-
-/// Whether whole bytes are left over, where the blocks end at bit `position` and the data at bit `end`,
-/// not before.
-#[inline(always)]
-pub(super) fn left_over(position: usize, end: usize) -> Result<bool, Damage> {
-    let bytes = (end - position) / 8;
-    match bytes > MOST_LEFT {
-        true => Err(Damage::Left),
-        false => Ok(bytes > 0),
+        match damage {
+            Damage::Ends => Self::Truncated,
+            damage => Self::Damaged(damage.to_string()),
+        }
     }
 }

@@ -338,7 +338,7 @@ fn a_panic_is_a_reject_and_the_decoder_is_new_after_it() {
         decoder.decode_any(&bytes)?;
         // Half done.
         decoder.record.truncate(7);
-        decoder.baseline = super::Baseline::default();
+        decoder.jpeg = shardmill_jpeg::Decoder::default();
         panic!("index out of bounds")
     });
     let reject = reject.unwrap_err();

@@ -1,12 +1,9 @@
 //! From the bytes of a file to RGB pixels at the size of a record.
 
-mod baseline;
 mod bmp;
 mod budget;
-mod colour_space;
 mod colours;
 mod damage;
-mod entropy;
 mod format;
 mod geometry;
 mod guard;
@@ -30,8 +27,9 @@ use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
+use shardmill_jpeg as jpeg_file;
+
 use crate::reject::Reject;
-use baseline::{Baseline, Ordinary, Refusal};
 use format::Format;
 use geometry::{CropBox, Size, center_square};
 use planar::Planar;
@@ -72,7 +70,7 @@ pub struct ImageDecoder {
     options: DecodeOptions,
     budget: Budget,
     warning: Option<Warning>,
-    baseline: Baseline,
+    jpeg: jpeg_file::Decoder,
     planar: Planar,
     resizer: Resizer,
     record: Vec<u8>,
@@ -94,7 +92,7 @@ impl ImageDecoder {
             options,
             budget: Budget::UNLIMITED,
             warning: None,
-            baseline: Baseline::default(),
+            jpeg: jpeg_file::Decoder::default(),
             planar: Planar::default(),
             resizer: Resizer::new(),
             record: vec![0; bytes],
@@ -191,32 +189,36 @@ impl ImageDecoder {
     /// `None`, and nothing done, for all but JPEGs of the common kind.
     fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
         let plain = self.options.exif == Exif::Ignore;
-        let Some(image) = plain.then(|| Ordinary::new(bytes)).flatten() else {
+        let Some(image) = plain.then(|| jpeg_file::Image::parse(bytes).ok()).flatten() else {
             return Ok(None);
         };
-        let (width, height) = image.size();
+        let (width, height) = (image.width(), image.height());
         check_pixels(width, height)?;
         let crop = self.crop(width as u32, height as u32);
         let region = planar::region(crop, self.size, &self.options, Size { width, height });
         let share = self.budget.take(width as u64 * height as u64 * 3);
-        let whole = self.options.check == Check::Whole;
-        let done = match self.baseline.decode(&image, region, whole) {
-            Ok((planes, warning)) => {
+        let extent = match self.options.check {
+            Check::Whole => jpeg_file::Extent::Whole,
+            Check::Decoded => jpeg_file::Extent::Needed,
+        };
+        let jpeg_options = jpeg_file::Options { extent };
+        let done = match self.jpeg.planes(&image, region, jpeg_options) {
+            Ok((planes, report)) => {
                 let (options, record) = (&self.options, &mut self.record);
                 self.planar
                     .resize(planes, crop, Size { width, height }, options, record);
-                self.warning = warning;
+                self.warning = damage::warning(report.warnings);
                 Ok(Some(()))
             }
-            Err(Refusal::NotOrdinary) => Ok(None),
-            Err(Refusal::Damaged(damage)) => match self.options.truncated {
+            Err(jpeg_file::Error::Damaged(damage)) => match self.options.truncated {
                 Truncated::Reject => Err(damage.into()),
                 Truncated::Pad => Ok(None),
             },
+            Err(_) => Ok(None),
         };
         if share.is_some() {
             // A large image's planes are not kept for small ones.
-            self.baseline = Baseline::default();
+            self.jpeg = jpeg_file::Decoder::default();
         }
         done
     }
@@ -308,6 +310,8 @@ mod damage_tests;
 mod kinds_tests;
 #[cfg(test)]
 mod odd_tests;
+#[cfg(test)]
+mod ordinary_tests;
 #[cfg(test)]
 mod reject_tests;
 #[cfg(test)]

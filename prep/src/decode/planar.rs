@@ -1,7 +1,8 @@
 //! From colour planes to a record: each plane is resized alone, from the size it was stored at, and the
 //! three are put together at the record's size.
 
-use super::baseline::{Plane, Region};
+use shardmill_jpeg::{Plane, Region};
+
 use super::colours::{colours, greys};
 use super::geometry::{CropBox, Size};
 use super::lanes::Lanes;

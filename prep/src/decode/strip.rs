@@ -5,7 +5,8 @@
 //! Sums are in 16 bits, of which the lowest are parts of a level; products are rounded to them. Levels are
 //! counted from 128, so that they fill the sign too.
 
-use super::baseline::Plane;
+use shardmill_jpeg::Plane;
+
 use super::lanes::{Column, Lanes};
 use super::taps::{Tap, Taps};
 

@@ -3,8 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::baseline::huffman::Bits;
-use super::super::baseline::tables::Codes;
+use shardmill_jpeg::survey::Bits;
+use shardmill_jpeg::survey::Codes;
 
 /// What a scan brings of each block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The copy of a JPEG that the general decoder is given: colours are said as every decoder understands it,
 //! and there is nothing that one could stumble over.
 
-use super::super::colour_space::ColourSpace;
-use super::super::entropy::Entropy;
 use super::frame::Frame;
 use super::scan::Scan;
+use shardmill_jpeg::survey::ColourSpace;
+use shardmill_jpeg::survey::Entropy;
 
 /// A copy in the making.
 pub(super) struct Clean {

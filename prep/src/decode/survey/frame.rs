@@ -1,8 +1,8 @@
 //! The frame of a JPEG, and which frames the general decoder gets right.
 
 use super::super::check_pixels;
-use super::super::colour_space::{ColourMarks, ColourSpace};
 use crate::reject::Reject;
+use shardmill_jpeg::survey::{ColourMarks, ColourSpace};
 
 /// A colour component.
 #[derive(Clone, Copy, Debug)]

@@ -9,15 +9,16 @@ mod scan;
 mod segments;
 mod tables;
 
-use super::baseline::standard;
-use super::colour_space::{ColourMarks, ColourSpace};
-use super::damage::{Damage, Warning};
-use super::entropy::Entropy;
+use super::damage::Warning;
 use crate::reject::Reject;
 use clean::Clean;
 use frame::Frame;
 use scan::{Known, Scan};
 use segments::Segments;
+use shardmill_jpeg::Damage;
+use shardmill_jpeg::standard;
+use shardmill_jpeg::survey::Entropy;
+use shardmill_jpeg::survey::{ColourMarks, ColourSpace};
 use tables::Tables;
 
 /// Most scans of a progressive frame. Common encoders write ten; each takes a pass over all blocks.

@@ -1,12 +1,13 @@
 //! A scan: its header, and whether its data is all there.
 
-use super::super::baseline::huffman::Bits;
-use super::super::damage::{Damage, left_over};
-use super::super::entropy::Entropy;
 use super::blocks::{Brings, PartCodes, Walker};
 use super::frame::Frame;
 use super::tables::Tables;
 use crate::reject::Reject;
+use shardmill_jpeg::Damage;
+use shardmill_jpeg::survey::Bits;
+use shardmill_jpeg::survey::Entropy;
+use shardmill_jpeg::survey::left_over;
 
 /// A scan header.
 pub(super) struct Scan {

@@ -1,6 +1,6 @@
 //! Markers and the segments after them (ITU-T T.81, annex B).
 
-use super::super::damage::Damage;
+use shardmill_jpeg::Damage;
 
 /// Reads segment after segment.
 pub(super) struct Segments<'a> {

@@ -1,9 +1,9 @@
 //! The Huffman tables and the restart interval as a scan finds them.
 
-use super::super::baseline::standard;
-use super::super::baseline::tables::{Codes, Listed};
-use super::super::damage::Damage;
 use super::blocks::PartCodes;
+use shardmill_jpeg::Damage;
+use shardmill_jpeg::standard;
+use shardmill_jpeg::survey::{Codes, Listed};
 
 /// See the module.
 #[derive(Default)]

@@ -1,12 +1,11 @@
 use image::{ImageBuffer, Rgb as Pixel, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use super::super::{Budget, DecodeOptions, Format, ImageDecoder, decode_rgb};
-use super::{Ordinary, Region};
+use super::{Budget, DecodeOptions, Format, ImageDecoder, decode_rgb};
 use crate::reject::Reject;
 
 /// An image as the general decoder has it.
-fn general(bytes: &[u8]) -> super::super::Rgb {
+fn general(bytes: &[u8]) -> super::Rgb {
     let options = DecodeOptions::default();
     let decoded = decode_rgb(bytes, Format::Jpeg, &options, &Budget::UNLIMITED);
     decoded.unwrap().0
@@ -65,33 +64,6 @@ fn matches_the_general_decoder() {
                 let most = if sampling == F_1_1 { 0.5 } else { 2.0 };
                 assert!(mean < most, "{place}: {mean} levels");
             }
-        }
-    }
-}
-
-#[test]
-fn a_region_has_the_pixels_of_the_whole() {
-    let bytes = jpeg(&photo(150, 130), SamplingFactor::F_2_2, 0);
-    let image = Ordinary::new(&bytes).unwrap();
-    let part = |left, top, right, bottom| {
-        let mut memory = super::Baseline::default();
-        let region = Region {
-            left,
-            top,
-            right,
-            bottom,
-        };
-        assert!(memory.decode(&image, region, false).is_ok());
-        memory.planes
-    };
-    let whole = part(0, 0, 150, 130);
-    for plane in part(50, 40, 90, 95).iter().zip(&whole) {
-        let (part, whole) = plane;
-        assert!(part.memory.len() < whole.memory.len());
-        for y in 0..part.height {
-            let row = &part.memory[y * part.stride..][..part.width];
-            let other = &whole.memory[(y + part.top) * whole.stride + part.left..][..part.width];
-            assert_eq!(row, other);
         }
     }
 }

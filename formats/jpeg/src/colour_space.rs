@@ -2,7 +2,7 @@
 
 /// Meaning of a frame's components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ColourSpace {
+pub enum ColourSpace {
     Grey,
     YCbCr,
     Rgb,
@@ -12,7 +12,7 @@ pub(super) enum ColourSpace {
 
 /// The marks in front of a frame that say something about colours.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ColourMarks {
+pub struct ColourMarks {
     jfif: bool,
     /// Transform of the last Adobe segment.
     adobe: Option<u8>,
@@ -20,7 +20,7 @@ pub(super) struct ColourMarks {
 
 impl ColourMarks {
     /// Looks at a segment; most say nothing about colours.
-    pub(super) fn look(&mut self, marker: u8, body: &[u8]) {
+    pub fn look(&mut self, marker: u8, body: &[u8]) {
         match marker {
             0xE0 if body.len() >= 14 && body.starts_with(b"JFIF\0") => self.jfif = true,
             0xEE if body.len() >= 12 && body.starts_with(b"Adobe") => self.adobe = Some(body[11]),
@@ -31,7 +31,7 @@ impl ColourMarks {
     /// The colours of components with these identifiers; `None` if there are two, or more than four.
     ///
     /// JFIF comes before Adobe, and Adobe before identifiers (`default_decompress_parms` of libjpeg).
-    pub(super) fn space(self, mut ids: impl ExactSizeIterator<Item = u8>) -> Option<ColourSpace> {
+    pub fn space(self, mut ids: impl ExactSizeIterator<Item = u8>) -> Option<ColourSpace> {
         match (ids.len(), self.adobe) {
             (1, _) => Some(ColourSpace::Grey),
             (3, _) if self.jfif => Some(ColourSpace::YCbCr),
@@ -47,7 +47,7 @@ impl ColourMarks {
 
 impl ColourSpace {
     /// The transform of an Adobe segment that says the same to every decoder.
-    pub(super) const fn adobe(self) -> u8 {
+    pub const fn adobe(self) -> u8 {
         match self {
             Self::Grey | Self::Rgb | Self::Cmyk => 0,
             Self::YCbCr => 1,

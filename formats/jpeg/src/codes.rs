@@ -4,29 +4,29 @@
 //! same codes.
 
 /// Bits that are looked up at once.
-pub(super) const FAST: u32 = 10;
+pub(crate) const FAST: u32 = 10;
 /// The same for the first value of a block, and for blocks that are passed.
-pub(super) const LEVEL: u32 = 10;
+pub(crate) const LEVEL: u32 = 10;
 /// See [`LEVEL`].
-pub(super) const STRIDE: u32 = 10;
+pub(crate) const STRIDE: u32 = 10;
 
 /// Mark of an entry that holds whole values.
-pub(super) const WHOLE: u32 = 0x80;
+pub(crate) const WHOLE: u32 = 0x80;
 /// Mark of an entry after which the block ends.
-pub(super) const END: u32 = 0x40;
+pub(crate) const END: u32 = 0x40;
 
 /// A code, as the file lists it.
 #[derive(Clone, Debug)]
-pub(in crate::decode) struct Listed {
+pub struct Listed {
     /// Number of codes of each length from 1 to 16 bits.
-    pub(in crate::decode) counts: [u8; 16],
+    pub counts: [u8; 16],
     /// What they stand for, as many as are counted.
-    pub(in crate::decode) symbols: Vec<u8>,
+    pub symbols: Vec<u8>,
 }
 
 /// Which symbol some bits begin with.
 #[derive(Debug)]
-pub(in crate::decode) struct Codes {
+pub struct Codes {
     /// For the next [`FAST`] bits: the length of the code, and the symbol from bit 8 on; 0 where the code
     /// is longer.
     short: [u16; 1 << FAST],
@@ -50,7 +50,7 @@ impl Default for Codes {
 
 impl Codes {
     /// `None` if there can be no such code.
-    pub(in crate::decode) fn fill(&mut self, listed: &Listed) -> Option<()> {
+    pub fn fill(&mut self, listed: &Listed) -> Option<()> {
         let symbols = &listed.symbols;
         self.symbols
             .get_mut(..symbols.len())?
@@ -81,7 +81,7 @@ impl Codes {
     /// Length and symbol of the code that begins with `short`, an entry of that name, and in full with
     /// `bits`, 16 of them; `None` if they are no code.
     #[inline(always)]
-    pub(in crate::decode) fn symbol(&self, short: u32, bits: u32) -> Option<(u32, u8)> {
+    pub fn symbol(&self, short: u32, bits: u32) -> Option<(u32, u8)> {
         if short != 0 {
             return Some((short & 0x7F, (short >> 8) as u8));
         }
@@ -92,7 +92,7 @@ impl Codes {
 
     /// The entry of `short` for `bits`, 16 of them.
     #[inline(always)]
-    pub(in crate::decode) const fn short(&self, bits: u32) -> u32 {
+    pub const fn short(&self, bits: u32) -> u32 {
         self.short[(bits >> (16 - FAST)) as usize & ((1 << FAST) - 1)] as u32
     }
 
@@ -108,11 +108,11 @@ impl Codes {
 
 /// Codes of the first values of blocks.
 #[derive(Debug)]
-pub(super) struct Levels {
-    pub(super) codes: Codes,
+pub(crate) struct Levels {
+    pub(crate) codes: Codes,
     /// For the next [`LEVEL`] bits: how many to drop, [`WHOLE`], and the value from bit 16 on; where the value
     /// reaches beyond, the code alone, as [`Codes::short`] has it.
-    pub(super) whole: [u32; 1 << LEVEL],
+    pub(crate) whole: [u32; 1 << LEVEL],
 }
 
 impl Default for Levels {
@@ -126,7 +126,7 @@ impl Default for Levels {
 
 impl Levels {
     /// `None` if there can be no such code.
-    pub(super) fn fill(&mut self, listed: &Listed) -> Option<()> {
+    pub(crate) fn fill(&mut self, listed: &Listed) -> Option<()> {
         if listed.symbols.iter().any(|&size| size > 11) {
             return None;
         }
@@ -146,17 +146,17 @@ impl Levels {
 
 /// Codes of all other values.
 #[derive(Debug)]
-pub(super) struct Values {
-    pub(super) codes: Codes,
+pub(crate) struct Values {
+    pub(crate) codes: Codes,
     /// For the next [`FAST`] bits, one or two values and perhaps the end of the block; from the lowest
     /// bit: how many bits to drop (6), [`END`], [`WHOLE`], the places passed before the first value (4),
     /// the bits of the first value alone (4), the first value (16), the places from it to the second (5)
     /// and after that (1), and from bit 48 on the second value. Where there
     /// is no whole value, the code alone, as [`Codes::short`] has it.
-    pub(super) pairs: [u64; 1 << FAST],
+    pub(crate) pairs: [u64; 1 << FAST],
     /// For the next [`STRIDE`] bits, how far they lead where the values are not needed: how many bits to
     /// drop (5), the places passed (7), and whether the block ends (1). 0 where the code is longer.
-    pub(super) strides: [u16; 1 << STRIDE],
+    pub(crate) strides: [u16; 1 << STRIDE],
 }
 
 impl Default for Values {
@@ -171,7 +171,7 @@ impl Default for Values {
 
 impl Values {
     /// `None` if there can be no such code.
-    pub(super) fn fill(&mut self, listed: &Listed) -> Option<()> {
+    pub(crate) fn fill(&mut self, listed: &Listed) -> Option<()> {
         self.codes.fill(listed)?;
         for (bits, entry) in self.pairs.iter_mut().enumerate() {
             *entry = pair(&self.codes, bits);
@@ -234,7 +234,7 @@ fn stride(codes: &Codes, bits: usize) -> u16 {
 
 /// The value that `bits`, the low `size` ones, stand for (figure F.12).
 #[inline(always)]
-pub(super) fn extend(bits: u32, size: u32) -> i32 {
+pub(crate) fn extend(bits: u32, size: u32) -> i32 {
     let half = (1_u32 << size) >> 1;
     let below = if bits < half { (1_i32 << size) - 1 } else { 0 };
     bits as i32 - below

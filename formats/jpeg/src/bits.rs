@@ -1,10 +1,10 @@
 //! Reads Huffman codes (ITU-T T.81, annex F.2.2), several symbols to a refill of the bit buffer.
 
-use super::header::ZIGZAG;
-use super::tables::{END, FAST, LEVEL, Levels, STRIDE, Values, WHOLE, extend};
+use crate::codes::{END, FAST, LEVEL, Levels, STRIDE, Values, WHOLE, extend};
+use crate::header::ZIGZAG;
 
 /// Reads bits, the highest of each byte first, from data without stuffed zeros.
-pub(in crate::decode) struct Bits<'a> {
+pub struct Bits<'a> {
     data: &'a [u8],
     /// Next byte to be read.
     at: usize,
@@ -16,7 +16,7 @@ pub(in crate::decode) struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     #[inline(always)]
-    pub(in crate::decode) fn new(data: &'a [u8], at: usize) -> Self {
+    pub fn new(data: &'a [u8], at: usize) -> Self {
         Self {
             data,
             at,
@@ -27,7 +27,7 @@ impl<'a> Bits<'a> {
 
     /// Makes at least 56 bits ready; zeros after the end of the data.
     #[inline(always)]
-    pub(in crate::decode) fn refill(&mut self) {
+    pub fn refill(&mut self) {
         let next = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
         self.buffer |= next.map_or(0, |bytes| u64::from_be_bytes(*bytes)) >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
@@ -35,26 +35,26 @@ impl<'a> Bits<'a> {
     }
 
     #[inline(always)]
-    pub(in crate::decode) fn drop(&mut self, bits: u32) {
+    pub fn drop(&mut self, bits: u32) {
         self.buffer <<= bits;
         self.count -= bits;
     }
 
     /// The next bits, at most 32 of them.
     #[inline(always)]
-    pub(in crate::decode) const fn next(&self, bits: u32) -> u32 {
+    pub const fn next(&self, bits: u32) -> u32 {
         (self.buffer >> (64 - bits)) as u32
     }
 
     /// Bits read so far, from the start of the data.
-    pub(in crate::decode) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.at * 8 - self.count as usize
     }
 
     /// Reads a block into `block`, all zeros before, column by column; gives the place after the last
     /// coefficient in the order of the data. `None` for data that is no block.
     #[inline(always)]
-    pub(super) fn block(
+    pub(crate) fn block(
         &mut self,
         levels: &Levels,
         values: &Values,
@@ -125,7 +125,7 @@ impl<'a> Bits<'a> {
     /// Skips a block whose values are not needed, except the first one, on which the next block builds.
     /// `None` for data that is no block.
     #[inline(always)]
-    pub(super) fn pass(
+    pub(crate) fn pass(
         &mut self,
         levels: &Levels,
         values: &Values,

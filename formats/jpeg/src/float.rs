@@ -14,14 +14,14 @@ const SCALE: [f32; 8] = [
 ];
 
 /// What the coefficients of a quantiser are multiplied with, in the order of its steps.
-pub(super) fn factors(steps: &[u16; 64]) -> [f32; 64] {
+pub(crate) fn factors(steps: &[u16; 64]) -> [f32; 64] {
     std::array::from_fn(|i| f32::from(steps[i]) * SCALE[i / 8] * SCALE[i % 8] / 8.0)
 }
 
 /// Brings a block, its coefficients column by column, to eight rows of eight levels. Only the first
 /// `N` rows and columns of coefficients are looked at.
 #[inline(always)]
-pub(super) fn inverse<const N: usize>(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
+pub(crate) fn inverse<const N: usize>(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
     let mut columns = [[0.0_f32; 8]; 8];
     for (x, column) in columns[..N].iter_mut().enumerate() {
         for (y, value) in column.iter_mut().enumerate() {
@@ -37,7 +37,7 @@ pub(super) fn inverse<const N: usize>(block: &[i16; 64], factors: &[f32; 64]) ->
 
 /// A block whose only coefficient is the first.
 #[inline(always)]
-pub(super) fn flat(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
+pub(crate) fn flat(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
     levels(&[[f32::from(block[0]) * factors[0]; 8]; 8])
 }
 

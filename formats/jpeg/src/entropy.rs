@@ -5,22 +5,22 @@ const PADDING: usize = 8;
 
 /// A scan's data.
 #[derive(Debug, Default)]
-pub(super) struct Entropy {
+pub struct Entropy {
     /// Without stuffed zeros and markers, and with a few zeros after it.
-    pub(super) data: Vec<u8>,
+    pub data: Vec<u8>,
     /// Where each restart interval of `data` ends.
-    pub(super) ends: Vec<usize>,
+    pub ends: Vec<usize>,
     /// The first restart interval whose marker is not the one whose turn it is.
-    pub(super) out_of_turn: usize,
+    pub out_of_turn: usize,
     /// The marker after it; `None` if the file ends.
-    pub(super) behind: Option<u8>,
+    pub behind: Option<u8>,
     /// Its length in the file.
-    pub(super) length: usize,
+    pub length: usize,
 }
 
 impl Entropy {
     /// Takes the data that `bytes` begin with, up to a marker that is no restart.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    pub fn take(&mut self, bytes: &[u8]) {
         self.data.clear();
         self.ends.clear();
         (self.out_of_turn, self.behind) = (usize::MAX, None);

@@ -1,13 +1,14 @@
 //! What an ordinary JPEG says before its data: one baseline frame (ITU-T T.81, annex B), one scan.
 
-use super::super::colour_space::{ColourMarks, ColourSpace};
-use super::standard;
-use super::tables::Listed;
+use crate::codes::Listed;
+use crate::colour_space::{ColourMarks, ColourSpace};
+use crate::damage::Error;
+use crate::standard;
 
 /// Place of each coefficient within a block, in the order of the data (figure A.6) but column by
 /// column, as the transform wants it; after the last one any place will do, for runs that lead too
 /// far.
-pub(super) const ZIGZAG: [u8; 80] = turned([
+pub(crate) const ZIGZAG: [u8; 80] = turned([
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
@@ -23,38 +24,68 @@ const fn turned(mut places: [u8; 80]) -> [u8; 80] {
     places
 }
 
+/// What a file says in front of its pixels.
+#[derive(Debug)]
+pub struct Image<'a> {
+    pub(crate) header: Header,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Image<'a> {
+    /// Reads the headers of a file.
+    ///
+    /// # Errors
+    /// A kind of JPEG that is not known.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let header = Header::parse(bytes).ok_or(Error::Unsupported("irregular"))?;
+        Ok(Self { header, bytes })
+    }
+
+    /// Columns, in pixels.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.header.width
+    }
+
+    /// Rows, in pixels.
+    #[must_use]
+    pub const fn height(&self) -> usize {
+        self.header.height
+    }
+}
+
 /// A colour component of the frame.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Component {
+pub(crate) struct Component {
     id: u8,
     /// Blocks across and down in each unit of the scan.
-    pub(super) across: usize,
-    pub(super) down: usize,
-    pub(super) quantiser: usize,
-    pub(super) dc: usize,
-    pub(super) ac: usize,
+    pub(crate) across: usize,
+    pub(crate) down: usize,
+    pub(crate) quantiser: usize,
+    pub(crate) dc: usize,
+    pub(crate) ac: usize,
 }
 
 /// Everything in front of the entropy-coded data.
 #[derive(Debug, Default)]
-pub(super) struct Header {
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub(crate) struct Header {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     /// One, grey, or three: luminance and two colour differences.
-    pub(super) components: Vec<Component>,
+    pub(crate) components: Vec<Component>,
     /// Step sizes, column by column.
-    pub(super) quantisers: [Option<[u16; 64]>; 4],
-    pub(super) dc: [Option<Listed>; 4],
-    pub(super) ac: [Option<Listed>; 4],
+    pub(crate) quantisers: [Option<[u16; 64]>; 4],
+    pub(crate) dc: [Option<Listed>; 4],
+    pub(crate) ac: [Option<Listed>; 4],
     /// Units between restart markers; 0 for none.
-    pub(super) restart: usize,
+    pub(crate) restart: usize,
     /// Where the data begins.
-    pub(super) data: usize,
+    pub(crate) data: usize,
 }
 
 impl Header {
     /// Reads the segments; `None` for anything out of the ordinary, which is left to others.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut header = Self::default();
         let mut marks = ColourMarks::default();
         let mut at = 2;
