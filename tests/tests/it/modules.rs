@@ -9,7 +9,7 @@ use crate::module_graph::{Floors, ModuleGraph, Sources};
 
 /// The crates by their folders, and the floors of each from the ground up: a module may use what stands
 /// on lower floors, and modules of one floor do not know each other.
-const CRATES: [(&str, Floors); 7] = [
+const CRATES: [(&str, Floors); 8] = [
     ("formats", FORMATS),
     ("prep", PREP),
     ("loader", LOADER),
@@ -17,6 +17,7 @@ const CRATES: [(&str, Floors); 7] = [
     ("trainer", TRAINER),
     ("python", PYTHON),
     ("python/train", Floors::NONE),
+    ("tests/jpeg", JPEG_KIT),
 ];
 
 const FORMATS: Floors = Floors {
@@ -125,6 +126,25 @@ const PYTHON: Floors = Floors {
         &["loader"],
         &["prepare"],
         &["writer"],
+    ],
+    strangers: &[],
+};
+
+const JPEG_KIT: Floors = Floors {
+    floors: &[
+        &[
+            "dct", "frame", "header", "huffman", "plane", "random", "token", "zigzag",
+        ],
+        &["blocks", "quantisation", "sequential", "standard"],
+        &["content", "scan", "tables"],
+        &["bits", "progressive", "scans"],
+        // The whole description, and the bytes of it.
+        &["jpeg"],
+        &["entropy"],
+        &["write"],
+        // Many descriptions, and damage.
+        &["grid", "mutate"],
+        &["seeds"],
     ],
     strangers: &[],
 };

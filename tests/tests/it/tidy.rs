@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 400;
 
 /// Crate folders and the Shardmill crates each may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("formats", &[]),
     ("prep", &["formats"]),
     ("loader", &["formats", "kernels"]),
     ("loader/kernels", &[]),
     ("trainer", &["formats", "loader", "prep"]),
     ("tests", &["formats", "loader", "prep", "trainer"]),
+    // What tests a decoder knows none.
+    ("tests/jpeg", &[]),
     (
         "benches",
         &["formats", "loader", "prep", "tests", "trainer"],
@@ -142,6 +144,7 @@ fn unsafe_stands_only_where_it_is_allowed_and_is_explained() {
         ("loader/kernels", "deny"),
         ("trainer", "deny"),
         ("python", "deny"),
+        ("tests/jpeg", "forbid"),
     ] {
         let text = read(root().join(name).join("src/lib.rs"));
         assert!(
