@@ -1,10 +1,10 @@
 //! Reads Huffman codes (ITU-T T.81, annex F.2.2), several symbols to a refill of the bit buffer.
 
 use crate::codes::{END, FAST, LEVEL, Levels, STRIDE, Values, WHOLE, extend};
-use crate::header::ZIGZAG;
+use crate::zigzag::ZIGZAG;
 
 /// Reads bits, the highest of each byte first, from data without stuffed zeros.
-pub struct Bits<'a> {
+pub(crate) struct Bits<'a> {
     data: &'a [u8],
     /// Next byte to be read.
     at: usize,
@@ -16,7 +16,7 @@ pub struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     #[inline(always)]
-    pub fn new(data: &'a [u8], at: usize) -> Self {
+    pub(crate) fn new(data: &'a [u8], at: usize) -> Self {
         Self {
             data,
             at,
@@ -27,7 +27,7 @@ impl<'a> Bits<'a> {
 
     /// Makes at least 56 bits ready; zeros after the end of the data.
     #[inline(always)]
-    pub fn refill(&mut self) {
+    pub(crate) fn refill(&mut self) {
         let next = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
         self.buffer |= next.map_or(0, |bytes| u64::from_be_bytes(*bytes)) >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
@@ -35,19 +35,19 @@ impl<'a> Bits<'a> {
     }
 
     #[inline(always)]
-    pub fn drop(&mut self, bits: u32) {
+    pub(crate) fn drop(&mut self, bits: u32) {
         self.buffer <<= bits;
         self.count -= bits;
     }
 
     /// The next bits, at most 32 of them.
     #[inline(always)]
-    pub const fn next(&self, bits: u32) -> u32 {
+    pub(crate) const fn next(&self, bits: u32) -> u32 {
         (self.buffer >> (64 - bits)) as u32
     }
 
     /// Bits read so far, from the start of the data.
-    pub fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at * 8 - self.count as usize
     }
 

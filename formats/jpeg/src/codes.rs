@@ -17,16 +17,16 @@ pub(crate) const END: u32 = 0x40;
 
 /// A code, as the file lists it.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// Number of codes of each length from 1 to 16 bits.
-    pub counts: [u8; 16],
+    pub(crate) counts: [u8; 16],
     /// What they stand for, as many as are counted.
-    pub symbols: Vec<u8>,
+    pub(crate) symbols: Vec<u8>,
 }
 
 /// Which symbol some bits begin with.
 #[derive(Debug)]
-pub struct Codes {
+pub(crate) struct Codes {
     /// For the next [`FAST`] bits: the length of the code, and the symbol from bit 8 on; 0 where the code
     /// is longer.
     short: [u16; 1 << FAST],
@@ -50,7 +50,7 @@ impl Default for Codes {
 
 impl Codes {
     /// `None` if there can be no such code.
-    pub fn fill(&mut self, listed: &Listed) -> Option<()> {
+    pub(crate) fn fill(&mut self, listed: &Listed) -> Option<()> {
         let symbols = &listed.symbols;
         self.symbols
             .get_mut(..symbols.len())?
@@ -81,7 +81,7 @@ impl Codes {
     /// Length and symbol of the code that begins with `short`, an entry of that name, and in full with
     /// `bits`, 16 of them; `None` if they are no code.
     #[inline(always)]
-    pub fn symbol(&self, short: u32, bits: u32) -> Option<(u32, u8)> {
+    pub(crate) fn symbol(&self, short: u32, bits: u32) -> Option<(u32, u8)> {
         if short != 0 {
             return Some((short & 0x7F, (short >> 8) as u8));
         }
@@ -92,7 +92,7 @@ impl Codes {
 
     /// The entry of `short` for `bits`, 16 of them.
     #[inline(always)]
-    pub const fn short(&self, bits: u32) -> u32 {
+    pub(crate) const fn short(&self, bits: u32) -> u32 {
         self.short[(bits >> (16 - FAST)) as usize & ((1 << FAST) - 1)] as u32
     }
 

@@ -5,24 +5,27 @@ const PADDING: usize = 8;
 
 /// A scan's data.
 #[derive(Debug, Default)]
-pub struct Entropy {
+pub(crate) struct Entropy {
     /// Without stuffed zeros and markers, and with a few zeros after it.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// Where each restart interval of `data` ends.
-    pub ends: Vec<usize>,
+    pub(crate) ends: Vec<usize>,
+    /// The number of the marker in front of each restart interval but the first.
+    pub(crate) markers: Vec<u8>,
     /// The first restart interval whose marker is not the one whose turn it is.
-    pub out_of_turn: usize,
+    pub(crate) out_of_turn: usize,
     /// The marker after it; `None` if the file ends.
-    pub behind: Option<u8>,
+    pub(crate) behind: Option<u8>,
     /// Its length in the file.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 impl Entropy {
     /// Takes the data that `bytes` begin with, up to a marker that is no restart.
-    pub fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         self.data.clear();
         self.ends.clear();
+        self.markers.clear();
         (self.out_of_turn, self.behind) = (usize::MAX, None);
         let mut rest = bytes;
         while let Some(mark) = memchr::memchr(0xFF, rest) {
@@ -43,6 +46,7 @@ impl Entropy {
                         self.out_of_turn = self.out_of_turn.min(self.ends.len() + 1);
                     }
                     self.ends.push(self.data.len());
+                    self.markers.push(next & 7);
                 }
                 _ => {
                     self.behind = Some(next);
@@ -82,7 +86,7 @@ mod tests {
             1, 0xFF, 0, 2, 0xFF, 0xFF, 0xD0, 3, 0xFF, 0xD1, 0xFF, 0xD9, 7,
         ]);
         assert_eq!(data, [1, 0xFF, 2, 3]);
-        assert_eq!(entropy.ends, [3, 4, 4]);
+        assert_eq!((entropy.ends, entropy.markers), (vec![3, 4, 4], vec![0, 1]));
         assert_eq!((entropy.behind, entropy.length), (Some(0xD9), 10));
         assert_eq!(entropy.out_of_turn, usize::MAX);
     }

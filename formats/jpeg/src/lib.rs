@@ -8,30 +8,32 @@
 #![forbid(unsafe_code)]
 
 mod bits;
+mod blocks;
 mod codes;
+mod coefficients;
 mod colour_space;
 mod damage;
 mod decoder;
 mod entropy;
 mod float;
+mod frame;
 mod header;
+mod intervals;
+mod multiscan;
+mod options;
 mod planes;
+mod progression;
+mod scan;
+mod segments;
 mod sequential;
-#[doc(hidden)]
-pub mod standard;
+mod standard;
+mod tables;
 mod vectorise;
+mod zigzag;
 
+pub use colour_space::ColourSpace;
 pub use damage::{Damage, Error, Report, Warnings};
-pub use decoder::{Decoder, Extent, Options};
+pub use decoder::Decoder;
 pub use header::Image;
+pub use options::{Extent, Limits, OnDamage, Options};
 pub use planes::{Plane, Region};
-
-/// What prep's survey of irregular files uses, until it lies in this crate.
-#[doc(hidden)]
-pub mod survey {
-    pub use crate::bits::Bits;
-    pub use crate::codes::{Codes, Listed};
-    pub use crate::colour_space::{ColourMarks, ColourSpace};
-    pub use crate::damage::left_over;
-    pub use crate::entropy::Entropy;
-}

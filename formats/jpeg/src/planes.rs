@@ -1,7 +1,6 @@
 //! Components of an image as planes of samples, cut to the blocks that a region needs.
 
-use crate::header::Header;
-use crate::sequential::{Tools, most};
+use crate::frame::{Component, Frame};
 
 /// Bytes after the pixels of a plane, so that whole registers can be read at its end.
 const SPARE: usize = 32;
@@ -30,6 +29,17 @@ impl Region {
             bottom: height,
         }
     }
+
+    /// The part of it that lies in an image; a pixel at least.
+    pub(crate) fn within(self, width: usize, height: usize) -> Self {
+        let (left, top) = (self.left.min(width - 1), self.top.min(height - 1));
+        Self {
+            left,
+            top,
+            right: self.right.clamp(left + 1, width),
+            bottom: self.bottom.clamp(top + 1, height),
+        }
+    }
 }
 
 /// One component of an image, cut to the whole blocks that the region needs.
@@ -55,21 +65,76 @@ pub struct Plane {
     pub memory: Vec<u8>,
 }
 
-/// Gives the planes the sizes that the blocks to keep need.
-pub(crate) fn shape(planes: &mut Vec<Plane>, header: &Header, tools: &[Tools<'_>]) {
-    let (most_across, most_down) = most(header);
-    planes.resize_with(tools.len(), Plane::default);
-    for (plane, tools) in planes.iter_mut().zip(tools) {
-        let (across, down) = (
-            most_across / tools.component.across,
-            most_down / tools.component.down,
-        );
-        let (left, top) = (tools.columns.0 * 8, tools.rows.0 * 8);
-        let (right, bottom) = (tools.columns.1 * 8, tools.rows.1 * 8);
+/// The blocks of a component that a region needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// Pixels of the image across and down for each sample.
+    ratio: (usize, usize),
+    /// Blocks of the plane that are kept: first and end, across and down.
+    pub(crate) columns: (usize, usize),
+    pub(crate) rows: (usize, usize),
+}
+
+/// The samples that some pixels, from and end, need of a plane's row or column, where each sample stands for
+/// `step` pixels and there are `length` of them: from and end.
+pub(crate) type Reach = fn((usize, usize), step: usize, length: usize) -> (usize, usize);
+
+/// A sample more on either side, for the one that straddles the edge.
+pub(crate) fn straddling((from, to): (usize, usize), step: usize, length: usize) -> (usize, usize) {
+    let end = (to.div_ceil(step) + 1).min(length);
+    ((from / step).saturating_sub(1), end)
+}
+
+impl Cut {
+    /// The blocks of a component for a region of the image.
+    pub(crate) fn new(frame: &Frame, component: &Component, region: Region, reach: Reach) -> Self {
+        let ratio = frame.ratio(component);
+        let span = |pixels: (usize, usize), step: usize, length: usize| {
+            let (from, end) = reach(pixels, step, length.div_ceil(step));
+            (from / 8, end.div_ceil(8))
+        };
+        Self {
+            ratio,
+            columns: span((region.left, region.right), ratio.0, frame.width),
+            rows: span((region.top, region.bottom), ratio.1, frame.height),
+        }
+    }
+
+    /// Whether a block is kept.
+    #[inline(always)]
+    pub(crate) fn keeps(&self, column: usize, row: usize) -> bool {
+        (self.columns.0..self.columns.1).contains(&column)
+            && (self.rows.0..self.rows.1).contains(&row)
+    }
+}
+
+impl Plane {
+    /// Writes the levels of a block that `cut` keeps.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, cut: &Cut, column: usize, row: usize, levels: &[[u8; 8]; 8]) {
+        let start = (row - cut.rows.0) * 8 * self.stride + (column - cut.columns.0) * 8;
+        let lines = self.memory[start..].chunks_mut(self.stride);
+        for (line, levels) in lines.zip(levels) {
+            line[..8].copy_from_slice(levels);
+        }
+    }
+}
+
+/// Gives the planes of an image the sizes that the blocks to keep need.
+pub(crate) fn shape(
+    planes: &mut Vec<Plane>,
+    frame: &Frame,
+    cuts: impl ExactSizeIterator<Item = Cut>,
+) {
+    planes.resize_with(cuts.len(), Plane::default);
+    for (plane, cut) in planes.iter_mut().zip(cuts) {
+        let (across, down) = cut.ratio;
+        let (left, top) = (cut.columns.0 * 8, cut.rows.0 * 8);
+        let (right, bottom) = (cut.columns.1 * 8, cut.rows.1 * 8);
         (plane.across, plane.down) = (across, down);
         (plane.left, plane.top) = (left, top);
-        plane.width = right.min(header.width.div_ceil(across)) - left;
-        plane.height = bottom.min(header.height.div_ceil(down)) - top;
+        plane.width = right.min(frame.width.div_ceil(across)) - left;
+        plane.height = bottom.min(frame.height.div_ceil(down)) - top;
         plane.stride = right - left;
         plane.lines = bottom - top;
         // Every block of it will be written, so nothing is cleared.

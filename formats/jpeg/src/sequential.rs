@@ -3,16 +3,12 @@
 
 use crate::bits::Bits;
 use crate::codes::{Levels, Values};
-use crate::damage::{Damage, left_over};
+use crate::damage::{Damage, left_over, most_level};
 use crate::entropy::Entropy;
 use crate::float;
-use crate::header::{Component, Header};
-use crate::planes::{Plane, Region};
-
-/// A block of pixels that are all white or all black has a first value of 1024, multiplied by its step.
-/// Some encoders go beyond white and black on purpose, but none goes twice as far; data that is read from
-/// the wrong bit on does so soon, since each value is added to the one before.
-const MOST_LEVEL: u32 = 2048;
+use crate::frame::Component;
+use crate::header::Header;
+use crate::planes::{Cut, Plane, Region, straddling};
 
 /// The codes of an image.
 #[derive(Debug, Default)]
@@ -27,9 +23,7 @@ pub(crate) struct Tools<'a> {
     levels: &'a Levels,
     values: &'a Values,
     factors: [f32; 64],
-    /// Blocks of the plane that are kept: first and end, across and down.
-    pub(crate) columns: (usize, usize),
-    pub(crate) rows: (usize, usize),
+    pub(crate) cut: Cut,
     previous: i32,
     /// The largest first value of a block that pixels can have, with room to spare.
     limit: u32,
@@ -37,83 +31,68 @@ pub(crate) struct Tools<'a> {
 
 impl Codes {
     /// Fills the tables that the components of an image use; `None` if there can be no such codes.
-    pub(crate) fn fill(&mut self, header: &Header) -> Option<()> {
+    pub(crate) fn fill(&mut self, header: &Header<'_>) -> Option<()> {
         let (mut levels, mut values) = ([false; 4], [false; 4]);
-        for part in &header.components {
+        for part in &header.frame.components {
             if !std::mem::replace(levels.get_mut(part.dc)?, true) {
-                self.levels[part.dc].fill(header.dc[part.dc].as_ref()?)?;
+                self.levels[part.dc].fill(header.tables.dc[part.dc].as_ref()?)?;
             }
             if !std::mem::replace(values.get_mut(part.ac)?, true) {
-                self.values[part.ac].fill(header.ac[part.ac].as_ref()?)?;
+                self.values[part.ac].fill(header.tables.ac[part.ac].as_ref()?)?;
             }
         }
         Some(())
     }
 }
 
-/// Most blocks across and down that a component has in a unit of the scan.
-pub(crate) fn most(header: &Header) -> (usize, usize) {
-    let components = || header.components.iter();
-    (
-        components().map(|part| part.across).max().unwrap_or(1),
-        components().map(|part| part.down).max().unwrap_or(1),
-    )
-}
-
 pub(crate) fn tools<'a>(
-    header: &Header,
+    header: &Header<'_>,
     codes: &'a Codes,
     region: Region,
 ) -> Option<Vec<Tools<'a>>> {
-    let (most_across, most_down) = most(header);
+    let frame = &header.frame;
     let tool = |&component: &Component| {
-        // A plane pixel more on either side, for the one that straddles the edge.
-        let span = |from: usize, to: usize, step: usize, length: usize| {
-            let end = (to.div_ceil(step) + 1)
-                .min(length.div_ceil(step))
-                .div_ceil(8);
-            ((from / step).saturating_sub(1) / 8, end)
-        };
-        let (across, down) = (most_across / component.across, most_down / component.down);
-        let steps = header.quantisers.get(component.quantiser)?.as_ref()?;
+        let steps = header
+            .tables
+            .quantisers
+            .get(component.quantiser)?
+            .as_ref()?;
         Some(Tools {
             component,
             levels: codes.levels.get(component.dc)?,
             values: codes.values.get(component.ac)?,
             factors: float::factors(steps),
-            columns: span(region.left, region.right, across, header.width),
-            rows: span(region.top, region.bottom, down, header.height),
+            cut: Cut::new(frame, &component, region, straddling),
             previous: 0,
-            limit: MOST_LEVEL / u32::from(steps[0]).max(1),
+            limit: most_level(steps[0]),
         })
     };
-    header.components.iter().map(tool).collect()
+    frame.components.iter().map(tool).collect()
 }
 
 /// Decodes unit after unit, down to the last row that is needed, or that there is if `whole`; says whether
 /// there are bytes that belong to no unit.
 #[inline(always)]
 pub(crate) fn scan(
-    header: &Header,
+    header: &Header<'_>,
     tools: &mut [Tools<'_>],
     planes: &mut [Plane],
     entropy: &Entropy,
     whole: bool,
 ) -> Result<bool, Damage> {
-    let (most_across, most_down) = most(header);
-    let units = header.width.div_ceil(8 * most_across);
-    let all_rows = header.height.div_ceil(8 * most_down);
-    let needed = |tools: &Tools<'_>| tools.rows.1.div_ceil(tools.component.down);
+    let (units, all_rows) = header.frame.units();
+    let restart = header.tables.restart;
+    let needed = |tools: &Tools<'_>| tools.cut.rows.1.div_ceil(tools.component.down);
     let needed = tools.iter().map(needed).max().unwrap_or(all_rows);
     let rows = if whole { all_rows } else { needed };
     let (data, ends) = (&entropy.data, &entropy.ends);
     let mut interval = 0;
     let mut bits = Bits::new(data, 0);
-    let mut left = header.restart;
+    let mut left = restart;
     let mut extra = false;
     for row in 0..rows {
         for column in 0..units {
-            if header.restart > 0 && left == 0 {
+            if restart > 0 && left == 0 {
                 extra |= ended(&bits, ends, interval)?;
                 bits = Bits::new(data, ends[interval]);
                 interval += 1;
@@ -123,7 +102,7 @@ pub(crate) fn scan(
                 if interval >= entropy.out_of_turn {
                     return Err(Damage::Restart);
                 }
-                left = header.restart;
+                left = restart;
                 tools.iter_mut().for_each(|tools| tools.previous = 0);
             }
             left = left.wrapping_sub(1);
@@ -178,9 +157,7 @@ fn unit(
     let Component { across, down, .. } = tools.component;
     for y in row * down..(row + 1) * down {
         for x in column * across..(column + 1) * across {
-            let kept = (tools.columns.0..tools.columns.1).contains(&x)
-                && (tools.rows.0..tools.rows.1).contains(&y);
-            if !kept {
+            if !tools.cut.keeps(x, y) {
                 bits.pass(tools.levels, tools.values, &mut tools.previous)?;
                 continue;
             }
@@ -192,11 +169,7 @@ fn unit(
                 2..=10 => float::inverse::<4>(&block, &tools.factors),
                 _ => float::inverse::<8>(&block, &tools.factors),
             };
-            let start = (y - tools.rows.0) * 8 * plane.stride + (x - tools.columns.0) * 8;
-            let lines = plane.memory[start..].chunks_mut(plane.stride);
-            for (line, levels) in lines.zip(&levels) {
-                line[..8].copy_from_slice(levels);
-            }
+            plane.put(&tools.cut, x, y, &levels);
         }
     }
     Some(())
