@@ -3,7 +3,7 @@
 
 use crate::bits::Bits;
 use crate::codes::{Codes, extend};
-use crate::scan::Scan;
+use crate::scan_header::ScanHeader;
 
 /// A block of coefficients, in the order of the data.
 pub(crate) type Block = [i16; 64];
@@ -32,7 +32,7 @@ pub(crate) enum Brings {
 
 impl Brings {
     /// What a scan of a frame brings.
-    pub(crate) const fn of(scan: &Scan, progressive: bool) -> Self {
+    pub(crate) const fn of(scan: &ScanHeader, progressive: bool) -> Self {
         match (progressive, scan.first, scan.high) {
             (false, ..) => Self::Everything,
             (true, 0, 0) => Self::FirstValue,
@@ -67,7 +67,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(scan: &Scan, progressive: bool) -> Self {
+    pub(crate) fn new(scan: &ScanHeader, progressive: bool) -> Self {
         Self {
             brings: Brings::of(scan, progressive),
             band: (usize::from(scan.first), usize::from(scan.last)),
@@ -83,9 +83,10 @@ impl Reader {
         self.previous = [0; 4];
     }
 
-    /// The first value of the last block of a component, if the scan brings such.
-    pub(crate) const fn level(&self, place: usize) -> i32 {
-        self.previous[place] << self.low
+    /// Whether the first value of the last block of a component is larger than `most`, if the scan brings such:
+    /// its upper bits are those of a value that may be nearer to zero by all of the lower ones.
+    pub(crate) fn is_beyond(&self, place: usize, most: u32) -> bool {
+        self.previous[place].unsigned_abs() > (most >> self.low) + u32::from(self.low > 0)
     }
 
     /// Reads a block of the component at `place` of the frame. `None` for data that is no block.

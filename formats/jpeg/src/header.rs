@@ -3,7 +3,7 @@
 use crate::colour_space::{ColourMarks, ColourSpace};
 use crate::damage::{Damage, Error, Warnings};
 use crate::frame::{Component, Frame, unsupported};
-use crate::scan::Scan;
+use crate::scan_header::ScanHeader;
 use crate::segments::Segments;
 use crate::tables::Tables;
 
@@ -70,7 +70,7 @@ pub(crate) struct Header<'a> {
     pub(crate) frame: Frame,
     pub(crate) tables: Tables,
     /// The first scan.
-    pub(crate) scan: Scan,
+    pub(crate) scan: ScanHeader,
     pub(crate) space: ColourSpace,
     pub(crate) exif: Option<&'a [u8]>,
     pub(crate) warnings: Warnings,
@@ -102,7 +102,7 @@ impl<'a> Header<'a> {
                 0xDA => {
                     let none = Damage::Header("it has no frame header");
                     let mut frame = frame.ok_or(none)?;
-                    let scan = Scan::parse(body, &mut frame)?;
+                    let scan = ScanHeader::parse(body, &mut frame)?;
                     frame.check_unit(scan.places())?;
                     if !frame.progressive {
                         tables.complete();

@@ -23,7 +23,7 @@ mod multiscan;
 mod options;
 mod planes;
 mod progression;
-mod scan;
+mod scan_header;
 mod segments;
 mod sequential;
 mod standard;

@@ -11,7 +11,7 @@ use crate::frame::Frame;
 use crate::header::{Header, Image};
 use crate::intervals::{Interval, Intervals};
 use crate::progression::Progression;
-use crate::scan::Scan;
+use crate::scan_header::ScanHeader;
 use crate::segments::Segments;
 use crate::tables::{Steps, Tables};
 
@@ -46,12 +46,7 @@ pub(crate) fn read(
         data,
         ..
     } = image.header.clone();
-    // Each block takes a bit at least in the scan that brings its first value, so a file that claims more than
-    // it can hold is seen before memory is taken.
-    if !keep && Coefficients::blocks(&frame) > image.bytes.len().saturating_mul(8) {
-        return Err(Damage::Ends.into());
-    }
-    memory.coefficients.clear(&frame);
+    let blocks = Coefficients::blocks(&frame);
     let mut scans = Scans {
         progression: Progression::new(&frame),
         frame,
@@ -63,6 +58,12 @@ pub(crate) fn read(
             damage: None,
         },
     };
+    // Each block takes a bit at least in the scan that brings its first value, so a file that claims more than
+    // it can hold is seen before memory is taken.
+    if blocks > image.bytes.len().saturating_mul(8) {
+        scans.note(Damage::Ends)?;
+    }
+    memory.coefficients.clear(&scans.frame);
     let mut segments = Segments::new(image.bytes, data);
     let mut next = Some(scan);
     let mut count = 0;
@@ -108,7 +109,12 @@ impl Scans {
     }
 
     /// Reads a scan.
-    fn read(&mut self, memory: &mut Memory, entropy: &Entropy, scan: &Scan) -> Result<(), Error> {
+    fn read(
+        &mut self,
+        memory: &mut Memory,
+        entropy: &Entropy,
+        scan: &ScanHeader,
+    ) -> Result<(), Error> {
         if let Err(damage) = self.prepare(memory, scan) {
             return self.note(damage);
         }
@@ -145,7 +151,7 @@ impl Scans {
     }
 
     /// Sees to it that all is there that a scan needs.
-    fn prepare(&mut self, memory: &mut Memory, scan: &Scan) -> Result<(), Damage> {
+    fn prepare(&mut self, memory: &mut Memory, scan: &ScanHeader) -> Result<(), Damage> {
         let progressive = self.frame.progressive;
         let (dc, ac) = Brings::of(scan, progressive).needs();
         for &place in scan.places() {
@@ -175,7 +181,7 @@ impl Scans {
     }
 
     /// Reads on from the end of a scan to the next one's header; `None` at the end of the image.
-    fn behind(&mut self, segments: &mut Segments<'_>) -> Result<Option<Scan>, Error> {
+    fn behind(&mut self, segments: &mut Segments<'_>) -> Result<Option<ScanHeader>, Error> {
         match self.next_scan(segments) {
             Ok(scan) => Ok(scan),
             // What cannot be read after a whole picture is not missed.
@@ -190,11 +196,11 @@ impl Scans {
         }
     }
 
-    fn next_scan(&mut self, segments: &mut Segments<'_>) -> Result<Option<Scan>, Error> {
+    fn next_scan(&mut self, segments: &mut Segments<'_>) -> Result<Option<ScanHeader>, Error> {
         match behind(segments, &mut self.tables)? {
             None => Ok(None),
             Some(body) => {
-                let scan = Scan::parse(body, &mut self.frame)?;
+                let scan = ScanHeader::parse(body, &mut self.frame)?;
                 self.frame.check_unit(scan.places())?;
                 Ok(Some(scan))
             }
@@ -248,7 +254,7 @@ struct Units<'a> {
 impl<'a> Units<'a> {
     fn new(
         scans: &Scans,
-        scan: &Scan,
+        scan: &ScanHeader,
         coefficients: &'a mut Coefficients,
         dc: &'a [Codes; 4],
         ac: &'a [Codes; 4],
@@ -322,8 +328,7 @@ impl<'a> Units<'a> {
             }
             // Once a row is enough: what is out of range stays so for long.
             if column + 1 == self.across || unit + 1 == units.end {
-                let out_of_range =
-                    |part: &Part<'_>| self.reader.level(part.place).unsigned_abs() > part.most;
+                let out_of_range = |part: &Part<'_>| self.reader.is_beyond(part.place, part.most);
                 if self.parts.iter().any(out_of_range) {
                     return Err(Damage::Level);
                 }

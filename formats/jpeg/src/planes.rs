@@ -43,7 +43,7 @@ impl Region {
 }
 
 /// One component of an image, cut to the whole blocks that the region needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Plane {
     /// Pixels of the image across for each sample.
     pub across: usize,

@@ -1,7 +1,7 @@
 //! Which bits of which coefficients the scans have brought so far (ITU-T T.81, annex G.1.1).
 
 use crate::frame::Frame;
-use crate::scan::Scan;
+use crate::scan_header::ScanHeader;
 
 /// For each component and coefficient: the lowest bit that is there.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Progression {
 
     /// Takes note of a scan that begins; says whether its turn had come (`start_pass_phuff_decoder` of libjpeg
     /// warns if it had not).
-    pub(crate) fn begin(&mut self, scan: &Scan, progressive: bool) -> bool {
+    pub(crate) fn begin(&mut self, scan: &ScanHeader, progressive: bool) -> bool {
         let mut in_turn = true;
         for &place in scan.places() {
             let part = &mut self.parts[place];
@@ -67,7 +67,7 @@ mod tests {
                 .chain(parts)
                 .chain(band)
                 .collect();
-            let scan = Scan::parse(&body, &mut frame).unwrap();
+            let scan = ScanHeader::parse(&body, &mut frame).unwrap();
             let in_turn = progression.begin(&scan, true);
             (in_turn, progression.is_picture(), progression.is_complete())
         };

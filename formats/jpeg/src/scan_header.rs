@@ -5,7 +5,7 @@ use crate::frame::Frame;
 
 /// What a scan brings, and of which components.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scan {
+pub(crate) struct ScanHeader {
     places: [usize; 4],
     count: usize,
     /// First and last coefficient, in the order of the data.
@@ -16,7 +16,7 @@ pub(crate) struct Scan {
     pub(crate) low: u8,
 }
 
-impl Scan {
+impl ScanHeader {
     /// Reads the header; the components of `frame` take their tables from it.
     pub(crate) fn parse(body: &[u8], frame: &mut Frame) -> Result<Self, Damage> {
         let scan = Self::read(body, frame);
@@ -82,13 +82,13 @@ mod tests {
     #[test]
     fn components_are_found_by_their_identifiers_in_any_order() {
         let mut found = frame(false, [7, 3, 9]);
-        let scan = Scan::parse(&[2, 9, 0x12, 7, 0x30, 0, 63, 0], &mut found).unwrap();
+        let scan = ScanHeader::parse(&[2, 9, 0x12, 7, 0x30, 0, 63, 0], &mut found).unwrap();
         assert_eq!(scan.places(), [2, 0]);
         let tables = found.components.iter().map(|part| (part.dc, part.ac));
         assert_eq!(tables.collect::<Vec<_>>(), [(3, 0), (0, 0), (1, 2)]);
         // The first that is left of those with one identifier.
         let mut same = frame(false, [1, 1, 1]);
-        let scan = Scan::parse(&[3, 1, 0, 1, 0, 1, 0, 0, 63, 0], &mut same).unwrap();
+        let scan = ScanHeader::parse(&[3, 1, 0, 1, 0, 1, 0, 0, 63, 0], &mut same).unwrap();
         assert_eq!(scan.places(), [0, 1, 2]);
     }
 
@@ -105,17 +105,17 @@ mod tests {
             &[4, 1, 0, 2, 0, 3, 0, 3, 0, 0, 63, 0],
         ] {
             assert!(
-                Scan::parse(body, &mut frame(false, ids)).is_err(),
+                ScanHeader::parse(body, &mut frame(false, ids)).is_err(),
                 "{body:?}"
             );
         }
         for [first, last, bits] in [[0, 1, 0], [5, 4, 0], [1, 64, 0], [1, 5, 0x20], [1, 5, 14]] {
-            let found = Scan::parse(&[1, 1, 0, first, last, bits], &mut frame(true, ids));
+            let found = ScanHeader::parse(&[1, 1, 0, first, last, bits], &mut frame(true, ids));
             assert!(found.is_err(), "{first} {last} {bits}");
         }
         // Values other than the first come for one component at a time.
         let both = [2, 1, 0, 2, 0, 1, 5, 0];
-        assert!(Scan::parse(&both, &mut frame(true, ids)).is_err());
-        assert!(Scan::parse(&[1, 1, 0, 1, 5, 0x21], &mut frame(true, ids)).is_ok());
+        assert!(ScanHeader::parse(&both, &mut frame(true, ids)).is_err());
+        assert!(ScanHeader::parse(&[1, 1, 0, 1, 5, 0x21], &mut frame(true, ids)).is_ok());
     }
 }

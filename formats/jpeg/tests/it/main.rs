@@ -1,0 +1,8 @@
+//! The decoder from outside, over streams that the kit writes.
+
+mod headers; // what is refused by name, and what is warned of
+mod keep; // damage that is kept
+mod limits; // memory and time that an image may take
+mod naive; // what the planes are compared with
+mod planes; // every kind of stream, beside the definition
+mod regions; // parts of images, beside the whole
