@@ -2,9 +2,11 @@
 
 use crate::damage::{Error, Report, Warnings};
 use crate::entropy::Entropy;
+use crate::float::Float;
 use crate::header::Image;
 use crate::planes::{Plane, Region, shape};
-use crate::sequential::{Codes, scan, tools};
+use crate::rows::Memory;
+use crate::sequential::{Codes, Reading, Scan, straddling, tools};
 use crate::vectorise::vectorised;
 
 /// How far an image is looked at.
@@ -28,9 +30,10 @@ pub struct Options {
 /// Decodes one image after another; keeps memory and tables from one to the next.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    planes: Vec<Plane>,
-    entropy: Entropy,
-    codes: Box<Codes>,
+    pub(crate) planes: Vec<Plane>,
+    pub(crate) entropy: Entropy,
+    pub(crate) codes: Box<Codes>,
+    pub(crate) memory: Memory,
 }
 
 impl Decoder {
@@ -60,15 +63,26 @@ impl Decoder {
             planes,
             entropy,
             codes,
+            ..
         } = self;
-        let mut tools = tools(header, codes, region).ok_or_else(irregular)?;
+        let tools = tools(header, codes, region, straddling).ok_or_else(irregular)?;
         shape(planes, header, &tools);
         let no_end = entropy.behind.is_none();
-        let whole = options.extent == Extent::Whole || no_end;
+        let scan = Scan {
+            header,
+            tools,
+            planes,
+            entropy,
+            transform: Float::new(header).ok_or_else(irregular)?,
+            reading: match options.extent == Extent::Whole || no_end {
+                true => Reading::Whole,
+                false => Reading::Down,
+            },
+        };
         // The closure must be moved into the call: see `vectorise.rs`.
         let extra_bytes = vectorised(
             #[inline(always)]
-            || scan(header, &mut tools, planes, entropy, whole),
+            || scan.run(|_, _| ()),
         )?;
         let warnings = Warnings {
             extra_bytes,

@@ -1,6 +1,10 @@
 //! The inverse cosine transform (ITU-T T.81, annex A.3.3) in f32, in loops that the compiler turns into
 //! vector instructions. No product and sum is ever fused, so the bytes are the same on every machine.
 
+use crate::header::{Header, ZIGZAG};
+use crate::planes::Plane;
+use crate::sequential::Transform;
+
 /// Scale of each frequency in the transform of Arai, Agui and Nakajima, `sqrt(2) cos(k pi / 16)`.
 const SCALE: [f32; 8] = [
     1.0,
@@ -16,6 +20,52 @@ const SCALE: [f32; 8] = [
 /// What the coefficients of a quantiser are multiplied with, in the order of its steps.
 pub(crate) fn factors(steps: &[u16; 64]) -> [f32; 64] {
     std::array::from_fn(|i| f32::from(steps[i]) * SCALE[i / 8] * SCALE[i % 8] / 8.0)
+}
+
+/// Transforms block after block.
+pub(crate) struct Float {
+    /// Of each component.
+    factors: [[f32; 64]; 4],
+    block: [i16; 64],
+}
+
+impl Float {
+    /// `None` if step sizes are missing.
+    pub(crate) fn new(header: &Header) -> Option<Self> {
+        let mut all = [[0.0; 64]; 4];
+        for (all, part) in all.iter_mut().zip(&header.components) {
+            *all = factors(header.quantisers.get(part.quantiser)?.as_ref()?);
+        }
+        Some(Self {
+            factors: all,
+            block: [0; 64],
+        })
+    }
+}
+
+impl Transform for Float {
+    const PLACES: [u8; 80] = ZIGZAG;
+
+    #[inline(always)]
+    fn block(&mut self) -> &mut [i16; 64] {
+        self.block = [0; 64];
+        &mut self.block
+    }
+
+    #[inline(always)]
+    fn put(&mut self, planes: &mut [Plane], component: usize, start: usize, length: usize) {
+        let (block, factors) = (&self.block, &self.factors[component & 3]);
+        // Ten coefficients fill the first four diagonals.
+        let levels = match length {
+            1 => flat(block, factors),
+            2..=10 => inverse::<4>(block, factors),
+            _ => inverse::<8>(block, factors),
+        };
+        planes[component].put(start, &levels);
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, _planes: &mut [Plane]) {}
 }
 
 /// Brings a block, its coefficients column by column, to eight rows of eight levels. Only the first

@@ -9,22 +9,28 @@
 
 mod bits;
 mod codes;
+mod colour;
 mod colour_space;
 mod damage;
 mod decoder;
 mod entropy;
 mod float;
 mod header;
+mod integer;
+mod lanes;
 mod planes;
+mod rows;
 mod sequential;
 #[doc(hidden)]
 pub mod standard;
+mod upsample;
 mod vectorise;
 
 pub use damage::{Damage, Error, Report, Warnings};
 pub use decoder::{Decoder, Extent, Options};
 pub use header::Image;
 pub use planes::{Plane, Region};
+pub use rows::Strip;
 
 /// What prep's survey of irregular files uses, until it lies in this crate.
 #[doc(hidden)]

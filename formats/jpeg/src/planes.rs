@@ -55,6 +55,17 @@ pub struct Plane {
     pub memory: Vec<u8>,
 }
 
+impl Plane {
+    /// Puts a block's levels to their place: `start` is that of the first.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, start: usize, levels: &[[u8; 8]; 8]) {
+        let lines = self.memory[start..].chunks_mut(self.stride);
+        for (line, levels) in lines.zip(levels) {
+            line[..8].copy_from_slice(levels);
+        }
+    }
+}
+
 /// Gives the planes the sizes that the blocks to keep need.
 pub(crate) fn shape(planes: &mut Vec<Plane>, header: &Header, tools: &[Tools<'_>]) {
     let (most_across, most_down) = most(header);

@@ -2,10 +2,9 @@
 //! transformed.
 
 use crate::bits::Bits;
-use crate::codes::{Levels, Values};
+use crate::codes::{Levels, Listed, Values};
 use crate::damage::{Damage, left_over};
 use crate::entropy::Entropy;
-use crate::float;
 use crate::header::{Component, Header};
 use crate::planes::{Plane, Region};
 
@@ -14,11 +13,30 @@ use crate::planes::{Plane, Region};
 /// the wrong bit on does so soon, since each value is added to the one before.
 const MOST_LEVEL: u32 = 2048;
 
-/// The codes of an image.
+/// The codes of an image, kept for the next one, which often has the same.
 #[derive(Debug, Default)]
 pub(crate) struct Codes {
     levels: [Levels; 4],
     values: [Values; 4],
+    /// What the tables hold.
+    level_lists: [Option<Listed>; 4],
+    value_lists: [Option<Listed>; 4],
+}
+
+/// What makes levels of coefficients.
+pub(crate) trait Transform {
+    /// Place of each coefficient within a block, in the order of the data.
+    const PLACES: [u8; 80];
+
+    /// Where the coefficients of the next block go: all zeros.
+    fn block(&mut self) -> &mut [i16; 64];
+
+    /// Takes that block, which has `length` coefficients in the order of the data: its levels go to `start` of
+    /// the component's plane, perhaps only when further blocks are there.
+    fn put(&mut self, planes: &mut [Plane], component: usize, start: usize, length: usize);
+
+    /// Completes all blocks.
+    fn flush(&mut self, planes: &mut [Plane]);
 }
 
 /// What a component is decoded with.
@@ -26,7 +44,6 @@ pub(crate) struct Tools<'a> {
     pub(crate) component: Component,
     levels: &'a Levels,
     values: &'a Values,
-    factors: [f32; 64],
     /// Blocks of the plane that are kept: first and end, across and down.
     pub(crate) columns: (usize, usize),
     pub(crate) rows: (usize, usize),
@@ -36,15 +53,23 @@ pub(crate) struct Tools<'a> {
 }
 
 impl Codes {
-    /// Fills the tables that the components of an image use; `None` if there can be no such codes.
+    /// Fills the tables that the components of an image use, if they hold others; `None` if there can be no such
+    /// codes.
     pub(crate) fn fill(&mut self, header: &Header) -> Option<()> {
-        let (mut levels, mut values) = ([false; 4], [false; 4]);
         for part in &header.components {
-            if !std::mem::replace(levels.get_mut(part.dc)?, true) {
-                self.levels[part.dc].fill(header.dc[part.dc].as_ref()?)?;
+            let listed = header.dc.get(part.dc)?.as_ref()?;
+            let held = &mut self.level_lists[part.dc];
+            if held.as_ref() != Some(listed) {
+                *held = None;
+                self.levels[part.dc].fill(listed)?;
+                *held = Some(listed.clone());
             }
-            if !std::mem::replace(values.get_mut(part.ac)?, true) {
-                self.values[part.ac].fill(header.ac[part.ac].as_ref()?)?;
+            let listed = header.ac.get(part.ac)?.as_ref()?;
+            let held = &mut self.value_lists[part.ac];
+            if held.as_ref() != Some(listed) {
+                *held = None;
+                self.values[part.ac].fill(listed)?;
+                *held = Some(listed.clone());
             }
         }
         Some(())
@@ -60,19 +85,27 @@ pub(crate) fn most(header: &Header) -> (usize, usize) {
     )
 }
 
+/// The samples that a region needs of a plane's row or column: from, end, for one sample of `step` pixels and
+/// `length` samples in all.
+pub(crate) type Reach = fn((usize, usize), step: usize, length: usize) -> (usize, usize);
+
+/// A sample more on either side, for the one that straddles the edge.
+pub(crate) fn straddling((from, to): (usize, usize), step: usize, length: usize) -> (usize, usize) {
+    let end = (to.div_ceil(step) + 1).min(length);
+    ((from / step).saturating_sub(1), end)
+}
+
 pub(crate) fn tools<'a>(
     header: &Header,
     codes: &'a Codes,
     region: Region,
+    reach: Reach,
 ) -> Option<Vec<Tools<'a>>> {
     let (most_across, most_down) = most(header);
     let tool = |&component: &Component| {
-        // A plane pixel more on either side, for the one that straddles the edge.
-        let span = |from: usize, to: usize, step: usize, length: usize| {
-            let end = (to.div_ceil(step) + 1)
-                .min(length.div_ceil(step))
-                .div_ceil(8);
-            ((from / step).saturating_sub(1) / 8, end)
+        let span = |pixels: (usize, usize), step: usize, length: usize| {
+            let (from, end) = reach(pixels, step, length.div_ceil(step));
+            (from / 8, end.div_ceil(8))
         };
         let (across, down) = (most_across / component.across, most_down / component.down);
         let steps = header.quantisers.get(component.quantiser)?.as_ref()?;
@@ -80,9 +113,8 @@ pub(crate) fn tools<'a>(
             component,
             levels: codes.levels.get(component.dc)?,
             values: codes.values.get(component.ac)?,
-            factors: float::factors(steps),
-            columns: span(region.left, region.right, across, header.width),
-            rows: span(region.top, region.bottom, down, header.height),
+            columns: span((region.left, region.right), across, header.width),
+            rows: span((region.top, region.bottom), down, header.height),
             previous: 0,
             limit: MOST_LEVEL / u32::from(steps[0]).max(1),
         })
@@ -90,114 +122,236 @@ pub(crate) fn tools<'a>(
     header.components.iter().map(tool).collect()
 }
 
-/// Decodes unit after unit, down to the last row that is needed, or that there is if `whole`; says whether
-/// there are bytes that belong to no unit.
-#[inline(always)]
-pub(crate) fn scan(
-    header: &Header,
-    tools: &mut [Tools<'_>],
-    planes: &mut [Plane],
-    entropy: &Entropy,
-    whole: bool,
-) -> Result<bool, Damage> {
-    let (most_across, most_down) = most(header);
-    let units = header.width.div_ceil(8 * most_across);
-    let all_rows = header.height.div_ceil(8 * most_down);
-    let needed = |tools: &Tools<'_>| tools.rows.1.div_ceil(tools.component.down);
-    let needed = tools.iter().map(needed).max().unwrap_or(all_rows);
-    let rows = if whole { all_rows } else { needed };
-    let (data, ends) = (&entropy.data, &entropy.ends);
-    let mut interval = 0;
-    let mut bits = Bits::new(data, 0);
-    let mut left = header.restart;
-    let mut extra = false;
-    for row in 0..rows {
-        for column in 0..units {
-            if header.restart > 0 && left == 0 {
-                extra |= ended(&bits, ends, interval)?;
-                bits = Bits::new(data, ends[interval]);
-                interval += 1;
-                if interval >= ends.len() {
-                    return Err(Damage::Ends);
+/// How much of a scan is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// All of it.
+    Whole,
+    /// Down to the last row that is needed.
+    Down,
+    /// Only what is needed, as far as restart markers allow to jump.
+    Needed,
+}
+
+/// A scan that is decoded.
+pub(crate) struct Scan<'a, T> {
+    pub(crate) header: &'a Header,
+    pub(crate) tools: Vec<Tools<'a>>,
+    pub(crate) planes: &'a mut [Plane],
+    pub(crate) entropy: &'a Entropy,
+    pub(crate) transform: T,
+    pub(crate) reading: Reading,
+}
+
+/// Where a scan is.
+struct Cursor<'a> {
+    bits: Bits<'a>,
+    /// Its restart interval.
+    interval: usize,
+    /// Units to the next restart marker.
+    left: usize,
+    /// The next unit.
+    row: usize,
+    column: usize,
+}
+
+/// Units that are needed: first and end, across and down.
+struct Needed {
+    columns: (usize, usize),
+    rows: (usize, usize),
+}
+
+impl<T: Transform> Scan<'_, T> {
+    /// Decodes unit after unit and calls `finished` after each row of them, with the planes and the number of
+    /// rows done; says whether there are bytes that belong to no unit.
+    #[inline(always)]
+    pub(crate) fn run(mut self, mut finished: impl FnMut(&[Plane], usize)) -> Result<bool, Damage> {
+        let (most_across, most_down) = most(self.header);
+        let units = self.header.width.div_ceil(8 * most_across);
+        let all_rows = self.header.height.div_ceil(8 * most_down);
+        let needed = self.needed();
+        let whole = self.reading == Reading::Whole;
+        let rows = if whole { all_rows } else { needed.rows.1 };
+        let jumps = self.reading == Reading::Needed;
+        // Column up to which a row is read before a jump.
+        let stop = if jumps { needed.columns.1 } else { units };
+        let mut at = Cursor {
+            bits: Bits::new(&self.entropy.data, 0),
+            interval: 0,
+            left: self.header.restart,
+            row: 0,
+            column: 0,
+        };
+        let mut extra = false;
+        if jumps && let Some(unit) = self.jump(&mut at, needed.rows.0 * units + needed.columns.0)? {
+            (at.row, at.column) = (unit / units, unit % units);
+        }
+        let mut end = stop;
+        loop {
+            extra |= self.walk(&mut at, end)?;
+            if end < units && at.row + 1 < rows {
+                let row = needed.rows.0.max(at.row + 1);
+                let unit = self.jump(&mut at, row * units + needed.columns.0)?;
+                let unit = unit.unwrap_or(at.row * units + end);
+                let row = at.row;
+                if unit / units == row {
+                    (at.column, end) = (unit % units, units);
+                    continue;
                 }
-                if interval >= entropy.out_of_turn {
-                    return Err(Damage::Restart);
+                self.end_row(&at)?;
+                finished(self.planes, row + 1);
+                (at.row, at.column) = (unit / units, unit % units);
+            } else {
+                self.end_row(&at)?;
+                (at.row, at.column) = (at.row + 1, 0);
+                finished(self.planes, at.row);
+                if at.row >= rows {
+                    break;
                 }
-                left = header.restart;
-                tools.iter_mut().for_each(|tools| tools.previous = 0);
             }
-            left = left.wrapping_sub(1);
-            for (tools, plane) in tools.iter_mut().zip(&mut *planes) {
-                if unit(&mut bits, tools, plane, row, column).is_none() {
-                    // What follows the end of the data is no code either.
-                    return Err(past(&bits, ends, interval).unwrap_or(Damage::Code));
+            end = stop;
+        }
+        let ends = &self.entropy.ends;
+        if let Some(damage) = past(&at, ends) {
+            return Err(damage);
+        }
+        if rows == all_rows && !jumps {
+            extra |= ended(&at, ends)? || at.interval + 1 < ends.len();
+        }
+        Ok(extra)
+    }
+
+    fn needed(&self) -> Needed {
+        let mut needed = Needed {
+            columns: (usize::MAX, 1),
+            rows: (usize::MAX, 1),
+        };
+        for tools in &self.tools {
+            let Component { across, down, .. } = tools.component;
+            let widen = |span: &mut (usize, usize), blocks: (usize, usize), each: usize| {
+                *span = (
+                    span.0.min(blocks.0 / each),
+                    span.1.max(blocks.1.div_ceil(each)),
+                );
+            };
+            widen(&mut needed.columns, tools.columns, across);
+            widen(&mut needed.rows, tools.rows, down);
+        }
+        needed
+    }
+
+    /// Goes to the start of the restart interval that holds a unit, and gives the interval's first unit, if it
+    /// is another interval than this one.
+    fn jump<'a>(&mut self, at: &mut Cursor<'a>, unit: usize) -> Result<Option<usize>, Damage>
+    where
+        Self: 'a,
+    {
+        let Some(interval) = unit.checked_div(self.header.restart) else {
+            return Ok(None);
+        };
+        if interval <= at.interval {
+            return Ok(None);
+        }
+        self.range(at)?;
+        self.enter(at, interval)?;
+        Ok(Some(interval * self.header.restart))
+    }
+
+    /// Begins a restart interval.
+    #[inline(always)]
+    fn enter(&mut self, at: &mut Cursor<'_>, interval: usize) -> Result<(), Damage> {
+        let ends = &self.entropy.ends;
+        if interval >= ends.len() {
+            return Err(Damage::Ends);
+        }
+        if interval >= self.entropy.out_of_turn {
+            return Err(Damage::Restart);
+        }
+        at.bits.go(ends[interval - 1]);
+        at.interval = interval;
+        at.left = self.header.restart;
+        self.tools.iter_mut().for_each(|tools| tools.previous = 0);
+        Ok(())
+    }
+
+    /// Decodes the units of a row up to a column; says whether a restart interval held more bytes than they.
+    #[inline(always)]
+    fn walk(&mut self, at: &mut Cursor<'_>, end: usize) -> Result<bool, Damage> {
+        let mut extra = false;
+        while at.column < end {
+            if self.header.restart > 0 && at.left == 0 {
+                extra |= ended(at, &self.entropy.ends)?;
+                self.enter(at, at.interval + 1)?;
+            }
+            at.left = at.left.wrapping_sub(1);
+            if self.unit(at).is_none() {
+                // What follows the end of the data is no code either.
+                return Err(past(at, &self.entropy.ends).unwrap_or(Damage::Code));
+            }
+            at.column += 1;
+        }
+        Ok(extra)
+    }
+
+    /// Decodes the blocks of one unit; `None` for data that is no block.
+    #[inline(always)]
+    fn unit(&mut self, at: &mut Cursor<'_>) -> Option<()> {
+        let bits = &mut at.bits;
+        for (number, tools) in self.tools.iter_mut().enumerate() {
+            let Component { across, down, .. } = tools.component;
+            for y in at.row * down..(at.row + 1) * down {
+                for x in at.column * across..(at.column + 1) * across {
+                    let kept = (tools.columns.0..tools.columns.1).contains(&x)
+                        && (tools.rows.0..tools.rows.1).contains(&y);
+                    if !kept {
+                        bits.pass(tools.levels, tools.values, &mut tools.previous)?;
+                        continue;
+                    }
+                    let block = self.transform.block();
+                    let (levels, values) = (tools.levels, tools.values);
+                    let length =
+                        bits.block(levels, values, &mut tools.previous, &T::PLACES, block)?;
+                    let stride = self.planes[number].stride;
+                    let start = (y - tools.rows.0) * 8 * stride + (x - tools.columns.0) * 8;
+                    self.transform.put(self.planes, number, start, length);
                 }
             }
         }
-        // Once a row is enough: what is out of range stays so for long.
+        Some(())
+    }
+
+    /// Completes a row of units.
+    #[inline(always)]
+    fn end_row(&mut self, at: &Cursor<'_>) -> Result<(), Damage> {
+        self.range(at)?;
+        self.transform.flush(self.planes);
+        Ok(())
+    }
+
+    /// Whether the first values are in range: once a row is enough, since what is out of range stays so for long.
+    #[inline(always)]
+    fn range(&self, at: &Cursor<'_>) -> Result<(), Damage> {
         let out_of_range = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
-        if tools.iter().any(out_of_range) {
-            return Err(past(&bits, ends, interval).unwrap_or(Damage::Level));
+        if self.tools.iter().any(out_of_range) {
+            return Err(past(at, &self.entropy.ends).unwrap_or(Damage::Level));
         }
+        Ok(())
     }
-    if let Some(damage) = past(&bits, ends, interval) {
-        return Err(damage);
-    }
-    if rows == all_rows {
-        extra |= ended(&bits, ends, interval)? || interval + 1 < ends.len();
-    }
-    Ok(extra)
 }
 
 /// Whether whole bytes of a restart interval are left over.
 #[inline(always)]
-fn ended(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Result<bool, Damage> {
-    match past(bits, ends, interval) {
+fn ended(at: &Cursor<'_>, ends: &[usize]) -> Result<bool, Damage> {
+    match past(at, ends) {
         Some(damage) => Err(damage),
-        None => left_over(bits.position(), ends[interval] * 8),
+        None => left_over(at.bits.position(), ends[at.interval] * 8),
     }
 }
 
 /// What it means that more was read than a restart interval has.
 #[inline(always)]
-fn past(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Option<Damage> {
-    let last = interval + 1 == ends.len();
+fn past(at: &Cursor<'_>, ends: &[usize]) -> Option<Damage> {
+    let last = at.interval + 1 == ends.len();
     let damage = if last { Damage::Ends } else { Damage::Interval };
-    (bits.position() > ends[interval] * 8).then_some(damage)
-}
-
-/// Decodes the blocks of one component in one unit of the scan.
-#[inline(always)]
-fn unit(
-    bits: &mut Bits<'_>,
-    tools: &mut Tools<'_>,
-    plane: &mut Plane,
-    row: usize,
-    column: usize,
-) -> Option<()> {
-    let Component { across, down, .. } = tools.component;
-    for y in row * down..(row + 1) * down {
-        for x in column * across..(column + 1) * across {
-            let kept = (tools.columns.0..tools.columns.1).contains(&x)
-                && (tools.rows.0..tools.rows.1).contains(&y);
-            if !kept {
-                bits.pass(tools.levels, tools.values, &mut tools.previous)?;
-                continue;
-            }
-            let mut block = [0; 64];
-            let length = bits.block(tools.levels, tools.values, &mut tools.previous, &mut block)?;
-            // Ten coefficients fill the first four diagonals.
-            let levels = match length {
-                1 => float::flat(&block, &tools.factors),
-                2..=10 => float::inverse::<4>(&block, &tools.factors),
-                _ => float::inverse::<8>(&block, &tools.factors),
-            };
-            let start = (y - tools.rows.0) * 8 * plane.stride + (x - tools.columns.0) * 8;
-            let lines = plane.memory[start..].chunks_mut(plane.stride);
-            for (line, levels) in lines.zip(&levels) {
-                line[..8].copy_from_slice(levels);
-            }
-        }
-    }
-    Some(())
+    (at.bits.position() > ends[at.interval] * 8).then_some(damage)
 }
