@@ -1,7 +1,6 @@
 //! Reads Huffman codes (ITU-T T.81, annex F.2.2), several symbols to a refill of the bit buffer.
 
 use crate::codes::{END, FAST, LEVEL, Levels, STRIDE, Values, WHOLE, extend};
-use crate::zigzag::ZIGZAG;
 
 /// Reads bits, the highest of each byte first, from data without stuffed zeros.
 pub(crate) struct Bits<'a> {
@@ -23,6 +22,12 @@ impl<'a> Bits<'a> {
             buffer: 0,
             count: 0,
         }
+    }
+
+    /// Goes on at another byte.
+    #[inline(always)]
+    pub(crate) const fn go(&mut self, at: usize) {
+        (self.at, self.buffer, self.count) = (at, 0, 0);
     }
 
     /// Makes at least 56 bits ready; zeros after the end of the data.
@@ -51,14 +56,15 @@ impl<'a> Bits<'a> {
         self.at * 8 - self.count as usize
     }
 
-    /// Reads a block into `block`, all zeros before, column by column; gives the place after the last
-    /// coefficient in the order of the data. `None` for data that is no block.
+    /// Reads a block into `block`, all zeros before, each coefficient to the place that `places` gives it; gives
+    /// the place after the last coefficient in the order of the data. `None` for data that is no block.
     #[inline(always)]
     pub(crate) fn block(
         &mut self,
         levels: &Levels,
         values: &Values,
         previous: &mut i32,
+        places: &[u8; 80],
         block: &mut [i16; 64],
     ) -> Option<usize> {
         self.level(levels, previous)?;
@@ -80,7 +86,7 @@ impl<'a> Bits<'a> {
                         (_, 0) => return None,
                         _ => {
                             k += run;
-                            block[usize::from(*ZIGZAG.get(k)?)] = self.value(size) as i16;
+                            block[usize::from(*places.get(k)?)] = self.value(size) as i16;
                             k += 1;
                         }
                     }
@@ -95,7 +101,7 @@ impl<'a> Bits<'a> {
                 let end = entry & u64::from(END) != 0;
                 if behind + usize::from(end) > 64 {
                     // The block is full after the first value; what follows is another's.
-                    block[usize::from(*ZIGZAG[..64].get(first)?)] = (entry >> 16) as i16;
+                    block[usize::from(*places[..64].get(first)?)] = (entry >> 16) as i16;
                     self.drop((entry >> 12 & 15) as u32);
                     k = first + 1;
                     if k == 64 {
@@ -108,8 +114,8 @@ impl<'a> Bits<'a> {
                 self.count -= entry as u32 & 0x3F;
                 // Zeros where there is no value, on a place that holds none yet; the place after the
                 // last one is the last one itself, so the first value is written after the second.
-                block[usize::from(ZIGZAG[second])] = (entry >> 48) as i16;
-                block[usize::from(ZIGZAG[first])] = (entry >> 16) as i16;
+                block[usize::from(places[second])] = (entry >> 48) as i16;
+                block[usize::from(places[first])] = (entry >> 16) as i16;
                 k = behind;
                 if end {
                     return Some(k);

@@ -16,7 +16,7 @@ pub(crate) const WHOLE: u32 = 0x80;
 pub(crate) const END: u32 = 0x40;
 
 /// A code, as the file lists it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     /// Number of codes of each length from 1 to 16 bits.
     pub(crate) counts: [u8; 16],

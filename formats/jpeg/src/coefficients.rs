@@ -1,11 +1,9 @@
 //! The coefficients of all blocks of an image, which scans bring one after another.
 
 use crate::blocks::Block;
-use crate::float;
 use crate::frame::Frame;
 use crate::planes::{Cut, Plane};
-use crate::tables::Steps;
-use crate::zigzag::ZIGZAG;
+use crate::transform::Transform;
 
 /// The blocks of one component.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,28 +58,41 @@ impl Coefficients {
         &mut self.values.as_chunks_mut().0[block]
     }
 
-    /// Transforms the blocks of a component that `cut` keeps.
+    /// Transforms the blocks that are kept, and calls `finished` after each row of units, with the planes and the
+    /// number of rows done.
     #[inline(always)]
-    pub(crate) fn transform(&self, place: usize, steps: &Steps, cut: &Cut, plane: &mut Plane) {
-        let factors = float::factors(steps);
-        let part = self.parts[place];
-        for row in cut.rows.0..cut.rows.1 {
-            let start = part.start + row * part.row;
-            let blocks = &self.values.as_chunks::<64>().0[start + cut.columns.0..];
-            for (column, block) in (cut.columns.0..cut.columns.1).zip(blocks) {
-                let length = 1 + block.iter().rposition(|&value| value != 0).unwrap_or(0);
-                let mut turned = [0; 64];
-                for (&value, &place) in block[..length].iter().zip(&ZIGZAG) {
-                    turned[usize::from(place)] = value;
+    pub(crate) fn transform<T: Transform>(
+        &self,
+        frame: &Frame,
+        cuts: &[Cut],
+        planes: &mut [Plane],
+        mut transform: T,
+        mut finished: impl FnMut(&[Plane], usize),
+    ) {
+        let parts = frame.components.iter().zip(cuts).zip(&self.parts);
+        let first = parts.clone().map(|((part, cut), _)| cut.rows.0 / part.down);
+        let end = parts
+            .clone()
+            .map(|((part, cut), _)| cut.rows.1.div_ceil(part.down));
+        for unit in first.min().unwrap_or(0)..end.max().unwrap_or(0) {
+            for (number, ((component, cut), part)) in parts.clone().enumerate() {
+                let rows = unit * component.down..(unit + 1) * component.down;
+                for row in rows.start.max(cut.rows.0)..rows.end.min(cut.rows.1) {
+                    let first = part.start + row * part.row + cut.columns.0;
+                    let blocks = &self.values.as_chunks::<64>().0[first..];
+                    for (column, values) in (cut.columns.0..cut.columns.1).zip(blocks) {
+                        let length = 1 + values.iter().rposition(|&value| value != 0).unwrap_or(0);
+                        let block = transform.block();
+                        for (&value, place) in values[..length].iter().zip(T::PLACES) {
+                            block[usize::from(place)] = value;
+                        }
+                        let start = cut.start(column, row, planes[number].stride);
+                        transform.put(planes, number, start, length);
+                    }
                 }
-                // Ten coefficients fill the first four diagonals.
-                let levels = match length {
-                    1 => float::flat(&turned, &factors),
-                    2..=10 => float::inverse::<4>(&turned, &factors),
-                    _ => float::inverse::<8>(&turned, &factors),
-                };
-                plane.put(cut, column, row, &levels);
             }
+            transform.flush(planes);
+            finished(planes, unit + 1);
         }
     }
 }

@@ -2,13 +2,16 @@
 
 use crate::damage::{Damage, Error, Report};
 use crate::entropy::Entropy;
+use crate::float::Float;
 use crate::header::{Header, Image};
 use crate::multiscan;
 use crate::options::{Extent, OnDamage, Options};
-use crate::planes::{Cut, Plane, Region, shape, straddling};
+use crate::planes::{Cut, Plane, Reach, Region, shape, straddling};
+use crate::rows::{CoefficientsToRgb, Memory, Rows, ScanToRgb, Strip};
 use crate::segments::Segments;
-use crate::sequential::{Codes, scan, tools};
-use crate::vectorise::vectorised;
+use crate::sequential::{Codes, Reading, Scan, tools};
+use crate::upsample::reach;
+use crate::vectorise::{vectorised, vectorised_lanes};
 
 /// Decodes one image after another; keeps memory and tables from one to the next.
 #[derive(Debug, Default)]
@@ -17,25 +20,89 @@ pub struct Decoder {
     entropy: Entropy,
     codes: Box<Codes>,
     multiscan: Box<multiscan::Memory>,
+    rows: Memory,
+}
+
+/// What is made of an image.
+enum Output<'a> {
+    Planes,
+    Rgb(&'a mut dyn FnMut(Strip<'_>)),
+}
+
+impl Output<'_> {
+    /// The samples that it needs.
+    const fn reach(&self) -> Reach {
+        match self {
+            Self::Planes => straddling,
+            Self::Rgb(_) => reach,
+        }
+    }
+
+    /// How much of a scan it reads, if there is no need for more.
+    const fn reading(&self) -> Reading {
+        match self {
+            Self::Planes => Reading::Down,
+            Self::Rgb(_) => Reading::Needed,
+        }
+    }
 }
 
 impl Decoder {
-    /// Decodes a region of an image, which is cut to the image, into the planes of its components, each at the size
-    /// it is stored at. Valid until the next call.
+    /// Decodes a region of an image into the planes of its components, each at the size it is stored at; valid until
+    /// the next call. The transform is in f32, and rounds to the nearest level.
     ///
-    /// Damage is seen in the rows down to the region's last one, and in all of them with [`Extent::Whole`], if the
-    /// file has no end marker, and in images that do not come in one scan.
+    /// Damage is seen in the rows down to the region's last one, and everywhere with [`Extent::Whole`], if the file
+    /// has no end marker, and in images that do not come in one scan.
     ///
     /// # Errors
-    /// Damage in what was looked at, unless it is kept; a kind of JPEG that is not known; more pixels or scans than
-    /// allowed.
+    /// Damage in what was looked at, unless it is kept; more pixels or scans than are allowed; a kind of JPEG that
+    /// is not known.
+    ///
+    /// # Panics
+    /// If the region is empty, or not within the image.
     pub fn planes(
         &mut self,
         image: &Image<'_>,
         region: Region,
         options: Options,
     ) -> Result<(&[Plane], Report), Error> {
+        let report = self.decode(image, region, options, Output::Planes)?;
+        Ok((&self.planes, report))
+    }
+
+    /// Decodes a region of an image to RGB, and hands its rows over from the top down, some at a time: all of
+    /// them if it succeeds. An image's pixels are those of libjpeg-turbo with its default settings, to the bit,
+    /// except that blocks of an unfinished progressive image are not smoothed.
+    ///
+    /// Only the blocks that the region needs are decoded; with [`Extent::Needed`] restart markers are used to
+    /// jump over others, so damage outside the region may not be seen. With [`Extent::Whole`] all blocks are
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`planes`](Self::planes). Damage may be found while rows are being made: those above it were handed over by
+    /// then, and must be dropped by whoever wants all or nothing; where damage is kept, rows begin again at the top.
+    ///
+    /// # Panics
+    /// If the region is empty, or not within the image.
+    pub fn rgb(
+        &mut self,
+        image: &Image<'_>,
+        region: Region,
+        options: Options,
+        sink: &mut dyn FnMut(Strip<'_>),
+    ) -> Result<Report, Error> {
+        self.decode(image, region, options, Output::Rgb(sink))
+    }
+
+    fn decode(
+        &mut self,
+        image: &Image<'_>,
+        region: Region,
+        options: Options,
+        mut output: Output<'_>,
+    ) -> Result<Report, Error> {
         let (width, height) = (image.width(), image.height());
+        region.check(width, height);
         let limit = options.limits.pixels;
         if width * height > limit {
             return Err(Error::TooLarge {
@@ -44,27 +111,16 @@ impl Decoder {
                 limit,
             });
         }
-        let region = region.within(width, height);
-        let report = self.fill(image, region, options)?;
-        Ok((&self.planes, report))
-    }
-
-    fn fill(
-        &mut self,
-        image: &Image<'_>,
-        region: Region,
-        options: Options,
-    ) -> Result<Report, Error> {
         let keep = options.damage == OnDamage::Keep;
         let mut damage = None;
         if image.is_one_scan() {
-            match self.one_scan(image, region, options.extent) {
+            match self.one_scan(image, region, options.extent, &mut output) {
                 Some(Err(Error::Damaged(found))) if keep => damage = Some(found),
                 Some(done) => return done,
                 None => {}
             }
         }
-        let mut report = self.scans(image, region, keep, options.limits.scans)?;
+        let mut report = self.scans(image, region, options, &mut output)?;
         report.damage = damage.or(report.damage);
         Ok(report)
     }
@@ -75,26 +131,53 @@ impl Decoder {
         image: &Image<'_>,
         region: Region,
         extent: Extent,
+        output: &mut Output<'_>,
     ) -> Option<Result<Report, Error>> {
         let header = &image.header;
         self.codes.fill(header)?;
+        let steps = header.steps()?;
         self.entropy.take(image.bytes.get(header.data..)?);
         let Self {
             planes,
             entropy,
             codes,
+            rows,
             ..
         } = self;
-        let mut tools = tools(header, codes, region)?;
+        let tools = tools(header, codes, region, output.reach())?;
         shape(planes, &header.frame, tools.iter().map(|tools| tools.cut));
+        let made = Rows::new(rows, header.space, header.frame.width, region, planes);
+        let whole = extent == Extent::Whole || entropy.behind != Some(END_OF_IMAGE);
+        let reading = match whole {
+            true => Reading::Whole,
+            false => output.reading(),
+        };
+        let scan = Scan {
+            header,
+            tools,
+            planes,
+            entropy,
+            transform: (),
+            reading,
+        };
+        let extra = match output {
+            Output::Planes => {
+                let scan = scan.with(Float::new(&steps));
+                // The closure must be moved into the call: see `vectorise.rs`.
+                vectorised(
+                    #[inline(always)]
+                    || scan.run(|_, _| ()),
+                )
+            }
+            Output::Rgb(sink) => vectorised_lanes(ScanToRgb {
+                scan,
+                steps: &steps,
+                rows: made,
+                sink: *sink,
+            }),
+        };
         let mut warnings = header.warnings;
         warnings.no_end = entropy.behind.is_none();
-        let whole = extent == Extent::Whole || entropy.behind != Some(END_OF_IMAGE);
-        // The closure must be moved into the call: see `vectorise.rs`.
-        let extra = vectorised(
-            #[inline(always)]
-            || scan(header, &mut tools, planes, entropy, whole),
-        );
         match extra {
             Ok(extra) => warnings.extra_bytes |= extra,
             Err(damage) => return Some(Err(damage.into())),
@@ -115,33 +198,43 @@ impl Decoder {
         &mut self,
         image: &Image<'_>,
         region: Region,
-        keep: bool,
-        most_scans: usize,
+        options: Options,
+        output: &mut Output<'_>,
     ) -> Result<Report, Error> {
         let Self {
             planes,
             entropy,
             multiscan,
+            rows,
             ..
         } = self;
-        let brought = multiscan::read(multiscan, entropy, image, keep, most_scans)?;
-        let frame = &image.header.frame;
-        let components = frame.components.iter();
-        let cuts = components.map(|component| Cut::new(frame, component, region, straddling));
-        let cuts: Vec<Cut> = cuts.collect();
+        let keep = options.damage == OnDamage::Keep;
+        let brought = multiscan::read(multiscan, entropy, image, keep, options.limits.scans)?;
+        let Header { frame, space, .. } = &image.header;
+        let cut = |component| Cut::new(frame, component, region, output.reach());
+        let cuts: Vec<Cut> = frame.components.iter().map(cut).collect();
         shape(planes, frame, cuts.iter().copied());
-        let coefficients = &multiscan.coefficients;
-        // The closure must be moved into the call: see `vectorise.rs`.
-        vectorised(
-            #[inline(always)]
-            || {
-                for (place, (plane, cut)) in planes.iter_mut().zip(&cuts).enumerate() {
-                    // Without step sizes nothing has come, and all of it is grey.
-                    let steps = brought.steps[place].unwrap_or([1; 64]);
-                    coefficients.transform(place, &steps, cut, plane);
-                }
-            },
-        );
+        let made = Rows::new(rows, *space, frame.width, region, planes);
+        let (coefficients, steps) = (&multiscan.coefficients, &brought.steps);
+        match output {
+            Output::Planes => {
+                let transform = Float::new(steps);
+                // The closure must be moved into the call: see `vectorise.rs`.
+                vectorised(
+                    #[inline(always)]
+                    || coefficients.transform(frame, &cuts, planes, transform, |_, _| ()),
+                );
+            }
+            Output::Rgb(sink) => vectorised_lanes(CoefficientsToRgb {
+                coefficients,
+                frame,
+                cuts: &cuts,
+                planes,
+                steps,
+                rows: made,
+                sink: *sink,
+            }),
+        }
         Ok(brought.report)
     }
 }

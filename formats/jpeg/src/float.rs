@@ -1,6 +1,11 @@
 //! The inverse cosine transform (ITU-T T.81, annex A.3.3) in f32, in loops that the compiler turns into
 //! vector instructions. No product and sum is ever fused, so the bytes are the same on every machine.
 
+use crate::planes::Plane;
+use crate::tables::Steps;
+use crate::transform::Transform;
+use crate::zigzag::ZIGZAG;
+
 /// Scale of each frequency in the transform of Arai, Agui and Nakajima, `sqrt(2) cos(k pi / 16)`.
 const SCALE: [f32; 8] = [
     1.0,
@@ -14,14 +19,56 @@ const SCALE: [f32; 8] = [
 ];
 
 /// What the coefficients of a quantiser are multiplied with, in the order of its steps.
-pub(crate) fn factors(steps: &[u16; 64]) -> [f32; 64] {
+fn factors(steps: &[u16; 64]) -> [f32; 64] {
     std::array::from_fn(|i| f32::from(steps[i]) * SCALE[i / 8] * SCALE[i % 8] / 8.0)
+}
+
+/// Transforms block after block.
+pub(crate) struct Float {
+    /// Of each component.
+    factors: [[f32; 64]; 4],
+    block: [i16; 64],
+}
+
+impl Float {
+    /// For the step sizes of each component.
+    pub(crate) fn new(steps: &[Steps; 4]) -> Self {
+        Self {
+            factors: steps.each_ref().map(factors),
+            block: [0; 64],
+        }
+    }
+}
+
+impl Transform for Float {
+    const PLACES: [u8; 80] = ZIGZAG;
+
+    #[inline(always)]
+    fn block(&mut self) -> &mut [i16; 64] {
+        self.block = [0; 64];
+        &mut self.block
+    }
+
+    #[inline(always)]
+    fn put(&mut self, planes: &mut [Plane], component: usize, start: usize, length: usize) {
+        let (block, factors) = (&self.block, &self.factors[component & 3]);
+        // Ten coefficients fill the first four diagonals.
+        let levels = match length {
+            1 => flat(block, factors),
+            2..=10 => inverse::<4>(block, factors),
+            _ => inverse::<8>(block, factors),
+        };
+        planes[component].put(start, &levels);
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, _planes: &mut [Plane]) {}
 }
 
 /// Brings a block, its coefficients column by column, to eight rows of eight levels. Only the first
 /// `N` rows and columns of coefficients are looked at.
 #[inline(always)]
-pub(crate) fn inverse<const N: usize>(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
+fn inverse<const N: usize>(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
     let mut columns = [[0.0_f32; 8]; 8];
     for (x, column) in columns[..N].iter_mut().enumerate() {
         for (y, value) in column.iter_mut().enumerate() {
@@ -37,7 +84,7 @@ pub(crate) fn inverse<const N: usize>(block: &[i16; 64], factors: &[f32; 64]) ->
 
 /// A block whose only coefficient is the first.
 #[inline(always)]
-pub(crate) fn flat(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
+fn flat(block: &[i16; 64], factors: &[f32; 64]) -> [[u8; 8]; 8] {
     levels(&[[f32::from(block[0]) * factors[0]; 8]; 8])
 }
 

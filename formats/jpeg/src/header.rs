@@ -5,7 +5,7 @@ use crate::damage::{Damage, Error, Warnings};
 use crate::frame::{Component, Frame, unsupported};
 use crate::scan_header::ScanHeader;
 use crate::segments::Segments;
-use crate::tables::Tables;
+use crate::tables::{Steps, Tables};
 
 /// A JPEG whose headers were read.
 #[derive(Debug)]
@@ -79,6 +79,15 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// Step sizes of each component as they stand at the first scan; `None` if some are missing.
+    pub(crate) fn steps(&self) -> Option<[Steps; 4]> {
+        let mut all = [[0; 64]; 4];
+        for (steps, component) in all.iter_mut().zip(&self.frame.components) {
+            *steps = (*self.tables.quantisers.get(component.quantiser)?)?;
+        }
+        Some(all)
+    }
+
     fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         if !bytes.starts_with(&[0xFF, 0xD8]) {
             return Err(Damage::Header("it does not begin as a JPEG").into());

@@ -26,8 +26,8 @@ pub(crate) struct Memory {
 /// What the scans of an image have brought, besides coefficients.
 pub(crate) struct Brought {
     pub(crate) report: Report,
-    /// Step sizes of each component of which a scan has come.
-    pub(crate) steps: [Option<Steps>; 4],
+    /// Step sizes of each component. One of which nothing has come is grey with any.
+    pub(crate) steps: [Steps; 4],
 }
 
 /// Reads all scans of an image. Damage is an error unless `keep`.
@@ -84,7 +84,7 @@ pub(crate) fn read(
     scans.report.warnings.fewer_scans = !scans.progression.is_complete();
     Ok(Brought {
         report: scans.report,
-        steps: scans.steps,
+        steps: scans.steps.map(|steps| steps.unwrap_or([1; 64])),
     })
 }
 

@@ -30,15 +30,15 @@ impl Region {
         }
     }
 
-    /// The part of it that lies in an image; a pixel at least.
-    pub(crate) fn within(self, width: usize, height: usize) -> Self {
-        let (left, top) = (self.left.min(width - 1), self.top.min(height - 1));
-        Self {
-            left,
-            top,
-            right: self.right.clamp(left + 1, width),
-            bottom: self.bottom.clamp(top + 1, height),
-        }
+    /// Panics unless it is a part of an image.
+    pub(crate) fn check(self, width: usize, height: usize) {
+        assert!(
+            self.left < self.right
+                && self.right <= width
+                && self.top < self.bottom
+                && self.bottom <= height,
+            "a region within the image"
+        );
     }
 }
 
@@ -106,13 +106,18 @@ impl Cut {
         (self.columns.0..self.columns.1).contains(&column)
             && (self.rows.0..self.rows.1).contains(&row)
     }
+
+    /// Place of the first sample of a block that is kept, in a plane of this stride.
+    #[inline(always)]
+    pub(crate) const fn start(&self, column: usize, row: usize, stride: usize) -> usize {
+        (row - self.rows.0) * 8 * stride + (column - self.columns.0) * 8
+    }
 }
 
 impl Plane {
-    /// Writes the levels of a block that `cut` keeps.
+    /// Puts a block's levels to their place: `start` is that of the first.
     #[inline(always)]
-    pub(crate) fn put(&mut self, cut: &Cut, column: usize, row: usize, levels: &[[u8; 8]; 8]) {
-        let start = (row - cut.rows.0) * 8 * self.stride + (column - cut.columns.0) * 8;
+    pub(crate) fn put(&mut self, start: usize, levels: &[[u8; 8]; 8]) {
         let lines = self.memory[start..].chunks_mut(self.stride);
         for (line, levels) in lines.zip(levels) {
             line[..8].copy_from_slice(levels);

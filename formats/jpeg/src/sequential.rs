@@ -2,19 +2,22 @@
 //! transformed.
 
 use crate::bits::Bits;
-use crate::codes::{Levels, Values};
+use crate::codes::{Levels, Listed, Values};
 use crate::damage::{Damage, left_over, most_level};
 use crate::entropy::Entropy;
-use crate::float;
 use crate::frame::Component;
 use crate::header::Header;
-use crate::planes::{Cut, Plane, Region, straddling};
+use crate::planes::{Cut, Plane, Reach, Region};
+use crate::transform::Transform;
 
-/// The codes of an image.
+/// The codes of an image, kept for the next one, which often has the same.
 #[derive(Debug, Default)]
 pub(crate) struct Codes {
     levels: [Levels; 4],
     values: [Values; 4],
+    /// What the tables hold.
+    level_lists: [Option<Listed>; 4],
+    value_lists: [Option<Listed>; 4],
 }
 
 /// What a component is decoded with.
@@ -22,7 +25,6 @@ pub(crate) struct Tools<'a> {
     pub(crate) component: Component,
     levels: &'a Levels,
     values: &'a Values,
-    factors: [f32; 64],
     pub(crate) cut: Cut,
     previous: i32,
     /// The largest first value of a block that pixels can have, with room to spare.
@@ -30,15 +32,23 @@ pub(crate) struct Tools<'a> {
 }
 
 impl Codes {
-    /// Fills the tables that the components of an image use; `None` if there can be no such codes.
+    /// Fills the tables that the components of an image use, if they hold others; `None` if there can be no such
+    /// codes.
     pub(crate) fn fill(&mut self, header: &Header<'_>) -> Option<()> {
-        let (mut levels, mut values) = ([false; 4], [false; 4]);
         for part in &header.frame.components {
-            if !std::mem::replace(levels.get_mut(part.dc)?, true) {
-                self.levels[part.dc].fill(header.tables.dc[part.dc].as_ref()?)?;
+            let listed = header.tables.dc.get(part.dc)?.as_ref()?;
+            let held = &mut self.level_lists[part.dc];
+            if held.as_ref() != Some(listed) {
+                *held = None;
+                self.levels[part.dc].fill(listed)?;
+                *held = Some(listed.clone());
             }
-            if !std::mem::replace(values.get_mut(part.ac)?, true) {
-                self.values[part.ac].fill(header.tables.ac[part.ac].as_ref()?)?;
+            let listed = header.tables.ac.get(part.ac)?.as_ref()?;
+            let held = &mut self.value_lists[part.ac];
+            if held.as_ref() != Some(listed) {
+                *held = None;
+                self.values[part.ac].fill(listed)?;
+                *held = Some(listed.clone());
             }
         }
         Some(())
@@ -49,6 +59,7 @@ pub(crate) fn tools<'a>(
     header: &Header<'_>,
     codes: &'a Codes,
     region: Region,
+    reach: Reach,
 ) -> Option<Vec<Tools<'a>>> {
     let frame = &header.frame;
     let tool = |&component: &Component| {
@@ -61,8 +72,7 @@ pub(crate) fn tools<'a>(
             component,
             levels: codes.levels.get(component.dc)?,
             values: codes.values.get(component.ac)?,
-            factors: float::factors(steps),
-            cut: Cut::new(frame, &component, region, straddling),
+            cut: Cut::new(frame, &component, region, reach),
             previous: 0,
             limit: most_level(steps[0]),
         })
@@ -70,107 +80,255 @@ pub(crate) fn tools<'a>(
     frame.components.iter().map(tool).collect()
 }
 
-/// Decodes unit after unit, down to the last row that is needed, or that there is if `whole`; says whether
-/// there are bytes that belong to no unit.
-#[inline(always)]
-pub(crate) fn scan(
-    header: &Header<'_>,
-    tools: &mut [Tools<'_>],
-    planes: &mut [Plane],
-    entropy: &Entropy,
-    whole: bool,
-) -> Result<bool, Damage> {
-    let (units, all_rows) = header.frame.units();
-    let restart = header.tables.restart;
-    let needed = |tools: &Tools<'_>| tools.cut.rows.1.div_ceil(tools.component.down);
-    let needed = tools.iter().map(needed).max().unwrap_or(all_rows);
-    let rows = if whole { all_rows } else { needed };
-    let (data, ends) = (&entropy.data, &entropy.ends);
-    let mut interval = 0;
-    let mut bits = Bits::new(data, 0);
-    let mut left = restart;
-    let mut extra = false;
-    for row in 0..rows {
-        for column in 0..units {
-            if restart > 0 && left == 0 {
-                extra |= ended(&bits, ends, interval)?;
-                bits = Bits::new(data, ends[interval]);
-                interval += 1;
-                if interval >= ends.len() {
-                    return Err(Damage::Ends);
+/// How much of a scan is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// All of it.
+    Whole,
+    /// Down to the last row that is needed.
+    Down,
+    /// Only what is needed, as far as restart markers allow to jump.
+    Needed,
+}
+
+/// A scan that is decoded.
+pub(crate) struct Scan<'a, T> {
+    pub(crate) header: &'a Header<'a>,
+    pub(crate) tools: Vec<Tools<'a>>,
+    pub(crate) planes: &'a mut [Plane],
+    pub(crate) entropy: &'a Entropy,
+    pub(crate) transform: T,
+    pub(crate) reading: Reading,
+}
+
+/// Where a scan is.
+struct Cursor<'a> {
+    bits: Bits<'a>,
+    /// Its restart interval.
+    interval: usize,
+    /// Units to the next restart marker.
+    left: usize,
+    /// The next unit.
+    row: usize,
+    column: usize,
+}
+
+/// Units that are needed: first and end, across and down.
+struct Needed {
+    columns: (usize, usize),
+    rows: (usize, usize),
+}
+
+impl<'a> Scan<'a, ()> {
+    /// The scan with a transform.
+    #[inline(always)]
+    pub(crate) fn with<T>(self, transform: T) -> Scan<'a, T> {
+        let Self {
+            header,
+            tools,
+            planes,
+            entropy,
+            reading,
+            ..
+        } = self;
+        Scan {
+            header,
+            tools,
+            planes,
+            entropy,
+            transform,
+            reading,
+        }
+    }
+}
+
+impl<T: Transform> Scan<'_, T> {
+    /// Decodes unit after unit and calls `finished` after each row of them, with the planes and the number of
+    /// rows done; says whether there are bytes that belong to no unit.
+    #[inline(always)]
+    pub(crate) fn run(mut self, mut finished: impl FnMut(&[Plane], usize)) -> Result<bool, Damage> {
+        let (units, all_rows) = self.header.frame.units();
+        let needed = self.needed();
+        let whole = self.reading == Reading::Whole;
+        let rows = if whole { all_rows } else { needed.rows.1 };
+        let jumps = self.reading == Reading::Needed;
+        // Column up to which a row is read before a jump.
+        let stop = if jumps { needed.columns.1 } else { units };
+        let mut at = Cursor {
+            bits: Bits::new(&self.entropy.data, 0),
+            interval: 0,
+            left: self.header.tables.restart,
+            row: 0,
+            column: 0,
+        };
+        let mut extra = false;
+        if jumps && let Some(unit) = self.jump(&mut at, needed.rows.0 * units + needed.columns.0)? {
+            (at.row, at.column) = (unit / units, unit % units);
+        }
+        let mut end = stop;
+        loop {
+            extra |= self.walk(&mut at, end)?;
+            if end < units && at.row + 1 < rows {
+                let row = needed.rows.0.max(at.row + 1);
+                let unit = self.jump(&mut at, row * units + needed.columns.0)?;
+                let unit = unit.unwrap_or(at.row * units + end);
+                let row = at.row;
+                if unit / units == row {
+                    (at.column, end) = (unit % units, units);
+                    continue;
                 }
-                if interval >= entropy.out_of_turn {
-                    return Err(Damage::Restart);
+                self.end_row(&at)?;
+                finished(self.planes, row + 1);
+                (at.row, at.column) = (unit / units, unit % units);
+            } else {
+                self.end_row(&at)?;
+                (at.row, at.column) = (at.row + 1, 0);
+                finished(self.planes, at.row);
+                if at.row >= rows {
+                    break;
                 }
-                left = restart;
-                tools.iter_mut().for_each(|tools| tools.previous = 0);
             }
-            left = left.wrapping_sub(1);
-            for (tools, plane) in tools.iter_mut().zip(&mut *planes) {
-                if unit(&mut bits, tools, plane, row, column).is_none() {
-                    // What follows the end of the data is no code either.
-                    return Err(past(&bits, ends, interval).unwrap_or(Damage::Code));
+            end = stop;
+        }
+        let ends = &self.entropy.ends;
+        if let Some(damage) = past(&at, ends) {
+            return Err(damage);
+        }
+        if rows == all_rows && !jumps {
+            extra |= ended(&at, ends)? || at.interval + 1 < ends.len();
+        }
+        Ok(extra)
+    }
+
+    fn needed(&self) -> Needed {
+        let mut needed = Needed {
+            columns: (usize::MAX, 1),
+            rows: (usize::MAX, 1),
+        };
+        for tools in &self.tools {
+            let Component { across, down, .. } = tools.component;
+            let widen = |span: &mut (usize, usize), blocks: (usize, usize), each: usize| {
+                *span = (
+                    span.0.min(blocks.0 / each),
+                    span.1.max(blocks.1.div_ceil(each)),
+                );
+            };
+            widen(&mut needed.columns, tools.cut.columns, across);
+            widen(&mut needed.rows, tools.cut.rows, down);
+        }
+        needed
+    }
+
+    /// Goes to the start of the restart interval that holds a unit, and gives the interval's first unit, if it
+    /// is another interval than this one.
+    fn jump<'a>(&mut self, at: &mut Cursor<'a>, unit: usize) -> Result<Option<usize>, Damage>
+    where
+        Self: 'a,
+    {
+        let Some(interval) = unit.checked_div(self.header.tables.restart) else {
+            return Ok(None);
+        };
+        if interval <= at.interval {
+            return Ok(None);
+        }
+        self.range(at)?;
+        self.enter(at, interval)?;
+        Ok(Some(interval * self.header.tables.restart))
+    }
+
+    /// Begins a restart interval.
+    #[inline(always)]
+    fn enter(&mut self, at: &mut Cursor<'_>, interval: usize) -> Result<(), Damage> {
+        let ends = &self.entropy.ends;
+        if interval >= ends.len() {
+            return Err(Damage::Ends);
+        }
+        if interval >= self.entropy.out_of_turn {
+            return Err(Damage::Restart);
+        }
+        at.bits.go(ends[interval - 1]);
+        at.interval = interval;
+        at.left = self.header.tables.restart;
+        self.tools.iter_mut().for_each(|tools| tools.previous = 0);
+        Ok(())
+    }
+
+    /// Decodes the units of a row up to a column; says whether a restart interval held more bytes than they.
+    #[inline(always)]
+    fn walk(&mut self, at: &mut Cursor<'_>, end: usize) -> Result<bool, Damage> {
+        let mut extra = false;
+        while at.column < end {
+            if self.header.tables.restart > 0 && at.left == 0 {
+                extra |= ended(at, &self.entropy.ends)?;
+                self.enter(at, at.interval + 1)?;
+            }
+            at.left = at.left.wrapping_sub(1);
+            if self.unit(at).is_none() {
+                // What follows the end of the data is no code either.
+                return Err(past(at, &self.entropy.ends).unwrap_or(Damage::Code));
+            }
+            at.column += 1;
+        }
+        Ok(extra)
+    }
+
+    /// Decodes the blocks of one unit; `None` for data that is no block.
+    #[inline(always)]
+    fn unit(&mut self, at: &mut Cursor<'_>) -> Option<()> {
+        let bits = &mut at.bits;
+        for (number, tools) in self.tools.iter_mut().enumerate() {
+            let Component { across, down, .. } = tools.component;
+            for y in at.row * down..(at.row + 1) * down {
+                for x in at.column * across..(at.column + 1) * across {
+                    if !tools.cut.keeps(x, y) {
+                        bits.pass(tools.levels, tools.values, &mut tools.previous)?;
+                        continue;
+                    }
+                    let block = self.transform.block();
+                    let (levels, values) = (tools.levels, tools.values);
+                    let length =
+                        bits.block(levels, values, &mut tools.previous, &T::PLACES, block)?;
+                    let stride = self.planes[number].stride;
+                    let start = tools.cut.start(x, y, stride);
+                    self.transform.put(self.planes, number, start, length);
                 }
             }
         }
-        // Once a row is enough: what is out of range stays so for long.
+        Some(())
+    }
+
+    /// Completes a row of units.
+    #[inline(always)]
+    fn end_row(&mut self, at: &Cursor<'_>) -> Result<(), Damage> {
+        self.range(at)?;
+        self.transform.flush(self.planes);
+        Ok(())
+    }
+
+    /// Whether the first values are in range: once a row is enough, since what is out of range stays so for long.
+    #[inline(always)]
+    fn range(&self, at: &Cursor<'_>) -> Result<(), Damage> {
         let out_of_range = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
-        if tools.iter().any(out_of_range) {
-            return Err(past(&bits, ends, interval).unwrap_or(Damage::Level));
+        if self.tools.iter().any(out_of_range) {
+            return Err(past(at, &self.entropy.ends).unwrap_or(Damage::Level));
         }
+        Ok(())
     }
-    if let Some(damage) = past(&bits, ends, interval) {
-        return Err(damage);
-    }
-    if rows == all_rows {
-        extra |= ended(&bits, ends, interval)? || interval + 1 < ends.len();
-    }
-    Ok(extra)
 }
 
 /// Whether whole bytes of a restart interval are left over.
 #[inline(always)]
-fn ended(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Result<bool, Damage> {
-    match past(bits, ends, interval) {
+fn ended(at: &Cursor<'_>, ends: &[usize]) -> Result<bool, Damage> {
+    match past(at, ends) {
         Some(damage) => Err(damage),
-        None => left_over(bits.position(), ends[interval] * 8),
+        None => left_over(at.bits.position(), ends[at.interval] * 8),
     }
 }
 
 /// What it means that more was read than a restart interval has.
 #[inline(always)]
-fn past(bits: &Bits<'_>, ends: &[usize], interval: usize) -> Option<Damage> {
-    let last = interval + 1 == ends.len();
+fn past(at: &Cursor<'_>, ends: &[usize]) -> Option<Damage> {
+    let last = at.interval + 1 == ends.len();
     let damage = if last { Damage::Ends } else { Damage::Interval };
-    (bits.position() > ends[interval] * 8).then_some(damage)
-}
-
-/// Decodes the blocks of one component in one unit of the scan.
-#[inline(always)]
-fn unit(
-    bits: &mut Bits<'_>,
-    tools: &mut Tools<'_>,
-    plane: &mut Plane,
-    row: usize,
-    column: usize,
-) -> Option<()> {
-    let Component { across, down, .. } = tools.component;
-    for y in row * down..(row + 1) * down {
-        for x in column * across..(column + 1) * across {
-            if !tools.cut.keeps(x, y) {
-                bits.pass(tools.levels, tools.values, &mut tools.previous)?;
-                continue;
-            }
-            let mut block = [0; 64];
-            let length = bits.block(tools.levels, tools.values, &mut tools.previous, &mut block)?;
-            // Ten coefficients fill the first four diagonals.
-            let levels = match length {
-                1 => float::flat(&block, &tools.factors),
-                2..=10 => float::inverse::<4>(&block, &tools.factors),
-                _ => float::inverse::<8>(&block, &tools.factors),
-            };
-            plane.put(&tools.cut, x, y, &levels);
-        }
-    }
-    Some(())
+    (at.bits.position() > ends[at.interval] * 8).then_some(damage)
 }

@@ -192,8 +192,10 @@ fn scans_out_of_turn_and_missing_ones_are_warned_of() {
     let mut alone = jpeg.clone();
     alone.scans = vec![Scan::part(&[0], 0..=0, 0, 0)];
     assert_eq!(refusal(&write(&alone)), Error::Damaged(Damage::Ends));
-    let mut missing = Jpeg::default();
-    missing.scans = vec![Scan::whole(&[0]), Scan::whole(&[2])];
+    let missing = Jpeg {
+        scans: vec![Scan::whole(&[0]), Scan::whole(&[2])],
+        ..Jpeg::default()
+    };
     assert_eq!(refusal(&write(&missing)), Error::Damaged(Damage::Ends));
 }
 
