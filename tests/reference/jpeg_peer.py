@@ -5,8 +5,9 @@ Usage: python jpeg_peer.py   (needs Pillow; a test talks to it through stdin and
 The library is the one that comes inside Pillow's wheel, called directly, since Pillow hides the library's warnings;
 where Pillow brings none, the system's libjpeg is taken. It must be libjpeg-turbo with the interface of libjpeg 6.2.
 
-A request is a byte of options (1: decode with Pillow too, 2: smooth the blocks of an unfinished progressive picture),
-the length of the stream in four bytes, and the stream. An answer is, with numbers of four bytes, low byte first:
+A request is a byte of options (1: decode with Pillow too, 2: smooth the blocks of an unfinished progressive picture,
+4: give the pixels of the library's transform in floating point too), the length of the stream in four bytes, and the
+stream. An answer is, with numbers of four bytes, low byte first:
   status            0 refused, 1 decoded, 2 passed over because it has more than MOST_PIXELS pixels
   warnings          how often the library warned; an error behind the last row of pixels counts as one
   width, height     in pixels
@@ -14,6 +15,8 @@ the length of the stream in four bytes, and the stream. An answer is, with numbe
   pillow            0 not asked, 1 it gives the same pixels, 2 it refuses, 3 it gives other pixels
   length and text   the error or the first warning, in UTF-8
   length and pixels RGB, row by row. CMYK is turned into RGB as Pillow does, its levels inverted as Adobe writes them.
+  length and pixels the same of the transform in floating point. Where a damaged stream leads to levels far from those of
+                    pixels, the two transforms of the library overflow in different ways, so that no pixel is right.
 
 The library leaves through exit() when it refuses a stream, so a child process decodes, and a new one takes over after
 each refusal. Requests are read without a buffer: the next child continues where the last one stopped.
@@ -24,13 +27,14 @@ import PIL
 from PIL import Image, ImageFile
 
 MOST_PIXELS = 1 << 22
-WITH_PILLOW, SMOOTH = 1, 2
+WITH_PILLOW, SMOOTH, BOTH_TRANSFORMS = 1, 2, 4
 REFUSED, DECODED, PASSED_OVER = 0, 1, 2
 NOT_ASKED, SAME, PILLOW_REFUSES, OTHER = 0, 1, 2, 3
 MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}
 
 # jpeglib.h of the interface 6.2.
 VERSION, SIZE, MESSAGE_LENGTH = 62, 632, 200
+INTEGERS, FLOATS = 0, 2
 HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 EMIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int)
 FORMAT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
@@ -73,8 +77,8 @@ class Decoder:
         self.lib.jpeg_std_error(ctypes.byref(self.errors))
         self.errors.error_exit = self.on_error = HANDLER(self.refuse)
         self.errors.emit_message = self.on_message = EMIT(self.warn)
-        self.warnings, self.text, self.state, self.pixels = 0, b"", None, None
-        self.stream, self.options = b"", 0
+        self.warnings, self.text, self.state = 0, b"", None
+        self.stream, self.options, self.floats, self.pixels = b"", 0, None, None
 
     def message(self, state):
         buffer = ctypes.create_string_buffer(MESSAGE_LENGTH)
@@ -99,18 +103,22 @@ class Decoder:
 
     def answer(self, status):
         state = self.state
-        rgb, pillow = b"", NOT_ASKED
+        image, rgb, floats, pillow = None, b"", b"", NOT_ASKED
         if status == DECODED:
-            mode, raw = MODES[state.output_components]
-            size = (state.output_width, state.output_height)
-            image = Image.frombytes(mode, size, self.pixels.raw, "raw", raw)
+            image = self.image(self.pixels)
             rgb = image.convert("RGB").tobytes()
+            if self.floats is not None:
+                floats = self.image(self.floats).convert("RGB").tobytes()
         if self.options & WITH_PILLOW:
-            pillow = self.beside_pillow(image if status == DECODED else None)
+            pillow = self.beside_pillow(image)
         numbers = (status, self.warnings, state.width, state.height, max(state.output_components, 0), pillow)
         text = self.text.decode(errors="replace").encode()
-        out = struct.pack("<7I", *numbers, len(text)) + text + struct.pack("<I", len(rgb)) + rgb
-        write(out)
+        parts = [part for data in (text, rgb, floats) for part in (struct.pack("<I", len(data)), data)]
+        write(struct.pack("<6I", *numbers) + b"".join(parts))
+
+    def image(self, pixels):
+        mode, raw = MODES[self.state.output_components]
+        return Image.frombytes(mode, (self.state.output_width, self.state.output_height), pixels.raw, "raw", raw)
 
     def beside_pillow(self, image):
         try:
@@ -122,39 +130,43 @@ class Decoder:
         return SAME if same and found.tobytes() == image.tobytes() else OTHER
 
     def decode(self, options, stream):
-        self.warnings, self.text, self.pixels = 0, b"", None
-        self.stream, self.options = stream, options
-        lib, state = self.lib, Decompress()
-        self.state = state
+        self.stream, self.options, self.floats, self.pixels = stream, options, None, None
+        if options & BOTH_TRANSFORMS:
+            self.floats = self.decode_with(FLOATS)
+        self.pixels = self.decode_with(INTEGERS)
+        here = ctypes.byref(self.state)
+        if self.pixels is not None:
+            self.lib.jpeg_finish_decompress(here)
+            self.answer(DECODED)
+        self.lib.jpeg_destroy_decompress(here)
+
+    def decode_with(self, method):
+        """Starts to decode, and reads all pixels; without a result, the answer is written."""
+        self.warnings, self.text = 0, b""
+        lib, stream = self.lib, self.stream
+        if self.state is not None:
+            lib.jpeg_destroy_decompress(ctypes.byref(self.state))
+        self.state = state = Decompress()
         state.err = ctypes.pointer(self.errors)
         here = ctypes.byref(state)
         lib.jpeg_CreateDecompress(here, VERSION, ctypes.c_size_t(SIZE))
-        # It clears the structure, except this field.
         lib.jpeg_mem_src(here, stream, ctypes.c_ulong(len(stream)))
         lib.jpeg_read_header(here, 1)
-        if state.width * state.height > MOST_PIXELS:
-            self.answer(PASSED_OVER)
-        elif state.components == 2:
-            self.text = b"two components"
-            self.answer(REFUSED)
-        else:
-            state.block_smoothing = int(bool(options & SMOOTH))
-            lib.jpeg_start_decompress(here)
-            self.read(here)
-            self.answer(DECODED)
-        lib.jpeg_destroy_decompress(here)
-
-    def read(self, here):
-        state = self.state
+        if state.width * state.height > MOST_PIXELS or state.components == 2:
+            if method == INTEGERS:
+                self.text = b"two components" if state.components == 2 else b""
+                self.answer(REFUSED if state.components == 2 else PASSED_OVER)
+            return None
+        state.method = method
+        state.block_smoothing = int(bool(self.options & SMOOTH))
+        lib.jpeg_start_decompress(here)
         row = state.output_width * state.output_components
         pixels = ctypes.create_string_buffer(row * state.output_height)
-        start = ctypes.addressof(pixels)
-        done = 0
+        start, done = ctypes.addressof(pixels), 0
         while done < state.output_height:
             rows = (ctypes.c_void_p * 1)(start + done * row)
-            done += self.lib.jpeg_read_scanlines(here, rows, 1)
-        self.pixels = pixels
-        self.lib.jpeg_finish_decompress(here)
+            done += lib.jpeg_read_scanlines(here, rows, 1)
+        return pixels
 
 
 def write(data):

@@ -3,7 +3,7 @@
 //!
 //! [`Jpeg`] describes a stream: frame, content, tables, scans, headers and faults. Its `Default` is
 //! the ordinary baseline JPEG with halved chroma. [`write()`] turns the description into bytes.
-//! The kit knows no decoder. What it writes is judged by libjpeg-turbo.
+//! The kit knows no decoder of ours. What it writes is judged by libjpeg-turbo, which [`Peer`] asks.
 //!
 //! ```
 //! use shardmill_jpeg_kit::{Coding, Jpeg, Pattern, Process, scans, write};
@@ -33,6 +33,7 @@ mod header;
 mod huffman;
 mod jpeg;
 mod mutate;
+mod peer;
 mod plane;
 mod progressive;
 mod quantisation;
@@ -58,6 +59,7 @@ pub use header::Header;
 pub use huffman::HuffmanTable;
 pub use jpeg::{Cut, Faults, Jpeg};
 pub use mutate::mutate;
+pub use peer::{Answer, Peer, Pillow, Question, Verdict};
 pub use plane::Plane;
 pub use quantisation::Quantisation;
 pub use random::Random;

@@ -133,7 +133,7 @@ const PYTHON: Floors = Floors {
 const JPEG_KIT: Floors = Floors {
     floors: &[
         &[
-            "dct", "frame", "header", "huffman", "plane", "random", "token", "zigzag",
+            "dct", "frame", "header", "huffman", "peer", "plane", "random", "token", "zigzag",
         ],
         &["blocks", "quantisation", "sequential", "standard"],
         &["content", "scan", "tables"],

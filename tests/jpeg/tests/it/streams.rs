@@ -1,100 +1,47 @@
 //! Whole streams: what the kit writes is what its description says, and stock decoders open it.
 //!
 //! `everything_legal_is_opened_by_pillow` is ignored by default; it needs the path of a Python with
-//! Pillow in `SHARDMILL_PILLOW`.
-
-use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+//! Pillow in `SHARDMILL_JPEG_PEER`.
 
 use shardmill_jpeg_kit::{
-    Blocks, Coding, Content, Cut, Faults, Header, Jpeg, Pattern, Plane, Process, Random, Scan,
-    grid, mutate, scans, seeds, write,
+    Blocks, Coding, Content, Cut, Faults, Header, Jpeg, Pattern, Peer, Pillow, Plane, Process,
+    Question, Random, Scan, Verdict, grid, mutate, scans, seeds, write,
 };
 
-/// `tests/reference/jpeg_peer.py`, which decodes with libjpeg-turbo.
-struct Peer(Child);
-
-/// What it says of a stream.
-struct Answer {
-    status: u32,
-    warnings: u32,
-    size: (u32, u32),
-    pillow: u32,
-    text: String,
-    rgb: Vec<u8>,
-}
-
-impl Peer {
-    fn start(python: &str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../reference/jpeg_peer.py");
-        let mut command = Command::new(python);
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        Self(pipes.arg(script).spawn().expect("a Python"))
-    }
-
-    fn decode(&mut self, stream: &[u8]) -> Answer {
-        let stdin = self.0.stdin.as_mut().unwrap();
-        // The first byte asks for Pillow's own answer.
-        let head = [&[1][..], &(stream.len() as u32).to_le_bytes()].concat();
-        stdin.write_all(&[&head[..], stream].concat()).unwrap();
-        stdin.flush().unwrap();
-        let [status, warnings, width, height, _components, pillow] =
-            std::array::from_fn(|_| self.number());
-        let text = self.bytes();
-        Answer {
-            status,
-            warnings,
-            size: (width, height),
-            pillow,
-            text: String::from_utf8(text).unwrap(),
-            rgb: self.bytes(),
-        }
-    }
-
-    fn number(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        self.0
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut bytes)
-            .unwrap();
-        u32::from_le_bytes(bytes)
-    }
-
-    fn bytes(&mut self) -> Vec<u8> {
-        let mut bytes = vec![0; self.number() as usize];
-        self.0
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut bytes)
-            .unwrap();
-        bytes
-    }
+/// The Python that `SHARDMILL_JPEG_PEER` names, at work.
+fn peer() -> Peer {
+    let python = std::env::var("SHARDMILL_JPEG_PEER");
+    Peer::start(&python.expect("SHARDMILL_JPEG_PEER names a Python")).unwrap()
 }
 
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_PILLOW"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
 fn everything_legal_is_opened_by_pillow() {
-    let python = std::env::var("SHARDMILL_PILLOW").expect("SHARDMILL_PILLOW names a Python");
-    let mut peer = Peer::start(&python);
+    let mut peer = peer();
     let mut faults = Vec::new();
     let mut count = 0;
     for (name, jpeg) in grid() {
         count += 1;
-        let answer = peer.decode(&write(&jpeg));
-        let is_refused_by_right = jpeg.frame.components.len() == 2;
-        let is_right = answer.status == 1
+        let question = Question {
+            pillow: true,
+            ..Question::default()
+        };
+        let answer = peer.decode(&write(&jpeg), question).unwrap();
+        let size = (
+            usize::from(jpeg.frame.width),
+            usize::from(jpeg.frame.height),
+        );
+        let is_opened = answer.verdict == Verdict::Decoded
             && answer.warnings == 0
-            && answer.pillow == 1
-            && answer.size == (u32::from(jpeg.frame.width), u32::from(jpeg.frame.height))
-            && answer.rgb.len()
-                == 3 * usize::from(jpeg.frame.width) * usize::from(jpeg.frame.height);
-        if !is_right && !is_refused_by_right {
+            && answer.pillow == Some(Pillow::Same)
+            && (answer.width, answer.height) == size
+            && answer.rgb.len() == 3 * size.0 * size.1;
+        // It has no colours for two components.
+        let is_refused = jpeg.frame.components.len() == 2 && answer.verdict == Verdict::Refused;
+        if !is_opened && !is_refused {
             faults.push(format!(
-                "{name}: {} {} {}",
-                answer.status, answer.pillow, answer.text
+                "{name}: {:?} {:?} {}",
+                answer.verdict, answer.pillow, answer.text
             ));
         }
     }
@@ -128,16 +75,15 @@ fn plain(width: u16, height: u16, quality: u8) -> Jpeg {
 /// The transform keeps lengths (T.81, A.3.3), so a block's error is at most that of its coefficients,
 /// half a step each, and what rounding the samples adds.
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_PILLOW"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
 fn pixels_come_back_within_the_error_of_quantisation() {
-    let python = std::env::var("SHARDMILL_PILLOW").expect("SHARDMILL_PILLOW names a Python");
-    let mut peer = Peer::start(&python);
+    let mut peer = peer();
     for quality in 1..=100 {
         let mut jpeg = plain(24, 16, quality);
         if quality % 2 == 0 {
             jpeg = jpeg.progressive(scans::random(3, u64::from(quality)));
         }
-        let rgb = peer.decode(&write(&jpeg)).rgb;
+        let rgb = peer.decode(&write(&jpeg), Question::default()).unwrap().rgb;
         let tables = jpeg.tables_in_use();
         let Content::Planes(planes) = &jpeg.content else {
             unreachable!()
