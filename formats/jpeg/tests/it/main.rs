@@ -4,5 +4,6 @@ mod headers; // what is refused by name, and what is warned of
 mod keep; // damage that is kept
 mod limits; // memory and time that an image may take
 mod naive; // what the planes are compared with
+mod peer; // beside libjpeg-turbo
 mod planes; // every kind of stream, beside the definition
 mod regions; // parts of images, beside the whole
