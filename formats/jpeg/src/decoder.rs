@@ -250,7 +250,7 @@ fn read_on(image: &Image<'_>, entropy: &Entropy, report: &mut Report) -> Result<
     report.warnings.no_end |= behind.is_err();
     report.warnings.extra_bytes |= segments.extra;
     match behind {
-        Ok(Some(_)) => Err(Damage::Header("a scan follows a whole picture")),
+        Ok(Some(_)) => Err(multiscan::SECOND_SCAN),
         _ => Ok(()),
     }
 }

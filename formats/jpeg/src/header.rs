@@ -107,7 +107,7 @@ impl<'a> Header<'a> {
                     return Err(Damage::Header("it has two frame headers").into());
                 }
                 0xC0..=0xC2 => frame = Some(Frame::parse(marker, body)?),
-                0xC4 | 0xDB | 0xDD => tables.define(marker, body)?,
+                0xC4 | 0xCC | 0xDB | 0xDD => tables.define(marker, body)?,
                 0xDA => {
                     let none = Damage::Header("it has no frame header");
                     let mut frame = frame.ok_or(none)?;
@@ -139,8 +139,8 @@ impl<'a> Header<'a> {
                         exif = body.strip_prefix(b"Exif\0\0");
                     }
                 }
-                // Comments, and tables of another coding process.
-                0xFE | 0xCC => {}
+                // A comment.
+                0xFE => {}
                 0xD9 => return Err(Damage::Ends.into()),
                 _ => return Err(Damage::Header("it holds a marker that is none").into()),
             }

@@ -15,6 +15,9 @@ use crate::scan_header::ScanHeader;
 use crate::segments::Segments;
 use crate::tables::{Steps, Tables};
 
+/// A second scan of all components. It would change what has come, and libjpeg expects none.
+pub(crate) const SECOND_SCAN: Damage = Damage::Header("a scan follows a whole picture");
+
 /// What is kept from one image to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -76,6 +79,10 @@ pub(crate) fn read(
         segments.at += entropy.length;
         scans.read(memory, entropy, &scan)?;
         next = scans.behind(&mut segments)?;
+        if next.is_some() && image.is_one_scan() {
+            scans.note(SECOND_SCAN)?;
+            break;
+        }
     }
     if !scans.progression.is_picture() {
         scans.note(Damage::Ends)?;
@@ -218,9 +225,9 @@ pub(crate) fn behind<'a>(
         match marker {
             0xD9 => return Ok(None),
             0xDA => return Ok(Some(body)),
-            0xC4 | 0xDB | 0xDD => tables.define(marker, body)?,
+            0xC4 | 0xCC | 0xDB | 0xDD => tables.define(marker, body)?,
             // A height that the frame has said already, as libjpeg has it.
-            0xDC | 0xCC | 0xE0..=0xEF | 0xFE => {}
+            0xDC | 0xE0..=0xEF | 0xFE => {}
             _ => return Err(Damage::Header("it holds a marker that is none")),
         }
     }

@@ -34,6 +34,7 @@ impl Tables {
                 self.restart = usize::from(u16::from_be_bytes([high, low]));
                 Ok(())
             }
+            0xCC => conditioning(body),
             _ => Ok(()),
         }
     }
@@ -101,6 +102,22 @@ impl Tables {
     }
 }
 
+/// Looks at the tables of arithmetic coding, which nothing here uses: a list of numbers and values (B.2.4.3) whose
+/// bounds libjpeg checks all the same.
+fn conditioning(body: &[u8]) -> Result<(), Damage> {
+    let (pairs, rest) = body.as_chunks::<2>();
+    let is_sound = |&[number, value]: &[u8; 2]| match number {
+        0..16 => value & 15 <= value >> 4,
+        _ => number < 32,
+    };
+    match rest.is_empty() && pairs.iter().all(is_sound) {
+        true => Ok(()),
+        false => Err(Damage::Header(
+            "a table of arithmetic coding makes no sense",
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,10 +148,20 @@ mod tests {
             (0xC4, &[[0x14].as_slice(), &[0; 16]].concat()[..]),
             (0xDD, &[1][..]),
             (0xDD, &[1, 2, 3][..]),
+            (0xCC, &[0x20, 0][..]),
+            (0xCC, &[0, 0x12][..]),
+            (0xCC, &[0][..]),
         ] {
             let found = Tables::default().define(marker, body);
             assert!(matches!(found, Err(Damage::Header(_))), "{body:?}");
         }
+    }
+
+    #[test]
+    fn tables_of_another_coding_are_passed_over() {
+        let mut tables = Tables::default();
+        tables.define(0xCC, &[0, 0x21, 15, 0, 0x1F, 5]).unwrap();
+        assert!(tables.dc.iter().chain(&tables.ac).all(Option::is_none));
     }
 
     #[test]

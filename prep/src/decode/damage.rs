@@ -1,6 +1,6 @@
 //! What can be wrong with an image's data: harmless, or at the cost of pixels.
 
-use shardmill_jpeg::{Damage, Warnings};
+use shardmill_jpeg::{Damage, Report};
 
 use crate::reject::Reject;
 
@@ -55,14 +55,19 @@ impl Warning {
     }
 }
 
-/// The most important one of a JPEG's.
-pub(super) const fn warning(warnings: Warnings) -> Option<Warning> {
-    match warnings {
-        Warnings { no_end: true, .. } => Some(Warning::NoEnd),
-        Warnings {
-            extra_bytes: true, ..
-        } => Some(Warning::ExtraBytes),
-        _ => None,
+/// The most important one of a JPEG's: damage is more than whatever else is wrong.
+pub(super) fn warning(report: &Report) -> Option<Warning> {
+    let warnings = &report.warnings;
+    if report.damage.is_some() {
+        Some(Warning::Padded)
+    } else if warnings.no_end {
+        Some(Warning::NoEnd)
+    } else if warnings.fewer_scans {
+        Some(Warning::FewerScans)
+    } else if warnings.extra_bytes {
+        Some(Warning::ExtraBytes)
+    } else {
+        warnings.any().then_some(Warning::OddHeader)
     }
 }
 

@@ -28,6 +28,15 @@ impl CropBox {
             height: f64::from(height),
         }
     }
+
+    /// The same region, seen from a part of the image that begins at this column and row.
+    pub(crate) fn within(self, left: usize, top: usize) -> Self {
+        Self {
+            left: self.left - left as f64,
+            top: self.top - top as f64,
+            ..self
+        }
+    }
 }
 
 /// The region of an image of `width` x `height` pixels that becomes `size` x `size`.

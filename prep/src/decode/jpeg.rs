@@ -1,76 +1,195 @@
-//! JPEG of all but the ordinary kind, by zune-jpeg, which is given what [`Survey`] has made sure of.
+//! JPEG: ordinary images as planes, which are resized as they are, all others as RGB.
 
 use image::metadata::Orientation;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use shardmill_jpeg::{
+    ColourSpace, Decoder, Error, Extent, Image, Limits, OnDamage, Options, Region,
+};
 
 use super::budget::Budget;
-use super::damage::Warning;
-use super::options::{DecodeOptions, Exif, Truncated};
-use super::survey::Survey;
-use super::{Rgb, upright};
+use super::damage::{Warning, warning};
+use super::geometry::{CropBox, Size};
+use super::options::{Check, DecodeOptions, Exif, Truncated};
+use super::planar::{Planar, region};
+use super::{PIXEL_LIMIT, Rgb, check_pixels, upright};
 use crate::reject::Reject;
 
-/// Level of the pixels that damaged data does not reach.
-const GREY: u8 = 128;
-
-pub(super) fn decode(
-    bytes: &[u8],
-    options: &DecodeOptions,
-    budget: &Budget,
-) -> Result<(Rgb, Option<Warning>), Reject> {
-    let survey = Survey::take(bytes)?;
-    if let (Some(damage), Truncated::Reject) = (survey.damage, options.truncated) {
-        return Err(damage.into());
-    }
-    let pixels = survey.frame.width as u64 * survey.frame.height as u64;
-    // RGB, and of a progressive frame the values of all components in 16 bits.
-    let each = if survey.frame.progressive { 3 + 8 } else { 3 };
-    let _share = budget.take(pixels * each);
-    let image = decode_clean(&survey)?;
-    let orientation = match options.exif {
-        Exif::Ignore => None,
-        Exif::Apply => survey.exif.and_then(Orientation::from_exif_chunk),
-    };
-    let image = match orientation {
-        Some(orientation) => upright(image, orientation),
-        None => image,
-    };
-    // Damage is more than whatever else is wrong.
-    let warning = match survey.damage {
-        Some(_) => Some(Warning::Padded),
-        None => survey.warning,
-    };
-    Ok((image, warning))
+/// Decodes one JPEG after another.
+#[derive(Default)]
+pub(super) struct JpegDecoder {
+    pub(super) decoder: Decoder,
+    planar: Planar,
 }
 
-fn decode_clean(survey: &Survey<'_>) -> Result<Rgb, Reject> {
-    let damaged = survey.damage.is_some();
-    let options = DecoderOptions::default()
-        .set_strict_mode(!damaged)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*survey.clean), options);
-    let refused = |error: zune_jpeg::errors::DecodeErrors| Reject::Damaged(error.to_string());
-    decoder.decode_headers().map_err(refused)?;
-    let (width, height) = (survey.frame.width, survey.frame.height);
-    let mut pixels = vec![GREY; width * height * 3];
-    if decoder.output_buffer_size() != Some(pixels.len()) {
-        return Err(Reject::Damaged(
-            "its colours cannot be turned into RGB".to_owned(),
-        ));
+/// What was decoded.
+pub(super) struct Decoded {
+    pub(super) warning: Option<Warning>,
+    /// The pixels, and what of them becomes the record; `None` if they are the record's already.
+    pub(super) pixels: Option<(Rgb, CropBox)>,
+}
+
+/// What an image is decoded for.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) options: &'a DecodeOptions,
+    pub(super) budget: &'a Budget,
+    /// Side of the record.
+    pub(super) size: u32,
+}
+
+impl JpegDecoder {
+    /// Decodes an image, straight to `record` if that is possible.
+    pub(super) fn decode(
+        &mut self,
+        bytes: &[u8],
+        target: Target<'_>,
+        record: &mut [u8],
+    ) -> Result<Decoded, Reject> {
+        let image = Image::parse(bytes)?;
+        check_pixels(image.width(), image.height())?;
+        let share = target.budget.take(memory(&image, target.options));
+        let turned = orientation(&image, target.options);
+        let decoded = match turned {
+            None if is_planar(&image) => self.resized(&image, target, record),
+            _ => self.rgb(&image, target, turned),
+        };
+        if share.is_some() {
+            // A large image's planes are not kept for small ones.
+            self.decoder = Decoder::default();
+        }
+        decoded
     }
-    match decoder.decode_into(&mut pixels) {
-        Err(error) if !damaged => return Err(refused(error)),
-        // What a damaged image lacks stays grey.
-        _ => {}
+
+    fn resized(
+        &mut self,
+        image: &Image<'_>,
+        target: Target<'_>,
+        record: &mut [u8],
+    ) -> Result<Decoded, Reject> {
+        let Target { options, size, .. } = target;
+        let whole = size_of(image);
+        let crop = options.crop(whole, size);
+        let needed = region(crop, size, options, whole);
+        let (planes, report) = self.decoder.planes(image, needed, of(options))?;
+        self.planar.resize(planes, crop, whole, options, record);
+        Ok(Decoded {
+            warning: warning(&report),
+            pixels: None,
+        })
     }
-    Ok(Rgb {
-        width: width as u32,
-        height: height as u32,
-        pixels,
-    })
+
+    /// The pixels that the record is made of, or all of them if they are to be turned.
+    pub(super) fn rgb(
+        &mut self,
+        image: &Image<'_>,
+        target: Target<'_>,
+        turned: Option<Orientation>,
+    ) -> Result<Decoded, Reject> {
+        let Target { options, size, .. } = target;
+        let whole = size_of(image);
+        let crop = options.crop(whole, size);
+        let needed = match turned {
+            None => region(crop, size, options, whole),
+            Some(_) => Region::whole(whole.width, whole.height),
+        };
+        let (width, height) = (needed.right - needed.left, needed.bottom - needed.top);
+        let mut pixels = vec![0; width * height * 3];
+        let report = self.decoder.rgb(image, needed, of(options), &mut |strip| {
+            pixels[strip.top * width * 3..][..strip.rgb.len()].copy_from_slice(strip.rgb);
+        })?;
+        let rgb = Rgb {
+            width: width as u32,
+            height: height as u32,
+            pixels,
+        };
+        let pixels = match turned {
+            None => (rgb, crop.within(needed.left, needed.top)),
+            Some(orientation) => {
+                let rgb = upright(rgb, orientation);
+                let crop = options.crop(rgb.size(), size);
+                (rgb, crop)
+            }
+        };
+        Ok(Decoded {
+            warning: warning(&report),
+            pixels: Some(pixels),
+        })
+    }
+}
+
+/// Whether the planes of an image are resized as they are: one scan of grey, or of luminance and colours that are
+/// stored at its size or at half of it. The colours of others are made as large as the image first, as libjpeg
+/// makes them, which is nearer to Pillow's pixels.
+fn is_planar(image: &Image<'_>) -> bool {
+    let usual = match image.colour_space() {
+        ColourSpace::Grey => true,
+        ColourSpace::YCbCr => {
+            let mut ratios = image.ratios();
+            let luma = ratios.next();
+            let first = ratios.next();
+            luma == Some((1, 1)) && first == ratios.next() && matches!(first, Some((1 | 2, 1 | 2)))
+        }
+        _ => false,
+    };
+    usual && image.is_one_scan()
+}
+
+/// How a picture must be turned, if it must.
+fn orientation(image: &Image<'_>, options: &DecodeOptions) -> Option<Orientation> {
+    let block = match options.exif {
+        Exif::Ignore => None,
+        Exif::Apply => image.exif(),
+    };
+    let orientation = block.and_then(Orientation::from_exif_chunk);
+    orientation.filter(|&orientation| orientation != Orientation::NoTransforms)
+}
+
+/// Bytes that decoding takes: RGB or planes, and, unless all comes in one scan, up to four coefficients of two bytes
+/// for each pixel.
+fn memory(image: &Image<'_>, options: &DecodeOptions) -> u64 {
+    let kept = !image.is_one_scan() || options.truncated == Truncated::Pad;
+    let pixels = image.width() as u64 * image.height() as u64;
+    pixels * if kept { 3 + 8 } else { 3 }
+}
+
+fn of(options: &DecodeOptions) -> Options {
+    Options {
+        extent: match options.check {
+            Check::Whole => Extent::Whole,
+            Check::Decoded => Extent::Needed,
+        },
+        damage: match options.truncated {
+            Truncated::Reject => OnDamage::Refuse,
+            Truncated::Pad => OnDamage::Keep,
+        },
+        limits: Limits {
+            pixels: PIXEL_LIMIT,
+            ..Limits::default()
+        },
+    }
+}
+
+fn size_of(image: &Image<'_>) -> Size {
+    Size {
+        width: image.width(),
+        height: image.height(),
+    }
+}
+
+impl From<Error> for Reject {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unsupported(name) => Self::UnsupportedJpeg(name),
+            Error::TooLarge {
+                width,
+                height,
+                limit,
+            } => Self::TooLarge {
+                width,
+                height,
+                limit,
+            },
+            Error::Damaged(damage) => damage.into(),
+            error => Self::Damaged(error.to_string()),
+        }
+    }
 }

@@ -14,7 +14,6 @@ mod other;
 mod planar;
 mod png;
 mod strip;
-mod survey;
 mod taps;
 mod tiff;
 mod vectorise;
@@ -27,12 +26,10 @@ use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-use shardmill_jpeg as jpeg_file;
-
 use crate::reject::Reject;
 use format::Format;
-use geometry::{CropBox, Size, center_square};
-use planar::Planar;
+use geometry::{CropBox, Size};
+use jpeg::{JpegDecoder, Target};
 
 pub use crate::choice::UnknownChoice;
 pub(crate) use budget::Budget;
@@ -47,8 +44,7 @@ pub(crate) use vectorise::vectorised;
 pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
-pub(crate) const DECODER: &str =
-    "shardmill-jpeg 4, shardmill-tiff 1, zune-jpeg 0.5.15, image 0.25.10, tiff 0.11.3";
+pub(crate) const DECODER: &str = "shardmill-jpeg 5, shardmill-tiff 1, image 0.25.10, tiff 0.11.3";
 /// See [`DECODER`].
 pub(crate) const RESIZER: &str = "shardmill-resize 1, fast_image_resize 6.1.0";
 
@@ -58,6 +54,15 @@ pub(crate) struct Rgb {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) pixels: Vec<u8>,
+}
+
+impl Rgb {
+    const fn size(&self) -> Size {
+        Size {
+            width: self.width as usize,
+            height: self.height as usize,
+        }
+    }
 }
 
 /// Decodes images and brings them to the size of a record; one for each thread.
@@ -70,8 +75,7 @@ pub struct ImageDecoder {
     options: DecodeOptions,
     budget: Budget,
     warning: Option<Warning>,
-    jpeg: jpeg_file::Decoder,
-    planar: Planar,
+    jpeg: JpegDecoder,
     resizer: Resizer,
     record: Vec<u8>,
 }
@@ -92,8 +96,7 @@ impl ImageDecoder {
             options,
             budget: Budget::UNLIMITED,
             warning: None,
-            jpeg: jpeg_file::Decoder::default(),
-            planar: Planar::default(),
+            jpeg: JpegDecoder::default(),
             resizer: Resizer::new(),
             record: vec![0; bytes],
         }
@@ -137,7 +140,7 @@ impl ImageDecoder {
                 decoder.record = pixels;
                 return Ok(());
             }
-            decoder.resize(Rgb {
+            decoder.resize_whole(Rgb {
                 width,
                 height,
                 pixels,
@@ -178,49 +181,32 @@ impl ImageDecoder {
                 None => Reject::NotAnImage,
             });
         };
-        if format == Format::Jpeg && self.decode_ordinary(bytes)?.is_some() {
-            return Ok(());
-        }
-        let (image, warning) = decode_rgb(bytes, format, &self.options, &self.budget)?;
+        let (options, budget) = (&self.options, &self.budget);
+        let other = |format| other::decode(bytes, format, options, budget);
+        let (image, warning) = match format {
+            Format::Jpeg => return self.decode_jpeg(bytes),
+            Format::Tiff => tiff::decode(bytes, budget)?,
+            Format::Png => other(ImageFormat::Png)?,
+            Format::Gif => other(ImageFormat::Gif)?,
+            Format::Bmp => other(ImageFormat::Bmp)?,
+            Format::WebP => other(ImageFormat::WebP)?,
+        };
         self.warning = warning;
-        self.resize(image)
+        self.resize_whole(image)
     }
 
-    /// `None`, and nothing done, for all but JPEGs of the common kind.
-    fn decode_ordinary(&mut self, bytes: &[u8]) -> Result<Option<()>, Reject> {
-        let plain = self.options.exif == Exif::Ignore;
-        let Some(image) = plain.then(|| jpeg_file::Image::parse(bytes).ok()).flatten() else {
-            return Ok(None);
+    fn decode_jpeg(&mut self, bytes: &[u8]) -> Result<(), Reject> {
+        let target = Target {
+            options: &self.options,
+            budget: &self.budget,
+            size: self.size,
         };
-        let (width, height) = (image.width(), image.height());
-        check_pixels(width, height)?;
-        let crop = self.crop(width as u32, height as u32);
-        let region = planar::region(crop, self.size, &self.options, Size { width, height });
-        let share = self.budget.take(width as u64 * height as u64 * 3);
-        let extent = match self.options.check {
-            Check::Whole => jpeg_file::Extent::Whole,
-            Check::Decoded => jpeg_file::Extent::Needed,
-        };
-        let jpeg_options = jpeg_file::Options { extent };
-        let done = match self.jpeg.planes(&image, region, jpeg_options) {
-            Ok((planes, report)) => {
-                let (options, record) = (&self.options, &mut self.record);
-                self.planar
-                    .resize(planes, crop, Size { width, height }, options, record);
-                self.warning = damage::warning(report.warnings);
-                Ok(Some(()))
-            }
-            Err(jpeg_file::Error::Damaged(damage)) => match self.options.truncated {
-                Truncated::Reject => Err(damage.into()),
-                Truncated::Pad => Ok(None),
-            },
-            Err(_) => Ok(None),
-        };
-        if share.is_some() {
-            // A large image's planes are not kept for small ones.
-            self.jpeg = jpeg_file::Decoder::default();
+        let decoded = self.jpeg.decode(bytes, target, &mut self.record)?;
+        self.warning = decoded.warning;
+        match decoded.pixels {
+            Some((image, crop)) => self.resize(image, crop),
+            None => Ok(()),
         }
-        done
     }
 
     /// Takes the pixels of the last record, and leaves memory for the next one.
@@ -229,17 +215,14 @@ impl ImageDecoder {
         std::mem::swap(&mut self.record, other);
     }
 
-    /// The region that becomes the record.
-    fn crop(&self, width: u32, height: u32) -> CropBox {
-        match self.options.resize {
-            Resize::ShortSide => center_square(width, height, self.size),
-            Resize::Squash => CropBox::whole(width, height),
-        }
+    fn resize_whole(&mut self, image: Rgb) -> Result<(), Reject> {
+        let crop = self.options.crop(image.size(), self.size);
+        self.resize(image, crop)
     }
 
-    fn resize(&mut self, mut image: Rgb) -> Result<(), Reject> {
+    /// Resizes a region of an image to the record.
+    fn resize(&mut self, mut image: Rgb, crop: CropBox) -> Result<(), Reject> {
         let refused = |error: &dyn std::fmt::Display| Reject::Damaged(error.to_string());
-        let crop = self.crop(image.width, image.height);
         // Of the type that the resizer makes between its two passes: another one is compiled for itself, half
         // a megabyte of code.
         let source = TypedImage::<U8x3>::from_buffer(image.width, image.height, &mut image.pixels)
@@ -253,23 +236,6 @@ impl ImageDecoder {
         self.resizer
             .resize_typed(&source, &mut target, &options)
             .map_err(|error| refused(&error))
-    }
-}
-
-fn decode_rgb(
-    bytes: &[u8],
-    format: Format,
-    options: &DecodeOptions,
-    budget: &Budget,
-) -> Result<(Rgb, Option<Warning>), Reject> {
-    let other = |format| other::decode(bytes, format, options, budget);
-    match format {
-        Format::Jpeg => jpeg::decode(bytes, options, budget),
-        Format::Tiff => tiff::decode(bytes, budget),
-        Format::Png => other(ImageFormat::Png),
-        Format::Gif => other(ImageFormat::Gif),
-        Format::Bmp => other(ImageFormat::Bmp),
-        Format::WebP => other(ImageFormat::WebP),
     }
 }
 

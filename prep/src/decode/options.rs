@@ -2,6 +2,7 @@
 
 use fast_image_resize::FilterType;
 
+use super::geometry::{CropBox, Size, center_square};
 use crate::choice::choice;
 
 choice! {
@@ -108,6 +109,15 @@ impl DecodeOptions {
     /// The manifest's `truncated`, which is left out where such images are rejects.
     pub(crate) fn truncated_noted(&self) -> Option<String> {
         (self.truncated != Truncated::default()).then(|| self.truncated.name().to_owned())
+    }
+
+    /// The region of an image that becomes a square record of `size` pixels a side.
+    pub(super) fn crop(&self, image: Size, size: u32) -> CropBox {
+        let (width, height) = (image.width as u32, image.height as u32);
+        match self.resize {
+            Resize::ShortSide => center_square(width, height, size),
+            Resize::Squash => CropBox::whole(width, height),
+        }
     }
 
     /// How far the filter reaches, in pixels of the larger scale.

@@ -10,16 +10,20 @@ use shardmill_formats::{
     ChannelSums, Class, Codec, Decoder, Manifest, Preprocessing, Rejects, ShardEntry, ShardIndex,
     ShardMetadata, ShardWriter, Source, Split, shard_file_name,
 };
+use shardmill_jpeg::{Image, Options, Region};
 use shardmill_prep::{IngestOptions, ingest, verify};
 use tempfile::TempDir;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
 
 /// The pixels of a JPEG. The image crate is built without it.
 pub(crate) fn jpeg_pixels(bytes: &[u8]) -> RgbImage {
-    let mut decoder = JpegDecoder::new(ZCursor::new(bytes));
-    let pixels = decoder.decode().unwrap();
-    let (width, height) = decoder.dimensions().unwrap();
+    let image = Image::parse(bytes).unwrap();
+    let (width, height) = (image.width(), image.height());
+    let mut pixels = Vec::new();
+    let mut decoder = shardmill_jpeg::Decoder::default();
+    let whole = Region::whole(width, height);
+    let mut take = |strip: shardmill_jpeg::Strip<'_>| pixels.extend_from_slice(strip.rgb);
+    let report = decoder.rgb(&image, whole, Options::default(), &mut take);
+    assert!(!report.unwrap().warnings.any());
     RgbImage::from_raw(width as u32, height as u32, pixels).unwrap()
 }
 
