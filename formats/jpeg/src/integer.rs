@@ -7,11 +7,8 @@
 //! never do, they behave as in the vector form of libjpeg-turbo: 16-bit products and sums wrap around, and
 //! results of 32 bits saturate to 16.
 
-use crate::lanes::{Block, Lanes};
-use crate::planes::Plane;
-use crate::tables::Steps;
-use crate::transform::Transform;
-use crate::zigzag::ZIGZAG;
+/// The step sizes of a block, or its coefficients, row by row.
+pub(crate) type Block = [i16; 64];
 
 /// Bits behind the point of a constant.
 const BITS: u32 = 13;
@@ -52,17 +49,6 @@ pub(crate) const SUMS: [[i16; 2]; 2] = [[C1_175 - C1_961, C1_175], [C1_175, C1_1
 pub(crate) const OUTER: [[i16; 2]; 2] = [[C0_298 - C0_899, -C0_899], [-C0_899, C1_501 - C0_899]];
 /// Of inputs 5 and 3: for outputs 1 and 2 of the odd part.
 pub(crate) const INNER: [[i16; 2]; 2] = [[C2_053 - C2_562, -C2_562], [-C2_562, C3_072 - C2_562]];
-
-/// Place of each coefficient, in the order of the data, row by row; as long as [`ZIGZAG`].
-const PLACES: [u8; 80] = {
-    let mut places = ZIGZAG;
-    let mut k = 0;
-    while k < places.len() {
-        places[k] = places[k] % 8 * 8 + places[k] / 8;
-        k += 1;
-    }
-    places
-};
 
 /// Brings a block to eight rows of eight levels.
 #[inline(always)]
@@ -125,75 +111,9 @@ fn pass(values: [i16; 8], dropped: u32) -> [i16; 8] {
 
 /// The level of a block whose only coefficient is the first.
 #[inline(always)]
-fn flat(value: i16, step: i16) -> u8 {
+pub(crate) fn flat(value: i16, step: i16) -> u8 {
     let value = i32::from(value.wrapping_mul(step).wrapping_shl(MORE));
     (((value + 16) >> (MORE + 3)).clamp(-128, 127) + 128) as u8
-}
-
-/// Transforms blocks two by two.
-pub(crate) struct Integer<L> {
-    lanes: L,
-    /// Step sizes of each component.
-    steps: [Block; 4],
-    blocks: [Block; 2],
-    /// Where the first of the two blocks goes, if there is one: its component, and the place in the plane.
-    waiting: Option<(usize, usize)>,
-}
-
-impl<L: Lanes> Integer<L> {
-    /// For the step sizes of each component.
-    pub(crate) fn new(steps: &[Steps; 4], lanes: L) -> Self {
-        // They are listed column by column.
-        let turned = |steps: &Steps| std::array::from_fn(|i| steps[i % 8 * 8 + i / 8] as i16);
-        Self {
-            lanes,
-            steps: steps.each_ref().map(turned),
-            blocks: [[0; 64]; 2],
-            waiting: None,
-        }
-    }
-
-    #[inline(always)]
-    fn pair(&mut self, planes: &mut [Plane], places: [(usize, usize); 2]) {
-        let steps = places.map(|(component, _)| &self.steps[component & 3]);
-        let levels = self.lanes.levels(&self.blocks, steps);
-        for ((component, start), levels) in places.into_iter().zip(&levels) {
-            planes[component].put(start, levels);
-        }
-    }
-}
-
-impl<L: Lanes> Transform for Integer<L> {
-    const PLACES: [u8; 80] = PLACES;
-
-    #[inline(always)]
-    fn block(&mut self) -> &mut Block {
-        let block = &mut self.blocks[usize::from(self.waiting.is_some())];
-        *block = [0; 64];
-        block
-    }
-
-    #[inline(always)]
-    fn put(&mut self, planes: &mut [Plane], component: usize, start: usize, length: usize) {
-        if length == 1 {
-            let value = self.blocks[usize::from(self.waiting.is_some())][0];
-            let level = flat(value, self.steps[component & 3][0]);
-            planes[component].put(start, &[[level; 8]; 8]);
-            return;
-        }
-        match self.waiting.take() {
-            None => self.waiting = Some((component, start)),
-            Some(first) => self.pair(planes, [first, (component, start)]),
-        }
-    }
-
-    #[inline(always)]
-    fn flush(&mut self, planes: &mut [Plane]) {
-        if let Some(last) = self.waiting.take() {
-            self.blocks[1] = self.blocks[0];
-            self.pair(planes, [last; 2]);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,8 @@
 
 use pulp::Scalar;
 
+use crate::integer::Block;
 use crate::{colour, integer};
-
-/// The step sizes of a block, or its coefficients, row by row.
-pub(crate) type Block = [i16; 64];
 
 /// What a processor does to two blocks, or to 32 pixels.
 pub(crate) trait Lanes: Copy {

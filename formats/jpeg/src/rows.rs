@@ -1,12 +1,12 @@
 //! From planes to rows of RGB, as soon as the samples are there.
 
 use crate::coefficients::Coefficients;
-use crate::colour::{ACROSS, convert};
 use crate::colour_space::ColourSpace;
+use crate::convert::{ACROSS, convert};
 use crate::damage::Damage;
 use crate::frame::Frame;
-use crate::integer::Integer;
 use crate::lanes::Lanes;
+use crate::pairs::Integer;
 use crate::planes::{Cut, Plane, Region};
 use crate::sequential::Scan;
 use crate::tables::Steps;

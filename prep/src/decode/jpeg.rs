@@ -93,7 +93,12 @@ impl JpegDecoder {
         };
         let (width, height) = (needed.right - needed.left, needed.bottom - needed.top);
         let mut pixels = vec![0; width * height * 3];
-        let report = self.decoder.rgb(image, needed, of(options), &mut |strip| {
+        // These are rare, so all of the file is looked at.
+        let of = Options {
+            extent: Extent::Whole,
+            ..of(options)
+        };
+        let report = self.decoder.rgb(image, needed, of, &mut |strip| {
             pixels[strip.top * width * 3..][..strip.rgb.len()].copy_from_slice(strip.rgb);
         })?;
         let rgb = Rgb {

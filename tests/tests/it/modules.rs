@@ -9,8 +9,9 @@ use crate::module_graph::{Floors, ModuleGraph, Sources};
 
 /// The crates by their folders, and the floors of each from the ground up: a module may use what stands
 /// on lower floors, and modules of one floor do not know each other.
-const CRATES: [(&str, Floors); 8] = [
+const CRATES: [(&str, Floors); 9] = [
     ("formats", FORMATS),
+    ("formats/jpeg", JPEG),
     ("prep", PREP),
     ("loader", LOADER),
     ("loader/kernels", KERNELS),
@@ -38,6 +39,30 @@ const FORMATS: Floors = Floors {
         &["header", "metadata"],
         &["index", "manifest", "writer"],
         &["mismatch"],
+    ],
+    strangers: &[],
+};
+
+const JPEG: Floors = Floors {
+    floors: &[
+        &[
+            "codes", "colour", "damage", "entropy", "integer", "options", "standard", "zigzag",
+        ],
+        &[
+            "bits",
+            "colour_space",
+            "frame",
+            "intervals",
+            "lanes",
+            "segments",
+            "tables",
+        ],
+        &["convert", "planes", "scan_header", "vectorise"],
+        &["blocks", "header", "progression", "transform", "upsample"],
+        // The two transforms, and what brings coefficients to them.
+        &["coefficients", "float", "pairs", "sequential"],
+        &["multiscan", "rows"],
+        &["decoder"],
     ],
     strangers: &[],
 };
