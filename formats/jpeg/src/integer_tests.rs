@@ -40,10 +40,9 @@ fn levels_are_the_definition_s() {
             assert!(difference.abs() < 0.65, "{wanted} {found}");
         }
     }
-    assert!(
-        (sum / 600.0 / 64.0).abs() < 0.01,
-        "lighter or darker: {sum}"
-    );
+    let mean = sum / 600.0 / 64.0;
+    // Halves are rounded up, and of flat blocks one level in eight is a half.
+    assert!(mean.abs() < 0.05, "lighter or darker: {mean}");
 }
 
 #[test]

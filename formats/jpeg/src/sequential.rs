@@ -171,7 +171,7 @@ impl<T: Transform> Scan<'_, T> {
             if end < units && at.row + 1 < rows {
                 let row = needed.rows.0.max(at.row + 1);
                 let unit = self.jump(&mut at, row * units + needed.columns.0)?;
-                let unit = unit.unwrap_or(at.row * units + end);
+                let unit = unit.unwrap_or(at.row * units + at.column);
                 let row = at.row;
                 if unit / units == row {
                     (at.column, end) = (unit % units, units);

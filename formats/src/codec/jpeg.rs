@@ -1,10 +1,7 @@
 //! The JPEG codec: baseline, 4:2:0, quality chosen at encoding.
 
 use jpeg_encoder::SamplingFactor;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use shardmill_jpeg::{Extent, Image, Options, Region, Strip};
 
 use super::CodecError;
 use crate::shape::RecordShape;
@@ -46,38 +43,48 @@ impl Encoder {
 /// The marker EOI of ITU-T T.81, table B.1.
 const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 
-pub(super) fn decode(shape: RecordShape, stored: &[u8], rgb: &mut [u8]) -> Result<(), CodecError> {
-    // A record that ends early is an error, never a grey stripe. The decoder tolerates a few missing
-    // bytes even in its strict mode, but a cut removes the end marker.
-    if !stored.ends_with(&END_OF_IMAGE) {
-        return Err(CodecError::JpegDecode(
-            "it does not end with the end-of-image marker".to_owned(),
-        ));
+/// Decodes records; keeps memory and tables from one to the next, and nearly all records have the same tables.
+#[derive(Default)]
+pub(super) struct Decoder(Box<shardmill_jpeg::Decoder>);
+
+impl Decoder {
+    /// Decodes a record to all of its pixels. A record that ends early is an error, never a grey stripe, and so
+    /// is one with bytes that belong to no pixel: an encoder leaves none, so some of its data was lost.
+    pub(super) fn decode(
+        &mut self,
+        shape: RecordShape,
+        stored: &[u8],
+        rgb: &mut [u8],
+    ) -> Result<(), CodecError> {
+        let refused = |why: &str| Err(CodecError::JpegDecode(why.to_owned()));
+        if !stored.ends_with(&END_OF_IMAGE) {
+            return refused("it does not end with the end-of-image marker");
+        }
+        let damaged = |error: shardmill_jpeg::Error| CodecError::JpegDecode(error.to_string());
+        let image = Image::parse(stored).map_err(damaged)?;
+        let (found_height, found_width) = (image.height(), image.width());
+        if (found_height, found_width) != (shape.height as usize, shape.width as usize) {
+            return Err(CodecError::Size {
+                expected: shape,
+                found_height,
+                found_width,
+            });
+        }
+        let mut options = Options::default();
+        options.extent = Extent::Whole;
+        let mut put = |strip: Strip<'_>| {
+            let start = strip.top * found_width * 3;
+            rgb[start..start + strip.rgb.len()].copy_from_slice(strip.rgb);
+        };
+        let region = Region::whole(found_width, found_height);
+        let report = self.0.rgb(&image, region, options, &mut put);
+        let warnings = report.map_err(damaged)?.warnings;
+        if warnings.no_end {
+            return refused("its data does not end with the end-of-image marker");
+        }
+        if warnings.extra_bytes {
+            return refused("it holds bytes that belong to no pixel");
+        }
+        Ok(())
     }
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_height(shape.height as usize)
-        .set_max_width(shape.width as usize)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stored), options);
-    let refused =
-        |error: zune_jpeg::errors::DecodeErrors| CodecError::JpegDecode(error.to_string());
-    decoder.decode_headers().map_err(refused)?;
-    let info = decoder
-        .info()
-        .ok_or_else(|| CodecError::JpegDecode("no frame header".to_owned()))?;
-    let (found_height, found_width) = (usize::from(info.height), usize::from(info.width));
-    if (found_height, found_width) != (shape.height as usize, shape.width as usize) {
-        return Err(CodecError::Size {
-            expected: shape,
-            found_height,
-            found_width,
-        });
-    }
-    if decoder.output_buffer_size() != Some(rgb.len()) {
-        return Err(CodecError::JpegDecode(
-            "its colours cannot be turned into RGB".to_owned(),
-        ));
-    }
-    decoder.decode_into(rgb).map_err(refused)
 }

@@ -176,7 +176,7 @@ pub struct Decoder {
 enum DecoderKind {
     Raw,
     Zstd(planar::Decoder),
-    Jpeg,
+    Jpeg(jpeg::Decoder),
 }
 
 impl Decoder {
@@ -186,7 +186,7 @@ impl Decoder {
         let kind = match codec {
             Codec::Raw => DecoderKind::Raw,
             Codec::Zstd => DecoderKind::Zstd(planar::Decoder::new(shape)),
-            Codec::Jpeg => DecoderKind::Jpeg,
+            Codec::Jpeg => DecoderKind::Jpeg(jpeg::Decoder::default()),
         };
         Self { shape, kind }
     }
@@ -204,7 +204,7 @@ impl Decoder {
                 Ok(())
             }
             DecoderKind::Zstd(decoder) => decoder.decode(stored, rgb),
-            DecoderKind::Jpeg => jpeg::decode(self.shape, stored, rgb),
+            DecoderKind::Jpeg(decoder) => decoder.decode(self.shape, stored, rgb),
         }
     }
 }

@@ -125,6 +125,55 @@ fn every_truncation_of_a_record_is_refused() {
 }
 
 #[test]
+fn a_jpeg_that_is_cut_in_its_data_is_refused_in_spite_of_an_end_marker() {
+    let shape = RecordShape {
+        height: 64,
+        width: 48,
+    };
+    let mut stored = Vec::new();
+    Encoder::new(Codec::Jpeg, shape, EncodeOptions::default())
+        .unwrap()
+        .encode(&photo(shape), &mut stored)
+        .unwrap();
+    let scan = stored
+        .windows(2)
+        .position(|marker| marker == [0xFF, 0xDA])
+        .unwrap();
+    let mut decoder = Decoder::new(Codec::Jpeg, shape);
+    let mut rgb = vec![0; shape.bytes()];
+    // Behind the scan's header of 14 bytes. The last byte holds bits that fill it up, so two are taken away.
+    for percent in [0, 5, 30, 60, 90, 100] {
+        let length = (stored.len() - 4 - scan - 14) * percent / 100;
+        let mut cut = stored[..scan + 14 + length].to_vec();
+        cut.extend([0xFF, 0xD9]);
+        let error = decoder.decode(&cut, &mut rgb);
+        assert!(
+            matches!(error, Err(CodecError::JpegDecode(_))),
+            "{percent}%"
+        );
+    }
+    decoder.decode(&stored, &mut rgb).unwrap();
+}
+
+#[test]
+fn a_jpeg_with_bytes_of_no_pixel_is_refused() {
+    let shape = RecordShape {
+        height: 24,
+        width: 24,
+    };
+    let mut stored = Vec::new();
+    Encoder::new(Codec::Jpeg, shape, EncodeOptions::default())
+        .unwrap()
+        .encode(&photo(shape), &mut stored)
+        .unwrap();
+    let end = stored.len() - 2;
+    stored.splice(end..end, [1, 2, 3, 4]);
+    let mut rgb = vec![0; shape.bytes()];
+    let error = Decoder::new(Codec::Jpeg, shape).decode(&stored, &mut rgb);
+    assert!(matches!(error, Err(CodecError::JpegDecode(_))));
+}
+
+#[test]
 fn a_zstd_bomb_is_refused_without_growing() {
     let shape = RecordShape {
         height: 4,

@@ -10,10 +10,10 @@ const LONGEST: usize = 400;
 
 /// Crate folders and the Shardmill crates each may depend on.
 const ARROWS: [(&str, &[&str]); 11] = [
-    ("formats", &[]),
+    ("formats", &["jpeg"]),
     // It knows nothing of shards.
     ("formats/jpeg", &["jpeg-kit"]),
-    ("prep", &["formats", "jpeg"]),
+    ("prep", &["formats", "jpeg", "jpeg-kit"]),
     ("loader", &["formats", "kernels"]),
     ("loader/kernels", &[]),
     ("trainer", &["formats", "loader", "prep"]),

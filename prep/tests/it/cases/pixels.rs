@@ -5,6 +5,7 @@ use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
+use shardmill_jpeg_kit::{Jpeg, Pattern, scans, write as stream};
 
 use super::{Case, Right, check};
 use crate::kit::{prep_ok, records};
@@ -200,15 +201,61 @@ const HOSTILE: &[Case] = &[
         source: "",
         arguments: &[],
         make: |folder| {
-            for number in 0..6 {
-                write(folder, &format!("{number}.jpg"), &finer_chroma());
+            let finer = |sampling: &[(u8, u8)]| Jpeg::sampled(17, 33, sampling);
+            let apart = |mut jpeg: Jpeg| {
+                jpeg.scans = scans::each(3);
+                jpeg
+            };
+            let progressive = |jpeg: Jpeg| jpeg.progressive(scans::refined(3));
+            let both = [(1, 1), (2, 2), (1, 1)];
+            let one = Jpeg::sampled(1, 1, &both);
+            let across = finer(&[(1, 1), (2, 1), (2, 1)]).painted(Pattern::Noise, 3);
+            let of_two = finer(&[(1, 2), (2, 1), (1, 1)]);
+            let cut = |jpeg: &Jpeg| {
+                let bytes = stream(jpeg);
+                [&bytes[..bytes.len() * 2 / 3], b"\xFF\xD9"].concat()
+            };
+            // Restart markers whose turn has not come.
+            let mut restarting = apart(across.clone());
+            for scan in &mut restarting.scans {
+                scan.restart = 2;
             }
+            restarting.faults.first_restart = 3;
+            write(
+                folder,
+                "panic-21-7752.jpg",
+                &cut(&progressive(across.clone())),
+            );
+            write(folder, "panic-21-12762.jpg", &stream(&restarting));
+            write(
+                folder,
+                "l1c2-17x33-prog.jpg",
+                &stream(&progressive(finer(&both))),
+            );
+            write(folder, "l1c2-1x1-nonint.jpg", &stream(&apart(one)));
+            write(
+                folder,
+                "h12c21-17x33-prog.jpg",
+                &stream(&progressive(of_two)),
+            );
+            write(folder, "swap-17x33-nonint.jpg", &stream(&apart(across)));
         },
-        right: Right::Refused {
-            says: &[
-                "none of the 6 images could be used",
-                "JPEG is not supported",
+        right: Right::Dataset {
+            classes: &[],
+            splits: &[(
+                "test",
+                &[
+                    ("h12c21-17x33-prog.jpg", -1),
+                    ("l1c2-17x33-prog.jpg", -1),
+                    ("l1c2-1x1-nonint.jpg", -1),
+                    ("swap-17x33-nonint.jpg", -1),
+                ],
+            )],
+            rejects: &[
+                ("panic-21-12762.jpg", "damaged"),
+                ("panic-21-7752.jpg", "truncated"),
             ],
+            says: &[],
         },
     },
     Case {
@@ -216,15 +263,41 @@ const HOSTILE: &[Case] = &[
         source: "",
         arguments: &[],
         make: |folder| {
-            for number in 0..3 {
-                write(folder, &format!("{number}.jpg"), &one_by_one());
+            for (name, sampling, scans, restart) in [
+                (
+                    "420-97x131-nonint.jpg",
+                    [(2, 2), (1, 1), (1, 1)],
+                    scans::each(3),
+                    0,
+                ),
+                ("444-97x131-nonintr5.jpg", [(1, 1); 3], scans::each(3), 5),
+                (
+                    "swap-97x131-base.jpg",
+                    [(1, 1), (2, 1), (2, 1)],
+                    scans::interleaved(3),
+                    0,
+                ),
+            ] {
+                let mut jpeg = Jpeg::sampled(97, 131, &sampling);
+                jpeg.scans = scans;
+                for scan in &mut jpeg.scans {
+                    scan.restart = restart;
+                }
+                write(folder, name, &stream(&jpeg));
             }
         },
-        right: Right::Refused {
-            says: &[
-                "none of the 3 images could be used",
-                "JPEG is not supported",
-            ],
+        right: Right::Dataset {
+            classes: &[],
+            splits: &[(
+                "test",
+                &[
+                    ("420-97x131-nonint.jpg", -1),
+                    ("444-97x131-nonintr5.jpg", -1),
+                    ("swap-97x131-base.jpg", -1),
+                ],
+            )],
+            rejects: &[],
+            says: &[],
         },
     },
     // One in a small budget too: it waits for nobody, and nothing is rejected for its memory.
@@ -260,30 +333,27 @@ const HOSTILE: &[Case] = &[
     },
 ];
 
-/// A JPEG whose frame says that chroma is sampled finer than luminance.
-fn finer_chroma() -> Vec<u8> {
-    let mut bytes = jpeg(48);
-    let frame = bytes
-        .windows(2)
-        .position(|pair| pair == [0xFF, 0xC0])
-        .unwrap();
-    // Marker, length, precision, height, width, number of components; then id and sampling of each.
-    for (component, sampling) in [(0, 0x11), (1, 0x21), (2, 0x21)] {
-        bytes[frame + 11 + 3 * component] = sampling;
-    }
-    bytes
-}
-
-/// A sequential JPEG whose first scan brings one component of three.
-fn one_by_one() -> Vec<u8> {
-    let bytes = jpeg(48);
-    let scan = bytes
-        .windows(2)
-        .position(|pair| pair == [0xFF, 0xDA])
-        .unwrap();
-    let data = scan + 2 + usize::from(bytes[scan + 3]);
-    let header = [0xFF, 0xDA, 0, 8, 1, bytes[scan + 5], 0, 0, 63, 0];
-    [&bytes[..scan], &header, &bytes[data..]].concat()
+/// Every division into scans gives the same record, that of the picture in one scan within a level.
+#[test]
+fn scans_of_one_component_each_give_the_pixels_of_one_scan() {
+    let work = tempfile::tempdir().unwrap();
+    let (source, out) = (work.path().join("source"), work.path().join("out"));
+    let jpeg = Jpeg::sampled(97, 131, &[(2, 2), (1, 1), (1, 1)]);
+    write(&source, "a.jpg", &stream(&jpeg));
+    let mut apart = jpeg.clone();
+    apart.scans = scans::each(3);
+    write(&source, "b.jpg", &stream(&apart));
+    let progressive = jpeg.progressive(scans::refined(3));
+    write(&source, "c.jpg", &stream(&progressive));
+    let [source, out_text] = [&source, &out].map(|path| path.to_str().unwrap());
+    let small = ["--codec", "raw", "--size", "24"];
+    prep_ok(&[&["ingest", source, "--out", out_text], &small[..]].concat());
+    let mut records = records(&out);
+    records.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(records[1].rgb, records[2].rgb);
+    let pairs = records[0].rgb.iter().zip(&records[1].rgb);
+    let far = pairs.filter(|(a, b)| a.abs_diff(**b) > 3).count();
+    assert_eq!(far, 0);
 }
 
 /// The two files of the case have one picture.
