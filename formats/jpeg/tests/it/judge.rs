@@ -87,6 +87,9 @@ fn exemption(
         (Verdict::Decoded, Ok(pixels)) if pixels.warned && named.repeats_a_scan() => {
             Some("a scan comes twice: libjpeg warns, ours warns, other pixels")
         }
+        (Verdict::Decoded, Err(Error::Unsupported(_))) => {
+            Some("a kind that ours does not know, by its name: libjpeg decodes, ours refuses")
+        }
         (Verdict::Decoded, Err(Error::Damaged(damage))) => match damage {
             Damage::Level => Some("levels that no pixels have: libjpeg decodes, ours refuses"),
             Damage::Code => Some("runs that lead out of a block: libjpeg decodes, ours refuses"),
