@@ -22,6 +22,12 @@ kills python="python3":
     cargo build --release -p shardmill-prep
     {{python}} tools/kill-everywhere.py target/release/prep
 
+# Compares the JPEG decoder with libjpeg-turbo on every kind of stream that the kit writes, and on damaged ones
+# (needs Python with Pillow). What they differ on is kept in target/tmp/jpeg-peer.
+jpeg-peer python="python3" damaged="20000":
+    SHARDMILL_JPEG_PEER="{{python}}" cargo test --release -p shardmill-jpeg-kit --test it -- --ignored
+    SHARDMILL_JPEG_PEER="{{python}}" SHARDMILL_JPEG_DAMAGED="{{damaged}}" cargo test --release -p shardmill-jpeg --test it -- --ignored --nocapture peer
+
 # Converts weights to torchvision and back at full width (needs Python with torchvision and safetensors).
 torchvision python="python3":
     {{python}} tests/reference/torchvision_exchange.py make target/torchvision

@@ -15,13 +15,13 @@ stream. An answer is, with numbers of four bytes, low byte first:
   pillow            0 not asked, 1 it gives the same pixels, 2 it refuses, 3 it gives other pixels
   length and text   the error or the first warning, in UTF-8
   length and pixels RGB, row by row. CMYK is turned into RGB as Pillow does, its levels inverted as Adobe writes them.
-  length and pixels the same of the transform in floating point. Where a damaged stream leads to levels far from those of
-                    pixels, the two transforms of the library overflow in different ways, so that no pixel is right.
+  length and pixels the same of the transform in floating point. Where a damaged stream leads to levels far from those
+                    of pixels, the library's two transforms overflow in different ways, so that no pixel is right.
 
 The library leaves through exit() when it refuses a stream, so a child process decodes, and a new one takes over after
 each refusal. Requests are read without a buffer: the next child continues where the last one stopped.
 """
-import ctypes, ctypes.util, io, os, pathlib, signal, struct, sys
+import ctypes, ctypes.util, gc, io, os, pathlib, signal, struct, sys
 
 import PIL
 from PIL import Image, ImageFile
@@ -42,8 +42,8 @@ FORMAT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
 
 class ErrorManager(ctypes.Structure):
     """struct jpeg_error_mgr as far as it is used."""
-    _fields_ = [("error_exit", HANDLER), ("emit_message", EMIT), ("output_message", HANDLER), ("format_message", FORMAT),
-                ("rest", ctypes.c_byte * 256)]
+    _fields_ = [("error_exit", HANDLER), ("emit_message", EMIT), ("output_message", HANDLER),
+                ("format_message", FORMAT), ("rest", ctypes.c_byte * 256)]
 
 
 class Decompress(ctypes.Structure):
@@ -70,8 +70,8 @@ def library():
 class Decoder:
     """One stream after another, until the library refuses one."""
 
-    def __init__(self):
-        self.lib = library()
+    def __init__(self, lib):
+        self.lib = lib
         self.lib.jpeg_std_error.restype = ctypes.POINTER(ErrorManager)
         self.errors = ErrorManager()
         self.lib.jpeg_std_error(ctypes.byref(self.errors))
@@ -185,8 +185,7 @@ def read(length):
     return bytes(parts)
 
 
-def serve():
-    decoder = Decoder()
+def serve(decoder):
     while (head := read(5)) is not None:
         stream = read(int.from_bytes(head[1:], "little"))
         decoder.decode(head[0], stream)
@@ -197,11 +196,15 @@ def serve():
 def main():
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Made before the children are, which then copy little memory.
+    decoder = Decoder(library())
+    gc.collect()
+    gc.freeze()
     while True:
         child = os.fork()
         if child == 0:
             try:
-                serve()
+                serve(decoder)
             except BaseException as error:
                 print(f"error: {error!r}", file=sys.stderr, flush=True)
                 os._exit(4)

@@ -1,7 +1,7 @@
 //! Every combination of sampling, scans, restart intervals and tables, with sizes, content, qualities
 //! and colour spaces in turn.
 
-use crate::content::{Pattern, random_coefficients};
+use crate::content::{Content, Pattern, random_coefficients};
 use crate::frame::Process;
 use crate::header::Header;
 use crate::jpeg::Jpeg;
@@ -168,6 +168,7 @@ fn varied(sampling: &[(u8, u8)], number: usize) -> Jpeg {
     let mut jpeg = Jpeg::sampled(width as u16, height as u16, sampling).with_quality(quality);
     jpeg = jpeg.painted(PATTERNS[number % PATTERNS.len()], number as u64);
     if number % 11 == 3 {
+        jpeg = jpeg.with_quality(90);
         jpeg.content = random_coefficients(&jpeg.frame, 6, number as u64);
     }
     jpeg.headers = headers(sampling.len(), number);
@@ -225,7 +226,10 @@ fn with_tables(jpeg: &mut Jpeg, number: usize) {
             (component.quantisation, component.dc, component.ac) =
                 (at as u8, at as u8, 3 - at as u8);
         }
-        let table = |at| Quantisation::flat(at as u8, 3 + 251 * at as u16);
+        // With large steps, random coefficients lead to levels on which no two decoders agree.
+        let is_random = matches!(jpeg.content, Content::Coefficients(_));
+        let step = if is_random { 1 } else { 251 };
+        let table = |at| Quantisation::flat(at as u8, 3 + step * at as u16);
         jpeg.quantisation = (0..jpeg.frame.components.len()).map(table).collect();
     } else if number % 5 == 4 && is_apart && jpeg.frame.is_sequential() {
         // One destination, which is defined once more before each component's scan.

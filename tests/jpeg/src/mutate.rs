@@ -1,5 +1,7 @@
 //! Damage to a stream.
 
+use std::ops::Range;
+
 use crate::random::Random;
 
 /// The stream with one to three random faults: bits flipped, bytes removed, inserted or replaced, cuts
@@ -17,23 +19,30 @@ pub fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 fn fault(bytes: &mut Vec<u8>, random: &mut Random) {
-    // The first two bytes say that the stream is a JPEG; only cuts reach them.
-    let at = 2 + random.below(bytes.len() - 2);
-    match random.below(12) {
-        0..=2 => bytes[at] ^= 1 << random.below(8),
-        3 => {
+    // The first two bytes say that the stream is a JPEG. Headers are longer than the data of small
+    // pictures, and most damage to them is refused at once, so half of the faults are in the data.
+    let scans = scans(bytes);
+    let place = if scans.is_empty() || random.below(2) == 0 {
+        2..bytes.len()
+    } else {
+        random.one_of(&scans).clone()
+    };
+    let at = place.start + random.below(place.len());
+    match random.below(14) {
+        0..=4 => bytes[at] ^= 1 << random.below(8),
+        5 => {
             bytes.remove(at);
         }
-        4 => bytes.insert(at, *random.one_of(&[0, 0xFF, 0x80, 0x7F])),
-        5 => bytes[at] = random.below(256) as u8,
-        6 => bytes[at] = 0xFF,
-        7 => {
+        6 => bytes.insert(at, *random.one_of(&[0, 0xFF, 0x80, 0x7F])),
+        7 => bytes[at] = random.below(256) as u8,
+        8 => bytes[at] = 0xFF,
+        9 => {
             bytes.truncate(at);
             if random.below(2) == 0 {
                 bytes.extend([0xFF, 0xD9]);
             }
         }
-        8 => {
+        10 => {
             let end = (at + random.below(24)).min(bytes.len());
             bytes.drain(at..end);
         }
@@ -80,6 +89,19 @@ fn of_segment(bytes: &mut Vec<u8>, random: &mut Random) {
             bytes.splice(to..to, segment);
         }
     }
+}
+
+/// Where the entropy-coded data of each scan lies, restart markers and the next marker included.
+fn scans(bytes: &[u8]) -> Vec<Range<usize>> {
+    let markers = markers(bytes);
+    let starts = markers.iter().filter(|&&at| bytes[at + 1] == 0xDA);
+    let scans = starts.map(|&start| {
+        let is_end = |&&at: &&usize| at > start && !matches!(bytes[at + 1], 0xD0..=0xD7);
+        let end = markers.iter().find(is_end).map_or(bytes.len(), |at| at + 2);
+        let length = bytes.get(start + 3).copied().unwrap_or(0);
+        start + 2 + usize::from(length)..end
+    });
+    scans.filter(|scan| !scan.is_empty()).collect()
 }
 
 /// Where a marker stands behind the first, that of the start.

@@ -124,7 +124,7 @@ fn odd() -> Vec<(&'static str, Jpeg)> {
                 ..ordinary.clone()
             },
         ),
-        ("no components missing a scan", {
+        ("components without a scan", {
             let mut jpeg = ordinary.clone();
             jpeg.scans = vec![Scan::whole(&[0])];
             jpeg

@@ -1,108 +1,128 @@
-//! The decoder beside libjpeg-turbo, which a Python with Pillow in `SHARDMILL_JPEG_PEER` brings.
+//! The decoder beside libjpeg-turbo, through `tests/reference/jpeg_peer.py`.
+//!
+//! Ignored by default. `SHARDMILL_JPEG_PEER` names a Python with Pillow, `SHARDMILL_JPEG_DAMAGED` how many
+//! damaged streams are tried, `SHARDMILL_JPEG_SEED` the first of their seeds. `just jpeg-peer` runs it.
 
-use shardmill_jpeg::{Damage, Decoder, Error, Extent, Image, Limits, Options, Region, Report};
-use shardmill_jpeg_kit::{Answer, Peer, Question, Random, Verdict, grid, mutate, seeds, write};
+use std::env;
+
+use shardmill_jpeg::Decoder;
+use shardmill_jpeg_kit::{Jpeg, Peer, Question, Random, Verdict, grid, mutate, seeds, write};
+
+use crate::faults::Faults;
+use crate::judge::{FAR, Judgement, judge};
+use crate::{naive_rgb, ours};
 
 fn peer() -> Peer {
-    let python = std::env::var("SHARDMILL_JPEG_PEER");
-    Peer::start(&python.expect("SHARDMILL_JPEG_PEER names a Python")).unwrap()
+    let python = env::var("SHARDMILL_JPEG_PEER").expect("SHARDMILL_JPEG_PEER names a Python");
+    Peer::start(&python).unwrap()
 }
 
-const OPTIONS: Options = Options {
-    extent: Extent::Whole,
-    damage: shardmill_jpeg::OnDamage::Refuse,
-    limits: Limits {
-        pixels: 1 << 22,
-        scans: 100,
-    },
+/// The number that an environment variable holds.
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Both transforms, and no smoothing: what a progressive stream lacks is nobody's to invent.
+const QUESTION: Question = Question {
+    pillow: false,
+    smooth: false,
+    floats: true,
 };
 
-/// All pixels of a stream.
-fn rgb(decoder: &mut Decoder, bytes: &[u8]) -> Result<(Vec<u8>, Report), Error> {
-    let image = Image::parse(bytes)?;
-    let region = Region::whole(image.width(), image.height());
-    let mut rgb = Vec::new();
-    let report = decoder.rgb(&image, region, OPTIONS, &mut |strip| {
-        rgb.truncate(strip.top * region.right * 3);
-        rgb.extend_from_slice(strip.rgb);
-    })?;
-    Ok((rgb, report))
-}
-
-/// The largest difference of two pictures' levels.
-fn difference(a: &[u8], b: &[u8]) -> u8 {
-    let pairs = a.iter().zip(b);
-    let most = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
-    if a.len() == b.len() { most } else { u8::MAX }
-}
-
-fn ask(peer: &mut Peer, bytes: &[u8]) -> Answer {
-    peer.decode(bytes, Question::default()).unwrap()
+/// Judges every stream; `streams` gives a name and bytes each. Legal ones are never exempt.
+fn compare(what: &str, is_legal: bool, streams: impl Iterator<Item = (String, Vec<u8>)>) {
+    let mut peer = peer();
+    let mut decoder = Decoder::default();
+    let mut faults = Faults::new(what);
+    for (name, bytes) in streams {
+        let answer = peer.decode(&bytes, QUESTION).unwrap();
+        let pixels = ours::whole(&mut decoder, &bytes);
+        let damaged = (!is_legal).then_some(&bytes[..]);
+        faults.add(&name, &bytes, judge(&answer, &pixels, damaged));
+    }
+    faults.finish();
 }
 
 #[test]
 #[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
-fn every_kind_of_stream_has_libjpegs_pixels_to_the_bit() {
-    let (mut peer, mut decoder) = (peer(), Decoder::default());
-    let (mut faults, mut count) = (Vec::new(), 0);
-    for (name, jpeg) in grid() {
-        let bytes = write(&jpeg);
-        let answer = ask(&mut peer, &bytes);
-        let is_decoded = answer.verdict == Verdict::Decoded;
-        match rgb(&mut decoder, &bytes) {
-            Ok((found, report)) if is_decoded && report == Report::default() => {
-                count += 1;
-                let most = difference(&found, &answer.rgb);
-                if most > 0 || answer.warnings > 0 {
-                    faults.push(format!("{name}: {most} levels, {}", answer.text));
-                }
-            }
-            // Levels that no pixels have are refused here alone.
-            Err(Error::Damaged(Damage::Level)) => {}
-            Err(Error::Unsupported(_)) if !is_decoded => {}
-            found => faults.push(format!("{name}: {:?}, {}", found.err(), answer.text)),
-        }
-    }
-    let shown = faults[..faults.len().min(30)].join("\n");
-    assert!(faults.is_empty(), "{} of {count}:\n{shown}", faults.len());
-}
-
-#[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
-fn what_libjpeg_warns_of_or_refuses_is_never_accepted_without_being_counted() {
-    let (mut peer, mut decoder) = (peer(), Decoder::default());
-    let mut random = Random::new(7);
-    let whole: Vec<Vec<u8>> = grid().step_by(11).map(|(_, jpeg)| write(&jpeg)).collect();
-    let seeds = seeds().into_iter().map(|(_, bytes)| bytes);
-    let rounds = std::env::var("SHARDMILL_JPEG_ROUNDS").map_or(10, |n| n.parse().unwrap());
-    let mutants = (0..rounds).flat_map(|_| &whole);
-    let mutants = mutants.map(|bytes| mutate(bytes, &mut random));
-    let (mut faults, mut accepted, mut all) = (Vec::new(), 0, 0);
-    for bytes in seeds.chain(mutants) {
-        all += 1;
-        let Ok((found, report)) = rgb(&mut decoder, &bytes) else {
-            continue;
-        };
-        let answer = ask(&mut peer, &bytes);
-        if answer.verdict == Verdict::PassedOver {
-            continue;
-        }
-        accepted += 1;
-        let silent = report == Report::default();
-        let most = difference(&found, &answer.rgb);
-        let decoded = answer.verdict == Verdict::Decoded;
-        if silent && (!decoded || answer.warnings > 0) || decoded && most > 2 {
-            let text = format!("{most} levels, {report:?}, {}", answer.text);
-            if let Ok(folder) = std::env::var("SHARDMILL_JPEG_FAULTS") {
-                std::fs::write(format!("{folder}/{}.jpg", faults.len()), &bytes).unwrap();
-            }
-            faults.push(text);
-        }
-    }
-    let shown = faults[..faults.len().min(30)].join("\n");
-    assert!(
-        faults.is_empty(),
-        "{} of {accepted} of {all}:\n{shown}",
-        faults.len()
+fn legal_streams_have_libjpegs_pixels() {
+    compare(
+        "legal",
+        true,
+        grid().map(|(name, jpeg)| (name, write(&jpeg))),
     );
+}
+
+#[test]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+fn seeds_are_judged_as_libjpeg_judges_them() {
+    compare("seeds", false, seeds().into_iter());
+}
+
+#[test]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+fn damaged_streams_are_judged_as_libjpeg_judges_them() {
+    // Seeds, and whole pictures, which have more data to be damaged.
+    let mut sources = seeds();
+    sources.extend(grid().step_by(53).map(|(name, jpeg)| (name, write(&jpeg))));
+    let first = number("SHARDMILL_JPEG_SEED", 1);
+    let count = number("SHARDMILL_JPEG_DAMAGED", 20_000);
+    let damaged = (first..first + count).map(|seed| {
+        let mut random = Random::new(seed);
+        let (name, bytes) = random.one_of(&sources);
+        (format!("seed {seed} of {name}"), mutate(bytes, &mut random))
+    });
+    compare("damaged", false, damaged);
+}
+
+/// Every cut of a few streams, with an end marker behind it and without.
+#[test]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+fn streams_that_are_cut_anywhere_are_judged_as_libjpeg_judges_them() {
+    let ordinary = Jpeg::sampled(33, 21, &[(2, 2), (1, 1), (1, 1)]);
+    let mut restarting = ordinary.clone();
+    restarting.scans[0].restart = 2;
+    let refined = ordinary
+        .clone()
+        .progressive(shardmill_jpeg_kit::scans::refined(3));
+    let streams = [ordinary, restarting, refined].map(|jpeg| write(&jpeg));
+    let cuts = streams.iter().enumerate().flat_map(|(number, bytes)| {
+        (2..bytes.len()).flat_map(move |at| {
+            let cut = bytes[..at].to_vec();
+            let ended = [&cut[..], &[0xFF, 0xD9]].concat();
+            [
+                (format!("stream {number} cut at {at}"), cut),
+                (format!("stream {number} cut at {at} and ended"), ended),
+            ]
+        })
+    });
+    compare("cut", true, cuts);
+}
+
+/// The naive twin, on which other tests rely, is right.
+#[test]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+fn the_naive_twin_has_libjpegs_pixels() {
+    let mut peer = peer();
+    let mut faults = Faults::new("naive");
+    for (name, jpeg) in grid().filter(|(_, jpeg)| jpeg.frame.components.len() != 2) {
+        let bytes = write(&jpeg);
+        let answer = peer.decode(&bytes, QUESTION).unwrap();
+        assert_eq!(answer.verdict, Verdict::Decoded, "{name}: {}", answer.text);
+        let naive = naive_rgb::rgb(&jpeg);
+        let bounds = answer.rgb.iter().zip(&answer.floats);
+        let far = naive.iter().zip(bounds).map(|(&level, (&a, &b))| {
+            let (low, high) = (f64::from(a.min(b)), f64::from(a.max(b)));
+            (low - level).max(level - high)
+        });
+        let far = far.fold(0.0, f64::max);
+        // Half a level, since the twin's pixels are not rounded.
+        let judgement = if far <= f64::from(FAR) + 0.5 {
+            Judgement::SamePixels
+        } else {
+            Judgement::Fault(format!("the twin is {far:.1} levels away"))
+        };
+        faults.add(&name, &bytes, judgement);
+    }
+    faults.finish();
 }
