@@ -92,7 +92,8 @@ impl Axis {
     fn set_sums(&mut self, flip: bool) {
         let (from, to) = (self.from, self.starts.len());
         let scale = from as f64 / to as f64;
-        self.taps = from.min(2 * scale.ceil() as usize + 1).next_multiple_of(4);
+        let most = from.min((2.0 * scale).ceil() as usize);
+        self.taps = most.next_multiple_of(4);
         self.weights.clear();
         self.weights.resize(to * self.taps, 0);
         // Where that is possible, taps end with the window.
@@ -102,20 +103,22 @@ impl Axis {
             // A conversion to an integer cuts off, and makes 0 of negative numbers.
             let low = (centre - scale + 0.5) as usize;
             let high = ((centre + scale + 0.5) as usize).min(from);
-            let weight = |tap: usize| (1.0 - (tap as f64 + 0.5 - centre).abs() / scale).max(0.0);
-            let total: f64 = (low..high).map(weight).sum();
-            let x = if flip { to - 1 - x } else { x };
             let start = low.min(latest);
+            let x = if flip { to - 1 - x } else { x };
             self.starts[x] = start as u32;
             self.ends[x] = high as u32;
-            let weights = &mut self.weights[x * self.taps..][..self.taps];
-            // The sum up to each tap is rounded, so that the weights sum to one.
+            // As far as the tap lies within the filter, times `scale`.
+            let depth = |tap: usize| (scale - (tap as f64 + 0.5 - centre).abs()).max(0.0);
+            let total: f64 = (low..high).map(depth).sum();
+            let factor = f64::from(ONE) / total;
+            let weights = &mut self.weights[x * self.taps..][low - start..high - start];
+            // The sum up to each tap is rounded, so that the weights sum to one. No weight is ONE: the
+            // filter is wider than a pixel to both sides.
             let (mut sum, mut before) = (0.0, 0);
-            for tap in low..high {
-                sum += weight(tap);
-                let rounded = (sum / total * f64::from(ONE)).round() as i32;
-                // No weight is ONE: the filter is wider than a pixel to both sides.
-                weights[tap - start] = (rounded - before) as i16;
+            for (tap, weight) in weights.iter_mut().enumerate() {
+                sum += depth(low + tap);
+                let rounded = (sum * factor + 0.5) as i32;
+                *weight = (rounded - before) as i16;
                 before = rounded;
             }
         }

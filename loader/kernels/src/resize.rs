@@ -23,9 +23,9 @@ pub struct Resize {
 }
 
 enum Passes {
-    Portable(portable::Passes),
+    Portable(Box<portable::Passes>),
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Passes),
+    Avx2(Box<avx2::Passes>),
 }
 
 impl Default for Resize {
@@ -44,9 +44,9 @@ impl Resize {
 
     fn with(instructions: Instructions) -> Self {
         let passes = match instructions {
-            Instructions::Portable => Passes::Portable(portable::Passes::default()),
+            Instructions::Portable => Passes::Portable(Box::default()),
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2 => Passes::Avx2(avx2::Passes::default()),
+            Instructions::Avx2 => Passes::Avx2(Box::default()),
         };
         Self {
             horizontal: Axis::default(),
@@ -115,7 +115,7 @@ impl Resized<'_> {
                     passes.take(horizontal, self.taken, strip.row(y, width));
                 }
                 #[cfg(target_arch = "x86_64")]
-                Passes::Avx2(passes) => passes.take(horizontal, self.taken, &strip, y),
+                Passes::Avx2(passes) => passes.take(horizontal, &strip, y),
             }
             self.taken += 1;
             while let Some(&end) = vertical.ends.get(self.written) {

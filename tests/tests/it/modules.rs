@@ -74,6 +74,7 @@ const KERNELS: Floors = Floors {
     floors: &[
         &[
             "arithmetic",
+            "axis",
             "instructions",
             "pages",
             "tint",
@@ -82,7 +83,10 @@ const KERNELS: Floors = Floors {
         ],
         // The same pixels with and without instructions of its own.
         &["avx2", "colour", "portable"],
-        &["canvas", "kernel", "limits"],
+        &["kernel", "limits"],
+        // What writes through the kernel.
+        &["resize"],
+        &["canvas"],
     ],
     strangers: &[],
 };

@@ -53,9 +53,11 @@ fn prefetch(part: &Part<'_>, y: usize) {
 /// Prefetches bytes that are read soon.
 #[inline(always)]
 fn prefetch_bytes(bytes: &[u8]) {
-    for line in bytes.chunks(64) {
+    let mut at = 0;
+    while at < bytes.len() {
         // SAFETY: a prefetch has no effect on what a program sees, and needs only SSE.
-        unsafe { x86::_mm_prefetch::<{ x86::_MM_HINT_T0 }>(line.as_ptr().cast()) };
+        unsafe { x86::_mm_prefetch::<{ x86::_MM_HINT_T0 }>(bytes.as_ptr().add(at).cast()) };
+        at += 64;
     }
 }
 

@@ -222,7 +222,7 @@ fn portable_bytes(case: &Case, image: Image<'_>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn resized_bytes_are_those_of_exact_weights_within_a_level(case in cases()) {
@@ -237,8 +237,9 @@ proptest! {
         let pairs = found.iter().zip(&rounded);
         let differ = pairs.filter(|(found, value)| f64::from(**found) != (**value + 0.5).floor());
         let share = differ.count() as f64 / found.len() as f64;
-        // Ties of black and white fall to either side.
-        prop_assert!(case.kind == 1 || found.len() < 1000 || share < 0.03, "{share} of bytes differ");
+        // Values of few different pixels tie, and ties of exact weights fall to either side.
+        let ties = case.kind != 0 || case.height.min(case.width) < 30 || case.crop < 30;
+        prop_assert!(ties || share < 0.02, "{share} of bytes differ");
     }
 
     #[test]

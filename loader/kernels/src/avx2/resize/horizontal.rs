@@ -182,27 +182,26 @@ impl Sums {
             let first_taps = super::super::register(&FIRST_TAPS);
             let second_taps = super::super::register(&SECOND_TAPS);
             let compact = super::super::register(&COMPACT);
-            for (block, offsets) in self.offsets.iter().enumerate() {
+            let blocks = self
+                .offsets
+                .iter()
+                .zip(self.weights.chunks_exact(self.loads));
+            for (block, (offsets, weights)) in blocks.enumerate() {
                 let mut sums = [x86::_mm256_set1_epi32(HALF); PIXELS / 2];
-                for load in 0..self.loads {
-                    let weights = &self.weights[block * self.loads + load];
+                let mut taps = row;
+                for weights in weights {
                     for (k, sum) in sums.iter_mut().enumerate() {
-                        let at = |pixel: usize| {
-                            row.add(offsets[pixel] as usize + 3 * TAPS * load).cast()
-                        };
+                        let at = |pixel: usize| taps.add(offsets[pixel] as usize).cast();
                         let bytes = x86::_mm256_loadu2_m128i(at(k + 4), at(k));
-                        let weight =
-                            |i: usize| x86::_mm256_loadu_si256(weights[k][i].as_ptr().cast());
-                        let first = x86::_mm256_madd_epi16(
-                            x86::_mm256_shuffle_epi8(bytes, first_taps),
-                            weight(0),
-                        );
-                        let second = x86::_mm256_madd_epi16(
-                            x86::_mm256_shuffle_epi8(bytes, second_taps),
-                            weight(1),
-                        );
+                        let [first, second] =
+                            [0, 1].map(|i| x86::_mm256_loadu_si256(weights[k][i].as_ptr().cast()));
+                        let bytes_of = [first_taps, second_taps]
+                            .map(|mask| x86::_mm256_shuffle_epi8(bytes, mask));
+                        let first = x86::_mm256_madd_epi16(bytes_of[0], first);
+                        let second = x86::_mm256_madd_epi16(bytes_of[1], second);
                         *sum = x86::_mm256_add_epi32(*sum, x86::_mm256_add_epi32(first, second));
                     }
+                    taps = taps.wrapping_add(3 * TAPS);
                 }
                 let [a, b, c, d] = sums.map(|sum| x86::_mm256_srai_epi32::<{ BITS as i32 }>(sum));
                 let pixels = x86::_mm256_packus_epi16(

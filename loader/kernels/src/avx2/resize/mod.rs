@@ -28,10 +28,12 @@ pub(crate) struct Passes {
     ring: Vec<Levels>,
     /// Blocks of a row.
     blocks: usize,
+    /// Where the ring takes the next row.
+    next: usize,
     /// A copy of a row that has nothing behind it.
     row: Vec<u8>,
-    /// The weights of an output in the order in which the ring has its rows, two and two.
-    weights: Vec<[i16; 2]>,
+    /// The weights of an output in the order in which the ring has its rows, two in a word.
+    weights: Vec<i32>,
 }
 
 impl Passes {
@@ -39,7 +41,8 @@ impl Passes {
     pub(crate) fn begin(&mut self, horizontal: &Axis, vertical: &Axis) {
         self.blocks = Levels::of_row(horizontal.starts.len());
         self.ring.resize(self.blocks * vertical.taps, Levels::ZERO);
-        self.weights.resize(vertical.taps / 2, [0; 2]);
+        self.next = 0;
+        self.weights.resize(vertical.taps / 2, 0);
         self.row.resize(horizontal.from * 3 + SLACK, 0);
         if horizontal.is_pairs() {
             self.pairs.set(horizontal);
@@ -48,8 +51,8 @@ impl Passes {
         }
     }
 
-    /// Resizes row `y` of the strip, which is row `taken` of the window, horizontally.
-    pub(crate) fn take(&mut self, axis: &Axis, taken: usize, strip: &Strip<'_>, y: usize) {
+    /// Resizes row `y` of the strip, which is the next of the window, horizontally.
+    pub(crate) fn take(&mut self, axis: &Axis, strip: &Strip<'_>, y: usize) {
         if y + AHEAD < strip.rows {
             prefetch_bytes(strip.row(y + AHEAD, axis.from));
         }
@@ -59,8 +62,12 @@ impl Passes {
             self.row[..pixels.len()].copy_from_slice(pixels);
             &self.row
         });
-        let slot = taken % (self.ring.len() / self.blocks);
-        let out = &mut self.ring[slot * self.blocks..][..self.blocks];
+        let at = self.next;
+        self.next += self.blocks;
+        if self.next == self.ring.len() {
+            self.next = 0;
+        }
+        let out = &mut self.ring[at..][..self.blocks];
         // SAFETY: the processor has AVX2; the tables were made from the axis, and the row has its
         // pixels and the slack.
         unsafe {
@@ -91,12 +98,13 @@ impl Passes {
                 }
             };
         }
-        for (tap, &weight) in axis.weights[y * axis.taps..][..axis.taps]
-            .iter()
-            .enumerate()
-        {
-            let slot = (start + tap) % axis.taps;
-            self.weights[slot / 2][slot % 2] = weight;
+        // The first row stands at `start` modulo the number of rows, so the ring begins with later ones.
+        let weights = &axis.weights[y * axis.taps..][..axis.taps];
+        let (first, wrapped) = weights.split_at(axis.taps - start % axis.taps);
+        let mut ordered = wrapped.iter().chain(first).map(|&weight| weight as u16);
+        for pair in &mut self.weights {
+            let [low, high] = [(); 2].map(|()| u32::from(ordered.next().unwrap_or_default()));
+            *pair = (low | high << 16) as i32;
         }
         // SAFETY: as above.
         unsafe {
