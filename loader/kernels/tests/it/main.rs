@@ -8,3 +8,5 @@ mod naive;
 mod pages;
 mod reference;
 mod resize;
+mod strips;
+mod windows;
