@@ -1,6 +1,6 @@
 //! The loader's kernels on one thread, through whole batches of raw records in the page cache: each
-//! type and layout, batches that are written around the caches and others, and the policies that
-//! draw on a canvas first.
+//! type and layout, batches that are written around the caches and others, resized windows, and
+//! changes of colour.
 
 #![allow(missing_docs)]
 
@@ -88,7 +88,13 @@ fn kernels(c: &mut Criterion) {
         saturation: 0.4,
         hue: 0.1,
     };
-    bench("resized crop".to_owned(), IMAGES, builder().policy(resized));
+    for output in [Output::F32, Output::U8] {
+        for layout in [Layout::Nhwc, Layout::Nchw] {
+            let name = format!("resized crop: {output:?} {layout:?}");
+            let builder = builder().policy(resized).output(output).layout(layout);
+            bench(name, IMAGES, builder);
+        }
+    }
     for (part, jitter) in parts {
         bench(
             format!("jitter: {part}"),

@@ -100,6 +100,7 @@ const KERNELS: Floors = Floors {
     floors: &[
         &[
             "arithmetic",
+            "axis",
             "instructions",
             "pages",
             "tint",
@@ -108,7 +109,10 @@ const KERNELS: Floors = Floors {
         ],
         // The same pixels with and without instructions of its own.
         &["avx2", "colour", "portable"],
-        &["canvas", "kernel", "limits"],
+        &["kernel", "limits"],
+        // What writes through the kernel.
+        &["resize"],
+        &["canvas"],
     ],
     strangers: &[],
 };

@@ -127,6 +127,38 @@ fn loader_and_train_refuse_kindly_and_leave_nothing_behind() {
         &["bench", "--shards", &shards, "--crop", "257"],
         "choose 1 to 256",
     );
+    for (option, value, advice) in [
+        ("--policy", "random", "random-resized-crop"),
+        ("--color-jitter", "0.4,0.4", "four numbers"),
+        (
+            "--color-jitter",
+            "0.4,0.4,0.4,0.6",
+            "at most 0.5 for the hue",
+        ),
+        ("--color-jitter", "-1,0,0,0", "0 or more"),
+        ("--color-jitter", "1,nan,0,0", "0 or more"),
+        ("--color-jitter", "half", "invalid value"),
+    ] {
+        let option = format!("{option}={value}");
+        says(
+            Program::Loader,
+            &["bench", "--shards", &shards, &option],
+            advice,
+        );
+    }
+    let jitter = "--color-jitter=0.4,0.4,0.4,0.1";
+    says(
+        Program::Loader,
+        &[
+            "bench",
+            "--shards",
+            &shards,
+            "--policy",
+            "train,ten-view",
+            jitter,
+        ],
+        "`--policy ten-view` draws nothing at random",
+    );
     says(
         Program::Train,
         &["--shards", &path("nowhere"), "--out", &run_folder],

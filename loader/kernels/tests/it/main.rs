@@ -7,3 +7,6 @@ mod limits;
 mod naive;
 mod pages;
 mod reference;
+mod resize;
+mod strips;
+mod windows;

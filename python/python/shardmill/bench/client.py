@@ -157,6 +157,8 @@ def run_program(command: Sequence[str]) -> str:
 
 OUTPUTS = {"float32": "f32", "uint8": "u8"}
 """The names of the types in ``loader bench``."""
+POLICIES = {"fixed": "train", "resized": "random-resized-crop"}
+"""The names of the crops in ``loader bench``."""
 
 
 class RustBench:
@@ -164,8 +166,6 @@ class RustBench:
 
     def __init__(self, job: Job) -> None:
         work = job.what
-        if work.crop != "fixed":
-            raise SkippedError("`loader bench` has no random resized crop")
         command = program("loader")
         self.version = run_program([*command, "--version"]).strip()
         self.command = [
@@ -173,6 +173,7 @@ class RustBench:
             "bench",
             *("--shards", job.shards, "--split", job.split),
             *("--threads", str(job.threads), "--batch-size", str(job.batch_size)),
+            *("--policy", POLICIES[work.crop]),
             *("--output", OUTPUTS[work.output], "--layout", work.layout),
             *("--crop", str(job.crop), "--json"),
         ]
