@@ -35,7 +35,7 @@ pub(crate) struct Rows<'a> {
     space: ColourSpace,
     region: Region,
     ways: [Way; 4],
-    /// Pixels down for each sample, at most.
+    /// Rows that wait for the samples below them: 1 if rows are interpolated, else 0.
     lag: usize,
     /// The next row of the image.
     next: usize,
