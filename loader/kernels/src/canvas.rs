@@ -1,27 +1,36 @@
-//! Where a window is drawn at its final size before the kernel takes it, for policies that resize
-//! or change colours beyond a shift. The result is bytes; the kernel reflects and normalises them.
-
-use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+//! Where a window is drawn at its final size before the kernel takes it, for changes of colour that need
+//! its pixels first. The result is bytes; the kernel reflects and normalises them.
 
 use crate::colour::Colours;
+use crate::kernel::{Kernel, Values};
+use crate::resize::Resize;
 use crate::tint::Tint;
-use crate::window::{Image, Rectangle};
+use crate::window::{Image, Layout, Rectangle};
 
 /// A worker's canvas.
-#[derive(Default)]
 pub struct Canvas {
-    resizer: Resizer,
+    resize: Resize,
+    kernel: Kernel,
     colours: Colours,
     rgb: Vec<u8>,
+}
+
+impl Default for Canvas {
+    /// The fastest code for this processor. What is drawn is read at once, so it stays in the caches.
+    fn default() -> Self {
+        Self {
+            resize: Resize::default(),
+            kernel: Kernel::new(false),
+            colours: Colours::default(),
+            rgb: Vec::new(),
+        }
+    }
 }
 
 impl Canvas {
     /// The part of `image` that `area` names, at `crop` by `crop` pixels, tinted.
     ///
-    /// Resizing is bilinear with antialiasing over the area alone, as if it had been cut out first;
-    /// integer sums give the same bytes on every processor.
+    /// It is resized as by [`Resize`], unless it has that size.
     ///
     /// # Panics
     /// If the area does not lie in the image.
@@ -33,39 +42,18 @@ impl Canvas {
         crop: usize,
     ) -> &mut [u8] {
         self.rgb.resize(crop * crop * 3, 0);
+        let values = Values::Bytes(&mut self.rgb);
+        let mut slot = self.kernel.slot(crop, false, Layout::Nhwc, values);
         if (area.height, area.width) == (crop, crop) {
-            let rows = image.rgb.chunks_exact(image.width * 3).skip(area.top);
-            for (out, row) in self.rgb.chunks_exact_mut(crop * 3).zip(rows) {
-                out.copy_from_slice(&row[area.left * 3..][..crop * 3]);
-            }
+            slot.write(0, image.strip(area));
+            drop(slot);
         } else {
-            self.resize(image, area, crop);
+            let mut window = self.resize.begin(area.height, area.width, slot);
+            window.rows(image.strip(area));
         }
         if let Some(tint) = tint {
             self.colours.tint(tint, &mut self.rgb);
         }
         &mut self.rgb
-    }
-
-    fn resize(&mut self, image: Image<'_>, area: Rectangle, crop: usize) {
-        let side = |pixels: usize| pixels as u32;
-        let height = image.rgb.len() / (image.width * 3);
-        let source = TypedImageRef::<U8x3>::from_buffer(side(image.width), side(height), image.rgb)
-            .expect("an image holds its pixels");
-        let window = TypedCroppedImage::new(
-            source,
-            side(area.left),
-            side(area.top),
-            side(area.width),
-            side(area.height),
-        )
-        .expect("an area lies in its image");
-        let mut out = TypedImage::<U8x3>::from_buffer(side(crop), side(crop), &mut self.rgb)
-            .expect("the canvas holds its pixels");
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        // The call without a type is compiled for all thirteen pixel types: a fifth of every build.
-        self.resizer
-            .resize_typed(&window, &mut out, &options)
-            .expect("no image is larger than the resizer takes");
     }
 }

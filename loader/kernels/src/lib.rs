@@ -2,8 +2,9 @@
 //! normalisation, conversion and layout, and the memory that they are written to.
 //!
 //! A crate of its own, so that it is compiled once and not again for the loader's tests. It knows
-//! neither datasets nor random numbers; [`Kernel`] writes a window of a record into a batch, and
-//! [`Canvas`] makes the window first where it is resized or its colours change.
+//! neither datasets nor random numbers; [`Kernel`] writes a window of a record into a batch, whole or by
+//! rows, [`Resize`] does so with a window of another size, and [`Canvas`] makes the window first where
+//! its colours change.
 //!
 //! ```
 //! use shardmill_kernels::{Affine, Floats, Kernel, Layout, Window};
@@ -22,6 +23,7 @@
 mod arithmetic;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod axis;
 mod canvas;
 mod colour;
 mod instructions;
@@ -29,14 +31,16 @@ mod kernel;
 mod limits;
 mod pages;
 mod portable;
+mod resize;
 mod tint;
 mod value;
 mod window;
 
 pub use canvas::Canvas;
 pub use colour::Colours;
-pub use kernel::{Floats, Kernel};
+pub use kernel::{Floats, Kernel, Slot, Values};
 pub use limits::{MemoryLimits, store_around_caches};
 pub use pages::Pages;
+pub use resize::{Resize, Resized};
 pub use tint::{Step, Tint};
-pub use window::{Affine, Image, Layout, Rectangle, Window};
+pub use window::{Affine, Image, Layout, Rectangle, Strip, Window};

@@ -1,4 +1,5 @@
-//! The part of a record that a row of a batch shows, and how its values are changed and laid out.
+//! The part of a record that a row of a batch shows, the rows that it arrives in, and how its values
+//! are changed and laid out.
 
 /// An image: rows of R, G, B.
 #[derive(Clone, Copy, Debug)]
@@ -7,6 +8,60 @@ pub struct Image<'a> {
     pub rgb: &'a [u8],
     /// Columns.
     pub width: usize,
+}
+
+impl<'a> Image<'a> {
+    /// The rows of the part that `area` names.
+    ///
+    /// # Panics
+    /// If the area does not lie in the image.
+    #[must_use]
+    pub fn strip(&self, area: Rectangle) -> Strip<'a> {
+        assert!(
+            area.left + area.width <= self.width
+                && (area.top + area.height) * self.width * 3 <= self.rgb.len(),
+            "an area out of its image's range"
+        );
+        let start = (area.top * self.width + area.left) * 3;
+        Strip {
+            rgb: &self.rgb[start.min(self.rgb.len())..],
+            stride: self.width * 3,
+            rows: area.height,
+        }
+    }
+}
+
+/// Consecutive rows of R, G, B, as they come from a record or from a decoder.
+#[derive(Clone, Copy, Debug)]
+pub struct Strip<'a> {
+    /// The bytes, from the first pixel of the first row on; what lies behind a row's pixels is not
+    /// used.
+    pub rgb: &'a [u8],
+    /// Bytes from the beginning of a row to the beginning of the next.
+    pub stride: usize,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+impl<'a> Strip<'a> {
+    /// The first `width` pixels of row `y`.
+    #[inline(always)]
+    pub(crate) fn row(&self, y: usize, width: usize) -> &'a [u8] {
+        &self.rgb[y * self.stride..][..width * 3]
+    }
+
+    /// Panics if the strip does not hold its rows of `width` pixels each.
+    pub(crate) fn check(&self, width: usize) {
+        let last = self.rows.saturating_sub(1);
+        let bytes = last * self.stride + width * 3;
+        assert!(
+            self.rows == 0 || bytes <= self.rgb.len(),
+            "a strip of {} bytes does not hold {} rows of {width} pixels, {} bytes apart",
+            self.rgb.len(),
+            self.rows,
+            self.stride
+        );
+    }
 }
 
 /// A part of an image, in pixels.
@@ -40,19 +95,66 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
-        let start = ((self.top + y) * self.width + self.left) * 3;
-        &self.rgb[start..start + self.crop * 3]
+    /// The window's rows. Panics if it does not lie in its image.
+    pub(crate) fn strip(&self) -> Strip<'a> {
+        let image = Image {
+            rgb: self.rgb,
+            width: self.width,
+        };
+        image.strip(Rectangle {
+            top: self.top,
+            left: self.left,
+            height: self.crop,
+            width: self.crop,
+        })
+    }
+}
+
+/// Consecutive rows of a window of `crop` by `crop` pixels, on their way to its output.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    strip: Strip<'a>,
+    /// Row of the window that is the strip's first.
+    pub(crate) first: usize,
+    pub(crate) crop: usize,
+    /// Whether the rows are reflected left to right.
+    pub(crate) flip: bool,
+}
+
+impl<'a> Part<'a> {
+    /// Panics if the strip does not hold its rows, or if they do not lie in the window.
+    pub(crate) fn new(strip: Strip<'a>, first: usize, crop: usize, flip: bool) -> Self {
+        strip.check(crop);
+        assert!(
+            first + strip.rows <= crop,
+            "rows {first} to {} of a window of {crop}",
+            first + strip.rows
+        );
+        Self {
+            strip,
+            first,
+            crop,
+            flip,
+        }
     }
 
-    /// Panics if the window does not lie in its image or `values` is not the number of its values.
-    pub(crate) fn check(&self, values: usize) {
-        assert_eq!(values, self.crop * self.crop * 3, "values of the output");
-        assert!(
-            self.left + self.crop <= self.width
-                && (self.top + self.crop) * self.width * 3 <= self.rgb.len(),
-            "a window out of its record's range"
-        );
+    /// Number of rows.
+    #[inline(always)]
+    pub(crate) const fn rows(&self) -> usize {
+        self.strip.rows
+    }
+
+    /// Row `y` of the part.
+    #[inline(always)]
+    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
+        self.strip.row(y, self.crop)
+    }
+
+    /// Where the part's values lie in the window's, in NHWC.
+    #[inline(always)]
+    pub(crate) fn interleaved<'o, T>(&self, out: &'o mut [T]) -> &'o mut [T] {
+        let row = self.crop * 3;
+        &mut out[self.first * row..][..self.strip.rows * row]
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Advice, Layout, Order, Output, Verify};
+use crate::{Advice, ColorJitter, Layout, Order, Output, Policy, Verify};
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Serialize, Serializer};
 
@@ -19,7 +20,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Load whole epochs with the training augmentation and report images per second.
+    /// Load whole epochs and report images per second.
     ///
     /// An option with several values, as in `--threads 1,2 --output f32,u8`, gives a row of the
     /// table for each of them.
@@ -37,6 +38,13 @@ pub(crate) struct BenchArgs {
     /// Loader threads, at most one per batch of an epoch; 0 loads on the consumer's thread.
     #[arg(long, default_values_t = [USUAL_THREADS], value_delimiter = ',')]
     pub(crate) threads: Vec<usize>,
+    /// How an image becomes rows of a batch.
+    #[arg(long, value_enum, default_value = "train", value_delimiter = ',')]
+    pub(crate) policy: Vec<PolicyArg>,
+    /// Random changes of brightness, contrast, saturation and hue, as torchvision's ColorJitter has them:
+    /// four numbers, such as 0.4,0.4,0.4,0.1; for training policies only.
+    #[arg(long, value_name = "B,C,S,H", value_delimiter = ',')]
+    pub(crate) color_jitter: Option<Vec<f64>>,
     /// Type of the values.
     #[arg(long, value_enum, default_value = "f32", value_delimiter = ',')]
     pub(crate) output: Vec<OutputArg>,
@@ -72,6 +80,19 @@ pub(crate) struct BenchArgs {
     /// Print one JSON object per row, each on its own line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PolicyArg {
+    /// A random window, reflection and colour noise.
+    Train,
+    /// A window of 8 to 100% of the area and a ratio of 3:4 to 4:3, resized; reflection and colour noise.
+    RandomResizedCrop,
+    /// The centre window.
+    Center,
+    /// The corners, the centre and their reflections: ten rows an image.
+    TenView,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
@@ -111,6 +132,38 @@ pub(crate) enum AdviceArg {
     Auto,
     Always,
     Never,
+}
+
+impl PolicyArg {
+    /// The policy with windows of `crop` pixels, and with colour noise of `color_std` if it trains.
+    pub(crate) const fn policy(self, crop: u32, color_std: f64) -> Policy {
+        match self {
+            Self::Train => Policy::Train {
+                crop,
+                flip: true,
+                color_std,
+            },
+            Self::RandomResizedCrop => Policy::RandomResizedCrop {
+                crop,
+                scale: (0.08, 1.0),
+                ratio: (3.0 / 4.0, 4.0 / 3.0),
+                flip: true,
+                color_std,
+            },
+            Self::Center => Policy::Center { crop },
+            Self::TenView => Policy::TenView { crop },
+        }
+    }
+
+    /// The name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::RandomResizedCrop => "random-resized-crop",
+            Self::Center => "center",
+            Self::TenView => "ten-view",
+        }
+    }
 }
 
 impl From<OutputArg> for Output {
@@ -169,6 +222,9 @@ pub(crate) struct Row {
     #[serde(serialize_with = "lossy")]
     pub(crate) shards: PathBuf,
     pub(crate) threads: usize,
+    pub(crate) policy: PolicyArg,
+    /// Brightness, contrast, saturation and hue.
+    pub(crate) color_jitter: Option<[f64; 4]>,
     pub(crate) output: OutputArg,
     pub(crate) layout: LayoutArg,
     pub(crate) order: OrderArg,
@@ -176,35 +232,83 @@ pub(crate) struct Row {
     pub(crate) advice: AdviceArg,
 }
 
+impl Row {
+    /// The changes of colour, for the loader.
+    pub(crate) fn jitter(&self) -> Option<ColorJitter> {
+        let [brightness, contrast, saturation, hue] = self.color_jitter?;
+        Some(ColorJitter {
+            brightness,
+            contrast,
+            saturation,
+            hue,
+        })
+    }
+}
+
 fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
 impl BenchArgs {
-    /// Every combination; the datasets vary fastest, so that codecs are next to each other.
-    pub(crate) fn rows(&self) -> Vec<Row> {
+    /// Every combination; the datasets vary fastest, so that codecs are next to each other. An error
+    /// says which option cannot be followed.
+    pub(crate) fn rows(&self) -> Result<Vec<Row>> {
+        let color_jitter = self.jitter()?;
         let mut rows = Vec::new();
         for &threads in &self.threads {
-            for &output in &self.output {
-                for &layout in &self.layout {
-                    for &order in &self.order {
-                        for &verify in &self.verify {
-                            for &advice in &self.advice {
-                                rows.extend(self.shards.iter().map(|shards| Row {
-                                    shards: shards.clone(),
-                                    threads,
-                                    output,
-                                    layout,
-                                    order,
-                                    verify,
-                                    advice,
-                                }));
+            for &policy in &self.policy {
+                for &output in &self.output {
+                    for &layout in &self.layout {
+                        for &order in &self.order {
+                            for &verify in &self.verify {
+                                for &advice in &self.advice {
+                                    rows.extend(self.shards.iter().map(|shards| Row {
+                                        shards: shards.clone(),
+                                        threads,
+                                        policy,
+                                        color_jitter,
+                                        output,
+                                        layout,
+                                        order,
+                                        verify,
+                                        advice,
+                                    }));
+                                }
                             }
                         }
                     }
                 }
             }
         }
-        rows
+        Ok(rows)
+    }
+
+    /// Checked here, so that no row is measured before a later one is refused.
+    fn jitter(&self) -> Result<Option<[f64; 4]>> {
+        let Some(given) = self.color_jitter.as_deref() else {
+            return Ok(None);
+        };
+        let Ok(jitter) = <[f64; 4]>::try_from(given) else {
+            bail!(
+                "`--color-jitter` takes four numbers, brightness, contrast, saturation and hue, as in \
+                 `--color-jitter 0.4,0.4,0.4,0.1`; {} were given",
+                given.len()
+            );
+        };
+        if jitter.iter().any(|by| !(0.0..f64::INFINITY).contains(by)) || jitter[3] > 0.5 {
+            bail!(
+                "`--color-jitter` takes 0 or more for each part, and at most 0.5 for the hue; {given:?} \
+                 was given"
+            );
+        }
+        let trains = |policy: PolicyArg| policy.policy(1, 0.0).color_std().is_some();
+        if let Some(policy) = self.policy.iter().find(|policy| !trains(**policy)) {
+            bail!(
+                "`--policy {}` draws nothing at random, so it has no `--color-jitter`: leave one of them \
+                 out",
+                policy.name()
+            );
+        }
+        Ok(Some(jitter))
     }
 }

@@ -4,7 +4,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::process::{anonymous_rss, cpu_time};
-use crate::{Dataset, Loader, Meter, Normalize, Policy};
+use crate::{Dataset, Loader, Meter, Normalize};
 use anyhow::{Context, Result};
 use shardmill_formats::errln;
 use shardmill_kernels::MemoryLimits;
@@ -136,14 +136,11 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
 
 fn build(args: &BenchArgs, row: &Row, dataset: Dataset, crop: u32) -> Result<Loader> {
     let has_statistics = dataset.manifest().statistics.is_some();
-    let loader = Loader::builder(dataset)
+    let color_std = if has_statistics { 0.1 } else { 0.0 };
+    let mut builder = Loader::builder(dataset)
         .batch_size(args.batch_size)
         .threads(row.threads)
-        .policy(Policy::Train {
-            crop,
-            flip: true,
-            color_std: if has_statistics { 0.1 } else { 0.0 },
-        })
+        .policy(row.policy.policy(crop, color_std))
         .normalize(Normalize {
             mean: [123.675, 116.28, 103.53],
             std: [58.395, 57.12, 57.375],
@@ -152,9 +149,11 @@ fn build(args: &BenchArgs, row: &Row, dataset: Dataset, crop: u32) -> Result<Loa
         .layout(row.layout.into())
         .order(row.order.into())
         .verify(row.verify.into())
-        .advice(row.advice.into())
-        .build()?;
-    Ok(loader)
+        .advice(row.advice.into());
+    if let Some(jitter) = row.jitter() {
+        builder = builder.color_jitter(jitter);
+    }
+    Ok(builder.build()?)
 }
 
 /// The dataset repeated until an epoch lasts `duration`: in a short epoch the wait for the first batch,

@@ -44,7 +44,7 @@ fn parse(called: &str, arguments: impl IntoIterator<Item = OsString>) -> Result<
 }
 
 fn bench(args: &BenchArgs) -> Result<()> {
-    for (i, row) in args.rows().into_iter().enumerate() {
+    for (i, row) in args.rows()?.into_iter().enumerate() {
         let measured = measure(args, &row)?;
         let report = Report::new(args, row, &measured);
         let text = match (args.json, i) {

@@ -145,7 +145,7 @@ impl Report {
         let mut text = format!(
             "{:>7} {:>5} {:>6} {:>6} {:>10} {:>8.0} {:<15} {:>5.1} {:>7.0}% {:>8} {:>6} {:>4.0}%\n\
              {:8}{}\n\
-             {:8}{} passes; checksums {}, advice {}\n\
+             {:8}policy {}{}; {} passes; checksums {}, advice {}\n\
              {:8}read {:.1}%, decode {:.1}%, augment {:.1}%, buffer {:.1}%, idle {:.1}%\n\
              {:8}memory: {:.1} GB/s ({:.1}-{:.1}) of stores, {:.1} of copies; a pass reached {:.0}% \
              ({:.0}-{:.0}) of stores\n",
@@ -164,6 +164,8 @@ impl Report {
             "",
             self.verdict,
             "",
+            self.row.policy.name(),
+            self.row.color_jitter.map_or("", |_| " with colour jitter"),
             self.passes,
             self.checksums,
             name(&self.row.advice),

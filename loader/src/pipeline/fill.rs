@@ -1,7 +1,7 @@
 //! Fills one batch: the same function in the consumer's thread and in every worker.
 
 use shardmill_formats::{Codec, Philox, Stream};
-use shardmill_kernels::{Floats, Image, Window};
+use shardmill_kernels::{Floats, Image, Strip, Values};
 
 use super::batch::Batch;
 use super::buffers::Buffers;
@@ -174,44 +174,36 @@ fn fill_row(
 ) {
     let crop = plan.augmentation.policy.crop() as usize;
     buffers.areas[row] = view.area();
-    let resized = (view.area.height, view.area.width) != (crop, crop);
-    let window = if resized || view.tint.is_some() {
-        Window {
-            rgb: memory
-                .canvas
-                .draw(image, view.area, view.tint.as_ref(), crop),
-            width: crop,
-            top: 0,
-            left: 0,
-            crop,
-            flip: view.flip,
-        }
-    } else {
-        Window {
-            rgb: image.rgb,
-            width: image.width,
-            top: view.area.top,
-            left: view.area.left,
-            crop,
-            flip: view.flip,
-        }
-    };
     let values = crop * crop * 3;
     let slot = row * values..(row + 1) * values;
     let shift = plan.normalization.shift(view.shift);
+    let affine = plan.normalization.affine(shift);
     let pixels = &mut buffers.pixels;
-    let out = match plan.output {
-        Output::F32 => Floats::F32(&mut pixels.values_mut()[slot]),
-        Output::F16 => Floats::F16(&mut pixels.values_mut()[slot]),
-        Output::Bf16 => Floats::Bf16(&mut pixels.values_mut()[slot]),
+    let values = match plan.output {
+        Output::F32 => Values::Floats(affine, Floats::F32(&mut pixels.values_mut()[slot])),
+        Output::F16 => Values::Floats(affine, Floats::F16(&mut pixels.values_mut()[slot])),
+        Output::Bf16 => Values::Floats(affine, Floats::Bf16(&mut pixels.values_mut()[slot])),
         Output::U8 => {
             buffers.shifts[row] = shift.map(|s| s as f32);
-            let out = &mut pixels.values_mut()[slot];
-            return memory.kernel.bytes(window, plan.layout, out);
+            Values::Bytes(&mut pixels.values_mut()[slot])
         }
     };
-    let affine = plan.normalization.affine(shift);
-    memory.kernel.floats(window, affine, plan.layout, out);
+    let mut slot = memory.kernel.slot(crop, view.flip, plan.layout, values);
+    if view.tint.is_some() {
+        let tint = view.tint.as_ref();
+        let strip = Strip {
+            rgb: memory.canvas.draw(image, view.area, tint, crop),
+            stride: crop * 3,
+            rows: crop,
+        };
+        slot.write(0, strip);
+    } else if (view.area.height, view.area.width) == (crop, crop) {
+        slot.write(0, image.strip(view.area));
+    } else {
+        let (height, width) = (view.area.height, view.area.width);
+        let mut window = memory.resize.begin(height, width, slot);
+        window.rows(image.strip(view.area));
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shardmill_formats::{Decoder, Philox};
-use shardmill_kernels::{Affine, Canvas, Kernel};
+use shardmill_kernels::{Affine, Canvas, Kernel, Resize};
 
 use super::buffers::Buffers;
 use super::meter::Clock;
@@ -74,6 +74,7 @@ impl Plan {
             record: vec![0; shape.bytes()],
             row: RowMemory {
                 canvas: Canvas::default(),
+                resize: Resize::default(),
                 kernel: Kernel::new(self.batch_bytes() >= STREAMED),
             },
             clock: Clock::start(),
@@ -94,6 +95,7 @@ pub(crate) struct WorkerMemory {
 /// What a worker keeps from one row to the next.
 pub(crate) struct RowMemory {
     pub(crate) canvas: Canvas,
+    pub(crate) resize: Resize,
     pub(crate) kernel: Kernel,
 }
 

@@ -1,32 +1,28 @@
 //! 32 pixels at a time, copied, reflected or taken apart.
 //!
-//! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
+//! Contract: every unsafe function here needs AVX2, rows inside their strip and an output of the
 //! window's size, which `kernel.rs` ensures; it reads and writes only inside those two.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64 as x86;
 
 use super::{BYTE_BLOCK, REGISTER, blocks, pair, place_in_pair, prefetch, register, source};
-use crate::window::{Layout, Window};
+use crate::window::{Layout, Part};
 
 /// # Safety
-/// The processor has AVX2; the window lies in its record and is at least [`BYTE_BLOCK`] wide; `out`
-/// holds its values; `stream` only if [`super::aligned`].
+/// The processor has AVX2; the rows lie in their strip and are at least [`BYTE_BLOCK`] wide; `out`
+/// holds the window's values; `stream` only if [`super::aligned`].
 #[target_feature(enable = "avx2")]
-pub(crate) unsafe fn bytes(window: Window<'_>, layout: Layout, stream: bool, out: &mut [u8]) {
+pub(crate) unsafe fn bytes(part: Part<'_>, layout: Layout, stream: bool, out: &mut [u8]) {
     // SAFETY: the caller's promise.
     unsafe {
         match (layout, stream) {
-            (Layout::Nhwc, true) if window.flip => reflected::<true>(window, out),
-            (Layout::Nhwc, false) if window.flip => reflected::<false>(window, out),
-            (Layout::Nhwc, true) => copied::<true>(window, out),
-            (Layout::Nhwc, false) => copied::<false>(window, out),
-            (Layout::Nchw, true) => planar::<true>(window, out),
-            (Layout::Nchw, false) => planar::<false>(window, out),
-        }
-        if stream {
-            // The thread that receives the batch must see what was stored around the caches.
-            x86::_mm_sfence();
+            (Layout::Nhwc, true) if part.flip => reflected::<true>(part, out),
+            (Layout::Nhwc, false) if part.flip => reflected::<false>(part, out),
+            (Layout::Nhwc, true) => copied::<true>(part, out),
+            (Layout::Nhwc, false) => copied::<false>(part, out),
+            (Layout::Nchw, true) => planar::<true>(part, out),
+            (Layout::Nchw, false) => planar::<false>(part, out),
         }
     }
 }
@@ -65,13 +61,13 @@ static PLANAR: [[u8; REGISTER]; 2] = [planar_mask(false), planar_mask(true)];
 static REFLECTED: [u8; REGISTER] = reflected_mask();
 
 /// # Safety
-/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
+/// As the head of this file says: AVX2, rows inside their strip, and an output of the window's size.
 #[inline(always)]
-unsafe fn copied<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
-    let bytes = window.crop * 3;
-    for (y, out) in out.chunks_exact_mut(bytes).enumerate() {
-        prefetch(&window, y);
-        let row = window.row(y);
+unsafe fn copied<const STREAM: bool>(part: Part<'_>, out: &mut [u8]) {
+    let bytes = part.crop * 3;
+    for (y, out) in part.interleaved(out).chunks_exact_mut(bytes).enumerate() {
+        prefetch(&part, y);
+        let row = part.row(y);
         if !STREAM {
             out.copy_from_slice(row);
             continue;
@@ -89,10 +85,10 @@ unsafe fn copied<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
 /// Eight pixels are 24 bytes, six words: four times six words become three registers.
 ///
 /// # Safety
-/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
+/// As the head of this file says: AVX2, rows inside their strip, and an output of the window's size.
 #[inline(always)]
-unsafe fn reflected<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
-    let crop = window.crop;
+unsafe fn reflected<const STREAM: bool>(part: Part<'_>, out: &mut [u8]) {
+    let crop = part.crop;
     // SAFETY: the caller's promise; blocks lie in their rows.
     unsafe {
         let mask = register(&REFLECTED);
@@ -104,10 +100,10 @@ unsafe fn reflected<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
             x86::_mm256_setr_epi32(5, 6, 3, 3, 0, 1, 2, 4),
             x86::_mm256_setr_epi32(3, 3, 0, 1, 2, 4, 5, 6),
         ];
-        for y in 0..crop {
-            prefetch(&window, y);
-            let row = window.row(y).as_ptr();
-            let out = out.as_mut_ptr().add(y * crop * 3);
+        for y in 0..part.rows() {
+            prefetch(&part, y);
+            let row = part.row(y).as_ptr();
+            let out = out.as_mut_ptr().add((part.first + y) * crop * 3);
             for x in blocks(crop, BYTE_BLOCK) {
                 let block = row.add(source(crop, true, x, BYTE_BLOCK));
                 let words: [_; 4] = std::array::from_fn(|k| {
@@ -133,19 +129,19 @@ unsafe fn reflected<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
 /// A word holds one channel of four pixels; the words of four pairs are transposed.
 ///
 /// # Safety
-/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
+/// As the head of this file says: AVX2, rows inside their strip, and an output of the window's size.
 #[inline(always)]
-unsafe fn planar<const STREAM: bool>(window: Window<'_>, out: &mut [u8]) {
-    let Window { crop, flip, .. } = window;
+unsafe fn planar<const STREAM: bool>(part: Part<'_>, out: &mut [u8]) {
+    let Part { crop, flip, .. } = part;
     // SAFETY: the caller's promise; blocks lie in their rows.
     unsafe {
         let mask = register(&PLANAR[usize::from(flip)]);
         // The halves hold every other word.
         let order = x86::_mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        for y in 0..crop {
-            prefetch(&window, y);
-            let row = window.row(y).as_ptr();
-            let out = out.as_mut_ptr().add(y * crop);
+        for y in 0..part.rows() {
+            prefetch(&part, y);
+            let row = part.row(y).as_ptr();
+            let out = out.as_mut_ptr().add((part.first + y) * crop);
             for x in blocks(crop, BYTE_BLOCK) {
                 let block = row.add(source(crop, flip, x, BYTE_BLOCK));
                 let words: [_; 4] = std::array::from_fn(|k| {
@@ -200,7 +196,7 @@ pub(crate) unsafe fn fill(out: &mut [u8]) {
 /// # Safety
 /// AVX2, and room for 32 bytes behind `out`, which is aligned to them if they are streamed.
 #[inline(always)]
-unsafe fn store<const STREAM: bool>(out: *mut u8, bytes: x86::__m256i) {
+pub(super) unsafe fn store<const STREAM: bool>(out: *mut u8, bytes: x86::__m256i) {
     // SAFETY: the caller may write 32 bytes from `out`, which is aligned if they are streamed.
     unsafe {
         if STREAM {

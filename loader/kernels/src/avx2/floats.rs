@@ -1,6 +1,6 @@
 //! Eight pixels at a time to 24 normalised values.
 //!
-//! Contract: every unsafe function here needs AVX2, a window inside its record and an output of the
+//! Contract: every unsafe function here needs AVX2, rows inside their strip and an output of the
 //! window's size, which `kernel.rs` ensures; it reads and writes only inside those two.
 #![allow(unsafe_code)]
 
@@ -8,17 +8,17 @@ use std::arch::x86_64 as x86;
 
 use super::{FLOAT_BLOCK, REGISTER, blocks, pair, place_in_pair, prefetch, register, source};
 use crate::value::Value;
-use crate::window::{Affine, Layout, Window};
+use crate::window::{Affine, Layout, Part};
 
 /// A shuffle's way to write 0.
 const ZERO: u8 = 0x80;
 
 /// # Safety
-/// The processor has AVX2 and F16C; the window lies in its record and is at least [`FLOAT_BLOCK`]
-/// wide; `out` holds its values; `stream` only if [`super::aligned`].
+/// The processor has AVX2 and F16C; the rows lie in their strip and are at least [`FLOAT_BLOCK`]
+/// wide; `out` holds the window's values; `stream` only if [`super::aligned`].
 #[target_feature(enable = "avx2,f16c")]
 pub(crate) unsafe fn floats<T: Value>(
-    window: Window<'_>,
+    part: Part<'_>,
     affine: Affine,
     layout: Layout,
     stream: bool,
@@ -27,14 +27,10 @@ pub(crate) unsafe fn floats<T: Value>(
     // SAFETY: the caller's promise.
     unsafe {
         match (layout, stream) {
-            (Layout::Nhwc, true) => interleaved::<T, true>(window, affine, out),
-            (Layout::Nhwc, false) => interleaved::<T, false>(window, affine, out),
-            (Layout::Nchw, true) => planar::<T, true>(window, affine, out),
-            (Layout::Nchw, false) => planar::<T, false>(window, affine, out),
-        }
-        if stream {
-            // The thread that receives the batch must see what was stored around the caches.
-            x86::_mm_sfence();
+            (Layout::Nhwc, true) => interleaved::<T, true>(part, affine, out),
+            (Layout::Nhwc, false) => interleaved::<T, false>(part, affine, out),
+            (Layout::Nchw, true) => planar::<T, true>(part, affine, out),
+            (Layout::Nchw, false) => planar::<T, false>(part, affine, out),
         }
     }
 }
@@ -95,14 +91,10 @@ static PLANAR: [[[u8; REGISTER]; 3]; 2] = [
 ];
 
 /// # Safety
-/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
+/// As the head of this file says: AVX2, rows inside their strip, and an output of the window's size.
 #[inline(always)]
-unsafe fn interleaved<T: Value, const STREAM: bool>(
-    window: Window<'_>,
-    affine: Affine,
-    out: &mut [T],
-) {
-    let Window { crop, flip, .. } = window;
+unsafe fn interleaved<T: Value, const STREAM: bool>(part: Part<'_>, affine: Affine, out: &mut [T]) {
+    let Part { crop, flip, .. } = part;
     let masks = &INTERLEAVED[usize::from(flip)];
     let starts: [usize; 3] = std::array::from_fn(|k| start(flip, k));
     // SAFETY: the caller's promise; a block's three loads end within its 24 bytes, and blocks lie in
@@ -115,10 +107,10 @@ unsafe fn interleaved<T: Value, const STREAM: bool>(
         };
         let scales: [_; 3] = std::array::from_fn(|k| pattern(affine.scale, k));
         let offsets: [_; 3] = std::array::from_fn(|k| pattern(affine.offset, k));
-        for y in 0..crop {
-            prefetch(&window, y);
-            let row = window.row(y).as_ptr();
-            let out = out.as_mut_ptr().add(y * crop * 3);
+        for y in 0..part.rows() {
+            prefetch(&part, y);
+            let row = part.row(y).as_ptr();
+            let out = out.as_mut_ptr().add((part.first + y) * crop * 3);
             for x in blocks(crop, FLOAT_BLOCK) {
                 let block = row.add(source(crop, flip, x, FLOAT_BLOCK));
                 for k in 0..3 {
@@ -134,20 +126,20 @@ unsafe fn interleaved<T: Value, const STREAM: bool>(
 }
 
 /// # Safety
-/// As the head of this file says: AVX2, a window inside its record, and an output of the window's size.
+/// As the head of this file says: AVX2, rows inside their strip, and an output of the window's size.
 #[inline(always)]
-unsafe fn planar<T: Value, const STREAM: bool>(window: Window<'_>, affine: Affine, out: &mut [T]) {
-    let Window { crop, flip, .. } = window;
+unsafe fn planar<T: Value, const STREAM: bool>(part: Part<'_>, affine: Affine, out: &mut [T]) {
+    let Part { crop, flip, .. } = part;
     let masks = &PLANAR[usize::from(flip)];
     // SAFETY: as above.
     unsafe {
         let masks: [_; 3] = std::array::from_fn(|c| register(&masks[c]));
         let scales: [_; 3] = std::array::from_fn(|c| x86::_mm256_set1_ps(affine.scale[c]));
         let offsets: [_; 3] = std::array::from_fn(|c| x86::_mm256_set1_ps(affine.offset[c]));
-        for y in 0..crop {
-            prefetch(&window, y);
-            let row = window.row(y).as_ptr();
-            let out = out.as_mut_ptr().add(y * crop);
+        for y in 0..part.rows() {
+            prefetch(&part, y);
+            let row = part.row(y).as_ptr();
+            let out = out.as_mut_ptr().add((part.first + y) * crop);
             // A plane's row at a time: stores around the caches want whole lines one after the
             // other, and the pixels are in the nearest cache when they are read again. Three planes
             // at once reach 41 GB/s of 53 here, rows 45, and planes of 2, 4 or 8 rows 39, 31 and 29.

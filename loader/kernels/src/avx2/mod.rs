@@ -11,13 +11,15 @@
 
 mod bytes;
 mod floats;
+mod resize;
 
 use std::arch::x86_64 as x86;
 
 pub(crate) use bytes::{bytes, fill};
 pub(crate) use floats::floats;
+pub(crate) use resize::Passes;
 
-use crate::window::{Layout, Window};
+use crate::window::{Layout, Part};
 
 /// Pixels of a block that becomes floats: 24 values, three registers of f32.
 pub(crate) const FLOAT_BLOCK: usize = 8;
@@ -42,13 +44,25 @@ const AHEAD: usize = 4;
 
 /// Prefetches the bytes of a row that is read soon.
 #[inline(always)]
-fn prefetch(window: &Window<'_>, y: usize) {
-    if y + AHEAD < window.crop {
-        for line in window.row(y + AHEAD).chunks(64) {
-            // SAFETY: a prefetch has no effect on what a program sees, and needs only SSE.
-            unsafe { x86::_mm_prefetch::<{ x86::_MM_HINT_T0 }>(line.as_ptr().cast()) };
-        }
+fn prefetch(part: &Part<'_>, y: usize) {
+    if y + AHEAD < part.rows() {
+        prefetch_bytes(part.row(y + AHEAD));
     }
+}
+
+/// Prefetches bytes that are read soon.
+#[inline(always)]
+fn prefetch_bytes(bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        // SAFETY: a prefetch has no effect on what a program sees, and needs only SSE.
+        unsafe { x86::_mm_prefetch::<{ x86::_MM_HINT_T0 }>(line.as_ptr().cast()) };
+    }
+}
+
+/// Ends the stores around the caches: the thread that receives the batch must see them.
+pub(crate) fn fence() {
+    // SAFETY: every x86-64 processor has SSE, and a fence changes no memory.
+    unsafe { x86::_mm_sfence() }
 }
 
 /// Where a block that begins at pixel `x` of the output row lies in the record's row, in bytes.

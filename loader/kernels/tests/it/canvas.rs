@@ -13,7 +13,8 @@ fn image(rgb: &[u8]) -> Image<'_> {
 fn windows_are_resized_as_torchvision_does_it() {
     let mut canvas = Canvas::default();
     let picture = reference::picture();
-    for (words, wanted) in reference::lines("resize") {
+    let kinds = ["resize", "tensor"].map(reference::lines);
+    for (words, wanted) in kinds.into_iter().flatten() {
         let numbers: Vec<usize> = words.iter().map(|word| word.parse().unwrap()).collect();
         let area = Rectangle {
             top: numbers[0],
@@ -21,9 +22,8 @@ fn windows_are_resized_as_torchvision_does_it() {
             height: numbers[2],
             width: numbers[3],
         };
-        // Weights are rounded to 16 bits here and to 22 there.
         let found = canvas.draw(image(&picture), area, None, numbers[4]);
-        reference::assert_close(found, &wanted, 0.08, &words.join(" "));
+        reference::assert_close(found, &wanted, 0.03, &words.join(" "));
     }
 }
 

@@ -7,3 +7,4 @@ mod limits;
 mod naive;
 mod pages;
 mod reference;
+mod resize;

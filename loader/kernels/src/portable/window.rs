@@ -1,24 +1,24 @@
-//! The kernel in safe code, for every processor. A reflected or planar row is first put in order in a
-//! scratch row, which stays in the L1 cache, and written from there.
+//! A reflected or planar row is first put in order in a scratch row, which stays in the L1 cache, and
+//! written from there.
 
 use crate::value::Value;
-use crate::window::{Affine, Layout, Window};
+use crate::window::{Affine, Layout, Part};
 
 pub(crate) fn floats<T: Value>(
-    window: Window<'_>,
+    part: Part<'_>,
     Affine { scale, offset }: Affine,
     layout: Layout,
     scratch: &mut Vec<u8>,
     out: &mut [T],
 ) {
-    let crop = window.crop;
+    let crop = part.crop;
     match layout {
         Layout::Nhwc => {
             // 24 values are eight pixels and a whole number of registers of any width.
             let scales: [f32; 24] = std::array::from_fn(|i| scale[i % 3]);
             let offsets: [f32; 24] = std::array::from_fn(|i| offset[i % 3]);
-            for (y, out) in out.chunks_exact_mut(crop * 3).enumerate() {
-                let row = ordered_row(&window, y, scratch);
+            for (y, out) in part.interleaved(out).chunks_exact_mut(crop * 3).enumerate() {
+                let row = ordered_row(&part, y, scratch);
                 let (blocks, rest) = row.as_chunks::<24>();
                 let (out_blocks, out_rest) = out.as_chunks_mut::<24>();
                 for (out, block) in out_blocks.iter_mut().zip(blocks) {
@@ -32,10 +32,13 @@ pub(crate) fn floats<T: Value>(
             }
         }
         Layout::Nchw => {
-            for y in 0..crop {
-                let planes = planar_row(&window, y, scratch);
+            for y in 0..part.rows() {
+                let planes = planar_row(&part, y, scratch);
                 for (c, plane) in planes.chunks_exact(crop).enumerate() {
-                    for (out, value) in row_of_plane(out, crop, c, y).iter_mut().zip(plane) {
+                    for (out, value) in row_of_plane(out, crop, c, part.first + y)
+                        .iter_mut()
+                        .zip(plane)
+                    {
                         *out = T::round(f32::from(*value) * scale[c] + offset[c]);
                     }
                 }
@@ -44,23 +47,23 @@ pub(crate) fn floats<T: Value>(
     }
 }
 
-pub(crate) fn bytes(window: Window<'_>, layout: Layout, scratch: &mut Vec<u8>, out: &mut [u8]) {
-    let crop = window.crop;
+pub(crate) fn bytes(part: Part<'_>, layout: Layout, scratch: &mut Vec<u8>, out: &mut [u8]) {
+    let crop = part.crop;
     match layout {
         Layout::Nhwc => {
-            for (y, out) in out.chunks_exact_mut(crop * 3).enumerate() {
-                if window.flip {
-                    reflect(window.row(y), out);
+            for (y, out) in part.interleaved(out).chunks_exact_mut(crop * 3).enumerate() {
+                if part.flip {
+                    reflect(part.row(y), out);
                 } else {
-                    out.copy_from_slice(window.row(y));
+                    out.copy_from_slice(part.row(y));
                 }
             }
         }
         Layout::Nchw => {
-            for y in 0..crop {
-                let planes = planar_row(&window, y, scratch);
+            for y in 0..part.rows() {
+                let planes = planar_row(&part, y, scratch);
                 for (c, plane) in planes.chunks_exact(crop).enumerate() {
-                    row_of_plane(out, crop, c, y).copy_from_slice(plane);
+                    row_of_plane(out, crop, c, part.first + y).copy_from_slice(plane);
                 }
             }
         }
@@ -80,25 +83,25 @@ fn reflect(row: &[u8], out: &mut [u8]) {
     }
 }
 
-/// A row of the window, reflected if the window is.
-fn ordered_row<'s>(window: &Window<'s>, y: usize, scratch: &'s mut Vec<u8>) -> &'s [u8] {
-    if !window.flip {
-        return window.row(y);
+/// A row of the part, reflected if the window is.
+fn ordered_row<'s>(part: &Part<'s>, y: usize, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    if !part.flip {
+        return part.row(y);
     }
-    scratch.resize(window.crop * 3, 0);
-    reflect(window.row(y), scratch);
+    scratch.resize(part.crop * 3, 0);
+    reflect(part.row(y), scratch);
     scratch
 }
 
-/// A row of the window as three planes of `crop` values, reflected if the window is.
-fn planar_row<'s>(window: &Window<'_>, y: usize, scratch: &'s mut Vec<u8>) -> &'s [u8] {
-    let crop = window.crop;
+/// A row of the part as three planes of `crop` values, reflected if the window is.
+fn planar_row<'s>(part: &Part<'_>, y: usize, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    let crop = part.crop;
     scratch.resize(crop * 3, 0);
     let (red, rest) = scratch.split_at_mut(crop);
     let (green, blue) = rest.split_at_mut(crop);
-    let (pixels, _) = window.row(y).as_chunks::<3>();
+    let (pixels, _) = part.row(y).as_chunks::<3>();
     for (x, pixel) in pixels.iter().enumerate() {
-        let x = if window.flip { crop - 1 - x } else { x };
+        let x = if part.flip { crop - 1 - x } else { x };
         [red[x], green[x], blue[x]] = *pixel;
     }
     scratch
