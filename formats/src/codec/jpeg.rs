@@ -1,12 +1,10 @@
 //! The JPEG codec: baseline, 4:2:0, quality chosen at encoding.
 
 use jpeg_encoder::SamplingFactor;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use shardmill_jpeg::{Image, Options, Region, Warnings};
 
 use super::CodecError;
+use super::window::{Rows, Window};
 use crate::shape::RecordShape;
 
 pub(super) struct Encoder {
@@ -43,41 +41,49 @@ impl Encoder {
     }
 }
 
-/// The marker EOI of ITU-T T.81, table B.1.
-const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
-
-pub(super) fn decode(shape: RecordShape, stored: &[u8], rgb: &mut [u8]) -> Result<(), CodecError> {
-    // A record that ends early is an error, never a grey stripe. The decoder tolerates a few missing
-    // bytes even in its strict mode, but a cut removes the end marker.
-    if !stored.ends_with(&END_OF_IMAGE) {
-        return Err(CodecError::JpegDecode(
-            "it does not end with the end-of-image marker".to_owned(),
-        ));
-    }
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_height(shape.height as usize)
-        .set_max_width(shape.width as usize)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stored), options);
-    let refused =
-        |error: zune_jpeg::errors::DecodeErrors| CodecError::JpegDecode(error.to_string());
-    decoder.decode_headers().map_err(refused)?;
-    let info = decoder
-        .info()
-        .ok_or_else(|| CodecError::JpegDecode("no frame header".to_owned()))?;
-    let (found_height, found_width) = (usize::from(info.height), usize::from(info.width));
-    if (found_height, found_width) != (shape.height as usize, shape.width as usize) {
+/// Decodes a window of a record of this shape.
+///
+/// A record that is damaged is an error, never a grey stripe: every block of the window is decoded, and a file
+/// that libjpeg would warn about is refused.
+pub(super) fn window(
+    decoder: &mut shardmill_jpeg::Decoder,
+    shape: RecordShape,
+    stored: &[u8],
+    window: Window,
+    sink: &mut dyn FnMut(Rows<'_>),
+) -> Result<(), CodecError> {
+    let image = Image::parse(stored)?;
+    if (image.height(), image.width()) != (shape.height as usize, shape.width as usize) {
         return Err(CodecError::Size {
             expected: shape,
-            found_height,
-            found_width,
+            found_height: image.height(),
+            found_width: image.width(),
         });
     }
-    if decoder.output_buffer_size() != Some(rgb.len()) {
-        return Err(CodecError::JpegDecode(
-            "its colours cannot be turned into RGB".to_owned(),
-        ));
+    let region = Region {
+        left: window.left,
+        top: window.top,
+        right: window.left + window.width,
+        bottom: window.top + window.height,
+    };
+    let stride = window.width * 3;
+    let report = decoder.rgb(&image, region, Options::default(), &mut |strip| {
+        sink(Rows {
+            top: strip.top,
+            count: strip.rgb.len() / stride,
+            rgb: strip.rgb,
+            stride,
+        });
+    })?;
+    match report.warnings {
+        Warnings { no_end: true, .. } => Err(CodecError::JpegWarning(
+            "it does not end with the end-of-image marker",
+        )),
+        Warnings {
+            extra_bytes: true, ..
+        } => Err(CodecError::JpegWarning(
+            "it holds bytes that belong to no block",
+        )),
+        _ => Ok(()),
     }
-    decoder.decode_into(rgb).map_err(refused)
 }
