@@ -69,7 +69,7 @@ mod writer;
 
 pub use causes::Causes;
 pub use checksum::crc32c;
-pub use codec::{Codec, CodecError, Decoder, EncodeOptions, Encoder};
+pub use codec::{Codec, CodecError, Decoder, EncodeOptions, Encoder, Rows, Window};
 pub use error::ShardError;
 pub use index::ShardIndex;
 pub use key::{KeyError, check_key};

@@ -1,9 +1,10 @@
 //! The JPEG codec: baseline, 4:2:0, quality chosen at encoding.
 
 use jpeg_encoder::SamplingFactor;
-use shardmill_jpeg::{Extent, Image, Options, Region, Strip};
+use shardmill_jpeg::{Extent, Image, Options, Region};
 
 use super::CodecError;
+use super::window::{Rows, Window};
 use crate::shape::RecordShape;
 
 pub(super) struct Encoder {
@@ -48,20 +49,20 @@ const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 pub(super) struct Decoder(Box<shardmill_jpeg::Decoder>);
 
 impl Decoder {
-    /// Decodes a record to all of its pixels. A record that ends early is an error, never a grey stripe, and so
-    /// is one with bytes that belong to no pixel: an encoder leaves none, so some of its data was lost.
-    pub(super) fn decode(
+    /// Decodes a window of a record of this shape. Damage is an error, never a grey stripe, and so are bytes
+    /// that belong to no pixel: an encoder leaves none, so some of the record's data was lost.
+    pub(super) fn window(
         &mut self,
         shape: RecordShape,
         stored: &[u8],
-        rgb: &mut [u8],
+        window: Window,
+        sink: &mut dyn FnMut(Rows<'_>),
     ) -> Result<(), CodecError> {
-        let refused = |why: &str| Err(CodecError::JpegDecode(why.to_owned()));
         if !stored.ends_with(&END_OF_IMAGE) {
-            return refused("it does not end with the end-of-image marker");
+            let what = "it does not end with the end-of-image marker";
+            return Err(CodecError::JpegRecord(what));
         }
-        let damaged = |error: shardmill_jpeg::Error| CodecError::JpegDecode(error.to_string());
-        let image = Image::parse(stored).map_err(damaged)?;
+        let image = Image::parse(stored)?;
         let (found_height, found_width) = (image.height(), image.width());
         if (found_height, found_width) != (shape.height as usize, shape.width as usize) {
             return Err(CodecError::Size {
@@ -70,21 +71,36 @@ impl Decoder {
                 found_width,
             });
         }
-        let mut options = Options::default();
-        options.extent = Extent::Whole;
-        let mut put = |strip: Strip<'_>| {
-            let start = strip.top * found_width * 3;
-            rgb[start..start + strip.rgb.len()].copy_from_slice(strip.rgb);
+        let region = Region {
+            left: window.left,
+            top: window.top,
+            right: window.left + window.width,
+            bottom: window.top + window.height,
         };
-        let region = Region::whole(found_width, found_height);
-        let report = self.0.rgb(&image, region, options, &mut put);
-        let warnings = report.map_err(damaged)?.warnings;
+        let mut options = Options::default();
+        if window == Window::whole(shape) {
+            options.extent = Extent::Whole;
+        }
+        let stride = window.width * 3;
+        let report = self.0.rgb(&image, region, options, &mut |strip| {
+            sink(Rows {
+                top: strip.top,
+                count: strip.rgb.len() / stride,
+                rgb: strip.rgb,
+                stride,
+            });
+        })?;
+        let warnings = report.warnings;
         if warnings.no_end {
-            return refused("its data does not end with the end-of-image marker");
+            let what = "its data does not end with the end-of-image marker";
+            Err(CodecError::JpegRecord(what))
+        } else if warnings.extra_bytes {
+            let what = "it holds bytes that belong to no pixel";
+            Err(CodecError::JpegRecord(what))
+        } else if warnings.progression || warnings.fewer_scans {
+            Err(CodecError::JpegRecord("it lacks some of its scans"))
+        } else {
+            Ok(())
         }
-        if warnings.extra_bytes {
-            return refused("it holds bytes that belong to no pixel");
-        }
-        Ok(())
     }
 }

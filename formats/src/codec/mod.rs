@@ -2,12 +2,15 @@
 
 mod jpeg;
 mod planar;
+mod window;
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::shape::RecordShape;
+
+pub use window::{Rows, Window};
 
 /// The encoding of every record of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,8 +102,11 @@ pub enum CodecError {
     #[error("JPEG encoder")]
     JpegEncode(#[from] jpeg_encoder::EncodingError),
     /// An error of the JPEG decoder.
-    #[error("JPEG decoder: {0}")]
-    JpegDecode(String),
+    #[error("JPEG decoder")]
+    JpegDecode(#[from] shardmill_jpeg::Error),
+    /// A JPEG record that can be decoded, with something wrong that no encoder leaves.
+    #[error("JPEG record: {0}")]
+    JpegRecord(&'static str),
 }
 
 /// Settings of the encoders; a codec ignores the settings of others.
@@ -197,14 +203,42 @@ impl Decoder {
     /// Stored bytes that are not one record of this codec and shape.
     pub fn decode(&mut self, stored: &[u8], rgb: &mut [u8]) -> Result<(), CodecError> {
         check_length("buffer for a decoded record", self.shape.bytes(), rgb.len())?;
+        let width = self.shape.width as usize;
+        self.window(stored, Window::whole(self.shape), &mut |rows| {
+            let out = rgb[rows.top * width * 3..].chunks_exact_mut(width * 3);
+            for (out, row) in out.zip(rows.iter(width)) {
+                out.copy_from_slice(row);
+            }
+        })
+    }
+
+    /// Decodes a part of a record and hands its rows over from the top down, some at a time, while they are in
+    /// the caches. No more is decoded than the codec can help: of a JPEG only the blocks that the window
+    /// needs, so damage outside of it may not be seen. The record's checksum covers all of it.
+    ///
+    /// # Errors
+    /// Stored bytes that are not one record of this codec and shape. Damage may be found after some rows were
+    /// handed over.
+    ///
+    /// # Panics
+    /// If the window has no pixels or does not lie in the record.
+    pub fn window(
+        &mut self,
+        stored: &[u8],
+        window: Window,
+        sink: &mut dyn FnMut(Rows<'_>),
+    ) -> Result<(), CodecError> {
+        window.check(self.shape);
         match &mut self.kind {
             DecoderKind::Raw => {
-                check_length("raw record", rgb.len(), stored.len())?;
-                rgb.copy_from_slice(stored);
+                check_length("raw record", self.shape.bytes(), stored.len())?;
+                let stride = self.shape.width as usize * 3;
+                let rows = &stored[window.top * stride..];
+                sink(window.cut(rows, stride, window.top, window.height));
                 Ok(())
             }
-            DecoderKind::Zstd(decoder) => decoder.decode(stored, rgb),
-            DecoderKind::Jpeg(decoder) => decoder.decode(self.shape, stored, rgb),
+            DecoderKind::Zstd(decoder) => decoder.window(stored, window, sink),
+            DecoderKind::Jpeg(decoder) => decoder.window(self.shape, stored, window, sink),
         }
     }
 }

@@ -170,7 +170,7 @@ fn a_jpeg_with_bytes_of_no_pixel_is_refused() {
     stored.splice(end..end, [1, 2, 3, 4]);
     let mut rgb = vec![0; shape.bytes()];
     let error = Decoder::new(Codec::Jpeg, shape).decode(&stored, &mut rgb);
-    assert!(matches!(error, Err(CodecError::JpegDecode(_))));
+    assert!(matches!(error, Err(CodecError::JpegRecord(_))));
 }
 
 #[test]
@@ -218,7 +218,57 @@ fn a_jpeg_that_claims_to_be_larger_is_refused_by_its_header() {
     }
 }
 
+#[test]
+#[should_panic(expected = "out of the range")]
+fn a_window_out_of_the_record_panics() {
+    let shape = RecordShape {
+        height: 4,
+        width: 4,
+    };
+    let window = Window {
+        left: usize::MAX,
+        ..Window::whole(shape)
+    };
+    let _ = Decoder::new(Codec::Raw, shape).window(&[0; 48], window, &mut |_| ());
+}
+
 proptest! {
+    #[test]
+    fn the_rows_of_a_window_are_those_of_the_whole_record(
+        (height, width) in (1_u32..70, 1_u32..70), place in any::<[prop::sample::Index; 4]>(), noise in any::<u8>(),
+    ) {
+        let shape = RecordShape { height, width };
+        let mut rgb = photo(shape);
+        for (i, value) in rgb.iter_mut().enumerate() {
+            *value ^= (i * i) as u8 & noise;
+        }
+        let [top, left] = [place[0].index(height as usize), place[1].index(width as usize)];
+        let window = Window {
+            top,
+            left,
+            height: 1 + place[2].index(height as usize - top),
+            width: 1 + place[3].index(width as usize - left),
+        };
+        for codec in Codec::ALL {
+            let mut stored = Vec::new();
+            Encoder::new(codec, shape, EncodeOptions::default()).unwrap().encode(&rgb, &mut stored).unwrap();
+            let mut decoder = Decoder::new(codec, shape);
+            let mut whole = vec![0; shape.bytes()];
+            decoder.decode(&stored, &mut whole).unwrap();
+            let mut next = 0;
+            decoder.window(&stored, window, &mut |rows| {
+                assert_eq!(rows.top, next, "rows come in order");
+                assert_eq!(rows.iter(window.width).count(), rows.count);
+                for row in rows.iter(window.width) {
+                    let start = ((top + next) * width as usize + left) * 3;
+                    assert_eq!(row, &whole[start..][..window.width * 3], "{codec} {window:?} row {next}");
+                    next += 1;
+                }
+            }).unwrap();
+            prop_assert_eq!(next, window.height);
+        }
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), damage in any::<(u16, u8)>()) {
         let shape = RecordShape { height: 16, width: 16 };

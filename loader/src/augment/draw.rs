@@ -1,6 +1,6 @@
 //! What is drawn for a sample, as a pure function of (seed, epoch, sample).
 
-use shardmill_formats::{Philox, RecordShape, Statistics, Stream};
+use shardmill_formats::{Philox, RecordShape, Statistics, Stream, Window};
 use shardmill_kernels::{Rectangle, Tint};
 
 use super::{jitter, resized};
@@ -34,6 +34,22 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// The part of a record that it shows.
+    pub(crate) const fn window(&self) -> Window {
+        let Rectangle {
+            top,
+            left,
+            height,
+            width,
+        } = self.area;
+        Window {
+            top,
+            left,
+            height,
+            width,
+        }
+    }
+
     /// What the batch reports about it.
     pub(crate) const fn area(&self) -> Area {
         Area {

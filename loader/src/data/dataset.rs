@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use shardmill_formats::{Class, Codec, Decoder, Manifest, RecordShape};
+use shardmill_formats::{Class, Codec, CodecError, Decoder, Manifest, RecordShape};
 
 use super::manifest::read_manifest;
 use super::reading::Verify;
@@ -235,31 +235,20 @@ impl Dataset {
     /// A record that is damaged; the error names shard, record and key.
     pub fn read(&self, i: u64, rgb: &mut [u8]) -> Result<(), LoaderError> {
         let stored = self.stored(i)?;
-        self.decode(
-            i,
-            stored,
-            &mut Decoder::new(self.codec(), self.shape()),
-            rgb,
-        )
+        let mut decoder = Decoder::new(self.codec(), self.shape());
+        let decoded = decoder.decode(stored, rgb);
+        decoded.map_err(|source| self.bad_record(i, source))
     }
 
-    /// Decodes the stored bytes of sample `i`.
-    pub(crate) fn decode(
-        &self,
-        i: u64,
-        stored: &[u8],
-        decoder: &mut Decoder,
-        rgb: &mut [u8],
-    ) -> Result<(), LoaderError> {
-        decoder.decode(stored, rgb).map_err(|source| {
-            let place = self.locate(i);
-            LoaderError::Record {
-                shard: place.shard.name.clone(),
-                record: place.record,
-                key: self.key(i).to_owned(),
-                source,
-            }
-        })
+    /// What it means that sample `i` cannot be decoded.
+    pub(crate) fn bad_record(&self, i: u64, source: CodecError) -> LoaderError {
+        let place = self.locate(i);
+        LoaderError::Record {
+            shard: place.shard.name.clone(),
+            record: place.record,
+            key: self.key(i).to_owned(),
+            source,
+        }
     }
 
     fn locate(&self, i: u64) -> Location<'_> {

@@ -1,18 +1,16 @@
 //! Fills one batch: the same function in the consumer's thread and in every worker.
 
 use shardmill_formats::{Codec, Philox, Stream};
-use shardmill_kernels::{Floats, Image, Strip, Values};
 
 use super::batch::Batch;
 use super::buffers::Buffers;
 use super::meter::Stage;
-use super::plan::{EpochPlan, Plan, RowMemory, WorkerMemory};
+use super::plan::{EpochPlan, Plan, WorkerMemory};
+use super::rows::{Row, Shown, hull, strip};
 use super::transform::{Random, Sample};
-use crate::augment::View;
 use crate::data::{BadRecord, Replaced};
 use crate::error::LoaderError;
 use crate::order::Draw;
-use crate::settings::Output;
 
 /// Fills a batch; `None` if `cancelled` returned `true`, because the epoch was dropped or its consumer
 /// stopped waiting.
@@ -120,16 +118,49 @@ fn fill_sample(
     memory.clock.lap(Stage::Read);
     buffers.samples[i] = index;
     buffers.labels[i] = dataset.label(sample);
-    // Raw records are used in place, in the map, unless the transform changes them.
-    let rgb = if dataset.codec() == Codec::Raw && plan.transform.is_none() {
-        stored
-    } else {
-        dataset.decode(sample, stored, &mut memory.decoder, &mut memory.record)?;
-        memory.clock.lap(Stage::Decode);
-        if let Some(transform) = &plan.transform {
+    let WorkerMemory {
+        decoder,
+        record,
+        views,
+        row: row_memory,
+        clock,
+        ..
+    } = memory;
+    // They are drawn before the record is decoded, so that no more of it is decoded than they show.
+    let drawn = epoch.views.iter();
+    views.clear();
+    views.extend(drawn.flat_map(|view| plan.augmentation.rows(dataset.shape(), view, draw)));
+    let first_row = i * plan.augmentation.rows_per_sample();
+    let bad_record = |source| dataset.bad_record(sample, source);
+    match (&plan.transform, &views[..]) {
+        (None, [view]) if view.tint.is_none() => {
+            let mut row = Row::begin(plan, view, first_row, buffers, row_memory);
+            let decoded = decoder.window(stored, view.window(), &mut |rows| {
+                clock.lap(Stage::Decode);
+                row.write(strip(rows));
+                clock.lap(Stage::Augment);
+            });
+            decoded.map_err(bad_record)?;
+            clock.lap(Stage::Decode);
+        }
+        (None, _) => {
+            let image = match dataset.codec() {
+                // They are used in place, in the map.
+                Codec::Raw => Shown::whole(stored, dataset.shape()),
+                _ => {
+                    let shown = Shown::decode(decoder, stored, hull(views), record);
+                    shown.map_err(bad_record)?
+                }
+            };
+            clock.lap(Stage::Decode);
+            image.fill_rows(plan, views, first_row, buffers, row_memory);
+        }
+        (Some(transform), _) => {
+            decoder.decode(stored, record).map_err(bad_record)?;
+            clock.lap(Stage::Decode);
             let philox = Philox::new(plan.sampler.seed, Stream::Transform).derive(epoch.number);
             let mut sample = Sample {
-                rgb: &mut memory.record,
+                rgb: record,
                 shape: dataset.shape(),
                 label: buffers.labels[i],
                 key: dataset.key(sample),
@@ -143,67 +174,16 @@ fn fill_sample(
                 source,
             })?;
             buffers.labels[i] = sample.label;
-            memory.clock.lap(Stage::Transform);
+            clock.lap(Stage::Transform);
+            let image = Shown::whole(record, dataset.shape());
+            image.fill_rows(plan, views, first_row, buffers, row_memory);
         }
-        &memory.record
-    };
-    let image = Image {
-        rgb,
-        width: dataset.shape().width as usize,
-    };
-    let views = epoch.views.iter();
-    let drawn = views.flat_map(|view| plan.augmentation.rows(dataset.shape(), view, draw));
-    for (row, view) in (i * plan.augmentation.rows_per_sample()..).zip(drawn) {
-        fill_row(plan, &view, image, row, buffers, &mut memory.row);
     }
-    memory.clock.lap(Stage::Augment);
+    clock.lap(Stage::Augment);
     if plan.beyond_memory {
         dataset.release(sample);
     }
     Ok(())
-}
-
-/// Writes what a view shows of a record into a row.
-fn fill_row(
-    plan: &Plan,
-    view: &View,
-    image: Image<'_>,
-    row: usize,
-    buffers: &mut Buffers,
-    memory: &mut RowMemory,
-) {
-    let crop = plan.augmentation.policy.crop() as usize;
-    buffers.areas[row] = view.area();
-    let values = crop * crop * 3;
-    let slot = row * values..(row + 1) * values;
-    let shift = plan.normalization.shift(view.shift);
-    let affine = plan.normalization.affine(shift);
-    let pixels = &mut buffers.pixels;
-    let values = match plan.output {
-        Output::F32 => Values::Floats(affine, Floats::F32(&mut pixels.values_mut()[slot])),
-        Output::F16 => Values::Floats(affine, Floats::F16(&mut pixels.values_mut()[slot])),
-        Output::Bf16 => Values::Floats(affine, Floats::Bf16(&mut pixels.values_mut()[slot])),
-        Output::U8 => {
-            buffers.shifts[row] = shift.map(|s| s as f32);
-            Values::Bytes(&mut pixels.values_mut()[slot])
-        }
-    };
-    let mut slot = memory.kernel.slot(crop, view.flip, plan.layout, values);
-    if view.tint.is_some() {
-        let tint = view.tint.as_ref();
-        let strip = Strip {
-            rgb: memory.canvas.draw(image, view.area, tint, crop),
-            stride: crop * 3,
-            rows: crop,
-        };
-        slot.write(0, strip);
-    } else if (view.area.height, view.area.width) == (crop, crop) {
-        slot.write(0, image.strip(view.area));
-    } else {
-        let (height, width) = (view.area.height, view.area.width);
-        let mut window = memory.resize.begin(height, width, slot);
-        window.rows(image.strip(view.area));
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod pool;
 mod prefetch;
 mod readahead;
 mod room;
+mod rows;
 mod slots;
 mod transform;
 

@@ -10,7 +10,7 @@ use super::buffers::Buffers;
 use super::meter::Clock;
 use super::pool::Pool;
 use super::transform::{Around, Transform};
-use crate::augment::Augmentation;
+use crate::augment::{Augmentation, View};
 use crate::data::{Advice, BadRecord, Mix, Verify};
 use crate::order::{EpochOrder, Sampler};
 use crate::settings::{Layout, Normalize, Output};
@@ -72,6 +72,7 @@ impl Plan {
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
             record: vec![0; shape.bytes()],
+            views: Vec::new(),
             row: RowMemory {
                 canvas: Canvas::default(),
                 resize: Resize::default(),
@@ -87,6 +88,8 @@ impl Plan {
 pub(crate) struct WorkerMemory {
     pub(crate) decoder: Decoder,
     pub(crate) record: Vec<u8>,
+    /// What is shown of the sample under way.
+    pub(crate) views: Vec<View>,
     pub(crate) row: RowMemory,
     pub(crate) clock: Clock,
     pub(crate) pool: Pool,

@@ -19,6 +19,7 @@ mod threads;
 mod truncation;
 mod trust;
 mod views;
+mod windows;
 
 use shardmill_formats::Codec;
 use shardmill_loader::{

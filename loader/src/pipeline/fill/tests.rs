@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 use shardmill_formats::Statistics;
-use shardmill_kernels::Canvas;
+use shardmill_kernels::{Canvas, Image};
 
 use super::*;
-use crate::augment::{Augmentation, ColorNoise};
-use crate::{ColorJitter, Dataset, Loader, Order, Policy, kit};
+use crate::augment::{Augmentation, ColorNoise, View};
+use crate::{ColorJitter, Dataset, Loader, Order, Output, Policy, kit};
 
 const MEAN: [f32; 3] = [120.0, 110.0, 100.0];
 const STD: [f32; 3] = [60.0, 58.0, 57.0];
