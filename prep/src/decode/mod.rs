@@ -40,8 +40,8 @@ pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated};
 pub(crate) use vectorise::vectorised;
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);
-/// beyond this an image is a decompression bomb for our purposes.
-pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
+/// beyond this an image is a decompression bomb for our purposes. A fuzzer gets a limit that it reaches quickly.
+pub(crate) const PIXEL_LIMIT: usize = if cfg!(fuzzing) { 1 << 20 } else { 100_000_000 };
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
 pub(crate) const DECODER: &str = "shardmill-jpeg 5, shardmill-tiff 1, image 0.25.10, tiff 0.11.3";
