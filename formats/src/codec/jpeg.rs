@@ -79,5 +79,7 @@ pub(super) fn decode(shape: RecordShape, stored: &[u8], rgb: &mut [u8]) -> Resul
             "its colours cannot be turned into RGB".to_owned(),
         ));
     }
+    // A stream that defines its scan anew leaves pixels unwritten, and those of an earlier record would show.
+    rgb.fill(0);
     decoder.decode_into(rgb).map_err(refused)
 }
