@@ -78,7 +78,7 @@ for target in "$@"; do
   # Panics inside of dependencies that became errors.
   grep -a '^guarded panic: ' "$log" | sort -u || true
   if [ "$findings" -ne 0 ]; then
-    grep -a -v -E '^#[0-9]+' "$log" | tail -n 60 >&2
+    grep -a -v -E '^#[0-9]+|NEW_FUNC|Failed to find' "$log" | tail -n 60 >&2
   fi
 done
 if [ "$total" -ne 0 ]; then

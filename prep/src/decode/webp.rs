@@ -169,3 +169,20 @@ fn lossless(body: &[u8]) -> Option<Size> {
     let bits = u32::from_le_bytes([a, b, c, d]) as usize;
     Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_is_cut_off_is_not_given_to_the_decoder() {
+        // A lossless picture of one pixel, as far as its header.
+        let picture = b"VP8L\x05\0\0\0\x2F\0\0\0\0\0".as_slice();
+        let cut = b"EXIF\0\0\0\x75and no more".as_slice();
+        let length = 0x7600_0000_u32.to_le_bytes();
+        let file = [b"RIFF", &length[..], b"WEBP", picture, cut].concat();
+        let checked = check(&file).unwrap();
+        assert_eq!(checked.warning, Some(Warning::NoEnd));
+        assert_eq!(checked.bytes, &file[..HEADER + picture.len()]);
+    }
+}

@@ -4,6 +4,7 @@
 
 mod archives;
 mod datasets;
+mod decoder;
 mod images;
 mod lists;
 mod packs;
@@ -26,8 +27,9 @@ pub struct Target {
 pub type Seed = (String, Vec<u8>);
 
 /// Every target, by name.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     target("bmp", images::bmp, pictures::bmps),
+    target("decoder", decoder::decoder, decoder::seeds),
     target("devkit", sources::devkit, packs::devkits),
     target("export", sources::export, lists::exports),
     target("gif", images::gif, pictures::gifs),
