@@ -55,7 +55,8 @@ pub(super) fn decoder(input: &[u8]) {
                 assert_eq!(part, &cut(all, whole, region), "a region has other pixels");
                 assert_eq!(partly, report);
             }
-            (Err(all), Err(part)) => assert_eq!(all, part),
+            // Which of several faults is met first may differ.
+            (Err(_), Err(_)) => {}
             (all, part) => panic!(
                 "{:?}, and of a region {:?}",
                 all.as_ref().err(),
