@@ -53,7 +53,8 @@ pub(super) fn decoder(input: &[u8]) {
         match (&all, &part) {
             (Ok((all, report)), Ok((part, partly))) => {
                 assert_eq!(part, &cut(all, whole, region), "a region has other pixels");
-                assert_eq!(partly, report);
+                assert_eq!(partly.warnings, report.warnings);
+                assert_eq!(partly.damage.is_some(), report.damage.is_some());
             }
             // Which of several faults is met first may differ.
             (Err(_), Err(_)) => {}
