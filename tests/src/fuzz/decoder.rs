@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use shardmill_jpeg::{
-    Decoder, Error, Extent, Image, Limits, OnDamage, Options, Plane, Region, Report,
+    Damage, Decoder, Error, Extent, Image, Limits, OnDamage, Options, Plane, Region, Report,
 };
 
 use super::Seed;
@@ -74,13 +74,15 @@ pub(super) fn decoder(input: &[u8]) {
             extent: Extent::Needed,
             ..options
         };
-        let part = pixels(&mut Decoder::default(), &image, region, needed);
-        let (part, _) = part.expect("a part of a sound image is sound");
-        assert_eq!(
-            part,
-            cut(&all, whole, region),
-            "what is needed has other pixels"
-        );
+        match pixels(&mut Decoder::default(), &image, region, needed) {
+            Ok((part, _)) => {
+                let wanted = cut(&all, whole, region);
+                assert_eq!(part, wanted, "what is needed has other pixels");
+            }
+            // Levels beyond black and white are looked for where reading stops, which is in other places.
+            Err(Error::Damaged(Damage::Level)) => {}
+            Err(error) => panic!("a part of a sound image: {error:?}"),
+        }
     }
     if damage == OnDamage::Refuse {
         assert_eq!(report.damage, None);
