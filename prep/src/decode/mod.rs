@@ -221,8 +221,15 @@ impl ImageDecoder {
     /// Resizes a region of an image to the record.
     fn resize(&mut self, image: Rgb, crop: CropBox) -> Result<(), Reject> {
         let (options, size) = (&self.options, self.size);
-        resized::resize(&mut self.resizer, image, crop, options, &mut self.record, size)
-            .map_err(|error| Reject::Damaged(error.to_string()))
+        resized::resize(
+            &mut self.resizer,
+            image,
+            crop,
+            options,
+            &mut self.record,
+            size,
+        )
+        .map_err(|error| Reject::Damaged(error.to_string()))
     }
 }
 
