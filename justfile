@@ -98,6 +98,10 @@ lint:
 release *options:
     tools/release.sh {{options}}
 
+# Fuzzes every parser for so many seconds of processor time each; fails if there are findings (fuzz/artifacts).
+fuzz seconds *targets:
+    fuzz/run.sh {{seconds}} {{targets}}
+
 # Licences, sources and advisories of the dependencies (needs cargo-deny).
 deny:
     cargo deny check

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod data;
+pub mod fuzz;
 mod layouts;
 mod packed;
 mod programs;

@@ -110,7 +110,7 @@ fn encode(bytes: &[u8], width: u32, height: u32, color: ColorType, progressive: 
     out
 }
 
-fn png(image: &DynamicImage) -> Vec<u8> {
+pub(crate) fn png(image: &DynamicImage) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
     image
         .write_to(&mut out, ImageFormat::Png)

@@ -13,16 +13,14 @@ mod options;
 mod other;
 mod planar;
 mod png;
+mod resized;
 mod strip;
 mod taps;
 mod tiff;
 mod vectorise;
 mod webp;
 
-use fast_image_resize::images::TypedImage;
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
-
+use fast_image_resize::Resizer;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
@@ -40,8 +38,8 @@ pub use options::{Check, DecodeOptions, Exif, Filter, Resize, Truncated};
 pub(crate) use vectorise::vectorised;
 
 /// Most pixels that are decoded. The largest ImageNet original has 54 million (9331x5783 or so);
-/// beyond this an image is a decompression bomb for our purposes.
-pub(crate) const PIXEL_LIMIT: usize = 100_000_000;
+/// beyond this an image is a decompression bomb for our purposes. A fuzzer gets a limit that it reaches quickly.
+pub(crate) const PIXEL_LIMIT: usize = if cfg!(fuzzing) { 1 << 20 } else { 100_000_000 };
 
 /// Decoder and resizer, as the manifest names them. A test compares them with the lock file.
 pub(crate) const DECODER: &str = "shardmill-jpeg 5, shardmill-tiff 1, image 0.25.10, tiff 0.11.3";
@@ -221,21 +219,17 @@ impl ImageDecoder {
     }
 
     /// Resizes a region of an image to the record.
-    fn resize(&mut self, mut image: Rgb, crop: CropBox) -> Result<(), Reject> {
-        let refused = |error: &dyn std::fmt::Display| Reject::Damaged(error.to_string());
-        // Of the type that the resizer makes between its two passes: another one is compiled for itself, half
-        // a megabyte of code.
-        let source = TypedImage::<U8x3>::from_buffer(image.width, image.height, &mut image.pixels)
-            .map_err(|error| refused(&error))?;
-        let mut target = TypedImage::<U8x3>::from_buffer(self.size, self.size, &mut self.record)
-            .map_err(|error| refused(&error))?;
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(self.options.filter_type()))
-            .crop(crop.left, crop.top, crop.width, crop.height);
-        // The call without a type is compiled for all thirteen pixel types: a fifth of every build.
-        self.resizer
-            .resize_typed(&source, &mut target, &options)
-            .map_err(|error| refused(&error))
+    fn resize(&mut self, image: Rgb, crop: CropBox) -> Result<(), Reject> {
+        let (options, size) = (&self.options, self.size);
+        resized::resize(
+            &mut self.resizer,
+            image,
+            crop,
+            options,
+            &mut self.record,
+            size,
+        )
+        .map_err(|error| Reject::Damaged(error.to_string()))
     }
 }
 

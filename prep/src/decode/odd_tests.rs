@@ -7,7 +7,7 @@ use super::test_kit::{
     QUARTERS, SIZE, assert_near, decode_with, encoded, jpeg, middles, orientation_block, quarters,
     rgb_jpeg, with_app1,
 };
-use super::{DecodeOptions, Exif, Filter, Resize};
+use super::{DecodeOptions, Exif, Filter, ImageDecoder, Resize, Warning};
 
 #[test]
 fn cmyk_and_ycck_with_adobes_inversion() {
@@ -27,6 +27,30 @@ fn cmyk_and_ycck_with_adobes_inversion() {
     let half = QUARTERS.map(|pixel| pixel.map(|value| (u32::from(value) * 128 / 255) as u8));
     for color in [ColorType::Cmyk, ColorType::CmykAsYcck] {
         assert_near(&jpeg(&black, 64, 64, color, false), half, 3);
+    }
+}
+
+#[test]
+fn a_sequential_scan_brings_everything_whatever_its_header_says() {
+    let whole = rgb_jpeg(&quarters(64, 64));
+    let scan = whole
+        .windows(2)
+        .position(|mark| mark == [0xFF, 0xDA])
+        .unwrap();
+    // Behind its length and three components: the first and last place, and the bits, of what it brings.
+    let header = scan + 2 + 2 + 1 + 3 * 2;
+    assert_eq!(whole[header..header + 3], [0, 63, 0]);
+    for places in [[181, 80, 63], [5, 63, 0], [0, 0, 0], [255, 255, 255]] {
+        let mut odd = whole.clone();
+        odd[header..header + 3].copy_from_slice(&places);
+        let mut decoder = ImageDecoder::new(SIZE);
+        let record = decoder.decode(&odd).map(<[u8]>::to_vec);
+        assert_eq!(
+            record,
+            decode_with(&whole, DecodeOptions::default()),
+            "{places:?}"
+        );
+        assert_eq!(decoder.warning(), Some(Warning::OddHeader), "{places:?}");
     }
 }
 

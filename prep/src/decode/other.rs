@@ -26,7 +26,7 @@ pub(super) fn decode(
             return Ok((decode_whole(&bytes, format, options, budget)?, warning));
         }
         ImageFormat::WebP => {
-            let warning = webp::check(bytes)?;
+            let webp::Checked { bytes, warning } = webp::check(bytes)?;
             return Ok((decode_whole(bytes, format, options, budget)?, warning));
         }
         _ => return Ok((decode_whole(bytes, format, options, budget)?, None)),

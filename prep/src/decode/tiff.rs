@@ -4,6 +4,7 @@
 //! samples of tiles, the order of bits, and the ends of some packed tiles.
 
 mod chunks;
+mod entries;
 mod kind;
 mod unpack;
 
@@ -28,6 +29,7 @@ type Directory<'a> = Decoder<Cursor<&'a [u8]>>;
 /// Decodes a TIFF and turns it as its orientation says: that is a part of the format here, which Pillow, and
 /// so torchvision, follows whenever it loads a TIFF.
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<(Rgb, Option<Warning>), Reject> {
+    entries::check(bytes)?;
     let mut directory = Decoder::new(Cursor::new(bytes)).map_err(refused)?;
     let (width, height) = directory.dimensions().map_err(refused)?;
     check_pixels(width as usize, height as usize)?;

@@ -20,6 +20,15 @@ const NAMES: [&[u8; 4]; 9] = [
 /// Pixels across and down.
 type Size = (usize, usize);
 
+/// What of a file is there.
+#[derive(Debug)]
+pub(super) struct Checked<'a> {
+    /// The file without a chunk that is cut off: the decoder takes the memory that such a chunk claims.
+    pub(super) bytes: &'a [u8],
+    /// What is wrong though the picture is there.
+    pub(super) warning: Option<Warning>,
+}
+
 /// Looks through a WebP, and says what is wrong though the picture is there: what is after it may be cut off,
 /// the further frames of an animation or notes.
 ///
@@ -28,7 +37,8 @@ type Size = (usize, usize);
 /// # Errors
 /// Bytes that are missing before the end of the picture, and pictures that are larger than may be or of
 /// another size than is said around them.
-pub(super) fn check(bytes: &[u8]) -> Result<Option<Warning>, Reject> {
+pub(super) fn check(bytes: &[u8]) -> Result<Checked<'_>, Reject> {
+    let found = |bytes, warning| Ok(Checked { bytes, warning });
     let end = CHUNK.saturating_add(length(bytes, 4).unwrap_or(0));
     let mut canvas = None;
     let (mut animated, mut pictures) = (false, 0);
@@ -37,8 +47,10 @@ pub(super) fn check(bytes: &[u8]) -> Result<Option<Warning>, Reject> {
         let Some(body) = body else {
             // Where bytes before it are missing, its name is none.
             return match at >= end {
-                true => Ok(None),
-                false if pictures > 0 && NAMES.contains(&name) => Ok(Some(Warning::NoEnd)),
+                true => found(bytes, None),
+                false if pictures > 0 && NAMES.contains(&name) => {
+                    found(&bytes[..at], Some(Warning::NoEnd))
+                }
                 false => Err(Reject::Truncated),
             };
         };
@@ -69,9 +81,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<Option<Warning>, Reject> {
     }
     // A byte that only makes the length even is not missed.
     if end <= bytes.len() + 1 {
-        Ok(None)
+        found(bytes, None)
     } else if animated && pictures > 0 {
-        Ok(Some(Warning::NoEnd))
+        found(bytes, Some(Warning::NoEnd))
     } else {
         Err(Reject::Truncated)
     }
@@ -156,4 +168,21 @@ fn lossless(body: &[u8]) -> Option<Size> {
     };
     let bits = u32::from_le_bytes([a, b, c, d]) as usize;
     Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_is_cut_off_is_not_given_to_the_decoder() {
+        // A lossless picture of one pixel, as far as its header.
+        let picture = b"VP8L\x05\0\0\0\x2F\0\0\0\0\0".as_slice();
+        let cut = b"EXIF\0\0\0\x75and no more".as_slice();
+        let length = 0x7600_0000_u32.to_le_bytes();
+        let file = [b"RIFF", &length[..], b"WEBP", picture, cut].concat();
+        let checked = check(&file).unwrap();
+        assert_eq!(checked.warning, Some(Warning::NoEnd));
+        assert_eq!(checked.bytes, &file[..HEADER + picture.len()]);
+    }
 }

@@ -1,9 +1,9 @@
 //! Parquet files as Hugging Face writes them: a column of images and one of labels.
 
 mod agreement;
+mod strict_file;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path, PathBuf};
 
@@ -28,6 +28,7 @@ use crate::error::PrepError;
 use crate::io::progress::Progress;
 use crate::observe::Observer;
 use crate::reject::Reject;
+use strict_file::StrictFile;
 
 /// The key of a file's metadata that Hugging Face describes its columns under.
 const FEATURES: &str = "huggingface";
@@ -356,8 +357,8 @@ impl<'a> Table<'a> {
     }
 }
 
-fn reader(path: &Path) -> Result<SerializedFileReader<File>, PrepError> {
-    let file = File::open(path).map_err(PrepError::io(path))?;
+fn reader(path: &Path) -> Result<SerializedFileReader<StrictFile>, PrepError> {
+    let file = StrictFile::open(path).map_err(PrepError::io(path))?;
     SerializedFileReader::new(file).map_err(|error| wrong(path, error.to_string()))
 }
 

@@ -20,6 +20,7 @@ mod pillow; // records are what Pillow makes of the same images
 mod pipes; // a reader that goes away changes nothing but what is read
 mod predicted;
 mod python; // folders, broken files and odd names in `train predict`
+mod regressions; // what a fuzzer starts from and what it has found
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees

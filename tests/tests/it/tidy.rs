@@ -17,9 +17,13 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("loader", &["formats", "kernels"]),
     ("loader/kernels", &[]),
     ("trainer", &["formats", "loader", "prep"]),
-    ("tests", &["formats", "loader", "prep", "trainer"]),
+    (
+        "tests",
+        &["formats", "jpeg", "jpeg-kit", "loader", "prep", "trainer"],
+    ),
     // What tests a decoder knows none.
     ("tests/jpeg", &[]),
+    ("fuzz", &["tests"]),
     (
         "benches",
         &["formats", "loader", "prep", "tests", "trainer"],
@@ -287,9 +291,9 @@ fn a_release_has_the_notes_of_its_version() {
     assert!(text.starts_with(sentence), "{text}");
 }
 
-/// The Python package is built apart, of the same sources and the same versions of what they need.
+/// The Python package and the fuzzer are built apart, of the same sources and the same versions of what they need.
 #[test]
-fn the_python_packages_lock_what_the_workspace_locks() {
+fn other_workspaces_lock_what_the_workspace_locks() {
     let locked = |path: &str| -> BTreeSet<(String, String)> {
         let lock: toml::Table = read(root().join(path)).parse().unwrap();
         let packages = lock["package"].as_array().unwrap().iter();
@@ -303,6 +307,7 @@ fn the_python_packages_lock_what_the_workspace_locks() {
     let workspace = locked("Cargo.lock");
     let names: BTreeSet<&String> = workspace.iter().map(|(name, _)| name).collect();
     let paths = [
+        "fuzz/Cargo.lock",
         "python/Cargo.lock",
         "python/train/Cargo.lock",
         "examples/rust_project/Cargo.lock",
