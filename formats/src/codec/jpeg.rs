@@ -77,10 +77,13 @@ impl Decoder {
             right: window.left + window.width,
             bottom: window.top + window.height,
         };
-        let mut options = Options::default();
-        if window == Window::whole(shape) {
-            options.extent = Extent::Whole;
-        }
+        let options = Options {
+            extent: match window == Window::whole(shape) {
+                true => Extent::Whole,
+                false => Extent::Needed,
+            },
+            ..Options::default()
+        };
         let stride = window.width * 3;
         let report = self.0.rgb(&image, region, options, &mut |strip| {
             sink(Rows {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 400;
 
 /// Crate folders and the Shardmill crates each may depend on.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("formats", &["jpeg"]),
     // It knows nothing of shards.
     ("formats/jpeg", &["jpeg-kit"]),
@@ -26,7 +26,9 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("fuzz", &["tests"]),
     (
         "benches",
-        &["formats", "loader", "prep", "tests", "trainer"],
+        &[
+            "formats", "jpeg", "kernels", "loader", "prep", "tests", "trainer",
+        ],
     ),
     ("python", &["formats", "loader", "prep"]),
     ("python/train", &["trainer"]),
