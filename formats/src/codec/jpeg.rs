@@ -70,8 +70,10 @@ impl Decoder {
                 found_width,
             });
         }
-        let mut options = Options::default();
-        options.extent = Extent::Whole;
+        let options = Options {
+            extent: Extent::Whole,
+            ..Options::default()
+        };
         let mut put = |strip: Strip<'_>| {
             let start = strip.top * found_width * 3;
             rgb[start..start + strip.rgb.len()].copy_from_slice(strip.rgb);

@@ -58,8 +58,10 @@ fn rows(
     let image = Image::parse(jpeg)?;
     let length = 3 * (region.right - region.left);
     let mut found = Vec::new();
-    let mut options = Options::default();
-    options.extent = extent;
+    let options = Options {
+        extent,
+        ..Options::default()
+    };
     let mut put = |strip: Strip<'_>| {
         assert_eq!(strip.top * length, found.len());
         assert!(!strip.rgb.is_empty() && strip.rgb.len().is_multiple_of(length));
