@@ -10,6 +10,7 @@ mod kaggle;
 mod lists;
 mod outputs;
 mod pixels;
+mod streams;
 mod tables;
 mod tars;
 mod tiff_maker;
