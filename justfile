@@ -23,10 +23,12 @@ kills python="python3":
     {{python}} tools/kill-everywhere.py target/release/prep
 
 # Compares the JPEG decoder with libjpeg-turbo on every kind of stream that the kit writes, and on damaged ones
-# (needs Python with Pillow). What they differ on is kept in target/tmp/jpeg-peer.
+# (needs Python with Pillow), and on real photographs if SHARDMILL_DATA has them. What they differ on is kept in
+# target/tmp/jpeg-peer.
 jpeg-peer python="python3" damaged="20000":
     SHARDMILL_JPEG_PEER="{{python}}" cargo test --release -p shardmill-jpeg-kit --test it -- --ignored
     SHARDMILL_JPEG_PEER="{{python}}" SHARDMILL_JPEG_DAMAGED="{{damaged}}" cargo test --release -p shardmill-jpeg --test it -- --ignored --nocapture peer
+    SHARDMILL_JPEG_PEER="{{python}}" cargo test --release -p shardmill-tests --test it -- --ignored --nocapture photographs
 
 # Converts weights to torchvision and back at full width (needs Python with torchvision and safetensors).
 torchvision python="python3":

@@ -16,10 +16,11 @@ mod layouts; // the same images in every layout become the same records
 mod million; // a source of ImageNet's size; run by name
 mod module_graph; // which module of a crate uses which
 mod modules; // rules about the modules of every crate
+mod photos; // the JPEG decoder on real photographs
 mod pillow; // records are what Pillow makes of the same images
 mod pipes; // a reader that goes away changes nothing but what is read
-mod predicted;
-mod python; // folders, broken files and odd names in `train predict`
+mod predicted; // folders, broken files and odd names in `train predict`
+mod python; // what the Python package is held to
 mod regressions; // what a fuzzer starts from and what it has found
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
