@@ -155,6 +155,15 @@ impl<'a> Bits<'a> {
         values: &Values,
         previous: &mut i32,
     ) -> Option<()> {
+        let mut bits = *self;
+        let passed = bits.leap(levels, values, previous);
+        *self = bits;
+        passed
+    }
+
+    /// See [`pass`](Self::pass).
+    #[inline(always)]
+    fn leap(&mut self, levels: &Levels, values: &Values, previous: &mut i32) -> Option<()> {
         self.level(levels, previous)?;
         let mut k = 1;
         while k < 64 {
