@@ -222,7 +222,7 @@ fn channels(simd: V3, luma: __m256i, blue: __m256i, red: __m256i) -> [__m256i; 3
 
 impl Lanes for V3 {
     #[inline(always)]
-    fn levels(self, blocks: &[Block; 2], steps: [&Block; 2]) -> [[[u8; 8]; 8]; 2] {
+    fn levels(self, blocks: &[Block; 2], steps: [&Block; 2]) -> [[u8; 16]; 8] {
         let avx2 = self.avx2;
         let blocks = [&blocks[0], &blocks[1]];
         let mut inputs = [self.avx._mm256_setzero_si256(); 8];
@@ -246,13 +246,11 @@ impl Lanes for V3 {
             }
         }
         let columns = pass::<{ DROPPED[1] as i32 }>(self, turned(self, columns));
-        let pairs: [[[[u8; 8]; 2]; 2]; 4] = cast(rows(self, columns));
-        let mut levels = [[[0; 8]; 8]; 2];
-        for (i, [first, second]) in pairs.iter().enumerate() {
-            levels[0][2 * i..2 * i + 2].copy_from_slice(first);
-            levels[1][2 * i..2 * i + 2].copy_from_slice(second);
-        }
-        levels
+        // Each register holds two rows of the first block, then the same of the second.
+        cast(rows(self, columns).map(
+            #[inline(always)]
+            |rows| avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(rows),
+        ))
     }
 
     #[inline(always)]

@@ -1,8 +1,9 @@
 //! Reads Huffman codes (ITU-T T.81, annex F.2.2), several symbols to a refill of the bit buffer.
 
-use crate::codes::{END, FAST, LEVEL, Levels, STRIDE, Values, WHOLE, extend};
+use crate::codes::{END, FAST, Levels, STRIDE, Values, WHOLE, extend};
 
 /// Reads bits, the highest of each byte first, from data without stuffed zeros.
+#[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
     data: &'a [u8],
     /// Next byte to be read.
@@ -60,6 +61,23 @@ impl<'a> Bits<'a> {
     /// the place after the last coefficient in the order of the data. `None` for data that is no block.
     #[inline(always)]
     pub(crate) fn block(
+        &mut self,
+        levels: &Levels,
+        values: &Values,
+        previous: &mut i32,
+        places: &[u8; 80],
+        block: &mut [i16; 64],
+    ) -> Option<usize> {
+        // A copy stays in registers; through the reference, every look-up would write to memory.
+        let mut bits = *self;
+        let length = bits.read(levels, values, previous, places, block);
+        *self = bits;
+        length
+    }
+
+    /// See [`block`](Self::block).
+    #[inline(always)]
+    fn read(
         &mut self,
         levels: &Levels,
         values: &Values,
@@ -137,6 +155,15 @@ impl<'a> Bits<'a> {
         values: &Values,
         previous: &mut i32,
     ) -> Option<()> {
+        let mut bits = *self;
+        let passed = bits.leap(levels, values, previous);
+        *self = bits;
+        passed
+    }
+
+    /// See [`pass`](Self::pass).
+    #[inline(always)]
+    fn leap(&mut self, levels: &Levels, values: &Values, previous: &mut i32) -> Option<()> {
         self.level(levels, previous)?;
         let mut k = 1;
         while k < 64 {
@@ -179,15 +206,10 @@ impl<'a> Bits<'a> {
     #[inline(always)]
     fn level(&mut self, levels: &Levels, previous: &mut i32) -> Option<()> {
         self.refill();
-        let entry = levels.whole[self.next(LEVEL) as usize];
-        let difference = if entry & WHOLE != 0 {
-            self.drop(entry & 0x3F);
-            i32::from((entry >> 16) as i16)
-        } else {
-            let (length, size) = levels.codes.symbol(entry, self.next(16))?;
-            self.drop(length);
-            self.value(u32::from(size))
-        };
+        let bits = self.next(16);
+        let (length, size) = levels.codes.symbol(levels.codes.short(bits), bits)?;
+        self.drop(length);
+        let difference = self.value(u32::from(size));
         *previous = previous.wrapping_add(difference);
         Some(())
     }

@@ -5,9 +5,7 @@
 
 /// Bits that are looked up at once.
 pub(crate) const FAST: u32 = 10;
-/// The same for the first value of a block, and for blocks that are passed.
-pub(crate) const LEVEL: u32 = 10;
-/// See [`LEVEL`].
+/// The same for blocks that are passed.
 pub(crate) const STRIDE: u32 = 10;
 
 /// Mark of an entry that holds whole values.
@@ -107,21 +105,9 @@ impl Codes {
 }
 
 /// Codes of the first values of blocks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Levels {
     pub(crate) codes: Codes,
-    /// For the next [`LEVEL`] bits: how many to drop, [`WHOLE`], and the value from bit 16 on; where the value
-    /// reaches beyond, the code alone, as [`Codes::short`] has it.
-    pub(crate) whole: [u32; 1 << LEVEL],
-}
-
-impl Default for Levels {
-    fn default() -> Self {
-        Self {
-            codes: Codes::default(),
-            whole: [0; 1 << LEVEL],
-        }
-    }
 }
 
 impl Levels {
@@ -130,17 +116,7 @@ impl Levels {
         if listed.symbols.iter().any(|&size| size > 11) {
             return None;
         }
-        self.codes.fill(listed)?;
-        for (bits, entry) in (0..).zip(&mut self.whole) {
-            *entry = match self.codes.within((bits as usize) << (FAST - LEVEL), 0) {
-                Some((length, _, size)) if length + size <= LEVEL => {
-                    let value = bits >> (LEVEL - length - size) & ((1 << size) - 1);
-                    (extend(value, size) as u32) << 16 | WHOLE | (length + size)
-                }
-                _ => self.codes.short(bits << (16 - LEVEL)),
-            };
-        }
-        Some(())
+        self.codes.fill(listed)
     }
 }
 

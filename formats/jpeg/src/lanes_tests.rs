@@ -15,7 +15,7 @@ struct Values {
     steps: [Block; 2],
     channels: [[u8; 32]; 3],
 }
-type Results = ([[[u8; 8]; 8]; 2], [[[u8; 3]; 32]; 2]);
+type Results = ([[u8; 16]; 8], [[[u8; 3]; 32]; 2]);
 
 fn results(lanes: impl Lanes, values: &Values) -> Results {
     let [luma, blue, red] = &values.channels;

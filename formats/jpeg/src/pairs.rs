@@ -1,5 +1,7 @@
 //! Blocks that are transformed two by two, as many as the widest registers hold.
 
+use pulp::cast;
+
 use crate::integer::{Block, flat};
 use crate::lanes::Lanes;
 use crate::planes::Plane;
@@ -45,8 +47,13 @@ impl<L: Lanes> Integer<L> {
     fn pair(&mut self, planes: &mut [Plane], places: [(usize, usize); 2]) {
         let steps = places.map(|(component, _)| &self.steps[component & 3]);
         let levels = self.lanes.levels(&self.blocks, steps);
-        for ((component, start), levels) in places.into_iter().zip(&levels) {
-            planes[component].put(start, levels);
+        let [(component, start), (other, behind)] = places;
+        if (other, behind) == (component, start + 8) {
+            planes[component].put(start, &levels);
+        } else {
+            let blocks: [[[u8; 8]; 2]; 8] = cast(levels);
+            planes[component].put(start, &blocks.map(|[row, _]| row));
+            planes[other].put(behind, &blocks.map(|[_, row]| row));
         }
     }
 }

@@ -115,12 +115,13 @@ impl Cut {
 }
 
 impl Plane {
-    /// Puts a block's levels to their place: `start` is that of the first.
+    /// Puts the levels of a block, or of blocks side by side, to their place: `start` is that of the first.
     #[inline(always)]
-    pub(crate) fn put(&mut self, start: usize, levels: &[[u8; 8]; 8]) {
-        let lines = self.memory[start..].chunks_mut(self.stride);
-        for (line, levels) in lines.zip(levels) {
-            line[..8].copy_from_slice(levels);
+    pub(crate) fn put<const ACROSS: usize>(&mut self, start: usize, levels: &[[u8; ACROSS]; 8]) {
+        let mut at = start;
+        for levels in levels {
+            self.memory[at..at + ACROSS].copy_from_slice(levels);
+            at += self.stride;
         }
     }
 }
