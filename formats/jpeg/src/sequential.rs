@@ -236,6 +236,10 @@ impl<T: Transform> Scan<'_, T> {
         if interval <= at.interval {
             return Ok(None);
         }
+        // Blocks of the region may have been read from the data of another interval.
+        if let Some(damage) = past(at, &self.entropy.ends) {
+            return Err(damage);
+        }
         self.enter(at, interval)?;
         Ok(Some(interval * self.header.tables.restart))
     }
