@@ -92,6 +92,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fill_byte_before_a_stuffed_zero_changes_no_data() {
+        let (data, entropy) = taken(&[1, 0xFF, 0xFF, 0xFF, 0, 2, 0xFF, 0xD9]);
+        assert_eq!(data, [1, 0xFF, 2]);
+        assert_eq!((entropy.behind, entropy.length), (Some(0xD9), 6));
+    }
+
+    #[test]
     fn restarts_out_of_turn_and_a_missing_end_are_noted() {
         let (data, entropy) = taken(&[1, 0xFF, 0xD0, 2, 0xFF, 0xD2, 3, 0xFF]);
         assert_eq!(data, [1, 2, 3]);

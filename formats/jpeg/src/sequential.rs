@@ -168,6 +168,11 @@ impl<T: Transform> Scan<'_, T> {
         let mut end = stop;
         loop {
             extra |= self.walk(&mut at, end)?;
+            if end < units && self.is_beyond() {
+                // Values may come back into range until the row ends, and only there are they judged.
+                end = units;
+                continue;
+            }
             if end < units && at.row + 1 < rows {
                 let row = needed.rows.0.max(at.row + 1);
                 let unit = self.jump(&mut at, row * units + needed.columns.0)?;
@@ -231,7 +236,10 @@ impl<T: Transform> Scan<'_, T> {
         if interval <= at.interval {
             return Ok(None);
         }
-        self.range(at)?;
+        // Blocks of the region may have been read from the data of another interval.
+        if let Some(damage) = past(at, &self.entropy.ends) {
+            return Err(damage);
+        }
         self.enter(at, interval)?;
         Ok(Some(interval * self.header.tables.restart))
     }
@@ -297,22 +305,22 @@ impl<T: Transform> Scan<'_, T> {
         Some(())
     }
 
-    /// Completes a row of units.
+    /// Completes a row of units. Out of range are first values at the end of a whole row: once a row is enough, since
+    /// they stay so for long, and at the same places for every region, so that a part of a good image is good.
     #[inline(always)]
     fn end_row(&mut self, at: &Cursor<'_>) -> Result<(), Damage> {
-        self.range(at)?;
+        if self.is_beyond() {
+            return Err(past(at, &self.entropy.ends).unwrap_or(Damage::Level));
+        }
         self.transform.flush(self.planes);
         Ok(())
     }
 
-    /// Whether the first values are in range: once a row is enough, since what is out of range stays so for long.
+    /// Whether the last blocks have first values that no pixels have.
     #[inline(always)]
-    fn range(&self, at: &Cursor<'_>) -> Result<(), Damage> {
-        let out_of_range = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
-        if self.tools.iter().any(out_of_range) {
-            return Err(past(at, &self.entropy.ends).unwrap_or(Damage::Level));
-        }
-        Ok(())
+    fn is_beyond(&self) -> bool {
+        let beyond = |tools: &Tools<'_>| tools.previous.unsigned_abs() > tools.limit;
+        self.tools.iter().any(beyond)
     }
 }
 

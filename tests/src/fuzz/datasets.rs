@@ -10,6 +10,7 @@ use shardmill_formats::{
     RecordShape, Rejects, ShardEntry, ShardIndex, ShardMetadata, ShardWriter, Source, Split,
     shard_file_name,
 };
+use shardmill_jpeg::Image;
 
 use super::Seed;
 use crate::tree::photo;
@@ -275,9 +276,16 @@ pub(super) fn zstd_records() -> Vec<Seed> {
     records(Codec::Zstd)
 }
 
-/// Records of several shapes behind their two bytes.
+/// Records of several shapes behind their two bytes, and streams of every kind behind those of their size.
 pub(super) fn jpeg_records() -> Vec<Seed> {
-    records(Codec::Jpeg)
+    let stream = |(name, file): Seed| {
+        let image = Image::parse(&file).ok()?;
+        let sides = [image.height() - 1, image.width() - 1].map(|side| side as u8);
+        let bytes = [&sides[..], &file].concat();
+        Some((name, bytes))
+    };
+    let streams = shardmill_jpeg_kit::seeds().into_iter().filter_map(stream);
+    records(Codec::Jpeg).into_iter().chain(streams).collect()
 }
 
 fn records(codec: Codec) -> Vec<Seed> {

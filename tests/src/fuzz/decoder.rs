@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use shardmill_jpeg::{
-    Damage, Decoder, Error, Extent, Image, Limits, OnDamage, Options, Plane, Region, Report,
+    Decoder, Error, Extent, Image, Limits, OnDamage, Options, Plane, Region, Report,
 };
 
 use super::Seed;
@@ -19,8 +19,8 @@ thread_local! {
     static USED: RefCell<Decoder> = RefCell::new(Decoder::default());
 }
 
-/// A region has the pixels and samples of the whole image; what is accepted with damage refused is the same with
-/// damage kept; and nothing depends on what was decoded before.
+/// A region has the pixels and samples of the whole image, and is accepted if that is; what is accepted with damage
+/// refused is the same with damage kept; and nothing depends on what was decoded before.
 pub(super) fn decoder(input: &[u8]) {
     let Some((&[bits, left, top, width, height], file)) = input.split_first_chunk() else {
         return;
@@ -37,17 +37,31 @@ pub(super) fn decoder(input: &[u8]) {
         right,
         bottom,
     };
+    let with = |extent, damage| Options {
+        extent,
+        damage,
+        limits: LIMITS,
+    };
     let damage = if bits & 1 == 0 {
         OnDamage::Refuse
     } else {
         OnDamage::Keep
     };
-    let options = Options {
-        extent: Extent::Whole,
-        damage,
-        limits: LIMITS,
-    };
+    let options = with(Extent::Whole, damage);
     let all = pixels(&mut Decoder::default(), &image, whole, options);
+    let kept = match damage {
+        OnDamage::Keep => all.clone(),
+        OnDamage::Refuse => {
+            let options = with(Extent::Whole, OnDamage::Keep);
+            pixels(&mut Decoder::default(), &image, whole, options)
+        }
+    };
+    if damage == OnDamage::Refuse && all.is_ok() {
+        assert_eq!(all, kept, "a sound image is the same with damage kept");
+    }
+    if let (OnDamage::Refuse, Ok((_, report))) = (damage, &all) {
+        assert_eq!(report.damage, None);
+    }
     USED.with_borrow_mut(|used| {
         let part = pixels(used, &image, region, options);
         match (&all, &part) {
@@ -65,38 +79,60 @@ pub(super) fn decoder(input: &[u8]) {
             ),
         }
         check_planes(used, &image, region, options, all.is_ok());
+        let needed = with(Extent::Needed, damage);
+        let part = pixels(used, &image, region, needed);
+        check_needed(whole, region, (&all, &kept), &part);
+        let planes = used.planes(&image, region, needed).map(|_| ());
+        // Planes are read further than pixels, and less far than the whole.
+        assert!(planes.is_ok() || all.is_err(), "{planes:?}");
+        assert!(planes.is_err() || part.is_ok(), "{:?}", part.err());
     });
-    let Ok((all, report)) = all else {
-        return;
-    };
-    if report.damage.is_none() {
-        let needed = Options {
-            extent: Extent::Needed,
-            ..options
-        };
-        match pixels(&mut Decoder::default(), &image, region, needed) {
-            Ok((part, _)) => {
-                let wanted = cut(&all, whole, region);
-                assert_eq!(part, wanted, "what is needed has other pixels");
-            }
-            // Levels beyond black and white are looked for where reading stops, which is in other places.
-            Err(Error::Damaged(Damage::Level)) => {}
-            Err(error) => panic!("a part of a sound image: {error:?}"),
+}
+
+/// Pixels and what was said of them, or why there are none.
+type Pixels = Result<(Vec<u8>, Report), Error>;
+
+/// A region of which no more is read than needed is accepted if the whole image is, with the same pixels. Damage
+/// elsewhere may not be seen; then the pixels are those that are kept of the damaged image, and nothing is said that
+/// is not true of it.
+fn check_needed(whole: Region, region: Region, (all, kept): (&Pixels, &Pixels), part: &Pixels) {
+    let (part, said) = match part {
+        Ok((part, said)) => (part, said),
+        Err(error) => {
+            assert!(
+                all.is_err(),
+                "a part of an image that is accepted: {error:?}"
+            );
+            return;
         }
-    }
-    if damage == OnDamage::Refuse {
-        assert_eq!(report.damage, None);
-        let kept = Options {
-            damage: OnDamage::Keep,
-            ..options
-        };
-        let kept = pixels(&mut Decoder::default(), &image, whole, kept);
-        assert_eq!(
-            kept,
-            Ok((all, report)),
-            "a sound image is the same with damage kept"
-        );
-    }
+    };
+    let Ok((pixels, report)) = kept else {
+        panic!("a part of an image of which nothing can be kept: {kept:?}");
+    };
+    assert_eq!(
+        part,
+        &cut(pixels, whole, region),
+        "what is needed has other pixels"
+    );
+    assert!(said.damage.is_none() || report.damage.is_some());
+    let more = |said: bool, report: bool| said && !report;
+    let (said, report) = (said.warnings, report.warnings);
+    assert!(
+        !more(said.extra_bytes, report.extra_bytes) && !more(said.no_end, report.no_end),
+        "{said:?}, but of the whole {report:?}"
+    );
+    assert_eq!(
+        (said.odd_header, said.adobe_transform, said.jfif_version),
+        (
+            report.odd_header,
+            report.adobe_transform,
+            report.jfif_version
+        )
+    );
+    assert_eq!(
+        (said.progression, said.fewer_scans),
+        (report.progression, report.fewer_scans)
+    );
 }
 
 /// First and end of a region's side, of two bytes and the image's length: at least one pixel.
@@ -108,12 +144,7 @@ fn side(first: u8, length: u8, of: usize) -> (usize, usize) {
 
 /// The RGB pixels of a region. Its rows come from the top down, and all of them; where damage is kept, they may
 /// begin again.
-fn pixels(
-    decoder: &mut Decoder,
-    image: &Image<'_>,
-    region: Region,
-    options: Options,
-) -> Result<(Vec<u8>, Report), Error> {
+fn pixels(decoder: &mut Decoder, image: &Image<'_>, region: Region, options: Options) -> Pixels {
     let row = 3 * (region.right - region.left);
     let mut rgb = Vec::new();
     let report = decoder.rgb(image, region, options, &mut |strip| {

@@ -6,7 +6,7 @@ use image::codecs::bmp::BmpEncoder;
 use image::codecs::gif::GifEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ExtendedColorType, Frame, ImageEncoder, ImageFormat};
-use jpeg_encoder::{ColorType, SamplingFactor};
+use shardmill_jpeg_kit::{Header, Jpeg, write};
 use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, colortype};
 
 use super::Seed;
@@ -114,59 +114,16 @@ pub(super) fn gifs() -> Vec<Seed> {
     ]
 }
 
-/// Baseline and progressive, of every sampling that the encoder knows, and in every colour space.
+/// Streams of every kind, and one that lies on its side.
 pub(super) fn jpegs() -> Vec<Seed> {
-    let rgb = picture().into_rgb8().into_raw();
-    let inks: Vec<u8> = rgb
-        .as_chunks()
-        .0
-        .iter()
-        .flat_map(|&[r, g, b]| [r, g, b, 9])
-        .collect();
-    let grey = picture().into_luma8().into_raw();
-    let encode = |pixels: &[u8], colour, set: &dyn Fn(&mut jpeg_encoder::Encoder<&mut Vec<u8>>)| {
-        let mut bytes = Vec::new();
-        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
-        set(&mut encoder);
-        encoder
-            .encode(pixels, WIDTH as u16, HEIGHT as u16, colour)
-            .expect("the picture can be encoded");
-        bytes
-    };
-    let samplings = [
-        ("444", SamplingFactor::F_1_1),
-        ("422", SamplingFactor::F_2_1),
-        ("440", SamplingFactor::F_1_2),
-        ("420", SamplingFactor::F_2_2),
-        ("411", SamplingFactor::F_4_1),
-    ];
-    let mut seeds = Vec::new();
-    for (name, sampling) in samplings {
-        for progressive in [false, true] {
-            let file = encode(&rgb, ColorType::Rgb, &|encoder| {
-                encoder.set_sampling_factor(sampling);
-                encoder.set_progressive(progressive);
-                encoder.set_restart_interval(if progressive { 0 } else { 3 });
-            });
-            let kind = if progressive {
-                "progressive"
-            } else {
-                "baseline"
-            };
-            seeds.push(seed(&format!("{kind}-{name}"), &file));
-        }
-    }
-    let turned = encode(&rgb, ColorType::Rgb, &|encoder| {
-        let block = [b"Exif\0\0", EXIF].concat();
-        encoder
-            .add_app_segment(1, block.clone())
-            .expect("a short segment");
+    let mut turned = Jpeg::default();
+    turned.headers.push(Header::Exif {
+        orientation: 6,
+        little: false,
     });
-    seeds.push(seed("turned", &turned));
-    seeds.push(seed("grey", &encode(&grey, ColorType::Luma, &|_| ())));
-    seeds.push(seed("cmyk", &encode(&inks, ColorType::Cmyk, &|_| ())));
-    seeds.push(seed("ycck", &encode(&inks, ColorType::CmykAsYcck, &|_| ())));
-    seeds
+    let turned = ("turned".to_owned(), write(&turned));
+    let streams = shardmill_jpeg_kit::seeds().into_iter().chain([turned]);
+    streams.map(|(name, file)| seed(&name, &file)).collect()
 }
 
 /// PNG of 8 and 16 bits, grey, with alpha, and with an orientation.

@@ -87,6 +87,11 @@ fn exemption(
         (Verdict::Decoded, Ok(pixels)) if pixels.warned && named.repeats_a_scan() => {
             Some("a scan comes twice: libjpeg warns, ours warns, other pixels")
         }
+        // libjpeg-turbo's fast way takes the fill byte for a marker, and leaves the block to the slow way, which sees
+        // a fill byte but does not clear what the fast way has put into the block.
+        (Verdict::Decoded, Ok(_)) if answer.warnings == 0 && has_fill_in_data(bytes) => {
+            Some("a fill byte within the data: libjpeg decodes, ours decodes, other pixels")
+        }
         (Verdict::Decoded, Err(Error::Unsupported(_))) => {
             Some("a kind that ours does not know, by its name: libjpeg decodes, ours refuses")
         }
@@ -157,6 +162,11 @@ impl Named {
         let distinct: BTreeSet<u8> = self.scanned.iter().copied().collect();
         self.is_sequential && distinct.len() < self.scanned.len()
     }
+}
+
+/// Whether a stuffed zero has a fill byte before it.
+fn has_fill_in_data(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|three| three == [0xFF, 0xFF, 0])
 }
 
 /// The first byte of each entry of a list whose number of entries stands before it.
