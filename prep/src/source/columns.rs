@@ -63,16 +63,18 @@ impl Columns {
             return Err(format!("column {} holds lists", leaves[image]));
         }
         let paths = field_names::find(Field::Path, &names).into_iter();
-        let plain = |at: usize| leaf(names[at]).filter(|&leaf| leaf != image && is_bytes(&leaf));
-        let path =
-            leaf(&format!("{}.path", names[image_top])).or_else(|| paths.filter_map(plain).next());
+        // One for each image: neither numbers nor lists.
+        let is_text = |at: &usize| is_bytes(at) && schema.column(*at).max_rep_level() == 0;
+        let plain = |at: usize| leaf(names[at]).filter(|leaf| *leaf != image && is_text(leaf));
+        let path = leaf(&format!("{}.path", names[image_top])).filter(is_text);
+        let path = path.or_else(|| paths.filter_map(plain).next());
         let label_top = field_names::find(Field::Label, &names)
             .into_iter()
             .find(|&at| at != image_top);
         let label = label_top
             .map(|at| label(schema, &leaves, names[at]))
             .transpose()?;
-        let key = leaf("key").filter(|at| ours && is_bytes(at));
+        let key = leaf("key").filter(|at| ours && is_text(at));
         let used = [Some(image), path, label, key];
         let used: Vec<String> = used
             .into_iter()
@@ -276,5 +278,37 @@ impl<T: DataType> Column<T> {
             }
         }
         Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    fn found(columns: &str) -> Columns {
+        let text = format!("message schema {{ required binary image; {columns} }}");
+        let schema = Arc::new(parse_message_type(&text).unwrap());
+        Columns::find(&SchemaDescriptor::new(schema), true)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn columns_of_lists_and_of_numbers_are_neither_paths_nor_keys() {
+        let texts = "required int64 label; required binary path; required binary key;";
+        let columns = found(texts);
+        assert_eq!((columns.path, columns.key), (Some(2), Some(3)));
+        assert!(columns.unused.is_empty());
+        for texts in [
+            "required int64 label; repeated binary path; repeated binary key;",
+            "required int64 label; required int32 path; required int32 key;",
+        ] {
+            let columns = found(texts);
+            assert_eq!((columns.path, columns.key), (None, None), "{texts}");
+            assert_eq!(columns.unused, ["path", "key"]);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Parquet files as Hugging Face writes them: a column of images and one of labels.
 
 mod agreement;
+mod headers;
 mod strict_file;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,7 +10,10 @@ use std::path::Path;
 
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
+use parquet::file::FOOTER_SIZE;
 use parquet::file::reader::{ChunkReader, Length};
+
+use super::headers;
 
 /// A file whose end is an error for whoever reads on.
 #[derive(Debug)]
@@ -36,10 +39,16 @@ impl Length for StrictFile {
 impl ChunkReader for StrictFile {
     type T = BufReader<NeverEmpty>;
 
+    /// Reads on from here, where a page's header stands, or the end of the footer.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut file = self.file.try_clone()?;
         file.seek(SeekFrom::Start(start))?;
-        Ok(BufReader::new(NeverEmpty(file)))
+        let mut bytes = BufReader::new(NeverEmpty(file));
+        if start.saturating_add(FOOTER_SIZE as u64) != self.len {
+            headers::length(&mut bytes)?;
+            bytes.seek(SeekFrom::Start(start))?;
+        }
+        Ok(bytes)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -49,7 +58,11 @@ impl ChunkReader for StrictFile {
             let message = format!("expected {length} bytes at {start}, and there are {found}");
             return Err(ParquetError::EOF(message));
         }
-        self.file.get_bytes(start, length)
+        let bytes = self.file.get_bytes(start, length)?;
+        if end == self.len.checked_sub(FOOTER_SIZE as u64) {
+            headers::length(&mut &*bytes)?;
+        }
+        Ok(bytes)
     }
 }
 
@@ -63,6 +76,12 @@ impl Read for NeverEmpty {
             0 if !bytes.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
             count => Ok(count),
         }
+    }
+}
+
+impl Seek for NeverEmpty {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
     }
 }
 
@@ -85,11 +104,34 @@ mod tests {
                 "{start} {length}"
             );
         }
-        let mut reader = file.get_read(8).unwrap();
-        let mut two = [0; 2];
-        reader.read_exact(&mut two).unwrap();
-        assert_eq!(&two, b"89");
+        let mut reader = file.get_read(2).unwrap();
+        let mut eight = [0; 8];
+        reader.read_exact(&mut eight).unwrap();
+        assert_eq!(&eight, b"23456789");
         let skipped = io::copy(&mut reader.take(8), &mut io::sink());
         assert_eq!(skipped.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn headers_that_keep_a_reader_busy_are_refused_before_they_are_read() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("file");
+        let list = [0x19, 0xF2, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0];
+        let tail = [8, 0, 0, 0, b'P', b'A', b'R', b'1'];
+        std::fs::write(&path, [&list[..], &list, &tail].concat()).unwrap();
+        let file = StrictFile::open(&path).unwrap();
+        let words = |error: ParquetError| error.to_string();
+        for found in [
+            file.get_read(0).map(|_| ()).map_err(words),
+            file.get_bytes(8, 8).map(|_| ()).map_err(words),
+        ] {
+            assert!(
+                found.clone().unwrap_err().contains("truth values"),
+                "{found:?}"
+            );
+        }
+        // The end of the footer is no header, and neither is a page.
+        assert!(file.get_read(16).is_ok());
+        assert!(file.get_bytes(0, 8).is_ok());
     }
 }
