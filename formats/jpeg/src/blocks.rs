@@ -205,12 +205,13 @@ impl Reader {
         Some(())
     }
 
-    /// Reads a bit, which leads a value away from zero if it was not there before.
+    /// Reads a bit, which leads a value away from zero if it was not there before. Beyond 16 bits, where no
+    /// picture has values, it wraps around as in libjpeg.
     #[inline]
     fn correct(&self, bits: &mut Bits<'_>, value: &mut i16) {
         if bit(bits) && *value & 1 << self.low == 0 {
             let step = 1 << self.low;
-            *value += if *value < 0 { -step } else { step };
+            *value = value.wrapping_add(if *value < 0 { -step } else { step });
         }
     }
 }
@@ -274,4 +275,34 @@ fn everything_else(bits: &mut Bits<'_>, codes: &Codes, block: &mut Block) -> Opt
         }
     }
     (k == 64).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bit_beyond_the_lowest_value_wraps_around() {
+        // Upper bits may bring it: a value of 15 bits, -16384, with one more to come.
+        assert_eq!((extend(16_383, 15) << 1) as i16, i16::MIN);
+        let mut reader = Reader {
+            brings: Brings::ValuesBit,
+            band: (1, 63),
+            low: 0,
+            run: 1,
+            previous: [0; 4],
+        };
+        let codes = Codes::default();
+        let codes = PartCodes {
+            dc: None,
+            ac: Some(&codes),
+        };
+        let mut block = [0; 64];
+        block[1] = i16::MIN;
+        let ones = [0xFF; 8];
+        reader
+            .block(&mut Bits::new(&ones, 0), codes, 0, &mut block)
+            .unwrap();
+        assert_eq!(block[1], i16::MAX);
+    }
 }

@@ -34,8 +34,9 @@
 //! rules. Other kinds are refused by name ([`Error::Unsupported`]).
 //!
 //! Damage at the cost of pixels is an error, or kept and reported ([`OnDamage`]); what is harmless is reported
-//! ([`Warnings`]). No stream that libjpeg-turbo warns of is decoded without a word. Memory is bounded by [`Limits`],
-//! and by the region for images of one scan.
+//! ([`Warnings`]). With [`Extent::Whole`] no stream that libjpeg-turbo warns of is decoded without a word; otherwise
+//! damage outside the region may not be seen. Memory is bounded by [`Limits`], and by the region for images of one
+//! scan.
 //!
 //! It is a crate of its own and knows nothing of shards.
 

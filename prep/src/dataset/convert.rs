@@ -7,6 +7,7 @@ use shardmill_formats::{
     ChannelSums, Codec, EncodeOptions, Encoder, Manifest, Rejects, ShardMetadata,
 };
 
+use crate::decode::DECODER;
 use crate::error::PrepError;
 use crate::io::flusher::Flusher;
 use crate::io::pool::OrderedPool;
@@ -84,10 +85,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     };
     // Bad options are found before anything is made.
     drop(encoder()?);
-    let made = format!(
-        "convert {} {} {}",
-        options.codec, encode.jpeg_quality, encode.zstd_level
-    );
+    let made = made(manifest.codec, options.codec, encode);
     let fingerprint = fingerprint(&manifest, &made);
     let mut choices = Choices::default().with("--codec", options.codec);
     if options.codec == Codec::Jpeg {
@@ -236,5 +234,28 @@ fn rejects_of(folder: &Path, manifest: &Manifest) -> Result<Option<Vec<u8>>, Pre
     match fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
         true => fs::read(&path).map(Some).map_err(PrepError::io(&path)),
         false => Ok(None),
+    }
+}
+
+/// What determines the records of a conversion, besides the dataset. The pixels of JPEG records are those of the
+/// decoder, so another one must not continue a conversion.
+fn made(from: Codec, to: Codec, encode: EncodeOptions) -> String {
+    let made = format!("convert {to} {} {}", encode.jpeg_quality, encode.zstd_level);
+    match from {
+        Codec::Jpeg => format!("{made} {DECODER}"),
+        _ => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversion_from_jpeg_belongs_to_its_decoder() {
+        for from in Codec::ALL {
+            let made = made(from, Codec::Raw, EncodeOptions::default());
+            assert_eq!(made.ends_with(DECODER), !from.is_lossless(), "{from}");
+        }
     }
 }

@@ -148,12 +148,19 @@ fn orientation(image: &Image<'_>, options: &DecodeOptions) -> Option<Orientation
     orientation.filter(|&orientation| orientation != Orientation::NoTransforms)
 }
 
-/// Bytes that decoding takes: RGB or planes, and, unless all comes in one scan, up to four coefficients of two bytes
-/// for each pixel.
+/// Bytes that decoding takes: samples, coefficients of two bytes for each of them unless all comes in one scan, and
+/// pixels where the planes are not resized as they are, once more if they are turned.
 fn memory(image: &Image<'_>, options: &DecodeOptions) -> u64 {
     let kept = !image.is_one_scan() || options.truncated == Truncated::Pad;
     let pixels = image.width() as u64 * image.height() as u64;
-    pixels * if kept { 3 + 8 } else { 3 }
+    let part = |(across, down)| pixels.div_ceil(across as u64 * down as u64);
+    let samples: u64 = image.ratios().map(part).sum();
+    let rgb = match orientation(image, options) {
+        Some(_) => 6,
+        None if is_planar(image) => 0,
+        None => 3,
+    };
+    samples * if kept { 3 } else { 1 } + pixels * rgb
 }
 
 fn of(options: &DecodeOptions) -> Options {
@@ -196,5 +203,41 @@ impl From<Error> for Reject {
             Error::Damaged(damage) => damage.into(),
             error => Self::Damaged(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jpeg_encoder::ColorType;
+
+    use super::super::test_kit::{jpeg, orientation_block, with_app1};
+    use super::*;
+
+    #[test]
+    fn the_memory_of_an_image_counts_samples_coefficients_and_pixels() {
+        let bytes_a_pixel = |file: &[u8], options: &DecodeOptions| {
+            memory(&Image::parse(file).unwrap(), options) / (16 * 16)
+        };
+        let file = |color, samples: usize, progressive| {
+            jpeg(&vec![90_u8; 16 * 16 * samples], 16, 16, color, progressive)
+        };
+        let reject = DecodeOptions::default();
+        let pad = DecodeOptions {
+            truncated: Truncated::Pad,
+            ..reject
+        };
+        let apply = DecodeOptions {
+            exif: Exif::Apply,
+            ..reject
+        };
+        let turned = with_app1(&file(ColorType::Luma, 1, false), &orientation_block(6));
+        // Planes that are resized as they are, whose coefficients are kept if damage is.
+        assert_eq!(bytes_a_pixel(&turned, &reject), 1);
+        assert_eq!(bytes_a_pixel(&turned, &pad), 1 + 2);
+        assert_eq!(bytes_a_pixel(&turned, &apply), 1 + 6);
+        let inks = file(ColorType::Cmyk, 4, false);
+        assert_eq!(bytes_a_pixel(&inks, &reject), 4 + 3);
+        let inks = file(ColorType::Cmyk, 4, true);
+        assert_eq!(bytes_a_pixel(&inks, &reject), 4 + 8 + 3);
     }
 }
