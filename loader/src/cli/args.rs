@@ -43,7 +43,12 @@ pub(crate) struct BenchArgs {
     pub(crate) policy: Vec<PolicyArg>,
     /// Random changes of brightness, contrast, saturation and hue, as torchvision's ColorJitter has them:
     /// four numbers, such as 0.4,0.4,0.4,0.1; for training policies only.
-    #[arg(long, value_name = "B,C,S,H", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "B,C,S,H",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub(crate) color_jitter: Option<Vec<f64>>,
     /// Type of the values.
     #[arg(long, value_enum, default_value = "f32", value_delimiter = ',')]
