@@ -44,7 +44,7 @@ fn compare(what: &str, is_legal: bool, streams: impl Iterator<Item = (String, Ve
 }
 
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn legal_streams_have_libjpegs_pixels() {
     compare(
         "legal",
@@ -54,13 +54,13 @@ fn legal_streams_have_libjpegs_pixels() {
 }
 
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn seeds_are_judged_as_libjpeg_judges_them() {
     compare("seeds", false, seeds().into_iter());
 }
 
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn damaged_streams_are_judged_as_libjpeg_judges_them() {
     // Seeds, and whole pictures, which have more data to be damaged.
     let mut sources = seeds();
@@ -77,7 +77,7 @@ fn damaged_streams_are_judged_as_libjpeg_judges_them() {
 
 /// Every cut of a few streams, with an end marker behind it and without.
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn streams_that_are_cut_anywhere_are_judged_as_libjpeg_judges_them() {
     let ordinary = Jpeg::sampled(33, 21, &[(2, 2), (1, 1), (1, 1)]);
     let mut restarting = ordinary.clone();
@@ -101,7 +101,7 @@ fn streams_that_are_cut_anywhere_are_judged_as_libjpeg_judges_them() {
 
 /// The naive twin, on which other tests rely, is right.
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn the_naive_twin_has_libjpegs_pixels() {
     let mut peer = peer();
     let mut faults = Faults::new("naive");

@@ -15,7 +15,7 @@ fn peer() -> Peer {
 }
 
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn everything_legal_is_opened_by_pillow() {
     let mut peer = peer();
     let mut faults = Vec::new();
@@ -75,7 +75,7 @@ fn plain(width: u16, height: u16, quality: u8) -> Jpeg {
 /// The transform keeps lengths (T.81, A.3.3), so a block's error is at most that of its coefficients,
 /// half a step each, and what rounding the samples adds.
 #[test]
-#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER"]
+#[ignore = "needs a Python with Pillow in SHARDMILL_JPEG_PEER; run by `.ci/python` and `just jpeg-peer`"]
 fn pixels_come_back_within_the_error_of_quantisation() {
     let mut peer = peer();
     for quality in 1..=100 {
