@@ -51,6 +51,7 @@
 
 #![deny(unsafe_code)]
 
+mod analysis;
 pub mod candle_ops;
 mod checkpoint;
 mod cli;
@@ -60,7 +61,9 @@ mod cuda;
 mod engine;
 mod net;
 mod recipe;
+mod report;
 mod run;
+mod study;
 mod tools;
 
 pub use checkpoint::{Checkpoint, CheckpointError, RunState};
@@ -73,7 +76,7 @@ pub use recipe::Recipe;
 pub use recipe::setup::{Setup, SetupError};
 pub use run::error::TrainError;
 pub use run::eval::{EvalOptions, Evaluation, evaluate};
-pub use run::report::Display;
+pub use run::log::Display;
 pub use run::{Stop, TrainOptions, TrainOutcome, View, train};
 
 /// The types of the fields of [`Recipe`], [`ModelConfig`], [`Compute`] and [`EvalOptions`].

@@ -133,7 +133,10 @@ const TRAINER: Floors = Floors {
         // What trains.
         &["run"],
         // What looks on.
+        &["analysis"],
         &["tools"],
+        &["report"],
+        &["study"],
         &["cli"],
     ],
     strangers: &[("cpu", "cuda")],

@@ -10,7 +10,7 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::{Execute, Format};
 use crate::run::View;
 use crate::run::eval::{EvalOptions, evaluate};
-use crate::run::report::Display;
+use crate::run::log::Display;
 use crate::run::subset::Softmax;
 
 /// The flags of `train eval`.

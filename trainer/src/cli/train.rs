@@ -18,7 +18,7 @@ use crate::recipe::augmentation::{Cropping, Jitter};
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
 use crate::recipe::setup::Setup;
 use crate::run::eval::EvalOptions;
-use crate::run::report::Display;
+use crate::run::log::Display;
 use crate::run::{TrainOptions, TrainOutcome, train};
 
 /// The training flags. What is not given is the paper's, or the resumed run's.

@@ -18,7 +18,7 @@ use crate::net::sgd::SgdConfig;
 use crate::run::View;
 use crate::run::data;
 use crate::run::error::TrainError;
-use crate::run::report::{Display, Screen};
+use crate::run::log::{Display, Screen};
 use crate::run::subset::{self, Softmax, Subset, SubsetSize};
 
 /// Images in a batch of an engine for evaluation alone; an engine for training uses its own batch size.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::compute::Compute;
 use crate::net::config::{ModelConfig, Variant};
 use crate::recipe::Recipe;
-use crate::run::report::Display;
+use crate::run::log::Display;
 use crate::run::{LAST, Stop, View, variant_name};
 
 /// What to train, how, and where to.

@@ -1,9 +1,9 @@
 //! The views of an image.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The views of an image that a network judges it by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum View {
     /// The centre window.

@@ -8,7 +8,7 @@ use crate::net::Model;
 use crate::net::config::ModelConfig;
 use crate::recipe::difference::differences;
 use crate::run::error::TrainError;
-use crate::run::report::Line;
+use crate::run::log::Line;
 use crate::run::training::Run;
 use crate::run::{data, divergence, variant_name};
 

@@ -13,7 +13,7 @@ use crate::recipe::schedule::Observation;
 use crate::run::View;
 use crate::run::divergence;
 use crate::run::error::TrainError;
-use crate::run::report::{Line, speed};
+use crate::run::log::{Line, speed};
 use crate::run::training::Run;
 
 /// Times since the last log line; evaluations and checkpoints are not in them.

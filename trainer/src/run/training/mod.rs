@@ -24,7 +24,7 @@ use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval;
-use crate::run::report::{Events, Line, Metrics, Screen};
+use crate::run::log::{Events, Line, Metrics, Screen};
 use crate::run::{TrainOptions, TrainOutcome};
 
 /// Trains a network, or resumes its training.

@@ -19,7 +19,7 @@ use crate::run::TrainOptions;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
-use crate::run::report::{Events, Line, Metrics, Screen};
+use crate::run::log::{Events, Line, Metrics, Screen};
 use crate::run::training::{Run, RunFiles, RunFolder, Splits};
 
 impl<'a> Run<'a> {

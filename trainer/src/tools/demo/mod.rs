@@ -20,7 +20,7 @@ use shardmill_prep::{IngestOptions, ingest};
 use crate::net::config::ModelConfig;
 use crate::recipe::Recipe;
 use crate::recipe::schedule::ScheduleConfig;
-use crate::run::report::Display;
+use crate::run::log::Display;
 use crate::run::{TrainOptions, train};
 
 pub use color::color_error;

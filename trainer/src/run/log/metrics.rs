@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::run::error::TrainError;
-use crate::run::report::line::Line;
+use crate::run::log::line::Line;
 
 /// An open metrics file, to which lines are appended.
 #[derive(Debug)]

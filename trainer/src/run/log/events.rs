@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use shardmill_formats::crc32c;
 
 use crate::run::error::TrainError;
-use crate::run::report::Line;
+use crate::run::log::Line;
 
 /// Wire types of Protocol Buffers.
 const VARINT: u8 = 0;

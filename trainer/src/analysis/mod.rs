@@ -1,0 +1,1 @@
+//! What can be computed from a trained network and its images: numbers and pictures, but no pages.

@@ -1,0 +1,1 @@
+//! The paper's comparisons: several networks trained alike, several times, and what that shows.
