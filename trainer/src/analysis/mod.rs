@@ -1,1 +1,3 @@
 //! What can be computed from a trained network and its images: numbers and pictures, but no pages.
+
+pub(crate) mod snapshots;

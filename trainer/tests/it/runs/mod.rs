@@ -5,6 +5,7 @@
 //! - `augment`: every way of cutting and recolouring images
 //! - `validate`: which split is validated on
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
+//! - `snapshots`: conv1's kernels after every epoch
 //! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
@@ -15,4 +16,5 @@ mod golden;
 mod mean_image;
 mod refuse;
 mod resume;
+mod snapshots;
 mod validate;
