@@ -16,11 +16,14 @@ struct State {
     is_set: bool,
     /// The run that a signal stops.
     stop: Option<Stop>,
+    /// Whether the signal's consequence is left unsaid.
+    is_silent: bool,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
     is_set: false,
     stop: None,
+    is_silent: false,
 });
 
 /// A run listens to signals while it holds this.
@@ -38,19 +41,35 @@ impl Drop for Listening {
 ///
 /// The handler stays set afterwards, and then ends the process without a word.
 pub(super) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
+    start(stop, false)
+}
+
+/// Like [`listen`], for what is no training and owns the terminal: nothing is printed.
+pub(super) fn listen_in_silence(stop: &Stop) -> anyhow::Result<Listening> {
+    start(stop, true)
+}
+
+fn start(stop: &Stop, is_silent: bool) -> anyhow::Result<Listening> {
     let mut state = state();
     if !state.is_set {
         ctrlc::set_handler(handle).context("cannot listen to signals")?;
         state.is_set = true;
     }
     state.stop = Some(stop.clone());
+    state.is_silent = is_silent;
     Ok(Listening)
 }
 
 fn handle() {
-    let stop = state().stop.clone();
+    let (stop, is_silent) = {
+        let state = state();
+        (state.stop.clone(), state.is_silent)
+    };
     if stop.is_none_or(|stop| stop.request()) {
         std::process::exit(INTERRUPTED);
+    }
+    if is_silent {
+        return;
     }
     errln!("stopping after this step, with a checkpoint; once more ends it at once");
 }
