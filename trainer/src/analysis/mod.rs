@@ -11,6 +11,7 @@ mod features;
 mod layers;
 mod neighbours;
 mod predictions;
+pub(crate) mod snapshots;
 
 pub use agreement::{Agreement, ClassAgreement};
 pub use error::AnalysisError;

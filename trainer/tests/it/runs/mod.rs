@@ -7,6 +7,7 @@
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
 //! - `fig1`, `zfnet`: the network of the paper's Fig. 1, and what Zeiler and Fergus changed
 //! - `examine`: predictions and features of a split
+//! - `snapshots`: conv1's kernels after every epoch
 //! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
@@ -19,5 +20,6 @@ mod golden;
 mod mean_image;
 mod refuse;
 mod resume;
+mod snapshots;
 mod validate;
 mod zfnet;
