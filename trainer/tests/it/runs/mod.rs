@@ -6,6 +6,7 @@
 //! - `validate`: which split is validated on
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
 //! - `examine`: predictions and features of a split
+//! - `units`: filters, occlusion and patches
 //! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
@@ -17,4 +18,5 @@ mod golden;
 mod mean_image;
 mod refuse;
 mod resume;
+mod units;
 mod validate;
