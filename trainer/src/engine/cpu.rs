@@ -11,7 +11,7 @@ use crate::net::mean_image::MeanImage;
 use crate::net::scores::Tally;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{
-    DropoutKey, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+    DropoutKey, Model, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
 };
 
 /// Images that go through the network at once while evaluating.
@@ -142,6 +142,18 @@ impl Engine for CpuEngine {
     ) -> Result<Activations, EngineError> {
         let images = self.inputs.of(batch);
         Ok(self.network.activations(images, layers)?)
+    }
+
+    fn inputs(&mut self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
+        Ok(self.inputs.of(batch).to_vec())
+    }
+
+    fn activations_of(
+        &mut self,
+        inputs: &[f32],
+        layers: &[usize],
+    ) -> Result<Activations, EngineError> {
+        Ok(self.network.activations(inputs, layers)?)
     }
 
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
