@@ -2,6 +2,7 @@
 
 pub(crate) mod card;
 pub(crate) mod chart;
+pub(crate) mod compare;
 pub(crate) mod page;
 mod paper;
 pub(crate) mod picture;
