@@ -13,6 +13,7 @@ mod feature_file;
 mod features;
 mod filters;
 mod layers;
+pub(crate) mod map;
 mod neighbours;
 mod occlusion;
 mod patches;
