@@ -127,9 +127,9 @@ fn what_is_no_table_of_neighbours_is_refused() {
     }
     type Change = fn(&mut Vec<Vec<Near>>);
     let changes: [Change; 7] = [
-        |table| drop(table.pop()),
+        |table| table.truncate(19),
         |table| table.push(table[0].clone()),
-        |table| drop(table[3].pop()),
+        |table| table[3].truncate(18),
         |table| table[3][0].row = 3,
         |table| table[3][0].row = 20,
         |table| table[3][1] = table[3][0],

@@ -295,7 +295,7 @@ impl Run<'_> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Line, Meter, in_two_units};
+    use super::{Figures, Line, Meter, in_two_units};
 
     #[test]
     fn counts_waiting_as_part_of_a_step() {
@@ -332,6 +332,21 @@ mod tests {
         assert_eq!(text.len(), 78);
         for (error, data_wait) in [(99.9, 0.99), (100.0, 1.0), (99.96, 0.0996)] {
             assert!(line(1_801_710, error, data_wait).len() <= 80);
+        }
+    }
+
+    #[test]
+    fn the_text_behind_the_bar_fits_a_terminal_too() {
+        for error in [99.9, 100.0] {
+            let figures = Figures {
+                loss: 6.9078,
+                errors: Some([error, error]),
+                images_per_second: 32_000.0,
+                data_wait: 0.012,
+            };
+            // The bar, and up to four letters of the time left: `{bar:8} eta {eta} {wide_msg}`.
+            let line = format!("{:8} eta {:4} epoch 90/90 {figures}", "", "");
+            assert!(line.len() <= 80, "{line}");
         }
     }
 }

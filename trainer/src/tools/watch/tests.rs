@@ -236,8 +236,8 @@ fn the_state_is_printed_as_text_and_as_an_object() {
         "validation  val after epoch 45",
         "guessing    err 90.00%",
         "eta         22m30s",
-        "loss        ██▇",
-        "rate        ████",
+        "loss        █",
+        "rate        ███",
         "0.001000 (from 0.001000 to 0.010000)",
     ] {
         assert!(text.contains(words), "{words}:\n{text}");
