@@ -9,6 +9,7 @@ mod model;
 mod predict;
 mod recipe;
 mod signals;
+mod study;
 mod summary;
 mod train;
 
@@ -60,6 +61,8 @@ enum Command {
     Import(exchange::ImportArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
+    /// Train the networks of one of the paper's comparisons, several times each, and report on them.
+    Study(study::StudyArgs),
     /// Print the recipes, or print one as a TOML file.
     Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
@@ -174,6 +177,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Export(args)) => args.execute(called),
         Some(Command::Import(args)) => args.execute(called),
         Some(Command::Demo(options)) => options.run().map(|()| 0),
+        Some(Command::Study(args)) => args.execute(called),
         Some(Command::Recipe(args)) => args.execute(called),
         Some(Command::Summary(args)) => args.execute(called),
         Some(Command::Doctor(args)) => args.execute(called),

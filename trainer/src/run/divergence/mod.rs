@@ -29,7 +29,7 @@ const LEFT: f64 = 0.995;
 const ABOVE: f64 = 1.2;
 
 /// Classes under which a set is small: the paper's rate is for 1,000.
-const FEW_CLASSES: usize = 100;
+pub(crate) const FEW_CLASSES: usize = 100;
 
 /// Share of the images in one class above which the classes' sizes are mentioned.
 const DOMINANT: f64 = 0.5;

@@ -107,6 +107,7 @@ impl<'a> Run<'a> {
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
         })?;
+        run.measure_if_due()?;
         run.save(false)?;
         Ok(run)
     }
@@ -171,6 +172,7 @@ impl<'a> Run<'a> {
             files,
             two: None,
             ten: None,
+            measured: None,
             clock: Instant::now(),
         }
     }

@@ -1,0 +1,160 @@
+//! `train study`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use shardmill_formats::{errln, outln};
+
+use crate::cli::device::DeviceArgs;
+use crate::cli::signals::listen;
+use crate::cli::{Execute, Format};
+use crate::run::Stop;
+use crate::run::log::{Display, Screen};
+use crate::study::{
+    DatasetIdentity, Execution, Kind, Plan, Request, STUDIES, Study, StudyFolder, Workplace,
+};
+
+const EXAMPLE: &str = "Example:\n  train study dropout --shards shards --width 0.25 --minutes 40\n\
+                       Every arm is a run in runs/study-dropout, every result a file in its folder results. The \
+                       same command goes on with what is missing.";
+
+/// The flags of `train study`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct StudyArgs {
+    /// The study; without one, they are listed
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Folder of shards; without it nothing is trained, and the report is of the results that are there
+    #[arg(long, value_name = "DIR")]
+    shards: Option<PathBuf>,
+    /// Folder of the runs and the report [default: runs/study-NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Folder of the results; an arm whose result is there is not trained again [default: OUT/results]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Trials of each arm [default: 3]
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// Epochs of every arm [default: 10; relu: at most 40]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    /// Choose the number of epochs so that the whole study takes about this long; a study that has begun keeps
+    /// its number
+    #[arg(long, value_name = "M", conflicts_with = "epochs")]
+    minutes: Option<f64>,
+    /// Only these arms, with commas between them [default: all]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    arms: Option<Vec<String>>,
+    /// The recipe to start from, by its name or file [default: small for fewer than 100 classes, else paper;
+    /// relu: fig1]
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    /// Replace a value of the recipe, as in `batch_size=32`
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Multiply the width of every layer
+    #[arg(long, value_name = "FACTOR")]
+    width: Option<f64>,
+    /// Side of the square that the network sees
+    #[arg(long, value_name = "PIXELS")]
+    crop: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Loader threads; they do not change the result
+    #[arg(long, value_name = "T", default_value_t = 1)]
+    threads: usize,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Execute for StudyArgs {
+    fn execute(self, called: &str) -> anyhow::Result<u8> {
+        let Some(name) = &self.name else {
+            list(called)?;
+            return Ok(0);
+        };
+        let study = Study::named(name).with_context(|| unknown(name))?;
+        let out = self.out.clone();
+        let out = out.unwrap_or_else(|| Path::new("runs").join(format!("study-{name}")));
+        let results = self.results.clone().unwrap_or_else(|| out.join("results"));
+        self.compare(study, &out, &results, called)
+    }
+}
+
+impl StudyArgs {
+    fn compare(&self, study: &Study, out: &Path, results: &Path, called: &str) -> anyhow::Result<u8> {
+        let stored = Plan::read(results)?;
+        let dataset = match (&self.shards, &stored) {
+            (Some(shards), _) => {
+                let split = stored.as_ref().and_then(|plan| plan.recipe.val_split.as_deref());
+                DatasetIdentity::of(shards, split)?
+            }
+            (None, Some(stored)) => stored.dataset.clone(),
+            (None, None) => anyhow::bail!(
+                "there are no results in {}; give the images to train on with `--shards DIR`",
+                results.display()
+            ),
+        };
+        let request = Request {
+            recipe: self.recipe.clone(),
+            sets: self.set.clone(),
+            epochs: self.epochs,
+            width: self.width,
+            crop: self.crop,
+            seeds: self.seeds,
+        };
+        let plan = Plan::new(study, &request, dataset, stored.as_ref())?;
+        let display = if self.format.json { Display::Json } else { Display::Auto };
+        let stop = Stop::default();
+        let place = match &self.shards {
+            Some(shards) => Some(Workplace {
+                shards: shards.clone(),
+                out: out.to_owned(),
+                results: results.to_owned(),
+                compute: self.device.compute()?,
+                threads: self.threads,
+                display: if self.format.json { Display::Quiet } else { Display::Auto },
+                stop: stop.clone(),
+            }),
+            None => None,
+        };
+        let _folder = StudyFolder::lock(out)?;
+        plan.keep(results)?;
+        let _listening = listen(&stop)?;
+        let mut execution = Execution {
+            study,
+            plan: &plan,
+            arms: study.arms.iter().collect(),
+            results,
+            place: place.as_ref(),
+            pace: None,
+            screen: Screen::new(display),
+        };
+        let findings = execution.run()?;
+        if stop.is_requested() {
+            errln!("stopped; go on with the same command");
+            let _ = called;
+        }
+        let _ = findings;
+        Ok(0)
+    }
+}
+
+/// Prints the studies.
+fn list(called: &str) -> anyhow::Result<()> {
+    for study in STUDIES {
+        outln!("{:<13} {}", study.name, study.about)?;
+    }
+    outln!("\nbegin one, and go on with it, with")?;
+    outln!("  {called} study lrn --shards DIR")?;
+    Ok(())
+}
+
+/// What to say about a study that does not exist.
+fn unknown(name: &str) -> String {
+    let names = STUDIES.map(|study| study.name);
+    format!("there is no study {name}; there are {}", names.join(", "))
+}
