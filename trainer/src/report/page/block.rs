@@ -1,0 +1,174 @@
+//! What a section is made of.
+
+use maud::{Markup, PreEscaped, html};
+
+use crate::report::chart::Svg;
+
+/// A part of a section.
+#[derive(Debug)]
+pub(crate) enum Block {
+    /// Text as it is.
+    Prose(Markup),
+    /// A heading within the section.
+    Heading(String),
+    /// A figure as wide as the page.
+    Figure(Figure),
+    /// Figures side by side where there is room.
+    Row(Vec<Figure>),
+    /// A table with its number.
+    Table(Table),
+    /// Something that is shown on a click, such as a long list.
+    Fold { summary: String, blocks: Vec<Block> },
+    /// What is not there, and how to get it.
+    Missing(String),
+}
+
+/// A figure with its number and caption.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    body: Markup,
+    caption: Markup,
+    omitted: usize,
+}
+
+impl Figure {
+    /// A chart.
+    pub(crate) fn chart(svg: &Svg, caption: Markup) -> Self {
+        Self {
+            body: maud::Render::render(svg),
+            caption,
+            omitted: svg.omitted,
+        }
+    }
+
+    /// Pictures, or whatever shows something.
+    pub(crate) const fn new(body: Markup, caption: Markup) -> Self {
+        Self {
+            body,
+            caption,
+            omitted: 0,
+        }
+    }
+
+    fn html(&self, numbers: &mut Numbers) -> Markup {
+        numbers.figures += 1;
+        html! {
+            figure id=(format!("figure-{}", numbers.figures)) {
+                (self.body)
+                figcaption {
+                    b { "Figure " (numbers.figures) ". " }
+                    (self.caption)
+                    @if self.omitted > 0 {
+                        " Values that are no numbers, or not above 0 on a logarithmic axis, are left out: "
+                        (self.omitted) "."
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A table with its number and caption. Rows may be longer than a screen is wide: it scrolls by itself.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) caption: Markup,
+    /// The heads of the columns.
+    pub(crate) head: Vec<Column>,
+    /// Cells; each row is as long as the head.
+    pub(crate) rows: Vec<Vec<Markup>>,
+}
+
+/// The head of a column.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    title: String,
+    is_number: bool,
+}
+
+impl Column {
+    /// A column of words.
+    pub(crate) fn words(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            is_number: false,
+        }
+    }
+
+    /// A column of numbers, which stand under each other.
+    pub(crate) fn numbers(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            is_number: true,
+        }
+    }
+}
+
+impl Table {
+    fn html(&self, numbers: &mut Numbers) -> Markup {
+        numbers.tables += 1;
+        let class = |place: usize| {
+            let number = self.head.get(place).is_some_and(|column| column.is_number);
+            number.then_some("number")
+        };
+        html! {
+            div.table tabindex="0" role="region"
+                aria-labelledby=(format!("table-{}-caption", numbers.tables)) {
+                table id=(format!("table-{}", numbers.tables)) {
+                    caption id=(format!("table-{}-caption", numbers.tables)) {
+                        b { "Table " (numbers.tables) ". " } (self.caption)
+                    }
+                    thead {
+                        tr {
+                            @for (place, column) in self.head.iter().enumerate() {
+                                th scope="col" class=[class(place)] { (column.title) }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for row in &self.rows {
+                            tr {
+                                @for (place, cell) in row.iter().enumerate() {
+                                    @if place == 0 {
+                                        th scope="row" class=[class(place)] { (cell) }
+                                    } @else {
+                                        td class=[class(place)] { (cell) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Figures and tables so far.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    figures: usize,
+    tables: usize,
+}
+
+impl Block {
+    pub(super) fn html(&self, numbers: &mut Numbers) -> Markup {
+        match self {
+            Self::Prose(text) => html! { (PreEscaped(&text.0)) },
+            Self::Heading(title) => html! { h3 { (title) } },
+            Self::Figure(figure) => figure.html(numbers),
+            Self::Row(figures) => html! {
+                div.row { @for figure in figures { (figure.html(numbers)) } }
+            },
+            Self::Table(table) => table.html(numbers),
+            Self::Fold { summary, blocks } => html! {
+                details {
+                    summary { (summary) }
+                    @for block in blocks { (block.html(numbers)) }
+                }
+            },
+            Self::Missing(text) => html! {
+                p.missing { b { "Not here. " } (super::super::text::line(text)) }
+            },
+        }
+    }
+}

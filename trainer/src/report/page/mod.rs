@@ -1,0 +1,88 @@
+//! One self-contained page: sections of text, numbered figures and tables, and the style sheet.
+//!
+//! Nothing on a page is fetched from anywhere, and no script runs on it. Text that is put into markup is
+//! escaped there; text from datasets also goes through [`text`](super::text).
+
+mod block;
+
+pub(crate) use block::{Block, Column, Figure, Table};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use block::Numbers;
+
+/// A page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// For the title bar and the heading; text from anywhere.
+    pub(crate) title: String,
+    /// What stands between the heading and the table of contents.
+    pub(crate) lead: Markup,
+    pub(crate) sections: Vec<Section>,
+    /// The last lines: what wrote the page from what.
+    pub(crate) foot: Markup,
+}
+
+/// A part of a page with its heading.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// Unique on the page, for links; letters, digits and `-`.
+    pub(crate) id: &'static str,
+    pub(crate) title: String,
+    pub(crate) blocks: Vec<Block>,
+}
+
+const STYLE: &str = include_str!("style.css");
+
+impl Page {
+    /// The page as HTML.
+    pub(crate) fn html(&self) -> String {
+        let mut numbers = Numbers::default();
+        let title = super::text::line(&self.title);
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    // Nothing is loaded from anywhere, whatever a name in the page looks like.
+                    meta http-equiv="Content-Security-Policy"
+                        content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+                    link rel="icon" href="data:,";
+                    title { (title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    header {
+                        h1 { (title) }
+                        (self.lead)
+                    }
+                    @if self.sections.len() > 1 {
+                        nav aria-label="Contents" {
+                            h2 { "Contents" }
+                            ol {
+                                @for section in &self.sections {
+                                    li { a href=(format!("#{}", section.id)) { (section.title) } }
+                                }
+                            }
+                        }
+                    }
+                    main {
+                        @for section in &self.sections {
+                            section id=(section.id) {
+                                h2 { (section.title) }
+                                @for block in &section.blocks { (block.html(&mut numbers)) }
+                            }
+                        }
+                    }
+                    footer { (self.foot) }
+                }
+            }
+        };
+        page.into_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;
