@@ -2,22 +2,30 @@
 
 mod arm;
 mod catalogue;
+mod comparison;
+mod comparison_report;
 mod crossing;
 mod dataset;
+mod document;
 mod error;
 mod execute;
+mod figure;
 mod job;
 mod json_file;
 mod pace;
 mod plan;
+mod race_report;
+mod report;
 mod result;
 mod search;
+mod settings_text;
+mod statistics;
 
 pub(crate) use self::{
     catalogue::{Kind, STUDIES, Study},
     dataset::DatasetIdentity,
-    error::StudyError,
     execute::{Execution, Findings, StudyFolder},
     job::Workplace,
     plan::{Plan, Request},
+    report::{report, write_report},
 };
