@@ -15,6 +15,7 @@ use shardmill_loader::{Batch, Normalize, Output};
 use crate::compute::Compute;
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaError;
+use crate::net::layer::Layer;
 use crate::net::sgd::Rate;
 use crate::net::{
     DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
@@ -35,6 +36,15 @@ pub enum EngineError {
          with CUDA\"); `train doctor` says what this machine has"
     )]
     NoCuda,
+    /// A layer that no GPU computes here.
+    #[error(
+        "{layer} of this network is an average pool, or a pool whose windows are cut at the border: \
+         train computes such pools on the CPU only; use `--device cpu`"
+    )]
+    CpuOnly {
+        /// The first such layer.
+        layer: String,
+    },
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -47,12 +57,15 @@ pub enum EngineError {
 /// An engine for batches of at most `rows` images.
 ///
 /// # Errors
-/// A device that this build or this machine does not have.
+/// A device that this build or this machine does not have, or that does not compute such a network.
 pub(crate) fn open(
     compute: Compute,
     state: TrainState,
     rows: usize,
 ) -> Result<Box<dyn Engine>, EngineError> {
+    if let Compute::Cuda(_) = compute {
+        check_gpu(&state.model)?;
+    }
     match compute {
         Compute::Cpu => Ok(Box::new(CpuEngine::new(state))),
         #[cfg(feature = "cuda")]
@@ -62,6 +75,20 @@ pub(crate) fn open(
             let _ = (state, rows);
             Err(EngineError::NoCuda)
         }
+    }
+}
+
+/// Refuses a network that only the CPU computes.
+///
+/// # Errors
+/// [`EngineError::CpuOnly`] with the first layer that is the reason.
+pub(crate) fn check_gpu(model: &Model) -> Result<(), EngineError> {
+    let reason = model.layers().iter().find(|layer| layer.is_cpu_only());
+    match reason.map(Layer::name) {
+        Some(layer) => Err(EngineError::CpuOnly {
+            layer: layer.to_owned(),
+        }),
+        None => Ok(()),
     }
 }
 

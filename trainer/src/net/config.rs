@@ -13,9 +13,24 @@ pub enum Variant {
     /// The single-column 64-192-384-256-256 network that torchvision ships.
     #[value(help = "The single-column network that torchvision ships")]
     AlexnetOwt,
+    /// The four-layer network of the paper's Fig. 1 for images of 32x32 pixels, as the authors' CIFAR-10
+    /// example has it: convolutions of 32, 32 and 64 kernels of 5x5, a max pool and two average pools.
+    #[value(help = "The four-layer network of the paper's Fig. 1, for CIFAR-10; CPU only")]
+    Fig1,
 }
 
-/// The function applied after every convolution and after fc6 and fc7.
+impl Variant {
+    /// The name of the last layer, whose outputs are the classes.
+    #[must_use]
+    pub const fn last_layer(self) -> &'static str {
+        match self {
+            Self::Alexnet | Self::AlexnetOwt => "fc8",
+            Self::Fig1 => "fc4",
+        }
+    }
+}
+
+/// The function applied after every layer with weights but the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
@@ -97,6 +112,9 @@ impl LrnConfig {
 pub struct InitConfig {
     /// Standard deviation of the weights. Paper, section 5: 0.01.
     pub std: f64,
+    /// Standard deviation of the weights of conv1; `None`: that of the others. The authors' CIFAR-10
+    /// example: 1e-4.
+    pub std_conv1: Option<f64>,
     /// Standard deviation of the weights of conv3, conv4 and conv5. Authors' source: 0.03; with the
     /// paper's 0.01 the loss is known to stay at ln(1000).
     pub std_middle: f64,
@@ -108,10 +126,22 @@ impl Default for InitConfig {
     fn default() -> Self {
         Self {
             std: 0.01,
+            std_conv1: None,
             std_middle: 0.03,
             bias: 1.0,
         }
     }
+}
+
+impl InitConfig {
+    /// Fig. 1's network: the authors' CIFAR-10 example, 1e-4 for conv1, 0.01 for conv2, conv3 and the
+    /// fully connected layer, which has 0.1 in another of their examples; biases begin at 0.
+    pub const FIG_1: Self = Self {
+        std: 0.01,
+        std_conv1: Some(1e-4),
+        std_middle: 0.01,
+        bias: 0.0,
+    };
 }
 
 /// The order of conv1's activation, normalisation and pool.
@@ -143,7 +173,7 @@ impl Default for LrnConfig {
 pub struct ModelConfig {
     /// The network to start from.
     pub variant: Variant,
-    /// Classes of fc8.
+    /// Classes of the last layer.
     pub classes: usize,
     /// Side of the square input image, in pixels.
     pub input_size: usize,
@@ -258,7 +288,41 @@ impl ModelConfig {
         match variant {
             Variant::Alexnet => Self::alexnet(),
             Variant::AlexnetOwt => Self::alexnet_owt(),
+            Variant::Fig1 => Self::fig1(),
         }
+    }
+
+    /// The network of the paper's Fig. 1: 89,578 parameters with 10 classes.
+    ///
+    /// conv1's activation comes after its pool, as in the authors' example; a rising function gives the
+    /// same values and gradients on both sides of a max pool.
+    #[must_use]
+    pub fn fig1() -> Self {
+        Self {
+            variant: Variant::Fig1,
+            classes: 10,
+            input_size: 32,
+            columns: 1,
+            lrn: None,
+            conv1_order: Conv1Order::ActivationLast,
+            init: InitConfig::FIG_1,
+            dropout: 0.0,
+            conv1_padding: Conv1Padding::Symmetric,
+            ..Self::alexnet()
+        }
+    }
+
+    /// Another variant's own choices; of this network's own, a number of classes that was chosen stays.
+    #[must_use]
+    pub fn changed_to(&self, variant: Variant) -> Self {
+        if self.variant == variant {
+            return self.clone();
+        }
+        let mut other = Self::of(variant);
+        if self.classes != Self::of(self.variant).classes {
+            other.classes = self.classes;
+        }
+        other
     }
 
     /// Checks every field's range; shapes are checked where the layers are laid out.
@@ -285,14 +349,18 @@ impl ModelConfig {
         check(sound, "width", &self.width, "above 0, at most 8")?;
         let sound = matches!(self.columns, 1 | 2);
         check(sound, "columns", &self.columns, "1 or 2")?;
-        let sound = self.columns == 1 || self.variant == Variant::Alexnet;
+        let sound = self.columns == 1 || self.variant != Variant::AlexnetOwt;
         check(sound, "columns", &self.columns, "1 for alexnet-owt")?;
+        if self.variant == Variant::Fig1 {
+            self.validate_fig1()?;
+        }
         let sound = (0.0..1.0).contains(&self.dropout);
         check(sound, "dropout", &self.dropout, "0 or more, below 1")?;
         let removed = self.removed_conv.unwrap_or(3);
         let sound = (2..=5).contains(&removed);
         check(sound, "removed_conv", &removed, "2 to 5")?;
-        for std in [self.init.std, self.init.std_middle] {
+        let conv1 = self.init.std_conv1.unwrap_or(0.0);
+        for std in [self.init.std, conv1, self.init.std_middle] {
             let sound = (0.0..=10.0).contains(&std);
             check(sound, "init.std", &std, "0 to 10")?;
         }
@@ -313,7 +381,41 @@ impl ModelConfig {
         }
         Ok(())
     }
+
+    /// Checks that nothing is changed that Fig. 1's network does not have.
+    fn validate_fig1(&self) -> Result<(), ModelConfigError> {
+        let (own, json) = (Self::fig1(), |value: &Self| {
+            serde_json::to_value(value).expect("plain data becomes JSON")
+        });
+        let (own, found) = (json(&own), json(self));
+        for (field, expected) in FIG_1_FIXED {
+            if found[field] != own[field] {
+                return Err(ModelConfigError::Field {
+                    field,
+                    found: found[field].to_string(),
+                    expected,
+                });
+            }
+        }
+        Ok(())
+    }
 }
+
+/// The fields that Fig. 1's network has no choice of, and what they hold there.
+const FIG_1_FIXED: [(&str, &str); 9] = [
+    ("columns", "1 for fig1"),
+    ("lrn", "none for fig1, which has no normalisation"),
+    ("lrn_within_columns", "false for fig1"),
+    ("map_norm", "none for fig1, which has no normalisation"),
+    ("conv5_pool_first", "false for fig1, which has no conv5"),
+    ("pooling", "overlapping for fig1"),
+    (
+        "dropout",
+        "0 for fig1, which is trained without regularisation",
+    ),
+    ("removed_conv", "none for fig1"),
+    ("conv1_padding", "symmetric for fig1"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -355,5 +457,60 @@ mod tests {
             spoil(&mut config);
             assert!(config.validate().is_err(), "{config:?}");
         }
+    }
+
+    #[test]
+    fn what_fig1_does_not_have_is_refused_in_words() {
+        ModelConfig::fig1().validate().unwrap();
+        let spoil: [fn(&mut ModelConfig); 9] = [
+            |config| config.columns = 2,
+            |config| config.lrn = Some(LrnConfig::default()),
+            |config| config.lrn_within_columns = true,
+            |config| config.map_norm = Some(LrnConfig::NET_145_MAPS),
+            |config| config.conv5_pool_first = true,
+            |config| config.pooling = Pooling::NonOverlapping,
+            |config| config.dropout = 0.5,
+            |config| config.removed_conv = Some(2),
+            |config| config.conv1_padding = Conv1Padding::RightBottom,
+        ];
+        for (spoil, (field, _)) in spoil.into_iter().zip(FIG_1_FIXED) {
+            let mut config = ModelConfig::fig1();
+            spoil(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            let named = message.starts_with(&format!("model.{field} is "));
+            assert!(named && message.contains("for fig1"), "{message}");
+        }
+        let config = ModelConfig {
+            dropout: 0.5,
+            ..ModelConfig::fig1()
+        };
+        let message = config.validate().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "model.dropout is 0.5; expected 0 for fig1, which is trained without regularisation"
+        );
+    }
+
+    #[test]
+    fn what_earlier_versions_wrote_means_the_same() {
+        let mut json = serde_json::to_value(ModelConfig::alexnet()).unwrap();
+        let init = json["init"].as_object_mut().unwrap();
+        assert!(init.remove("std_conv1").is_some());
+        let config: ModelConfig = serde_json::from_value(json).unwrap();
+        assert_eq!(config, ModelConfig::alexnet());
+    }
+
+    #[test]
+    fn another_variant_keeps_only_classes_that_were_chosen() {
+        let alexnet = ModelConfig::alexnet();
+        assert_eq!(alexnet.changed_to(Variant::Fig1), ModelConfig::fig1());
+        let chosen = ModelConfig {
+            classes: 20,
+            width: 0.5,
+            ..alexnet
+        };
+        let other = chosen.changed_to(Variant::Fig1);
+        assert_eq!((other.classes, other.width), (20, 1.0));
+        assert_eq!(chosen.changed_to(Variant::Alexnet), chosen);
     }
 }

@@ -29,5 +29,6 @@ const fn variant_name(variant: Variant) -> &'static str {
     match variant {
         Variant::Alexnet => "alexnet",
         Variant::AlexnetOwt => "alexnet-owt",
+        Variant::Fig1 => "fig1",
     }
 }

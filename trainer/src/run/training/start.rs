@@ -90,9 +90,10 @@ impl<'a> Run<'a> {
         run.introduce();
         if let Some((path, new_last)) = init {
             let last = if new_last {
-                " except fc8, because the classes differ"
+                let last = run.state.model.variant.last_layer();
+                format!(" except {last}, because the classes differ")
             } else {
-                ""
+                String::new()
             };
             run.screen
                 .say(format_args!("weights   those of {}{last}", path.display()));
@@ -300,9 +301,6 @@ fn check_same(
     }
 }
 
-/// The last layer, whose outputs are the classes.
-const LAST: &str = "fc8.";
-
 /// Copies the parameters of `checkpoint` into `model`, except the last layer if the classes differ. Returns
 /// whether they do.
 ///
@@ -317,9 +315,10 @@ fn copy_weights(
     let stored = &checkpoint.state.classes;
     let own = classes.iter().map(|class| &class.synset);
     let same = stored.iter().map(|class| &class.synset).eq(own);
+    let last = format!("{}.", model.config().variant.last_layer());
     model.load(|parameter| {
         let (name, shape) = (parameter.name(), parameter.tensor().dims());
-        if name.starts_with(LAST) && !same {
+        if name.starts_with(&last) && !same {
             return Ok(None);
         }
         let tensor = checkpoint.tensors.get(name);

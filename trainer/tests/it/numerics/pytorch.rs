@@ -121,6 +121,7 @@ fn max_pool2d_agrees_where_values_are_equal_too() {
         channels: 19,
         kernel: 3,
         stride: 2,
+        cut: false,
     };
     let image = fixture.values("max_pool2d.image");
     let mut output = vec![0.0; shape.output_len()];

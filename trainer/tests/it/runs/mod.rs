@@ -11,6 +11,7 @@ mod augment;
 mod begin;
 mod dataset;
 mod evaluate;
+mod fig1;
 mod golden;
 mod mean_image;
 mod refuse;
