@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use shardmill_formats::{errln, outln};
+use shardmill_formats::outln;
 
 use crate::cli::device::DeviceArgs;
 use crate::cli::signals::listen;
@@ -12,7 +12,8 @@ use crate::cli::{Execute, Format};
 use crate::run::Stop;
 use crate::run::log::{Display, Screen};
 use crate::study::{
-    DatasetIdentity, Execution, Kind, Plan, Request, STUDIES, Study, StudyFolder, Workplace,
+    Arm, Budget, DatasetIdentity, Document, Execution, Findings, Plan, Request, STUDIES, Study, StudyFolder,
+    Workplace, report, write_report,
 };
 
 const EXAMPLE: &str = "Example:\n  train study dropout --shards shards --width 0.25 --minutes 40\n\
@@ -80,12 +81,14 @@ impl Execute for StudyArgs {
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| Path::new("runs").join(format!("study-{name}")));
         let results = self.results.clone().unwrap_or_else(|| out.join("results"));
-        self.compare(study, &out, &results, called)
+        self.compare(study, &Folders { out, results }, called)
     }
 }
 
 impl StudyArgs {
-    fn compare(&self, study: &Study, out: &Path, results: &Path, called: &str) -> anyhow::Result<u8> {
+    fn compare(&self, study: &'static Study, folders: &Folders, called: &str) -> anyhow::Result<u8> {
+        let Folders { out, results } = folders;
+        let arms = self.arms(study)?;
         let stored = Plan::read(results)?;
         let dataset = match (&self.shards, &stored) {
             (Some(shards), _) => {
@@ -98,22 +101,14 @@ impl StudyArgs {
                 results.display()
             ),
         };
-        let request = Request {
-            recipe: self.recipe.clone(),
-            sets: self.set.clone(),
-            epochs: self.epochs,
-            width: self.width,
-            crop: self.crop,
-            seeds: self.seeds,
-        };
-        let plan = Plan::new(study, &request, dataset, stored.as_ref())?;
         let display = if self.format.json { Display::Json } else { Display::Auto };
+        let screen = Screen::new(display);
         let stop = Stop::default();
         let place = match &self.shards {
             Some(shards) => Some(Workplace {
                 shards: shards.clone(),
-                out: out.to_owned(),
-                results: results.to_owned(),
+                out: out.clone(),
+                results: results.clone(),
                 compute: self.device.compute()?,
                 threads: self.threads,
                 display: if self.format.json { Display::Quiet } else { Display::Auto },
@@ -121,26 +116,120 @@ impl StudyArgs {
             }),
             None => None,
         };
+        let mut request = Request {
+            recipe: self.recipe.clone(),
+            sets: self.set.clone(),
+            epochs: self.epochs,
+            width: self.width,
+            crop: self.crop,
+            seeds: self.seeds,
+        };
         let _folder = StudyFolder::lock(out)?;
-        plan.keep(results)?;
         let _listening = listen(&stop)?;
+        match (self.minutes, &stored, &place) {
+            (Some(_), Some(stored), _) => screen.say(format_args!(
+                "note: the study has begun with {} epochs, so --minutes is not used",
+                stored.recipe.epochs
+            )),
+            (Some(minutes), None, Some(place)) => {
+                let budget = Budget {
+                    study,
+                    request: &request,
+                    dataset: &dataset,
+                    minutes,
+                };
+                request.epochs = Some(budget.epochs(place, &screen)?);
+            }
+            _ => {}
+        }
+        let plan = Plan::new(study, &request, dataset, stored.as_ref())?;
+        plan.keep(results)?;
         let mut execution = Execution {
             study,
             plan: &plan,
-            arms: study.arms.iter().collect(),
+            arms,
             results,
             place: place.as_ref(),
             pace: None,
-            screen: Screen::new(display),
+            screen,
         };
         let findings = execution.run()?;
-        if stop.is_requested() {
-            errln!("stopped; go on with the same command");
-            let _ = called;
-        }
-        let _ = findings;
+        let document = report(study, &findings);
+        let files = write_report(&document, study.name, out)?;
+        self.conclude(&Conclusion {
+            findings: &findings,
+            document: &document,
+            files: &files,
+            called,
+        })?;
         Ok(0)
     }
+
+    /// The arms that were asked for.
+    fn arms(&self, study: &'static Study) -> anyhow::Result<Vec<&'static Arm>> {
+        let Some(names) = &self.arms else {
+            return Ok(study.arms.iter().collect());
+        };
+        let find = |name: &String| study.arms.iter().find(|arm| arm.name == name);
+        if let Some(wrong) = names.iter().find(|name| find(name).is_none()) {
+            let known: Vec<&str> = study.arms.iter().map(|arm| arm.name).collect();
+            anyhow::bail!("{} has no arm {wrong}; its arms are {}", study.name, known.join(", "));
+        }
+        // In the study's order, each once.
+        let chosen = |arm: &&Arm| names.iter().any(|name| name == arm.name);
+        Ok(study.arms.iter().filter(chosen).collect())
+    }
+
+    /// Prints what the study has come to, where its report is, and how to go on.
+    fn conclude(&self, conclusion: &Conclusion<'_>) -> anyhow::Result<()> {
+        let Conclusion {
+            findings,
+            document,
+            files,
+            called,
+        } = conclusion;
+        if self.format.json {
+            outln!("{}", serde_json::to_string(&findings.json(files))?)?;
+            return Ok(());
+        }
+        for table in document.tables() {
+            outln!("\n{}", table.trim_end())?;
+        }
+        outln!("")?;
+        for sentence in &document.lead {
+            outln!("{sentence}")?;
+        }
+        outln!("")?;
+        for file in *files {
+            outln!("report      {}", file.display())?;
+        }
+        if !findings.missing.is_empty() {
+            let shards = self.shards.as_deref().unwrap_or(Path::new("DIR"));
+            let mut line = format!("{called} study {} --shards {}", findings.plan.study, shards.display());
+            for (flag, folder) in [("--out", &self.out), ("--results", &self.results)] {
+                if let Some(folder) = folder {
+                    line = format!("{line} {flag} {}", folder.display());
+                }
+            }
+            outln!("{} trials are missing; go on with", findings.missing.len())?;
+            outln!("  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is printed at the end.
+struct Conclusion<'a> {
+    findings: &'a Findings,
+    document: &'a Document,
+    files: &'a [PathBuf],
+    called: &'a str,
+}
+
+/// Where a study writes.
+struct Folders {
+    out: PathBuf,
+    results: PathBuf,
 }
 
 /// Prints the studies.

@@ -21,8 +21,8 @@ pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document 
         parts.push(Part::Table(differences(&contenders, main)));
     }
     parts.push(Part::Text(limits(&contenders, findings, main)));
-    let validation = |point: &CurvePoint| point.validation_error;
-    let batches = |point: &CurvePoint| point.batch_error;
+    let validation: fn(&CurvePoint) -> Option<f64> = |point| point.validation_error;
+    let batches: fn(&CurvePoint) -> Option<f64> = |point| point.batch_error;
     let sections = vec![
         Section {
             id: "result",
@@ -32,10 +32,14 @@ pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document 
         Section {
             id: "curves",
             title: "On the way".to_owned(),
-            parts: vec![
-                Part::Figure(figure(study, "validation", &contenders, validation)),
-                Part::Figure(figure(study, "training", &contenders, batches)),
-            ],
+            parts: [
+                figure(study, "validation", &contenders, validation),
+                figure(study, "training", &contenders, batches),
+            ]
+            .into_iter()
+            .flatten()
+            .map(Part::Figure)
+            .collect(),
         },
         Section {
             id: "settings",
@@ -177,8 +181,8 @@ fn figure(
     study: &Study,
     of: &str,
     contenders: &[Contender<'_>],
-    value: impl Fn(&CurvePoint) -> Option<f64>,
-) -> Figure {
+    value: fn(&CurvePoint) -> Option<f64>,
+) -> Option<Figure> {
     let curve = |trial: &&ArmResult| Curve {
         seed: trial.settings.seed,
         points: trial
@@ -205,9 +209,9 @@ fn figure(
         _ => "Training error of the batches, augmented and before their steps,",
     };
     let caption = format!("{what} over epochs: dots are trials, lines their mean.");
-    Figure {
+    Some(Figure {
         file: format!("{}-{of}.svg", study.name),
-        svg: curves(of, &caption, &arms, None),
+        svg: curves(of, &caption, &arms, None)?,
         caption: vec![caption],
-    }
+    })
 }

@@ -1,15 +1,19 @@
 //! Works through the arms of a study, one after the other.
 
 use std::fs::{self, File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::report::text::duration;
 use crate::run::View;
 use crate::run::log::Screen;
 use crate::study::arm::Arm;
 use crate::study::catalogue::{Kind, Study};
 use crate::study::error::StudyError;
 use crate::study::job::{Job, Workplace};
-use crate::study::pace::{Pace, duration, time_step};
+use crate::study::pace::{Pace, time_step};
 use crate::study::plan::Plan;
 use crate::study::result::{ArmResult, Ending, Settings, result_path};
 use crate::study::search::{Next, Search, Tried};
@@ -27,8 +31,34 @@ pub(crate) struct Findings {
     pub(crate) missing: Vec<Trial>,
 }
 
+impl Findings {
+    /// Everything as JSON, with the files of the report.
+    pub(crate) fn json(&self, files: &[PathBuf]) -> Value {
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let searches: Vec<Value> = self
+            .searches
+            .iter()
+            .map(|searched| {
+                json!({
+                    "arm": searched.arm,
+                    "lr": searched.rate,
+                    "at_edge": searched.at_edge,
+                    "tried": searched.tried,
+                })
+            })
+            .collect();
+        json!({
+            "plan": self.plan,
+            "searches": searches,
+            "trials": self.trials,
+            "missing": self.missing,
+            "files": files,
+        })
+    }
+}
+
 /// One trial of an arm.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Trial {
     /// The arm's name.
     pub(crate) arm: String,
@@ -112,7 +142,7 @@ impl Execution<'_> {
                 let result = match rate.map(|searched| searched.rate) {
                     Some(None) => None,
                     rate => {
-                        let job = self.trial(arm, seed, rate.flatten())?;
+                        let job = trial(self.study, self.plan, arm, seed, rate.flatten())?;
                         self.obtain(&job, &trials)?
                     }
                 };
@@ -135,27 +165,6 @@ impl Execution<'_> {
         })
     }
 
-    /// The job of one trial, at a rate that a search has chosen.
-    pub(crate) fn trial(&self, arm: &Arm, seed: u64, rate: Option<f64>) -> Result<Job, StudyError> {
-        let mut setup = self.plan.arm(arm)?;
-        setup.recipe.lr = rate.unwrap_or(setup.recipe.lr);
-        let race = self.study.kind == Kind::Race;
-        Ok(Job {
-            settings: Settings {
-                study: self.plan.study.clone(),
-                arm: arm.name.to_owned(),
-                seed,
-                dataset: self.plan.dataset.clone(),
-                recipe: setup.recipe,
-                model: setup.model,
-                training_error: self.plan.training_error,
-            },
-            epochs: None,
-            eval_every: u64::from(!race),
-            views: if race { Vec::new() } else { vec![View::Center, View::Ten] },
-        })
-    }
-
     /// Says what is about to be done, and how long it will take.
     fn introduce(&mut self) -> Result<(), StudyError> {
         let plan = self.plan;
@@ -173,7 +182,7 @@ impl Execution<'_> {
         for seed in 1..=plan.seeds {
             for arm in &self.arms {
                 // The rate of a race is not known here, so its trials are only looked for.
-                let job = self.trial(arm, seed, None)?;
+                let job = trial(self.study, self.plan, arm, seed, None)?;
                 let is_there = match plan.search {
                     Some(_) => result_path(self.results, arm.name, seed).is_file(),
                     None => job.known(self.results)?.is_some(),
@@ -211,9 +220,7 @@ impl Execution<'_> {
             None => format!("budget    {} trials x {epochs} epochs: about {}", left.len(), duration(trials)),
         };
         if let Some(search) = &plan.search {
-            let each = search.rates.len() as u64 * search.epochs;
-            let more = search.kept as u64 * (search.kept_epochs - search.epochs);
-            let total = self.arms.len() as u64 * (each + more);
+            let total = self.arms.len() as u64 * search.total_epochs();
             text = format!(
                 "search    {} rates x {} epochs, {} of them to {} epochs, for each arm: {total} epochs, about \
                  {}\n{text}",
@@ -242,7 +249,7 @@ impl Execution<'_> {
             let state: Vec<Tried> = tried.iter().map(state).collect();
             match search.next(&state, level) {
                 Next::Try { rate, epochs } => {
-                    let mut job = self.trial(arm, search.seed, Some(rate))?;
+                    let mut job = trial(self.study, self.plan, arm, search.seed, Some(rate))?;
                     job.settings.arm = format!("{}-lr{rate}", arm.name);
                     job.settings.recipe.epochs = search.kept_epochs;
                     job.epochs = Some(epochs);
@@ -312,6 +319,36 @@ impl Execution<'_> {
         self.screen.say(format_args!("{arm} with seed {seed}: {}", outcome(&result)));
         Ok(Some(result))
     }
+}
+
+/// The job of one trial, at a rate that a search has chosen, where it is given.
+///
+/// # Errors
+/// An arm that does not go with the settings.
+pub(crate) fn trial(
+    study: &Study,
+    plan: &Plan,
+    arm: &Arm,
+    seed: u64,
+    rate: Option<f64>,
+) -> Result<Job, StudyError> {
+    let mut setup = plan.arm(arm)?;
+    setup.recipe.lr = rate.unwrap_or(setup.recipe.lr);
+    let race = study.kind == Kind::Race;
+    Ok(Job {
+        settings: Settings {
+            study: plan.study.clone(),
+            arm: arm.name.to_owned(),
+            seed,
+            dataset: plan.dataset.clone(),
+            recipe: setup.recipe,
+            model: setup.model,
+            training_error: plan.training_error,
+        },
+        epochs: None,
+        eval_every: u64::from(!race),
+        views: if race { Vec::new() } else { vec![View::Center, View::Ten] },
+    })
 }
 
 /// A search's view of a result.

@@ -28,7 +28,9 @@ pub(crate) struct Curve {
 
 /// The error of every trial over the epochs, and the mean of each arm while all of its trials have a value;
 /// `level` is a line across.
-pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>) -> Svg {
+///
+/// `None` where no trial has a value after the start.
+pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>) -> Option<Svg> {
     let mut series = Vec::new();
     let mut last: f64 = 0.0;
     for (number, arm) in arms.iter().enumerate() {
@@ -60,6 +62,9 @@ pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>)
             ..Series::default()
         });
     }
+    if last <= 0.0 {
+        return None;
+    }
     if let Some(level) = level {
         series.push(Series {
             name: format!("{level}%"),
@@ -87,7 +92,7 @@ pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>)
             height: 440.0,
         },
     };
-    lines(&chart, &series)
+    Some(lines(&chart, &series))
 }
 
 /// The mean over the trials at every place where all of them have a value.
@@ -152,10 +157,21 @@ use crate::study::crossing::ErrorPoint;
             dashed: true,
             trials: vec![curve(1, &[90.0, 40.0]), curve(2, &[80.0, 30.0])],
         }];
-        let text = standalone(&curves("race", "Errors.", &arms, Some(25.0)));
+        let text = standalone(&curves("race", "Errors.", &arms, Some(25.0)).unwrap());
         assert!(text.starts_with("<svg") && text.contains("--series-1:") && text.contains("dark"), "{text}");
         assert!(text.contains("stroke-dasharray"), "{text}");
         assert!(text.contains("seed 2: 30.00% after 1.00 epochs"), "{text}");
         assert!(!text.contains("<x>"), "{text}");
+    }
+
+    #[test]
+    fn without_trials_there_is_no_figure() {
+        let arms = [Curves {
+            title: "with".to_owned(),
+            dashed: false,
+            trials: Vec::new(),
+        }];
+        assert!(curves("race", "Errors.", &arms, Some(25.0)).is_none());
+        assert!(curves("race", "Errors.", &[], None).is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! The paper's comparisons: several networks trained alike, several times, and what that shows.
 
 mod arm;
+mod budget;
 mod catalogue;
 mod comparison;
 mod comparison_report;
@@ -22,8 +23,11 @@ mod settings_text;
 mod statistics;
 
 pub(crate) use self::{
-    catalogue::{Kind, STUDIES, Study},
+    arm::Arm,
+    budget::Budget,
+    catalogue::{STUDIES, Study},
     dataset::DatasetIdentity,
+    document::Document,
     execute::{Execution, Findings, StudyFolder},
     job::Workplace,
     plan::{Plan, Request},

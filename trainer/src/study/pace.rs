@@ -112,20 +112,9 @@ fn remove(run: &Path) -> Result<(), StudyError> {
     gone(fs::remove_dir(run)).map_err(error)
 }
 
-/// A time in words: `40 s`, `12 min`, `2 h 05 min`.
-#[must_use]
-pub(crate) fn duration(seconds: f64) -> String {
-    let minutes = (seconds / 60.0).round() as u64;
-    match minutes {
-        _ if seconds < 90.0 => format!("{seconds:.0} s"),
-        0..120 => format!("{minutes} min"),
-        _ => format!("{} h {:02} min", minutes / 60, minutes % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Pace, duration, epochs_within};
+    use super::{Pace, epochs_within};
 
     #[test]
     fn a_budget_is_shared_by_all_trials_and_never_exceeded() {
@@ -134,11 +123,5 @@ mod tests {
         assert_eq!(epochs_within(&paces, 3, 3.0 * (90.0 * 7.0 + 30.0)), 7);
         assert_eq!(epochs_within(&paces, 3, 3.0 * (90.0 * 7.0 + 30.0) - 1.0), 6);
         assert_eq!(epochs_within(&paces, 3, 89.0), 0);
-    }
-
-    #[test]
-    fn times_are_in_units_that_people_use() {
-        let text = [40.0, 89.6, 720.0, 7500.0].map(duration);
-        assert_eq!(text, ["40 s", "90 s", "12 min", "2 h 05 min"]);
     }
 }

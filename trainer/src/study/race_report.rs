@@ -1,12 +1,12 @@
 //! The report of a race: epochs to a training error, and their ratio.
 
+use crate::report::text::duration;
 use crate::study::arm::Arm;
 use crate::study::catalogue::Study;
 use crate::study::crossing::crossing;
 use crate::study::document::{Document, Figure, Part, Section, Table};
 use crate::study::execute::{Findings, Searched};
 use crate::study::figure::{Curve, Curves, curves};
-use crate::study::pace::duration;
 use crate::study::result::{ArmResult, Ending};
 use crate::study::settings_text::{missing, settings};
 use crate::study::statistics::{Ratio, Sample, counting_error};
@@ -49,11 +49,14 @@ pub(crate) fn race_report(study: &Study, findings: &Findings) -> Document {
         Section {
             id: "result",
             title: format!("Epochs to {level}% training error"),
-            parts: vec![
-                Part::Figure(figure(study, &runners, level)),
-                Part::Table(table(&runners, findings, level)),
-                Part::Text(reading(findings, level)),
-            ],
+            parts: figure(study, &runners, level)
+                .map(Part::Figure)
+                .into_iter()
+                .chain([
+                    Part::Table(table(&runners, findings, level)),
+                    Part::Text(reading(findings, level)),
+                ])
+                .collect(),
         },
         Section {
             id: "search",
@@ -117,7 +120,7 @@ fn conclusion(runners: &[Runner<'_>], level: f64) -> Vec<String> {
     text
 }
 
-fn figure(study: &Study, runners: &[Runner<'_>], level: f64) -> Figure {
+fn figure(study: &Study, runners: &[Runner<'_>], level: f64) -> Option<Figure> {
     let arms: Vec<Curves> = runners
         .iter()
         .enumerate()
@@ -132,11 +135,11 @@ fn figure(study: &Study, runners: &[Runner<'_>], level: f64) -> Figure {
         "Training error over epochs, as in the paper's Fig. 1: dots are the measurements of every trial, lines \
          their mean while every trial is still training, and the level is {level}%."
     );
-    Figure {
+    Some(Figure {
         file: format!("{}.svg", study.name),
-        svg: curves("race", &caption, &arms, Some(level)),
+        svg: curves("race", &caption, &arms, Some(level))?,
         caption: vec![caption],
-    }
+    })
 }
 
 fn curve(trial: &ArmResult) -> Curve {

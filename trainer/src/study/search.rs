@@ -40,7 +40,7 @@ impl Default for Search {
             added: 4,
             epochs: 2,
             kept: 3,
-            kept_epochs: 4,
+            kept_epochs: 6,
             seed: 1000,
         }
     }
@@ -69,6 +69,12 @@ pub(crate) enum Next {
 }
 
 impl Search {
+    /// Epochs of all trials, unless the grid grows or a trial ends early.
+    pub(crate) fn total_epochs(&self) -> u64 {
+        let more = self.kept_epochs.saturating_sub(self.epochs);
+        self.rates.len() as u64 * self.epochs + self.kept as u64 * more
+    }
+
     /// What comes next, where `tried` was tried for a race to the error `level`.
     pub(crate) fn next(&self, tried: &[Tried], level: f64) -> Next {
         let is_done = |rate: f64, epochs: u64| {

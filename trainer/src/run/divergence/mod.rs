@@ -10,7 +10,7 @@ use shardmill_loader::Dataset;
 
 use crate::checkpoint::RunState;
 use crate::net::StepMetrics;
-use crate::net::config::Activation;
+use crate::net::config::{Activation, Variant};
 use crate::recipe::{InputScale, Recipe, rate};
 
 /// Steps whose mean loss is examined.
@@ -311,6 +311,8 @@ fn small_set(state: &RunState, lr: f64) -> Option<String> {
 fn flat_activation(state: &RunState) -> Option<String> {
     let (recipe, model) = (&state.recipe, &state.model);
     match model.activation {
+        // Its initial values suit both.
+        Activation::Tanh if model.variant == Variant::Fig1 => None,
         Activation::Tanh if recipe.scale == InputScale::MeanOnly || model.init.bias != 0.0 => Some(
             "tanh is flat at pixels of 0 to 255 and biases of 1: train with `--set scale=standardized \
              --set model.init.bias=0 --set model.init.std=0.02`"

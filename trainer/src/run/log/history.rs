@@ -94,8 +94,6 @@ pub(crate) struct TrainingErrorPoint {
     /// The epoch at hand, counted from 1.
     pub(crate) epoch: u64,
     pub(crate) step: u64,
-    /// Images consumed of this epoch.
-    pub(crate) samples: u64,
     #[serde(flatten)]
     pub(crate) scores: Scores,
     pub(crate) seconds: f64,
@@ -236,7 +234,6 @@ mod tests {
             Line::TrainingError {
                 epoch: 1,
                 step: 10,
-                samples: 1250,
                 scores,
                 seconds: 40.0,
             },
@@ -266,7 +263,7 @@ mod tests {
         assert_eq!(history.epochs[0].top5_error, 44.0);
         assert_eq!(history.evaluations[0].views, View::Ten);
         assert_eq!(history.evaluations[0].scores.top1_error, 42.5);
-        assert_eq!(history.training_errors[0].samples, 1250);
+        assert_eq!(history.training_errors[0].scores.samples, 7);
         assert_eq!(history.training_errors[0].scores.loss, 2.5);
         assert_eq!(history.warnings[0].message, "hot");
         assert_eq!((history.unknown_lines, history.is_cut), (0, false));

@@ -69,8 +69,7 @@ pub(crate) enum Line<'a> {
         /// The epoch at hand, counted from 1.
         epoch: u64,
         step: u64,
-        /// Images consumed of this epoch.
-        samples: u64,
+        /// Their `samples` are the images that were measured.
         #[serde(flatten)]
         scores: Scores,
         /// Seconds since this process began to train.

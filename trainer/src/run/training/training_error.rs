@@ -73,7 +73,6 @@ impl Run<'_> {
         let line = Line::TrainingError {
             epoch: (progress.epoch + 1).min(self.state.recipe.epochs),
             step,
-            samples: progress.samples,
             scores,
             seconds: self.clock.elapsed().as_secs_f64(),
         };
