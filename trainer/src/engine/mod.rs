@@ -45,6 +45,12 @@ pub enum EngineError {
         /// The first such layer.
         layer: String,
     },
+    /// Kernels are limited on the CPU alone.
+    #[error(
+        "kernel_radius is applied on the CPU only; use `--device cpu`, or leave it out with \
+         `--set kernel_radius=none`"
+    )]
+    KernelRadius,
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -54,7 +60,8 @@ pub enum EngineError {
     Cuda(#[from] CudaError),
 }
 
-/// An engine for batches of at most `rows` images.
+/// An engine for batches of at most `rows` images, which keeps the root mean square of every trained
+/// convolution's kernels to `kernel_radius`, if that is given.
 ///
 /// # Errors
 /// A device that this build or this machine does not have, or that does not compute such a network.
@@ -62,12 +69,16 @@ pub(crate) fn open(
     compute: Compute,
     state: TrainState,
     rows: usize,
+    kernel_radius: Option<f64>,
 ) -> Result<Box<dyn Engine>, EngineError> {
     if let Compute::Cuda(_) = compute {
         check_gpu(&state.model)?;
+        if kernel_radius.is_some() {
+            return Err(EngineError::KernelRadius);
+        }
     }
     match compute {
-        Compute::Cpu => Ok(Box::new(CpuEngine::new(state))),
+        Compute::Cpu => Ok(Box::new(CpuEngine::new(state, kernel_radius))),
         #[cfg(feature = "cuda")]
         Compute::Cuda(options) => Ok(Box::new(CudaEngine::new(options, state, rows)?)),
         #[cfg(not(feature = "cuda"))]

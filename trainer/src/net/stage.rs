@@ -1,11 +1,7 @@
 //! The convolutions of each variant and the pools behind them, before their input's size is known.
 
-use crate::net::config::{Conv1Padding, ModelConfig, Variant};
+use crate::net::config::{Conv1Padding, Conv1Window, ModelConfig, Variant};
 use crate::net::shape::PoolKind;
-
-/// Side of conv1's window in the paper's network, and its step.
-const CONV1_SIDE: usize = 11;
-const CONV1_STRIDE: usize = 4;
 
 /// How a convolution's window moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +25,37 @@ impl Window {
         }
     }
 
-    /// That of the paper's conv1 on an input of `input_size` pixels a side.
-    fn conv1(padding: Conv1Padding, input_size: usize) -> Self {
-        let (before, after) = match padding {
-            Conv1Padding::Symmetric => (2, 2),
+    /// conv1's.
+    fn conv1(config: &ModelConfig) -> Self {
+        // With zeros on each side both forms have as many outputs as with the fewest on one.
+        let (side, stride, symmetric) = match config.conv1_window {
+            Conv1Window::Eleven => (11, 4, 2),
+            Conv1Window::Seven => (7, 2, 1),
+        };
+        let (before, after) = match config.conv1_padding {
+            Conv1Padding::Symmetric => (symmetric, symmetric),
             Conv1Padding::RightBottom => {
-                let steps = input_size.max(CONV1_SIDE) - CONV1_SIDE;
-                (0, steps.wrapping_neg() % CONV1_STRIDE)
+                let steps = config.input_size.max(side) - side;
+                (0, steps.wrapping_neg() % stride)
             }
         };
         Self {
-            side: CONV1_SIDE,
-            stride: CONV1_STRIDE,
+            side,
+            stride,
             before,
             after,
+        }
+    }
+
+    /// conv2's. Where conv1 has twice the outputs a side, it visits every second pixel.
+    const fn conv2(config: &ModelConfig) -> Self {
+        let stride = match config.conv1_window {
+            Conv1Window::Eleven => 1,
+            Conv1Window::Seven => 2,
+        };
+        Self {
+            stride,
+            ..Self::same(5)
         }
     }
 }
@@ -81,8 +94,8 @@ pub(super) fn stages(config: &ModelConfig) -> Vec<Stage> {
         number,
         kernels,
         window: match number {
-            1 => Window::conv1(config.conv1_padding, config.input_size),
-            2 => Window::same(5),
+            1 => Window::conv1(config),
+            2 => Window::conv2(config),
             _ => Window::same(3),
         },
         groups: if matches!(number, 2 | 4 | 5) {

@@ -155,7 +155,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         mean_image,
         ..TrainState::new(checkpoint.model()?, SgdConfig::default())
     };
-    let mut engine = engine::open(options.compute, train_state, EVALUATION_ROWS)?;
+    let mut engine = engine::open(options.compute, train_state, EVALUATION_ROWS, None)?;
     let mut screen = Screen::new(options.display);
     let mut evaluation = Evaluation {
         split: options.split.clone(),

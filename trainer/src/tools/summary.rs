@@ -223,7 +223,7 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::config::Pooling;
+    use crate::net::config::{Conv1Window, Pooling};
 
     fn totals(config: &ModelConfig) -> (u64, u64) {
         let summary = Summary::of(config).unwrap();
@@ -273,6 +273,28 @@ mod tests {
             ),
             "{table}"
         );
+    }
+
+    #[test]
+    fn windows_of_7x7_leave_the_later_layers_their_sizes() {
+        for base in [ModelConfig::alexnet(), ModelConfig::alexnet_owt()] {
+            let outputs = |config: &ModelConfig| -> Vec<String> {
+                let layers = Summary::of(config).unwrap().layers;
+                let rows = layers.iter().map(|l| (&l.layer, sizes(&l.output)));
+                rows.map(|(name, output)| format!("{name} {output}"))
+                    .collect()
+            };
+            let seven = ModelConfig {
+                conv1_window: Conv1Window::Seven,
+                ..base.clone()
+            };
+            let (eleven, seven) = (outputs(&base), outputs(&seven));
+            let conv2 = eleven.iter().position(|row| row.starts_with("conv2"));
+            let conv2 = conv2.unwrap();
+            assert_eq!(seven[conv2..], eleven[conv2..]);
+            // Zeiler and Fergus, Fig. 3.
+            assert!(seven[0].starts_with("conv1 110x110x"), "{seven:?}");
+        }
     }
 
     #[test]

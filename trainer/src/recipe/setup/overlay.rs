@@ -13,7 +13,8 @@ use crate::recipe::setup::error::similar;
 use crate::recipe::setup::{Setup, SetupError};
 
 /// Keys that may be [`NONE`].
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 8] = [
+    "kernel_radius",
     "color_until",
     "sgd.bias_lr",
     "model.init.std_conv1",

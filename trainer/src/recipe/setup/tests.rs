@@ -1,5 +1,5 @@
 use crate::net::Model;
-use crate::net::config::{Activation, Conv1Order, ModelConfig, Variant};
+use crate::net::config::{Activation, Conv1Order, Conv1Window, ModelConfig, Variant};
 use crate::recipe::augmentation::{Cropping, Jitter};
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
 use crate::recipe::setup::{NAMES, Setup};
@@ -159,6 +159,31 @@ fn fig1_is_trained_without_regularisation_at_a_rate_that_stays() {
     assert_eq!(changed.model, model);
     let changed = changed.set("model.init.std_conv1=none").unwrap();
     assert_eq!(changed.model.init.std_conv1, None);
+}
+
+#[test]
+fn the_remedies_of_zeiler_and_fergus_are_keys_too() {
+    let set = |assignment| Setup::default().set(assignment).unwrap();
+    let window = set("model.conv1_window=7x7");
+    assert_eq!(window.model.conv1_window, Conv1Window::Seven);
+    assert_eq!(Setup::parse(&window.to_string()).unwrap(), window);
+    let radius = set("kernel_radius=0.1");
+    assert_eq!(radius.recipe.kernel_radius, Some(0.1));
+    let text = radius.recipe.to_string();
+    assert!(text.contains("root mean square of 0.1"), "{text}");
+    assert_eq!(radius.set("kernel_radius=none").unwrap(), Setup::default());
+    let wrong = message("[model]\nconv1_window = \"9x9\"");
+    assert!(wrong.starts_with("model.conv1_window: "), "{wrong}");
+    // Recipes of before had neither.
+    let mut json = serde_json::to_value(Recipe::default()).unwrap();
+    assert!(
+        json.as_object_mut()
+            .unwrap()
+            .remove("kernel_radius")
+            .is_some()
+    );
+    let recipe: Recipe = serde_json::from_value(json).unwrap();
+    assert_eq!(recipe, Recipe::default());
 }
 
 #[test]

@@ -199,7 +199,8 @@ fn open_engine(
 ) -> Result<Box<dyn Engine>, TrainError> {
     let recipe = &state.recipe;
     let frozen = all_features_frozen(recipe, &tensors.model);
-    let mut engine = engine::open(options.compute, tensors, recipe.batch_size)?;
+    let radius = recipe.kernel_radius;
+    let mut engine = engine::open(options.compute, tensors, recipe.batch_size, radius)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
 }

@@ -5,6 +5,7 @@
 //! - `augment`: every way of cutting and recolouring images
 //! - `validate`: which split is validated on
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
+//! - `fig1`, `zfnet`: the network of the paper's Fig. 1, and what Zeiler and Fergus changed
 //! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
@@ -17,3 +18,4 @@ mod mean_image;
 mod refuse;
 mod resume;
 mod validate;
+mod zfnet;

@@ -1,171 +1,12 @@
 //! The choices that make up a network, from which everything else about it follows.
 
+mod choices;
+mod constants;
+
 use serde::{Deserialize, Serialize};
 
-/// Which network the other choices start from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Variant {
-    /// The 2012 network: convolutions of 96, 256, 384, 384 and 256 kernels in two columns.
-    #[default]
-    #[value(help = "The 2012 network, in two columns")]
-    Alexnet,
-    /// The single-column 64-192-384-256-256 network that torchvision ships.
-    #[value(help = "The single-column network that torchvision ships")]
-    AlexnetOwt,
-    /// The four-layer network of the paper's Fig. 1 for images of 32x32 pixels, as the authors' CIFAR-10
-    /// example has it: convolutions of 32, 32 and 64 kernels of 5x5, a max pool and two average pools.
-    #[value(help = "The four-layer network of the paper's Fig. 1, for CIFAR-10; CPU only")]
-    Fig1,
-}
-
-impl Variant {
-    /// The name of the last layer, whose outputs are the classes.
-    #[must_use]
-    pub const fn last_layer(self) -> &'static str {
-        match self {
-            Self::Alexnet | Self::AlexnetOwt => "fc8",
-            Self::Fig1 => "fc4",
-        }
-    }
-}
-
-/// The function applied after every layer with weights but the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `max(x, 0)`; the gradient at 0 is 0.
-    #[default]
-    #[value(help = None::<&str>)]
-    Relu,
-    /// Hyperbolic tangent.
-    #[value(help = None::<&str>)]
-    Tanh,
-    /// `1 / (1 + exp(-x))`.
-    #[value(help = None::<&str>)]
-    Sigmoid,
-}
-
-/// The window of every max pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// 3x3 windows every 2 pixels.
-    #[default]
-    Overlapping,
-    /// 2x2 windows every 2 pixels.
-    NonOverlapping,
-}
-
-impl Pooling {
-    /// Side of the window, in pixels.
-    #[must_use]
-    pub const fn kernel(self) -> usize {
-        match self {
-            Self::Overlapping => 3,
-            Self::NonOverlapping => 2,
-        }
-    }
-}
-
-/// Where conv1's zeros go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Conv1Padding {
-    /// On the right and bottom only, so many that the last window is full (3 at 224), as in the
-    /// authors' source.
-    #[default]
-    RightBottom,
-    /// Two on each side, as torchvision does.
-    Symmetric,
-}
-
-/// Response normalisation across channels:
-/// `b = a / (k + alpha / size * sum of a^2 over size neighbouring channels)^beta`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LrnConfig {
-    /// Channels in the sum; odd.
-    pub size: usize,
-    /// The additive constant.
-    pub k: f32,
-    /// The scale of the sum; divided by `size`, as in the authors' source, PyTorch and Caffe.
-    pub alpha: f32,
-    /// The power.
-    pub beta: f32,
-}
-
-impl LrnConfig {
-    /// Net 145's further normalisation within each map, over squares of 5x5 pixels, where `alpha` is
-    /// divided by 25.
-    pub const NET_145_MAPS: Self = Self {
-        size: 5,
-        k: 1.0,
-        alpha: 1e-3,
-        beta: 0.75,
-    };
-}
-
-/// The initial values. The default is the authors' source.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct InitConfig {
-    /// Standard deviation of the weights. Paper, section 5: 0.01.
-    pub std: f64,
-    /// Standard deviation of the weights of conv1; `None`: that of the others. The authors' CIFAR-10
-    /// example: 1e-4.
-    pub std_conv1: Option<f64>,
-    /// Standard deviation of the weights of conv3, conv4 and conv5. Authors' source: 0.03; with the
-    /// paper's 0.01 the loss is known to stay at ln(1000).
-    pub std_middle: f64,
-    /// Biases of conv2, conv4, conv5, fc6 and fc7; the others begin at 0. Paper, section 5: 1.
-    pub bias: f32,
-}
-
-impl Default for InitConfig {
-    fn default() -> Self {
-        Self {
-            std: 0.01,
-            std_conv1: None,
-            std_middle: 0.03,
-            bias: 1.0,
-        }
-    }
-}
-
-impl InitConfig {
-    /// Fig. 1's network: the authors' CIFAR-10 example, 1e-4 for conv1, 0.01 for conv2, conv3 and the
-    /// fully connected layer, which has 0.1 in another of their examples; biases begin at 0.
-    pub const FIG_1: Self = Self {
-        std: 0.01,
-        std_conv1: Some(1e-4),
-        std_middle: 0.01,
-        bias: 0.0,
-    };
-}
-
-/// The order of conv1's activation, normalisation and pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Conv1Order {
-    /// Activation, normalisation, pool: the paper.
-    #[default]
-    ActivationFirst,
-    /// Normalisation of the convolution's output, pool, activation: net 145.
-    ActivationLast,
-}
-
-impl Default for LrnConfig {
-    /// The paper's section 3.3.
-    fn default() -> Self {
-        Self {
-            size: 5,
-            k: 2.0,
-            alpha: 1e-4,
-            beta: 0.75,
-        }
-    }
-}
+pub use choices::{Activation, Conv1Order, Conv1Padding, Conv1Window, Pooling, Variant};
+pub use constants::{InitConfig, LrnConfig};
 
 /// One network: a variant and the switches of the paper's ablations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -208,6 +49,8 @@ pub struct ModelConfig {
     pub removed_conv: Option<usize>,
     /// Where conv1's zeros go.
     pub conv1_padding: Conv1Padding,
+    /// The size and the step of conv1's window.
+    pub conv1_window: Conv1Window,
 }
 
 impl Default for ModelConfig {
@@ -267,6 +110,7 @@ impl ModelConfig {
             dropout: 0.5,
             removed_conv: None,
             conv1_padding: Conv1Padding::RightBottom,
+            conv1_window: Conv1Window::Eleven,
         }
     }
 
@@ -402,7 +246,7 @@ impl ModelConfig {
 }
 
 /// The fields that Fig. 1's network has no choice of, and what they hold there.
-const FIG_1_FIXED: [(&str, &str); 9] = [
+const FIG_1_FIXED: [(&str, &str); 10] = [
     ("columns", "1 for fig1"),
     ("lrn", "none for fig1, which has no normalisation"),
     ("lrn_within_columns", "false for fig1"),
@@ -415,102 +259,11 @@ const FIG_1_FIXED: [(&str, &str); 9] = [
     ),
     ("removed_conv", "none for fig1"),
     ("conv1_padding", "symmetric for fig1"),
+    (
+        "conv1_window",
+        "11x11, no other choice, for fig1, whose kernels are all 5x5",
+    ),
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serialises_and_reads_back() {
-        let config = ModelConfig {
-            removed_conv: Some(4),
-            ..ModelConfig::alexnet_owt()
-        };
-        let json = serde_json::to_string(&config).unwrap();
-        assert!(json.contains(r#""variant":"alexnet-owt""#), "{json}");
-        assert_eq!(serde_json::from_str::<ModelConfig>(&json).unwrap(), config);
-    }
-
-    #[test]
-    fn an_unknown_field_is_refused() {
-        assert!(serde_json::from_str::<ModelConfig>(r#"{"lrm": null}"#).is_err());
-    }
-
-    #[test]
-    fn values_out_of_range_are_named() {
-        let config = ModelConfig {
-            dropout: 1.0,
-            ..ModelConfig::alexnet()
-        };
-        let message = config.validate().unwrap_err().to_string();
-        assert_eq!(message, "model.dropout is 1; expected 0 or more, below 1");
-        let spoil: [fn(&mut ModelConfig); 5] = [
-            |config| config.classes = 0,
-            |config| config.variant = Variant::AlexnetOwt,
-            |config| config.removed_conv = Some(1),
-            |config| (config.lrn, config.lrn_within_columns) = (None, true),
-            |config| config.width = f64::NAN,
-        ];
-        for spoil in spoil {
-            let mut config = ModelConfig::alexnet();
-            spoil(&mut config);
-            assert!(config.validate().is_err(), "{config:?}");
-        }
-    }
-
-    #[test]
-    fn what_fig1_does_not_have_is_refused_in_words() {
-        ModelConfig::fig1().validate().unwrap();
-        let spoil: [fn(&mut ModelConfig); 9] = [
-            |config| config.columns = 2,
-            |config| config.lrn = Some(LrnConfig::default()),
-            |config| config.lrn_within_columns = true,
-            |config| config.map_norm = Some(LrnConfig::NET_145_MAPS),
-            |config| config.conv5_pool_first = true,
-            |config| config.pooling = Pooling::NonOverlapping,
-            |config| config.dropout = 0.5,
-            |config| config.removed_conv = Some(2),
-            |config| config.conv1_padding = Conv1Padding::RightBottom,
-        ];
-        for (spoil, (field, _)) in spoil.into_iter().zip(FIG_1_FIXED) {
-            let mut config = ModelConfig::fig1();
-            spoil(&mut config);
-            let message = config.validate().unwrap_err().to_string();
-            let named = message.starts_with(&format!("model.{field} is "));
-            assert!(named && message.contains("for fig1"), "{message}");
-        }
-        let config = ModelConfig {
-            dropout: 0.5,
-            ..ModelConfig::fig1()
-        };
-        let message = config.validate().unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "model.dropout is 0.5; expected 0 for fig1, which is trained without regularisation"
-        );
-    }
-
-    #[test]
-    fn what_earlier_versions_wrote_means_the_same() {
-        let mut json = serde_json::to_value(ModelConfig::alexnet()).unwrap();
-        let init = json["init"].as_object_mut().unwrap();
-        assert!(init.remove("std_conv1").is_some());
-        let config: ModelConfig = serde_json::from_value(json).unwrap();
-        assert_eq!(config, ModelConfig::alexnet());
-    }
-
-    #[test]
-    fn another_variant_keeps_only_classes_that_were_chosen() {
-        let alexnet = ModelConfig::alexnet();
-        assert_eq!(alexnet.changed_to(Variant::Fig1), ModelConfig::fig1());
-        let chosen = ModelConfig {
-            classes: 20,
-            width: 0.5,
-            ..alexnet
-        };
-        let other = chosen.changed_to(Variant::Fig1);
-        assert_eq!((other.classes, other.width), (20, 1.0));
-        assert_eq!(chosen.changed_to(Variant::Alexnet), chosen);
-    }
-}
+mod tests;
