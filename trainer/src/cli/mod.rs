@@ -5,13 +5,17 @@ mod device;
 mod doctor;
 mod eval;
 mod exchange;
+mod features;
 mod model;
+mod neighbours;
 mod predict;
 mod recipe;
 mod signals;
+mod split;
 mod study;
 mod summary;
 mod train;
+mod watch;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -55,10 +59,16 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Print the classes that a network sees in image files.
     Predict(predict::PredictArgs),
+    /// Write a layer's outputs for the images of a split to a safetensors file.
+    Features(features::FeaturesArgs),
+    /// Find the nearest training images of a split's images, and print how often they are of the same class.
+    Neighbours(neighbours::NeighboursArgs),
     /// Write a checkpoint's weights with another program's tensor names and layouts.
     Export(exchange::ExportArgs),
     /// Make a checkpoint from another program's weights.
     Import(exchange::ImportArgs),
+    /// Show the curves of a running or finished training in the terminal.
+    Watch(watch::WatchArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
     /// Train the networks of one of the paper's comparisons, several times each, and report on them.
@@ -174,8 +184,11 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Eval(args)) => args.execute(called),
         Some(Command::Bench(args)) => args.execute(called),
         Some(Command::Predict(args)) => args.execute(called),
+        Some(Command::Features(args)) => args.execute(called),
+        Some(Command::Neighbours(args)) => args.execute(called),
         Some(Command::Export(args)) => args.execute(called),
         Some(Command::Import(args)) => args.execute(called),
+        Some(Command::Watch(args)) => args.execute(called),
         Some(Command::Demo(options)) => options.run().map(|()| 0),
         Some(Command::Study(args)) => args.execute(called),
         Some(Command::Recipe(args)) => args.execute(called),

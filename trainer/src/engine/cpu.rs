@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use shardmill_loader::{Batch, Normalize, Output};
 
-use crate::cpu::Network;
+use crate::cpu::{Activations, Network};
 use crate::engine::{Engine, EngineError};
 use crate::net::mean_image::MeanImage;
 use crate::net::scores::Tally;
@@ -135,9 +135,13 @@ impl Engine for CpuEngine {
         Ok(self.metrics.take().into_iter().collect())
     }
 
-    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError> {
-        let logits = self.network.logits(self.inputs.of(batch))?;
-        Ok(logits.to_vec2().map_err(ModelError::from)?)
+    fn activations(
+        &mut self,
+        batch: &Arc<Batch>,
+        layers: &[usize],
+    ) -> Result<Activations, EngineError> {
+        let images = self.inputs.of(batch);
+        Ok(self.network.activations(images, layers)?)
     }
 
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {

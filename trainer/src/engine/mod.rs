@@ -13,6 +13,7 @@ use std::sync::Arc;
 use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::Compute;
+use crate::cpu::Activations;
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaError;
 use crate::net::layer::Layer;
@@ -51,6 +52,12 @@ pub enum EngineError {
          `--set kernel_radius=none`"
     )]
     KernelRadius,
+    /// Only the CPU can give the outputs of layers before the last.
+    #[error(
+        "a GPU gives only the network's outputs so far, and not those of the layers before; use \
+         `--device cpu`"
+    )]
+    OutputsOnly,
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -136,8 +143,13 @@ pub(crate) trait Engine {
     /// The metrics of the steps since the last call, in their order.
     fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, EngineError>;
 
-    /// The logits of a batch, a row for each image, without dropout.
-    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError>;
+    /// The logits of a batch and, in the same pass, the outputs of the layers of these numbers, without
+    /// dropout. An engine that has only the logits refuses every layer.
+    fn activations(
+        &mut self,
+        batch: &Arc<Batch>,
+        layers: &[usize],
+    ) -> Result<Activations, EngineError>;
 
     /// The state as it is now, copied from the device to host memory where that is needed.
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError>;

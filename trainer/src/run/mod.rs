@@ -7,7 +7,9 @@ pub(crate) mod eval;
 pub(crate) mod log;
 mod options;
 mod outcome;
+pub(crate) mod pass;
 mod stop;
+pub(crate) mod subject;
 pub(crate) mod subset;
 mod training;
 mod view;
@@ -18,14 +20,18 @@ pub use options::{TrainOptions, TrainingError};
 pub(crate) use divergence::FEW_CLASSES;
 pub use outcome::TrainOutcome;
 pub use stop::Stop;
+pub use subject::Subject;
 pub use training::train;
 pub use view::View;
 
 /// The file of the last checkpoint in a run's folder.
-const LAST: &str = "last.safetensors";
+pub(crate) const LAST: &str = "last.safetensors";
+
+/// The folder of the snapshots of conv1's kernels in a run's folder.
+pub(crate) const SNAPSHOTS: &str = "kernels";
 
 /// A variant as it is called on the command line.
-const fn variant_name(variant: Variant) -> &'static str {
+pub(crate) const fn variant_name(variant: Variant) -> &'static str {
     match variant {
         Variant::Alexnet => "alexnet",
         Variant::AlexnetOwt => "alexnet-owt",

@@ -163,7 +163,15 @@ pub(crate) const STUDIES: [Study; 9] = [
         paper: "The paper has no such network. Zeiler and Fergus (2013) made conv1's windows 7x7 with stride 2, \
                 and renormalised kernels that dominate.",
         base: &[],
-        arms: &[Arm::base("paper", "11x11, stride 4")],
+        arms: &[
+            Arm::base("paper", "11x11 every 4 pixels"),
+            Arm::changed("small", "7x7 every 2 pixels", &["model.conv1_window=7x7"]),
+            Arm::changed(
+                "remedy",
+                "7x7 every 2 pixels, with the remedy",
+                &["model.conv1_window=7x7", "kernel_radius=0.1"],
+            ),
+        ],
     },
     Study {
         name: "ensemble",

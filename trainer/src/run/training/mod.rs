@@ -6,6 +6,7 @@
 mod console;
 mod epoch;
 mod folder;
+mod snapshots;
 mod start;
 mod training_error;
 
@@ -19,14 +20,13 @@ use shardmill_loader::Dataset;
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
-use crate::run::LAST;
-use crate::run::View;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval;
 use crate::run::log::{Events, Line, Metrics, Screen};
-use crate::run::{TrainOptions, TrainOutcome};
+use crate::run::pass::Pass;
+use crate::run::{LAST, SNAPSHOTS, TrainOptions, TrainOutcome, View};
 
 /// Trains a network, or resumes its training.
 ///
@@ -90,6 +90,11 @@ impl RunFolder {
 
     fn best(&self) -> PathBuf {
         self.dir.join("best.safetensors")
+    }
+
+    /// The folder of the snapshots of conv1's kernels.
+    fn kernels(&self) -> PathBuf {
+        self.dir.join(SNAPSHOTS)
     }
 
     fn metrics(&self) -> PathBuf {
@@ -161,7 +166,7 @@ impl Run<'_> {
         let threads = self.options.threads;
         let loader = data::evaluation(&validation, &self.state, view, &*self.engine, threads)?;
         let (engine, state, total) = (&mut *self.engine, &self.state, validation.len());
-        let scores = eval::score(engine, state, &loader, view, None, |done| {
+        let scores = eval::score(engine, state, &loader, &Pass::new(view), |done| {
             screen.note(format_args!("{}: {done} of {total}", view.name()));
             !stop.is_requested()
         })?;
@@ -215,6 +220,7 @@ impl Run<'_> {
         self.state.progress.metrics_lines = self.files.metrics.lines();
         let (last, best) = (self.files.folder.last(), self.files.folder.best());
         let tensors = Checkpoint::tensors(self.engine.host_state()?)?;
+        self.keep_kernels(&tensors)?;
         // The best one first: were this interrupted, the run would come by here again.
         let first = if is_best { &best } else { &last };
         Checkpoint::write(first, &self.state, &tensors)?;

@@ -20,6 +20,7 @@ use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::log::{Events, Line, Metrics, Screen};
+use crate::run::training::snapshots::remove_later;
 use crate::run::training::{Run, RunFiles, RunFolder, Splits};
 
 impl<'a> Run<'a> {
@@ -130,6 +131,7 @@ impl<'a> Run<'a> {
         check_mean(options, mean_image, &splits)?;
         let engine = open_engine(options, &state, tensors)?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
+        remove_later(&folder.kernels(), state.progress.epoch)?;
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let files = RunFiles {
             metrics,

@@ -6,6 +6,7 @@ use crate::run::error::TrainError;
 use crate::run::eval;
 use crate::run::log::Line;
 use crate::run::options::TrainingError;
+use crate::run::pass::Pass;
 use crate::run::training::{Measured, Run};
 
 /// Whether a measurement follows step `step` of an epoch of `steps` steps (0: before the first).
@@ -61,7 +62,7 @@ impl Run<'_> {
         let loader = data::evaluation(&part, &self.state, view, &*self.engine, threads)?;
         let (engine, screen) = (&mut *self.engine, &self.screen);
         // Short, so a request to stop waits for its end.
-        let scores = eval::score(engine, &self.state, &loader, view, None, |done| {
+        let scores = eval::score(engine, &self.state, &loader, &Pass::new(view), |done| {
             screen.note(format_args!("training error: {done} of {images}"));
             true
         })?;
