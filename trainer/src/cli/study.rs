@@ -12,8 +12,8 @@ use crate::cli::{Execute, Format};
 use crate::run::Stop;
 use crate::run::log::{Display, Screen};
 use crate::study::{
-    Arm, Budget, DatasetIdentity, Document, Execution, Findings, Plan, Request, STUDIES, Study, StudyFolder,
-    Workplace, report, write_report,
+    Arm, Budget, DatasetIdentity, Document, EnsembleOptions, Execution, Findings, Kind, Plan, Request, STUDIES,
+    Study, StudyFolder, Workplace, ensemble, ensemble_report, report, write_report,
 };
 
 const EXAMPLE: &str = "Example:\n  train study dropout --shards shards --width 0.25 --minutes 40\n\
@@ -62,6 +62,15 @@ pub(super) struct StudyArgs {
     /// Side of the square that the network sees
     #[arg(long, value_name = "PIXELS")]
     crop: Option<usize>,
+    /// ensemble: a checkpoint to average, once for each
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    checkpoints: Vec<PathBuf>,
+    /// ensemble: the split [default: the one that the networks were validated on]
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// Keep photographs out of the report; a study's has none in any case
+    #[arg(long)]
+    no_images: bool,
     #[command(flatten)]
     device: DeviceArgs,
     /// Loader threads; they do not change the result
@@ -80,12 +89,74 @@ impl Execute for StudyArgs {
         let study = Study::named(name).with_context(|| unknown(name))?;
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| Path::new("runs").join(format!("study-{name}")));
+        self.check(study)?;
+        if study.kind == Kind::Ensemble {
+            self.average(study, &out, called)?;
+            return Ok(0);
+        }
         let results = self.results.clone().unwrap_or_else(|| out.join("results"));
         self.compare(study, &Folders { out, results }, called)
     }
 }
 
 impl StudyArgs {
+    /// Refuses flags that belong to other studies.
+    fn check(&self, study: &Study) -> anyhow::Result<()> {
+        let ensemble = study.kind == Kind::Ensemble;
+        let given = [
+            ("--checkpoint", !self.checkpoints.is_empty(), true),
+            ("--split", self.split.is_some(), true),
+            ("--results", self.results.is_some(), false),
+            ("--seeds", self.seeds.is_some(), false),
+            ("--epochs", self.epochs.is_some(), false),
+            ("--minutes", self.minutes.is_some(), false),
+            ("--arms", self.arms.is_some(), false),
+            ("--recipe", self.recipe.is_some(), false),
+            ("--set", !self.set.is_empty(), false),
+            ("--width", self.width.is_some(), false),
+            ("--crop", self.crop.is_some(), false),
+        ];
+        let wrong = given.iter().find(|(_, given, of_ensemble)| *given && *of_ensemble != ensemble);
+        match (wrong, ensemble) {
+            (Some((flag, ..)), true) => anyhow::bail!(
+                "`{flag}` belongs to studies that train; an ensemble averages what is trained already: leave it out"
+            ),
+            (Some((flag, ..)), false) => anyhow::bail!("`{flag}` belongs to study ensemble; leave it out"),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Averages networks.
+    fn average(&self, study: &Study, out: &Path, called: &str) -> anyhow::Result<()> {
+        let example = format!(
+            "as in `{called} study ensemble --checkpoint runs/a/best.safetensors --checkpoint \
+             runs/b/best.safetensors --shards DIR`"
+        );
+        let shards = self.shards.clone();
+        let stop = Stop::default();
+        let options = EnsembleOptions {
+            checkpoints: self.checkpoints.clone(),
+            shards: shards.with_context(|| format!("give the images with `--shards DIR`, {example}"))?,
+            split: self.split.clone(),
+            compute: self.device.compute()?,
+            threads: self.threads,
+            stop: stop.clone(),
+        };
+        let _listening = listen(&stop)?;
+        let mut screen = Screen::new(if self.format.json { Display::Json } else { Display::Auto });
+        let Some(found) = ensemble(&options, &mut screen)? else {
+            screen.say("stopped; nothing is kept, so begin again with the same command");
+            return Ok(());
+        };
+        let document = ensemble_report(study, &found);
+        let files = write_report(&document, study.name, out)?;
+        if self.format.json {
+            outln!("{}", serde_json::to_string(&found)?)?;
+            return Ok(());
+        }
+        print(&document, &files)
+    }
+
     fn compare(&self, study: &'static Study, folders: &Folders, called: &str) -> anyhow::Result<u8> {
         let Folders { out, results } = folders;
         let arms = self.arms(study)?;
@@ -192,17 +263,7 @@ impl StudyArgs {
             outln!("{}", serde_json::to_string(&findings.json(files))?)?;
             return Ok(());
         }
-        for table in document.tables() {
-            outln!("\n{}", table.trim_end())?;
-        }
-        outln!("")?;
-        for sentence in &document.lead {
-            outln!("{sentence}")?;
-        }
-        outln!("")?;
-        for file in *files {
-            outln!("report      {}", file.display())?;
-        }
+        print(document, files)?;
         if !findings.missing.is_empty() {
             let shards = self.shards.as_deref().unwrap_or(Path::new("DIR"));
             let mut line = format!("{called} study {} --shards {}", findings.plan.study, shards.display());
@@ -230,6 +291,22 @@ struct Conclusion<'a> {
 struct Folders {
     out: PathBuf,
     results: PathBuf,
+}
+
+/// Prints a report, and where it is.
+fn print(document: &Document, files: &[PathBuf]) -> anyhow::Result<()> {
+    for table in document.tables() {
+        outln!("\n{}", table.trim_end())?;
+    }
+    outln!("")?;
+    for sentence in &document.lead {
+        outln!("{sentence}")?;
+    }
+    outln!("")?;
+    for file in files {
+        outln!("report      {}", file.display())?;
+    }
+    Ok(())
 }
 
 /// Prints the studies.

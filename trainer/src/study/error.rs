@@ -33,6 +33,12 @@ pub(crate) enum StudyError {
         seed: u64,
         source: TrainError,
     },
+    /// A network of an ensemble that cannot be used.
+    #[error("{}", checkpoint.display())]
+    Member {
+        checkpoint: PathBuf,
+        source: TrainError,
+    },
     /// The dataset or a checkpoint cannot be used.
     #[error(transparent)]
     Train(#[from] TrainError),

@@ -160,25 +160,44 @@ fn prepare(options: &TrainOptions) -> Result<bool, StudyError> {
 /// A file that no run makes; then nothing is removed.
 pub(super) fn remove_unfinished(dir: &Path) -> Result<(), StudyError> {
     let error = |source| StudyError::io("clear", dir)(source);
+    let kernels = dir.join(KERNELS);
+    let snapshots = files(&kernels, |name| name.starts_with("epoch-"))?;
+    let is_of_a_run = |name: &str| {
+        let known = ["metrics.jsonl", "run.lock", "last.safetensors.partial", KERNELS];
+        known.contains(&name) || name.starts_with("events.out.tfevents.")
+    };
+    let own = files(dir, is_of_a_run)?;
+    snapshots.iter().try_for_each(fs::remove_file).map_err(error)?;
+    for path in own {
+        let removed = match path.is_dir() {
+            true => fs::remove_dir(path),
+            false => fs::remove_file(path),
+        };
+        removed.map_err(error)?;
+    }
+    Ok(())
+}
+
+/// The folder of a run's snapshots of kernels.
+const KERNELS: &str = "kernels";
+
+/// What is in a folder, nothing where there is none.
+fn files(dir: &Path, is_known: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, StudyError> {
+    let error = |source| StudyError::io("clear", dir)(source);
     let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(error)?,
     };
     let mut paths = Vec::new();
     for entry in entries {
         let entry = entry.map_err(error)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !is_of_a_run(&name) || entry.file_type().map_err(error)?.is_dir() {
+        let is_folder = entry.file_type().map_err(error)?.is_dir();
+        if !is_known(&name) || is_folder != (name == KERNELS) {
             let dir = dir.to_owned();
             return Err(StudyError::Foreign { dir, name });
         }
         paths.push(entry.path());
     }
-    paths.iter().try_for_each(fs::remove_file).map_err(error)
-}
-
-/// Whether a run makes a file of this name before its first checkpoint is whole.
-fn is_of_a_run(name: &str) -> bool {
-    matches!(name, "metrics.jsonl" | "run.lock" | "last.safetensors.partial")
-        || name.starts_with("events.out.tfevents.")
+    Ok(paths)
 }

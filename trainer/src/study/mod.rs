@@ -8,6 +8,8 @@ mod comparison_report;
 mod crossing;
 mod dataset;
 mod document;
+mod ensemble;
+mod ensemble_report;
 mod error;
 mod execute;
 mod figure;
@@ -25,9 +27,11 @@ mod statistics;
 pub(crate) use self::{
     arm::Arm,
     budget::Budget,
-    catalogue::{STUDIES, Study},
+    catalogue::{Kind, STUDIES, Study},
     dataset::DatasetIdentity,
     document::Document,
+    ensemble::{EnsembleOptions, ensemble},
+    ensemble_report::ensemble_report,
     execute::{Execution, Findings, StudyFolder},
     job::Workplace,
     plan::{Plan, Request},

@@ -129,18 +129,20 @@ impl Plan {
             setup.recipe.schedule = schedule(study.kind, &setup.recipe);
         }
         let race = study.kind == Kind::Race;
+        let measured = TrainingError {
+            images: if race { MEASURED_IMAGES } else { MEASURED_AT_END },
+            per_epoch: if race { MEASUREMENTS } else { 0 },
+            enough: race.then_some(RACE_ERROR),
+        };
         let plan = Self {
             version: VERSION,
             study: study.name.to_owned(),
             base: base_name(name),
             seeds: request.seeds.or(stored.map(|plan| plan.seeds)).unwrap_or(SEEDS),
             dataset,
-            training_error: TrainingError {
-                images: if race { MEASURED_IMAGES } else { MEASURED_AT_END },
-                per_epoch: if race { MEASUREMENTS } else { 0 },
-                enough: race.then_some(RACE_ERROR),
-            },
-            search: race.then(Search::default),
+            // What a later version would choose is not asked for.
+            training_error: stored.map_or(measured, |plan| plan.training_error),
+            search: stored.map_or_else(|| race.then(Search::default), |plan| plan.search.clone()),
             recipe: setup.recipe,
             model: setup.model,
         };

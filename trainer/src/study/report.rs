@@ -16,6 +16,7 @@ use crate::study::race_report::race_report;
 pub(crate) fn report(study: &Study, findings: &Findings) -> Document {
     match study.kind {
         Kind::Race => race_report(study, findings),
+        // An ensemble has findings of its own.
         Kind::Comparison | Kind::Ensemble => comparison_report(study, findings),
     }
 }
