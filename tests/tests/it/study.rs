@@ -28,7 +28,11 @@ fn shards(work: &Path, name: &str, size: u32) -> PathBuf {
 /// The command line of a study, with folders within `work`.
 fn study(name: &str, shards: &Path, out: &Path, more: &str) -> Command {
     let mut command = Program::Train.command();
-    command.args(["study", name, "--shards"]).arg(shards).arg("--out").arg(out);
+    command
+        .args(["study", name, "--shards"])
+        .arg(shards)
+        .arg("--out")
+        .arg(out);
     command.args(more.split_whitespace());
     command
 }
@@ -47,17 +51,23 @@ fn refused(mut command: Command) -> String {
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{command:?}: {text}");
-    assert!(text.contains("error: ") && !text.contains("panicked"), "{text}");
+    assert!(
+        text.contains("error: ") && !text.contains("panicked"),
+        "{text}"
+    );
     text
 }
 
 /// Every result in a folder, without what depends on the clock.
 fn results(folder: &Path) -> BTreeMap<String, Value> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let text = fs::read(&path).unwrap();
-        let mut value: Value = serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut value: Value =
+            serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         if let Some(seconds) = value.get_mut("seconds") {
             assert!(seconds.as_f64().unwrap() > 0.0, "{name}");
             *seconds = Value::Null;
@@ -92,18 +102,40 @@ fn two_arms_with_two_seeds_end_in_results_a_table_and_a_page_that_follow_from_th
     }
     let found = results(&out.join("results"));
     let names: Vec<&str> = found.keys().map(String::as_str).collect();
-    assert_eq!(names, ["study.json", "with-1.json", "with-2.json", "without-1.json", "without-2.json"]);
+    assert_eq!(
+        names,
+        [
+            "study.json",
+            "with-1.json",
+            "with-2.json",
+            "without-1.json",
+            "without-2.json"
+        ]
+    );
     let without = &found["without-2.json"];
     assert_eq!(without["settings"]["seed"], 2);
     assert!(without["settings"]["model"]["lrn"].is_null());
     assert!(!found["with-2.json"]["settings"]["model"]["lrn"].is_null());
-    assert_eq!((&without["steps"], &without["epochs"]), (&Value::from(6), &Value::from(2.0)));
+    assert_eq!(
+        (&without["steps"], &without["epochs"]),
+        (&Value::from(6), &Value::from(2.0))
+    );
     assert_eq!(without["center"]["samples"], 9);
     assert_eq!(without["ten"]["samples"], 9);
     assert_eq!(without["training"]["samples"], 24);
     let curve = without["curve"].as_array().unwrap();
-    assert_eq!(curve.iter().map(|point| &point["epochs"]).collect::<Vec<_>>(), [1.0, 2.0]);
-    assert!(curve.iter().all(|point| point["validation_error"].is_f64() && point["batch_error"].is_f64()));
+    assert_eq!(
+        curve
+            .iter()
+            .map(|point| &point["epochs"])
+            .collect::<Vec<_>>(),
+        [1.0, 2.0]
+    );
+    assert!(
+        curve
+            .iter()
+            .all(|point| point["validation_error"].is_f64() && point["batch_error"].is_f64())
+    );
     for arm in ["with-1", "without-2"] {
         assert!(out.join(arm).join("last.safetensors").is_file(), "{arm}");
     }
@@ -119,11 +151,20 @@ fn two_arms_with_two_seeds_end_in_results_a_table_and_a_page_that_follow_from_th
     let (code, text, errors) = run(Program::Train, &line);
     assert_eq!(code, Some(0), "{text}{errors}");
     assert!(text.contains("results   4 of 4"), "{text}");
-    for file in ["lrn.md", "lrn.html", "lrn-validation.svg", "lrn-training.svg"] {
-        let [first, second] = [&out, Path::new(fresh)].map(|folder| fs::read(folder.join(file)).unwrap());
+    for file in [
+        "lrn.md",
+        "lrn.html",
+        "lrn-validation.svg",
+        "lrn-training.svg",
+    ] {
+        let [first, second] =
+            [&out, Path::new(fresh)].map(|folder| fs::read(folder.join(file)).unwrap());
         assert!(first == second, "{file} differs");
     }
-    assert!(!Path::new(fresh).join("with-1").exists(), "an arm was trained again");
+    assert!(
+        !Path::new(fresh).join("with-1").exists(),
+        "an arm was trained again"
+    );
     report_is_right(&out, &found);
     a_further_seed_is_trained_alone(&shards, Path::new(fresh), Path::new(committed), &found);
     networks_are_averaged(work.path(), &shards, &out);
@@ -132,11 +173,19 @@ fn two_arms_with_two_seeds_end_in_results_a_table_and_a_page_that_follow_from_th
 /// The report's figures are those of the results.
 fn report_is_right(out: &Path, found: &BTreeMap<String, Value>) {
     let markdown = fs::read_to_string(out.join("lrn.md")).unwrap();
-    let error = |arm: &str, seed: u32| found[&format!("{arm}-{seed}.json")]["ten"]["top1_error"].as_f64().unwrap();
+    let error = |arm: &str, seed: u32| {
+        found[&format!("{arm}-{seed}.json")]["ten"]["top1_error"]
+            .as_f64()
+            .unwrap()
+    };
     for (arm, title) in [("with", "with normalisation"), ("without", "without")] {
         let (a, b) = (error(arm, 1), error(arm, 2));
         // Of two values the sample deviation is their distance over the root of 2.
-        let cell = format!("| {title} | 2 | {:.2} ± {:.2} |", f64::midpoint(a, b), (a - b).abs() / 2_f64.sqrt());
+        let cell = format!(
+            "| {title} | 2 | {:.2} ± {:.2} |",
+            f64::midpoint(a, b),
+            (a - b).abs() / 2_f64.sqrt()
+        );
         assert!(markdown.contains(&cell), "{cell}: {markdown}");
     }
     let page = fs::read_to_string(out.join("lrn.html")).unwrap();
@@ -156,7 +205,11 @@ fn a_further_seed_is_trained_alone(
     assert!(text.contains("results   4 of 6"), "{text}");
     let mut after = results(committed);
     for seed in ["with-3.json", "without-3.json"] {
-        assert_eq!(after.remove(seed).unwrap()["settings"]["recipe"]["epochs"], 2, "{seed}");
+        assert_eq!(
+            after.remove(seed).unwrap()["settings"]["recipe"]["epochs"],
+            2,
+            "{seed}"
+        );
     }
     assert_eq!(after["study.json"]["seeds"], 3);
     after.insert("study.json".to_owned(), before["study.json"].clone());
@@ -164,17 +217,32 @@ fn a_further_seed_is_trained_alone(
 }
 
 fn networks_are_averaged(work: &Path, shards: &Path, runs: &Path) {
-    let checkpoint = |arm: &str| format!("--checkpoint {}", runs.join(arm).join("last.safetensors").display());
+    let checkpoint = |arm: &str| {
+        format!(
+            "--checkpoint {}",
+            runs.join(arm).join("last.safetensors").display()
+        )
+    };
     let (one, two) = (checkpoint("with-1"), checkpoint("with-2"));
     let out = work.join("ensemble");
-    let text = done(study("ensemble", shards, &out, &format!("{one} {two} --json")));
+    let text = done(study(
+        "ensemble",
+        shards,
+        &out,
+        &format!("{one} {two} --json"),
+    ));
     let found: Value = serde_json::from_str(&text).unwrap();
     for (place, seed) in [(0, 1), (1, 2)] {
         let network = &found["networks"][place];
-        let stored: Value =
-            serde_json::from_slice(&fs::read(runs.join(format!("results/with-{seed}.json"))).unwrap()).unwrap();
+        let stored: Value = serde_json::from_slice(
+            &fs::read(runs.join(format!("results/with-{seed}.json"))).unwrap(),
+        )
+        .unwrap();
         assert_eq!(network["ten"], stored["ten"], "seed {seed}");
-        assert_eq!(network["checkpoint"], format!("with-{seed}/last.safetensors"));
+        assert_eq!(
+            network["checkpoint"],
+            format!("with-{seed}/last.safetensors")
+        );
     }
     assert_eq!(found["average"]["ten"]["samples"], 9);
     // The loss is convex, so that of the mean is at most the mean of the losses.
@@ -182,20 +250,39 @@ fn networks_are_averaged(work: &Path, shards: &Path, runs: &Path) {
     let mean = (loss(&found["networks"][0]) + loss(&found["networks"][1])) / 2.0;
     assert!(loss(&found["average"]) <= mean + 1e-6);
     let markdown = fs::read_to_string(out.join("ensemble.md")).unwrap();
-    assert!(markdown.contains("average of these 2") && markdown.contains("36.7"), "{markdown}");
+    assert!(
+        markdown.contains("average of these 2") && markdown.contains("36.7"),
+        "{markdown}"
+    );
 
     let others = work.join("others");
     fs::create_dir_all(work.join("others-tree")).unwrap();
-    write_small(&work.join("others-tree"), &["x", "y"], &[("train", 2), ("val", 1)]);
+    write_small(
+        &work.join("others-tree"),
+        &["x", "y"],
+        &[("train", 2), ("val", 1)],
+    );
     let mut options = IngestOptions::new(work.join("others-tree"), &others);
     options.size = 72;
     ingest(&options).unwrap();
     for (shards, more, words) in [
-        (&*others, format!("{one} {two}"), "not those of the checkpoint"),
+        (
+            &*others,
+            format!("{one} {two}"),
+            "not those of the checkpoint",
+        ),
         (shards, one.clone(), "two networks or more"),
         (shards, format!("{one} {one}"), "given twice"),
-        (shards, format!("{one} {two} --epochs 3"), "`--epochs` belongs to studies that train"),
-        (shards, format!("{one} --checkpoint {}", work.join("none").display()), "none"),
+        (
+            shards,
+            format!("{one} {two} --epochs 3"),
+            "`--epochs` belongs to studies that train",
+        ),
+        (
+            shards,
+            format!("{one} --checkpoint {}", work.join("none").display()),
+            "none",
+        ),
     ] {
         let text = refused(study("ensemble", shards, &out, &more));
         assert!(text.contains(words), "{more}: {text}");
@@ -213,7 +300,11 @@ fn a_study_killed_at_any_moment_ends_in_the_results_of_an_undisturbed_one() {
     let mut within = 0;
     for attempt in 1..=6 {
         let mut command = study("dropout", &shards, &killed, TINY);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         // Spread by the golden ratio, so that no two moments are alike.
         let share = f64::from(attempt) * 0.618_034 % 1.0 / 2.0;
         std::thread::sleep(Duration::from_secs_f64(length * share));
@@ -226,7 +317,8 @@ fn a_study_killed_at_any_moment_ends_in_the_results_of_an_undisturbed_one() {
     done(study("dropout", &shards, &killed, TINY));
     assert!(results(&whole.join("results")) == results(&killed.join("results")));
     for arm in ["with-1", "without-2"] {
-        let [a, b] = [&whole, &killed].map(|out| fs::read(out.join(arm).join("last.safetensors")).unwrap());
+        let [a, b] =
+            [&whole, &killed].map(|out| fs::read(out.join(arm).join("last.safetensors")).unwrap());
         assert!(a == b, "{arm} ends in other bytes");
     }
     assert!(!killed.join("timing").exists(), "a timing is left behind");
@@ -252,18 +344,36 @@ fn a_race_searches_for_rates_then_trains_every_arm_at_its_own() {
         // The chosen one went on, or has reached the error before.
         let epochs = searched["epochs"].as_f64().unwrap();
         assert!(epochs == 6.0 || searched["ending"] == "reached", "{epochs}");
-        let tried = found.keys().filter(|name| name.starts_with(&format!("{arm}-lr")));
+        let tried = found
+            .keys()
+            .filter(|name| name.starts_with(&format!("{arm}-lr")));
         assert!(tried.count() >= 5, "{arm}");
         // Two measurements an epoch and one before; three steps to an epoch.
         let curve = trial["curve"].as_array().unwrap();
-        let measured: Vec<u64> = curve.iter().map(|point| point["step"].as_u64().unwrap()).collect();
+        let measured: Vec<u64> = curve
+            .iter()
+            .map(|point| point["step"].as_u64().unwrap())
+            .collect();
         assert!([0, 2, 3].starts_with(&measured), "{measured:?}");
     }
     let markdown = fs::read_to_string(out.join("relu.md")).unwrap();
-    assert!(markdown.contains("six times faster") && markdown.contains("relu.svg"), "{markdown}");
+    assert!(
+        markdown.contains("six times faster") && markdown.contains("relu.svg"),
+        "{markdown}"
+    );
     // Once more nothing is trained.
     let text = done(study("relu", &shards, &out, "--json"));
     assert!(results(&out.join("results")) == found);
+    // A result without measurements would not bring the search on.
+    let path = out.join("results/relu-lr0.001-1000.json");
+    let mut cut = found["relu-lr0.001-1000.json"].clone();
+    (cut["curve"], cut["seconds"]) = (Value::Array(Vec::new()), Value::from(1.0));
+    fs::write(&path, cut.to_string()).unwrap();
+    let message = refused(study("relu", &shards, &out, ""));
+    assert!(
+        message.contains("relu-lr0.001-1000.json has no measurement"),
+        "{message}"
+    );
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["trials"].as_array().unwrap().len(), 2);
     assert_eq!(report["missing"], Value::Array(Vec::new()));
@@ -279,10 +389,26 @@ fn what_makes_no_sense_is_refused_in_words_and_results_of_other_settings_are_nev
     let before = results(&out.join("results"));
     for (name, more, words) in [
         ("dropuot", "", "there is no study dropuot"),
-        ("dropout", "--arms without,wiht", "dropout has no arm wiht; its arms are with, without"),
-        ("dropout", "--epochs 3", "recipe.epochs is 2 there and 3 here"),
-        ("dropout", "--width 0.1", "model.width is 0.05 there and 0.1 here"),
-        ("dropout", "--set batch_size=4", "recipe.batch_size is 8 there and 4 here"),
+        (
+            "dropout",
+            "--arms without,wiht",
+            "dropout has no arm wiht; its arms are with, without",
+        ),
+        (
+            "dropout",
+            "--epochs 3",
+            "recipe.epochs is 2 there and 3 here",
+        ),
+        (
+            "dropout",
+            "--width 0.1",
+            "model.width is 0.05 there and 0.1 here",
+        ),
+        (
+            "dropout",
+            "--set batch_size=4",
+            "recipe.batch_size is 8 there and 4 here",
+        ),
         ("lrn", "--seeds 1", "study is dropout there and lrn here"),
         ("dropout", "--checkpoint x", "belongs to study ensemble"),
         ("dropout", "--seeds 0", "`--seeds` must be at least 1"),
@@ -290,7 +416,10 @@ fn what_makes_no_sense_is_refused_in_words_and_results_of_other_settings_are_nev
         ("dropout", "--minutes -1", "unexpected"),
     ] {
         if name == "dropout" && more.contains("-1") {
-            let status = study(name, &shards, &out, more).stderr(Stdio::null()).status().unwrap();
+            let status = study(name, &shards, &out, more)
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
             assert_eq!(status.code(), Some(2), "{more}");
             continue;
         }
@@ -302,7 +431,12 @@ fn what_makes_no_sense_is_refused_in_words_and_results_of_other_settings_are_nev
     assert!(text.contains("dataset.record"), "{text}");
     assert!(results(&out.join("results")) == before);
 
-    let text = refused(study("lrn", &shards, &work.path().join("new"), "--minutes 0.001 --width 0.05 --crop 64"));
+    let text = refused(study(
+        "lrn",
+        &shards,
+        &work.path().join("new"),
+        "--minutes 0.001 --width 0.05 --crop 64",
+    ));
     assert!(text.contains("give more `--minutes`"), "{text}");
 
     // A result that is damaged, and one of another study under this one's name.
@@ -310,7 +444,10 @@ fn what_makes_no_sense_is_refused_in_words_and_results_of_other_settings_are_nev
     let text = fs::read_to_string(&result).unwrap();
     fs::write(&result, &text[..text.len() / 2]).unwrap();
     let message = refused(study("dropout", &shards, &out, ""));
-    assert!(message.contains("without-1.json") && message.contains("delete it"), "{message}");
+    assert!(
+        message.contains("without-1.json") && message.contains("delete it"),
+        "{message}"
+    );
     fs::write(&result, text.replacen("\"seed\": 1", "\"seed\": 7", 1)).unwrap();
     let message = refused(study("dropout", &shards, &out, ""));
     assert!(message.contains("seed is 7 there and 1 here"), "{message}");
@@ -326,7 +463,10 @@ fn what_makes_no_sense_is_refused_in_words_and_results_of_other_settings_are_nev
     fs::write(out.join("without-1/thesis.txt"), "mine").unwrap();
     let message = refused(study("dropout", &shards, &out, ""));
     assert!(message.contains("thesis.txt"), "{message}");
-    assert_eq!(fs::read_to_string(out.join("without-1/thesis.txt")).unwrap(), "mine");
+    assert_eq!(
+        fs::read_to_string(out.join("without-1/thesis.txt")).unwrap(),
+        "mine"
+    );
 }
 
 /// Ends after a step, with what is done so far, and goes on with the command that it prints.
@@ -338,19 +478,32 @@ fn an_interrupted_study_says_how_to_go_on() {
     let out = work.path().join("out");
     let flags = "--seeds 1 --epochs 4000 --width 0.05 --crop 64 --set batch_size=8";
     let mut command = study("pooling", &shards, &out, flags);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let metrics = out.join("overlapping-1/metrics.jsonl");
     let start = Instant::now();
     while !fs::read_to_string(&metrics).is_ok_and(|text| text.contains("\"epoch\":2")) {
-        assert!(start.elapsed() < Duration::from_secs(60), "no epoch in a minute");
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "no epoch in a minute"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(text.contains("2 trials are missing; go on with") && text.contains("--out"), "{text}");
+    assert!(
+        text.contains("2 trials are missing; go on with") && text.contains("--out"),
+        "{text}"
+    );
     assert!(out.join("overlapping-1/last.safetensors").is_file());
     assert!(!out.join("results/overlapping-1.json").exists());
 }

@@ -12,8 +12,9 @@ use crate::cli::{Execute, Format};
 use crate::run::Stop;
 use crate::run::log::{Display, Screen};
 use crate::study::{
-    Arm, Budget, DatasetIdentity, Document, EnsembleOptions, Execution, Findings, Kind, Plan, Request, STUDIES,
-    Study, StudyFolder, Workplace, ensemble, ensemble_report, report, write_report,
+    Arm, Budget, DatasetIdentity, Document, EnsembleOptions, Execution, Findings, Kind, Plan,
+    Request, STUDIES, Study, StudyFolder, Workplace, ensemble, ensemble_report, report,
+    write_report,
 };
 
 const EXAMPLE: &str = "Example:\n  train study dropout --shards shards --width 0.25 --minutes 40\n\
@@ -116,12 +117,16 @@ impl StudyArgs {
             ("--width", self.width.is_some(), false),
             ("--crop", self.crop.is_some(), false),
         ];
-        let wrong = given.iter().find(|(_, given, of_ensemble)| *given && *of_ensemble != ensemble);
+        let wrong = given
+            .iter()
+            .find(|(_, given, of_ensemble)| *given && *of_ensemble != ensemble);
         match (wrong, ensemble) {
             (Some((flag, ..)), true) => anyhow::bail!(
                 "`{flag}` belongs to studies that train; an ensemble averages what is trained already: leave it out"
             ),
-            (Some((flag, ..)), false) => anyhow::bail!("`{flag}` belongs to study ensemble; leave it out"),
+            (Some((flag, ..)), false) => {
+                anyhow::bail!("`{flag}` belongs to study ensemble; leave it out")
+            }
             (None, _) => Ok(()),
         }
     }
@@ -136,14 +141,19 @@ impl StudyArgs {
         let stop = Stop::default();
         let options = EnsembleOptions {
             checkpoints: self.checkpoints.clone(),
-            shards: shards.with_context(|| format!("give the images with `--shards DIR`, {example}"))?,
+            shards: shards
+                .with_context(|| format!("give the images with `--shards DIR`, {example}"))?,
             split: self.split.clone(),
             compute: self.device.compute()?,
             threads: self.threads,
             stop: stop.clone(),
         };
         let _listening = listen(&stop)?;
-        let mut screen = Screen::new(if self.format.json { Display::Json } else { Display::Auto });
+        let mut screen = Screen::new(if self.format.json {
+            Display::Json
+        } else {
+            Display::Auto
+        });
         let Some(found) = ensemble(&options, &mut screen)? else {
             screen.say("stopped; nothing is kept, so begin again with the same command");
             return Ok(());
@@ -157,13 +167,20 @@ impl StudyArgs {
         print(&document, &files)
     }
 
-    fn compare(&self, study: &'static Study, folders: &Folders, called: &str) -> anyhow::Result<u8> {
+    fn compare(
+        &self,
+        study: &'static Study,
+        folders: &Folders,
+        called: &str,
+    ) -> anyhow::Result<u8> {
         let Folders { out, results } = folders;
         let arms = self.arms(study)?;
         let stored = Plan::read(results)?;
         let dataset = match (&self.shards, &stored) {
             (Some(shards), _) => {
-                let split = stored.as_ref().and_then(|plan| plan.recipe.val_split.as_deref());
+                let split = stored
+                    .as_ref()
+                    .and_then(|plan| plan.recipe.val_split.as_deref());
                 DatasetIdentity::of(shards, split)?
             }
             (None, Some(stored)) => stored.dataset.clone(),
@@ -172,7 +189,11 @@ impl StudyArgs {
                 results.display()
             ),
         };
-        let display = if self.format.json { Display::Json } else { Display::Auto };
+        let display = if self.format.json {
+            Display::Json
+        } else {
+            Display::Auto
+        };
         let screen = Screen::new(display);
         let stop = Stop::default();
         let place = match &self.shards {
@@ -182,7 +203,11 @@ impl StudyArgs {
                 results: results.clone(),
                 compute: self.device.compute()?,
                 threads: self.threads,
-                display: if self.format.json { Display::Quiet } else { Display::Auto },
+                display: if self.format.json {
+                    Display::Quiet
+                } else {
+                    Display::Auto
+                },
                 stop: stop.clone(),
             }),
             None => None,
@@ -244,7 +269,11 @@ impl StudyArgs {
         let find = |name: &String| study.arms.iter().find(|arm| arm.name == name);
         if let Some(wrong) = names.iter().find(|name| find(name).is_none()) {
             let known: Vec<&str> = study.arms.iter().map(|arm| arm.name).collect();
-            anyhow::bail!("{} has no arm {wrong}; its arms are {}", study.name, known.join(", "));
+            anyhow::bail!(
+                "{} has no arm {wrong}; its arms are {}",
+                study.name,
+                known.join(", ")
+            );
         }
         // In the study's order, each once.
         let chosen = |arm: &&Arm| names.iter().any(|name| name == arm.name);
@@ -266,7 +295,11 @@ impl StudyArgs {
         print(document, files)?;
         if !findings.missing.is_empty() {
             let shards = self.shards.as_deref().unwrap_or(Path::new("DIR"));
-            let mut line = format!("{called} study {} --shards {}", findings.plan.study, shards.display());
+            let mut line = format!(
+                "{called} study {} --shards {}",
+                findings.plan.study,
+                shards.display()
+            );
             for (flag, folder) in [("--out", &self.out), ("--results", &self.results)] {
                 if let Some(folder) = folder {
                     line = format!("{line} {flag} {}", folder.display());

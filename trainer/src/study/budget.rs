@@ -45,7 +45,10 @@ impl Budget<'_> {
             screen.say(format_args!("timing    {}: {step:.3} s a step", arm.name));
             paces.push(Pace::of(&job, step));
         }
-        let search = plan.search.as_ref().map_or(0, |search| search.total_epochs());
+        let search = plan
+            .search
+            .as_ref()
+            .map_or(0, |search| search.total_epochs());
         let searching: f64 = paces.iter().map(|pace| pace.epoch * search as f64).sum();
         let seconds = 60.0 * self.minutes - searching;
         let epochs = epochs_within(&paces, plan.seeds, seconds);

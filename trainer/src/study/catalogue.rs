@@ -203,7 +203,9 @@ mod tests {
     #[test]
     fn every_arm_is_a_network_of_its_own() {
         for study in STUDIES {
-            let base = Setup::default().set_all(study.base.iter().copied()).unwrap();
+            let base = Setup::default()
+                .set_all(study.base.iter().copied())
+                .unwrap();
             let mut seen = BTreeSet::new();
             for arm in study.arms {
                 let setup = base.clone().set_all(arm.sets.iter().copied()).unwrap();

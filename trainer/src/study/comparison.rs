@@ -82,7 +82,10 @@ impl Contender<'_> {
     pub(crate) fn difference(&self, base: &Self, measure: Measure) -> Option<Sample> {
         let pair = |trial: &&ArmResult| {
             let seed = trial.settings.seed;
-            let other = base.trials.iter().find(|other| other.settings.seed == seed)?;
+            let other = base
+                .trials
+                .iter()
+                .find(|other| other.settings.seed == seed)?;
             Some(measure.of(trial)? - measure.of(other)?)
         };
         Sample::of(&self.trials.iter().filter_map(pair).collect::<Vec<_>>())
@@ -90,7 +93,10 @@ impl Contender<'_> {
 
     /// Trials that ended because something was not finite.
     pub(crate) fn not_finite(&self) -> usize {
-        let ended = self.trials.iter().filter(|trial| trial.ending == Ending::NotFinite);
+        let ended = self
+            .trials
+            .iter()
+            .filter(|trial| trial.ending == Ending::NotFinite);
         ended.count()
     }
 }
@@ -99,8 +105,12 @@ impl Contender<'_> {
 pub(crate) fn contenders<'a>(study: &'a Study, trials: &'a [ArmResult]) -> Vec<Contender<'a>> {
     let contender = |arm: &'a Arm| Contender {
         arm,
-        trials: trials.iter().filter(|trial| trial.settings.arm == arm.name).collect(),
+        trials: trials
+            .iter()
+            .filter(|trial| trial.settings.arm == arm.name)
+            .collect(),
     };
     let all = study.arms.iter().map(contender);
-    all.filter(|contender| !contender.trials.is_empty()).collect()
+    all.filter(|contender| !contender.trials.is_empty())
+        .collect()
 }

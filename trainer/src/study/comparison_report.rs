@@ -4,8 +4,8 @@ use crate::study::catalogue::Study;
 use crate::study::comparison::{Contender, Measure, contenders};
 use crate::study::crossing::ErrorPoint;
 use crate::study::document::{Document, Figure, Part, Section, Table};
-use crate::study::execute::Findings;
 use crate::study::figure::{Curve, Curves, curves};
+use crate::study::findings::Findings;
 use crate::study::result::{ArmResult, CurvePoint};
 use crate::study::settings_text::{missing, settings};
 use crate::study::statistics::{Sample, counting_error};
@@ -14,7 +14,10 @@ use crate::study::statistics::{Sample, counting_error};
 pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document {
     let contenders = contenders(study, &findings.trials);
     let main = main_measure(&contenders);
-    let mut lead = vec![format!("Study `{}`: {}.", study.name, study.about), study.paper.to_owned()];
+    let mut lead = vec![
+        format!("Study `{}`: {}.", study.name, study.about),
+        study.paper.to_owned(),
+    ];
     lead.extend(missing(findings));
     let mut parts = vec![Part::Table(errors(&contenders))];
     if contenders.len() > 1 {
@@ -66,7 +69,9 @@ fn spread(sample: Option<Sample>) -> String {
     let Some(sample) = sample else {
         return "-".to_owned();
     };
-    let deviation = sample.deviation.map(|deviation| format!(" ± {deviation:.2}"));
+    let deviation = sample
+        .deviation
+        .map(|deviation| format!(" ± {deviation:.2}"));
     format!("{:.2}{}", sample.mean, deviation.unwrap_or_default())
 }
 
@@ -77,13 +82,19 @@ fn errors(contenders: &[Contender<'_>]) -> Table {
             lost => format!("{}, {lost} not finite", arm.trials.len()),
         };
         let errors = Measure::ALL.map(|measure| spread(arm.sample(measure)));
-        [arm.arm.title.to_owned(), trials].into_iter().chain(errors).collect()
+        [arm.arm.title.to_owned(), trials]
+            .into_iter()
+            .chain(errors)
+            .collect()
     };
-    let head = ["arm", "trials"].into_iter().chain(Measure::ALL.map(Measure::title));
+    let head = ["arm", "trials"]
+        .into_iter()
+        .chain(Measure::ALL.map(Measure::title));
     Table {
-        caption: "Errors in percent at the end, on the validation split and on training images without \
+        caption:
+            "Errors in percent at the end, on the validation split and on training images without \
                   augmentation: mean and sample standard deviation over the trials."
-            .to_owned(),
+                .to_owned(),
         head: head.map(str::to_owned).collect(),
         rows: contenders.iter().map(row).collect(),
     }
@@ -95,7 +106,11 @@ fn differences(contenders: &[Contender<'_>], main: Measure) -> Table {
         let difference = |measure| signed(arm.difference(base, measure));
         let interval = arm.difference(base, main).and_then(|sample| {
             let half = sample.half_interval()?;
-            Some(format!("{:+.2} to {:+.2}", sample.mean - half, sample.mean + half))
+            Some(format!(
+                "{:+.2} to {:+.2}",
+                sample.mean - half,
+                sample.mean + half
+            ))
         });
         vec![
             arm.arm.title.to_owned(),
@@ -136,7 +151,10 @@ fn signed(sample: Option<Sample>) -> String {
 fn limits(contenders: &[Contender<'_>], findings: &Findings, main: Measure) -> Vec<String> {
     let plan = &findings.plan;
     let mut text = Vec::new();
-    let error = contenders.first().and_then(|arm| arm.sample(main)).map(|sample| sample.mean);
+    let error = contenders
+        .first()
+        .and_then(|arm| arm.sample(main))
+        .map(|sample| sample.mean);
     if let (Some(split), Some(error)) = (&plan.dataset.validation, error) {
         let one = counting_error(error, split.images);
         text.push(format!(
@@ -151,12 +169,20 @@ fn limits(contenders: &[Contender<'_>], findings: &Findings, main: Measure) -> V
     if let Some((base, others)) = contenders.split_first() {
         for arm in others {
             let sample = arm.difference(base, main);
-            let Some((sample, half)) = sample.and_then(|sample| Some((sample, sample.half_interval()?))) else {
+            let Some((sample, half)) =
+                sample.and_then(|sample| Some((sample, sample.half_interval()?)))
+            else {
                 continue;
             };
             resolved.push(match sample.mean.abs() > half {
-                true => format!("that of `{}` is larger than the spread of the seeds", arm.arm.title),
-                false => format!("that of `{}` is within the spread of the seeds", arm.arm.title),
+                true => format!(
+                    "that of `{}` is larger than the spread of the seeds",
+                    arm.arm.title
+                ),
+                false => format!(
+                    "that of `{}` is within the spread of the seeds",
+                    arm.arm.title
+                ),
             });
         }
     }

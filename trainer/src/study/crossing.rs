@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn a_level_between_two_measurements_is_interpolated() {
-        assert_eq!(crossing(&curve(&[90.0, 40.0, 20.0, 10.0]), 25.0), Some(0.875));
+        assert_eq!(
+            crossing(&curve(&[90.0, 40.0, 20.0, 10.0]), 25.0),
+            Some(0.875)
+        );
         assert_eq!(crossing(&curve(&[90.0, 25.0, 20.0]), 25.0), Some(0.5));
     }
 

@@ -6,7 +6,9 @@ use maud::{Markup, html};
 use shardmill_formats::Printable;
 
 use crate::report::chart::Svg;
-use crate::report::page::{Block, Column, Figure as PageFigure, Page, Section as PageSection, Table as PageTable};
+use crate::report::page::{
+    Block, Column, Figure as PageFigure, Page, Section as PageSection, Table as PageTable,
+};
 use crate::study::figure::standalone;
 
 /// A report.
@@ -142,15 +144,27 @@ impl Table {
             let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
             format!("| {} |\n", cells.join(" | "))
         };
-        let rule: Vec<&str> = (0..self.head.len()).map(|place| if place == 0 { "---" } else { "---:" }).collect();
+        let rule: Vec<&str> = (0..self.head.len())
+            .map(|place| if place == 0 { "---" } else { "---:" })
+            .collect();
         let rows: String = self.rows.iter().map(|cells| row(cells)).collect();
-        format!("{}| {} |\n{rows}\n{}\n", row(&self.head), rule.join(" | "), self.caption)
+        format!(
+            "{}| {} |\n{rows}\n{}\n",
+            row(&self.head),
+            rule.join(" | "),
+            self.caption
+        )
     }
 
     /// For a terminal: columns under each other, with the caption above.
     fn text(&self) -> String {
         let lines = || std::iter::once(&self.head).chain(&self.rows);
-        let width = |place: usize| lines().map(|cells| cells[place].chars().count()).max().unwrap_or_default();
+        let width = |place: usize| {
+            lines()
+                .map(|cells| cells[place].chars().count())
+                .max()
+                .unwrap_or_default()
+        };
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         let mut text = format!("{}\n", Printable(&self.caption));
         for cells in lines() {
@@ -178,7 +192,11 @@ impl Table {
         PageTable {
             caption: html! { (caption) },
             head: self.head.iter().enumerate().map(column).collect(),
-            rows: self.rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
+            rows: self
+                .rows
+                .iter()
+                .map(|row| row.iter().map(cell).collect())
+                .collect(),
         }
     }
 }
@@ -196,10 +214,17 @@ mod tests {
         let table = Table {
             caption: "Errors.".to_owned(),
             head: ["arm", "error"].map(str::to_owned).into(),
-            rows: vec![["a|b", "1.50"].map(str::to_owned).into(), ["c", "12.25"].map(str::to_owned).into()],
+            rows: vec![
+                ["a|b", "1.50"].map(str::to_owned).into(),
+                ["c", "12.25"].map(str::to_owned).into(),
+            ],
         };
-        let expected = "| arm | error |\n| --- | ---: |\n| a\\|b | 1.50 |\n| c | 12.25 |\n\nErrors.\n";
+        let expected =
+            "| arm | error |\n| --- | ---: |\n| a\\|b | 1.50 |\n| c | 12.25 |\n\nErrors.\n";
         assert_eq!(table.markdown(), expected);
-        assert_eq!(table.text(), "Errors.\narm  error\na|b   1.50\nc    12.25\n");
+        assert_eq!(
+            table.text(),
+            "Errors.\narm  error\na|b   1.50\nc    12.25\n"
+        );
     }
 }

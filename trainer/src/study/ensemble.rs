@@ -90,7 +90,11 @@ pub(crate) fn ensemble(
             let (total, of) = (examined.dataset.len(), options.checkpoints.len());
             screen.begin(total, 0);
             let scores = sums.add(&mut examined, view, |done| {
-                let text = format_args!("network {} of {of}, {}: {done} of {total}", number + 1, view.name());
+                let text = format_args!(
+                    "network {} of {of}, {}: {done} of {total}",
+                    number + 1,
+                    view.name()
+                );
                 screen.update(done, text);
                 !options.stop.is_requested()
             });
@@ -107,7 +111,11 @@ pub(crate) fn ensemble(
             }
             networks[number].scores.set(view, scores);
         }
-        average.set(view, sums.scores().ok_or_else(|| StudyError::Wrong(format!("split {split} has no images")))?);
+        average.set(
+            view,
+            sums.scores()
+                .ok_or_else(|| StudyError::Wrong(format!("split {split} has no images")))?,
+        );
     }
     Ok(Some(Ensemble {
         split,
@@ -161,12 +169,20 @@ impl Sums {
                 self.labels.push(label);
             } else {
                 let row = &mut self.probabilities[sample as usize * probabilities.len()..];
-                row.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                row.iter_mut()
+                    .zip(values)
+                    .for_each(|(sum, value)| *sum += value);
             }
             Ok::<_, TrainError>(())
         };
         let pass = Pass::new(view);
-        let ended = pass.run(&mut *examined.engine, &examined.state, &loader, add, progress)?;
+        let ended = pass.run(
+            &mut *examined.engine,
+            &examined.state,
+            &loader,
+            add,
+            progress,
+        )?;
         self.networks += 1;
         Ok(tally.scores().filter(|_| ended))
     }
@@ -175,8 +191,15 @@ impl Sums {
     fn scores(&self) -> Option<Scores> {
         let mut tally = Tally::default();
         let classes = self.probabilities.len().checked_div(self.labels.len())?;
-        for (row, &label) in self.probabilities.chunks_exact(classes.max(1)).zip(&self.labels) {
-            let mean: Vec<f64> = row.iter().map(|&sum| f64::from(sum) / self.networks as f64).collect();
+        for (row, &label) in self
+            .probabilities
+            .chunks_exact(classes.max(1))
+            .zip(&self.labels)
+        {
+            let mean: Vec<f64> = row
+                .iter()
+                .map(|&sum| f64::from(sum) / self.networks as f64)
+                .collect();
             count(&mut tally, &mean, label);
         }
         tally.scores()
@@ -203,8 +226,14 @@ fn check(options: &EnsembleOptions) -> Result<String, StudyError> {
     }
     let place = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     for (number, path) in paths.iter().enumerate() {
-        if paths[..number].iter().any(|other| place(other) == place(path)) {
-            return wrong(format!("{} is given twice; each network counts once", path.display()));
+        if paths[..number]
+            .iter()
+            .any(|other| place(other) == place(path))
+        {
+            return wrong(format!(
+                "{} is given twice; each network counts once",
+                path.display()
+            ));
         }
     }
     let mut splits = Vec::new();
@@ -229,7 +258,11 @@ fn check(options: &EnsembleOptions) -> Result<String, StudyError> {
 
 /// A file's name with the folder that it is in.
 fn short(path: &Path) -> String {
-    let names = path.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy());
+    let names = path
+        .components()
+        .rev()
+        .take(2)
+        .map(|part| part.as_os_str().to_string_lossy());
     let names: Vec<_> = names.collect();
     names.into_iter().rev().collect::<Vec<_>>().join("/")
 }
@@ -247,7 +280,10 @@ mod tests {
             networks: 2,
         };
         let scores = sums.scores().unwrap();
-        assert_eq!((scores.samples, scores.top1_error, scores.top5_error), (2, 50.0, 0.0));
+        assert_eq!(
+            (scores.samples, scores.top1_error, scores.top5_error),
+            (2, 50.0, 0.0)
+        );
         let loss = -(0.65_f64.ln() + 0.355_f64.ln()) / 2.0;
         assert!((scores.loss - loss).abs() < 1e-6, "{}", scores.loss);
         assert!(Sums::default().scores().is_none());
@@ -255,6 +291,9 @@ mod tests {
 
     #[test]
     fn a_checkpoint_is_called_by_its_run() {
-        assert_eq!(short("/home/me/runs/lrn-1/best.safetensors".as_ref()), "lrn-1/best.safetensors");
+        assert_eq!(
+            short("/home/me/runs/lrn-1/best.safetensors".as_ref()),
+            "lrn-1/best.safetensors"
+        );
     }
 }

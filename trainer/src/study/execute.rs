@@ -1,10 +1,6 @@
 //! Works through the arms of a study, one after the other.
 
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
-
-use serde::Serialize;
-use serde_json::{Value, json};
+use std::path::Path;
 
 use crate::report::text::duration;
 use crate::run::View;
@@ -12,95 +8,12 @@ use crate::run::log::Screen;
 use crate::study::arm::Arm;
 use crate::study::catalogue::{Kind, Study};
 use crate::study::error::StudyError;
+use crate::study::findings::{Findings, Searched, Trial};
 use crate::study::job::{Job, Workplace};
 use crate::study::pace::{Pace, time_step};
 use crate::study::plan::Plan;
 use crate::study::result::{ArmResult, Ending, Settings, result_path};
 use crate::study::search::{Next, Search, Tried};
-
-/// What a study has come to.
-#[derive(Clone, Debug)]
-pub(crate) struct Findings {
-    /// Its settings.
-    pub(crate) plan: Plan,
-    /// The searches for rates, where it has any, in the order of the arms.
-    pub(crate) searches: Vec<Searched>,
-    /// The results of all trials that are there, by arm, then seed.
-    pub(crate) trials: Vec<ArmResult>,
-    /// Trials that are missing, as arm and seed.
-    pub(crate) missing: Vec<Trial>,
-}
-
-impl Findings {
-    /// Everything as JSON, with the files of the report.
-    pub(crate) fn json(&self, files: &[PathBuf]) -> Value {
-        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        let searches: Vec<Value> = self
-            .searches
-            .iter()
-            .map(|searched| {
-                json!({
-                    "arm": searched.arm,
-                    "lr": searched.rate,
-                    "at_edge": searched.at_edge,
-                    "tried": searched.tried,
-                })
-            })
-            .collect();
-        json!({
-            "plan": self.plan,
-            "searches": searches,
-            "trials": self.trials,
-            "missing": self.missing,
-            "files": files,
-        })
-    }
-}
-
-/// One trial of an arm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Trial {
-    /// The arm's name.
-    pub(crate) arm: String,
-    /// Its seed.
-    pub(crate) seed: u64,
-}
-
-/// A search for an arm's rate.
-#[derive(Clone, Debug)]
-pub(crate) struct Searched {
-    /// The arm's name.
-    pub(crate) arm: String,
-    /// The result of every rate, by rate.
-    pub(crate) tried: Vec<ArmResult>,
-    /// The rate that was chosen; `None`: the search has not ended.
-    pub(crate) rate: Option<f64>,
-    /// Whether it is at an end of the rates that were tried.
-    pub(crate) at_edge: bool,
-}
-
-/// The folder of a study's runs, locked for as long as this lives.
-#[derive(Debug)]
-pub(crate) struct StudyFolder(#[expect(dead_code, reason = "it is held, not read")] Option<File>);
-
-impl StudyFolder {
-    /// Makes the folder, or uses the one that is there.
-    ///
-    /// # Errors
-    /// Another process that works in it, or what the file system refuses.
-    pub(crate) fn lock(out: &Path) -> Result<Self, StudyError> {
-        fs::create_dir_all(out).map_err(StudyError::io("make the folder", out))?;
-        let path = out.join("study.lock");
-        let mut options = fs::OpenOptions::new();
-        let options = options.create(true).truncate(false).write(true);
-        let lock = options.open(&path).map_err(StudyError::io("write", &path))?;
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(StudyError::Busy { out: out.into() }),
-            // As for a run, a file system without locks will do.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self(Some(lock))),
-        }
-    }
-}
 
 /// Trains what is missing of the arms of a study.
 pub(crate) struct Execution<'a> {
@@ -217,7 +130,11 @@ impl Execution<'_> {
                 left.len(),
                 duration(trials)
             ),
-            None => format!("budget    {} trials x {epochs} epochs: about {}", left.len(), duration(trials)),
+            None => format!(
+                "budget    {} trials x {epochs} epochs: about {}",
+                left.len(),
+                duration(trials)
+            ),
         };
         if let Some(search) = &plan.search {
             let total = self.arms.len() as u64 * search.total_epochs();
@@ -256,6 +173,14 @@ impl Execution<'_> {
                     let Some(result) = self.obtain(&job, &[])? else {
                         break;
                     };
+                    // A result that does not bring the search on would be asked for again and again.
+                    if !self::state(&result).is_done(epochs, level) {
+                        return Err(StudyError::Wrong(format!(
+                            "{} has no measurement of the training error after {epochs} epochs; delete it, and its \
+                             arm is trained again",
+                            result_path(self.results, &job.settings.arm, search.seed).display()
+                        )));
+                    }
                     tried.retain(|tried| tried.settings.arm != result.settings.arm);
                     tried.push(result);
                 }
@@ -293,7 +218,9 @@ impl Execution<'_> {
         let Some(place) = self.place.filter(|place| !place.stop.is_requested()) else {
             return Ok(None);
         };
-        let Settings { arm, seed, recipe, .. } = &job.settings;
+        let Settings {
+            arm, seed, recipe, ..
+        } = &job.settings;
         let epochs = job.epochs.unwrap_or(recipe.epochs);
         // What the arm's other trials took.
         let before: Vec<f64> = trials
@@ -302,11 +229,21 @@ impl Execution<'_> {
             .map(|trial| trial.epochs)
             .collect();
         let expected = before.iter().sum::<f64>() / before.len().max(1) as f64;
-        let expected = if before.is_empty() { epochs as f64 } else { expected };
-        let time = self.pace.map(|pace| format!(", about {}", duration(pace.seconds(expected))));
+        let expected = if before.is_empty() {
+            epochs as f64
+        } else {
+            expected
+        };
+        let time = self
+            .pace
+            .map(|pace| format!(", about {}", duration(pace.seconds(expected))));
         self.screen.say(format_args!(
             "\n{arm} with seed {seed}: {}{epochs} epochs at lr {}{}",
-            if job.settings.training_error.enough.is_some() { "at most " } else { "" },
+            if job.settings.training_error.enough.is_some() {
+                "at most "
+            } else {
+                ""
+            },
             recipe.lr,
             time.unwrap_or_default()
         ));
@@ -316,7 +253,8 @@ impl Execution<'_> {
         if let (Some(pace), true) = (&mut self.pace, result.epochs > 0.0) {
             pace.epoch = (result.seconds - pace.end).max(0.0) / result.epochs;
         }
-        self.screen.say(format_args!("{arm} with seed {seed}: {}", outcome(&result)));
+        self.screen
+            .say(format_args!("{arm} with seed {seed}: {}", outcome(&result)));
         Ok(Some(result))
     }
 }
@@ -347,7 +285,11 @@ pub(crate) fn trial(
         },
         epochs: None,
         eval_every: u64::from(!race),
-        views: if race { Vec::new() } else { vec![View::Center, View::Ten] },
+        views: if race {
+            Vec::new()
+        } else {
+            vec![View::Center, View::Ten]
+        },
     })
 }
 
@@ -367,14 +309,20 @@ fn outcome(result: &ArmResult) -> String {
     match (result.ending, result.center) {
         (Ending::NotFinite, _) => format!("not finite after {:.2} epochs", result.epochs),
         (Ending::Reached, _) => {
-            format!("training error {training:.2}% after {:.2} epochs, {time}", result.epochs)
+            format!(
+                "training error {training:.2}% after {:.2} epochs, {time}",
+                result.epochs
+            )
         }
         (Ending::Epochs, Some(center)) => format!(
             "after {:.2} epochs: training error {training:.2}%, validation error {:.2}%, {time}",
             result.epochs, center.top1_error
         ),
         (Ending::Epochs, None) => {
-            format!("training error {training:.2}% after {:.2} epochs, {time}", result.epochs)
+            format!(
+                "training error {training:.2}% after {:.2} epochs, {time}",
+                result.epochs
+            )
         }
     }
 }

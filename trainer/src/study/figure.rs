@@ -35,7 +35,11 @@ pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>)
     let mut last: f64 = 0.0;
     for (number, arm) in arms.iter().enumerate() {
         let colour = Colour::Series(number);
-        let stroke = if arm.dashed { Stroke::Dashed } else { Stroke::Solid };
+        let stroke = if arm.dashed {
+            Stroke::Dashed
+        } else {
+            Stroke::Solid
+        };
         for trial in &arm.trials {
             let point = |point: &ErrorPoint| Point {
                 x: point.epochs,
@@ -45,7 +49,10 @@ pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>)
                     arm.title, trial.seed, point.error, point.epochs
                 )),
             };
-            last = trial.points.last().map_or(last, |point| last.max(point.epochs));
+            last = trial
+                .points
+                .last()
+                .map_or(last, |point| last.max(point.epochs));
             series.push(Series {
                 colour,
                 stroke: Stroke::None,
@@ -110,7 +117,10 @@ fn mean(trials: &[Curve]) -> Vec<Point> {
     let places = first.points.iter().map(|point| point.epochs);
     let point = |x| {
         let values = values(x)?;
-        Some(Point::new(x, values.iter().sum::<f64>() / values.len() as f64))
+        Some(Point::new(
+            x,
+            values.iter().sum::<f64>() / values.len() as f64,
+        ))
     };
     places.filter_map(point).collect()
 }
@@ -120,7 +130,10 @@ pub(crate) fn standalone(svg: &Svg) -> String {
     let text = svg.render().into_string();
     match text.split_once('>') {
         Some((head, body)) => {
-            format!("{head}><style>{}\nsvg {{ background: var(--page); }}</style>{body}\n", colours())
+            format!(
+                "{head}><style>{}\nsvg {{ background: var(--page); }}</style>{body}\n",
+                colours()
+            )
         }
         None => text,
     }
@@ -130,7 +143,7 @@ pub(crate) fn standalone(svg: &Svg) -> String {
 mod tests {
     use super::{Curve, Curves, curves, mean, standalone};
     use crate::report::page::colours;
-use crate::study::crossing::ErrorPoint;
+    use crate::study::crossing::ErrorPoint;
 
     fn curve(seed: u64, errors: &[f64]) -> Curve {
         let point = |(epoch, &error): (usize, &f64)| ErrorPoint {
@@ -146,7 +159,10 @@ use crate::study::crossing::ErrorPoint;
     #[test]
     fn the_mean_ends_with_the_shortest_trial() {
         let trials = [curve(1, &[90.0, 40.0, 20.0]), curve(2, &[88.0, 50.0])];
-        let mean: Vec<(f64, f64)> = mean(&trials).iter().map(|point| (point.x, point.y)).collect();
+        let mean: Vec<(f64, f64)> = mean(&trials)
+            .iter()
+            .map(|point| (point.x, point.y))
+            .collect();
         assert_eq!(mean, [(0.0, 89.0), (1.0, 45.0)]);
     }
 
@@ -158,7 +174,10 @@ use crate::study::crossing::ErrorPoint;
             trials: vec![curve(1, &[90.0, 40.0]), curve(2, &[80.0, 30.0])],
         }];
         let text = standalone(&curves("race", "Errors.", &arms, Some(25.0)).unwrap());
-        assert!(text.starts_with("<svg") && text.contains("--series-1:") && text.contains("dark"), "{text}");
+        assert!(
+            text.starts_with("<svg") && text.contains("--series-1:") && text.contains("dark"),
+            "{text}"
+        );
         assert!(text.contains("stroke-dasharray"), "{text}");
         assert!(text.contains("seed 2: 30.00% after 1.00 epochs"), "{text}");
         assert!(!text.contains("<x>"), "{text}");

@@ -50,7 +50,9 @@ const LOG_LINES: u64 = 5;
 impl Job {
     /// Steps that the job takes unless it ends earlier.
     pub(crate) fn steps(&self) -> u64 {
-        let Settings { dataset, recipe, .. } = &self.settings;
+        let Settings {
+            dataset, recipe, ..
+        } = &self.settings;
         let epochs = self.epochs.unwrap_or(recipe.epochs);
         epochs * dataset.train.images.div_ceil(recipe.step_images() as u64)
     }
@@ -138,7 +140,10 @@ impl Job {
             return Ok(false);
         };
         let history = History::read(&options.run)?;
-        let step = Checkpoint::peek(&options.last()).map_err(TrainError::from)?.progress.step;
+        let step = Checkpoint::peek(&options.last())
+            .map_err(TrainError::from)?
+            .progress
+            .step;
         let last = history.training_errors.last();
         Ok(last.is_some_and(|last| last.step == step && last.scores.top1_error <= enough))
     }
@@ -163,11 +168,19 @@ pub(super) fn remove_unfinished(dir: &Path) -> Result<(), StudyError> {
     let kernels = dir.join(KERNELS);
     let snapshots = files(&kernels, |name| name.starts_with("epoch-"))?;
     let is_of_a_run = |name: &str| {
-        let known = ["metrics.jsonl", "run.lock", "last.safetensors.partial", KERNELS];
+        let known = [
+            "metrics.jsonl",
+            "run.lock",
+            "last.safetensors.partial",
+            KERNELS,
+        ];
         known.contains(&name) || name.starts_with("events.out.tfevents.")
     };
     let own = files(dir, is_of_a_run)?;
-    snapshots.iter().try_for_each(fs::remove_file).map_err(error)?;
+    snapshots
+        .iter()
+        .try_for_each(fs::remove_file)
+        .map_err(error)?;
     for path in own {
         let removed = match path.is_dir() {
             true => fs::remove_dir(path),

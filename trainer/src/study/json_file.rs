@@ -24,7 +24,9 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Stud
 /// What the file system refuses.
 pub(super) fn write_text(path: &Path, text: &str) -> Result<(), StudyError> {
     let error = |source| StudyError::io("write", path)(source);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(error)?;
     let mut partial = path.as_os_str().to_owned();
@@ -37,7 +39,9 @@ pub(super) fn write_text(path: &Path, text: &str) -> Result<(), StudyError> {
         error(source)
     })?;
     if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(error)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(error)?;
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ mod ensemble_report;
 mod error;
 mod execute;
 mod figure;
+mod findings;
+mod folder;
 mod job;
 mod json_file;
 mod pace;
@@ -32,7 +34,9 @@ pub(crate) use self::{
     document::Document,
     ensemble::{EnsembleOptions, ensemble},
     ensemble_report::ensemble_report,
-    execute::{Execution, Findings, StudyFolder},
+    execute::Execution,
+    findings::Findings,
+    folder::StudyFolder,
     job::Workplace,
     plan::{Plan, Request},
     report::{report, write_report},

@@ -42,7 +42,11 @@ impl Pace {
         let validated = if job.eval_every > 0 { validation } else { 0.0 };
         let steps = train.div_ceil(settings.recipe.step_images() as u64) as f64;
         let views = if job.views.is_empty() { 1.0 } else { VIEWS };
-        let at_end = if measure.per_epoch == 0 { measured } else { 0.0 };
+        let at_end = if measure.per_epoch == 0 {
+            measured
+        } else {
+            0.0
+        };
         Self {
             epoch: step * steps + forward * (measured * measure.per_epoch as f64 + validated),
             end: forward * (views * validation + at_end),
@@ -94,7 +98,9 @@ pub(crate) fn time_step(place: &Workplace, job: &Job) -> Result<f64, StudyError>
     let images = settings.recipe.step_images() as f64;
     let steps = seconds?.steps;
     let rates = steps.iter().skip(usize::from(steps.len() > 1));
-    let seconds: Vec<f64> = rates.map(|point| images / point.images_per_second).collect();
+    let seconds: Vec<f64> = rates
+        .map(|point| images / point.images_per_second)
+        .collect();
     Ok(seconds.iter().sum::<f64>() / seconds.len().max(1) as f64)
 }
 

@@ -117,20 +117,30 @@ impl Plan {
         setup.model.input_size = request.crop.unwrap_or(setup.model.input_size);
         setup.model.classes = dataset.classes;
         let epochs = request.epochs.or(stored.map(|plan| plan.recipe.epochs));
-        let chosen = request.sets.iter().any(|set| set.trim_start().starts_with("epochs"));
+        let chosen = request
+            .sets
+            .iter()
+            .any(|set| set.trim_start().starts_with("epochs"));
         setup.recipe.epochs = match (epochs, study.kind) {
             (None, _) if chosen => setup.recipe.epochs,
             (Some(epochs), _) => epochs,
             (None, Kind::Race) => RACE_EPOCHS,
             (None, _) => COMPARISON_EPOCHS,
         };
-        let chosen = request.sets.iter().any(|set| set.trim_start().starts_with("schedule"));
+        let chosen = request
+            .sets
+            .iter()
+            .any(|set| set.trim_start().starts_with("schedule"));
         if !chosen && (begins_new || request.epochs.is_some()) {
             setup.recipe.schedule = schedule(study.kind, &setup.recipe);
         }
         let race = study.kind == Kind::Race;
         let measured = TrainingError {
-            images: if race { MEASURED_IMAGES } else { MEASURED_AT_END },
+            images: if race {
+                MEASURED_IMAGES
+            } else {
+                MEASURED_AT_END
+            },
             per_epoch: if race { MEASUREMENTS } else { 0 },
             enough: race.then_some(RACE_ERROR),
         };
@@ -138,7 +148,10 @@ impl Plan {
             version: VERSION,
             study: study.name.to_owned(),
             base: base_name(name),
-            seeds: request.seeds.or(stored.map(|plan| plan.seeds)).unwrap_or(SEEDS),
+            seeds: request
+                .seeds
+                .or(stored.map(|plan| plan.seeds))
+                .unwrap_or(SEEDS),
             dataset,
             // What a later version would choose is not asked for.
             training_error: stored.map_or(measured, |plan| plan.training_error),
@@ -172,7 +185,10 @@ impl Plan {
             arm: arm.name.to_owned(),
             source,
         };
-        let setup = self.setup().set_all(arm.sets.iter().copied()).map_err(wrong)?;
+        let setup = self
+            .setup()
+            .set_all(arm.sets.iter().copied())
+            .map_err(wrong)?;
         if let Some(problem) = setup.recipe.problem() {
             return Err(TrainError::Recipe(problem).into());
         }
@@ -218,7 +234,9 @@ impl Plan {
                 seeds: self.seeds,
                 ..stored.clone()
             };
-            if let Some(Difference { key, first, second }) = differences(&same, self).into_iter().next() {
+            if let Some(Difference { key, first, second }) =
+                differences(&same, self).into_iter().next()
+            {
                 return Err(StudyError::OtherSettings {
                     path: Self::path(results),
                     key,
@@ -248,5 +266,8 @@ fn schedule(kind: Kind, recipe: &Recipe) -> ScheduleConfig {
 /// A recipe's name; of a file, its name without the folders.
 fn base_name(name: &str) -> String {
     let file = Path::new(name).file_name();
-    file.map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned())
+    file.map_or_else(
+        || name.to_owned(),
+        |file| file.to_string_lossy().into_owned(),
+    )
 }

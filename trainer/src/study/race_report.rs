@@ -5,8 +5,8 @@ use crate::study::arm::Arm;
 use crate::study::catalogue::Study;
 use crate::study::crossing::crossing;
 use crate::study::document::{Document, Figure, Part, Section, Table};
-use crate::study::execute::{Findings, Searched};
 use crate::study::figure::{Curve, Curves, curves};
+use crate::study::findings::{Findings, Searched};
 use crate::study::result::{ArmResult, Ending};
 use crate::study::settings_text::{missing, settings};
 use crate::study::statistics::{Ratio, Sample, counting_error};
@@ -26,9 +26,14 @@ pub(crate) struct Runner<'a> {
 pub(crate) fn runners<'a>(study: &'a Study, findings: &'a Findings) -> Vec<Runner<'a>> {
     let level = findings.plan.training_error.enough.unwrap_or_default();
     let runner = |arm: &'a Arm| {
-        let trials = findings.trials.iter().filter(|trial| trial.settings.arm == arm.name);
+        let trials = findings
+            .trials
+            .iter()
+            .filter(|trial| trial.settings.arm == arm.name);
         let trials: Vec<&ArmResult> = trials.collect();
-        let reached = trials.iter().filter_map(|trial| crossing(&trial.training_curve(), level));
+        let reached = trials
+            .iter()
+            .filter_map(|trial| crossing(&trial.training_curve(), level));
         Runner {
             arm,
             reached: reached.collect(),
@@ -42,7 +47,10 @@ pub(crate) fn runners<'a>(study: &'a Study, findings: &'a Findings) -> Vec<Runne
 pub(crate) fn race_report(study: &Study, findings: &Findings) -> Document {
     let level = findings.plan.training_error.enough.unwrap_or_default();
     let runners = runners(study, findings);
-    let mut lead = vec![format!("Study `{}`: {}.", study.name, study.about), study.paper.to_owned()];
+    let mut lead = vec![
+        format!("Study `{}`: {}.", study.name, study.about),
+        study.paper.to_owned(),
+    ];
     lead.extend(conclusion(&runners, level));
     lead.extend(missing(findings));
     let sections = vec![
@@ -91,7 +99,9 @@ fn conclusion(runners: &[Runner<'_>], level: f64) -> Vec<String> {
             last.arm.title
         )];
     };
-    let error = ratio.standard_error.map_or_else(String::new, |error| format!(" ± {error:.2}"));
+    let error = ratio
+        .standard_error
+        .map_or_else(String::new, |error| format!(" ± {error:.2}"));
     let mut text = vec![
         format!(
             "Here {} reaches {level}% training error {:.2}{error} times as fast as {} (ratio of the mean \
@@ -156,10 +166,14 @@ fn table(runners: &[Runner<'_>], findings: &Findings, level: f64) -> Table {
         let mean = sample.map_or_else(|| "-".to_owned(), |sample| format!("{:.2}", sample.mean));
         let spread = sample.and_then(|sample| sample.deviation);
         let seconds: f64 = runner.trials.iter().map(|trial| trial.seconds).sum();
-        let rate = findings.searches.iter().find(|searched| searched.arm == runner.arm.name);
+        let rate = findings
+            .searches
+            .iter()
+            .find(|searched| searched.arm == runner.arm.name);
         vec![
             runner.arm.title.to_owned(),
-            rate.and_then(|searched| searched.rate).map_or_else(|| "-".to_owned(), |rate| rate.to_string()),
+            rate.and_then(|searched| searched.rate)
+                .map_or_else(|| "-".to_owned(), |rate| rate.to_string()),
             runner.trials.len().to_string(),
             each.collect::<Vec<_>>().join(", "),
             mean,
@@ -168,8 +182,20 @@ fn table(runners: &[Runner<'_>], findings: &Findings, level: f64) -> Table {
         ]
     };
     Table {
-        caption: format!("Epochs to {level}% training error, by trial, with mean and sample standard deviation."),
-        head: ["arm", "lr", "trials", "epochs of each", "mean", "deviation", "time"].map(str::to_owned).into(),
+        caption: format!(
+            "Epochs to {level}% training error, by trial, with mean and sample standard deviation."
+        ),
+        head: [
+            "arm",
+            "lr",
+            "trials",
+            "epochs of each",
+            "mean",
+            "deviation",
+            "time",
+        ]
+        .map(str::to_owned)
+        .into(),
         rows: runners.iter().map(row).collect(),
     }
 }
@@ -241,8 +267,11 @@ fn search(findings: &Findings, level: f64) -> Vec<Part> {
     });
     let after = format!("error after {} epochs, %", search.epochs);
     let table = Table {
-        caption: "Training error at every rate that was tried; `x` marks what was chosen.".to_owned(),
-        head: ["arm", "lr", &after, "epochs", "error then, %", "chosen"].map(str::to_owned).into(),
+        caption: "Training error at every rate that was tried; `x` marks what was chosen."
+            .to_owned(),
+        head: ["arm", "lr", &after, "epochs", "error then, %", "chosen"]
+            .map(str::to_owned)
+            .into(),
         rows: rows.collect(),
     };
     vec![Part::Text(text), Part::Table(table)]

@@ -8,7 +8,7 @@ use crate::study::catalogue::{Kind, Study};
 use crate::study::comparison_report::comparison_report;
 use crate::study::document::Document;
 use crate::study::error::StudyError;
-use crate::study::execute::Findings;
+use crate::study::findings::Findings;
 use crate::study::json_file::write_text;
 use crate::study::race_report::race_report;
 

@@ -126,7 +126,9 @@ impl ArmResult {
             change(point);
         };
         for point in &history.epochs {
-            at(point.step, &|curve| curve.batch_error = Some(point.top1_error));
+            at(point.step, &|curve| {
+                curve.batch_error = Some(point.top1_error)
+            });
         }
         for point in &history.training_errors {
             at(point.step, &|curve| {
@@ -134,11 +136,19 @@ impl ArmResult {
                 curve.training_loss = Some(point.scores.loss);
             });
         }
-        let center = history.evaluations.iter().filter(|point| point.views == View::Center);
+        let center = history
+            .evaluations
+            .iter()
+            .filter(|point| point.views == View::Center);
         for point in center.clone() {
-            at(point.step, &|curve| curve.validation_error = Some(point.scores.top1_error));
+            at(point.step, &|curve| {
+                curve.validation_error = Some(point.scores.top1_error)
+            });
         }
-        let ten = history.evaluations.iter().rfind(|point| point.views == View::Ten);
+        let ten = history
+            .evaluations
+            .iter()
+            .rfind(|point| point.views == View::Ten);
         let steps = curve.keys().next_back().copied().unwrap_or_default();
         Self {
             version: VERSION,
@@ -225,7 +235,10 @@ impl Position {
 
 /// Seconds of all processes that trained a run: each counts from 0.
 fn seconds(history: &History) -> f64 {
-    let steps = history.steps.iter().map(|point| (point.step, point.seconds));
+    let steps = history
+        .steps
+        .iter()
+        .map(|point| (point.step, point.seconds));
     let measured = history.training_errors.iter();
     let measured = measured.map(|point| (point.step, point.seconds));
     let evaluated = history.evaluations.iter();
@@ -234,7 +247,11 @@ fn seconds(history: &History) -> f64 {
     times.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let (mut total, mut last) = (0.0, 0.0);
     for (_, seconds) in times {
-        total += if seconds >= last { seconds - last } else { seconds };
+        total += if seconds >= last {
+            seconds - last
+        } else {
+            seconds
+        };
         last = seconds;
     }
     total

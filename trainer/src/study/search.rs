@@ -90,7 +90,10 @@ impl Search {
         let mut first: Vec<&Tried> = tried.iter().collect();
         first.sort_by(|a, b| a.compare(b, self.epochs, level));
         let rates = || tried.iter().map(|tried| tried.rate);
-        let (lowest, highest) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
+        let (lowest, highest) = (
+            rates().fold(f64::INFINITY, f64::min),
+            rates().fold(0.0, f64::max),
+        );
         let best = first[0];
         if best.diverged {
             return Next::Hopeless;
@@ -110,7 +113,10 @@ impl Search {
         }
         let mut kept: Vec<&Tried> = first.into_iter().filter(|tried| !tried.diverged).collect();
         kept.truncate(self.kept);
-        if let Some(next) = kept.iter().find(|tried| !tried.is_done(self.kept_epochs, level)) {
+        if let Some(next) = kept
+            .iter()
+            .find(|tried| !tried.is_done(self.kept_epochs, level))
+        {
             return Next::Try {
                 rate: next.rate,
                 epochs: self.kept_epochs,
@@ -126,7 +132,7 @@ impl Search {
 
 impl Tried {
     /// Whether it was tried for so many epochs, or has ended before.
-    fn is_done(&self, epochs: u64, level: f64) -> bool {
+    pub(crate) fn is_done(&self, epochs: u64, level: f64) -> bool {
         let trained = self.curve.last().map_or(0.0, |point| point.epochs);
         self.diverged || trained >= epochs as f64 || crossing(&self.curve, level).is_some()
     }
@@ -139,7 +145,10 @@ impl Tried {
 
     /// Epochs to the level, and the last error; smaller is better.
     fn score(&self, epochs: u64, level: f64) -> (f64, f64) {
-        let within = self.curve.iter().filter(|point| point.epochs <= epochs as f64);
+        let within = self
+            .curve
+            .iter()
+            .filter(|point| point.epochs <= epochs as f64);
         let within: Vec<ErrorPoint> = within.copied().collect();
         let error = within.last().map_or(f64::INFINITY, |point| point.error);
         match self.diverged {
@@ -169,10 +178,12 @@ mod tests {
             trials.push((rate, epochs));
             tried.retain(|tried| tried.rate != rate);
             let halves = 0..=2 * epochs;
-            let curve = halves.map(|half| half as f64 / 2.0).map(|epochs| ErrorPoint {
-                epochs,
-                error: error(rate, epochs),
-            });
+            let curve = halves
+                .map(|half| half as f64 / 2.0)
+                .map(|epochs| ErrorPoint {
+                    epochs,
+                    error: error(rate, epochs),
+                });
             let curve: Vec<ErrorPoint> = curve.collect();
             let diverged = curve.iter().any(|point| point.error.is_infinite());
             tried.push(Tried {
@@ -186,7 +197,8 @@ mod tests {
     #[test]
     fn the_best_of_the_grid_is_chosen_after_the_kept_ones_went_on() {
         // Best at 0.002.
-        let (trials, chosen) = search(|rate, epochs| 90.0 - 4.0 * epochs + (rate / 0.002).ln().abs());
+        let (trials, chosen) =
+            search(|rate, epochs| 90.0 - 4.0 * epochs + (rate / 0.002).ln().abs());
         let grid = [0.0005, 0.001, 0.002, 0.004, 0.008].map(|rate| (rate, 2));
         assert_eq!(trials[..5], grid);
         let mut kept = trials[5..].to_vec();
@@ -207,36 +219,73 @@ mod tests {
             let start = if rate == 0.001 { 90.0 } else { 70.0 };
             start - slope * epochs + (rate / 0.004).ln().abs()
         });
-        assert!(matches!(chosen, Next::Chosen { rate: 0.001, .. }), "{chosen:?}");
+        assert!(
+            matches!(chosen, Next::Chosen { rate: 0.001, .. }),
+            "{chosen:?}"
+        );
     }
 
     #[test]
     fn the_grid_grows_where_the_best_is_at_its_end() {
-        let (trials, chosen) = search(|rate, epochs| 90.0 - 4.0 * epochs + (rate / 0.02).ln().abs());
+        let (trials, chosen) =
+            search(|rate, epochs| 90.0 - 4.0 * epochs + (rate / 0.02).ln().abs());
         assert_eq!(trials[5..7], [(0.016, 2), (0.032, 2)]);
-        assert!(matches!(chosen, Next::Chosen { rate: 0.016, at_edge: false }), "{chosen:?}");
+        assert!(
+            matches!(
+                chosen,
+                Next::Chosen {
+                    rate: 0.016,
+                    at_edge: false
+                }
+            ),
+            "{chosen:?}"
+        );
         let (trials, chosen) = search(|rate, epochs| 90.0 - 4.0 * epochs + rate);
         assert_eq!(trials[5..9].iter().map(|trial| trial.1).max(), Some(2));
-        assert!(matches!(chosen, Next::Chosen { at_edge: true, .. }), "{chosen:?}");
+        assert!(
+            matches!(chosen, Next::Chosen { at_edge: true, .. }),
+            "{chosen:?}"
+        );
     }
 
     #[test]
     fn rates_that_diverge_are_never_chosen() {
         let error = |rate: f64, epochs: f64| {
             let diverges = rate >= 0.002 && epochs > 1.0;
-            if diverges { f64::INFINITY } else { 90.0 - 1000.0 * rate * epochs }
+            if diverges {
+                f64::INFINITY
+            } else {
+                90.0 - 1000.0 * rate * epochs
+            }
         };
         let (trials, chosen) = search(error);
-        assert!(matches!(chosen, Next::Chosen { rate: 0.001, at_edge: false }), "{chosen:?}");
-        assert!(trials.iter().all(|&(rate, epochs)| rate < 0.002 || epochs == 2));
+        assert!(
+            matches!(
+                chosen,
+                Next::Chosen {
+                    rate: 0.001,
+                    at_edge: false
+                }
+            ),
+            "{chosen:?}"
+        );
+        assert!(
+            trials
+                .iter()
+                .all(|&(rate, epochs)| rate < 0.002 || epochs == 2)
+        );
         let (_, chosen) = search(|_, epochs| if epochs > 0.0 { f64::INFINITY } else { 90.0 });
         assert_eq!(chosen, Next::Hopeless);
     }
 
     #[test]
     fn a_trial_that_reaches_the_level_is_not_trained_on() {
-        let (trials, chosen) = search(|rate, epochs| 90.0 - 40.0 * epochs * (1.0 - (rate / 0.002).ln().abs() / 8.0));
+        let (trials, chosen) =
+            search(|rate, epochs| 90.0 - 40.0 * epochs * (1.0 - (rate / 0.002).ln().abs() / 8.0));
         assert_eq!(trials.len(), 5, "{trials:?}");
-        assert!(matches!(chosen, Next::Chosen { rate: 0.002, .. }), "{chosen:?}");
+        assert!(
+            matches!(chosen, Next::Chosen { rate: 0.002, .. }),
+            "{chosen:?}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::recipe::difference::differences;
 use crate::recipe::setup::Setup;
-use crate::study::execute::Findings;
+use crate::study::findings::Findings;
 
 /// What was trained on what, and how.
 pub(crate) fn settings(findings: &Findings) -> Vec<String> {
@@ -27,11 +27,20 @@ pub(crate) fn settings(findings: &Findings) -> Vec<String> {
     let mut setup = plan.setup();
     (setup.recipe.epochs, setup.model.classes) = (paper.recipe.epochs, paper.model.classes);
     let changed = differences(&paper, &setup).into_iter();
-    let changed: Vec<String> = changed.map(|change| format!("`{}` {}", change.key, change.second)).collect();
+    let changed: Vec<String> = changed
+        .map(|change| format!("`{}` {}", change.key, change.second))
+        .collect();
     if !changed.is_empty() {
-        text.push(format!("What differs from the paper's recipe and network in every arm: {}.", changed.join(", ")));
+        text.push(format!(
+            "What differs from the paper's recipe and network in every arm: {}.",
+            changed.join(", ")
+        ));
     }
-    let mut programs: Vec<&str> = findings.trials.iter().map(|trial| &*trial.program).collect();
+    let mut programs: Vec<&str> = findings
+        .trials
+        .iter()
+        .map(|trial| &*trial.program)
+        .collect();
     programs.sort_unstable();
     programs.dedup();
     if !programs.is_empty() {
@@ -42,7 +51,10 @@ pub(crate) fn settings(findings: &Findings) -> Vec<String> {
 
 /// Which trials are missing, in a sentence.
 pub(crate) fn missing(findings: &Findings) -> Option<String> {
-    let missing = findings.missing.iter().map(|trial| format!("{} with seed {}", trial.arm, trial.seed));
+    let missing = findings
+        .missing
+        .iter()
+        .map(|trial| format!("{} with seed {}", trial.arm, trial.seed));
     let missing: Vec<String> = missing.collect();
     (!missing.is_empty()).then(|| format!("Missing so far: {}.", missing.join(", ")))
 }

@@ -13,8 +13,9 @@ pub(crate) struct Sample {
 
 /// Two-sided 95% points of Student's t distribution for 1 to 30 degrees of freedom. Beyond, 1.96 is near.
 const T_95: [f64; 30] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+    2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+    2.052, 2.048, 2.045, 2.042,
 ];
 
 impl Sample {
@@ -99,9 +100,18 @@ mod tests {
     fn mean_and_spread_are_those_by_hand() {
         // Deviations -2, 0, 2: variance 8 / 2 = 4.
         let sample = Sample::of(&[8.0, 10.0, 12.0]).unwrap();
-        assert_eq!((sample.n, sample.mean, sample.deviation), (3, 10.0, Some(2.0)));
-        assert!(near(sample.standard_error().unwrap(), 1.154_700_538_379_251_7));
-        assert!(near(sample.half_interval().unwrap(), 4.303 * 1.154_700_538_379_251_7));
+        assert_eq!(
+            (sample.n, sample.mean, sample.deviation),
+            (3, 10.0, Some(2.0))
+        );
+        assert!(near(
+            sample.standard_error().unwrap(),
+            1.154_700_538_379_251_7
+        ));
+        assert!(near(
+            sample.half_interval().unwrap(),
+            4.303 * 1.154_700_538_379_251_7
+        ));
     }
 
     #[test]

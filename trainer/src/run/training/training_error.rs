@@ -11,7 +11,8 @@ use crate::run::training::{Measured, Run};
 
 /// Whether a measurement follows step `step` of an epoch of `steps` steps (0: before the first).
 fn is_due(measure: TrainingError, step: u64, steps: u64) -> bool {
-    let parts = |step: u64| u128::from(step) * u128::from(measure.per_epoch) / u128::from(steps.max(1));
+    let parts =
+        |step: u64| u128::from(step) * u128::from(measure.per_epoch) / u128::from(steps.max(1));
     measure.per_epoch > 0 && (step == 0 || parts(step) > parts(step - 1))
 }
 
@@ -29,7 +30,8 @@ impl Run<'_> {
         }
         self.measure(measure)?;
         // Evaluation has set its own.
-        self.engine.set_normalization(data::training_normalize(&self.state))?;
+        self.engine
+            .set_normalization(data::training_normalize(&self.state))?;
         Ok(())
     }
 
@@ -46,7 +48,10 @@ impl Run<'_> {
 
     /// Whether the error on training images has fallen as far as asked for at the last measurement.
     pub(super) fn is_good_enough(&self) -> bool {
-        let enough = self.options.training_error.and_then(|measure| measure.enough);
+        let enough = self
+            .options
+            .training_error
+            .and_then(|measure| measure.enough);
         match (self.measured, enough) {
             (Some(last), Some(enough)) => last.scores.top1_error <= enough,
             _ => false,
@@ -56,7 +61,8 @@ impl Run<'_> {
     fn measure(&mut self, measure: TrainingError) -> Result<(), TrainError> {
         let train = &self.splits.train;
         let images = measure.images.clamp(1, train.len());
-        let spread = (0..images).map(|i| (u128::from(i) * u128::from(train.len()) / u128::from(images)) as u64);
+        let spread = (0..images)
+            .map(|i| (u128::from(i) * u128::from(train.len()) / u128::from(images)) as u64);
         let part = train.select(spread)?;
         let (view, threads) = (View::Center, self.options.threads);
         let loader = data::evaluation(&part, &self.state, view, &*self.engine, threads)?;
@@ -95,7 +101,9 @@ mod tests {
             per_epoch,
             enough: None,
         };
-        (0..=steps).filter(|&step| is_due(measure, step, steps)).collect()
+        (0..=steps)
+            .filter(|&step| is_due(measure, step, steps))
+            .collect()
     }
 
     #[test]

@@ -10,8 +10,12 @@ use crate::runs::dataset::{CLASSES, options, write};
 /// The measurements in a run's log, without what depends on the clock.
 fn measured(run: &Path) -> Vec<Value> {
     let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mut lines: Vec<Value> = lines.filter(|line| line["event"] == "training_error").collect();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut lines: Vec<Value> = lines
+        .filter(|line| line["event"] == "training_error")
+        .collect();
     for line in &mut lines {
         line["seconds"] = Value::Null;
     }
@@ -19,7 +23,10 @@ fn measured(run: &Path) -> Vec<Value> {
 }
 
 fn steps(lines: &[Value]) -> Vec<u64> {
-    lines.iter().map(|line| line["step"].as_u64().unwrap()).collect()
+    lines
+        .iter()
+        .map(|line| line["step"].as_u64().unwrap())
+        .collect()
 }
 
 /// Measures on the whole training split, twice an epoch of six steps.
@@ -93,9 +100,15 @@ fn a_run_ends_where_the_error_is_low_enough() {
     let outcome = train(&options).unwrap();
     assert!(outcome.finished && outcome.epochs < 200, "{outcome:?}");
     let lines = measured(&run);
-    let errors: Vec<f64> = lines.iter().map(|line| line["top1_error"].as_f64().unwrap()).collect();
+    let errors: Vec<f64> = lines
+        .iter()
+        .map(|line| line["top1_error"].as_f64().unwrap())
+        .collect();
     let (last, before) = errors.split_last().unwrap();
-    assert!(*last <= 50.0 && before.iter().all(|error| *error > 50.0), "{errors:?}");
+    assert!(
+        *last <= 50.0 && before.iter().all(|error| *error > 50.0),
+        "{errors:?}"
+    );
     assert_eq!(outcome.steps, *steps(&lines).last().unwrap());
 }
 
