@@ -176,12 +176,18 @@ impl StudyArgs {
         let Folders { out, results } = folders;
         let arms = self.arms(study)?;
         let stored = Plan::read(results)?;
+        let mut request = Request {
+            recipe: self.recipe.clone(),
+            sets: self.set.clone(),
+            epochs: self.epochs,
+            width: self.width,
+            crop: self.crop,
+            seeds: self.seeds,
+        };
         let dataset = match (&self.shards, &stored) {
             (Some(shards), _) => {
-                let split = stored
-                    .as_ref()
-                    .and_then(|plan| plan.recipe.val_split.as_deref());
-                DatasetIdentity::of(shards, split)?
+                let split = val_split(&request, stored.as_ref())?;
+                DatasetIdentity::of(shards, split.as_deref())?
             }
             (None, Some(stored)) => stored.dataset.clone(),
             (None, None) => anyhow::bail!(
@@ -212,14 +218,6 @@ impl StudyArgs {
             }),
             None => None,
         };
-        let mut request = Request {
-            recipe: self.recipe.clone(),
-            sets: self.set.clone(),
-            epochs: self.epochs,
-            width: self.width,
-            crop: self.crop,
-            seeds: self.seeds,
-        };
         let _folder = StudyFolder::lock(out)?;
         let _listening = listen(&stop)?;
         match (self.minutes, &stored, &place) {
@@ -234,12 +232,15 @@ impl StudyArgs {
                     dataset: &dataset,
                     minutes,
                 };
-                request.epochs = Some(budget.epochs(place, &screen)?);
+                let Some(epochs) = budget.epochs(place, &screen)? else {
+                    screen.say("stopped before the study began; begin again with the same command");
+                    return Ok(0);
+                };
+                request.epochs = Some(epochs);
             }
             _ => {}
         }
         let plan = Plan::new(study, &request, dataset, stored.as_ref())?;
-        plan.keep(results)?;
         let mut execution = Execution {
             study,
             plan: &plan,

@@ -24,11 +24,15 @@ pub(crate) struct Budget<'a> {
 }
 
 impl Budget<'_> {
-    /// The number of epochs of every arm: a few steps of each are timed.
+    /// The number of epochs of every arm: a few steps of each are timed. `None` if a stop was asked for.
     ///
     /// # Errors
     /// A time in which no arm can be trained for an epoch, or arms that cannot be trained at all.
-    pub(crate) fn epochs(&self, place: &Workplace, screen: &Screen) -> Result<u64, StudyError> {
+    pub(crate) fn epochs(
+        &self,
+        place: &Workplace,
+        screen: &Screen,
+    ) -> Result<Option<u64>, StudyError> {
         if !self.minutes.is_finite() || self.minutes <= 0.0 {
             return Err(StudyError::Wrong("`--minutes` must be above 0".to_owned()));
         }
@@ -42,6 +46,9 @@ impl Budget<'_> {
         for arm in self.study.arms {
             let job = trial(self.study, &plan, arm, 1, None)?;
             let step = time_step(place, &job)?;
+            if place.stop.is_requested() {
+                return Ok(None);
+            }
             screen.say(format_args!("timing    {}: {step:.3} s a step", arm.name));
             paces.push(Pace::of(&job, step));
         }
@@ -70,6 +77,6 @@ impl Budget<'_> {
             "epochs    {epochs} for every arm, so that the study takes about {} min",
             self.minutes
         ));
-        Ok(epochs)
+        Ok(Some(epochs))
     }
 }

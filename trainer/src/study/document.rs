@@ -131,7 +131,7 @@ impl Part {
             Self::Table(table) => Block::Table(table.html()),
             Self::Figure(figure) => {
                 let caption = figure.caption.join(" ");
-                Block::Figure(PageFigure::chart(&figure.svg, html! { (caption) }))
+                Block::Figure(PageFigure::chart(&figure.svg, marked(&caption)))
             }
         }
     }
@@ -188,9 +188,8 @@ impl Table {
             _ => Column::numbers(title),
         };
         let cell = |cell: &String| html! { (cell) };
-        let caption = &self.caption;
         PageTable {
-            caption: html! { (caption) },
+            caption: marked(&self.caption),
             head: self.head.iter().enumerate().map(column).collect(),
             rows: self
                 .rows
@@ -202,12 +201,27 @@ impl Table {
 }
 
 fn paragraph(sentences: &[String]) -> Markup {
-    html! { p { (sentences.join(" ")) } }
+    html! { p { (marked(&sentences.join(" "))) } }
+}
+
+/// Text in which Markdown's backticks are code.
+fn marked(text: &str) -> Markup {
+    html! {
+        @for (number, piece) in text.split('`').enumerate() {
+            @if number % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::{Table, marked};
+
+    #[test]
+    fn backticks_are_code_on_a_page_and_text_is_escaped() {
+        let html = marked("a `b < c` d").into_string();
+        assert_eq!(html, "a <code>b &lt; c</code> d");
+    }
 
     #[test]
     fn a_table_is_the_same_in_markdown_and_as_text() {

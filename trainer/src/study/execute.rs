@@ -41,7 +41,11 @@ impl Execution<'_> {
     /// Results of other settings, a run that cannot be trained, or what the file system refuses.
     pub(crate) fn run(&mut self) -> Result<Findings, StudyError> {
         // Everything that is there is read first, so that nothing is trained beside results of other settings.
+        self.plan.check(self.results)?;
         self.introduce()?;
+        if self.place.is_some() {
+            self.plan.keep(self.results)?;
+        }
         let mut searches = Vec::new();
         if let Some(search) = &self.plan.search {
             for arm in self.arms.clone() {

@@ -62,7 +62,7 @@ pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>)
         }
         let mean = mean(&arm.trials);
         series.push(Series {
-            name: format!("{}, mean of {}", arm.title, arm.trials.len()),
+            name: arm.title.clone(),
             colour,
             stroke,
             points: mean,

@@ -38,6 +38,6 @@ pub(crate) use self::{
     findings::Findings,
     folder::StudyFolder,
     job::Workplace,
-    plan::{Plan, Request},
+    plan::{Plan, Request, val_split},
     report::{report, write_report},
 };

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::run::error::TrainError;
 use crate::run::log::{Display, History};
 use crate::run::{TrainOptions, train};
 use crate::study::error::StudyError;
@@ -84,16 +85,22 @@ pub(crate) fn time_step(place: &Workplace, job: &Job) -> Result<f64, StudyError>
         threads: place.threads,
         log_every: 1,
         max_steps: Some(STEPS),
+        eval_every: 0,
+        final_views: Vec::new(),
         stop: place.stop.clone(),
         display: Display::Quiet,
         ..TrainOptions::new(&place.shards, &run)
     };
-    let trained = train(&options).map_err(|source| StudyError::Training {
-        arm: settings.arm.clone(),
-        seed: options.seed,
-        source,
-    });
-    let seconds = trained.and_then(|_| Ok(History::read(&run)?));
+    let trained = match train(&options) {
+        // A rate that is too high is found again when the arm is trained.
+        Ok(_) | Err(TrainError::NotFinite { .. }) => Ok(()),
+        Err(source) => Err(StudyError::Training {
+            arm: settings.arm.clone(),
+            seed: options.seed,
+            source,
+        }),
+    };
+    let seconds = trained.and_then(|()| Ok(History::read(&run)?));
     remove(&run)?;
     let images = settings.recipe.step_images() as f64;
     let steps = seconds?.steps;

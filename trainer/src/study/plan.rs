@@ -64,6 +64,9 @@ pub(crate) struct Request {
 
 const VERSION: u32 = 1;
 
+/// The name of the file.
+const PLAN: &str = "study.json";
+
 /// Trials of each arm unless another number is asked for.
 const SEEDS: u64 = 3;
 
@@ -131,8 +134,16 @@ impl Plan {
             .sets
             .iter()
             .any(|set| set.trim_start().starts_with("schedule"));
-        if !chosen && (begins_new || request.epochs.is_some()) {
-            setup.recipe.schedule = schedule(study.kind, &setup.recipe);
+        // A rule that followed from the number of epochs follows from the new one.
+        let ours =
+            stored.is_some_and(|plan| plan.recipe.schedule == last_fifth(plan.recipe.epochs));
+        if !chosen && study.kind == Kind::Race {
+            setup.recipe.schedule = ScheduleConfig::steps(Vec::new());
+        } else if !chosen
+            && (ours
+                || matches!(setup.recipe.schedule, ScheduleConfig::Plateau { .. }) && begins_new)
+        {
+            setup.recipe.schedule = last_fifth(setup.recipe.epochs);
         }
         let race = study.kind == Kind::Race;
         let measured = TrainingError {
@@ -201,7 +212,7 @@ impl Plan {
 
     /// The file of the settings.
     pub(crate) fn path(results: &Path) -> PathBuf {
-        results.join("study.json")
+        results.join(PLAN)
     }
 
     /// The settings of the study that has begun in `results`, where one has.
@@ -224,43 +235,70 @@ impl Plan {
         Ok(Some(plan))
     }
 
-    /// Writes the settings, unless those in `results` are the same already.
+    /// Checks that the results in `results`, if there are any, are of these settings; only the number of trials
+    /// may be another.
     ///
     /// # Errors
-    /// Other settings in `results`, where only the number of trials may change, or what the file system refuses.
-    pub(crate) fn keep(&self, results: &Path) -> Result<(), StudyError> {
-        if let Some(stored) = Self::read(results)? {
-            let same = Self {
-                seeds: self.seeds,
-                ..stored.clone()
-            };
-            if let Some(Difference { key, first, second }) =
-                differences(&same, self).into_iter().next()
-            {
-                return Err(StudyError::OtherSettings {
-                    path: Self::path(results),
-                    key,
-                    stored: first,
-                    given: second,
-                });
-            }
-            if stored.seeds == self.seeds {
-                return Ok(());
-            }
+    /// Other settings, or what the file system refuses.
+    pub(crate) fn check(&self, results: &Path) -> Result<(), StudyError> {
+        let Some(stored) = Self::read(results)?.filter(|_| has_results(results)) else {
+            return Ok(());
+        };
+        let stored = Self {
+            seeds: self.seeds,
+            ..stored
+        };
+        match differences(&stored, self).into_iter().next() {
+            Some(Difference { key, first, second }) => Err(StudyError::OtherSettings {
+                path: Self::path(results),
+                key,
+                stored: first,
+                given: second,
+            }),
+            None => Ok(()),
         }
-        write_json(&Self::path(results), self)
+    }
+
+    /// Writes the settings to `results`, after a [`check`](Self::check).
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub(crate) fn keep(&self, results: &Path) -> Result<(), StudyError> {
+        match Self::read(results)? {
+            Some(stored) if stored == *self => Ok(()),
+            _ => write_json(&Self::path(results), self),
+        }
     }
 }
 
-/// The rule by which the rate falls. A race keeps its rate. A comparison's falls once, for the last fifth of
-/// its epochs, so that its last errors are not those of large steps; a rule of its recipe's own that names
-/// epochs stays.
-fn schedule(kind: Kind, recipe: &Recipe) -> ScheduleConfig {
-    match (kind, &recipe.schedule) {
-        (Kind::Race, _) => ScheduleConfig::steps(Vec::new()),
-        (_, own @ ScheduleConfig::Steps { .. }) => own.clone(),
-        _ => ScheduleConfig::steps(vec![recipe.epochs - recipe.epochs / 5]),
-    }
+/// Whether a folder holds the result of an arm.
+fn has_results(results: &Path) -> bool {
+    let entries = fs::read_dir(results).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.any(|name| name.ends_with(".json") && name != PLAN)
+}
+
+/// The split to validate on that `request` asks for.
+///
+/// # Errors
+/// A recipe that cannot be read.
+pub(crate) fn val_split(
+    request: &Request,
+    stored: Option<&Plan>,
+) -> Result<Option<String>, StudyError> {
+    let base = match (&request.recipe, stored) {
+        (Some(name), _) => Setup::open(name)?,
+        (None, Some(stored)) => stored.setup(),
+        (None, None) => Setup::default(),
+    };
+    let setup = base.set_all(request.sets.iter().map(String::as_str))?;
+    Ok(setup.recipe.val_split)
+}
+
+/// The rule by which the rate of a comparison falls, where its recipe names no epochs itself: once, for the last
+/// fifth of the epochs, so that the last errors are not those of large steps.
+fn last_fifth(epochs: u64) -> ScheduleConfig {
+    ScheduleConfig::steps(vec![epochs - epochs / 5])
 }
 
 /// A recipe's name; of a file, its name without the folders.

@@ -19,8 +19,17 @@ pub(crate) fn settings(findings: &Findings) -> Vec<String> {
             dataset.train.images, dataset.classes
         ),
         format!(
-            "Recipe `{}`, {} epochs at most, batches of {}, {} trials of each arm with the seeds 1 to {}.",
-            plan.base, plan.recipe.epochs, plan.recipe.batch_size, plan.seeds, plan.seeds
+            "Recipe `{}`, {} epochs{}, batches of {}, {} trials of each arm with the seeds 1 to {}.",
+            plan.base,
+            plan.recipe.epochs,
+            if plan.search.is_some() {
+                " at most"
+            } else {
+                ""
+            },
+            plan.recipe.batch_size,
+            plan.seeds,
+            plan.seeds
         ),
     ];
     let paper = Setup::default();
