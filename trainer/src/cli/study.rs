@@ -7,19 +7,22 @@ use clap::Args;
 use shardmill_formats::outln;
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::signals::listen;
+use crate::cli::signals::{self, listen};
 use crate::cli::{Execute, Format};
 use crate::run::Stop;
 use crate::run::log::{Display, Screen};
 use crate::study::{
     Arm, Budget, DatasetIdentity, Document, EnsembleOptions, Execution, Findings, Kind, Plan,
-    Request, STUDIES, Study, StudyFolder, Workplace, ensemble, ensemble_report, report,
+    Request, STUDIES, Study, StudyFolder, Workplace, ensemble, ensemble_report, report, val_split,
     write_report,
 };
 
 const EXAMPLE: &str = "Example:\n  train study dropout --shards shards --width 0.25 --minutes 40\n\
                        Every arm is a run in runs/study-dropout, every result a file in its folder results. The \
                        same command goes on with what is missing.";
+
+/// What is said about the end of an ensemble.
+const AVERAGING: &str = "stopping after this batch; once more ends it at once";
 
 /// The flags of `train study`.
 #[derive(Args, Debug)]
@@ -148,7 +151,7 @@ impl StudyArgs {
             threads: self.threads,
             stop: stop.clone(),
         };
-        let _listening = listen(&stop)?;
+        let _listening = listen(&stop, AVERAGING)?;
         let mut screen = Screen::new(if self.format.json {
             Display::Json
         } else {
@@ -219,7 +222,7 @@ impl StudyArgs {
             None => None,
         };
         let _folder = StudyFolder::lock(out)?;
-        let _listening = listen(&stop)?;
+        let _listening = listen(&stop, signals::TRAINING)?;
         match (self.minutes, &stored, &place) {
             (Some(_), Some(stored), _) => screen.say(format_args!(
                 "note: the study has begun with {} epochs, so --minutes is not used",

@@ -11,7 +11,7 @@ use crate::net::mean_image::MeanImage;
 use crate::net::scores::Tally;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{
-    DropoutKey, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+    DropoutKey, Model, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
 };
 
 /// Images that go through the network at once while evaluating.

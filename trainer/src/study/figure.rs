@@ -142,7 +142,6 @@ pub(crate) fn standalone(svg: &Svg) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Curve, Curves, curves, mean, standalone};
-    use crate::report::page::colours;
     use crate::study::crossing::ErrorPoint;
 
     fn curve(seed: u64, errors: &[f64]) -> Curve {
