@@ -30,6 +30,8 @@ pub enum Stream {
     Transform = 10,
     /// The mixing of several datasets.
     Mix = 11,
+    /// Where the points of a map of features begin.
+    Map = 12,
 }
 
 /// The generator: a key, made from the seed, and a stream.

@@ -2,6 +2,7 @@
 
 mod ablations; // every ablation of the paper learns from real images; run by name
 mod causes; // an error says each cause once
+mod compared; // runs beside each other, and the card of exported weights
 mod damage; // every kind of damage to a dataset is found and named by the programs
 mod demo; // the demo's pictures cannot be told apart by colour
 mod documents; // what README and docs print runs as it stands

@@ -22,6 +22,35 @@ pub enum AnalysisError {
         /// The names that it has.
         known: String,
     },
+    /// The layer has no channel of this number.
+    #[error("{layer} has {channels} channels, counted from 0, and none is number {channel}")]
+    UnknownChannel {
+        /// The layer.
+        layer: String,
+        /// The number asked for.
+        channel: usize,
+        /// Channels of the layer.
+        channels: usize,
+    },
+    /// The units of the layer have no place in the image.
+    #[error("{layer} has no maps, so its units have no patches; choose a convolution")]
+    NoMaps {
+        /// The layer.
+        layer: String,
+    },
+    /// A square that cannot move over the image.
+    #[error(
+        "a square of {side} pixels a side, moved by {stride}, does not fit: the network sees {input} pixels a side; \
+         choose a side from 1 to {input}, and a stride of at least 1"
+    )]
+    Square {
+        /// Its side.
+        side: usize,
+        /// Pixels from one place to the next.
+        stride: usize,
+        /// Side of the network's input.
+        input: usize,
+    },
     /// The file to write is there already.
     #[error("{} exists; choose another `--out`, or replace it with `--force`", path.display())]
     Exists {

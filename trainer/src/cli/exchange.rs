@@ -1,6 +1,8 @@
 //! `train export` and `train import`.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -12,10 +14,16 @@ use crate::cli::Execute;
 use crate::cli::model::ModelArgs;
 use crate::net::config::{ModelConfig, Variant};
 use crate::recipe::{InputScale, Mean};
+use crate::report::card::{self, Subject};
 use crate::run::data;
+use crate::run::log::History;
 
 /// The flags of `train export`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  train export alexnet.safetensors --to pytorch --checkpoint \
+                        run/best.safetensors --card"
+)]
 pub(super) struct ExportArgs {
     /// The new safetensors file
     #[arg(value_name = "FILE")]
@@ -26,16 +34,35 @@ pub(super) struct ExportArgs {
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
+    /// Also write a model card, as Markdown with the head that model hubs read [default file: that of the
+    /// weights with the extension md]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    card: Option<Option<PathBuf>>,
+    /// What the data is called in the card
+    #[arg(long, value_name = "NAME", requires = "card")]
+    dataset: Option<String>,
 }
 
 impl Execute for ExportArgs {
     fn execute(self, _: &str) -> anyhow::Result<u8> {
         let checkpoint = Checkpoint::read(&self.checkpoint)?;
-        if self.file.exists() {
-            anyhow::bail!("{} exists; choose another file", self.file.display());
+        let card = self.card_file();
+        for file in [Some(&self.file), card.as_ref()].into_iter().flatten() {
+            if file.exists() {
+                anyhow::bail!("{} exists; choose another file", file.display());
+            }
+        }
+        if card.as_ref() == Some(&self.file) {
+            anyhow::bail!(
+                "the card and the weights cannot be one file; choose another with `--card=FILE`"
+            );
         }
         let mean = exchange::export(&checkpoint, self.to, &self.file)?;
         outln!("{}", self.file.display())?;
+        if let Some(card) = card {
+            self.write_card(&card, &checkpoint, mean.as_deref())?;
+            outln!("{}", card.display())?;
+        }
         if let Some(shape) = mean {
             errln!(
                 "note: it holds the mean image as {MEAN_IMAGE} {shape:?}, beside the parameters; PyTorch's \
@@ -43,6 +70,59 @@ impl Execute for ExportArgs {
             );
         }
         Ok(0)
+    }
+}
+
+impl ExportArgs {
+    /// Where the card goes, if one is asked for.
+    fn card_file(&self) -> Option<PathBuf> {
+        let given = self.card.as_ref()?;
+        Some(
+            given
+                .clone()
+                .unwrap_or_else(|| self.file.with_extension("md")),
+        )
+    }
+
+    /// Writes the card to a new file. `mean` is the shape of the exported mean image.
+    fn write_card(
+        &self,
+        path: &Path,
+        checkpoint: &Checkpoint,
+        mean: Option<&[usize]>,
+    ) -> anyhow::Result<()> {
+        let model = checkpoint.model()?;
+        let history = run_of(&self.checkpoint, &checkpoint.state);
+        let file = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let text = card::card(&Subject {
+            file: &file,
+            naming: self.to,
+            state: &checkpoint.state,
+            parameters: model.parameters().iter().map(|p| p.len()).sum(),
+            mean_side: mean.and_then(|shape| shape.last().copied()),
+            history: history.as_ref(),
+            dataset: self.dataset.as_deref(),
+        });
+        let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.with_context(|| format!("cannot write the card {}", path.display()))
+    }
+}
+
+/// What the run of a checkpoint logged, if its `metrics.jsonl` lies beside it. What lies there of another run
+/// is named.
+fn run_of(checkpoint: &Path, state: &RunState) -> Option<History> {
+    let folder = checkpoint.parent()?;
+    if !folder.join("metrics.jsonl").exists() {
+        return None;
+    }
+    let unused = |reason: String| {
+        errln!("note: the card is made without the log beside the checkpoint: {reason}");
+        None
+    };
+    match History::read(folder) {
+        Ok(history) if card::belongs(&history, state) => Some(history),
+        Ok(_) => unused("it is of another run".to_owned()),
+        Err(error) => unused(error.to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod compare;
 mod device;
 mod doctor;
 mod eval;
@@ -69,6 +70,8 @@ enum Command {
     Import(exchange::ImportArgs),
     /// Show the curves of a running or finished training in the terminal.
     Watch(watch::WatchArgs),
+    /// Lay the curves of several runs over each other, and list what their recipes differ in.
+    Compare(compare::CompareArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
     /// Train the networks of one of the paper's comparisons, several times each, and report on them.
@@ -189,6 +192,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Export(args)) => args.execute(called),
         Some(Command::Import(args)) => args.execute(called),
         Some(Command::Watch(args)) => args.execute(called),
+        Some(Command::Compare(args)) => args.execute(called),
         Some(Command::Demo(options)) => options.run().map(|()| 0),
         Some(Command::Study(args)) => args.execute(called),
         Some(Command::Recipe(args)) => args.execute(called),

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use shardmill_formats::{console, errln};
 
-use crate::cli::signals::listen_in_silence;
+use crate::cli::signals::listen;
 use crate::cli::{Execute, Format};
 use crate::run::Stop;
 use crate::tools::watch;
+
+/// What a signal says; nobody sees it, because the terminal is given back right after.
+const ENDING: &str = "ending; the run goes on";
 
 /// The flags of `train watch`.
 #[derive(Args, Debug)]
@@ -41,7 +44,7 @@ impl Execute for WatchArgs {
             return Ok(0);
         }
         let stop = Stop::default();
-        let _listening = listen_in_silence(&stop)?;
+        let _listening = listen(&stop, ENDING)?;
         watch::show(run, &stop)?;
         Ok(0)
     }

@@ -144,6 +144,18 @@ impl Engine for CpuEngine {
         Ok(self.network.activations(images, layers)?)
     }
 
+    fn inputs(&mut self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
+        Ok(self.inputs.of(batch).to_vec())
+    }
+
+    fn activations_of(
+        &mut self,
+        inputs: &[f32],
+        layers: &[usize],
+    ) -> Result<Activations, EngineError> {
+        Ok(self.network.activations(inputs, layers)?)
+    }
+
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
         Ok(TrainStateRef {
             model: self.network.model(),

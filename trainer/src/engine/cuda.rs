@@ -316,6 +316,14 @@ impl Engine for CudaEngine {
         })
     }
 
+    fn inputs(&mut self, _: &Batch) -> Result<Vec<f32>, EngineError> {
+        Err(EngineError::OutputsOnly)
+    }
+
+    fn activations_of(&mut self, _: &[f32], _: &[usize]) -> Result<Activations, EngineError> {
+        Err(EngineError::OutputsOnly)
+    }
+
     /// All GPUs have the first one's state.
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {
         let state = Arc::get_mut(&mut self.state).expect("no device shares it between two calls");

@@ -52,10 +52,10 @@ pub enum EngineError {
          `--set kernel_radius=none`"
     )]
     KernelRadius,
-    /// Only the CPU can give the outputs of layers before the last.
+    /// Only the CPU can give the outputs of layers before the last, and take changed images.
     #[error(
-        "a GPU gives only the network's outputs so far, and not those of the layers before; use \
-         `--device cpu`"
+        "a GPU gives only the network's outputs for whole images so far, and not those of the layers before; \
+         use `--device cpu`"
     )]
     OutputsOnly,
     /// The network refused.
@@ -148,6 +148,16 @@ pub(crate) trait Engine {
     fn activations(
         &mut self,
         batch: &Arc<Batch>,
+        layers: &[usize],
+    ) -> Result<Activations, EngineError>;
+
+    /// The images of a batch as the network sees them, NHWC.
+    fn inputs(&mut self, batch: &Batch) -> Result<Vec<f32>, EngineError>;
+
+    /// [`activations`](Self::activations) of images that were changed after [`inputs`](Self::inputs).
+    fn activations_of(
+        &mut self,
+        inputs: &[f32],
         layers: &[usize],
     ) -> Result<Activations, EngineError>;
 

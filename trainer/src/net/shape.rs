@@ -127,7 +127,7 @@ impl PoolShape {
     const fn windows(&self, size: usize) -> usize {
         let steps = size - self.kernel;
         let last = steps / self.stride;
-        let over = steps % self.stride > 0 && (last + 1) * self.stride < size;
+        let over = !steps.is_multiple_of(self.stride) && (last + 1) * self.stride < size;
         last + 1 + (self.cut && over) as usize
     }
 

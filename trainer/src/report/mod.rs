@@ -1,7 +1,10 @@
 //! Pages about runs: charts, tables and pictures in files that open anywhere.
 
+pub(crate) mod card;
 pub(crate) mod chart;
+pub(crate) mod compare;
 pub(crate) mod page;
+mod paper;
 pub(crate) mod picture;
 pub(crate) mod text;
 pub(crate) mod thin;

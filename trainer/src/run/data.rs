@@ -289,6 +289,24 @@ pub(super) fn evaluation(
     Ok(builder.policy(policy).shuffle(false).build()?)
 }
 
+/// Batches of the centre views of `dataset`, in its order.
+pub(super) fn center_views(
+    dataset: &Dataset,
+    state: &RunState,
+    output: Output,
+    batch: usize,
+    threads: usize,
+) -> Result<Loader, TrainError> {
+    let crop = state.model.input_size as u32;
+    let builder = builder(dataset, normalize(state, 1.0), threads)
+        .output(output)
+        .batch_size(batch);
+    Ok(builder
+        .policy(Policy::Center { crop })
+        .shuffle(false)
+        .build()?)
+}
+
 /// What is done to the pixels of training images in the epoch at hand.
 pub(crate) fn training_normalize(state: &RunState) -> Normalize {
     let noise = state.recipe.color_noise(state.progress.epoch);

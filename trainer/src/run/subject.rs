@@ -116,4 +116,30 @@ impl Examined {
     pub(crate) fn batch_images(&self, view: View) -> usize {
         data::evaluation_images(view, &*self.engine)
     }
+
+    /// Batches of `batch` centre views of these samples, in their order.
+    ///
+    /// # Errors
+    /// A sample that there is not, and what the loader reports.
+    pub(crate) fn center_views(&self, samples: &[u64], batch: usize) -> Result<Loader, TrainError> {
+        let some = self.dataset.select(samples.iter().copied())?;
+        let output = self.engine.output();
+        data::center_views(&some, &self.state, output, batch, self.threads)
+    }
+
+    /// Sets how the engine normalises the batches of all of these loaders.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub(crate) fn set_normalization(&mut self) -> Result<(), TrainError> {
+        let normalize = data::normalize(&self.state, 1.0);
+        Ok(self.engine.set_normalization(normalize)?)
+    }
+
+    /// The network's label for one of the dataset's.
+    pub(crate) fn network_label(&self, label: i64) -> usize {
+        let label = label as usize;
+        let subset = self.subset.as_ref();
+        subset.map_or(label, |subset| subset.network_label(label))
+    }
 }

@@ -100,6 +100,11 @@ impl Subset {
         rows.iter().map(chosen).collect()
     }
 
+    /// The network's label for one of the dataset's.
+    pub(crate) fn network_label(&self, label: usize) -> usize {
+        self.places[label]
+    }
+
     /// The place among [`outputs`](Self::outputs) of one of the dataset's labels.
     pub(crate) fn label(&self, label: usize) -> usize {
         match self.softmax {

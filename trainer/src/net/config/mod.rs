@@ -4,6 +4,7 @@ mod choices;
 mod constants;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use choices::{Activation, Conv1Order, Conv1Padding, Conv1Window, Pooling, Variant};
 pub use constants::{InitConfig, LrnConfig};
@@ -236,7 +237,11 @@ impl ModelConfig {
             if found[field] != own[field] {
                 return Err(ModelConfigError::Field {
                     field,
-                    found: found[field].to_string(),
+                    found: match &found[field] {
+                        Value::String(word) => word.clone(),
+                        Value::Object(_) => "set".to_owned(),
+                        other => other.to_string(),
+                    },
                     expected,
                 });
             }

@@ -334,7 +334,7 @@ mod tests {
             text,
             "epoch 90 step 900810 loss 6.908 err 99.9/99.9% 32000 img/s wait 1.2% eta 3d04h"
         );
-        assert_eq!(text.len(), 79);
+        assert_eq!(text.len(), 78);
         for (error, data_wait) in [(99.9, 0.99), (100.0, 1.0), (99.96, 0.0996)] {
             assert!(line(1_801_710, error, data_wait).len() <= 80);
         }

@@ -160,7 +160,7 @@ impl Status {
             guessing_top1_error: of(View::Center).last().and_then(|e| e.guessing_top1_error),
             warnings: history.warnings[first_warning..]
                 .iter()
-                .map(|warning| warning.message.clone())
+                .map(|warning| warning.message.trim_start_matches("warning: ").to_owned())
                 .collect(),
             warning_count: history.warnings.len(),
             unknown_lines: history.unknown_lines,
@@ -349,7 +349,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A name, a curve of 40 characters, and its range.
+/// A name, a curve, and its range, within 80 columns.
 fn write_curve(
     f: &mut fmt::Formatter<'_>,
     name: &str,
@@ -359,7 +359,7 @@ fn write_curve(
     let (Some([least, largest]), Some(last)) = (range(curve), curve.last()) else {
         return Ok(());
     };
-    let line = sparkline(curve, 40);
+    let line = sparkline(curve, 30);
     writeln!(
         f,
         "{name:<11} {line}  {:.digits$} (from {least:.digits$} to {largest:.digits$})",

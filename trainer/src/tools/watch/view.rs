@@ -159,6 +159,8 @@ impl Painter<'_> {
         let gauge = LineGauge::default()
             .ratio(status.share_done())
             .label(label)
+            .filled_symbol("━")
+            .unfilled_symbol("─")
             .filled_style(self.style(TRAINING));
         frame.render_widget(gauge, area);
     }

@@ -9,6 +9,7 @@
 //! - `examine`: predictions and features of a split
 //! - `snapshots`: conv1's kernels after every epoch
 //! - `training_error`: the error on training images, measured on the way, and a race to one
+//! - `units`: filters, occlusion and patches
 //! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
@@ -23,5 +24,6 @@ mod refuse;
 mod resume;
 mod snapshots;
 mod training_error;
+mod units;
 mod validate;
 mod zfnet;
