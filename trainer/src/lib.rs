@@ -91,6 +91,7 @@ pub mod settings {
     pub use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
     pub use crate::recipe::setup::NAMES;
     pub use crate::recipe::{ColorNoise, InputScale, LaterRate, Mean};
+    pub use crate::run::TrainingError;
     pub use crate::run::subset::{Softmax, SubsetSize};
 }
 

@@ -91,6 +91,12 @@ fn quick(words: &[String]) -> Vec<&'static str> {
             vec!["--max-steps=2", "--batch-size=8"]
         }
         "train" if words[1] == "--shards" => vec!["--epochs=1", "--batch-size=8", "--width=0.05"],
+        "train" if words[1] == "study" => vec![
+            "--epochs=1",
+            "--seeds=1",
+            "--width=0.05",
+            "--set=batch_size=8",
+        ],
         "loader" => vec!["--seconds=0.1"],
         _ => Vec::new(),
     }

@@ -27,6 +27,7 @@ mod regressions; // what a fuzzer starts from and what it has found
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees
+mod study; // arms, seeds and results of studies, interrupted and resumed
 mod tidy; // rules about the source itself
 #[cfg(unix)]
 mod watched; // runs in the terminal: watched from outside, and their own progress

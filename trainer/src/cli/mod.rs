@@ -13,6 +13,7 @@ mod predict;
 mod recipe;
 mod signals;
 mod split;
+mod study;
 mod summary;
 mod train;
 mod watch;
@@ -73,6 +74,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
+    /// Train the networks of one of the paper's comparisons, several times each, and report on them.
+    Study(study::StudyArgs),
     /// Print the recipes, or print one as a TOML file.
     Recipe(recipe::ShowArgs),
     /// Print the layer table of a network.
@@ -191,6 +194,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Watch(args)) => args.execute(called),
         Some(Command::Compare(args)) => args.execute(called),
         Some(Command::Demo(options)) => options.run().map(|()| 0),
+        Some(Command::Study(args)) => args.execute(called),
         Some(Command::Recipe(args)) => args.execute(called),
         Some(Command::Summary(args)) => args.execute(called),
         Some(Command::Doctor(args)) => args.execute(called),

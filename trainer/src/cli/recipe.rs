@@ -70,30 +70,12 @@ impl RecipeChoice {
     }
 }
 
-/// Keys that bring the defaults of other keys with them.
-const FIRST: [&str; 5] = [
-    "model.variant",
-    "schedule",
-    "schedule.kind",
-    "cropping",
-    "cropping.kind",
-];
-
 /// `setup` with single values replaced.
 pub(super) fn set_values<'a>(
-    mut setup: Setup,
+    setup: Setup,
     assignments: impl IntoIterator<Item = &'a String>,
 ) -> anyhow::Result<Setup> {
-    // Whatever their order on the command line.
-    let is_first = |assignment: &&String| {
-        let key = assignment.split('=').next().unwrap_or_default();
-        FIRST.contains(&key.trim())
-    };
-    let (first, rest): (Vec<&String>, Vec<_>) = assignments.into_iter().partition(is_first);
-    for assignment in first.into_iter().chain(rest) {
-        setup = setup.set(assignment)?;
-    }
-    Ok(setup)
+    Ok(setup.set_all(assignments.into_iter().map(String::as_str))?)
 }
 
 /// Says which values of a recipe are not used because `--init` keeps the network, scale and mean of the

@@ -75,12 +75,20 @@ pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
     Ok(dataset)
 }
 
+/// The manifest of the dataset in `dir`.
+///
+/// # Errors
+/// No dataset there, or a manifest that cannot be read.
+pub(crate) fn manifest(dir: &Path) -> Result<Manifest, TrainError> {
+    read_manifest(dir).map_err(refused(dir))
+}
+
 /// The classes of the dataset in `dir`.
 ///
 /// # Errors
 /// No dataset there, or a manifest that cannot be read.
 pub(crate) fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
-    Ok(read_manifest(dir).map_err(refused(dir))?.classes)
+    Ok(manifest(dir)?.classes)
 }
 
 /// The split to validate on: the one that was asked for, or else `val`, and `None` where the dataset has

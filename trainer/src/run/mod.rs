@@ -16,7 +16,8 @@ mod view;
 
 use crate::net::config::Variant;
 
-pub use options::TrainOptions;
+pub(crate) use divergence::FEW_CLASSES;
+pub use options::{TrainOptions, TrainingError};
 pub use outcome::TrainOutcome;
 pub use stop::Stop;
 pub use subject::Subject;

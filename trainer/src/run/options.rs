@@ -2,11 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::compute::Compute;
 use crate::net::config::{ModelConfig, Variant};
 use crate::recipe::Recipe;
 use crate::run::log::Display;
 use crate::run::{LAST, Stop, View, variant_name};
+
+/// A measurement of the error on training images as an evaluation does it: the centre view, without
+/// augmentation or dropout. The error that a step logs is that of the batch before its update, augmented.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingError {
+    /// Images that it is measured on, evenly spread over the training split, always the same; all of them
+    /// where the split has no more.
+    pub images: u64,
+    /// Measurements in an epoch, after equal parts of its steps, and one before the first step; 0: only at the
+    /// end of the run.
+    pub per_epoch: u64,
+    /// Error in percent at which the run ends.
+    pub enough: Option<f64>,
+}
 
 /// What to train, how, and where to.
 #[derive(Clone, Debug)]
@@ -42,6 +59,8 @@ pub struct TrainOptions {
     pub max_steps: Option<u64>,
     /// The views of the evaluation at the end. The centre view is evaluated in any case.
     pub final_views: Vec<View>,
+    /// How the error on training images is measured, where it is.
+    pub training_error: Option<TrainingError>,
     /// Asks, from another thread, for a stop with a checkpoint.
     pub stop: Stop,
     /// What is shown meanwhile.
@@ -68,6 +87,7 @@ impl TrainOptions {
             snapshots: true,
             max_steps: None,
             final_views: vec![View::Center, View::Ten],
+            training_error: None,
             stop: Stop::default(),
             display: Display::Quiet,
         }

@@ -15,8 +15,8 @@ pub struct TrainOutcome {
     pub best: Option<PathBuf>,
     /// Its top-1 error from the centre view, in percent.
     pub best_error: Option<f64>,
-    /// Whether every epoch was trained; otherwise the number of steps asked
-    /// for, or a request to stop, came first.
+    /// Whether every epoch was trained, or the error on training images has fallen far enough; otherwise the
+    /// number of steps asked for, or a request to stop, came first.
     pub finished: bool,
     /// Finished epochs.
     pub epochs: u64,

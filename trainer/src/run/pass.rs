@@ -126,7 +126,7 @@ pub(crate) fn mean_softmax(rows: &[impl AsRef<[f32]>]) -> Vec<f64> {
 
 /// How many classes come before `label`. Equal probabilities and NaNs count as before it, so that a network
 /// that gives every class the same probability is never right.
-fn rank(probabilities: &[f64], label: usize) -> usize {
+pub(crate) fn rank(probabilities: &[f64], label: usize) -> usize {
     let own = probabilities[label];
     let others = probabilities
         .iter()

@@ -50,6 +50,15 @@ pub const NAMES: [(&str, &str); 5] = [
     ),
 ];
 
+/// Keys that bring the defaults of other keys with them.
+const FIRST: [&str; 5] = [
+    "model.variant",
+    "schedule",
+    "schedule.kind",
+    "cropping",
+    "cropping.kind",
+];
+
 /// Net 145's rate of biases, whatever that of weights.
 const NET_145_BIAS_LR: f32 = 0.02;
 
@@ -136,6 +145,22 @@ impl Setup {
             _ => toml::Value::String(value.to_owned()),
         };
         overlay(self, &nested(key, value))
+    }
+
+    /// Replaces several values, whatever their order; see [`set`](Self::set).
+    pub(crate) fn set_all<'a>(
+        mut self,
+        assignments: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, SetupError> {
+        let is_first = |assignment: &&str| {
+            let key = assignment.split('=').next().unwrap_or_default();
+            FIRST.contains(&key.trim())
+        };
+        let (first, rest): (Vec<&str>, Vec<_>) = assignments.into_iter().partition(is_first);
+        for assignment in first.into_iter().chain(rest) {
+            self = self.set(assignment)?;
+        }
+        Ok(self)
     }
 
     /// Every value in which two setups differ.

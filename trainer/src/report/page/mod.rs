@@ -34,6 +34,11 @@ pub(crate) struct Section {
 
 const STYLE: &str = include_str!("style.css");
 
+/// The style sheet's colours, light and dark, for a drawing in a file of its own.
+pub(crate) fn colours() -> &'static str {
+    STYLE.split("\n* ").next().unwrap_or(STYLE)
+}
+
 impl Page {
     /// The page as HTML.
     pub(crate) fn html(&self) -> String {

@@ -10,7 +10,7 @@ use shardmill_loader::Dataset;
 
 use crate::checkpoint::RunState;
 use crate::net::StepMetrics;
-use crate::net::config::Activation;
+use crate::net::config::{Activation, Variant};
 use crate::recipe::{InputScale, Recipe, rate};
 
 /// Steps whose mean loss is examined.
@@ -29,7 +29,7 @@ const LEFT: f64 = 0.995;
 const ABOVE: f64 = 1.2;
 
 /// Classes under which a set is small: the paper's rate is for 1,000.
-const FEW_CLASSES: usize = 100;
+pub(crate) const FEW_CLASSES: usize = 100;
 
 /// Share of the images in one class above which the classes' sizes are mentioned.
 const DOMINANT: f64 = 0.5;
@@ -311,6 +311,8 @@ fn small_set(state: &RunState, lr: f64) -> Option<String> {
 fn flat_activation(state: &RunState) -> Option<String> {
     let (recipe, model) = (&state.recipe, &state.model);
     match model.activation {
+        // Its initial values suit both.
+        Activation::Tanh if model.variant == Variant::Fig1 => None,
         Activation::Tanh if recipe.scale == InputScale::MeanOnly || model.init.bias != 0.0 => Some(
             "tanh is flat at pixels of 0 to 255 and biases of 1: train with `--set scale=standardized \
              --set model.init.bias=0 --set model.init.std=0.02`"

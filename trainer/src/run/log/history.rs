@@ -21,6 +21,8 @@ pub(crate) struct History {
     pub(crate) epochs: Vec<EpochPoint>,
     /// Evaluations in order, of all views.
     pub(crate) evaluations: Vec<EvaluationPoint>,
+    /// Measurements of the error on training images, in order.
+    pub(crate) training_errors: Vec<TrainingErrorPoint>,
     /// Warnings in order.
     pub(crate) warnings: Vec<WarningPoint>,
     /// Whole lines that could not be read, such as those of a later version.
@@ -86,6 +88,17 @@ pub(crate) struct EvaluationPoint {
     pub(crate) seconds: f64,
 }
 
+/// A measurement of the error on training images.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct TrainingErrorPoint {
+    /// The epoch at hand, counted from 1.
+    pub(crate) epoch: u64,
+    pub(crate) step: u64,
+    #[serde(flatten)]
+    pub(crate) scores: Scores,
+    pub(crate) seconds: f64,
+}
+
 /// Something that a person should look at.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct WarningPoint {
@@ -101,6 +114,7 @@ enum Logged {
     Step(StepPoint),
     Epoch(EpochPoint),
     Evaluation(EvaluationPoint),
+    TrainingError(TrainingErrorPoint),
     Warning(WarningPoint),
 }
 
@@ -161,6 +175,7 @@ impl History {
                 Ok(Logged::Step(point)) => self.steps.push(point),
                 Ok(Logged::Epoch(point)) => self.epochs.push(point),
                 Ok(Logged::Evaluation(point)) => self.evaluations.push(point),
+                Ok(Logged::TrainingError(point)) => self.training_errors.push(point),
                 Ok(Logged::Warning(point)) => self.warnings.push(point),
                 Err(_) => self.unknown_lines += 1,
             }
@@ -226,6 +241,12 @@ mod tests {
                 guessing_top1_error: None,
                 seconds: 90.0,
             },
+            Line::TrainingError {
+                epoch: 1,
+                step: 10,
+                scores,
+                seconds: 40.0,
+            },
             Line::Warning {
                 epoch: 1,
                 step: 20,
@@ -252,6 +273,8 @@ mod tests {
         assert_eq!(history.epochs[0].top5_error, 44.0);
         assert_eq!(history.evaluations[0].views, View::Ten);
         assert_eq!(history.evaluations[0].scores.top1_error, 42.5);
+        assert_eq!(history.training_errors[0].scores.samples, 7);
+        assert_eq!(history.training_errors[0].scores.loss, 2.5);
         assert_eq!(history.warnings[0].message, "hot");
         assert_eq!((history.unknown_lines, history.is_cut), (0, false));
     }

@@ -65,6 +65,17 @@ pub(crate) enum Line<'a> {
         /// Seconds since this process began to train.
         seconds: f64,
     },
+    /// A measurement of the error on training images.
+    TrainingError {
+        /// The epoch at hand, counted from 1.
+        epoch: u64,
+        step: u64,
+        /// Their `samples` are the images that were measured.
+        #[serde(flatten)]
+        scores: Scores,
+        /// Seconds since this process began to train.
+        seconds: f64,
+    },
     /// Something that a person should look at.
     Warning {
         epoch: u64,
@@ -126,6 +137,13 @@ impl Line<'_> {
                 ];
                 Some((step, points))
             }
+            Self::TrainingError { step, scores, .. } => {
+                let points = vec![
+                    ("train/measured_top1_error", scores.top1_error),
+                    ("train/measured_loss", scores.loss),
+                ];
+                Some((step, points))
+            }
             Self::Start { .. } | Self::Epoch { .. } | Self::Warning { .. } => None,
         }
     }
@@ -179,6 +197,11 @@ impl fmt::Display for Line<'_> {
                 scores.top1_error,
                 scores.top5_error,
                 scores.loss
+            ),
+            Self::TrainingError { epoch, scores, .. } => write!(
+                f,
+                "epoch {epoch}  {} training images as an evaluation sees them: top-1 error {:.2}%, loss {:.4}",
+                scores.samples, scores.top1_error, scores.loss
             ),
             Self::Warning { message, .. } => f.write_str(message),
         }

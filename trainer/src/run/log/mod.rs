@@ -15,7 +15,8 @@ pub(crate) use self::{
     events::Events,
     figures::Figures,
     history::{
-        EpochPoint, EvaluationPoint, History, HistoryError, RunStart, StepPoint, WarningPoint,
+        EpochPoint, EvaluationPoint, History, HistoryError, RunStart, StepPoint,
+        TrainingErrorPoint, WarningPoint,
     },
     line::Line,
     metrics::Metrics,

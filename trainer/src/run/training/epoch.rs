@@ -54,8 +54,12 @@ pub(super) fn train_epoch(
     let mut batches = loader.epoch(progress.epoch).seek(done);
     let (mut meter, mut waited) = (Meter::default(), batches.waited());
     loop {
-        if run.state.progress.samples == run.state.progress.records {
+        if run.state.progress.samples == run.state.progress.records && !run.is_good_enough() {
             return Ok(ControlFlow::Continue(()));
+        }
+        if run.is_good_enough() {
+            drain_metrics(run)?;
+            return Ok(ControlFlow::Break(()));
         }
         let enough = run
             .options
@@ -102,6 +106,7 @@ pub(super) fn train_epoch(
             run.log_step(lr, &meter)?;
             meter = Meter::default();
         }
+        run.measure_if_due()?;
         if save {
             run.save(false)?;
         }

@@ -8,6 +8,7 @@ mod epoch;
 mod folder;
 mod snapshots;
 mod start;
+mod training_error;
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -52,7 +53,8 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
             .set_normalization(data::training_normalize(&run.state))?;
         if epoch::train_epoch(&mut run, &loader)?.is_break() {
             run.save(false)?;
-            return Ok(run.outcome(false));
+            let is_good_enough = run.is_good_enough();
+            return Ok(run.outcome(is_good_enough));
         }
         if epoch::close_epoch(&mut run)?.is_break() {
             return Ok(run.outcome(false));
@@ -64,6 +66,7 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
             return Ok(run.outcome(false));
         }
     }
+    run.measure_at_end()?;
     Ok(run.outcome(true))
 }
 
@@ -119,7 +122,16 @@ struct Run<'a> {
     files: RunFiles,
     two: Option<Scores>,
     ten: Option<Scores>,
+    /// The last measurement of the error on training images in this process, and its step.
+    measured: Option<Measured>,
     clock: Instant,
+}
+
+/// A measurement of the error on training images.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    step: u64,
+    scores: Scores,
 }
 
 impl Run<'_> {

@@ -109,6 +109,7 @@ impl<'a> Run<'a> {
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
         })?;
+        run.measure_if_due()?;
         run.save(false)?;
         Ok(run)
     }
@@ -174,6 +175,7 @@ impl<'a> Run<'a> {
             files,
             two: None,
             ten: None,
+            measured: None,
             clock: Instant::now(),
         }
     }

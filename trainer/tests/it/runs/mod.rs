@@ -8,6 +8,7 @@
 //! - `fig1`, `zfnet`: the network of the paper's Fig. 1, and what Zeiler and Fergus changed
 //! - `examine`: predictions and features of a split
 //! - `snapshots`: conv1's kernels after every epoch
+//! - `training_error`: the error on training images, measured on the way, and a race to one
 //! - `units`: filters, occlusion and patches
 //! - `golden`: checkpoints that an earlier version wrote
 
@@ -22,6 +23,7 @@ mod mean_image;
 mod refuse;
 mod resume;
 mod snapshots;
+mod training_error;
 mod units;
 mod validate;
 mod zfnet;
