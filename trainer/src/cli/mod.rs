@@ -8,6 +8,7 @@ mod exchange;
 mod model;
 mod predict;
 mod recipe;
+mod report;
 mod signals;
 mod summary;
 mod train;
@@ -52,6 +53,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Measure training and inference speed on images already in memory.
     Bench(bench::BenchArgs),
+    /// Write a page about a run: curves, errors, kernels, images, beside the paper's figures.
+    Report(report::ReportArgs),
     /// Print the classes that a network sees in image files.
     Predict(predict::PredictArgs),
     /// Write a checkpoint's weights with another program's tensor names and layouts.
@@ -170,6 +173,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         None => cli.train.execute(called),
         Some(Command::Eval(args)) => args.execute(called),
         Some(Command::Bench(args)) => args.execute(called),
+        Some(Command::Report(args)) => args.execute(called),
         Some(Command::Predict(args)) => args.execute(called),
         Some(Command::Export(args)) => args.execute(called),
         Some(Command::Import(args)) => args.execute(called),

@@ -1,7 +1,10 @@
 //! Pages about runs: charts, tables and pictures in files that open anywhere.
 
 pub(crate) mod chart;
+pub(crate) mod of_run;
 pub(crate) mod page;
+mod paper;
+mod photo;
 pub(crate) mod picture;
 pub(crate) mod text;
 pub(crate) mod thin;

@@ -41,6 +41,15 @@ impl Figure {
         }
     }
 
+    /// Charts under each other; `omitted` values have no place in them.
+    pub(crate) fn charts(charts: &[&Svg], caption: Markup, omitted: usize) -> Self {
+        Self {
+            body: html! { @for chart in charts { (chart) } },
+            caption,
+            omitted,
+        }
+    }
+
     /// Pictures, or whatever shows something.
     pub(crate) const fn new(body: Markup, caption: Markup) -> Self {
         Self {
@@ -151,6 +160,15 @@ pub(super) struct Numbers {
 }
 
 impl Block {
+    /// The block, and all that are folded in it.
+    pub(crate) fn all(&self) -> Vec<&Self> {
+        let inner = match self {
+            Self::Fold { blocks, .. } => blocks.iter().flat_map(Self::all).collect(),
+            _ => Vec::new(),
+        };
+        std::iter::once(self).chain(inner).collect()
+    }
+
     pub(super) fn html(&self, numbers: &mut Numbers) -> Markup {
         match self {
             Self::Prose(text) => html! { (PreEscaped(&text.0)) },

@@ -10,7 +10,9 @@ pub use screen::Display;
 
 pub(crate) use self::{
     events::Events,
-    history::{EpochPoint, EvaluationPoint, History, RunStart, StepPoint, WarningPoint},
+    history::{
+        EpochPoint, EvaluationPoint, History, HistoryError, RunStart, StepPoint, WarningPoint,
+    },
     line::{Line, speed},
     metrics::Metrics,
     screen::Screen,

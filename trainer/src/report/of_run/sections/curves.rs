@@ -1,0 +1,452 @@
+//! Loss, errors and the learning rate over epochs and steps; throughput; warnings.
+
+use maud::{Markup, html};
+
+use super::super::material::Material;
+use crate::report::chart::{Axis, Chart, Point, Scale, Series, Size, lines};
+use crate::report::page::{Block, Column, Figure, Section, Table};
+use crate::report::text::{line, name};
+use crate::report::thin::thinned;
+use crate::run::View;
+use crate::run::log::{EvaluationPoint, History, StepPoint};
+
+/// Most points of a curve over steps.
+const MOST: usize = 150;
+
+/// Height of a learning rate's chart, which lies under another one.
+const RATE_HEIGHT: f64 = 150.0;
+
+/// Falls of the learning rate from which on its axis is logarithmic.
+const WIDE: f64 = 5.0;
+
+pub(in crate::report) fn section(material: &Material) -> Section {
+    let history = &material.history;
+    let mut blocks = Vec::new();
+    if history.steps.is_empty() && history.epochs.is_empty() {
+        blocks.push(Block::Missing(
+            "The curves: the log holds no step yet; `train` writes a line every 20 steps."
+                .to_owned(),
+        ));
+    } else {
+        if history.epochs.is_empty() {
+            blocks.push(Block::Missing(
+                "Curves over epochs: no epoch was finished. The curves over steps follow."
+                    .to_owned(),
+            ));
+        } else {
+            blocks.push(Block::Row(over_epochs(history)));
+        }
+        if history.steps.is_empty() {
+            blocks.push(Block::Missing(
+                "Curves over steps: the log holds no line of steps.".to_owned(),
+            ));
+        } else {
+            blocks.push(Block::Row(over_steps(history)));
+            blocks.push(Block::Row(speed(history)));
+        }
+        if validated(history).next().is_none() {
+            blocks.push(Block::Prose(html! {
+                p {
+                    @match history.start.as_ref().map(|start| &start.val_split) {
+                        Some(None) => "The run has no validation split, so all curves are of training.",
+                        _ => "No evaluation is in the log, so all curves are of training.",
+                    }
+                }
+            }));
+        }
+    }
+    blocks.extend(warnings(history));
+    Section {
+        id: "curves",
+        title: "Training".to_owned(),
+        blocks,
+    }
+}
+
+/// Evaluations from the centre view.
+fn validated(history: &History) -> impl Iterator<Item = &EvaluationPoint> {
+    history
+        .evaluations
+        .iter()
+        .filter(|point| point.views == View::Center)
+}
+
+/// The split of the evaluations, for legends.
+fn split(history: &History) -> String {
+    validated(history)
+        .next()
+        .map_or_else(String::new, |point| name(&point.split))
+}
+
+fn series(label: impl Into<String>, colour: usize, points: Vec<Point>) -> Series {
+    Series {
+        name: label.into(),
+        colour: crate::report::chart::Colour::Series(colour),
+        points,
+        ..Series::default()
+    }
+}
+
+/// A line with a mark at each point.
+fn marked(label: impl Into<String>, colour: usize, points: Vec<Point>) -> Series {
+    Series {
+        marks: true,
+        ..series(label, colour, points)
+    }
+}
+
+/// What a chart shows over.
+#[derive(Clone, Copy)]
+struct Over {
+    /// `epochs` or `steps`, for names within a page.
+    id: &'static str,
+    label: &'static str,
+    high: f64,
+}
+
+impl Over {
+    fn axis(self) -> Axis<'static> {
+        Axis {
+            label: self.label,
+            low: Some(0.0),
+            high: Some(self.high),
+            whole: true,
+            ..Axis::default()
+        }
+    }
+}
+
+/// A chart with the learning rate beneath it.
+fn above_rate(
+    over: Over,
+    what: &str,
+    axis: Axis<'_>,
+    above: &[Series],
+    rate: Vec<Point>,
+    caption: Markup,
+) -> Figure {
+    let alt = format!("{} over {}", axis.label, over.id);
+    let chart = lines(
+        &Chart {
+            id: &format!("{what}-{}", over.id),
+            alt: &alt,
+            x: over.axis(),
+            y: axis,
+            size: Size::default(),
+        },
+        above,
+    );
+    let rates: Vec<f64> = rate
+        .iter()
+        .map(|point| point.y)
+        .filter(|rate| *rate > 0.0)
+        .collect();
+    let least = rates.iter().copied().fold(f64::INFINITY, f64::min);
+    let is_wide = rates.iter().any(|rate| *rate > WIDE * least);
+    let beneath = lines(
+        &Chart {
+            id: &format!("{what}-{}-rate", over.id),
+            alt: &format!("learning rate over {}", over.id),
+            x: over.axis(),
+            y: Axis {
+                label: "learning rate",
+                scale: if is_wide {
+                    Scale::Logarithmic
+                } else {
+                    Scale::Linear
+                },
+                low: (!is_wide).then_some(0.0),
+                ..Axis::default()
+            },
+            size: Size {
+                height: RATE_HEIGHT,
+                ..Size::default()
+            },
+        },
+        &[series("", 5, rate)],
+    );
+    let omitted = chart.omitted + beneath.omitted;
+    Figure::charts(&[&chart, &beneath], caption, omitted)
+}
+
+fn over_epochs(history: &History) -> Vec<Figure> {
+    let last = history.epochs.last().map_or(1, |point| point.epoch);
+    let over = Over {
+        id: "epochs",
+        label: "epoch",
+        high: (last as f64).max(1.0),
+    };
+    let split = split(history);
+    let rate = || {
+        let points = history.epochs.iter();
+        points
+            .map(|point| Point::new(point.epoch as f64, point.lr))
+            .collect()
+    };
+    let trained = |value: fn(&crate::run::log::EpochPoint) -> f64| {
+        let points = history.epochs.iter();
+        points
+            .map(|point| Point::new(point.epoch as f64, value(point)))
+            .collect()
+    };
+    let judged = |value: fn(&EvaluationPoint) -> f64| -> Vec<Point> {
+        validated(history)
+            .map(|point| Point::new(point.epoch as f64, value(point)))
+            .collect()
+    };
+    let loss = [
+        marked("training", 0, trained(|point| point.loss)),
+        marked(split.clone(), 1, judged(|point| point.scores.loss)),
+    ];
+    let errors = [
+        marked("training, top-1", 0, trained(|point| point.top1_error)),
+        marked("training, top-5", 2, trained(|point| point.top5_error)),
+        marked(
+            format!("{split}, top-1"),
+            1,
+            judged(|point| point.scores.top1_error),
+        ),
+        marked(
+            format!("{split}, top-5"),
+            4,
+            judged(|point| point.scores.top5_error),
+        ),
+    ];
+    let has = |series: &&Series| !series.points.is_empty();
+    let loss: Vec<Series> = loss.iter().filter(has).cloned().collect();
+    let errors: Vec<Series> = errors.iter().filter(has).cloned().collect();
+    vec![
+        above_rate(
+            over,
+            "loss",
+            Axis {
+                label: "loss",
+                ..Axis::default()
+            },
+            &loss,
+            rate(),
+            html! {
+                "Mean cross-entropy (in nats) of each epoch, with the learning rate beneath. Training is measured while \
+                 the weights change, on cropped, mirrored and recoloured images and with dropout; an evaluation uses the \
+                 centre view and the weights at the end of the epoch, so it can be lower."
+            },
+        ),
+        above_rate(
+            over,
+            "errors",
+            Axis {
+                label: "error in %",
+                low: Some(0.0),
+                ..Axis::default()
+            },
+            &errors,
+            rate(),
+            html! {
+                "Share of images whose class is not the first (top-1) or not among the first five (top-5)."
+                @if history.start.as_ref().is_some_and(|start| start.classes < 6) {
+                    " With fewer than six classes the top-5 error is 0 and says nothing."
+                }
+                @if let Some(guessing) = validated(history).find_map(|point| point.guessing_top1_error) {
+                    " Calling every image the most frequent class has a top-1 error of "
+                    (format!("{guessing:.1}%")) "."
+                }
+            },
+        ),
+    ]
+}
+
+fn over_steps(history: &History) -> Vec<Figure> {
+    let last = history.steps.last().map_or(1, |point| point.step);
+    let over = Over {
+        id: "steps",
+        label: "step",
+        high: last as f64,
+    };
+    let split = split(history);
+    let judged = |value: fn(&EvaluationPoint) -> f64| -> Vec<Point> {
+        validated(history)
+            .map(|point| Point::new(point.step as f64, value(point)))
+            .collect()
+    };
+    let rate = || thinned(&of_steps(history, |point| point.lr), MOST).points;
+    let (loss, note) = thin(history, "training", 0, |point| point.loss);
+    let (top1, _) = thin(history, "training, top-1", 0, |point| point.top1_error);
+    let (top5, _) = thin(history, "training, top-5", 2, |point| point.top5_error);
+    let has = |series: &Series| !series.points.is_empty();
+    let losses = [
+        loss,
+        marked(split.clone(), 1, judged(|point| point.scores.loss)),
+    ];
+    let errors = [
+        top1,
+        top5,
+        marked(
+            format!("{split}, top-1"),
+            1,
+            judged(|point| point.scores.top1_error),
+        ),
+        marked(
+            format!("{split}, top-5"),
+            4,
+            judged(|point| point.scores.top5_error),
+        ),
+    ];
+    let losses: Vec<Series> = losses.into_iter().filter(has).collect();
+    let errors: Vec<Series> = errors.into_iter().filter(has).collect();
+    vec![
+        above_rate(
+            over,
+            "loss",
+            Axis {
+                label: "loss",
+                ..Axis::default()
+            },
+            &losses,
+            rate(),
+            html! { "The loss over steps: each value is the mean of a line of the log. " (note) },
+        ),
+        above_rate(
+            over,
+            "errors",
+            Axis {
+                label: "error in %",
+                low: Some(0.0),
+                ..Axis::default()
+            },
+            &errors,
+            rate(),
+            html! { "The errors over steps, likewise. " (note) },
+        ),
+    ]
+}
+
+fn of_steps(history: &History, value: fn(&StepPoint) -> f64) -> Vec<Point> {
+    let points = history.steps.iter();
+    points
+        .map(|point| Point::new(point.step as f64, value(point)))
+        .collect()
+}
+
+/// A curve over steps in few points, and what its caption says about that.
+fn thin(
+    history: &History,
+    label: &str,
+    colour: usize,
+    value: fn(&StepPoint) -> f64,
+) -> (Series, String) {
+    let thinned = thinned(&of_steps(history, value), MOST);
+    let note = match (thinned.joined, thinned.omitted) {
+        (1, 0) => String::new(),
+        (1, omitted) => format!("Lines whose value is no number are left out: {omitted}."),
+        (joined, omitted) => {
+            let mut note = format!(
+                "The {} lines are drawn as means of {joined} each; the band reaches from the lowest to the highest \
+                 of them.",
+                history.steps.len()
+            );
+            if omitted > 0 {
+                note += &format!(" Left out, since they are no numbers: {omitted}.");
+            }
+            note
+        }
+    };
+    let series = Series {
+        band: thinned.band,
+        ..series(label, colour, thinned.points)
+    };
+    (series, note)
+}
+
+fn speed(history: &History) -> Vec<Figure> {
+    let last = history.steps.last().map_or(1, |point| point.step) as f64;
+    let over = Over {
+        id: "steps",
+        label: "step",
+        high: last,
+    };
+    let chart = |id: &str, axis: Axis<'_>, value: fn(&StepPoint) -> f64, caption: &str| {
+        let (series, note) = thin(history, "", 0, value);
+        let svg = lines(
+            &Chart {
+                id,
+                alt: &format!("{} over steps", axis.label),
+                x: over.axis(),
+                y: axis,
+                size: Size {
+                    height: 220.0,
+                    ..Size::default()
+                },
+            },
+            &[series],
+        );
+        Figure::chart(&svg, html! { (caption) " " (note) })
+    };
+    vec![
+        chart(
+            "throughput",
+            Axis {
+                label: "images per second",
+                low: Some(0.0),
+                ..Axis::default()
+            },
+            |point| point.images_per_second,
+            "Throughput of training.",
+        ),
+        chart(
+            "wait",
+            Axis {
+                label: "waiting for images, % of the time",
+                low: Some(0.0),
+                ..Axis::default()
+            },
+            |point| 100.0 * point.data_wait,
+            "Share of the time in which training waited for images: the loader's part. Much more than 0 means that \
+             more threads, or faster storage, would help.",
+        ),
+    ]
+}
+
+/// What the log warns of, and what is wrong with the log.
+fn warnings(history: &History) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading("Warnings".to_owned())];
+    if history.warnings.is_empty() {
+        blocks.push(Block::Prose(html! { p { "The run logged no warning." } }));
+    } else {
+        let rows = history.warnings.iter().map(|warning| {
+            vec![
+                html! { (warning.epoch) },
+                html! { (warning.step) },
+                html! { (line(&warning.message)) },
+            ]
+        });
+        blocks.push(Block::Table(Table {
+            caption: html! { "What the run warned of." },
+            head: vec![
+                Column::numbers("epoch"),
+                Column::numbers("step"),
+                Column::words("warning"),
+            ],
+            rows: rows.collect(),
+        }));
+    }
+    if history.start.is_none() {
+        blocks.push(Block::Prose(html! {
+            p.note { "The log has lost its first line, which says what the run set out to do." }
+        }));
+    }
+    if history.is_cut {
+        blocks.push(Block::Prose(html! {
+            p.note {
+                "The log's last line has no end: the run was killed while it wrote it, or is writing it. It is left out."
+            }
+        }));
+    }
+    if history.unknown_lines > 0 {
+        blocks.push(Block::Prose(html! {
+            p.note {
+                "Lines of the log that this version cannot read, and that are left out: " (history.unknown_lines) "."
+            }
+        }));
+    }
+    blocks
+}

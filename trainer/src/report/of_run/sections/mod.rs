@@ -1,0 +1,12 @@
+//! The sections of a run's page, a file for each.
+
+pub(super) mod classes;
+pub(super) mod curves;
+pub(super) mod dataset;
+pub(super) mod guesses;
+pub(super) mod kernels;
+pub(super) mod layers;
+pub(super) mod neighbours;
+pub(super) mod overview;
+pub(super) mod recipe;
+pub(super) mod views;
