@@ -143,7 +143,8 @@ class Browser:
 def look(browser, page, width, scheme, images, folder):
     """Opens a page once and gives what is wrong with it."""
     faults = []
-    session, counter = browser.tab(), browser.tab()
+    # The last tab is in front, and only that one is painted.
+    counter, session = browser.tab(), browser.tab()
     for domain in ("Page", "Runtime", "Network", "Log"):
         browser.ask(f"{domain}.enable", session)
     browser.ask("Emulation.setDeviceMetricsOverride", session, width=width, height=900, deviceScaleFactor=1,

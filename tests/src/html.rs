@@ -84,7 +84,9 @@ impl HtmlPage {
 
     /// All elements of this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a HtmlElement> {
-        self.elements.iter().filter(move |element| element.name == name)
+        self.elements
+            .iter()
+            .filter(move |element| element.name == name)
     }
 
     /// The elements of this name within element number `number`.
@@ -97,7 +99,10 @@ impl HtmlPage {
             }
             parent == Some(number)
         };
-        let named = self.elements.iter().filter(|element| names.contains(&&*element.name));
+        let named = self
+            .elements
+            .iter()
+            .filter(|element| names.contains(&&*element.name));
         named.filter(is_inside).collect()
     }
 }
@@ -127,7 +132,10 @@ fn element(tag: &str, parent: Option<usize>) -> Result<HtmlElement, String> {
         ..HtmlElement::default()
     };
     let plain = |name: &str| {
-        !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-:".contains(letter))
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "-:".contains(letter))
     };
     if !plain(name) {
         return Err(format!("<{}> is no element", start(tag)));
@@ -146,7 +154,10 @@ fn element(tag: &str, parent: Option<usize>) -> Result<HtmlElement, String> {
             return Err(format!("{key} of <{name}> has no quotes"));
         }
         check_text(value)?;
-        let twice = element.attributes.insert(key.to_owned(), value.to_owned()).is_some();
+        let twice = element
+            .attributes
+            .insert(key.to_owned(), value.to_owned())
+            .is_some();
         if twice || !plain(key) {
             return Err(format!("{key:?} of <{name}> is given twice or no name"));
         }
@@ -156,11 +167,16 @@ fn element(tag: &str, parent: Option<usize>) -> Result<HtmlElement, String> {
 
 /// Whether text needs no escape: a `&` begins an entity, and nothing controls what shows it.
 fn check_text(text: &str) -> Result<(), String> {
-    if let Some(letter) = text.chars().find(|letter| letter.is_control() && *letter != '\n') {
+    if let Some(letter) = text
+        .chars()
+        .find(|letter| letter.is_control() && *letter != '\n')
+    {
         return Err(format!("text holds {letter:?}"));
     }
     for (place, _) in text.match_indices('&') {
-        let entity = text[place + 1..].split_once(';').map_or("", |(entity, _)| entity);
+        let entity = text[place + 1..]
+            .split_once(';')
+            .map_or("", |(entity, _)| entity);
         if !["amp", "lt", "gt", "quot", "apos", "#39"].contains(&entity) {
             return Err(format!("a & is not escaped: {}", start(&text[place..])));
         }

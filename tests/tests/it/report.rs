@@ -45,10 +45,12 @@ impl Work {
     }
 
     fn run(&self, line: &str) -> (Option<i32>, String, String) {
-        let words = line.split_whitespace().map(|word| match word.strip_prefix('@') {
-            Some(name) => self.path(name).to_str().unwrap().to_owned(),
-            None => word.to_owned(),
-        });
+        let words = line
+            .split_whitespace()
+            .map(|word| match word.strip_prefix('@') {
+                Some(name) => self.path(name).to_str().unwrap().to_owned(),
+                None => word.to_owned(),
+            });
         let words: Vec<String> = words.collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         run(Program::Train, &words)
@@ -109,24 +111,39 @@ impl Report {
         // Nothing is fetched, and nothing runs.
         for element in &page.elements {
             for (name, value) in &element.attributes {
-                let is_address = ["src", "href", "srcset", "action", "data", "poster"].contains(&&**name);
+                let is_address =
+                    ["src", "href", "srcset", "action", "data", "poster"].contains(&&**name);
                 assert!(
                     !is_address || value.starts_with("data:") || value.starts_with('#'),
                     "{name} of {} is {value:.60}",
                     element.name
                 );
                 let inner = value.replace("url(#", "");
-                assert!(!inner.contains("url("), "{name} of {} is {value:.60}", element.name);
+                assert!(
+                    !inner.contains("url("),
+                    "{name} of {} is {value:.60}",
+                    element.name
+                );
                 assert!(!name.starts_with("on"), "{name} of {}", element.name);
             }
             let running = ["script", "iframe", "object", "embed"];
             assert!(!running.contains(&&*element.name), "{}", element.name);
         }
-        for word in ["@import", "url(http", "url(\"", "NaN", "http-equiv=\"refresh"] {
+        for word in [
+            "@import",
+            "url(http",
+            "url(\"",
+            "NaN",
+            "http-equiv=\"refresh",
+        ] {
             assert!(!self.html.contains(word), "{word}");
         }
         // Names within the page are there once, and links lead to them.
-        let ids: Vec<&str> = page.elements.iter().map(|element| element.attribute("id")).collect();
+        let ids: Vec<&str> = page
+            .elements
+            .iter()
+            .map(|element| element.attribute("id"))
+            .collect();
         let ids: Vec<&str> = ids.into_iter().filter(|id| !id.is_empty()).collect();
         let known: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(ids.len(), known.len(), "an id is there twice");
@@ -139,18 +156,32 @@ impl Report {
             assert!(known.contains(id), "{id}");
         }
         // Headings go down by one step, below the only first one.
-        let level = |name: &str| name.strip_prefix('h').and_then(|digit| digit.parse::<u8>().ok());
-        let levels: Vec<u8> =
-            page.elements.iter().filter_map(|element| level(&element.name)).collect();
+        let level = |name: &str| {
+            name.strip_prefix('h')
+                .and_then(|digit| digit.parse::<u8>().ok())
+        };
+        let levels: Vec<u8> = page
+            .elements
+            .iter()
+            .filter_map(|element| level(&element.name))
+            .collect();
         assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1);
-        assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+        assert!(
+            levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+            "{levels:?}"
+        );
         // Every figure shows something, is numbered in its order, and says what it is.
         let figures = page.elements.iter().enumerate();
-        let figures: Vec<usize> =
-            figures.filter(|(_, element)| element.name == "figure").map(|(at, _)| at).collect();
+        let figures: Vec<usize> = figures
+            .filter(|(_, element)| element.name == "figure")
+            .map(|(at, _)| at)
+            .collect();
         for (number, at) in figures.iter().enumerate() {
             let caption = &page.within(*at, &["figcaption"])[0].text;
-            assert!(caption.starts_with(&format!("Figure {}. ", number + 1)), "{caption}");
+            assert!(
+                caption.starts_with(&format!("Figure {}. ", number + 1)),
+                "{caption}"
+            );
             let drawn = page.within(*at, &["svg", "img"]);
             assert!(!drawn.is_empty(), "{caption}");
             for part in drawn {
@@ -161,7 +192,10 @@ impl Report {
                 assert!(!alt.is_empty(), "{caption}");
             }
             for chart in page.within(*at, &["svg"]) {
-                let inside = page.elements.iter().position(|other| std::ptr::eq(other, chart));
+                let inside = page
+                    .elements
+                    .iter()
+                    .position(|other| std::ptr::eq(other, chart));
                 let marks = page.within(inside.unwrap(), &["path", "circle", "rect", "image"]);
                 assert!(marks.len() > 1, "{caption}: {}", marks.len());
             }
@@ -174,20 +208,28 @@ impl Report {
             .sum();
         assert_eq!(said as usize, figures.len());
         // Everything that is missing is said on the page and by the program.
-        let missing = page.all("p").filter(|p| p.attribute("class") == "missing").count();
+        let missing = page
+            .all("p")
+            .filter(|p| p.attribute("class") == "missing")
+            .count();
         assert_eq!(self.json["missing"].as_array().unwrap().len(), missing);
     }
 
     fn sections(&self) -> Vec<&str> {
         let sections = self.json["sections"].as_array().unwrap();
-        sections.iter().map(|section| section["id"].as_str().unwrap()).collect()
+        sections
+            .iter()
+            .map(|section| section["id"].as_str().unwrap())
+            .collect()
     }
 
     /// Figures of a section.
     fn figures(&self, id: &str) -> u64 {
         let sections = self.json["sections"].as_array().unwrap();
         let found = sections.iter().find(|section| section["id"] == id);
-        found.unwrap_or_else(|| panic!("{id}"))["figures"].as_u64().unwrap()
+        found.unwrap_or_else(|| panic!("{id}"))["figures"]
+            .as_u64()
+            .unwrap()
     }
 
     fn missing(&self) -> String {
@@ -208,7 +250,15 @@ impl Report {
 }
 
 const SECTIONS: [&str; 9] = [
-    "dataset", "recipe", "curves", "network", "errors", "kernels", "guesses", "neighbours", "views",
+    "dataset",
+    "recipe",
+    "curves",
+    "network",
+    "errors",
+    "kernels",
+    "guesses",
+    "neighbours",
+    "views",
 ];
 
 #[test]
@@ -259,18 +309,35 @@ fn a_whole_run_has_every_figure() {
     // A dataset that has moved is missed in words, and found where it is said to be.
     fs::rename(work.path("shards"), work.path("moved")).unwrap();
     let without = work.report("moved", "");
-    assert!(without.missing().contains("give its folder as --shards"), "{}", without.missing());
+    assert!(
+        without.missing().contains("give its folder as --shards"),
+        "{}",
+        without.missing()
+    );
     assert_eq!((without.photographs(), without.figures("kernels")), (0, 1));
     let found = work.report("found", "--shards @moved");
-    assert_eq!((found.missing(), found.photographs()), (String::new(), report.photographs()));
+    assert_eq!(
+        (found.missing(), found.photographs()),
+        (String::new(), report.photographs())
+    );
 
     // So are the checkpoints; the curves need none.
     for name in ["best", "last"] {
         fs::remove_file(work.path(&format!("run/{name}.safetensors"))).unwrap();
     }
     let log = work.report("no-checkpoint", "--shards @moved");
-    assert!(log.missing().contains("neither best.safetensors nor last.safetensors"));
-    assert_eq!((log.figures("curves"), log.figures("dataset"), log.figures("kernels")), (6, 2, 0));
+    assert!(
+        log.missing()
+            .contains("neither best.safetensors nor last.safetensors")
+    );
+    assert_eq!(
+        (
+            log.figures("curves"),
+            log.figures("dataset"),
+            log.figures("kernels")
+        ),
+        (6, 2, 0)
+    );
 
     // A log that is cut in its last line.
     let metrics = work.path("run/metrics.jsonl");
@@ -278,9 +345,17 @@ fn a_whole_run_has_every_figure() {
     fs::write(&metrics, &text[..text.len() - 20]).unwrap();
     work.report("cut", "").expect(&["last line has no end"]);
     // And one that has lost its first, too.
-    fs::write(&metrics, &text[text.find('\n').unwrap() + 1..text.len() - 20]).unwrap();
+    fs::write(
+        &metrics,
+        &text[text.find('\n').unwrap() + 1..text.len() - 20],
+    )
+    .unwrap();
     let headless = work.report("headless", "");
-    assert!(headless.missing().contains("the log has lost its first line"));
+    assert!(
+        headless
+            .missing()
+            .contains("the log has lost its first line")
+    );
 }
 
 #[test]
@@ -289,8 +364,15 @@ fn a_run_of_one_epoch_without_a_validation_split_has_a_page() {
     work.dataset(&CLASSES[..3], &[("train", 6)]);
     work.train("--epochs 1");
     let report = work.report("no-validation", "");
-    assert!(report.missing().contains("no validation split"), "{}", report.missing());
-    assert_eq!((report.figures("curves"), report.figures("kernels")), (6, 1));
+    assert!(
+        report.missing().contains("no validation split"),
+        "{}",
+        report.missing()
+    );
+    assert_eq!(
+        (report.figures("curves"), report.figures("kernels")),
+        (6, 1)
+    );
     report.expect(&["no evaluation so far", "no validation split"]);
     // The images that were trained on can be judged, and no image is its own neighbour.
     let judged = work.report("of-train", "--split train");
@@ -339,7 +421,11 @@ fn every_kind_of_network_has_a_page() {
     for (name, flags, words) in [
         ("owt", "--variant alexnet-owt", "the only column"),
         ("one-column", "--columns 1", "the only column"),
-        ("tanh", "--activation tanh --remove-conv 4", "model.removed_conv"),
+        (
+            "tanh",
+            "--activation tanh --remove-conv 4",
+            "model.removed_conv",
+        ),
     ] {
         let line = format!("--shards @shards --out @{name} {FLAGS} --epochs 1 {flags}");
         work.say(&line);
@@ -379,7 +465,10 @@ fn what_does_not_belong_together_is_refused() {
     work.ingest("other-tree", "other");
     for (flags, words) in [
         ("@none", "name the folder that `train --out` made"),
-        ("@run --shards @other", "it has \"x\" where the checkpoint has \"ant\""),
+        (
+            "@run --shards @other",
+            "it has \"x\" where the checkpoint has \"ant\"",
+        ),
         ("@run --shards @tree", "tree"),
         ("@run --split test", "no split \"test\""),
         ("@run --checkpoint @none.safetensors", "none.safetensors"),
@@ -389,19 +478,28 @@ fn what_does_not_belong_together_is_refused() {
         assert!(!work.path("page.html").exists());
     }
     // Another run's checkpoint.
-    work.say(&format!("--shards @shards --out @second --seed 2 {FLAGS} --epochs 1"));
+    work.say(&format!(
+        "--shards @shards --out @second --seed 2 {FLAGS} --epochs 1"
+    ));
     let line = "report @run --checkpoint @second/last.safetensors --out @page.html";
     assert!(work.refuse(line).contains("no checkpoint of this run"));
     // A page that exists stays as it is.
     fs::write(work.path("page.html"), "mine").unwrap();
-    assert!(work.refuse("report @run --out @page.html").contains("--force"));
+    assert!(
+        work.refuse("report @run --out @page.html")
+            .contains("--force")
+    );
     assert_eq!(fs::read(work.path("page.html")).unwrap(), b"mine");
     let said = work.say("report @run --out @page.html --force");
     assert!(said.contains("page.html ("), "{said}");
     assert!(fs::read(work.path("page.html")).unwrap().len() > 10_000);
 
     // The same classes with other images are another dataset, which the page says.
-    write_small(&work.path("more"), &CLASSES[..3], &[("train", 3), ("val", 1)]);
+    write_small(
+        &work.path("more"),
+        &CLASSES[..3],
+        &[("train", 3), ("val", 1)],
+    );
     work.ingest("more", "more-shards");
     work.report("other-images", "--shards @more-shards")
         .expect(&["This is not the dataset that was trained on"]);

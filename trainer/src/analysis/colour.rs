@@ -38,10 +38,15 @@ pub(crate) fn columns(weights: &[f32], outputs: usize, model: &ModelConfig) -> V
     if outputs == 0 || weights.is_empty() {
         return Vec::new();
     }
-    let kernels: Vec<Option<f64>> =
-        weights.chunks_exact(weights.len() / outputs).map(selectivity).collect();
+    let kernels: Vec<Option<f64>> = weights
+        .chunks_exact(weights.len() / outputs)
+        .map(selectivity)
+        .collect();
     let each = outputs.div_ceil(model.columns.max(1));
-    kernels.chunks(each).map(|kernels| ColumnColour::of(kernels.to_vec())).collect()
+    kernels
+        .chunks(each)
+        .map(|kernels| ColumnColour::of(kernels.to_vec()))
+        .collect()
 }
 
 impl ColumnColour {
@@ -54,7 +59,9 @@ impl ColumnColour {
             mean: (count > 0).then(|| sorted.iter().sum::<f64>() / count as f64),
             median: match count % 2 {
                 1 => middle(count / 2),
-                _ => middle(count / 2).zip(middle((count / 2).wrapping_sub(1))).map(|(a, b)| (a + b) / 2.0),
+                _ => middle(count / 2)
+                    .zip(middle((count / 2).wrapping_sub(1)))
+                    .map(|(a, b)| (a + b) / 2.0),
             },
             kernels,
         }
@@ -104,9 +111,16 @@ mod tests {
         let philox = Philox::new(3, Stream::Init);
         let draws = (0..60_000).flat_map(|i| Philox::normals(philox.block(i, 0)));
         let values: Vec<f32> = draws.map(|value| value as f32).collect();
-        let found = columns(&values[..120_000 / 363 * 363], 120_000 / 363, &ModelConfig::alexnet());
+        let found = columns(
+            &values[..120_000 / 363 * 363],
+            120_000 / 363,
+            &ModelConfig::alexnet(),
+        );
         for column in found {
-            assert!((column.mean.unwrap() - 2.0 / 3.0).abs() < 0.01, "{column:?}");
+            assert!(
+                (column.mean.unwrap() - 2.0 / 3.0).abs() < 0.01,
+                "{column:?}"
+            );
         }
     }
 

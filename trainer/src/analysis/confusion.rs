@@ -127,7 +127,10 @@ mod tests {
 
     /// An image of class `label` for which the classes come in this order.
     fn item(label: usize, order: &[usize]) -> Prediction {
-        let rank = order.iter().position(|other| *other == label).unwrap_or(order.len());
+        let rank = order
+            .iter()
+            .position(|other| *other == label)
+            .unwrap_or(order.len());
         let guess = |&label: &usize| Guess {
             label,
             probability: 0.1,
@@ -156,12 +159,21 @@ mod tests {
             images: 3,
             top1: 1,
             top5: 3,
-            mistake: Some(Mistake { label: 1, images: 1 }),
+            mistake: Some(Mistake {
+                label: 1,
+                images: 1,
+            }),
         };
         assert_eq!(scores[0], first);
         assert_eq!((scores[1].images, scores[1].accuracy()), (0, None));
         assert_eq!((scores[2].top1, scores[2].top5), (0, 1));
-        assert_eq!(scores[2].mistake, Some(Mistake { label: 1, images: 2 }));
+        assert_eq!(
+            scores[2].mistake,
+            Some(Mistake {
+                label: 1,
+                images: 2
+            })
+        );
         assert_eq!(scores[2].accuracy(), Some(0.0));
     }
 
@@ -183,7 +195,10 @@ mod tests {
             second_as_first: 2,
         };
         assert_eq!(pairs[0], worst);
-        assert_eq!((pairs[1].first, pairs[1].second, pairs[1].images()), (0, 2, 1));
+        assert_eq!(
+            (pairs[1].first, pairs[1].second, pairs[1].images()),
+            (0, 2, 1)
+        );
         assert_eq!(pairs.len(), 2);
     }
 

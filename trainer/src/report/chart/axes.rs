@@ -1,11 +1,15 @@
 //! The axes of a chart, and the plotting crate's layout of them.
 
+use std::sync::Arc;
+
 use kuva::TickFormat;
 use kuva::plot::LegendPosition;
 use kuva::render::layout::Layout;
+use kuva::render::plots::Plot;
 use kuva::render::theme::Theme;
 
 use super::label::label;
+use super::number::number;
 
 /// Everything about a chart but its data.
 #[derive(Clone, Debug)]
@@ -125,12 +129,17 @@ fn ends(axis: &Axis<'_>, (low, high): (f64, f64)) -> (f64, f64) {
     (first, last)
 }
 
+/// Beside the axes, so that charts under each other have their places under each other.
+const LEFT: f64 = 66.0;
+pub(super) const RIGHT: f64 = 20.0;
+
 /// Marks of an axis.
 const TICKS: usize = 5;
 
-pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, legend: bool) -> Layout {
+pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, plots: &[Plot], legend: bool) -> Layout {
     let (x, y) = (ends(&chart.x, extent.x), ends(&chart.y, extent.y));
-    let mut layout = Layout::new(x, y)
+    // It knows the names of the legend from the plots; the ranges are ours.
+    let mut layout = Layout::auto_from_plots(plots)
         .with_width(chart.size.width)
         .with_height(chart.size.height)
         .with_ticks(TICKS)
@@ -144,8 +153,11 @@ pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, legend: bool) -> Layout
         .with_tick_size(12)
         .with_body_size(13)
         .with_theme(theme())
+        .with_force_margins(LEFT, RIGHT)
+        .with_y_tick_format(TickFormat::Custom(Arc::new(number)))
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
+    (layout.x_range, layout.y_range) = (x, y);
     layout.show_legend = legend;
     if chart.x.scale == Scale::Logarithmic {
         layout = layout.with_log_x();

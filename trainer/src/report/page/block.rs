@@ -119,13 +119,12 @@ impl Table {
             let number = self.head.get(place).is_some_and(|column| column.is_number);
             number.then_some("number")
         };
+        let caption = format!("table-{}-caption", numbers.tables);
         html! {
-            div.table tabindex="0" role="region"
-                aria-labelledby=(format!("table-{}-caption", numbers.tables)) {
-                table id=(format!("table-{}", numbers.tables)) {
-                    caption id=(format!("table-{}-caption", numbers.tables)) {
-                        b { "Table " (numbers.tables) ". " } (self.caption)
-                    }
+            div.table id=(format!("table-{}", numbers.tables)) {
+                p.caption id=(caption) { b { "Table " (numbers.tables) ". " } (self.caption) }
+                div.scroll tabindex="0" role="region" aria-labelledby=(caption) {
+                    table aria-labelledby=(caption) {
                     thead {
                         tr {
                             @for (place, column) in self.head.iter().enumerate() {
@@ -145,6 +144,7 @@ impl Table {
                                 }
                             }
                         }
+                    }
                     }
                 }
             }

@@ -74,7 +74,7 @@ fn accuracies(scores: &[ClassScore], classes: &[Class], split: &str) -> Vec<Bloc
                 id,
                 alt,
                 x: Axis {
-                    label: "right at the first guess, %",
+                    label: "right, % of images",
                     low: Some(0.0),
                     high: Some(100.0),
                     ..Axis::default()
@@ -123,7 +123,7 @@ fn accuracies(scores: &[ClassScore], classes: &[Class], split: &str) -> Vec<Bloc
                     ..Axis::default()
                 },
                 y: Axis {
-                    label: "right at the first guess, %",
+                    label: "right, % of images",
                     low: Some(0.0),
                     high: Some(100.0),
                     ..Axis::default()

@@ -395,7 +395,7 @@ fn speed(history: &History) -> Vec<Figure> {
         chart(
             "wait",
             Axis {
-                label: "waiting for images, % of the time",
+                label: "waiting, % of the time",
                 low: Some(0.0),
                 ..Axis::default()
             },

@@ -144,7 +144,7 @@ fn facts(material: &Material, data: &Data) -> Block {
     }
     Block::Table(Table {
         caption: html! { "The dataset, from its manifest." },
-        head: vec![Column::words("what"), Column::words("")],
+        head: vec![Column::words("what"), Column::words("value")],
         rows,
     })
 }
@@ -256,31 +256,39 @@ fn sheet(material: &Material, data: &Data) -> Result<Option<Block>, PhotoError> 
             list.push(sample);
         }
     }
-    let mut pictures = Vec::new();
+    let mut groups = Vec::new();
+    let mut pictures = 0;
     for place in 0..shown {
         let label = place * classes / shown;
         let list = &samples[label];
         let text = class_name(&data.manifest.classes[label]);
         let count = each.min(list.len());
+        let mut group = Vec::new();
         for i in 0..count {
-            let sample = list[i * list.len() / count];
-            pictures.push((
-                photo(&data.train, sample, THUMBNAIL, text.clone())?,
+            group.push(photo(
+                &data.train,
+                list[i * list.len() / count],
+                THUMBNAIL,
                 text.clone(),
-            ));
+            )?);
         }
-    }
-    let body = html! {
-        div.photos {
-            @for (picture, text) in &pictures {
-                span.photo title=(text) { (picture) }
+        pictures += count;
+        groups.push(html! {
+            div.group title=(text) {
+                p { (text) }
+                div.photos { @for picture in &group { span.photo { (picture) } } }
             }
-        }
+        });
+    }
+    // Side by side: the images of a class, or as much of it as a phone is wide.
+    let wide = (each * (THUMBNAIL + 6)).min(3 * (THUMBNAIL + 6));
+    let body = html! {
+        div.groups style=(format!("--group:{wide}px")) { @for group in &groups { (group) } }
     };
     Ok(Some(Block::Figure(Figure::new(
         body,
         html! {
-            "Contact sheet: " (pictures.len()) " of " (grouped(data.train.len())) " training images, of "
+            "Contact sheet: " (pictures) " of " (grouped(data.train.len())) " training images, of "
             (shown) " of " (classes) " classes, made smaller."
         },
     ))))

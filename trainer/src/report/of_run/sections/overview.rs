@@ -137,7 +137,7 @@ pub(in crate::report) fn lead(material: &Material, overview: &Overview) -> Marku
         p.lead {
             "A training run of Shardmill"
             @if let Some(start) = start {
-                " on " (counted(start.train_images, "image", "images")) " of "
+                " on " (grouped(start.train_images)) " images of "
                 (counted(start.classes as u64, "class", "classes"))
             }
             @if let Some(width) = width { ", with a network of " (width) " times the paper's width" }
@@ -159,7 +159,7 @@ pub(in crate::report) fn lead(material: &Material, overview: &Overview) -> Marku
             }
             li {
                 b { (grouped(overview.epochs)) " / " (planned) }
-                span { "epochs, " (counted(overview.steps, "step", "steps")) }
+                span { "epochs, " (grouped(overview.steps)) " steps" }
             }
             li { b { (duration(overview.seconds)) } span { "of training and evaluation" } }
             @if let Some(parameters) = overview.parameters {

@@ -57,9 +57,9 @@ pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Secti
     let said = Block::Prose(html! {
         @if let Some((center, ten)) = gain {
             p {
-                "Ten views change the top-1 error of this run by " (format!("{:+.2}", ten.top1 - center.top1))
+                "Ten views change the top-1 error of this run by " (signed(ten.top1 - center.top1))
                 " points"
-                @if classes > 5 { " and the top-5 error by " (format!("{:+.2}", ten.top5 - center.top5)) }
+                @if classes > 5 { " and the top-5 error by " (signed(ten.top5 - center.top5)) }
                 "; in the paper it is −1.5 and −1.3 points."
                 @if classes < 6 { " With fewer than six classes the top-5 error means nothing." }
             }
@@ -70,6 +70,11 @@ pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Secti
         title: "Ten views and the centre view (the paper's Table 1)".to_owned(),
         blocks: vec![table, said],
     }
+}
+
+/// A change with its sign.
+fn signed(change: f64) -> String {
+    format!("{change:+.2}").replace('-', "−")
 }
 
 fn row(
