@@ -51,7 +51,7 @@
 
 #![deny(unsafe_code)]
 
-mod analysis;
+pub mod analysis;
 pub mod candle_ops;
 mod checkpoint;
 mod cli;
@@ -77,7 +77,7 @@ pub use recipe::setup::{Setup, SetupError};
 pub use run::error::TrainError;
 pub use run::eval::{EvalOptions, Evaluation, evaluate};
 pub use run::log::Display;
-pub use run::{Stop, TrainOptions, TrainOutcome, View, train};
+pub use run::{Stop, Subject, TrainOptions, TrainOutcome, View, train};
 
 /// The types of the fields of [`Recipe`], [`ModelConfig`], [`Compute`] and [`EvalOptions`].
 pub mod settings {
@@ -105,7 +105,7 @@ pub mod state {
 #[doc(hidden)]
 pub mod internals {
     pub use crate::checkpoint::exchange;
-    pub use crate::cpu::{Network, ops};
+    pub use crate::cpu::{Activations, Network, ops};
     pub use crate::net::mean_image::{MeanCut, MeanImage};
     pub use crate::net::{
         DropoutKey, MaskKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput,

@@ -162,6 +162,15 @@ fn the_commands_on_training_run() {
 }
 
 #[test]
+fn the_commands_on_studying_run() {
+    let work = images();
+    prepare(work.path(), "prep ingest imagenet --out shards");
+    prepare(work.path(), "train --shards shards --out run");
+    let count = run_all("docs/studying.md", work.path(), quick);
+    assert!(count >= 4, "{count} commands");
+}
+
+#[test]
 fn the_recipe_file_on_training_is_one() {
     let files = blocks("docs/training.md", "toml");
     assert!(!files.is_empty());

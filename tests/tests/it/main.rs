@@ -8,6 +8,7 @@ mod documents; // what README and docs print runs as it stands
 mod epochs; // batches of shards that prep made are the same on any number of threads
 mod evaluated; // views, splits and subsets of classes, as a user asks for them
 mod exchange; // a network goes out, comes back, and predicts the same
+mod features; // features of splits, and the neighbours among them
 mod flags; // values that are given are used, refused or spoken of
 mod golden; // datasets of earlier versions still open
 mod ingest; // from image trees to shards: the same bytes on any number of threads

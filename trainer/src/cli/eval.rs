@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use shardmill_formats::console;
 
-use crate::checkpoint::Checkpoint;
 use crate::cli::device::DeviceArgs;
+use crate::cli::split::split_of;
 use crate::cli::{Execute, Format};
 use crate::run::View;
 use crate::run::eval::{EvalOptions, evaluate};
@@ -93,13 +93,7 @@ pub(super) fn run(
     split: Option<String>,
     format: Format,
 ) -> anyhow::Result<()> {
-    options.split = match split {
-        Some(split) => split,
-        None => Checkpoint::peek(&options.checkpoint)?
-            .recipe
-            .val_split
-            .unwrap_or(options.split),
-    };
+    options.split = split_of(&options.checkpoint, split)?;
     options.display = match format.json {
         true => Display::Json,
         false => Display::Auto,

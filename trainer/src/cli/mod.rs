@@ -5,11 +5,14 @@ mod device;
 mod doctor;
 mod eval;
 mod exchange;
+mod features;
 mod model;
+mod neighbours;
 mod predict;
 mod recipe;
 mod report;
 mod signals;
+mod split;
 mod summary;
 mod train;
 
@@ -57,6 +60,10 @@ enum Command {
     Report(report::ReportArgs),
     /// Print the classes that a network sees in image files.
     Predict(predict::PredictArgs),
+    /// Write a layer's outputs for the images of a split to a safetensors file.
+    Features(features::FeaturesArgs),
+    /// Find the nearest training images of a split's images, and print how often they are of the same class.
+    Neighbours(neighbours::NeighboursArgs),
     /// Write a checkpoint's weights with another program's tensor names and layouts.
     Export(exchange::ExportArgs),
     /// Make a checkpoint from another program's weights.
@@ -175,6 +182,8 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Bench(args)) => args.execute(called),
         Some(Command::Report(args)) => args.execute(called),
         Some(Command::Predict(args)) => args.execute(called),
+        Some(Command::Features(args)) => args.execute(called),
+        Some(Command::Neighbours(args)) => args.execute(called),
         Some(Command::Export(args)) => args.execute(called),
         Some(Command::Import(args)) => args.execute(called),
         Some(Command::Demo(options)) => options.run().map(|()| 0),

@@ -8,7 +8,7 @@ use shardmill_formats::errln;
 use crate::run::Stop;
 
 /// What a shell calls the end by Ctrl-C.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// What the process's one handler knows.
 struct State {
@@ -16,12 +16,19 @@ struct State {
     is_set: bool,
     /// The run that a signal stops.
     stop: Option<Stop>,
+    /// What the user is told then.
+    words: &'static str,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
     is_set: false,
     stop: None,
+    words: "",
 });
+
+/// What is said when a training is asked to stop.
+pub(super) const TRAINING: &str =
+    "stopping after this step, with a checkpoint; once more ends it at once";
 
 /// A run listens to signals while it holds this.
 #[must_use]
@@ -33,26 +40,30 @@ impl Drop for Listening {
     }
 }
 
-/// Lets a signal ask the run to stop and save, and a second one end the process at once. A
-/// checkpoint that is being written then is not lost: the one before is still there.
+/// Lets a signal ask the run to stop and save, which is confirmed in `words`, and a second one end the process
+/// at once. A checkpoint that is being written then is not lost: the one before is still there.
 ///
 /// The handler stays set afterwards, and then ends the process without a word.
-pub(super) fn listen(stop: &Stop) -> anyhow::Result<Listening> {
+pub(super) fn listen(stop: &Stop, words: &'static str) -> anyhow::Result<Listening> {
     let mut state = state();
     if !state.is_set {
         ctrlc::set_handler(handle).context("cannot listen to signals")?;
         state.is_set = true;
     }
     state.stop = Some(stop.clone());
+    state.words = words;
     Ok(Listening)
 }
 
 fn handle() {
-    let stop = state().stop.clone();
+    let (stop, words) = {
+        let state = state();
+        (state.stop.clone(), state.words)
+    };
     if stop.is_none_or(|stop| stop.request()) {
-        std::process::exit(INTERRUPTED);
+        std::process::exit(INTERRUPTED.into());
     }
-    errln!("stopping after this step, with a checkpoint; once more ends it at once");
+    errln!("{words}");
 }
 
 fn state() -> MutexGuard<'static, State> {
@@ -67,7 +78,7 @@ mod tests {
     fn a_second_run_of_the_process_listens_too() {
         for _ in 0..2 {
             let stop = Stop::default();
-            let listening = listen(&stop).unwrap();
+            let listening = listen(&stop, TRAINING).unwrap();
             assert!(state().stop.is_some());
             drop(listening);
             assert!(state().stop.is_none());

@@ -11,7 +11,7 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::eval::{self, ViewsArg};
 use crate::cli::model::ModelArgs;
 use crate::cli::recipe::{RecipeChoice, note_unused, set_values};
-use crate::cli::signals::listen;
+use crate::cli::signals::{self, listen};
 use crate::cli::{Execute, Format};
 use crate::recipe::Mean;
 use crate::recipe::augmentation::{Cropping, Jitter};
@@ -167,7 +167,7 @@ impl Execute for TrainArgs {
             return Ok(0);
         }
         let options = self.options()?;
-        let _listening = listen(&options.stop)?;
+        let _listening = listen(&options.stop, signals::TRAINING)?;
         let outcome = train(&options)?;
         if !self.json {
             conclude(&options, &outcome, called)?;

@@ -89,6 +89,11 @@ impl Classifier {
         self.outputs.last().expect("fc8 is never left out")
     }
 
+    /// The outputs of layer `index` of the last pass, `[rows, len]`.
+    pub(super) fn outputs_of(&self, index: usize) -> &[f32] {
+        &self.outputs[index]
+    }
+
     /// The gradient of the inputs, after [`train`](Self::train).
     pub(super) fn inputs_gradient(&self) -> &[f32] {
         &self.current[..self.inputs.len()]

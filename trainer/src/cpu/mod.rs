@@ -8,7 +8,7 @@ pub mod ops;
 use crate::net::layer::Layer;
 
 pub(crate) use features::single_layer;
-pub use network::Network;
+pub use network::{Activations, Network};
 
 /// Consecutive layers with the values of their parameters.
 #[derive(Clone, Copy)]

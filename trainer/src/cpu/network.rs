@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::cpu::Part;
 use crate::cpu::classifier::Classifier;
-use crate::cpu::features::Features;
+use crate::cpu::features::{Features, Keep};
 use crate::net::layer::Layer;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{DropoutKey, Masks, Model, ModelError, Parameter, StepOutput};
@@ -123,7 +123,12 @@ impl Network {
             classifier.prepare(dense.layers, convolutional.output_len(), rows, true);
             let (feature_gradients, dense_gradients) =
                 gradients.split_at_mut(convolutional.parameters.len());
-            features.forward(convolutional, images, true, classifier.inputs_mut());
+            features.forward(
+                convolutional,
+                images,
+                Keep::Backward,
+                classifier.inputs_mut(),
+            );
             let scores = classifier.train(dense, masks, labels, dense_gradients);
             if !*features_frozen {
                 let gradient = classifier.inputs_gradient();
@@ -178,6 +183,27 @@ impl Network {
     /// # Errors
     /// Images that do not fill whole rows.
     pub fn logits(&mut self, images: &[f32]) -> Result<Tensor, ModelError> {
+        let Activations { logits, .. } = self.activations(images, &[])?;
+        let classes = self.model.config().classes;
+        let rows = logits.len() / classes;
+        Ok(Tensor::from_vec(logits, (rows, classes), &Device::Cpu)?)
+    }
+
+    /// The outputs of some layers beside the logits, in one forward pass of NHWC images without dropout.
+    /// `layers` holds numbers of [`Model::layers`]. Images go through in groups of fixed size, so that
+    /// beside the result memory does not grow with their number. The logits are those of
+    /// [`logits`](Self::logits), bit for bit.
+    ///
+    /// # Errors
+    /// Images that do not fill whole rows.
+    ///
+    /// # Panics
+    /// If there is no layer of such a number.
+    pub fn activations(
+        &mut self,
+        images: &[f32],
+        layers: &[usize],
+    ) -> Result<Activations, ModelError> {
         let Self {
             model,
             features,
@@ -187,18 +213,43 @@ impl Network {
         let image_len = image_len(model);
         let rows = images.len() / image_len;
         check_images(model, images, rows)?;
-        let classes = model.config().classes;
-        let mut logits = Vec::with_capacity(rows * classes);
+        let end = features_end(model);
+        let watched: Vec<usize> = layers.iter().copied().filter(|&l| l < end).collect();
+        let len_of = |&layer: &usize| rows * model.layers()[layer].output_len();
+        let mut found = Activations {
+            logits: Vec::with_capacity(rows * model.config().classes),
+            layers: layers
+                .iter()
+                .map(|layer| Vec::with_capacity(len_of(layer)))
+                .collect(),
+        };
         for images in images.chunks(EVALUATION_ROWS * image_len) {
             with_parts(model, |convolutional, dense| {
                 let rows = images.len() / image_len;
                 classifier.prepare(dense.layers, convolutional.output_len(), rows, false);
-                features.forward(convolutional, images, false, classifier.inputs_mut());
-                logits.extend_from_slice(classifier.logits(dense));
+                let inputs = classifier.inputs_mut();
+                features.forward(convolutional, images, Keep::Watched(&watched), inputs);
+                found.logits.extend_from_slice(classifier.logits(dense));
+                for (&layer, values) in layers.iter().zip(&mut found.layers) {
+                    match layer.checked_sub(end) {
+                        None => features.watched(layer, rows, values),
+                        Some(index) => values.extend_from_slice(classifier.outputs_of(index)),
+                    }
+                }
             });
         }
-        Ok(Tensor::from_vec(logits, (rows, classes), &Device::Cpu)?)
+        Ok(found)
     }
+}
+
+/// What a forward pass gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Activations {
+    /// `[rows, classes]`.
+    pub logits: Vec<f32>,
+    /// The outputs of each layer that was asked for, after its activation, `[rows, len]`; those of a
+    /// convolution or pool are `[rows, height, width, channels]`.
+    pub layers: Vec<Vec<f32>>,
 }
 
 /// The number of layers up to the last pool.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use shardmill_loader::{Batch, Normalize, Output};
 
-use crate::cpu::Network;
+use crate::cpu::{Activations, Network};
 use crate::engine::{Engine, EngineError};
 use crate::net::mean_image::MeanImage;
 use crate::net::scores::Tally;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{
-    DropoutKey, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+    DropoutKey, Model, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
 };
 
 /// Images that go through the network at once while evaluating.
@@ -128,9 +128,25 @@ impl Engine for CpuEngine {
         Ok(self.metrics.take().into_iter().collect())
     }
 
-    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError> {
-        let logits = self.network.logits(self.inputs.of(batch))?;
-        Ok(logits.to_vec2().map_err(ModelError::from)?)
+    fn activations(
+        &mut self,
+        batch: &Arc<Batch>,
+        layers: &[usize],
+    ) -> Result<Activations, EngineError> {
+        let images = self.inputs.of(batch);
+        Ok(self.network.activations(images, layers)?)
+    }
+
+    fn inputs(&mut self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
+        Ok(self.inputs.of(batch).to_vec())
+    }
+
+    fn activations_of(
+        &mut self,
+        inputs: &[f32],
+        layers: &[usize],
+    ) -> Result<Activations, EngineError> {
+        Ok(self.network.activations(inputs, layers)?)
     }
 
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {

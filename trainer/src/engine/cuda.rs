@@ -8,6 +8,7 @@ use std::sync::Arc;
 use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::CudaOptions;
+use crate::cpu::Activations;
 use crate::cuda::scores::{self, GradientMismatch};
 use crate::cuda::{AsPixels, CudaError, Devices, Replica, STEPS, Slice, Staged};
 use crate::engine::{Engine, EngineError};
@@ -146,7 +147,7 @@ impl CudaEngine {
         Ok(())
     }
 
-    /// [`logits`](Engine::logits) of a batch from the loader or elsewhere.
+    /// The logits of a batch from the loader or elsewhere.
     pub(crate) fn logits_of_pixels(
         &mut self,
         batch: &Arc<impl AsPixels>,
@@ -301,8 +302,26 @@ impl Engine for CudaEngine {
         Ok(metrics)
     }
 
-    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError> {
-        self.logits_of_pixels(batch)
+    fn activations(
+        &mut self,
+        batch: &Arc<Batch>,
+        layers: &[usize],
+    ) -> Result<Activations, EngineError> {
+        if !layers.is_empty() {
+            return Err(EngineError::OutputsOnly);
+        }
+        Ok(Activations {
+            logits: self.logits_of_pixels(batch)?.concat(),
+            layers: Vec::new(),
+        })
+    }
+
+    fn inputs(&mut self, _: &Batch) -> Result<Vec<f32>, EngineError> {
+        Err(EngineError::OutputsOnly)
+    }
+
+    fn activations_of(&mut self, _: &[f32], _: &[usize]) -> Result<Activations, EngineError> {
+        Err(EngineError::OutputsOnly)
     }
 
     /// All GPUs have the first one's state.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::Compute;
+use crate::cpu::Activations;
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaError;
 use crate::net::sgd::Rate;
@@ -35,6 +36,12 @@ pub enum EngineError {
          with CUDA\"); `train doctor` says what this machine has"
     )]
     NoCuda,
+    /// Only the CPU can give the outputs of layers before the last, and take changed images.
+    #[error(
+        "a GPU gives only the network's outputs for whole images so far, and not those of the layers before; \
+         use `--device cpu`"
+    )]
+    OutputsOnly,
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -98,8 +105,23 @@ pub(crate) trait Engine {
     /// The metrics of the steps since the last call, in their order.
     fn drain_metrics(&mut self) -> Result<Vec<StepMetrics>, EngineError>;
 
-    /// The logits of a batch, a row for each image, without dropout.
-    fn logits(&mut self, batch: &Arc<Batch>) -> Result<Vec<Vec<f32>>, EngineError>;
+    /// The logits of a batch and, in the same pass, the outputs of the layers of these numbers, without
+    /// dropout. An engine that has only the logits refuses every layer.
+    fn activations(
+        &mut self,
+        batch: &Arc<Batch>,
+        layers: &[usize],
+    ) -> Result<Activations, EngineError>;
+
+    /// The images of a batch as the network sees them, NHWC.
+    fn inputs(&mut self, batch: &Batch) -> Result<Vec<f32>, EngineError>;
+
+    /// [`activations`](Self::activations) of images that were changed after [`inputs`](Self::inputs).
+    fn activations_of(
+        &mut self,
+        inputs: &[f32],
+        layers: &[usize],
+    ) -> Result<Activations, EngineError>;
 
     /// The state as it is now, copied from the device to host memory where that is needed.
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError>;

@@ -264,6 +264,11 @@ pub(crate) fn training(
     Ok(builder.build()?)
 }
 
+/// Images of a batch for evaluation by `engine`.
+pub(super) fn evaluation_images(view: View, engine: &dyn Engine) -> usize {
+    (engine.evaluation_rows() / view.count()).max(1)
+}
+
 /// Batches of the views of each image for evaluation by `engine`, in file order.
 pub(super) fn evaluation(
     dataset: &Dataset,
@@ -280,8 +285,26 @@ pub(super) fn evaluation(
     };
     let builder = builder(dataset, normalize(state, 1.0), threads)
         .output(engine.output())
-        .batch_size((engine.evaluation_rows() / view.count()).max(1));
+        .batch_size(evaluation_images(view, engine));
     Ok(builder.policy(policy).shuffle(false).build()?)
+}
+
+/// Batches of the centre views of `dataset`, in its order.
+pub(super) fn center_views(
+    dataset: &Dataset,
+    state: &RunState,
+    output: Output,
+    batch: usize,
+    threads: usize,
+) -> Result<Loader, TrainError> {
+    let crop = state.model.input_size as u32;
+    let builder = builder(dataset, normalize(state, 1.0), threads)
+        .output(output)
+        .batch_size(batch);
+    Ok(builder
+        .policy(Policy::Center { crop })
+        .shuffle(false)
+        .build()?)
 }
 
 /// What is done to the pixels of training images in the epoch at hand.

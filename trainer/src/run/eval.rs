@@ -2,27 +2,23 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 use shardmill_formats::Printable;
 use shardmill_loader::Loader;
 
-use crate::checkpoint::{Checkpoint, RunState};
+use crate::checkpoint::RunState;
 use crate::compute::Compute;
-use crate::engine::{self, Engine};
-use crate::net::TrainState;
+use crate::engine::Engine;
 use crate::net::scores::{Scores, Tally};
-use crate::net::sgd::SgdConfig;
 use crate::run::View;
-use crate::run::data;
+use crate::run::data::VAL;
 use crate::run::error::TrainError;
 use crate::run::log::{Display, Screen};
-use crate::run::subset::{self, Softmax, Subset, SubsetSize};
-
-/// Images in a batch of an engine for evaluation alone; an engine for training uses its own batch size.
-const EVALUATION_ROWS: usize = 256;
+use crate::run::pass::{Pass, Verdict};
+use crate::run::subject::{Examined, Subject};
+use crate::run::subset::{Softmax, Subset, SubsetSize};
 
 /// What to evaluate.
 #[derive(Clone, Debug)]
@@ -53,12 +49,24 @@ impl EvalOptions {
         Self {
             checkpoint: checkpoint.into(),
             shards: shards.into(),
-            split: data::VAL.to_owned(),
+            split: VAL.to_owned(),
             views: vec![View::Center, View::Ten],
             subset: None,
             compute: Compute::default(),
             threads: 1,
             display: Display::Quiet,
+        }
+    }
+
+    /// Without the views and what is shown.
+    fn subject(&self) -> Subject {
+        Subject {
+            checkpoint: self.checkpoint.clone(),
+            shards: self.shards.clone(),
+            split: self.split.clone(),
+            subset: self.subset,
+            compute: self.compute,
+            threads: self.threads,
         }
     }
 }
@@ -136,30 +144,12 @@ impl fmt::Display for Evaluation {
 /// A checkpoint or dataset that cannot be read, or that do not belong together.
 pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     let clock = Instant::now();
-    let dataset = data::open(&options.shards, &options.split)?;
-    let checkpoint = Checkpoint::read(&options.checkpoint)?;
-    let state = &checkpoint.state;
-    let (trained, found) = (&state.classes, dataset.classes());
-    let subset = match options.subset {
-        Some(softmax) => Some(Subset::of(&options.shards, trained, found, softmax)?),
-        None => {
-            data::check_classes(&options.shards, trained, found)
-                .map_err(|error| subset::advised(error, trained, found))?;
-            None
-        }
-    };
-    data::check_crop(&options.shards, &dataset, state.model.input_size)?;
-    let mean_image = checkpoint.mean_image()?;
-    data::check_mean_image(&options.shards, &dataset, mean_image.as_deref())?;
-    let train_state = TrainState {
-        mean_image,
-        ..TrainState::new(checkpoint.model()?, SgdConfig::default())
-    };
-    let mut engine = engine::open(options.compute, train_state, EVALUATION_ROWS)?;
+    let mut examined = Examined::open(&options.subject())?;
     let mut screen = Screen::new(options.display);
+    let Examined { state, subset, .. } = &examined;
     let mut evaluation = Evaluation {
         split: options.split.clone(),
-        classes: subset.as_ref().map_or(trained.len(), Subset::choices),
+        classes: subset.as_ref().map_or(state.classes.len(), Subset::choices),
         subset: subset.as_ref().map(Subset::size),
         epoch: state.progress.epoch,
         step: state.progress.step,
@@ -168,13 +158,22 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
         ten: None,
         seconds: 0.0,
     };
+    let total = examined.dataset.len();
     for &view in &options.views {
-        screen.begin(dataset.len(), 0);
-        let loader = data::evaluation(&dataset, state, view, &*engine, options.threads)?;
-        let subset = subset.as_ref();
-        let scores = score(&mut *engine, state, &loader, view, subset, |done| {
-            let text = format_args!("{}: {done} of {}", view.name(), dataset.len());
-            screen.update(done, text);
+        screen.begin(total, 0);
+        let loader = examined.loader(view)?;
+        let Examined {
+            state,
+            subset,
+            engine,
+            ..
+        } = &mut examined;
+        let pass = Pass {
+            subset: subset.as_ref(),
+            ..Pass::new(view)
+        };
+        let scores = score(&mut **engine, state, &loader, &pass, |done| {
+            screen.update(done, format_args!("{}: {done} of {total}", view.name()));
             true
         })?;
         screen.end();
@@ -188,103 +187,31 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluation)
 }
 
-/// The scores of a network on the images of `loader`, of a dataset that may have a subset of its classes.
-/// `progress` is called with the number of images done and returns whether to go on; `None` if it does not.
+/// The scores of a network on the images of `loader`, by one pass over them. `progress` is called with the
+/// number of images done and returns whether to go on; `None` if it does not.
 pub(super) fn score(
     engine: &mut dyn Engine,
     state: &RunState,
     loader: &Loader,
-    view: View,
-    subset: Option<&Subset>,
-    mut progress: impl FnMut(u64) -> bool,
+    pass: &Pass,
+    progress: impl FnMut(u64) -> bool,
 ) -> Result<Option<Scores>, TrainError> {
-    engine.set_normalization(data::normalize(state, 1.0))?;
     let mut tally = Tally::default();
-    for batch in loader.epoch(0) {
-        let batch = Arc::new(batch?);
-        let logits = engine.logits(&batch)?;
-        for (views, &label) in logits.chunks(view.count()).zip(batch.labels()) {
-            let (probabilities, label) = match subset {
-                Some(subset) => (
-                    mean_softmax(&subset.outputs(views)),
-                    subset.label(label as usize),
-                ),
-                None => (mean_softmax(views), label as usize),
-            };
-            let rank = rank(&probabilities, label);
-            // The smallest positive number keeps the loss of a hopeless case finite.
-            let loss = -libm::log(probabilities[label].max(f64::MIN_POSITIVE));
-            tally.add(1, loss, usize::from(rank < 1), usize::from(rank < 5));
-        }
-        if !progress(tally.samples) {
-            return Ok(None);
-        }
+    let add = |verdict: Verdict| {
+        let Verdict {
+            probabilities,
+            label,
+            rank,
+            ..
+        } = verdict;
+        // The smallest positive number keeps the loss of a hopeless case finite.
+        let loss = -libm::log(probabilities[label].max(f64::MIN_POSITIVE));
+        tally.add(1, loss, usize::from(rank < 1), usize::from(rank < 5));
+        Ok::<_, TrainError>(())
+    };
+    if !pass.run(engine, state, loader, add, progress)? {
+        return Ok(None);
     }
     let empty = || TrainError::Recipe("the split has no images".to_owned());
     tally.scores().map(Some).ok_or_else(empty)
-}
-
-/// The softmax of each row, averaged over the rows.
-pub(crate) fn mean_softmax(rows: &[impl AsRef<[f32]>]) -> Vec<f64> {
-    let mut mean = vec![0.0; rows[0].as_ref().len()];
-    for row in rows {
-        let row = row.as_ref();
-        let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let powers: Vec<f64> = row
-            .iter()
-            .map(|&logit| libm::exp(f64::from(logit) - f64::from(highest)))
-            .collect();
-        let sum: f64 = powers.iter().sum();
-        for (mean, power) in mean.iter_mut().zip(powers) {
-            *mean += power / sum / rows.len() as f64;
-        }
-    }
-    mean
-}
-
-/// How many classes come before `label`. Equal probabilities and NaNs count as before it, so that a network
-/// that gives every class the same probability is never right.
-fn rank(probabilities: &[f64], label: usize) -> usize {
-    let own = probabilities[label];
-    let others = probabilities
-        .iter()
-        .enumerate()
-        .filter(|&(class, _)| class != label);
-    others
-        .filter(|&(_, &other)| other >= own || other.is_nan() || own.is_nan())
-        .count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{mean_softmax, rank};
-
-    #[test]
-    fn averages_probabilities_and_not_logits() {
-        let (sure, unsure) = (vec![0.0, 40.0], vec![1.0, 0.0]);
-        let mean = mean_softmax(&[sure, unsure]);
-        let expected = (1.0 + 1.0 / (1.0 + 1f64.exp())) / 2.0;
-        assert!((mean[1] - expected).abs() < 1e-12);
-        assert!((mean[0] + mean[1] - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn large_logits_do_not_overflow() {
-        assert_eq!(mean_softmax(&[vec![1e30, -1e30]]), [1.0, 0.0]);
-    }
-
-    #[test]
-    fn ranks_are_counted_from_the_top() {
-        let probabilities = [0.1, 0.4, 0.3, 0.2];
-        assert_eq!(
-            [0, 1, 2, 3].map(|label| rank(&probabilities, label)),
-            [3, 0, 1, 2]
-        );
-    }
-
-    #[test]
-    fn a_network_that_cannot_tell_is_right_about_nothing() {
-        assert_eq!(rank(&[0.25; 4], 0), 3);
-        assert_eq!(rank(&[f64::NAN; 4], 0), 3);
-    }
 }

@@ -7,7 +7,9 @@ pub(crate) mod eval;
 pub(crate) mod log;
 mod options;
 mod outcome;
+pub(crate) mod pass;
 mod stop;
+pub(crate) mod subject;
 pub(crate) mod subset;
 mod training;
 mod view;
@@ -17,6 +19,7 @@ use crate::net::config::Variant;
 pub use options::TrainOptions;
 pub use outcome::TrainOutcome;
 pub use stop::Stop;
+pub use subject::Subject;
 pub use training::train;
 pub use view::View;
 

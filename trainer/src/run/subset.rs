@@ -92,12 +92,17 @@ impl Subset {
     }
 
     /// The logits among which the network chooses, of rows that have all of them.
-    pub(crate) fn outputs<'a>(&self, rows: &'a [Vec<f32>]) -> Vec<Cow<'a, [f32]>> {
-        let chosen = |row: &'a Vec<f32>| match self.softmax {
+    pub(crate) fn outputs<'a>(&self, rows: &[&'a [f32]]) -> Vec<Cow<'a, [f32]>> {
+        let chosen = |&row: &&'a [f32]| match self.softmax {
             Softmax::Subset => Cow::Owned(self.places.iter().map(|&place| row[place]).collect()),
-            Softmax::All => Cow::Borrowed(&**row),
+            Softmax::All => Cow::Borrowed(row),
         };
         rows.iter().map(chosen).collect()
+    }
+
+    /// The network's label for one of the dataset's.
+    pub(crate) fn network_label(&self, label: usize) -> usize {
+        self.places[label]
     }
 
     /// The place among [`outputs`](Self::outputs) of one of the dataset's labels.
@@ -166,7 +171,7 @@ fn list(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::eval::mean_softmax;
+    use crate::run::pass::mean_softmax;
 
     fn classes(synsets: &[&str]) -> Vec<Class> {
         let class = |synset: &&str| Class {
@@ -183,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_label_is_matched_by_its_synset_over_either_softmax() {
-        let rows = vec![vec![9.0, 1.0, 2.0, 3.0], vec![9.0, 4.0, 2.0, 3.0]];
+        let rows: [&[f32]; 2] = [&[9.0, 1.0, 2.0, 3.0], &[9.0, 4.0, 2.0, 3.0]];
         let own = subset(&["d", "b"], Softmax::Subset).unwrap();
         let outputs = own.outputs(&rows);
         assert_eq!(outputs, [vec![3.0, 1.0], vec![3.0, 4.0]]);

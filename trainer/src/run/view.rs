@@ -16,11 +16,21 @@ pub enum View {
 }
 
 impl View {
-    pub(super) const fn count(self) -> usize {
+    /// Number of windows.
+    pub(crate) const fn count(self) -> usize {
         match self {
             Self::Center => 1,
             Self::Two => 2,
             Self::Ten => 10,
+        }
+    }
+
+    /// Which of the windows is the centre, not mirrored.
+    pub(crate) const fn center(self) -> usize {
+        match self {
+            Self::Center | Self::Two => 0,
+            // After the four corners.
+            Self::Ten => 4,
         }
     }
 

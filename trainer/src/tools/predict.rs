@@ -15,7 +15,7 @@ use crate::net::ModelError;
 use crate::net::mean_image::MeanImage;
 use crate::run::View;
 use crate::run::data;
-use crate::run::eval::mean_softmax;
+use crate::run::pass::mean_softmax;
 
 /// One class of a prediction.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -6,7 +6,9 @@ use rayon::prelude::*;
 
 use crate::cpu::Part;
 use crate::cpu::features::scratch::Pool;
-use crate::cpu::features::{CHUNK, OperationScratch, Pass, Scratch, is_batched, plan, segments};
+use crate::cpu::features::{
+    CHUNK, Keep, OperationScratch, Pass, Scratch, is_batched, plan, segments,
+};
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
@@ -36,12 +38,16 @@ impl Output {
 /// For how many images the output of layer `number` is kept: all, or the current one. A pool keeps its
 /// winners, so its input is not needed later; the output of a normalisation is needed by a
 /// convolution alone.
-fn kept_images(layers: &[Layer], number: usize, training: bool) -> usize {
+fn kept_images(layers: &[Layer], number: usize, keep: Keep) -> usize {
     let next = layers.get(number + 1);
     let normalized = matches!(layers[number], Layer::Lrn(_) | Layer::MapNorm(_))
         && matches!(next, Some(Layer::Pool(_)));
     let batched = is_batched(&layers[number]) || next.is_some_and(is_batched);
-    if next.is_none() || batched || (training && !normalized) {
+    let wanted = match keep {
+        Keep::Watched(watched) => watched.contains(&number),
+        Keep::Backward => !normalized,
+    };
+    if next.is_none() || batched || wanted {
         CHUNK
     } else {
         1
@@ -56,12 +62,13 @@ pub(super) struct FeatureChunk {
 }
 
 impl FeatureChunk {
-    /// Buffers for a backward pass too if `training`, else for the last layer's outputs only.
-    pub(super) fn new(layers: &[Layer], training: bool) -> Self {
+    /// Buffers for a forward pass, and for what is to be kept of it.
+    pub(super) fn new(layers: &[Layer], keep: Keep) -> Self {
+        let training = matches!(keep, Keep::Backward);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
-            let (images, len) = (kept_images(layers, number, training), layer.output_len());
+            let (images, len) = (kept_images(layers, number, keep), layer.output_len());
             let pools = training && matches!(layer, Layer::Pool(_));
             outputs.push(Output {
                 len,
@@ -80,7 +87,7 @@ impl FeatureChunk {
     /// Bytes of the buffers of a chunk with its backward pass.
     pub(super) fn bytes(layers: &[Layer]) -> usize {
         let of_layer = |(number, layer): (usize, &Layer)| {
-            let values = kept_images(layers, number, true) * layer.output_len();
+            let values = kept_images(layers, number, Keep::Backward) * layer.output_len();
             let float = size_of::<f32>();
             match layer {
                 Layer::Conv(conv) => {
@@ -95,8 +102,14 @@ impl FeatureChunk {
 
     /// The last layer's outputs for the first `count` images.
     pub(super) fn results(&self, count: usize) -> &[f32] {
-        let last = self.outputs.last().expect("conv1 is never left out");
-        &last.values[..count * last.len]
+        self.outputs_of(self.outputs.len() - 1, count)
+    }
+
+    /// The outputs of layer `number`, which are kept, for the first `count` images.
+    pub(super) fn outputs_of(&self, number: usize, count: usize) -> &[f32] {
+        let output = &self.outputs[number];
+        debug_assert!(output.kept, "layer {number} is not kept");
+        &output.values[..count * output.len]
     }
 
     /// The gradient of a parameter, summed over the images of the last backward pass.
@@ -293,7 +306,7 @@ pub(crate) fn single_layer(
     let count = plan(layer, CHUNK.min(rows)).map_or(1, |plan| plan.images);
     let (input, gradient) = (image.repeat(count), gradient.repeat(count));
     let make = || {
-        let mut chunk = FeatureChunk::new(layers, true);
+        let mut chunk = FeatureChunk::new(layers, Keep::Backward);
         if let Some(before) = index.checked_sub(1) {
             chunk.outputs[before].values[..input.len()].copy_from_slice(&input);
         }

@@ -38,6 +38,15 @@ struct Segment {
     batched: bool,
 }
 
+/// What is kept of a forward pass, beside the last layer's outputs.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep<'a> {
+    /// The outputs of these layers, which may be none.
+    Watched(&'a [usize]),
+    /// What a backward pass needs.
+    Backward,
+}
+
 /// What a chunk passes through, and its images.
 #[derive(Clone, Copy)]
 struct Pass<'a> {
@@ -88,6 +97,8 @@ pub(crate) struct Features {
     weights: Vec<Weights>,
     training: Vec<FeatureChunk>,
     evaluation: Vec<FeatureChunk>,
+    /// The layers whose outputs `evaluation` keeps.
+    watched: Vec<usize>,
 }
 
 impl Features {
@@ -101,23 +112,25 @@ impl Features {
     }
 
     /// Runs `images` through the layers and writes the last layer's output, a row for each image;
-    /// [`backward`](Self::backward) may follow if `training`.
-    pub(crate) fn forward(
-        &mut self,
-        part: Part,
-        images: &[f32],
-        training: bool,
-        output: &mut [f32],
-    ) {
+    /// [`backward`](Self::backward) may follow, or [`watched`](Self::watched), as `keep` says.
+    pub(crate) fn forward(&mut self, part: Part, images: &[f32], keep: Keep, output: &mut [f32]) {
         let len = part.output_len();
         let rows = output.len() / len;
-        let chunks = if training {
+        let watched = match keep {
+            Keep::Watched(layers) => layers,
+            Keep::Backward => &[],
+        };
+        let chunks = if matches!(keep, Keep::Backward) {
             &mut self.training
         } else {
+            if self.watched != watched {
+                self.evaluation.clear();
+                self.watched = watched.to_vec();
+            }
             &mut self.evaluation
         };
         while chunks.len() * CHUNK < rows {
-            chunks.push(FeatureChunk::new(part.layers, training));
+            chunks.push(FeatureChunk::new(part.layers, keep));
         }
         transform(part, &mut self.weights);
         let (weights, image_len) = (&self.weights, images.len() / rows);
@@ -140,6 +153,15 @@ impl Features {
                     },
                 );
             });
+    }
+
+    /// Appends the outputs of layer `number` for all `rows` images of the last pass to `values`; the pass
+    /// watched that layer.
+    pub(crate) fn watched(&self, number: usize, rows: usize, values: &mut Vec<f32>) {
+        for (index, chunk) in self.evaluation[..rows.div_ceil(CHUNK)].iter().enumerate() {
+            let count = CHUNK.min(rows - index * CHUNK);
+            values.extend_from_slice(chunk.outputs_of(number, count));
+        }
     }
 
     /// Writes the weight gradients of the same images, given the gradients of the outputs.

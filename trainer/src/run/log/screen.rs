@@ -50,6 +50,14 @@ impl Screen {
         }
     }
 
+    /// Shows a bar of `total` things, `done` of them done, and this text behind it, until the bar is ended.
+    pub(crate) fn follow(&mut self, done: u64, total: u64, text: impl Text) {
+        if self.bar.is_none() {
+            self.begin(total, 0);
+        }
+        self.update(done, text);
+    }
+
     /// Changes the text behind the bar.
     pub(crate) fn note(&self, text: impl Text) {
         if let Some(bar) = &self.bar {

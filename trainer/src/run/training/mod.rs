@@ -25,6 +25,7 @@ use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval;
 use crate::run::log::{Events, Line, Metrics, Screen};
+use crate::run::pass::Pass;
 use crate::run::{TrainOptions, TrainOutcome};
 
 /// Trains a network, or resumes its training.
@@ -149,7 +150,7 @@ impl Run<'_> {
         let threads = self.options.threads;
         let loader = data::evaluation(&validation, &self.state, view, &*self.engine, threads)?;
         let (engine, state, total) = (&mut *self.engine, &self.state, validation.len());
-        let scores = eval::score(engine, state, &loader, view, None, |done| {
+        let scores = eval::score(engine, state, &loader, &Pass::new(view), |done| {
             screen.note(format_args!("{}: {done} of {total}", view.name()));
             !stop.is_requested()
         })?;
