@@ -12,7 +12,8 @@ use super::outcome::{
 };
 use super::sections::overview::Overview;
 use super::sections::{
-    classes, curves, dataset, guesses, kernels, layers, neighbours, overview, recipe, views,
+    classes, curves, dataset, filters, guesses, kernels, layers, neighbours, occlusion, overview,
+    patches, recipe, views,
 };
 use crate::report::page::{Block, Page, Section};
 use crate::report::text::name;
@@ -61,6 +62,9 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
                 findings,
             )?);
             sections.push(views::section(judged, findings));
+            sections.push(filters::section(&findings.units));
+            sections.push(occlusion::section(judged, &findings.units)?);
+            sections.push(patches::section(judged, &findings.units)?);
         }
         (Err(reason), _) => {
             sections.push(kernels::section(&material)?);
@@ -68,7 +72,8 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
                 id: "answers",
                 title: "Answers to images".to_owned(),
                 blocks: vec![Block::Missing(format!(
-                    "Errors by class, images with guesses, nearest training images and ten views: {reason}."
+                    "Errors by class, images with guesses, nearest training images, ten views, filters, occlusion maps and \
+                     patches: {reason}."
                 ))],
             });
         }

@@ -1,10 +1,13 @@
 //! What the network makes of images: guesses, features and neighbours, computed for the page.
 
+use shardmill_formats::Stream;
 use shardmill_loader::Dataset;
 
+use super::draw::{drawn, seed};
 use super::error::ReportError;
 use super::material::{Chosen, Data};
 use super::options::ReportOptions;
+use super::units::Units;
 use crate::analysis::{
     Agreement, Features, Neighbour, PredictOptions, Predicted, Predictions, Search, predict_split,
 };
@@ -21,6 +24,9 @@ pub(super) const NEIGHBOURS: usize = 6;
 /// Most training images among which neighbours are found: those of larger sets take hours on a CPU.
 const MOST_TRAINING: u64 = 200_000;
 
+/// Images that are hidden in part.
+const OCCLUDED: usize = 4;
+
 /// What a network makes of the images of a split.
 #[derive(Debug)]
 pub(super) struct Findings {
@@ -30,6 +36,7 @@ pub(super) struct Findings {
     pub(super) scores: Vec<ViewScores>,
     /// Why there are none, in words, or the nearest training images of each image.
     pub(super) neighbours: Result<Neighbours, String>,
+    pub(super) units: Units,
 }
 
 /// Errors from some views.
@@ -97,11 +104,17 @@ impl Findings {
                 None => return Ok(None),
             },
         };
-        screen.end();
-        Ok(Some(Self {
+        let right = predictions.items.iter().filter(|item| item.rank == 0);
+        let hidden = drawn(right, OCCLUDED, seed(&predictions.items, Stream::Split));
+        let mut subject = Subject::new(&chosen.path, &data.folder, judged.split());
+        subject.threads = options.threads;
+        let samples = hidden.into_iter().map(|item| item.sample).collect();
+        let units = Units::make(options, &subject, samples)?;
+        Ok(units.map(|units| Self {
             predictions,
             scores,
             neighbours,
+            units,
         }))
     }
 }
@@ -111,14 +124,9 @@ fn predicted(
     what: &str,
     screen: &mut Screen,
 ) -> Result<Option<Predicted>, ReportError> {
-    let mut begun = false;
+    let split = options.subject.split.clone();
     let found = predict_split(options, |done, of| {
-        if !begun {
-            screen.begin(of, 0);
-            begun = true;
-        }
-        let split = &options.subject.split;
-        screen.update(done, format_args!("{what} of {split}: {done} of {of}"));
+        screen.progress(&format!("{what} of {split}"), done, of);
     })?;
     screen.end();
     Ok(found)
@@ -193,13 +201,8 @@ fn neighbours(
         same,
         stop: predict.stop.clone(),
     };
-    let mut begun = false;
     let lists = search.run(&queries, base, |done, of| {
-        if !begun {
-            screen.begin(of, 0);
-            begun = true;
-        }
-        screen.update(done, format_args!("neighbours: {done} of {of} rows"));
+        screen.progress("neighbours", done, of)
     })?;
     screen.end();
     let Some(lists) = lists else {

@@ -1,6 +1,7 @@
 //! The page about one run.
 
 mod assemble;
+mod draw;
 mod error;
 mod file;
 mod findings;
@@ -8,6 +9,7 @@ mod material;
 mod options;
 mod outcome;
 mod sections;
+mod units;
 
 pub(crate) use assemble::report;
 pub(crate) use error::ReportError;

@@ -1,11 +1,10 @@
 //! The paper's Fig. 4, left: images with the network's first guesses.
 
-use std::collections::BTreeSet;
-
 use maud::{Markup, html};
-use shardmill_formats::{Class, Philox, Stream};
+use shardmill_formats::{Class, Stream};
 use shardmill_loader::Dataset;
 
+use super::super::draw::{drawn, seed};
 use super::super::findings::Findings;
 use super::super::material::Material;
 use super::dataset::class_name;
@@ -83,25 +82,6 @@ pub(in crate::report) fn section(
         title: "Images and guesses (the paper's Fig. 4, left)".to_owned(),
         blocks,
     })
-}
-
-/// Random numbers for the choice of images: the same for the same number of images.
-fn items_seed(items: &[Prediction]) -> Philox {
-    Philox::new(items.len() as u64, Stream::Plan)
-}
-
-/// Images drawn at random, of different classes as far as possible.
-pub(super) fn drawn<'p>(
-    items: impl Iterator<Item = &'p Prediction>,
-    philox: &Philox,
-) -> Vec<&'p Prediction> {
-    let mut shuffled: Vec<&Prediction> = items.collect();
-    shuffled.sort_by_cached_key(|item| philox.block(item.sample, 0));
-    let mut seen = BTreeSet::new();
-    let (firsts, others): (Vec<_>, Vec<_>) = shuffled
-        .into_iter()
-        .partition(|item| seen.insert(item.label));
-    firsts.into_iter().chain(others).take(SHOWN).collect()
 }
 
 fn figure(

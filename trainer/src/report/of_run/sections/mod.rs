@@ -3,10 +3,13 @@
 pub(super) mod classes;
 pub(super) mod curves;
 pub(super) mod dataset;
+pub(super) mod filters;
 pub(super) mod guesses;
 pub(super) mod kernels;
 pub(super) mod layers;
 pub(super) mod neighbours;
+pub(super) mod occlusion;
 pub(super) mod overview;
+pub(super) mod patches;
 pub(super) mod recipe;
 pub(super) mod views;

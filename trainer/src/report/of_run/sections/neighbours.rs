@@ -1,13 +1,13 @@
 //! The paper's Fig. 4, right: images with the training images whose features are nearest.
 
 use maud::html;
-use shardmill_formats::{Philox, Stream};
+use shardmill_formats::Stream;
 use shardmill_loader::Dataset;
 
+use super::super::draw::{drawn, seed};
 use super::super::findings::{Findings, NEIGHBOURS};
 use super::super::material::{Data, Material};
 use super::dataset::class_name;
-use super::guesses::drawn;
 use crate::report::page::{Block, Column, Figure, Section, Table};
 use crate::report::photo::{PhotoError, photo};
 use crate::report::text::{grouped, name};
@@ -93,10 +93,9 @@ fn pictures(
     lists: &[Vec<crate::analysis::Neighbour>],
 ) -> Result<Block, PhotoError> {
     let items = &findings.predictions.items;
-    let philox = Philox::new(items.len() as u64, Stream::Order);
     let classes = judged.classes();
     let mut rows = Vec::new();
-    for item in drawn(items.iter(), &philox).into_iter().take(SHOWN) {
+    for item in drawn(items.iter(), SHOWN, seed(items, Stream::Order)) {
         let text = class_name(&classes[item.label]);
         let query = photo(judged, item.sample, SIDE, text.clone())?;
         let mut near = Vec::new();
