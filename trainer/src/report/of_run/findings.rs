@@ -126,7 +126,7 @@ fn predicted(
 ) -> Result<Option<Predicted>, ReportError> {
     let split = options.subject.split.clone();
     let found = predict_split(options, |done, of| {
-        screen.progress(&format!("{what} of {split}"), done, of);
+        screen.follow(done, of, format_args!("{what} of {split}: {done} of {of}"));
     })?;
     screen.end();
     Ok(found)
@@ -202,7 +202,7 @@ fn neighbours(
         stop: predict.stop.clone(),
     };
     let lists = search.run(&queries, base, |done, of| {
-        screen.progress("neighbours", done, of)
+        screen.follow(done, of, format_args!("neighbours: {done} of {of}"))
     })?;
     screen.end();
     let Some(lists) = lists else {

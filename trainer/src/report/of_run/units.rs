@@ -37,7 +37,9 @@ impl Units {
         let mut screen = Screen::new(options.display);
         let mut looking = FilterOptions::new(subject.clone());
         looking.stop = options.stop.clone();
-        let found = filters(&looking, |done, of| screen.progress("filters", done, of))?;
+        let found = filters(&looking, |done, of| {
+            screen.follow(done, of, format_args!("filters: {done} of {of}"))
+        })?;
         screen.end();
         let Some(filters) = found else {
             return Ok(None);
@@ -54,7 +56,7 @@ impl Units {
         hiding.stop = options.stop.clone();
         if !hiding.samples.is_empty() {
             let found = occlusion(&hiding, |done, of| {
-                screen.progress("hidden parts", done, of)
+                screen.follow(done, of, format_args!("hidden parts: {done} of {of}"))
             })?;
             screen.end();
             let Some(maps) = found else {
@@ -64,7 +66,9 @@ impl Units {
         }
         let mut exciting = PatchOptions::new(subject.clone());
         (exciting.count, exciting.stop) = (PATCHES, options.stop.clone());
-        let found = patches(&exciting, |done, of| screen.progress("patches", done, of))?;
+        let found = patches(&exciting, |done, of| {
+            screen.follow(done, of, format_args!("patches: {done} of {of}"))
+        })?;
         screen.end();
         Ok(found.map(|patches| Self { patches, ..units }))
     }

@@ -58,14 +58,6 @@ impl Screen {
         self.update(done, text);
     }
 
-    /// Shows how much of some work is done, with a bar of its own where there is none yet.
-    pub(crate) fn progress(&mut self, what: &str, done: u64, of: u64) {
-        if !self.has_bar() {
-            self.begin(of, done);
-        }
-        self.update(done, format_args!("{what}: {done} of {of}"));
-    }
-
     /// Changes the text behind the bar.
     pub(crate) fn note(&self, text: impl Text) {
         if let Some(bar) = &self.bar {
