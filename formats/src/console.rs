@@ -41,6 +41,15 @@ pub fn wants_colour(is_terminal: bool) -> bool {
     is_terminal && !set("NO_COLOR") && !dumb
 }
 
+/// Whether to draw over lines, such as those of a progress bar: on a terminal that can move its cursor, but
+/// not in continuous integration (`CI` is set there), whose logs keep every picture of a bar.
+#[must_use]
+pub fn can_redraw(is_terminal: bool) -> bool {
+    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    let dumb = std::env::var_os("TERM").map_or(cfg!(unix), |term| term == "dumb");
+    is_terminal && !dumb && !ci
+}
+
 /// Printable text, with `error:`, `warning:` and `note:` at the beginning of lines in colour.
 #[must_use]
 pub fn coloured(text: &str) -> String {

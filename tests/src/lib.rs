@@ -10,6 +10,8 @@ mod layouts;
 mod packed;
 mod programs;
 mod small;
+#[cfg(unix)]
+mod terminal;
 mod tree;
 
 pub use data::{note, real_images};
@@ -18,4 +20,6 @@ pub use layouts::{val_name, write_kaggle, write_list, write_official};
 pub use packed::{Packing, write_parquet, write_webdataset};
 pub use programs::{Program, run};
 pub use small::{SMALL_SIDE, write_small};
+#[cfg(unix)]
+pub use terminal::Terminal;
 pub use tree::{TREE_CLASSES, TREE_IMAGES, photo, photo_jpeg, write_tree};

@@ -83,7 +83,7 @@ pub use run::{Stop, Subject, TrainOptions, TrainOutcome, View, train};
 pub mod settings {
     pub use crate::compute::{DeviceSet, Precision};
     pub use crate::net::config::{
-        Activation, Conv1Order, Conv1Padding, InitConfig, LrnConfig, Pooling,
+        Activation, Conv1Order, Conv1Padding, Conv1Window, InitConfig, LrnConfig, Pooling,
     };
     pub use crate::net::sgd::SgdConfig;
     pub use crate::recipe::augmentation::{Cropping, Jitter};

@@ -40,10 +40,12 @@ impl Work {
 
     /// Runs `train`; `@name` is a file of this work.
     fn run(&self, line: &str) -> (Option<i32>, String, String) {
-        let words = line.split_whitespace().map(|word| match word.strip_prefix('@') {
-            Some(name) => self.path(name).to_str().unwrap().to_owned(),
-            None => word.to_owned(),
-        });
+        let words = line
+            .split_whitespace()
+            .map(|word| match word.strip_prefix('@') {
+                Some(name) => self.path(name).to_str().unwrap().to_owned(),
+                None => word.to_owned(),
+            });
         let words: Vec<String> = words.collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         run(Program::Train, &words)
@@ -72,7 +74,11 @@ const FEATURES: &str = "features --checkpoint @run/last.safetensors --shards @tr
 fn features_of_two_splits_give_the_neighbours_that_the_checkpoint_gives() {
     let work = Work::new();
     let text = work.say(&format!("{FEATURES} --out @val.safetensors"));
-    for words in ["fc7 of 4 images of split val", "208 values each", "val.safetensors"] {
+    for words in [
+        "fc7 of 4 images of split val",
+        "208 values each",
+        "val.safetensors",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let json = work.say(&format!(
@@ -95,12 +101,20 @@ fn features_of_two_splits_give_the_neighbours_that_the_checkpoint_gives() {
     assert_eq!(of_files["agreement"]["chance"], 0.5);
     assert_eq!(of_files["same"], false);
     let text = work.say(files);
-    for words in ["4 images of split val", "8 of split train", "5 nearest", "50.00%  cats"] {
+    for words in [
+        "4 images of split val",
+        "8 of split train",
+        "5 nearest",
+        "50.00%  cats",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     // Three others of its class among seven others.
     let text = work.say(&format!("{own} --split train"));
-    assert!(text.contains("the 7 others of it") && text.contains("42.86%"), "{text}");
+    assert!(
+        text.contains("the 7 others of it") && text.contains("42.86%"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -110,7 +124,10 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
     fs::write(work.path("mine"), "mine").unwrap();
     fs::write(work.path("theirs.partial"), "theirs").unwrap();
     for (line, words) in [
-        ("features --checkpoint @none --shards @tree-shards --out @new", "no checkpoint"),
+        (
+            "features --checkpoint @none --shards @tree-shards --out @new",
+            "no checkpoint",
+        ),
         (
             "features --checkpoint @run/last.safetensors --shards @none --split val --out @new",
             "prep ingest",
@@ -120,7 +137,10 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
             "are not those of the checkpoint",
         ),
         ("FEATURES --out @new --split dev", "has no split"),
-        ("FEATURES --out @new --layer fc9", "it has conv1, norm1, pool1"),
+        (
+            "FEATURES --out @new --layer fc9",
+            "it has conv1, norm1, pool1",
+        ),
         ("FEATURES --out @none/new", "cannot write"),
         ("FEATURES --out @mine", "replace it with `--force`"),
         ("FEATURES --out @theirs", "unfinished file of another"),
@@ -159,8 +179,12 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
     }
     assert_eq!(fs::read(work.path("mine")).unwrap(), b"mine");
     assert_eq!(fs::read(work.path("theirs.partial")).unwrap(), b"theirs");
-    let left = fs::read_dir(work.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
-    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("new")).collect();
+    let left = fs::read_dir(work.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left
+        .filter(|name| name.to_string_lossy().contains("new"))
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 
     // Of two layers, and of two networks.

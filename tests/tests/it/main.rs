@@ -28,4 +28,6 @@ mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees
 mod tidy; // rules about the source itself
+#[cfg(unix)]
+mod watched; // runs in the terminal: watched from outside, and their own progress
 mod wrong_use; // one clear message, a non-zero exit, nothing left behind

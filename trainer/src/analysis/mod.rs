@@ -21,6 +21,7 @@ mod patches;
 mod predictions;
 mod receptive;
 mod sampling;
+pub(crate) mod snapshots;
 
 pub use agreement::{Agreement, ClassAgreement};
 pub use error::AnalysisError;

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 #[cfg(feature = "cuda")]
@@ -18,13 +18,16 @@ use crate::cuda::kernels;
 /// `[rows, output height, output width, channels]`. `shape` holds every size but the number of rows.
 ///
 /// # Errors
-/// A tensor that is not f32 or does not have the sizes of `shape`.
+/// A tensor that is not f32 or does not have the sizes of `shape`; windows that are cut, on a GPU.
 pub fn max_pool2d(images: &Tensor, shape: PoolShape) -> Result<Tensor> {
     expect(
         "images",
         images.dims().get(1..).unwrap_or_default(),
         &[shape.height, shape.width, shape.channels],
     )?;
+    if shape.cut && images.device().is_cuda() {
+        bail!("max_pool2d cuts windows at the border on the CPU only");
+    }
     images.contiguous()?.apply_op1(MaxPool2d(shape))
 }
 

@@ -29,7 +29,7 @@
 //!     groups: 1,
 //! };
 //! let maps = conv2d(&images, &weight, &bias, shape, Some(Activation::Relu))?;
-//! let pool = PoolShape { height: 6, width: 6, channels: 4, kernel: 6, stride: 6 };
+//! let pool = PoolShape { height: 6, width: 6, channels: 4, kernel: 6, stride: 6, cut: false };
 //! let logits = max_pool2d(&maps, pool)?.flatten_from(1)?;
 //! assert_eq!(logits.dims(), [2, 4]);
 //!

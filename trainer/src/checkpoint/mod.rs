@@ -9,10 +9,12 @@ mod error;
 pub mod exchange;
 mod read;
 mod restore;
+mod snapshot;
 mod state;
 mod write;
 
 pub use error::CheckpointError;
+pub(crate) use snapshot::{KERNELS, Snapshot, SnapshotError, epoch_of, snapshot_file};
 pub use state::{PixelStatistics, Progress, RunState};
 
 use std::collections::BTreeMap;

@@ -28,10 +28,7 @@ impl Checkpoint {
             #[serde(rename = "__metadata__")]
             strings: BTreeMap<String, String>,
         }
-        let malformed = |reason: String| CheckpointError::Malformed {
-            path: path.into(),
-            reason,
-        };
+        let malformed = |reason| malformed(path, reason);
         let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
         let mut length = [0; 8];
         file.read_exact(&mut length)
@@ -55,65 +52,82 @@ impl Checkpoint {
     /// # Errors
     /// A file that is missing, cut off, changed, of another version, or no checkpoint at all.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
-        let malformed = |reason: String| CheckpointError::Malformed {
-            path: path.into(),
-            reason,
-        };
-        let (_, header) =
-            SafeTensors::read_metadata(&bytes).map_err(|error| malformed(error.to_string()))?;
-        let file =
-            SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
-        let mut strings: BTreeMap<String, String> = header
-            .metadata()
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
-        let expected = strings
-            .remove(META_CHECKSUM)
-            .ok_or_else(|| malformed(format!("it has no {META_CHECKSUM:?}")))?;
-        check_version(path, &strings)?;
-        let views: BTreeMap<String, _> = file.tensors().into_iter().collect();
-        let mut checksum = Checksum::default();
-        for (key, value) in &strings {
-            checksum.add(key.as_bytes());
-            checksum.add(value.as_bytes());
-        }
-        for (name, view) in &views {
-            checksum.add(name.as_bytes());
-            checksum.add(view.data());
-        }
-        if checksum.hex() != expected {
-            return Err(CheckpointError::Checksum {
-                path: path.into(),
-                found: checksum.hex(),
-                expected,
-            });
-        }
-        let state = RunState::from_strings(&strings).map_err(malformed)?;
-        let mut tensors = BTreeMap::new();
-        for (name, view) in views {
-            if view.dtype() != Dtype::F32 {
-                return Err(malformed(format!("{name} is not F32")));
-            }
-            let values: Vec<f32> = view
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&value| f32::from_le_bytes(value))
-                .collect();
-            let tensor =
-                Tensor::from_vec(values, view.shape(), &Device::Cpu).map_err(|source| {
-                    CheckpointError::Tensor {
-                        name: name.clone(),
-                        source,
-                    }
-                })?;
-            tensors.insert(name, tensor);
-        }
+        let Whole { strings, tensors } = read_whole(path)?;
+        let state = RunState::from_strings(&strings).map_err(|reason| malformed(path, reason))?;
         Ok(Self { state, tensors })
+    }
+}
+
+/// A file's metadata without its checksum, which was compared, and its tensors.
+pub(super) struct Whole {
+    pub(super) strings: BTreeMap<String, String>,
+    pub(super) tensors: BTreeMap<String, Tensor>,
+}
+
+/// Reads what [`write_whole`](super::write::write_whole) wrote.
+///
+/// # Errors
+/// A file that is missing, cut off, changed or of another version, or not of this kind.
+pub(super) fn read_whole(path: &Path) -> Result<Whole, CheckpointError> {
+    let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| malformed(path, error.to_string()))?;
+    let file =
+        SafeTensors::deserialize(&bytes).map_err(|error| malformed(path, error.to_string()))?;
+    let mut strings: BTreeMap<String, String> = header
+        .metadata()
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
+    let expected = strings
+        .remove(META_CHECKSUM)
+        .ok_or_else(|| malformed(path, format!("it has no {META_CHECKSUM:?}")))?;
+    check_version(path, &strings)?;
+    let views: BTreeMap<String, _> = file.tensors().into_iter().collect();
+    let mut checksum = Checksum::default();
+    for (key, value) in &strings {
+        checksum.add(key.as_bytes());
+        checksum.add(value.as_bytes());
+    }
+    for (name, view) in &views {
+        checksum.add(name.as_bytes());
+        checksum.add(view.data());
+    }
+    if checksum.hex() != expected {
+        return Err(CheckpointError::Checksum {
+            path: path.into(),
+            found: checksum.hex(),
+            expected,
+        });
+    }
+    let mut tensors = BTreeMap::new();
+    for (name, view) in views {
+        if view.dtype() != Dtype::F32 {
+            return Err(malformed(path, format!("{name} is not F32")));
+        }
+        let values: Vec<f32> = view
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&value| f32::from_le_bytes(value))
+            .collect();
+        let tensor = Tensor::from_vec(values, view.shape(), &Device::Cpu).map_err(|source| {
+            CheckpointError::Tensor {
+                name: name.clone(),
+                source,
+            }
+        })?;
+        tensors.insert(name, tensor);
+    }
+    Ok(Whole { strings, tensors })
+}
+
+fn malformed(path: &Path, reason: String) -> CheckpointError {
+    CheckpointError::Malformed {
+        path: path.into(),
+        reason,
     }
 }
 

@@ -23,23 +23,7 @@ impl Checkpoint {
         state: &RunState,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<(), CheckpointError> {
-        let partial = beside(path);
-        let io_error = |source| CheckpointError::Io {
-            action: "write",
-            path: path.into(),
-            source,
-        };
-        let written = File::create(&partial).map_err(io_error).and_then(|file| {
-            write_tensors(BufWriter::new(file), state, tensors, io_error)?
-                .sync_all()
-                .map_err(io_error)
-        });
-        written
-            .and_then(|()| put(&partial, path).map_err(io_error))
-            .inspect_err(|_| {
-                // The first error is the one to report.
-                let _ = fs::remove_file(&partial);
-            })
+        write_whole(path, state.to_strings(), tensors)
     }
 
     /// Gives the file `from` the further name `to`, replacing what was there at once.
@@ -65,13 +49,38 @@ impl Checkpoint {
     }
 }
 
+/// Writes tensors, the strings of their metadata and a checksum over both to `path`, which never holds an
+/// incomplete file.
+pub(super) fn write_whole(
+    path: &Path,
+    strings: BTreeMap<String, String>,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<(), CheckpointError> {
+    let partial = beside(path);
+    let io_error = |source| CheckpointError::Io {
+        action: "write",
+        path: path.into(),
+        source,
+    };
+    let written = File::create(&partial).map_err(io_error).and_then(|file| {
+        write_tensors(BufWriter::new(file), strings, tensors, io_error)?
+            .sync_all()
+            .map_err(io_error)
+    });
+    written
+        .and_then(|()| put(&partial, path).map_err(io_error))
+        .inspect_err(|_| {
+            // The first error is the one to report.
+            let _ = fs::remove_file(&partial);
+        })
+}
+
 fn write_tensors(
     mut out: BufWriter<File>,
-    state: &RunState,
+    mut strings: BTreeMap<String, String>,
     tensors: &BTreeMap<String, Tensor>,
     io_error: impl Fn(io::Error) -> CheckpointError,
 ) -> Result<File, CheckpointError> {
-    let mut strings = state.to_strings();
     let mut checksum = Checksum::default();
     for (key, value) in &strings {
         checksum.add(key.as_bytes());

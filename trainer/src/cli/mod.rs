@@ -15,6 +15,7 @@ mod signals;
 mod split;
 mod summary;
 mod train;
+mod watch;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -68,6 +69,8 @@ enum Command {
     Export(exchange::ExportArgs),
     /// Make a checkpoint from another program's weights.
     Import(exchange::ImportArgs),
+    /// Show the curves of a running or finished training in the terminal.
+    Watch(watch::WatchArgs),
     /// Draw pictures, ingest them, train a narrow AlexNet on them, and print where everything is.
     Demo(DemoOptions),
     /// Print the recipes, or print one as a TOML file.
@@ -186,6 +189,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Neighbours(args)) => args.execute(called),
         Some(Command::Export(args)) => args.execute(called),
         Some(Command::Import(args)) => args.execute(called),
+        Some(Command::Watch(args)) => args.execute(called),
         Some(Command::Demo(options)) => options.run().map(|()| 0),
         Some(Command::Recipe(args)) => args.execute(called),
         Some(Command::Summary(args)) => args.execute(called),

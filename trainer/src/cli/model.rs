@@ -14,10 +14,10 @@ pub(super) struct ModelArgs {
     /// Multiply the width of every layer [default: 1, the paper's]
     #[arg(long, value_name = "FACTOR")]
     width: Option<f64>,
-    /// Side of the square that the network sees [default: 224]
+    /// Side of the square that the network sees [default: 224; of fig1 32]
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     crop: Option<usize>,
-    /// Share of fc6's and fc7's inputs dropped in training [default: 0.5]
+    /// Share of fc6's and fc7's inputs dropped in training [default: 0.5; fig1 has none]
     #[arg(long, value_name = "SHARE")]
     dropout: Option<f32>,
     /// Leave out response normalisation, of net145 also that within maps
@@ -30,7 +30,7 @@ pub(super) struct ModelArgs {
     #[arg(long)]
     one_column: bool,
     /// The activation function; for training, tanh also sets standardised pixels, biases of 0 and weights of
-    /// a standard deviation of 0.02 [default: relu]
+    /// a standard deviation of 0.02, except in fig1 [default: relu]
     #[arg(long, value_enum, value_name = "NAME")]
     activation: Option<Activation>,
     /// Leave out a convolution, 2 to 5
@@ -55,14 +55,7 @@ impl ModelArgs {
 
     /// The network that the other flags start from: `base`, or that of another variant.
     pub(super) fn start_from(&self, base: ModelConfig) -> ModelConfig {
-        let variant = self.variant.unwrap_or(base.variant);
-        if base.variant == variant {
-            return base;
-        }
-        ModelConfig {
-            classes: base.classes,
-            ..ModelConfig::of(variant)
-        }
+        base.changed_to(self.variant.unwrap_or(base.variant))
     }
 
     /// `base` with what the flags change.

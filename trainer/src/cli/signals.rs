@@ -16,14 +16,14 @@ struct State {
     is_set: bool,
     /// The run that a signal stops.
     stop: Option<Stop>,
-    /// What the user is told then.
-    words: &'static str,
+    /// What the user is told then, if anything.
+    words: Option<&'static str>,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
     is_set: false,
     stop: None,
-    words: "",
+    words: None,
 });
 
 /// What is said when a training is asked to stop.
@@ -45,6 +45,15 @@ impl Drop for Listening {
 ///
 /// The handler stays set afterwards, and then ends the process without a word.
 pub(super) fn listen(stop: &Stop, words: &'static str) -> anyhow::Result<Listening> {
+    start(stop, Some(words))
+}
+
+/// Like [`listen`], for what owns the terminal: nothing is printed.
+pub(super) fn listen_in_silence(stop: &Stop) -> anyhow::Result<Listening> {
+    start(stop, None)
+}
+
+fn start(stop: &Stop, words: Option<&'static str>) -> anyhow::Result<Listening> {
     let mut state = state();
     if !state.is_set {
         ctrlc::set_handler(handle).context("cannot listen to signals")?;
@@ -63,7 +72,9 @@ fn handle() {
     if stop.is_none_or(|stop| stop.request()) {
         std::process::exit(INTERRUPTED.into());
     }
-    errln!("{words}");
+    if let Some(words) = words {
+        errln!("{words}");
+    }
 }
 
 fn state() -> MutexGuard<'static, State> {

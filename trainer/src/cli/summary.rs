@@ -12,7 +12,7 @@ use crate::tools::summary::Summary;
 pub(super) struct SummaryArgs {
     #[command(flatten)]
     recipe: RecipeChoice,
-    /// Number of classes [default: 1000]
+    /// Number of classes [default: 1000; of fig1 10]
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
     #[command(flatten)]

@@ -38,7 +38,8 @@ pub(super) struct TrainArgs {
     #[arg(long, conflicts_with_all = [
         "resume", "init", "recipe", "set", "epochs", "batch_size", "lr", "momentum", "weight_decay",
         "accumulate", "linear_lr", "freeze", "color_std", "mean", "no_flip", "schedule", "milestones",
-        "cropping", "jitter", "seed", "eval_every", "log_every", "checkpoint_every", "max_steps",
+        "cropping", "jitter", "seed", "eval_every", "log_every", "checkpoint_every", "no_snapshots",
+        "max_steps",
     ])]
     eval_only: bool,
     /// Start from the weights, and the network, of another run's checkpoint; fc8 is new if the classes
@@ -152,6 +153,9 @@ struct PaceArgs {
     /// Steps between checkpoints, besides the one after every epoch
     #[arg(long, value_name = "STEPS")]
     checkpoint_every: Option<u64>,
+    /// Do not keep conv1's kernels after every epoch (RUN/kernels, 140 KB an epoch at the full width)
+    #[arg(long)]
+    no_snapshots: bool,
     /// Stop after this many steps, with a checkpoint
     #[arg(long, value_name = "STEPS")]
     max_steps: Option<u64>,
@@ -233,6 +237,7 @@ impl TrainArgs {
         options.eval_every = self.pace.eval_every.unwrap_or(options.eval_every);
         options.log_every = self.pace.log_every.unwrap_or(options.log_every);
         options.checkpoint_every = self.pace.checkpoint_every;
+        options.snapshots = !self.pace.no_snapshots;
         options.max_steps = self.pace.max_steps;
         options.final_views = self.pace.final_views.views();
         options.display = if self.json {

@@ -75,7 +75,10 @@ impl Classifier {
         gradients: &mut [Vec<f32>],
     ) -> cross_entropy::Scores {
         self.forward(part, Some(masks));
-        let logits = self.outputs.last().expect("fc8 is never left out");
+        let logits = self
+            .outputs
+            .last()
+            .expect("the last layer is never left out");
         let classes = logits.len() / labels.len();
         let gradient = &mut self.current[..logits.len()];
         let scores = cross_entropy::score(logits, classes, labels, gradient);
@@ -86,7 +89,9 @@ impl Classifier {
     /// The logits of the inputs, without dropout.
     pub(super) fn logits(&mut self, part: Part) -> &[f32] {
         self.forward(part, None);
-        self.outputs.last().expect("fc8 is never left out")
+        self.outputs
+            .last()
+            .expect("the last layer is never left out")
     }
 
     /// The outputs of layer `index` of the last pass, `[rows, len]`.

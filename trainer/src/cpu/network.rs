@@ -177,6 +177,31 @@ impl Network {
         Ok(())
     }
 
+    /// Scales down every kernel of a convolution whose root mean square is above `radius`, so that it is
+    /// `radius`; layers without a rate stay as they are. Biases and velocities do in any case.
+    ///
+    /// # Errors
+    /// What candle reports.
+    pub fn limit_kernels(
+        &mut self,
+        radius: f64,
+        rate: impl Fn(&Parameter) -> Option<Rate>,
+    ) -> Result<(), ModelError> {
+        for parameter in self.model.parameters() {
+            let [_, height, width, inputs] = *parameter.tensor().dims() else {
+                continue;
+            };
+            if rate(parameter).is_none() {
+                continue;
+            }
+            parameter.update(|weights| {
+                let kernels = weights.par_chunks_mut(height * width * inputs);
+                kernels.for_each(|kernel| limit(kernel, radius));
+            })?;
+        }
+        Ok(())
+    }
+
     /// Logits `[rows, classes]` of NHWC images, without dropout. Images go through in groups of
     /// fixed size, so memory does not grow with their number.
     ///
@@ -242,6 +267,17 @@ impl Network {
     }
 }
 
+/// Scales values down to a root mean square of `radius` where theirs is larger.
+fn limit(values: &mut [f32], radius: f64) {
+    let squares: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum();
+    let rms = (squares / values.len() as f64).sqrt();
+    if rms > radius {
+        let factor = radius / rms;
+        let scale = |value: &mut f32| *value = (f64::from(*value) * factor) as f32;
+        values.iter_mut().for_each(scale);
+    }
+}
+
 /// What a forward pass gives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activations {
@@ -298,8 +334,54 @@ fn check_images(model: &Model, images: &[f32], rows: usize) -> Result<(), ModelE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::config::ModelConfig;
+    use crate::net::config::{InitConfig, ModelConfig};
     use crate::net::sgd::SgdConfig;
+
+    #[test]
+    fn kernels_above_the_radius_are_scaled_down_to_it() {
+        // Root mean squares of 5 / 2 and 1 / 2.
+        let mut values = [3.0, 4.0, 0.0, 0.0];
+        limit(&mut values, 0.5);
+        assert_eq!(values, [0.6, 0.8, 0.0, 0.0]);
+        let mut values = [1.0, 0.0, 0.0, 0.0];
+        limit(&mut values, 0.5);
+        assert_eq!(values, [1.0, 0.0, 0.0, 0.0]);
+
+        let config = ModelConfig {
+            width: 0.05,
+            input_size: 67,
+            classes: 3,
+            init: InitConfig {
+                std: 1.0,
+                ..InitConfig::default()
+            },
+            ..ModelConfig::alexnet()
+        };
+        let mut network = Network::new(Model::new(&config, 1).unwrap());
+        let all = |network: &Network| -> Vec<Vec<f32>> {
+            let parameters = network.model().parameters().iter();
+            parameters.map(|p| p.values().to_vec()).collect()
+        };
+        let before = all(&network);
+        // conv1 is frozen, and conv2's kernels have a root mean square near 1 / sqrt(0.05).
+        let moves = |p: &Parameter| (!p.name().starts_with("conv1")).then(Rate::default);
+        network.limit_kernels(0.3, moves).unwrap();
+        let after = all(&network);
+        let parameters = network.model().parameters();
+        for (number, parameter) in parameters.iter().enumerate() {
+            let (name, dims) = (parameter.name(), parameter.tensor().dims());
+            if dims.len() < 4 || name == "conv1.weight" {
+                assert!(after[number] == before[number], "{name}");
+                continue;
+            }
+            for kernel in after[number].chunks(dims[1..].iter().product()) {
+                let squares: f64 = kernel.iter().map(|&w| f64::from(w).powi(2)).sum();
+                let rms = (squares / kernel.len() as f64).sqrt();
+                assert!(rms < 0.3 + 1e-6, "{name}: {rms}");
+                assert!(name != "conv2.weight" || rms > 0.3 - 1e-6, "{name}: {rms}");
+            }
+        }
+    }
 
     #[test]
     fn a_parameter_without_a_rate_keeps_its_velocity_and_one_with_the_rate_0_does_not() {

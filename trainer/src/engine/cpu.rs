@@ -32,10 +32,12 @@ pub(super) struct CpuEngine {
     sums: Tally,
     metrics: Option<StepMetrics>,
     inputs: Inputs,
+    /// The largest root mean square of a convolution's kernel.
+    kernel_radius: Option<f64>,
 }
 
 impl CpuEngine {
-    pub(super) fn new(state: TrainState) -> Self {
+    pub(super) fn new(state: TrainState, kernel_radius: Option<f64>) -> Self {
         Self {
             network: Network::new(state.model),
             sgd: state.sgd,
@@ -43,6 +45,7 @@ impl CpuEngine {
             sums: Tally::default(),
             metrics: None,
             inputs: Inputs::new(state.mean_image),
+            kernel_radius,
         }
     }
 }
@@ -117,7 +120,11 @@ impl Engine for CpuEngine {
         if !metrics.norm.is_finite() {
             return Ok(());
         }
-        Ok(self.network.update(&mut self.sgd, rate)?)
+        self.network.update(&mut self.sgd, rate)?;
+        if let Some(radius) = self.kernel_radius {
+            self.network.limit_kernels(radius, rate)?;
+        }
+        Ok(())
     }
 
     fn metrics_due(&self) -> bool {

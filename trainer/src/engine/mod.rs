@@ -16,6 +16,7 @@ use crate::compute::Compute;
 use crate::cpu::Activations;
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaError;
+use crate::net::layer::Layer;
 use crate::net::sgd::Rate;
 use crate::net::{
     DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
@@ -36,6 +37,21 @@ pub enum EngineError {
          with CUDA\"); `train doctor` says what this machine has"
     )]
     NoCuda,
+    /// A layer that no GPU computes here.
+    #[error(
+        "{layer} of this network is an average pool, or a pool whose windows are cut at the border: \
+         train computes such pools on the CPU only; use `--device cpu`"
+    )]
+    CpuOnly {
+        /// The first such layer.
+        layer: String,
+    },
+    /// Kernels are limited on the CPU alone.
+    #[error(
+        "kernel_radius is applied on the CPU only; use `--device cpu`, or leave it out with \
+         `--set kernel_radius=none`"
+    )]
+    KernelRadius,
     /// Only the CPU can give the outputs of layers before the last, and take changed images.
     #[error(
         "a GPU gives only the network's outputs for whole images so far, and not those of the layers before; \
@@ -51,17 +67,25 @@ pub enum EngineError {
     Cuda(#[from] CudaError),
 }
 
-/// An engine for batches of at most `rows` images.
+/// An engine for batches of at most `rows` images, which keeps the root mean square of every trained
+/// convolution's kernels to `kernel_radius`, if that is given.
 ///
 /// # Errors
-/// A device that this build or this machine does not have.
+/// A device that this build or this machine does not have, or that does not compute such a network.
 pub(crate) fn open(
     compute: Compute,
     state: TrainState,
     rows: usize,
+    kernel_radius: Option<f64>,
 ) -> Result<Box<dyn Engine>, EngineError> {
+    if let Compute::Cuda(_) = compute {
+        check_gpu(&state.model)?;
+        if kernel_radius.is_some() {
+            return Err(EngineError::KernelRadius);
+        }
+    }
     match compute {
-        Compute::Cpu => Ok(Box::new(CpuEngine::new(state))),
+        Compute::Cpu => Ok(Box::new(CpuEngine::new(state, kernel_radius))),
         #[cfg(feature = "cuda")]
         Compute::Cuda(options) => Ok(Box::new(CudaEngine::new(options, state, rows)?)),
         #[cfg(not(feature = "cuda"))]
@@ -69,6 +93,20 @@ pub(crate) fn open(
             let _ = (state, rows);
             Err(EngineError::NoCuda)
         }
+    }
+}
+
+/// Refuses a network that only the CPU computes.
+///
+/// # Errors
+/// [`EngineError::CpuOnly`] with the first layer that is the reason.
+pub(crate) fn check_gpu(model: &Model) -> Result<(), EngineError> {
+    let reason = model.layers().iter().find(|layer| layer.is_cpu_only());
+    match reason.map(Layer::name) {
+        Some(layer) => Err(EngineError::CpuOnly {
+            layer: layer.to_owned(),
+        }),
+        None => Ok(()),
     }
 }
 

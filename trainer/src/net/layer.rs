@@ -1,9 +1,10 @@
 //! The layers of a network in order, with their shapes as a [`ModelConfig`] determines them.
 
 use crate::net::config::{
-    Activation, Conv1Order, Conv1Padding, LrnConfig, ModelConfig, ModelConfigError, Variant,
+    Activation, Conv1Order, LrnConfig, ModelConfig, ModelConfigError, Variant,
 };
-use crate::net::shape::{ConvShape, MapShape, PoolShape};
+use crate::net::shape::{ConvShape, MapShape, PoolKind, PoolShape};
+use crate::net::stage::{Pool, Stage, stages};
 
 /// A convolution with bias and activation.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,11 +53,13 @@ impl LrnLayer {
     }
 }
 
-/// A max pool.
+/// A pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolLayer {
-    /// `pool1`, `pool2` or `pool5`.
+    /// `pool1`, `pool2` or `pool5`; `pool1` to `pool3` in Fig. 1's network.
     pub name: String,
+    /// What it makes of a window's values.
+    pub kind: PoolKind,
     /// Sizes, window and stride.
     pub shape: PoolShape,
     /// Applied to the output.
@@ -77,7 +80,7 @@ pub struct DropoutLayer {
 /// A fully connected layer with bias and, except in the last, an activation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearLayer {
-    /// `fc6` to `fc8`.
+    /// `fc6` to `fc8`; `fc4` in Fig. 1's network.
     pub name: String,
     /// Inputs per image.
     pub inputs: usize,
@@ -96,7 +99,7 @@ pub enum Layer {
     Lrn(LrnLayer),
     /// Response normalisation within maps.
     MapNorm(MapNormLayer),
-    /// Max pool.
+    /// Max pool or average pool.
     Pool(PoolLayer),
     /// Dropout.
     Dropout(DropoutLayer),
@@ -131,6 +134,15 @@ impl Layer {
             Self::Conv(conv) => conv.shape.output_pixels() * conv.shape.weight_len(),
             Self::Linear(linear) => linear.inputs * linear.outputs,
             _ => 0,
+        }
+    }
+
+    /// Whether only the CPU computes it: average pools, and pools of windows that are cut.
+    #[must_use]
+    pub const fn is_cpu_only(&self) -> bool {
+        match self {
+            Self::Pool(pool) => pool.shape.cut || matches!(pool.kind, PoolKind::Average),
+            _ => false,
         }
     }
 
@@ -176,21 +188,27 @@ impl Cursor {
         })
     }
 
-    fn pool(&mut self, number: usize, config: &ModelConfig) -> Result<(), ModelConfigError> {
+    fn pool(
+        &mut self,
+        number: usize,
+        pool: Pool,
+        config: &ModelConfig,
+    ) -> Result<(), ModelConfigError> {
         let name = format!("pool{number}");
-        let kernel = config.pooling.kernel();
-        self.fit(&name, kernel, config)?;
+        self.fit(&name, pool.side, config)?;
         let shape = PoolShape {
             height: self.side,
             width: self.side,
             channels: self.channels,
-            kernel,
+            kernel: pool.side,
             stride: 2,
+            cut: pool.cut,
         };
         self.side = shape.output_height();
         let after = activation_after_pool(number, config) && config.removed_conv != Some(number);
         self.layers.push(Layer::Pool(PoolLayer {
             name,
+            kind: pool.kind,
             shape,
             activation: after.then_some(config.activation),
         }));
@@ -207,59 +225,23 @@ fn activation_after_pool(number: usize, config: &ModelConfig) -> bool {
     }
 }
 
-/// How a convolution's window moves.
-struct Window {
-    side: usize,
-    stride: usize,
-    /// Zeros above and to the left.
-    before: usize,
-    /// Zeros below and to the right.
-    after: usize,
-}
-
-impl Window {
-    fn of(number: usize, config: &ModelConfig) -> Self {
-        let (side, stride, before, after) = match (number, config.conv1_padding) {
-            (1, Conv1Padding::Symmetric) => (11, 4, 2, 2),
-            (1, Conv1Padding::RightBottom) => {
-                let missing = (config.input_size.max(11) - 11).wrapping_neg() % 4;
-                (11, 4, 0, missing)
-            }
-            (2, _) => (5, 1, 2, 2),
-            _ => (3, 1, 1, 1),
-        };
-        Self {
-            side,
-            stride,
-            before,
-            after,
-        }
-    }
-}
-
 /// Lays out the network's layers in order.
 ///
 /// # Errors
 /// A field out of its range, or an input too small for a layer's window.
 pub fn layers(config: &ModelConfig) -> Result<Vec<Layer>, ModelConfigError> {
     config.validate()?;
-    let mut kernels = match (config.variant, config.columns) {
-        (Variant::Alexnet, 2) => [96, 256, 384, 384, 256],
-        (Variant::Alexnet, _) => [48, 128, 192, 192, 256],
-        (Variant::AlexnetOwt, _) => [64, 192, 384, 256, 256],
-    };
-    kernels = kernels.map(|k| scaled(k, config.width));
     let mut cursor = Cursor {
         side: config.input_size,
         channels: 3,
         layers: Vec::new(),
     };
-    for number in 1..=5 {
-        if config.removed_conv != Some(number) {
-            convolution(&mut cursor, number, kernels[number - 1], config)?;
+    for stage in stages(config) {
+        if config.removed_conv != Some(stage.number) {
+            convolution(&mut cursor, &stage, config)?;
         }
-        if matches!(number, 1 | 2 | 5) {
-            cursor.pool(number, config)?;
+        if let Some(pool) = stage.pool {
+            cursor.pool(stage.number, pool, config)?;
         }
     }
     fully_connected(&mut cursor, config);
@@ -268,12 +250,12 @@ pub fn layers(config: &ModelConfig) -> Result<Vec<Layer>, ModelConfigError> {
 
 fn convolution(
     cursor: &mut Cursor,
-    number: usize,
-    kernels: usize,
+    stage: &Stage,
     config: &ModelConfig,
 ) -> Result<(), ModelConfigError> {
+    let Stage { number, window, .. } = *stage;
     let name = format!("conv{number}");
-    let window = Window::of(number, config);
+    let kernels = scaled(stage.kernels, config.width);
     let padding = window.before + window.after;
     cursor.fit(&name, window.side.saturating_sub(padding).max(1), config)?;
     let shape = ConvShape {
@@ -285,11 +267,7 @@ fn convolution(
         stride: window.stride,
         before: window.before,
         after: window.after,
-        groups: if matches!(number, 2 | 4 | 5) {
-            config.columns
-        } else {
-            1
-        },
+        groups: stage.groups,
     };
     cursor.side = shape.output_height();
     cursor.channels = kernels;
@@ -330,10 +308,15 @@ fn convolution(
 fn fully_connected(cursor: &mut Cursor, config: &ModelConfig) {
     let hidden = scaled(4096, config.width);
     let mut len = cursor.side * cursor.side * cursor.channels;
-    for (number, outputs) in [(6, hidden), (7, hidden), (8, config.classes)] {
+    let numbered = match config.variant {
+        Variant::Fig1 => vec![(4, config.classes)],
+        _ => vec![(6, hidden), (7, hidden), (8, config.classes)],
+    };
+    let last = numbered.len() - 1;
+    for (place, (number, outputs)) in numbered.into_iter().enumerate() {
         let drops_input = match config.variant {
-            Variant::Alexnet => number > 6,
-            Variant::AlexnetOwt => number < 8,
+            Variant::AlexnetOwt => place < last,
+            Variant::Alexnet | Variant::Fig1 => place > 0,
         };
         if drops_input && config.dropout > 0.0 {
             let dropped = cursor
@@ -350,7 +333,7 @@ fn fully_connected(cursor: &mut Cursor, config: &ModelConfig) {
             name: format!("fc{number}"),
             inputs: len,
             outputs,
-            activation: (number < 8).then_some(config.activation),
+            activation: (place < last).then_some(config.activation),
         }));
         len = outputs;
     }

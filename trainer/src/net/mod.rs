@@ -10,6 +10,7 @@ mod parameter;
 pub(crate) mod scores;
 pub mod sgd;
 pub mod shape;
+mod stage;
 mod state;
 mod step;
 

@@ -127,7 +127,7 @@ impl Model {
 /// inputs are the image's channels whatever the width.
 fn weight_std(init: &InitConfig, layer: &str, width: f64) -> f64 {
     match layer {
-        "conv1" => init.std,
+        "conv1" => init.std_conv1.unwrap_or(init.std),
         "conv3" | "conv4" | "conv5" => init.std_middle / width.sqrt(),
         _ => init.std / width.sqrt(),
     }

@@ -1,5 +1,7 @@
 //! Sizes of the windowed ops. Images are NHWC throughout.
 
+use serde::Serialize;
+
 /// A grouped 2-d convolution of square kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
@@ -79,7 +81,17 @@ impl ConvShape {
     }
 }
 
-/// A max pool of square windows without padding.
+/// What a pool makes of the values of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolKind {
+    /// The largest.
+    Max,
+    /// Their mean; of a window that is cut, the mean of what is inside the image.
+    Average,
+}
+
+/// A pool of square windows without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolShape {
     /// Rows of the input image.
@@ -92,19 +104,43 @@ pub struct PoolShape {
     pub kernel: usize,
     /// Step of the window.
     pub stride: usize,
+    /// Whether windows that reach over the right or the bottom border are pooled too, cut to what is
+    /// inside: the number of windows is rounded up then, as in cuda-convnet and with PyTorch's
+    /// `ceil_mode`. Otherwise what no whole window covers is left out.
+    pub cut: bool,
 }
 
 impl PoolShape {
     /// Rows of the output.
     #[must_use]
     pub const fn output_height(&self) -> usize {
-        (self.height - self.kernel) / self.stride + 1
+        self.windows(self.height)
     }
 
     /// Columns of the output.
     #[must_use]
     pub const fn output_width(&self) -> usize {
-        (self.width - self.kernel) / self.stride + 1
+        self.windows(self.width)
+    }
+
+    /// Windows along a side of `size` pixels. Every window begins inside the image.
+    const fn windows(&self, size: usize) -> usize {
+        let steps = size - self.kernel;
+        let last = steps / self.stride;
+        let over = steps % self.stride > 0 && (last + 1) * self.stride < size;
+        last + 1 + (self.cut && over) as usize
+    }
+
+    /// The window of output pixel `pixel`.
+    #[must_use]
+    pub const fn window(&self, pixel: usize) -> PoolWindow {
+        let columns = self.output_width();
+        let (top, left) = (pixel / columns * self.stride, pixel % columns * self.stride);
+        PoolWindow {
+            corner: (top * self.width + left) * self.channels,
+            rows: least(self.kernel, self.height - top),
+            columns: least(self.kernel, self.width - left),
+        }
     }
 
     /// Values of one input image.
@@ -118,6 +154,30 @@ impl PoolShape {
     pub const fn output_len(&self) -> usize {
         self.output_height() * self.output_width() * self.channels
     }
+}
+
+/// A pool's window, as far as it is inside the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolWindow {
+    /// Place in the image of the first value.
+    pub corner: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+}
+
+impl PoolWindow {
+    /// Pixels of the window.
+    #[must_use]
+    pub const fn pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// The lesser of two numbers.
+const fn least(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
 }
 
 /// Sides of an NHWC image.
@@ -142,5 +202,49 @@ impl MapShape {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PoolShape;
+
+    #[test]
+    fn cut_windows_round_the_count_up_and_begin_inside() {
+        let windows = |size, kernel, stride, cut| {
+            let shape = PoolShape {
+                height: size,
+                width: size,
+                channels: 1,
+                kernel,
+                stride,
+                cut,
+            };
+            assert_eq!(shape.output_height(), shape.output_width());
+            shape.output_height()
+        };
+        // PyTorch's `AvgPool2d(kernel, stride, ceil_mode=cut)`.
+        for (size, kernel, stride, whole, cut) in [
+            (32, 3, 2, 15, 16),
+            (16, 3, 2, 7, 8),
+            (8, 3, 2, 3, 4),
+            (7, 3, 2, 3, 3),
+            (55, 2, 2, 27, 28),
+            (3, 3, 2, 1, 1),
+            // A fourth window would begin at 6, outside.
+            (5, 1, 3, 2, 2),
+            (7, 2, 3, 2, 3),
+        ] {
+            assert_eq!(
+                windows(size, kernel, stride, false),
+                whole,
+                "{size} {kernel} {stride}"
+            );
+            assert_eq!(
+                windows(size, kernel, stride, true),
+                cut,
+                "{size} {kernel} {stride}"
+            );
+        }
     }
 }

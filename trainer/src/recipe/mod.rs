@@ -60,6 +60,10 @@ pub struct Recipe {
     /// Rates of conv1 that replace the others after a number of finished epochs. Net 145: 1e-5 after 67,
     /// and none after 72: the layer then stays as it is.
     pub conv1_lr: Vec<LaterRate>,
+    /// The largest root mean square of a convolution's kernel: one above it is scaled down to it after each
+    /// update. Zeiler and Fergus, 2013, section 3.1: 0.1, so that a few kernels of conv1 do not dominate
+    /// the others; the paper has no such thing. On the CPU only.
+    pub kernel_radius: Option<f64>,
     /// Layers that are not trained: names, or beginnings of names such as `conv`.
     pub freeze: Vec<String>,
     /// What is subtracted from every pixel. Paper, section 2: "the mean activity over the training set
@@ -90,6 +94,7 @@ impl Default for Recipe {
             accumulate: 1,
             linear_lr: false,
             conv1_lr: Vec::new(),
+            kernel_radius: None,
             freeze: Vec::new(),
             mean: Mean::Channel,
             scale: InputScale::MeanOnly,
@@ -249,6 +254,7 @@ impl Recipe {
             .or_else(|| not_zero("the batch size", self.batch_size as u64))
             .or_else(|| positive("the learning rate", self.lr))
             .or_else(|| positive("the biases' rate factor", self.sgd.bias_lr_factor.into()))
+            .or_else(|| positive("the kernels' radius", self.kernel_radius.unwrap_or(1.0)))
             .or_else(|| share("the momentum", self.sgd.momentum.into()))
             .or_else(|| share("the weight decay", self.sgd.weight_decay.into()))
             .or_else(|| not_zero("the number of images to a draw", self.draw_every))
@@ -339,6 +345,10 @@ mod tests {
             (spoiled(|recipe| recipe.lr = f64::NAN), "learning rate"),
             (spoiled(|recipe| recipe.sgd.momentum = 1.0), "momentum"),
             (spoiled(|recipe| recipe.batch_size = 0), "batch size"),
+            (
+                spoiled(|recipe| recipe.kernel_radius = Some(0.0)),
+                "kernels' radius",
+            ),
         ] {
             assert!(recipe.problem().is_some_and(|text| text.contains(word)));
         }

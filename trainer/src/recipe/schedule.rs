@@ -99,6 +99,7 @@ impl fmt::Display for ScheduleConfig {
                 "lr / {factor} when the top-1 error has not fallen by {threshold} points in \
                  {patience} evaluations and {patience_steps} steps, at most {max_drops} times"
             ),
+            Self::Steps { milestones, .. } if milestones.is_empty() => f.write_str("lr stays"),
             Self::Steps { factor, milestones } => {
                 let list: Vec<String> = milestones.iter().map(u64::to_string).collect();
                 write!(f, "lr / {factor} after epoch {}", list.join(", "))

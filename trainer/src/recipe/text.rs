@@ -110,6 +110,12 @@ impl Recipe {
                 (false, false) => writeln!(f, "          conv1 at {lr} after epoch {after}")?,
             }
         }
+        if let Some(radius) = self.kernel_radius {
+            writeln!(
+                f,
+                "          kernels scaled down to a root mean square of {radius} after each update"
+            )?;
+        }
         if !self.freeze.is_empty() {
             writeln!(f, "frozen    {}", self.freeze.join(", "))?;
         }

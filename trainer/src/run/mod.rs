@@ -24,12 +24,16 @@ pub use training::train;
 pub use view::View;
 
 /// The file of the last checkpoint in a run's folder.
-const LAST: &str = "last.safetensors";
+pub(crate) const LAST: &str = "last.safetensors";
+
+/// The folder of the snapshots of conv1's kernels in a run's folder.
+pub(crate) const SNAPSHOTS: &str = "kernels";
 
 /// A variant as it is called on the command line.
-const fn variant_name(variant: Variant) -> &'static str {
+pub(crate) const fn variant_name(variant: Variant) -> &'static str {
     match variant {
         Variant::Alexnet => "alexnet",
         Variant::AlexnetOwt => "alexnet-owt",
+        Variant::Fig1 => "fig1",
     }
 }

@@ -36,6 +36,8 @@ pub struct TrainOptions {
     pub log_every: u64,
     /// Steps between checkpoints within an epoch; there is one after every epoch in any case.
     pub checkpoint_every: Option<u64>,
+    /// Whether conv1's kernels are kept after every epoch, in `kernels/` of the run's folder.
+    pub snapshots: bool,
     /// Steps after which to stop, with a checkpoint, counted from the start of the run.
     pub max_steps: Option<u64>,
     /// The views of the evaluation at the end. The centre view is evaluated in any case.
@@ -63,6 +65,7 @@ impl TrainOptions {
             eval_every: 1,
             log_every: 20,
             checkpoint_every: None,
+            snapshots: true,
             max_steps: None,
             final_views: vec![View::Center, View::Ten],
             stop: Stop::default(),

@@ -91,7 +91,7 @@ impl Examined {
         };
         Ok(Self {
             dataset,
-            engine: engine::open(subject.compute, train_state, EVALUATION_ROWS)?,
+            engine: engine::open(subject.compute, train_state, EVALUATION_ROWS, None)?,
             state: checkpoint.state,
             subset,
             threads: subject.threads,

@@ -1,4 +1,5 @@
-//! Instruments on top of everything else: benchmarks, checks, the demo, summaries, predictions.
+//! Instruments on top of everything else: benchmarks, checks, the demo, summaries, predictions, a view
+//! of running trainings.
 
 pub(crate) mod bench;
 #[cfg(feature = "cuda")]
@@ -7,3 +8,4 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod predict;
 pub(crate) mod summary;
+pub(crate) mod watch;

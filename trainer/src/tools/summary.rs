@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::net::config::{ModelConfig, ModelConfigError};
 use crate::net::layer::{self, Layer};
+use crate::net::shape::PoolKind;
 
 /// One row of the table; sizes are those of one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +22,10 @@ pub(crate) struct LayerRow {
     /// Parts of the channels that see nothing of each other: the groups of a convolution, the columns
     /// of a response normalisation; else 1.
     pub(crate) groups: usize,
+    /// What a pool makes of its windows; `None` in other layers.
+    pub(crate) pool: Option<PoolKind>,
+    /// Whether a pool's windows are cut at the border, so that their number is rounded up.
+    pub(crate) cut: bool,
     /// What goes out, by `(N - F) / S + 1` along each side, `N` with its padding.
     pub(crate) output: Vec<usize>,
     /// Weights and biases.
@@ -87,6 +92,8 @@ fn row(layer: &Layer) -> LayerRow {
         filter: Vec::new(),
         stride: 0,
         groups: 1,
+        pool: None,
+        cut: false,
         output: values,
         parameters: 0,
         multiply_adds: layer.multiply_adds() as u64,
@@ -111,6 +118,8 @@ fn row(layer: &Layer) -> LayerRow {
             LayerRow {
                 filter: vec![s.kernel, s.kernel, 1],
                 stride: s.stride,
+                pool: Some(pool.kind),
+                cut: s.cut,
                 output: vec![s.output_height(), s.output_width(), s.channels],
                 ..same(vec![s.height, s.width, s.channels])
             }
@@ -197,6 +206,16 @@ impl fmt::Display for Summary {
                 "{layer} within each of {columns} columns of {channels} channels"
             )?;
         }
+        for row in &self.layers {
+            let layer = &row.layer;
+            let of = match (row.pool, row.cut) {
+                (Some(PoolKind::Average), false) => "means of the windows",
+                (Some(PoolKind::Average), true) => "means of windows that the border cuts",
+                (Some(PoolKind::Max), true) => "the largest of windows that the border cuts",
+                (Some(PoolKind::Max) | None, _) => continue,
+            };
+            writeln!(f, "{layer} {of}")?;
+        }
         Ok(())
     }
 }
@@ -204,7 +223,7 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::config::Pooling;
+    use crate::net::config::{Conv1Window, Pooling};
 
     fn totals(config: &ModelConfig) -> (u64, u64) {
         let summary = Summary::of(config).unwrap();
@@ -230,6 +249,52 @@ mod tests {
     #[test]
     fn torchvisions_network_has_its_published_size() {
         assert_eq!(totals(&ModelConfig::alexnet_owt()).0, 61_100_840);
+    }
+
+    #[test]
+    fn fig1s_network_has_the_sizes_of_the_authors_example() {
+        let summary = Summary::of(&ModelConfig::fig1()).unwrap();
+        let outputs: Vec<String> = summary.layers.iter().map(|l| sizes(&l.output)).collect();
+        assert_eq!(
+            outputs.join(" "),
+            "32x32x32 16x16x32 16x16x32 8x8x32 8x8x64 4x4x64 10"
+        );
+        // 32 kernels of 5x5x3, 32 and 64 of 5x5x32, ten rows of 4x4x64, and a bias for each.
+        let parameters = 32 * 76 + (32 + 64) * 801 + 10 * 1025;
+        assert_eq!(summary.parameters, parameters);
+        let products = 1024 * 2400 + 256 * 25_600 + 64 * 51_200 + 10_240;
+        assert_eq!(summary.multiply_adds, products);
+        let table = summary.to_string();
+        assert!(
+            table.ends_with(
+                "pool1 the largest of windows that the border cuts\n\
+                 pool2 means of windows that the border cuts\n\
+                 pool3 means of windows that the border cuts\n"
+            ),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn windows_of_7x7_leave_the_later_layers_their_sizes() {
+        for base in [ModelConfig::alexnet(), ModelConfig::alexnet_owt()] {
+            let outputs = |config: &ModelConfig| -> Vec<String> {
+                let layers = Summary::of(config).unwrap().layers;
+                let rows = layers.iter().map(|l| (&l.layer, sizes(&l.output)));
+                rows.map(|(name, output)| format!("{name} {output}"))
+                    .collect()
+            };
+            let seven = ModelConfig {
+                conv1_window: Conv1Window::Seven,
+                ..base.clone()
+            };
+            let (eleven, seven) = (outputs(&base), outputs(&seven));
+            let conv2 = eleven.iter().position(|row| row.starts_with("conv2"));
+            let conv2 = conv2.unwrap();
+            assert_eq!(seven[conv2..], eleven[conv2..]);
+            // Zeiler and Fergus, Fig. 3.
+            assert!(seven[0].starts_with("conv1 110x110x"), "{seven:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub enum ExchangeError {
     /// torchvision has no such network.
     #[error(
         "torchvision ships the network that is called alexnet-owt here, and no other; use the \
-         naming `pytorch` for the paper's"
+         naming `pytorch` for any other"
     )]
     NotTorchvisions,
     /// The mean image does not fit the network.

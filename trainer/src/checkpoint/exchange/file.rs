@@ -142,8 +142,9 @@ pub fn import(
             }
         })
     };
-    let classes = tensor(&naming.of("fc8.bias"))?.elem_count();
     let config = described.as_ref().map_or(config, |found| &found.model);
+    let last = naming.of(&format!("{}.bias", config.variant.last_layer()));
+    let classes = tensor(&last)?.elem_count();
     let config = ModelConfig {
         classes,
         ..config.clone()
@@ -197,26 +198,37 @@ fn to_hwc(image: &Tensor) -> candle_core::Result<Tensor> {
     image.permute((1, 2, 0))?.contiguous()
 }
 
-/// Rows, columns and channels of what fc6 sees.
-#[derive(Clone, Copy, Debug)]
-struct Features([usize; 3]);
+/// What the first fully connected layer sees.
+#[derive(Clone, Debug)]
+struct Features {
+    /// The name of its weight.
+    weight: String,
+    /// Rows, columns and channels.
+    shape: [usize; 3],
+}
 
 impl Features {
     fn of(model: &Model) -> Self {
-        let pool = model.layers().iter().rev().find_map(|layer| match layer {
+        let layers = model.layers();
+        let pool = layers.iter().rev().find_map(|layer| match layer {
             Layer::Pool(pool) => Some(pool.shape),
             _ => None,
         });
-        let shape = pool.expect("every network has pool5");
-        Self([shape.output_height(), shape.output_width(), shape.channels])
+        let pool = pool.expect("every network has a pool");
+        let is_linear = |layer: &&Layer| matches!(layer, Layer::Linear(_));
+        let first = layers.iter().find(is_linear).expect("and a last layer");
+        Self {
+            weight: format!("{}.weight", first.name()),
+            shape: [pool.output_height(), pool.output_width(), pool.channels],
+        }
     }
 
     /// A parameter as PyTorch has it.
-    fn to_nchw(self, name: &str, tensor: &Tensor) -> candle_core::Result<Tensor> {
-        let [height, width, channels] = self.0;
-        match (tensor.dims(), name) {
-            ([_, _, _, _], _) => tensor.permute((0, 3, 1, 2))?.contiguous(),
-            (&[outputs, inputs], "fc6.weight") => tensor
+    fn to_nchw(&self, name: &str, tensor: &Tensor) -> candle_core::Result<Tensor> {
+        let [height, width, channels] = self.shape;
+        match *tensor.dims() {
+            [_, _, _, _] => tensor.permute((0, 3, 1, 2))?.contiguous(),
+            [outputs, inputs] if name == self.weight => tensor
                 .reshape((outputs, height, width, channels))?
                 .permute((0, 3, 1, 2))?
                 .contiguous()?
@@ -226,15 +238,17 @@ impl Features {
     }
 
     /// A parameter of PyTorch as it is here.
-    fn to_nhwc(self, name: &str, tensor: &Tensor) -> candle_core::Result<Tensor> {
-        let [height, width, channels] = self.0;
-        match (tensor.dims(), name) {
-            ([_, _, _, _], _) => tensor.permute((0, 2, 3, 1))?.contiguous(),
-            (&[outputs, inputs], "fc6.weight") if inputs == height * width * channels => tensor
-                .reshape((outputs, channels, height, width))?
-                .permute((0, 2, 3, 1))?
-                .contiguous()?
-                .reshape((outputs, inputs)),
+    fn to_nhwc(&self, name: &str, tensor: &Tensor) -> candle_core::Result<Tensor> {
+        let [height, width, channels] = self.shape;
+        match *tensor.dims() {
+            [_, _, _, _] => tensor.permute((0, 2, 3, 1))?.contiguous(),
+            [outputs, inputs] if name == self.weight && inputs == height * width * channels => {
+                tensor
+                    .reshape((outputs, channels, height, width))?
+                    .permute((0, 2, 3, 1))?
+                    .contiguous()?
+                    .reshape((outputs, inputs))
+            }
             _ => Ok(tensor.clone()),
         }
     }

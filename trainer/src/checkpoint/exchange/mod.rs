@@ -1,7 +1,7 @@
 //! Weights in the names and layouts of other programs, as safetensors.
 //!
-//! Kernels become `[outputs, inputs / groups, height, width]` and fc6's columns run over channels,
-//! then rows, then columns of pool5, as PyTorch flattens NCHW. A mean image becomes one more tensor,
+//! Kernels become `[outputs, inputs / groups, height, width]` and the columns of the first fully
+//! connected layer (fc6) run over channels, then rows, then columns of the last pool, as PyTorch flattens NCHW. A mean image becomes one more tensor,
 //! [`MEAN_IMAGE`], `[3, side, side]`. Nothing else changes.
 
 mod error;
@@ -42,7 +42,9 @@ impl Naming {
     /// Refuses a network that these names do not fit.
     fn check(self, variant: Variant) -> Result<(), ExchangeError> {
         match (self, variant) {
-            (Self::Torchvision, Variant::Alexnet) => Err(ExchangeError::NotTorchvisions),
+            (Self::Torchvision, Variant::Alexnet | Variant::Fig1) => {
+                Err(ExchangeError::NotTorchvisions)
+            }
             _ => Ok(()),
         }
     }

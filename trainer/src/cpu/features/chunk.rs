@@ -11,15 +11,16 @@ use crate::cpu::features::{
 };
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::winograd::{self, Weights};
-use crate::cpu::ops::{activation, conv2d, lrn, map_norm, max_pool2d};
+use crate::cpu::ops::{activation, avg_pool2d, conv2d, lrn, map_norm, max_pool2d};
 use crate::net::layer::Layer;
+use crate::net::shape::PoolKind;
 
 /// The output of one layer, for every image of the chunk or for the current one alone.
 struct Output {
     len: usize,
     kept: bool,
     values: Vec<f32>,
-    /// Where each pool's values came from; empty where there is no pool or no backward pass.
+    /// Where each max pool's values came from; empty where there is none or no backward pass.
     winners: Vec<u8>,
 }
 
@@ -33,6 +34,11 @@ impl Output {
     fn of(&self, images: &Range<usize>) -> &[f32] {
         &self.values[self.range(images)]
     }
+}
+
+/// Whether a layer keeps where its outputs came from.
+fn is_max_pool(layer: &Layer) -> bool {
+    matches!(layer, Layer::Pool(pool) if pool.kind == PoolKind::Max)
 }
 
 /// For how many images the output of layer `number` is kept: all, or the current one. A pool keeps its
@@ -69,7 +75,7 @@ impl FeatureChunk {
         let mut gradients = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
             let (images, len) = (kept_images(layers, number, keep), layer.output_len());
-            let pools = training && matches!(layer, Layer::Pool(_));
+            let pools = training && is_max_pool(layer);
             outputs.push(Output {
                 len,
                 kept: images > 1,
@@ -93,7 +99,7 @@ impl FeatureChunk {
                 Layer::Conv(conv) => {
                     (values + conv.shape.weight_len() + conv.shape.outputs) * float
                 }
-                Layer::Pool(_) => values * (float + 1),
+                _ if is_max_pool(layer) => values * (float + 1),
                 _ => values * float,
             }
         };
@@ -172,8 +178,13 @@ impl FeatureChunk {
                 map_norm::forward(config, shape, input, &mut scratch.row, output);
             }
             Layer::Pool(pool) => {
-                let winners = winners.get_mut(range).unwrap_or_default();
-                max_pool2d::forward(&pool.shape, input, output, winners);
+                match pool.kind {
+                    PoolKind::Max => {
+                        let winners = winners.get_mut(range).unwrap_or_default();
+                        max_pool2d::forward(&pool.shape, input, output, winners);
+                    }
+                    PoolKind::Average => avg_pool2d::forward(&pool.shape, input, output),
+                }
                 if let Some(function) = pool.activation {
                     activation::apply(output, function);
                 }
@@ -273,8 +284,15 @@ impl FeatureChunk {
                 if let Some(function) = pool.activation {
                     activation::backward(function, output.of(&images), gradient);
                 }
-                let winners = &output.winners[output.range(&images)];
-                max_pool2d::backward(&pool.shape, winners, gradient, input_gradient);
+                match pool.kind {
+                    PoolKind::Max => {
+                        let winners = &output.winners[output.range(&images)];
+                        max_pool2d::backward(&pool.shape, winners, gradient, input_gradient);
+                    }
+                    PoolKind::Average => {
+                        avg_pool2d::backward(&pool.shape, gradient, input_gradient);
+                    }
+                }
             }
             Layer::Dropout(_) | Layer::Linear(_) => unreachable!("not a feature layer"),
         }

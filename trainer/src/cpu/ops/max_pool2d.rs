@@ -1,7 +1,7 @@
-//! Max pooling of one NHWC image, with windows that may overlap.
+//! Max pooling of one NHWC image, with windows that may overlap and be cut at the border.
 
 use crate::cpu::ops::vectorised;
-use crate::net::shape::PoolShape;
+use crate::net::shape::{PoolShape, PoolWindow};
 
 /// Channels handled side by side: their best values and places stay in registers.
 const BLOCK: usize = 16;
@@ -15,7 +15,8 @@ pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &m
         || {
             let channels = shape.channels;
             for (pixel, output) in output.chunks_exact_mut(channels).enumerate() {
-                let corner = corner(shape, pixel);
+                let place = shape.window(pixel);
+                let corner = place.corner;
                 let winners = if winners.is_empty() {
                     &mut []
                 } else {
@@ -27,10 +28,10 @@ pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &m
                     let first = number * BLOCK;
                     let image = &image[corner + first..];
                     if winners.is_empty() {
-                        *output = window::<false>(shape, image, load).0;
+                        *output = window::<false>(shape, &place, image, load).0;
                         continue;
                     }
-                    let (best, places) = window::<true>(shape, image, load);
+                    let (best, places) = window::<true>(shape, &place, image, load);
                     *output = best;
                     let winners = &mut winners[first..first + BLOCK];
                     winners
@@ -48,7 +49,7 @@ pub fn forward(shape: &PoolShape, image: &[f32], output: &mut [f32], winners: &m
                     block[..len].copy_from_slice(&values[..len]);
                     block
                 };
-                let (best, places) = window::<true>(shape, &image[corner + whole..], load);
+                let (best, places) = window::<true>(shape, &place, &image[corner + whole..], load);
                 let winners = winners.iter_mut().skip(whole);
                 winners.zip(places).for_each(|(w, p)| *w = p as u8);
                 rest.copy_from_slice(&best[..len]);
@@ -64,18 +65,19 @@ fn load(values: &[f32]) -> [f32; BLOCK] {
     block
 }
 
-/// The best values of the windows of [`BLOCK`] channels at the start of `image`, and if `PLACES` the
+/// The best values of the window at `place` of [`BLOCK`] channels, with its corner at the start of `image`, and if `PLACES` the
 /// places that they came from. Places are as wide as values, so that one mask chooses both.
 #[inline(always)]
 fn window<const PLACES: bool>(
     shape: &PoolShape,
+    place: &PoolWindow,
     image: &[f32],
     load: impl Fn(&[f32]) -> [f32; BLOCK],
 ) -> ([f32; BLOCK], [u32; BLOCK]) {
     let mut best = [f32::NEG_INFINITY; BLOCK];
     let mut places = [0_u32; BLOCK];
-    for row in 0..shape.kernel {
-        for column in 0..shape.kernel {
+    for row in 0..place.rows {
+        for column in 0..place.columns {
             let from = (row * shape.width + column) * shape.channels;
             let here = (row * shape.kernel + column) as u32;
             let values = load(&image[from..]);
@@ -89,13 +91,6 @@ fn window<const PLACES: bool>(
         }
     }
     (best, places)
-}
-
-/// Offset in the image of an output pixel's window.
-#[inline(always)]
-fn corner(shape: &PoolShape, pixel: usize) -> usize {
-    let (y, x) = (pixel / shape.output_width(), pixel % shape.output_width());
-    (y * shape.width + x) * shape.stride * shape.channels
 }
 
 /// Writes the gradient of the image: every window's gradient goes to its winner.
@@ -114,7 +109,7 @@ pub fn backward(
         .chunks_exact(channels)
         .zip(winners.chunks_exact(channels));
     for (pixel, (gradients, winners)) in rows.enumerate() {
-        let corner = corner(shape, pixel);
+        let corner = shape.window(pixel).corner;
         for (channel, (gradient, &winner)) in gradients.iter().zip(winners).enumerate() {
             image_gradient[corner + offsets[usize::from(winner)] + channel] += gradient;
         }

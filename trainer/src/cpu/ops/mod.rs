@@ -5,6 +5,7 @@
 //! filtering (`winograd`) takes several at once, and the fully connected layers the batch.
 
 pub mod activation;
+pub mod avg_pool2d;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;

@@ -32,6 +32,7 @@ pub(crate) fn max_pool(
     winners: ViewMut<'_>,
 ) -> Result<(), CudaError> {
     let element = output.element;
+    assert!(!shape.cut, "the kernels know whole windows only");
     assert!(shape.kernel <= 16, "places of a window fit into a byte");
     check(input, element, rows * shape.input_len());
     check(output.view(), element, rows * shape.output_len());
@@ -53,6 +54,7 @@ pub(crate) fn max_pool_backward(
     input_gradient: ViewMut<'_>,
 ) -> Result<(), CudaError> {
     let element = input_gradient.element;
+    assert!(!shape.cut, "the kernels know whole windows only");
     check(winners, Element::U8, rows * shape.output_len());
     check(gradient, element, winners.len);
     check(input_gradient.view(), element, rows * shape.input_len());

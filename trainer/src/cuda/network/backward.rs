@@ -25,7 +25,10 @@ impl Network {
     ) -> Result<(), CudaError> {
         let (rows, classes) = (labels.len, self.classes);
         let training = self.training.as_mut().expect("training has begun");
-        let logits = self.outputs.last().expect("fc8 is never left out");
+        let logits = self
+            .outputs
+            .last()
+            .expect("the last layer is never left out");
         let loss = Loss {
             images: slice.whole,
             logits: logits.view().head(rows * classes),

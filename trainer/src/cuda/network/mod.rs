@@ -283,7 +283,10 @@ impl Network {
 
     /// The logits of the last forward pass of `rows` images.
     pub(crate) fn logits(&self, rows: usize) -> View<'_> {
-        let logits = self.outputs.last().expect("fc8 is never left out");
+        let logits = self
+            .outputs
+            .last()
+            .expect("the last layer is never left out");
         logits.view().head(rows * self.classes)
     }
 

@@ -13,9 +13,11 @@ use crate::recipe::setup::error::similar;
 use crate::recipe::setup::{Setup, SetupError};
 
 /// Keys that may be [`NONE`].
-const OPTIONAL: [&str; 6] = [
+const OPTIONAL: [&str; 8] = [
+    "kernel_radius",
     "color_until",
     "sgd.bias_lr",
+    "model.init.std_conv1",
     "model.lrn",
     "model.map_norm",
     "model.removed_conv",
@@ -181,17 +183,15 @@ fn change_kind(key: &str, old: &mut Value, new: &toml::Value) {
     }
 }
 
-/// Another variant starts from its own defaults; only the number of classes stays.
+/// Another variant starts from its own defaults; only a number of classes that was chosen stays.
 fn change_variant(model: &mut Map<String, Value>, new: &toml::Table) {
-    let variant = match new.get("variant").and_then(toml::Value::as_str) {
-        Some("alexnet") => Variant::Alexnet,
-        Some("alexnet-owt") => Variant::AlexnetOwt,
-        _ => return,
+    let word = new.get("variant").and_then(toml::Value::as_str);
+    let Some(Ok(variant)) = word.map(|word| serde_json::from_value::<Variant>(json!(word))) else {
+        return;
     };
-    let mut defaults = tree(&ModelConfig::of(variant));
-    if model["variant"] != defaults["variant"] {
-        defaults["classes"] = model["classes"].clone();
-        *model = defaults;
+    // A value of a wrong type is reported where all of them are read.
+    if let Ok(old) = serde_json::from_value::<ModelConfig>(Value::Object(model.clone())) {
+        *model = tree(&old.changed_to(variant));
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::net::Model;
-use crate::net::config::{Conv1Order, ModelConfig, Variant};
+use crate::net::config::{Activation, Conv1Order, Conv1Window, ModelConfig, Variant};
 use crate::recipe::augmentation::{Cropping, Jitter};
 use crate::recipe::schedule::{NET_145_MILESTONES, ScheduleConfig};
 use crate::recipe::setup::{NAMES, Setup};
@@ -138,6 +138,52 @@ fn a_variant_brings_its_own_choices() {
     let mut setup = Setup::default().set("model.columns=1").unwrap();
     setup = setup.set("model.variant=alexnet").unwrap();
     assert_eq!(setup.model.columns, 1);
+}
+
+#[test]
+fn fig1_is_trained_without_regularisation_at_a_rate_that_stays() {
+    let Setup { recipe, model } = Setup::named("fig1").unwrap();
+    assert_eq!((recipe.sgd.weight_decay, recipe.color_std), (0.0, 0.0));
+    assert_eq!((recipe.cropping, recipe.flip), (Cropping::Fixed, false));
+    assert_eq!((model.dropout, model.lrn), (0.0, None));
+    assert_eq!(recipe.schedule, ScheduleConfig::steps(Vec::new()));
+    let text = recipe.to_string();
+    assert!(text.contains("schedule  lr stays\n"), "{text}");
+    // Its initial values suit tanh too; the variant brings them, and its own number of classes.
+    let tanh = Setup::named("fig1")
+        .unwrap()
+        .with_activation(Activation::Tanh);
+    assert_eq!(tanh.recipe, recipe);
+    assert_eq!(tanh.model.init, model.init);
+    let changed = Setup::default().set("model.variant=fig1").unwrap();
+    assert_eq!(changed.model, model);
+    let changed = changed.set("model.init.std_conv1=none").unwrap();
+    assert_eq!(changed.model.init.std_conv1, None);
+}
+
+#[test]
+fn the_remedies_of_zeiler_and_fergus_are_keys_too() {
+    let set = |assignment| Setup::default().set(assignment).unwrap();
+    let window = set("model.conv1_window=7x7");
+    assert_eq!(window.model.conv1_window, Conv1Window::Seven);
+    assert_eq!(Setup::parse(&window.to_string()).unwrap(), window);
+    let radius = set("kernel_radius=0.1");
+    assert_eq!(radius.recipe.kernel_radius, Some(0.1));
+    let text = radius.recipe.to_string();
+    assert!(text.contains("root mean square of 0.1"), "{text}");
+    assert_eq!(radius.set("kernel_radius=none").unwrap(), Setup::default());
+    let wrong = message("[model]\nconv1_window = \"9x9\"");
+    assert!(wrong.starts_with("model.conv1_window: "), "{wrong}");
+    // Recipes of before had neither.
+    let mut json = serde_json::to_value(Recipe::default()).unwrap();
+    assert!(
+        json.as_object_mut()
+            .unwrap()
+            .remove("kernel_radius")
+            .is_some()
+    );
+    let recipe: Recipe = serde_json::from_value(json).unwrap();
+    assert_eq!(recipe, Recipe::default());
 }
 
 #[test]

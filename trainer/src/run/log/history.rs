@@ -147,21 +147,31 @@ impl History {
 
     fn parse(bytes: &[u8]) -> Self {
         let mut history = Self::default();
+        history.append(bytes);
+        history
+    }
+
+    /// Adds the whole lines at the beginning of `bytes`, which follow those before, and returns their length
+    /// in bytes.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> usize {
+        let mut read = 0;
+        self.is_cut = false;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !line.ends_with(b"\n") {
-                history.is_cut = true;
+                self.is_cut = true;
                 break;
             }
+            read += line.len();
             match serde_json::from_slice(line) {
-                Ok(Logged::Start(start)) => history.start = Some(*start),
-                Ok(Logged::Step(point)) => history.steps.push(point),
-                Ok(Logged::Epoch(point)) => history.epochs.push(point),
-                Ok(Logged::Evaluation(point)) => history.evaluations.push(point),
-                Ok(Logged::Warning(point)) => history.warnings.push(point),
-                Err(_) => history.unknown_lines += 1,
+                Ok(Logged::Start(start)) => self.start = Some(*start),
+                Ok(Logged::Step(point)) => self.steps.push(point),
+                Ok(Logged::Epoch(point)) => self.epochs.push(point),
+                Ok(Logged::Evaluation(point)) => self.evaluations.push(point),
+                Ok(Logged::Warning(point)) => self.warnings.push(point),
+                Err(_) => self.unknown_lines += 1,
             }
         }
-        history
+        read
     }
 }
 

@@ -8,6 +8,7 @@ use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::recipe::Recipe;
 use crate::run::View;
+use crate::run::log::figures::Figures;
 
 /// One line of `metrics.jsonl`; `event` says which kind.
 #[derive(Clone, Debug, Serialize)]
@@ -151,12 +152,13 @@ impl fmt::Display for Line<'_> {
                 data_wait,
                 ..
             } => {
-                let (speed, wait) = (speed(*images_per_second), 100.0 * data_wait);
-                write!(
-                    f,
-                    "epoch {epoch} step {step} loss {loss:.4} err {top1_error:.1}/{top5_error:.1}% \
-                     {speed} wait {wait:.1}%"
-                )
+                let figures = Figures {
+                    loss: *loss,
+                    errors: Some([*top1_error, *top5_error]),
+                    images_per_second: *images_per_second,
+                    data_wait: *data_wait,
+                };
+                write!(f, "epoch {epoch} step {step} {figures}")
             }
             Self::Epoch {
                 epoch,
@@ -186,10 +188,4 @@ impl fmt::Display for Line<'_> {
             Self::Warning { message, .. } => f.write_str(message),
         }
     }
-}
-
-/// Images a second, with a decimal below 100.
-pub(crate) fn speed(images_per_second: f64) -> String {
-    let digits = usize::from(images_per_second < 100.0);
-    format!("{images_per_second:.digits$} img/s")
 }

@@ -1,6 +1,8 @@
 //! What a run logs: lines for programs, a bar or lines for people; and those lines read again.
 
+mod duration;
 mod events;
+mod figures;
 mod history;
 mod line;
 mod metrics;
@@ -9,11 +11,13 @@ mod screen;
 pub use screen::Display;
 
 pub(crate) use self::{
+    duration::in_two_units,
     events::Events,
+    figures::Figures,
     history::{
         EpochPoint, EvaluationPoint, History, HistoryError, RunStart, StepPoint, WarningPoint,
     },
-    line::{Line, speed},
+    line::Line,
     metrics::Metrics,
     screen::Screen,
 };

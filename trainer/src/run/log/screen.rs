@@ -9,7 +9,8 @@ use shardmill_formats::{console, printable_lines};
 /// What is shown while a network is trained or evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Display {
-    /// A bar on a terminal, and a log line now and then elsewhere.
+    /// A bar on a terminal, and a log line now and then elsewhere: in a file, on a terminal that cannot move
+    /// its cursor (`TERM=dumb`), and where `CI` is set.
     #[default]
     Auto,
     /// The lines of `metrics.jsonl` on the standard output, text on the standard error.
@@ -30,9 +31,9 @@ impl Screen {
         Self { display, bar: None }
     }
 
-    /// Shows a bar of `total` things, `done` of them done, where there is a terminal.
+    /// Shows a bar of `total` things, `done` of them done, where there is a terminal that can redraw it.
     pub(crate) fn begin(&mut self, total: u64, done: u64) {
-        if self.display == Display::Auto && stderr().is_terminal() {
+        if self.display == Display::Auto && console::can_redraw(stderr().is_terminal()) {
             let style = ProgressStyle::with_template("{bar:8} eta {eta} {wide_msg}");
             let bar = ProgressBar::new(total)
                 .with_style(style.expect("the template is well formed"))

@@ -13,7 +13,7 @@ use crate::recipe::schedule::Observation;
 use crate::run::View;
 use crate::run::divergence;
 use crate::run::error::TrainError;
-use crate::run::log::{Line, speed};
+use crate::run::log::{Figures, Line, in_two_units};
 use crate::run::training::Run;
 
 /// Times since the last log line; evaluations and checkpoints are not in them.
@@ -225,20 +225,17 @@ pub(super) fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainErr
 impl Run<'_> {
     /// Moves the bar.
     fn show_step(&self, output: &StepOutput, meter: &Meter) {
-        let errors = match self.state.progress.whole_epoch.scores() {
-            Some(scores) => format!(" err {:.1}/{:.1}%", scores.top1_error, scores.top5_error),
-            None => String::new(),
+        let scores = self.state.progress.whole_epoch.scores();
+        let figures = Figures {
+            loss: output.loss,
+            errors: scores.map(|scores| [scores.top1_error, scores.top5_error]),
+            images_per_second: meter.images_per_second(),
+            data_wait: meter.data_wait(),
         };
+        let (epoch, epochs) = (self.state.progress.epoch + 1, self.state.recipe.epochs);
         self.screen.update(
             self.state.progress.step,
-            format_args!(
-                "epoch {}/{} loss {:.4}{errors} {} wait {:.1}%",
-                self.state.progress.epoch + 1,
-                self.state.recipe.epochs,
-                output.loss,
-                speed(meter.images_per_second()),
-                100.0 * meter.data_wait()
-            ),
+            format_args!("epoch {epoch}/{epochs} {figures}"),
         );
     }
 
@@ -269,7 +266,7 @@ impl Run<'_> {
             let images = (self.total_steps() - progress.step) as f64 * recipe.step_images() as f64;
             // Without evaluations, and a little too much for the last batch of each epoch.
             let left = Duration::try_from_secs_f64(images / images_per_second);
-            let left = eta(left.unwrap_or_default());
+            let left = in_two_units(left.unwrap_or_default());
             self.screen.say(format_args!("{line} eta {left}"));
         }
         Ok(())
@@ -294,23 +291,11 @@ impl Run<'_> {
     }
 }
 
-/// The time left, in its two largest units: `3d04h`, `2h07m`, `7m31s`, `31s`.
-fn eta(left: Duration) -> String {
-    let seconds = left.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
-        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
-        _ => format!("{days}d{:02}h", hours % 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Line, Meter, eta};
+    use super::{Line, Meter, in_two_units};
 
     #[test]
     fn counts_waiting_as_part_of_a_step() {
@@ -321,31 +306,32 @@ mod tests {
     }
 
     #[test]
-    fn times_have_two_units() {
-        let text = [31, 451, 7620, 273_600].map(|seconds| eta(Duration::from_secs(seconds)));
-        assert_eq!(text, ["31s", "7m31s", "2h07m", "3d04h"]);
-    }
-
-    #[test]
-    fn a_log_line_fits_a_terminal() {
-        let line = Line::Step {
-            epoch: 90,
-            step: 900_000,
-            samples: 1_281_167,
-            loss: 6.9078,
-            lr: 0.000_01,
-            top1_error: 99.9,
-            top5_error: 99.5,
-            gradient_norm: 1.0,
-            images_per_second: 32_000.0,
-            data_wait: 0.012,
-            seconds: 1e6,
+    fn a_log_line_of_imagenet_on_a_fast_machine_fits_a_terminal() {
+        let line = |step, error, data_wait| {
+            let line = Line::Step {
+                epoch: 90,
+                step,
+                samples: 1_281_167,
+                loss: 6.9078,
+                lr: 0.000_01,
+                top1_error: error,
+                top5_error: error,
+                gradient_norm: 1.0,
+                images_per_second: 32_000.0,
+                data_wait,
+                seconds: 1e6,
+            };
+            format!("{line} eta {}", in_two_units(Duration::from_secs(273_600)))
         };
-        let text = format!("{line} eta {}", eta(Duration::from_secs(273_600)));
+        // 90 epochs in batches of 128 and of 64, at the worst.
+        let text = line(900_810, 99.9, 0.012);
         assert_eq!(
             text,
-            "epoch 90 step 900000 loss 6.9078 err 99.9/99.5% 32000 img/s wait 1.2% eta 3d04h"
+            "epoch 90 step 900810 loss 6.908 err 99.9/99.9% 32000 img/s wait 1.2% eta 3d04h"
         );
-        assert!(text.len() <= 80);
+        assert_eq!(text.len(), 79);
+        for (error, data_wait) in [(99.9, 0.99), (100.0, 1.0), (99.96, 0.0996)] {
+            assert!(line(1_801_710, error, data_wait).len() <= 80);
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod console;
 mod epoch;
 mod folder;
+mod snapshots;
 mod start;
 
 use std::fs::File;
@@ -18,15 +19,13 @@ use shardmill_loader::Dataset;
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
-use crate::run::LAST;
-use crate::run::View;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::eval;
 use crate::run::log::{Events, Line, Metrics, Screen};
 use crate::run::pass::Pass;
-use crate::run::{TrainOptions, TrainOutcome};
+use crate::run::{LAST, SNAPSHOTS, TrainOptions, TrainOutcome, View};
 
 /// Trains a network, or resumes its training.
 ///
@@ -88,6 +87,11 @@ impl RunFolder {
 
     fn best(&self) -> PathBuf {
         self.dir.join("best.safetensors")
+    }
+
+    /// The folder of the snapshots of conv1's kernels.
+    fn kernels(&self) -> PathBuf {
+        self.dir.join(SNAPSHOTS)
     }
 
     fn metrics(&self) -> PathBuf {
@@ -204,6 +208,7 @@ impl Run<'_> {
         self.state.progress.metrics_lines = self.files.metrics.lines();
         let (last, best) = (self.files.folder.last(), self.files.folder.best());
         let tensors = Checkpoint::tensors(self.engine.host_state()?)?;
+        self.keep_kernels(&tensors)?;
         // The best one first: were this interrupted, the run would come by here again.
         let first = if is_best { &best } else { &last };
         Checkpoint::write(first, &self.state, &tensors)?;

@@ -20,6 +20,7 @@ use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
 use crate::run::log::{Events, Line, Metrics, Screen};
+use crate::run::training::snapshots::remove_later;
 use crate::run::training::{Run, RunFiles, RunFolder, Splits};
 
 impl<'a> Run<'a> {
@@ -90,9 +91,10 @@ impl<'a> Run<'a> {
         run.introduce();
         if let Some((path, new_last)) = init {
             let last = if new_last {
-                " except fc8, because the classes differ"
+                let last = run.state.model.variant.last_layer();
+                format!(" except {last}, because the classes differ")
             } else {
-                ""
+                String::new()
             };
             run.screen
                 .say(format_args!("weights   those of {}{last}", path.display()));
@@ -132,6 +134,7 @@ impl<'a> Run<'a> {
         check_mean(options, mean_image, &splits)?;
         let engine = open_engine(options, &state, tensors)?;
         let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
+        remove_later(&folder.kernels(), state.progress.epoch)?;
         let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
         let files = RunFiles {
             metrics,
@@ -200,7 +203,8 @@ fn open_engine(
 ) -> Result<Box<dyn Engine>, TrainError> {
     let recipe = &state.recipe;
     let frozen = all_features_frozen(recipe, &tensors.model);
-    let mut engine = engine::open(options.compute, tensors, recipe.batch_size)?;
+    let radius = recipe.kernel_radius;
+    let mut engine = engine::open(options.compute, tensors, recipe.batch_size, radius)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
 }
@@ -302,9 +306,6 @@ fn check_same(
     }
 }
 
-/// The last layer, whose outputs are the classes.
-const LAST: &str = "fc8.";
-
 /// Copies the parameters of `checkpoint` into `model`, except the last layer if the classes differ. Returns
 /// whether they do.
 ///
@@ -319,9 +320,10 @@ fn copy_weights(
     let stored = &checkpoint.state.classes;
     let own = classes.iter().map(|class| &class.synset);
     let same = stored.iter().map(|class| &class.synset).eq(own);
+    let last = format!("{}.", model.config().variant.last_layer());
     model.load(|parameter| {
         let (name, shape) = (parameter.name(), parameter.tensor().dims());
-        if name.starts_with(LAST) && !same {
+        if name.starts_with(&last) && !same {
             return Ok(None);
         }
         let tensor = checkpoint.tensors.get(name);

@@ -7,7 +7,7 @@ use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
 use crate::cuda::{AsPixels, Pixels};
-use crate::engine::{CudaEngine, Engine};
+use crate::engine::{CudaEngine, Engine, check_gpu};
 use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
@@ -20,7 +20,8 @@ const WARM_UP: u64 = 3;
 /// for, as in a peer's bench.
 ///
 /// # Errors
-/// A GPU that fails or is missing, or `stages`, which only the CPU has.
+/// A GPU that fails or is missing, a network that only the CPU computes, or `stages`, which only the CPU
+/// has.
 pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchReport, TrainError> {
     if options.stages || options.shards.is_some() {
         return Err(TrainError::Recipe(
@@ -29,6 +30,7 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
     }
     let batch = options.batch_size.max(1);
     let model = Model::new(&options.config, SEED)?;
+    check_gpu(&model)?;
     let state = TrainState::new(model, SgdConfig::default());
     let mut engine = CudaEngine::new(cuda, state, batch)?;
     engine.set_normalization(Normalize::mean([127.5; 3]))?;

@@ -94,6 +94,7 @@ fn max_pool2d_gives_what_its_kernel_gives() {
         channels: 3,
         kernel: 3,
         stride: 2,
+        cut: false,
     };
     let images = numbers(2 * shape.input_len(), 1);
     let gradient = numbers(2 * shape.output_len(), 2);
@@ -174,6 +175,7 @@ fn wrong_sizes_are_refused() {
         channels: 4,
         kernel: 2,
         stride: 2,
+        cut: false,
     };
     let message = candle_ops::max_pool2d(&x, shape).unwrap_err().to_string();
     assert!(

@@ -4,11 +4,13 @@
 //! - `convolution`, `winograd`, `pooling`, `normalisation`, `linear`: each kernel against its twin
 //! - `autograd`: the same kernels through candle's backward pass
 //! - `network`: whole training steps: finite differences, repeatability, memory reuse, learning
+//! - `fig1`: the same for the network of the paper's Fig. 1
 //! - `pytorch`: values and gradients that PyTorch computed (`tests/reference/`)
 //! - `torchvision`, `mean_image`: exchanged files, against torchvision and against what went in
 
 mod autograd;
 mod convolution;
+mod fig1;
 mod linear;
 mod mean_image;
 mod network;

@@ -3,11 +3,13 @@ use shardmill_trainer::internals::layer::Layer;
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::internals::shape::PoolShape;
 use shardmill_trainer::internals::{DropoutKey, Masks, Model, Network, StepOutput};
-use shardmill_trainer::settings::{Activation, Conv1Order, LrnConfig, Pooling};
+use shardmill_trainer::settings::{
+    Activation, Conv1Order, Conv1Window, InitConfig, LrnConfig, Pooling,
+};
 
 use crate::numerics::oracle::numbers;
 
-const KEY: DropoutKey = DropoutKey { seed: 3, step: 1 };
+pub(crate) const KEY: DropoutKey = DropoutKey { seed: 3, step: 1 };
 
 fn small(base: ModelConfig) -> ModelConfig {
     ModelConfig {
@@ -18,24 +20,24 @@ fn small(base: ModelConfig) -> ModelConfig {
     }
 }
 
-fn network(config: &ModelConfig) -> Network {
+pub(crate) fn network(config: &ModelConfig) -> Network {
     Network::new(Model::new(config, 1).unwrap())
 }
 
 /// Images of the historic scale, so that the initial weights give gradients of a useful size.
-fn images(rows: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn images(rows: usize, seed: u64) -> Vec<f32> {
     numbers(rows * 64 * 64 * 3, seed)
         .iter()
         .map(|v| v * 100.0)
         .collect()
 }
 
-fn labels(rows: usize) -> Vec<i64> {
+pub(crate) fn labels(rows: usize) -> Vec<i64> {
     (0..rows).map(|row| (row * 3 % 7) as i64).collect()
 }
 
 /// Moves a network along its gradient and back: the loss must change as the gradient says.
-fn check_directional(config: &ModelConfig) {
+pub(crate) fn check_directional(config: &ModelConfig) {
     let mut network = network(config);
     let (mut images, labels) = (images(3, 1), labels(3));
     images.iter_mut().for_each(|v| *v *= 0.05);
@@ -131,6 +133,10 @@ fn gradients_of_every_ablation_match_the_change_of_the_loss() {
             ..base.clone()
         },
         ModelConfig {
+            conv1_window: Conv1Window::Seven,
+            ..base.clone()
+        },
+        ModelConfig {
             removed_conv: Some(2),
             ..base.clone()
         },
@@ -140,6 +146,21 @@ fn gradients_of_every_ablation_match_the_change_of_the_loss() {
         },
     ] {
         check_directional(&config);
+    }
+}
+
+/// Fig. 1's network with activations that pass on gradients of a useful size.
+pub(crate) fn fig1() -> ModelConfig {
+    let base = small(ModelConfig::fig1());
+    ModelConfig {
+        width: 0.25,
+        init: InitConfig {
+            std: 0.1,
+            std_conv1: Some(0.02),
+            std_middle: 0.1,
+            bias: 0.0,
+        },
+        ..base
     }
 }
 
@@ -153,22 +174,24 @@ fn step_bits(network: &mut Network, rows: usize) -> (StepOutput, Vec<Vec<u32>>) 
 
 #[test]
 fn a_step_repeats_to_the_bit() {
-    let config = small(ModelConfig::alexnet());
-    let first = step_bits(&mut network(&config), 21);
-    let mut network = network(&config);
-    for _ in 0..5 {
-        assert_eq!(step_bits(&mut network, 21), first);
+    for config in [small(ModelConfig::alexnet()), fig1()] {
+        let first = step_bits(&mut network(&config), 21);
+        let mut network = network(&config);
+        for _ in 0..5 {
+            assert_eq!(step_bits(&mut network, 21), first);
+        }
     }
 }
 
 #[test]
 fn used_buffers_change_nothing() {
-    let config = small(ModelConfig::alexnet());
-    let fresh = step_bits(&mut network(&config), 5);
-    let mut network = network(&config);
-    step_bits(&mut network, 19);
-    network.logits(&images(9, 8)).unwrap();
-    assert_eq!(step_bits(&mut network, 5), fresh);
+    for config in [small(ModelConfig::alexnet()), fig1()] {
+        let fresh = step_bits(&mut network(&config), 5);
+        let mut network = network(&config);
+        step_bits(&mut network, 19);
+        network.logits(&images(9, 8)).unwrap();
+        assert_eq!(step_bits(&mut network, 5), fresh);
+    }
 }
 
 #[test]

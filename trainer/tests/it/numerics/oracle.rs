@@ -94,18 +94,38 @@ pub(crate) fn conv2d(s: &ConvShape, image: &[f64], weight: &[f64], bias: &[f64])
 }
 
 pub(crate) fn max_pool2d(s: &PoolShape, image: &[f64]) -> Vec<f64> {
+    pool2d(s, image, |values| {
+        values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    })
+}
+
+pub(crate) fn avg_pool2d(s: &PoolShape, image: &[f64]) -> Vec<f64> {
+    pool2d(s, image, |values| {
+        values.iter().sum::<f64>() / values.len() as f64
+    })
+}
+
+/// What `of` makes of the values of each window that are inside the image.
+fn pool2d(s: &PoolShape, image: &[f64], of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    // Where windows begin: at every step as long as they fit, or as long as some of it is missing.
+    let starts = |size: usize| {
+        let covered = move |start: &usize| match start.checked_sub(s.stride) {
+            Some(before) if s.cut => before + s.kernel < size && *start < size,
+            _ => start + s.kernel <= size,
+        };
+        (0..).step_by(s.stride).take_while(covered)
+    };
     let mut output = Vec::with_capacity(s.output_len());
-    for y in 0..s.output_height() {
-        for x in 0..s.output_width() {
+    for top in starts(s.height) {
+        for left in starts(s.width) {
             for channel in 0..s.channels {
-                let mut best = f64::NEG_INFINITY;
-                for row in 0..s.kernel {
-                    for column in 0..s.kernel {
-                        let pixel = (y * s.stride + row) * s.width + x * s.stride + column;
-                        best = best.max(image[pixel * s.channels + channel]);
+                let mut values = Vec::new();
+                for y in top..s.height.min(top + s.kernel) {
+                    for x in left..s.width.min(left + s.kernel) {
+                        values.push(image[(y * s.width + x) * s.channels + channel]);
                     }
                 }
-                output.push(best);
+                output.push(of(&values));
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Fixtures of `tests/reference/alexnet_step.py`.
+//! Fixtures of `tests/reference/alexnet_step.py` and `fig1_step.py`.
 
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use shardmill_trainer::internals::ops::activation::{self, Epilogue};
-use shardmill_trainer::internals::ops::{conv2d, cross_entropy, lrn, max_pool2d};
+use shardmill_trainer::internals::ops::{avg_pool2d, conv2d, cross_entropy, lrn, max_pool2d};
 use shardmill_trainer::internals::sgd::{Sgd, SgdConfig};
 use shardmill_trainer::internals::shape::{ConvShape, PoolShape};
 use shardmill_trainer::internals::{DropoutKey, Masks, Model, Network};
@@ -121,6 +121,7 @@ fn max_pool2d_agrees_where_values_are_equal_too() {
         channels: 19,
         kernel: 3,
         stride: 2,
+        cut: false,
     };
     let image = fixture.values("max_pool2d.image");
     let mut output = vec![0.0; shape.output_len()];
@@ -131,6 +132,32 @@ fn max_pool2d_agrees_where_values_are_equal_too() {
     let gradient = fixture.values("max_pool2d.gradient");
     max_pool2d::backward(&shape, &winners, &gradient, &mut image_gradient);
     fixture.check("max_pool2d.image_gradient", &image_gradient, 1e-6);
+}
+
+#[test]
+fn pools_whose_windows_are_cut_agree() {
+    let fixture = Fixture::open("fig1");
+    let shape = PoolShape {
+        height: 8,
+        width: 6,
+        channels: 19,
+        kernel: 3,
+        stride: 2,
+        cut: true,
+    };
+    let image = fixture.values("pool.image");
+    let gradient = |kind: &str| fixture.values(&format!("pool.{kind}.gradient"));
+    let mut output = vec![f32::NAN; shape.output_len()];
+    let mut image_gradient = vec![f32::NAN; image.len()];
+    avg_pool2d::forward(&shape, &image, &mut output);
+    fixture.check("pool.average.output", &output, 1e-6);
+    avg_pool2d::backward(&shape, &gradient("average"), &mut image_gradient);
+    fixture.check("pool.average.image_gradient", &image_gradient, 1e-6);
+    let mut winners = vec![0; shape.output_len()];
+    max_pool2d::forward(&shape, &image, &mut output, &mut winners);
+    fixture.check("pool.max.output", &output, 0.0);
+    max_pool2d::backward(&shape, &winners, &gradient("max"), &mut image_gradient);
+    fixture.check("pool.max.image_gradient", &image_gradient, 1e-6);
 }
 
 #[test]
@@ -299,6 +326,48 @@ fn training_net_145_agrees() {
 fn training_torchvisions_network_agrees() {
     let config = reduced(ModelConfig::alexnet_owt());
     training_agrees(&Fixture::open("alexnet-owt"), config);
+}
+
+/// One step's logits, loss and gradients, and ten steps, with ReLU and with tanh.
+#[test]
+fn training_fig1s_network_agrees() {
+    let fixture = Fixture::open("fig1");
+    let (images, labels) = (fixture.values("images"), fixture.integers("labels"));
+    for (name, activation) in [("relu", Activation::Relu), ("tanh", Activation::Tanh)] {
+        let of = |part: &str| format!("{name}.{part}");
+        let config = ModelConfig {
+            width: 0.25,
+            classes: 5,
+            activation,
+            ..ModelConfig::fig1()
+        };
+        let mut network = network(&fixture, &config);
+        let logits = network.logits(&images).unwrap().flatten_all().unwrap();
+        let logits = logits.to_vec1::<f32>().unwrap();
+        fixture.check(&of("logits"), &logits, TOLERANCE);
+        let config = SgdConfig {
+            weight_decay: 0.0,
+            ..SgdConfig::default()
+        };
+        let mut sgd = Sgd::new(network.model(), config);
+        let rates = config.rates(fixture.number("lr") as f32);
+        let losses: Vec<f64> = fixture.tensor(&of("losses")).to_vec1().unwrap();
+        assert_eq!(losses.len(), 10);
+        for (number, &loss) in losses.iter().enumerate() {
+            let mut labels = labels.clone();
+            let rows = labels.len();
+            labels.rotate_left(number % rows);
+            let output = network.train_step(&images, &labels, KEY).unwrap();
+            check_loss(output.loss, loss, if number == 0 { 1e-5 } else { 1e-3 });
+            if number == 0 {
+                let parameters = network.model().parameters().iter();
+                for (parameter, gradient) in parameters.zip(network.gradients()) {
+                    fixture.check(&of(parameter.name()), gradient, TOLERANCE);
+                }
+            }
+            network.update(&mut sgd, &rates).unwrap();
+        }
+    }
 }
 
 /// Run by `just pytorch`, which makes the fixtures: 1.7 GB.

@@ -121,6 +121,38 @@ fn the_papers_network_goes_out_and_comes_back_with_its_description() {
 }
 
 #[test]
+fn fig1s_network_goes_out_in_pytorchs_order_and_comes_back() {
+    let config = ModelConfig {
+        width: 0.25,
+        classes: 3,
+        ..ModelConfig::fig1()
+    };
+    let checkpoint = checkpoint(&Model::new(&config, 7).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("exported.safetensors");
+    let refused = export(&checkpoint, Naming::Torchvision, &path).unwrap_err();
+    assert!(refused.to_string().contains("alexnet-owt"), "{refused}");
+    export(&checkpoint, Naming::Pytorch, &path).unwrap();
+    let exported = load(&path);
+    assert_eq!(exported["conv3.weight"].dims(), [16, 8, 5, 5]);
+    let (own, theirs) = (
+        flat(&checkpoint.tensors["fc4.weight"]),
+        flat(&exported["fc4.weight"]),
+    );
+    // Three rows of 4x4 pixels of 16 channels.
+    for (at, value) in theirs.iter().enumerate() {
+        let (row, channel, pixel) = (at / 256, at % 256 / 16, at % 16);
+        assert_eq!(*value, own[row * 256 + pixel * 16 + channel]);
+    }
+    let imported = import(&path, Naming::Pytorch, &ModelConfig::default()).unwrap();
+    assert_eq!(imported.described.unwrap().model, config);
+    for parameter in imported.model.parameters() {
+        let stored = &checkpoint.tensors[parameter.name()];
+        assert_eq!(flat(parameter.tensor()), flat(stored));
+    }
+}
+
+#[test]
 fn files_of_other_networks_are_refused_by_name() {
     let weights = fixture("torchvision");
     let message = |config: &ModelConfig, naming| match import(&weights, naming, config) {

@@ -5,8 +5,10 @@
 //! - `augment`: every way of cutting and recolouring images
 //! - `validate`: which split is validated on
 //! - `evaluate`: a checkpoint alone gives the errors that training reported
+//! - `fig1`, `zfnet`: the network of the paper's Fig. 1, and what Zeiler and Fergus changed
 //! - `examine`: predictions and features of a split
 //! - `units`: filters, occlusion and patches
+//! - `snapshots`: conv1's kernels after every epoch
 //! - `golden`: checkpoints that an earlier version wrote
 
 mod augment;
@@ -14,9 +16,12 @@ mod begin;
 mod dataset;
 mod evaluate;
 mod examine;
+mod fig1;
 mod golden;
 mod mean_image;
 mod refuse;
 mod resume;
+mod snapshots;
 mod units;
 mod validate;
+mod zfnet;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -42,6 +44,16 @@ fn assert_same(a: &Path, b: &Path) {
             "{file}"
         );
     }
+    assert_eq!(kernels(a), kernels(b));
+}
+
+/// The snapshots of conv1's kernels by name.
+fn kernels(run: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = fs::read_dir(run.join("kernels")).unwrap();
+    entries
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name(), fs::read(entry.path()).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -143,8 +155,22 @@ fn a_killed_run_goes_on_from_its_last_checkpoint_and_repeats_no_line() {
     go_on(&options, Some(5));
     let checkpoint = fs::read(options.last()).unwrap();
     go_on(&options, Some(14));
+    let snapshots = |run: &Path| {
+        let names = kernels(run).into_keys();
+        names
+            .map(|name| name.into_string().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let names = [0, 1, 2].map(|epoch| format!("epoch-{epoch:04}.safetensors"));
+    assert_eq!(snapshots(&killed), names);
     // Killed while it wrote step 14's checkpoint: the one of step 5 is the last, metrics go on.
     fs::write(options.last(), checkpoint).unwrap();
+    let mine = killed.join("kernels/epoch-0002.safetensors.mine");
+    fs::write(&mine, "mine").unwrap();
+    go_on(&options, Some(5));
+    assert!(mine.is_file());
+    fs::remove_file(&mine).unwrap();
+    assert_eq!(snapshots(&killed), names[..1]);
     fs::write(killed.join("last.safetensors.partial"), "half").unwrap();
     go_on(&options, None);
     assert_same(&whole, &killed);

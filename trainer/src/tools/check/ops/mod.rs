@@ -175,6 +175,7 @@ impl Ops<'_> {
                 channels,
                 kernel,
                 stride: 2,
+                cut: false,
             };
             let values = self.numbers(4, rows * shape.input_len());
             let gradient = self.numbers(5, rows * shape.output_len());

@@ -12,7 +12,7 @@ use crate::cpu::Network;
 use crate::cuda::kernels::Affine;
 use crate::cuda::{AsPixels, Pixels};
 use crate::engine::{CudaEngine, Engine};
-use crate::net::config::{Activation, ModelConfig};
+use crate::net::config::{Activation, Conv1Window, ModelConfig};
 use crate::net::mean_image::{MeanCut, MeanImage};
 use crate::net::sgd::{Sgd, SgdConfig};
 use crate::net::{DropoutKey, Model, ModelError, TrainState};
@@ -148,10 +148,16 @@ fn networks() -> Vec<(&'static str, ModelConfig)> {
         input_size: 99,
         ..ModelConfig::alexnet()
     };
+    let seven = ModelConfig {
+        conv1_window: Conv1Window::Seven,
+        input_size: 99,
+        ..ModelConfig::alexnet()
+    };
     let mut all = vec![
         ("alexnet", narrow(ModelConfig::alexnet())),
         ("alexnet-owt", narrow(ModelConfig::alexnet_owt())),
         ("alexnet, tanh, one column, 99x99", narrow(tanh)),
+        ("alexnet, conv1 of 7x7, 99x99", narrow(seven)),
     ];
     let net145 = Setup::named("net145").expect("a known name");
     all.push(("net 145", narrow(net145.model)));

@@ -1,141 +1,12 @@
 //! The choices that make up a network, from which everything else about it follows.
 
+mod choices;
+mod constants;
+
 use serde::{Deserialize, Serialize};
 
-/// Which network the other choices start from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Variant {
-    /// The 2012 network: convolutions of 96, 256, 384, 384 and 256 kernels in two columns.
-    #[default]
-    #[value(help = "The 2012 network, in two columns")]
-    Alexnet,
-    /// The single-column 64-192-384-256-256 network that torchvision ships.
-    #[value(help = "The single-column network that torchvision ships")]
-    AlexnetOwt,
-}
-
-/// The function applied after every convolution and after fc6 and fc7.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `max(x, 0)`; the gradient at 0 is 0.
-    #[default]
-    #[value(help = None::<&str>)]
-    Relu,
-    /// Hyperbolic tangent.
-    #[value(help = None::<&str>)]
-    Tanh,
-    /// `1 / (1 + exp(-x))`.
-    #[value(help = None::<&str>)]
-    Sigmoid,
-}
-
-/// The window of every max pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// 3x3 windows every 2 pixels.
-    #[default]
-    Overlapping,
-    /// 2x2 windows every 2 pixels.
-    NonOverlapping,
-}
-
-impl Pooling {
-    /// Side of the window, in pixels.
-    #[must_use]
-    pub const fn kernel(self) -> usize {
-        match self {
-            Self::Overlapping => 3,
-            Self::NonOverlapping => 2,
-        }
-    }
-}
-
-/// Where conv1's zeros go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Conv1Padding {
-    /// On the right and bottom only, so many that the last window is full (3 at 224), as in the
-    /// authors' source.
-    #[default]
-    RightBottom,
-    /// Two on each side, as torchvision does.
-    Symmetric,
-}
-
-/// Response normalisation across channels:
-/// `b = a / (k + alpha / size * sum of a^2 over size neighbouring channels)^beta`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LrnConfig {
-    /// Channels in the sum; odd.
-    pub size: usize,
-    /// The additive constant.
-    pub k: f32,
-    /// The scale of the sum; divided by `size`, as in the authors' source, PyTorch and Caffe.
-    pub alpha: f32,
-    /// The power.
-    pub beta: f32,
-}
-
-impl LrnConfig {
-    /// Net 145's further normalisation within each map, over squares of 5x5 pixels, where `alpha` is
-    /// divided by 25.
-    pub const NET_145_MAPS: Self = Self {
-        size: 5,
-        k: 1.0,
-        alpha: 1e-3,
-        beta: 0.75,
-    };
-}
-
-/// The initial values. The default is the authors' source.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct InitConfig {
-    /// Standard deviation of the weights. Paper, section 5: 0.01.
-    pub std: f64,
-    /// Standard deviation of the weights of conv3, conv4 and conv5. Authors' source: 0.03; with the
-    /// paper's 0.01 the loss is known to stay at ln(1000).
-    pub std_middle: f64,
-    /// Biases of conv2, conv4, conv5, fc6 and fc7; the others begin at 0. Paper, section 5: 1.
-    pub bias: f32,
-}
-
-impl Default for InitConfig {
-    fn default() -> Self {
-        Self {
-            std: 0.01,
-            std_middle: 0.03,
-            bias: 1.0,
-        }
-    }
-}
-
-/// The order of conv1's activation, normalisation and pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Conv1Order {
-    /// Activation, normalisation, pool: the paper.
-    #[default]
-    ActivationFirst,
-    /// Normalisation of the convolution's output, pool, activation: net 145.
-    ActivationLast,
-}
-
-impl Default for LrnConfig {
-    /// The paper's section 3.3.
-    fn default() -> Self {
-        Self {
-            size: 5,
-            k: 2.0,
-            alpha: 1e-4,
-            beta: 0.75,
-        }
-    }
-}
+pub use choices::{Activation, Conv1Order, Conv1Padding, Conv1Window, Pooling, Variant};
+pub use constants::{InitConfig, LrnConfig};
 
 /// One network: a variant and the switches of the paper's ablations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,7 +14,7 @@ impl Default for LrnConfig {
 pub struct ModelConfig {
     /// The network to start from.
     pub variant: Variant,
-    /// Classes of fc8.
+    /// Classes of the last layer.
     pub classes: usize,
     /// Side of the square input image, in pixels.
     pub input_size: usize,
@@ -178,6 +49,8 @@ pub struct ModelConfig {
     pub removed_conv: Option<usize>,
     /// Where conv1's zeros go.
     pub conv1_padding: Conv1Padding,
+    /// The size and the step of conv1's window.
+    pub conv1_window: Conv1Window,
 }
 
 impl Default for ModelConfig {
@@ -237,6 +110,7 @@ impl ModelConfig {
             dropout: 0.5,
             removed_conv: None,
             conv1_padding: Conv1Padding::RightBottom,
+            conv1_window: Conv1Window::Eleven,
         }
     }
 
@@ -258,7 +132,41 @@ impl ModelConfig {
         match variant {
             Variant::Alexnet => Self::alexnet(),
             Variant::AlexnetOwt => Self::alexnet_owt(),
+            Variant::Fig1 => Self::fig1(),
         }
+    }
+
+    /// The network of the paper's Fig. 1: 89,578 parameters with 10 classes.
+    ///
+    /// conv1's activation comes after its pool, as in the authors' example; a rising function gives the
+    /// same values and gradients on both sides of a max pool.
+    #[must_use]
+    pub fn fig1() -> Self {
+        Self {
+            variant: Variant::Fig1,
+            classes: 10,
+            input_size: 32,
+            columns: 1,
+            lrn: None,
+            conv1_order: Conv1Order::ActivationLast,
+            init: InitConfig::FIG_1,
+            dropout: 0.0,
+            conv1_padding: Conv1Padding::Symmetric,
+            ..Self::alexnet()
+        }
+    }
+
+    /// Another variant's own choices; of this network's own, a number of classes that was chosen stays.
+    #[must_use]
+    pub fn changed_to(&self, variant: Variant) -> Self {
+        if self.variant == variant {
+            return self.clone();
+        }
+        let mut other = Self::of(variant);
+        if self.classes != Self::of(self.variant).classes {
+            other.classes = self.classes;
+        }
+        other
     }
 
     /// Checks every field's range; shapes are checked where the layers are laid out.
@@ -285,14 +193,18 @@ impl ModelConfig {
         check(sound, "width", &self.width, "above 0, at most 8")?;
         let sound = matches!(self.columns, 1 | 2);
         check(sound, "columns", &self.columns, "1 or 2")?;
-        let sound = self.columns == 1 || self.variant == Variant::Alexnet;
+        let sound = self.columns == 1 || self.variant != Variant::AlexnetOwt;
         check(sound, "columns", &self.columns, "1 for alexnet-owt")?;
+        if self.variant == Variant::Fig1 {
+            self.validate_fig1()?;
+        }
         let sound = (0.0..1.0).contains(&self.dropout);
         check(sound, "dropout", &self.dropout, "0 or more, below 1")?;
         let removed = self.removed_conv.unwrap_or(3);
         let sound = (2..=5).contains(&removed);
         check(sound, "removed_conv", &removed, "2 to 5")?;
-        for std in [self.init.std, self.init.std_middle] {
+        let conv1 = self.init.std_conv1.unwrap_or(0.0);
+        for std in [self.init.std, conv1, self.init.std_middle] {
             let sound = (0.0..=10.0).contains(&std);
             check(sound, "init.std", &std, "0 to 10")?;
         }
@@ -313,47 +225,45 @@ impl ModelConfig {
         }
         Ok(())
     }
+
+    /// Checks that nothing is changed that Fig. 1's network does not have.
+    fn validate_fig1(&self) -> Result<(), ModelConfigError> {
+        let (own, json) = (Self::fig1(), |value: &Self| {
+            serde_json::to_value(value).expect("plain data becomes JSON")
+        });
+        let (own, found) = (json(&own), json(self));
+        for (field, expected) in FIG_1_FIXED {
+            if found[field] != own[field] {
+                return Err(ModelConfigError::Field {
+                    field,
+                    found: found[field].to_string(),
+                    expected,
+                });
+            }
+        }
+        Ok(())
+    }
 }
+
+/// The fields that Fig. 1's network has no choice of, and what they hold there.
+const FIG_1_FIXED: [(&str, &str); 10] = [
+    ("columns", "1 for fig1"),
+    ("lrn", "none for fig1, which has no normalisation"),
+    ("lrn_within_columns", "false for fig1"),
+    ("map_norm", "none for fig1, which has no normalisation"),
+    ("conv5_pool_first", "false for fig1, which has no conv5"),
+    ("pooling", "overlapping for fig1"),
+    (
+        "dropout",
+        "0 for fig1, which is trained without regularisation",
+    ),
+    ("removed_conv", "none for fig1"),
+    ("conv1_padding", "symmetric for fig1"),
+    (
+        "conv1_window",
+        "11x11, no other choice, for fig1, whose kernels are all 5x5",
+    ),
+];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serialises_and_reads_back() {
-        let config = ModelConfig {
-            removed_conv: Some(4),
-            ..ModelConfig::alexnet_owt()
-        };
-        let json = serde_json::to_string(&config).unwrap();
-        assert!(json.contains(r#""variant":"alexnet-owt""#), "{json}");
-        assert_eq!(serde_json::from_str::<ModelConfig>(&json).unwrap(), config);
-    }
-
-    #[test]
-    fn an_unknown_field_is_refused() {
-        assert!(serde_json::from_str::<ModelConfig>(r#"{"lrm": null}"#).is_err());
-    }
-
-    #[test]
-    fn values_out_of_range_are_named() {
-        let config = ModelConfig {
-            dropout: 1.0,
-            ..ModelConfig::alexnet()
-        };
-        let message = config.validate().unwrap_err().to_string();
-        assert_eq!(message, "model.dropout is 1; expected 0 or more, below 1");
-        let spoil: [fn(&mut ModelConfig); 5] = [
-            |config| config.classes = 0,
-            |config| config.variant = Variant::AlexnetOwt,
-            |config| config.removed_conv = Some(1),
-            |config| (config.lrn, config.lrn_within_columns) = (None, true),
-            |config| config.width = f64::NAN,
-        ];
-        for spoil in spoil {
-            let mut config = ModelConfig::alexnet();
-            spoil(&mut config);
-            assert!(config.validate().is_err(), "{config:?}");
-        }
-    }
-}
+mod tests;

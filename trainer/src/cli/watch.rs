@@ -1,0 +1,48 @@
+//! `train watch`.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+
+use clap::Args;
+use shardmill_formats::{console, errln};
+
+use crate::cli::signals::listen_in_silence;
+use crate::cli::{Execute, Format};
+use crate::run::Stop;
+use crate::tools::watch;
+
+/// The flags of `train watch`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  train watch runs/imagenette-alexnet-seed1")]
+pub(super) struct WatchArgs {
+    /// The run's folder; it need not exist yet
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    /// Print the present state once, as text; so it is where the output is no terminal
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Execute for WatchArgs {
+    fn execute(self, called: &str) -> anyhow::Result<u8> {
+        let [run] = self.runs.as_slice() else {
+            errln!(
+                "error: `{called} watch` shows one run, and {} are given; `{called} compare` lays several over \
+                 each other",
+                self.runs.len()
+            );
+            return Ok(2);
+        };
+        let can_draw = console::can_redraw(stdout().is_terminal());
+        if self.once || self.format.json || !can_draw {
+            self.format.print(&watch::state(run)?)?;
+            return Ok(0);
+        }
+        let stop = Stop::default();
+        let _listening = listen_in_silence(&stop)?;
+        watch::show(run, &stop)?;
+        Ok(0)
+    }
+}
