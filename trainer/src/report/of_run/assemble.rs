@@ -12,8 +12,8 @@ use super::outcome::{
 };
 use super::sections::overview::Overview;
 use super::sections::{
-    classes, curves, dataset, filters, guesses, kernels, layers, neighbours, occlusion, overview,
-    patches, recipe, views,
+    classes, curves, dataset, filters, growth, guesses, kernels, layers, neighbours, occlusion,
+    overview, patches, recipe, views,
 };
 use crate::report::page::{Block, Page, Section};
 use crate::report::text::name;
@@ -54,6 +54,7 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
             let judged = subjects.judged;
             sections.push(classes::section(&material, judged, findings)?);
             sections.push(kernels::section(&material)?);
+            sections.push(growth::section(&material)?);
             sections.push(guesses::section(&material, judged, findings)?);
             sections.push(neighbours::section(
                 &material,
@@ -68,6 +69,7 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
         }
         (Err(reason), _) => {
             sections.push(kernels::section(&material)?);
+            sections.push(growth::section(&material)?);
             sections.push(Section {
                 id: "answers",
                 title: "Answers to images".to_owned(),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::analysis::AnalysisError;
+use crate::analysis::snapshots::SnapshotsError;
 use crate::checkpoint::CheckpointError;
 use crate::net::ModelError;
 use crate::net::config::ModelConfigError;
@@ -34,6 +35,9 @@ pub(crate) enum ReportError {
     Train(#[from] TrainError),
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
+    /// The folder of snapshots of kernels cannot be read.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsError),
     #[error(transparent)]
     Config(#[from] ModelConfigError),
     #[error(transparent)]

@@ -5,6 +5,7 @@ mod draw;
 mod error;
 mod file;
 mod findings;
+mod kernel;
 mod material;
 mod options;
 mod outcome;

@@ -4,6 +4,7 @@ use maud::html;
 
 use super::super::material::Material;
 use crate::net::config::ModelConfigError;
+use crate::net::shape::PoolKind;
 use crate::report::page::{Block, Column, Section, Table};
 use crate::tools::summary::{Summary, grouped, sizes};
 
@@ -26,7 +27,10 @@ pub(in crate::report) fn section(material: &Material) -> Result<Section, ModelCo
                     vec![
                         html! { (row.layer) },
                         html! { (sizes(&row.input)) },
-                        html! { (sizes(&row.filter)) (groups) },
+                        html! {
+                            (sizes(&row.filter)) (groups)
+                            @if row.pool == Some(PoolKind::Average) { ", mean" }
+                        },
                         html! { (grouped(row.stride as u64)) },
                         html! { (sizes(&row.output)) },
                         html! { (grouped(row.parameters)) },

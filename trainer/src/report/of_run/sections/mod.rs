@@ -4,6 +4,7 @@ pub(super) mod classes;
 pub(super) mod curves;
 pub(super) mod dataset;
 pub(super) mod filters;
+pub(super) mod growth;
 pub(super) mod guesses;
 pub(super) mod kernels;
 pub(super) mod layers;
