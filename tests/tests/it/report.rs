@@ -414,10 +414,10 @@ fn every_kind_of_network_has_a_page() {
     work.dataset(&CLASSES[..3], &[("train", 2), ("val", 2)]);
     for (name, flags, words) in [
         ("owt", "--variant alexnet-owt", "the only column"),
-        ("one-column", "--set model.columns=1", "the only column"),
+        ("one-column", "--one-column", "the only column"),
         (
             "tanh",
-            "--activation tanh --set model.removed_conv=4",
+            "--activation tanh --remove-conv 4",
             "model.removed_conv",
         ),
     ] {

@@ -11,6 +11,7 @@ use super::units::Units;
 use crate::analysis::{
     Agreement, Features, Neighbour, PredictOptions, Predicted, Predictions, Search, predict_split,
 };
+use crate::net::layer;
 use crate::net::scores::Scores;
 use crate::run::log::{History, Screen};
 use crate::run::{Subject, View, data};
@@ -76,13 +77,7 @@ impl Findings {
         let same = judged.split() == data::TRAIN;
         let mut predict = PredictOptions::new(subject);
         predict.stop = options.stop.clone();
-        let refused = (data.train.len() > MOST_TRAINING).then(|| {
-            format!(
-                "the {} training images are more than the {MOST_TRAINING} that a page looks through; `train \
-                 features` and `train neighbours` do it for any number",
-                data.train.len()
-            )
-        });
+        let refused = no_neighbours(chosen, data)?;
         predict.layer = refused.is_none().then(|| LAYER.to_owned());
         let Some(found) = predicted(&predict, View::Center.name(), &mut screen)? else {
             return Ok(None);
@@ -98,7 +93,7 @@ impl Findings {
         }
         let neighbours = match (refused, found.features) {
             (Some(reason), _) => Err(reason),
-            (None, None) => Err(format!("the network has no layer {LAYER}")),
+            (None, None) => Err(format!("there are no outputs of {LAYER}")),
             (None, Some(queries)) => match neighbours(&mut predict, queries, same, &mut screen)? {
                 Some(found) => Ok(found),
                 None => return Ok(None),
@@ -117,6 +112,20 @@ impl Findings {
             units,
         }))
     }
+}
+
+/// Why no neighbours are looked for, if there is a reason.
+fn no_neighbours(chosen: &Chosen, data: &Data) -> Result<Option<String>, ReportError> {
+    if data.train.len() > MOST_TRAINING {
+        return Ok(Some(format!(
+            "the {} training images are more than the {MOST_TRAINING} that a page looks through; `train features` \
+             and `train neighbours` do it for any number",
+            data.train.len()
+        )));
+    }
+    let layers = layer::layers(&chosen.state.model)?;
+    let has = layers.iter().any(|layer| layer.name() == LAYER);
+    Ok((!has).then(|| format!("this network has no layer {LAYER}")))
 }
 
 fn predicted(

@@ -1,6 +1,5 @@
 //! Some kernels of the first layer over the epochs.
 
-use candle_core::Tensor;
 use maud::html;
 
 use super::super::error::ReportError;
@@ -67,8 +66,7 @@ impl Kernels {
         let weights = snapshot
             .kernels
             .flatten_all()
-            .as_ref()
-            .and_then(Tensor::to_vec1)
+            .and_then(|flat| flat.to_vec1())
             .ok()?;
         (side == across && count > 0).then_some(Self {
             epoch: snapshot.epoch,

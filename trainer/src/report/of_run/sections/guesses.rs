@@ -47,7 +47,8 @@ pub(in crate::report) fn section(
     } else {
         let right = drawn(
             items.iter().filter(|item| item.rank == 0),
-            &items_seed(items),
+            SHOWN,
+            seed(items, Stream::Plan),
         );
         blocks.push(figure(
             judged,

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use shardmill_formats::counted;
 
 use super::super::material::Material;
+use crate::net::config::Variant;
 use crate::net::scores::Scores;
 use crate::report::text::{duration, grouped, name};
 use crate::run::View;
@@ -100,8 +101,9 @@ pub(in crate::report) fn title(material: &Material) -> String {
     let variant = material
         .model()
         .map_or("A network", |model| match model.variant {
-            crate::net::config::Variant::Alexnet => "AlexNet",
-            crate::net::config::Variant::AlexnetOwt => "AlexNet (alexnet-owt)",
+            Variant::Alexnet => "AlexNet",
+            Variant::AlexnetOwt => "AlexNet (alexnet-owt)",
+            Variant::Fig1 => "The network of Fig. 1",
         });
     match material.dataset_name() {
         Some(dataset) => format!("{variant} on {}", name(&dataset)),
