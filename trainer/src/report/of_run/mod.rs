@@ -13,6 +13,4 @@ mod sections;
 mod units;
 
 pub(crate) use assemble::report;
-pub(crate) use error::ReportError;
 pub(crate) use options::{CheckpointChoice, ReportOptions};
-pub(crate) use outcome::Written;

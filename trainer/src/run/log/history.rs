@@ -177,6 +177,8 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::History;
     use crate::net::config::ModelConfig;
     use crate::net::scores::Scores;

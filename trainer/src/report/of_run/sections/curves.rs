@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::material::Material;
-use crate::report::chart::{Axis, Chart, Point, Scale, Series, Size, lines};
+use crate::report::chart::{Axis, Chart, Colour, Point, Scale, Series, Size, Stroke, lines};
 use crate::report::page::{Block, Column, Figure, Section, Table};
 use crate::report::text::{line, name};
 use crate::report::thin::thinned;
@@ -81,7 +81,7 @@ fn split(history: &History) -> String {
 fn series(label: impl Into<String>, colour: usize, points: Vec<Point>) -> Series {
     Series {
         name: label.into(),
-        colour: crate::report::chart::Colour::Series(colour),
+        colour: Colour::Series(colour),
         points,
         ..Series::default()
     }
@@ -212,9 +212,21 @@ fn over_epochs(history: &History) -> Vec<Figure> {
             judged(|point| point.scores.top5_error),
         ),
     ];
+    let guessing = validated(history)
+        .filter_map(|point| Some(Point::new(point.epoch as f64, point.guessing_top1_error?)));
+    let guessing = Series {
+        colour: Colour::Muted,
+        stroke: Stroke::Dashed,
+        ..series("the most frequent class", 0, guessing.collect())
+    };
     let has = |series: &&Series| !series.points.is_empty();
     let loss: Vec<Series> = loss.iter().filter(has).cloned().collect();
-    let errors: Vec<Series> = errors.iter().filter(has).cloned().collect();
+    let errors: Vec<Series> = errors
+        .iter()
+        .chain([&guessing])
+        .filter(has)
+        .cloned()
+        .collect();
     vec![
         above_rate(
             over,
