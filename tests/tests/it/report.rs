@@ -250,8 +250,19 @@ impl Report {
 }
 
 const SECTIONS: [&str; 13] = [
-    "dataset", "recipe", "curves", "network", "errors", "kernels", "growth", "guesses", "neighbours",
-    "views", "filters", "occlusion", "patches",
+    "dataset",
+    "recipe",
+    "curves",
+    "network",
+    "errors",
+    "kernels",
+    "growth",
+    "guesses",
+    "neighbours",
+    "views",
+    "filters",
+    "occlusion",
+    "patches",
 ];
 
 #[test]
@@ -402,10 +413,14 @@ fn a_thousand_classes_fit_a_page() {
     write_small(&work.path("tree"), &names, &[("train", 1)]);
     write_small(&work.path("tree"), &names[..40], &[("val", 1)]);
     work.ingest("tree", "shards");
-    work.train("--epochs 1 --batch-size 128 --max-steps 2");
+    work.train("--epochs 1 --max-steps 2");
     let report = work.report("thousand", "");
     assert_eq!(report.figures("errors"), 4);
-    report.expect(&["n00000999", "Classes without an image in this split: 960.", "All 1000 classes"]);
+    report.expect(&[
+        "n00000999",
+        "Classes without an image in this split: 960.",
+        "All 1000 classes",
+    ]);
 }
 
 #[test]

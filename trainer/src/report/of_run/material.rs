@@ -174,7 +174,8 @@ fn open(
     };
     match Data::open(options, history, classes, folder.clone()) {
         Ok(data) => Ok(Ok(data)),
-        Err(error) if options.shards.is_some() => Err(error.into()),
+        // What was asked for by name.
+        Err(error) if options.shards.is_some() || options.split.is_some() => Err(error.into()),
         Err(error) => Ok(Err(format!(
             "the dataset in {} that the log names cannot be used ({error}); where it has moved, give its folder as \
              --shards",
