@@ -129,6 +129,12 @@ impl Report {
             let running = ["script", "iframe", "object", "embed"];
             assert!(!running.contains(&&*element.name), "{}", element.name);
         }
+        // A picture's letters may be any.
+        let (first, pictures) = self.html.split_once(";base64,").unwrap_or((&self.html, ""));
+        let rest = pictures
+            .split(";base64,")
+            .map(|part| part.split_once('"').map_or("", |both| both.1));
+        let text: String = std::iter::once(first).chain(rest).collect();
         for word in [
             "@import",
             "url(http",
@@ -136,7 +142,7 @@ impl Report {
             "NaN",
             "http-equiv=\"refresh",
         ] {
-            assert!(!self.html.contains(word), "{word}");
+            assert!(!text.contains(word), "{word}");
         }
         // Names within the page are there once, and links lead to them.
         let ids: Vec<&str> = page
