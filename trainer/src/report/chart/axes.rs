@@ -74,33 +74,46 @@ impl Chart<'_> {
 }
 
 /// Lowest and highest value of both axes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
-    x: (f64, f64),
-    y: (f64, f64),
+    x: Span,
+    y: Span,
 }
 
-impl Default for Extent {
+/// From the lowest to the highest value.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    low: f64,
+    high: f64,
+}
+
+impl Default for Span {
+    /// Of no values.
     fn default() -> Self {
-        let nothing = (f64::INFINITY, f64::NEG_INFINITY);
         Self {
-            x: nothing,
-            y: nothing,
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
         }
+    }
+}
+
+impl Span {
+    fn add(&mut self, value: f64) {
+        (self.low, self.high) = (self.low.min(value), self.high.max(value));
     }
 }
 
 impl Extent {
     pub(super) fn add(&mut self, x: f64, y: f64) {
-        self.x = (self.x.0.min(x), self.x.1.max(x));
-        self.y = (self.y.0.min(y), self.y.1.max(y));
+        self.x.add(x);
+        self.y.add(y);
     }
 }
 
 /// The ends of an axis: never the same, and with some room around values.
-fn ends(axis: &Axis<'_>, (low, high): (f64, f64)) -> (f64, f64) {
-    let (low, high) = match (low.is_finite(), axis.scale) {
-        (true, _) => (low, high),
+fn ends(axis: &Axis<'_>, span: Span) -> (f64, f64) {
+    let (low, high) = match (span.low.is_finite(), axis.scale) {
+        (true, _) => (span.low, span.high),
         (false, Scale::Linear) => (0.0, 1.0),
         (false, Scale::Logarithmic) => (1.0, 10.0),
     };
