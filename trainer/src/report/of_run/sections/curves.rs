@@ -1,17 +1,17 @@
-//! Loss, errors and the learning rate over epochs and steps; throughput; warnings.
+//! Loss, errors and the learning rate over epochs and steps.
 
 use maud::{Markup, html};
 
 use super::super::material::Material;
+use super::over::{MOST, Over, marked, of_steps, series, thin};
+use super::pace::speed;
+use super::warnings::warnings;
 use crate::report::chart::{Axis, Chart, Colour, Point, Scale, Series, Size, Stroke, lines};
-use crate::report::page::{Block, Column, Figure, Section, Table};
-use crate::report::text::{line, name};
+use crate::report::page::{Block, Figure, Section};
+use crate::report::text::name;
 use crate::report::thin::thinned;
 use crate::run::View;
-use crate::run::log::{EvaluationPoint, History, StepPoint};
-
-/// Most points of a curve over steps.
-const MOST: usize = 150;
+use crate::run::log::{EvaluationPoint, History};
 
 /// Height of a learning rate's chart, which lies under another one.
 const RATE_HEIGHT: f64 = 150.0;
@@ -76,44 +76,6 @@ fn split(history: &History) -> String {
     validated(history)
         .next()
         .map_or_else(String::new, |point| name(&point.split))
-}
-
-fn series(label: impl Into<String>, colour: usize, points: Vec<Point>) -> Series {
-    Series {
-        name: label.into(),
-        colour: Colour::Series(colour),
-        points,
-        ..Series::default()
-    }
-}
-
-/// A line with a mark at each point.
-fn marked(label: impl Into<String>, colour: usize, points: Vec<Point>) -> Series {
-    Series {
-        marks: true,
-        ..series(label, colour, points)
-    }
-}
-
-/// What a chart shows over.
-#[derive(Clone, Copy)]
-struct Over {
-    /// `epochs` or `steps`, for names within a page.
-    id: &'static str,
-    label: &'static str,
-    high: f64,
-}
-
-impl Over {
-    fn axis(self) -> Axis<'static> {
-        Axis {
-            label: self.label,
-            low: Some(0.0),
-            high: Some(self.high),
-            whole: true,
-            ..Axis::default()
-        }
-    }
 }
 
 /// A chart with the learning rate beneath it.
@@ -330,135 +292,4 @@ fn over_steps(history: &History) -> Vec<Figure> {
             html! { "The errors over steps, likewise. " (note) },
         ),
     ]
-}
-
-fn of_steps(history: &History, value: fn(&StepPoint) -> f64) -> Vec<Point> {
-    let points = history.steps.iter();
-    points
-        .map(|point| Point::new(point.step as f64, value(point)))
-        .collect()
-}
-
-/// A curve over steps in few points, and what its caption says about that.
-fn thin(
-    history: &History,
-    label: &str,
-    colour: usize,
-    value: fn(&StepPoint) -> f64,
-) -> (Series, String) {
-    let thinned = thinned(&of_steps(history, value), MOST);
-    let note = match (thinned.joined, thinned.omitted) {
-        (1, 0) => String::new(),
-        (1, omitted) => format!("Lines whose value is no number are left out: {omitted}."),
-        (joined, omitted) => {
-            let mut note = format!(
-                "The {} lines are drawn as means of {joined} each; the band reaches from the lowest to the highest \
-                 of them.",
-                history.steps.len()
-            );
-            if omitted > 0 {
-                note += &format!(" Left out, since they are no numbers: {omitted}.");
-            }
-            note
-        }
-    };
-    let series = Series {
-        band: thinned.band,
-        ..series(label, colour, thinned.points)
-    };
-    (series, note)
-}
-
-fn speed(history: &History) -> Vec<Figure> {
-    let last = history.steps.last().map_or(1, |point| point.step) as f64;
-    let over = Over {
-        id: "steps",
-        label: "step",
-        high: last,
-    };
-    let chart = |id: &str, axis: Axis<'_>, value: fn(&StepPoint) -> f64, caption: &str| {
-        let (series, note) = thin(history, "", 0, value);
-        let svg = lines(
-            &Chart {
-                id,
-                alt: &format!("{} over steps", axis.label),
-                x: over.axis(),
-                y: axis,
-                size: Size {
-                    height: 220.0,
-                    ..Size::default()
-                },
-            },
-            &[series],
-        );
-        Figure::chart(&svg, html! { (caption) " " (note) })
-    };
-    vec![
-        chart(
-            "throughput",
-            Axis {
-                label: "images per second",
-                low: Some(0.0),
-                ..Axis::default()
-            },
-            |point| point.images_per_second,
-            "Throughput of training.",
-        ),
-        chart(
-            "wait",
-            Axis {
-                label: "waiting, % of the time",
-                low: Some(0.0),
-                ..Axis::default()
-            },
-            |point| 100.0 * point.data_wait,
-            "Share of the time in which training waited for images: the loader's part. Much more than 0 means that \
-             more threads, or faster storage, would help.",
-        ),
-    ]
-}
-
-/// What the log warns of, and what is wrong with the log.
-fn warnings(history: &History) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading("Warnings".to_owned())];
-    if history.warnings.is_empty() {
-        blocks.push(Block::Prose(html! { p { "The run logged no warning." } }));
-    } else {
-        let rows = history.warnings.iter().map(|warning| {
-            vec![
-                html! { (warning.epoch) },
-                html! { (warning.step) },
-                html! { (line(&warning.message)) },
-            ]
-        });
-        blocks.push(Block::Table(Table {
-            caption: html! { "What the run warned of." },
-            head: vec![
-                Column::numbers("epoch"),
-                Column::numbers("step"),
-                Column::words("warning"),
-            ],
-            rows: rows.collect(),
-        }));
-    }
-    if history.start.is_none() {
-        blocks.push(Block::Prose(html! {
-            p.note { "The log has lost its first line, which says what the run set out to do." }
-        }));
-    }
-    if history.is_cut {
-        blocks.push(Block::Prose(html! {
-            p.note {
-                "The log's last line has no end: the run was killed while it wrote it, or is writing it. It is left out."
-            }
-        }));
-    }
-    if history.unknown_lines > 0 {
-        blocks.push(Block::Prose(html! {
-            p.note {
-                "Lines of the log that this version cannot read, and that are left out: " (history.unknown_lines) "."
-            }
-        }));
-    }
-    blocks
 }
