@@ -5,7 +5,7 @@ use maud::html;
 use super::over::{Over, thin};
 use crate::report::chart::{Axis, Chart, Size, lines};
 use crate::report::page::Figure;
-use crate::run::log::History;
+use crate::run::log::{History, StepPoint};
 
 /// Both over steps.
 pub(super) fn speed(history: &History) -> Vec<Figure> {
