@@ -143,7 +143,7 @@ fn ends(axis: &Axis<'_>, span: Span) -> (f64, f64) {
 }
 
 /// Beside the axes, so that charts under each other have their places under each other.
-const LEFT: f64 = 66.0;
+const LEFT: f64 = 80.0;
 pub(super) const RIGHT: f64 = 20.0;
 
 /// Marks of an axis.

@@ -179,7 +179,7 @@ fn over_epochs(history: &History) -> Vec<Figure> {
     let guessing = Series {
         colour: Colour::Muted,
         stroke: Stroke::Dashed,
-        ..series("the most frequent class", 0, guessing.collect())
+        ..series("", 0, guessing.collect())
     };
     let has = |series: &&Series| !series.points.is_empty();
     let loss: Vec<Series> = loss.iter().filter(has).cloned().collect();
@@ -221,7 +221,7 @@ fn over_epochs(history: &History) -> Vec<Figure> {
                     " With fewer than six classes the top-5 error is 0 and says nothing."
                 }
                 @if let Some(guessing) = validated(history).find_map(|point| point.guessing_top1_error) {
-                    " Calling every image the most frequent class has a top-1 error of "
+                    " The dashed line is the top-1 error of calling every image the most frequent class, "
                     (format!("{guessing:.1}%")) "."
                 }
             },

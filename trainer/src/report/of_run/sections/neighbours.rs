@@ -116,7 +116,8 @@ fn pictures(
         }
         rows.push(html! {
             div.query {
-                div.half { p { (text) } span.photo { (query) } }
+                p { (text) }
+                span.photo { (query) }
                 div.photos {
                     @for (same, alt, picture) in &near {
                         span.photo.same[*same].framed[!*same] title=(alt) { (picture) }
