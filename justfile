@@ -40,6 +40,13 @@ torchvision python="python3":
 ablations shards:
     SHARDMILL_SHARDS="{{absolute_path(shards)}}" cargo test --release -p shardmill-tests --test it -- --ignored --nocapture ablation
 
+# Opens pages of `train report` in headless Chromium at two widths, light and dark, and with images blocked, and checks
+# what a reader sees: pages of every kind of run, which the tests make, and those that are given (needs Python and
+# Debian's package chromium). Screenshots are in target/report-pages/screenshots.
+report-browser *pages:
+    SHARDMILL_REPORT_PAGES="$PWD/target/report-pages" cargo test --release -p shardmill-tests --test it -- report::
+    python3 tests/reference/report_browser.py --screenshots target/report-pages/screenshots target/report-pages/*.html {{pages}}
+
 # Reads a run's TensorBoard files with the Python package (needs Python with tensorboard).
 events run python="python3":
     {{python}} tests/reference/read_events.py {{run}}

@@ -5,6 +5,7 @@
 
 mod data;
 pub mod fuzz;
+mod html;
 mod layouts;
 mod packed;
 mod programs;
@@ -14,6 +15,7 @@ mod terminal;
 mod tree;
 
 pub use data::{note, real_images};
+pub use html::{HtmlElement, HtmlPage};
 pub use layouts::{val_name, write_kaggle, write_list, write_official};
 pub use packed::{Packing, write_parquet, write_webdataset};
 pub use programs::{Program, run};

@@ -24,6 +24,7 @@ mod pipes; // a reader that goes away changes nothing but what is read
 mod predicted; // folders, broken files and odd names in `train predict`
 mod python; // what the Python package is held to
 mod regressions; // what a fuzzer starts from and what it has found
+mod report; // pages about runs: whole, well-formed, and nothing from outside
 mod resumed; // a stopped and resumed run ends as one that never was
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees

@@ -8,6 +8,8 @@
 //! [`patches`] finds what excites channels most.
 
 mod agreement;
+pub(crate) mod colour;
+pub(crate) mod confusion;
 mod error;
 mod feature_file;
 mod features;

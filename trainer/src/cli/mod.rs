@@ -11,6 +11,7 @@ mod model;
 mod neighbours;
 mod predict;
 mod recipe;
+mod report;
 mod signals;
 mod split;
 mod study;
@@ -58,6 +59,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Measure training and inference speed on images already in memory.
     Bench(bench::BenchArgs),
+    /// Write a page about a run: curves, errors, kernels, images, beside the paper's figures.
+    Report(report::ReportArgs),
     /// Print the classes that a network sees in image files.
     Predict(predict::PredictArgs),
     /// Write a layer's outputs for the images of a split to a safetensors file.
@@ -186,6 +189,7 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         None => cli.train.execute(called),
         Some(Command::Eval(args)) => args.execute(called),
         Some(Command::Bench(args)) => args.execute(called),
+        Some(Command::Report(args)) => args.execute(called),
         Some(Command::Predict(args)) => args.execute(called),
         Some(Command::Features(args)) => args.execute(called),
         Some(Command::Neighbours(args)) => args.execute(called),

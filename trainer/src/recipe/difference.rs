@@ -22,16 +22,49 @@ pub(crate) fn differences<T: Serialize>(first: &T, second: &T) -> Vec<Difference
     found
 }
 
+/// A value of a recipe, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// Its dotted key.
+    pub(crate) key: String,
+    pub(crate) text: String,
+}
+
+/// Every value of a recipe or network, in the order of its fields' names.
+pub(crate) fn settings<T: Serialize>(value: &T) -> Vec<Setting> {
+    let mut found = Vec::new();
+    let json = serde_json::to_value(value).expect("plain data becomes JSON");
+    list("", &json, &mut found);
+    found
+}
+
+fn list(name: &str, value: &Value, found: &mut Vec<Setting>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                list(&joined(name, key), value, found);
+            }
+        }
+        _ => found.push(Setting {
+            key: name.to_owned(),
+            text: text(value),
+        }),
+    }
+}
+
+/// A key within what is called `name`.
+fn joined(name: &str, key: &str) -> String {
+    match name {
+        "" => key.to_owned(),
+        _ => format!("{name}.{key}"),
+    }
+}
+
 fn collect(name: &str, first: &Value, second: &Value, found: &mut Vec<Difference>) {
     match (first, second) {
         (Value::Object(first), Value::Object(second)) if first.keys().eq(second.keys()) => {
             for ((key, first), second) in first.iter().zip(second.values()) {
-                let name = if name.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{name}.{key}")
-                };
-                collect(&name, first, second, found);
+                collect(&joined(name, key), first, second, found);
             }
         }
         _ if first != second => found.push(Difference {
@@ -70,9 +103,24 @@ fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::differences;
+    use super::{differences, settings};
     use crate::recipe::Recipe;
     use crate::recipe::schedule::ScheduleConfig;
+
+    #[test]
+    fn every_value_has_its_key() {
+        let found = settings(&Recipe::default());
+        let text = |key: &str| {
+            found
+                .iter()
+                .find(|setting| setting.key == key)
+                .map(|s| &*s.text)
+        };
+        assert_eq!(text("sgd.weight_decay"), Some("0.0005"));
+        assert_eq!(text("schedule.kind"), Some("plateau"));
+        assert_eq!(text("val_split"), Some("none"));
+        assert_eq!(text("conv1_lr"), Some("[]"));
+    }
 
     #[test]
     fn names_the_field() {

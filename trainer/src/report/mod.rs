@@ -3,8 +3,10 @@
 pub(crate) mod card;
 pub(crate) mod chart;
 pub(crate) mod compare;
+pub(crate) mod of_run;
 pub(crate) mod page;
 mod paper;
+mod photo;
 pub(crate) mod picture;
 pub(crate) mod text;
 pub(crate) mod thin;

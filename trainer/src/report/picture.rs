@@ -116,9 +116,16 @@ impl Picture {
     }
 }
 
+impl Picture {
+    /// The picture itself, as an address.
+    pub(crate) fn address(&self) -> String {
+        format!("data:{};base64,{}", self.mime, base64::encode(&self.bytes))
+    }
+}
+
 impl Render for Picture {
     fn render(&self) -> Markup {
-        let address = format!("data:{};base64,{}", self.mime, base64::encode(&self.bytes));
+        let address = self.address();
         html! {
             img class=[self.pixelated.then_some("pixelated")] src=(address) width=(self.width) height=(self.height)
                 alt=(super::text::line(&self.alt));

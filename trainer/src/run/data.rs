@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use shardmill_formats::{Class, Manifest};
+use shardmill_formats::schema::MANIFEST_FILE;
+use shardmill_formats::{Class, Manifest, crc32c};
 use shardmill_loader::{
     Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize, Output, Policy,
     read_manifest,
@@ -89,6 +90,13 @@ pub(crate) fn manifest(dir: &Path) -> Result<Manifest, TrainError> {
 /// No dataset there, or a manifest that cannot be read.
 pub(crate) fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
     Ok(manifest(dir)?.classes)
+}
+
+/// CRC-32C of the manifest of the dataset in `dir`, eight hexadecimal digits: the same for the same dataset,
+/// wherever it is, since a manifest holds the hash of every shard. `None` where it cannot be read.
+pub(crate) fn manifest_checksum(dir: &Path) -> Option<String> {
+    let bytes = std::fs::read(dir.join(MANIFEST_FILE)).ok()?;
+    Some(format!("{:08x}", crc32c(&bytes)))
 }
 
 /// The split to validate on: the one that was asked for, or else `val`, and `None` where the dataset has

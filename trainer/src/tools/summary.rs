@@ -10,35 +10,35 @@ use crate::net::shape::PoolKind;
 
 /// One row of the table; sizes are those of one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct LayerRow {
+pub(crate) struct LayerRow {
     /// The layer's name.
-    layer: String,
+    pub(crate) layer: String,
     /// What comes in, as `[height, width, channels]` or `[values]`.
-    input: Vec<usize>,
+    pub(crate) input: Vec<usize>,
     /// Window and channels that each output sees, as `[height, width, channels]`; empty for none.
-    filter: Vec<usize>,
+    pub(crate) filter: Vec<usize>,
     /// Step of the window; 0 where there is none.
-    stride: usize,
+    pub(crate) stride: usize,
     /// Parts of the channels that see nothing of each other: the groups of a convolution, the columns
     /// of a response normalisation; else 1.
-    groups: usize,
+    pub(crate) groups: usize,
     /// What a pool makes of its windows; `None` in other layers.
-    pool: Option<PoolKind>,
+    pub(crate) pool: Option<PoolKind>,
     /// Whether a pool's windows are cut at the border, so that their number is rounded up.
-    cut: bool,
+    pub(crate) cut: bool,
     /// What goes out, by `(N - F) / S + 1` along each side, `N` with its padding.
-    output: Vec<usize>,
+    pub(crate) output: Vec<usize>,
     /// Weights and biases.
-    parameters: u64,
+    pub(crate) parameters: u64,
     /// Multiplications, each with its addition, of a forward pass.
-    multiply_adds: u64,
+    pub(crate) multiply_adds: u64,
     /// Output values of layers with weights, which is what the paper counts.
-    neurons: u64,
+    pub(crate) neurons: u64,
 }
 
 impl LayerRow {
     /// Whether it is a response normalisation within columns, which its sizes do not show.
-    fn is_cut_norm(&self) -> bool {
+    pub(crate) fn is_cut_norm(&self) -> bool {
         self.groups > 1 && self.parameters == 0
     }
 }
@@ -60,13 +60,13 @@ const WIDTHS: [usize; 7] = [11, 9, 6, 10, 11, 13, 9];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Summary {
     /// The layers in order.
-    layers: Vec<LayerRow>,
+    pub(crate) layers: Vec<LayerRow>,
     /// Parameters of all layers.
-    parameters: u64,
+    pub(crate) parameters: u64,
     /// Multiply-adds of all layers.
-    multiply_adds: u64,
+    pub(crate) multiply_adds: u64,
     /// Neurons of all layers.
-    neurons: u64,
+    pub(crate) neurons: u64,
 }
 
 impl Summary {
@@ -150,7 +150,7 @@ fn row(layer: &Layer) -> LayerRow {
 }
 
 /// `13x13x384`, or `-` for nothing.
-fn sizes(sizes: &[usize]) -> String {
+pub(crate) fn sizes(sizes: &[usize]) -> String {
     if sizes.is_empty() {
         return "-".to_owned();
     }
@@ -159,7 +159,7 @@ fn sizes(sizes: &[usize]) -> String {
 }
 
 /// `60,965,224`, or `-` for 0.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     if number == 0 {
         return "-".to_owned();
     }

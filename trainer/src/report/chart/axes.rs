@@ -1,11 +1,15 @@
 //! The axes of a chart, and the plotting crate's layout of them.
 
+use std::sync::Arc;
+
 use kuva::TickFormat;
 use kuva::plot::LegendPosition;
 use kuva::render::layout::Layout;
+use kuva::render::plots::Plot;
 use kuva::render::theme::Theme;
 
 use super::label::label;
+use super::number::number;
 
 /// Everything about a chart but its data.
 #[derive(Clone, Debug)]
@@ -70,33 +74,46 @@ impl Chart<'_> {
 }
 
 /// Lowest and highest value of both axes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
-    x: (f64, f64),
-    y: (f64, f64),
+    x: Span,
+    y: Span,
 }
 
-impl Default for Extent {
+/// From the lowest to the highest value.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    low: f64,
+    high: f64,
+}
+
+impl Default for Span {
+    /// Of no values.
     fn default() -> Self {
-        let nothing = (f64::INFINITY, f64::NEG_INFINITY);
         Self {
-            x: nothing,
-            y: nothing,
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
         }
+    }
+}
+
+impl Span {
+    fn add(&mut self, value: f64) {
+        (self.low, self.high) = (self.low.min(value), self.high.max(value));
     }
 }
 
 impl Extent {
     pub(super) fn add(&mut self, x: f64, y: f64) {
-        self.x = (self.x.0.min(x), self.x.1.max(x));
-        self.y = (self.y.0.min(y), self.y.1.max(y));
+        self.x.add(x);
+        self.y.add(y);
     }
 }
 
 /// The ends of an axis: never the same, and with some room around values.
-fn ends(axis: &Axis<'_>, (low, high): (f64, f64)) -> (f64, f64) {
-    let (low, high) = match (low.is_finite(), axis.scale) {
-        (true, _) => (low, high),
+fn ends(axis: &Axis<'_>, span: Span) -> (f64, f64) {
+    let (low, high) = match (span.low.is_finite(), axis.scale) {
+        (true, _) => (span.low, span.high),
         (false, Scale::Linear) => (0.0, 1.0),
         (false, Scale::Logarithmic) => (1.0, 10.0),
     };
@@ -125,12 +142,17 @@ fn ends(axis: &Axis<'_>, (low, high): (f64, f64)) -> (f64, f64) {
     (first, last)
 }
 
+/// Beside the axes, so that charts under each other have their places under each other.
+const LEFT: f64 = 80.0;
+pub(super) const RIGHT: f64 = 20.0;
+
 /// Marks of an axis.
 const TICKS: usize = 5;
 
-pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, legend: bool) -> Layout {
+pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, plots: &[Plot], legend: bool) -> Layout {
     let (x, y) = (ends(&chart.x, extent.x), ends(&chart.y, extent.y));
-    let mut layout = Layout::new(x, y)
+    // It knows the names of the legend from the plots; the ranges are ours.
+    let mut layout = Layout::auto_from_plots(plots)
         .with_width(chart.size.width)
         .with_height(chart.size.height)
         .with_ticks(TICKS)
@@ -144,8 +166,11 @@ pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, legend: bool) -> Layout
         .with_tick_size(12)
         .with_body_size(13)
         .with_theme(theme())
+        .with_force_margins(LEFT, RIGHT)
+        .with_y_tick_format(TickFormat::Custom(Arc::new(number)))
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
+    (layout.x_range, layout.y_range) = (x, y);
     layout.show_legend = legend;
     if chart.x.scale == Scale::Logarithmic {
         layout = layout.with_log_x();

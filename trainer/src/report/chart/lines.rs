@@ -77,8 +77,8 @@ pub(crate) fn lines(chart: &Chart<'_>, series: &[Series]) -> Svg {
         }
     }
     plots.extend(targets);
-    let legend = series.iter().filter(|one| !one.name.is_empty()).count() > 1;
-    let layout = layout(chart, &extent, legend);
+    let named = series.iter().filter(|one| !one.name.is_empty()).count();
+    let layout = layout(chart, &extent, &plots, named > 1);
     Svg::new(chart, kuva::render_to_svg(plots, layout), omitted)
 }
 

@@ -41,6 +41,15 @@ impl Figure {
         }
     }
 
+    /// Charts under each other; `omitted` values have no place in them.
+    pub(crate) fn charts(charts: &[&Svg], caption: Markup, omitted: usize) -> Self {
+        Self {
+            body: html! { @for chart in charts { (chart) } },
+            caption,
+            omitted,
+        }
+    }
+
     /// Pictures, or whatever shows something.
     pub(crate) const fn new(body: Markup, caption: Markup) -> Self {
         Self {
@@ -110,13 +119,12 @@ impl Table {
             let number = self.head.get(place).is_some_and(|column| column.is_number);
             number.then_some("number")
         };
+        let caption = format!("table-{}-caption", numbers.tables);
         html! {
-            div.table tabindex="0" role="region"
-                aria-labelledby=(format!("table-{}-caption", numbers.tables)) {
-                table id=(format!("table-{}", numbers.tables)) {
-                    caption id=(format!("table-{}-caption", numbers.tables)) {
-                        b { "Table " (numbers.tables) ". " } (self.caption)
-                    }
+            div.table id=(format!("table-{}", numbers.tables)) {
+                p.caption id=(caption) { b { "Table " (numbers.tables) ". " } (self.caption) }
+                div.scroll tabindex="0" role="region" aria-labelledby=(caption) {
+                    table aria-labelledby=(caption) {
                     thead {
                         tr {
                             @for (place, column) in self.head.iter().enumerate() {
@@ -137,6 +145,7 @@ impl Table {
                             }
                         }
                     }
+                    }
                 }
             }
         }
@@ -151,6 +160,15 @@ pub(super) struct Numbers {
 }
 
 impl Block {
+    /// The block, and all that are folded in it.
+    pub(crate) fn all(&self) -> Vec<&Self> {
+        let inner = match self {
+            Self::Fold { blocks, .. } => blocks.iter().flat_map(Self::all).collect(),
+            _ => Vec::new(),
+        };
+        std::iter::once(self).chain(inner).collect()
+    }
+
     pub(super) fn html(&self, numbers: &mut Numbers) -> Markup {
         match self {
             Self::Prose(text) => html! { (PreEscaped(&text.0)) },

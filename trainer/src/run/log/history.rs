@@ -42,6 +42,12 @@ pub(crate) struct RunStart {
     pub(crate) val_images: u64,
     pub(crate) recipe: Recipe,
     pub(crate) model: ModelConfig,
+    /// The dataset's folder; `None` in logs of earlier versions.
+    #[serde(default)]
+    pub(crate) shards: Option<PathBuf>,
+    /// CRC-32C of the dataset's manifest; `None` in logs of earlier versions.
+    #[serde(default)]
+    pub(crate) manifest_crc32c: Option<String>,
 }
 
 /// A few steps of training.
@@ -186,6 +192,8 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::History;
     use crate::net::config::ModelConfig;
     use crate::net::scores::Scores;
@@ -210,6 +218,8 @@ mod tests {
                 val_images: 7,
                 recipe: &recipe,
                 model: &model,
+                shards: Some("/data/shards"),
+                manifest_crc32c: Some("00c0ffee"),
             },
             Line::Step {
                 epoch: 1,
@@ -269,6 +279,8 @@ mod tests {
         );
         assert_eq!(start.recipe, Recipe::default());
         assert_eq!(start.model, ModelConfig::default());
+        assert_eq!(start.shards.as_deref(), Some(Path::new("/data/shards")));
+        assert_eq!(start.manifest_crc32c.as_deref(), Some("00c0ffee"));
         assert_eq!(history.steps[0].data_wait, 0.25);
         assert_eq!(history.epochs[0].top5_error, 44.0);
         assert_eq!(history.evaluations[0].views, View::Ten);
@@ -277,6 +289,22 @@ mod tests {
         assert_eq!(history.training_errors[0].scores.loss, 2.5);
         assert_eq!(history.warnings[0].message, "hot");
         assert_eq!((history.unknown_lines, history.is_cut), (0, false));
+    }
+
+    #[test]
+    fn logs_that_do_not_name_their_dataset_are_read() {
+        let mut line: serde_json::Value = serde_json::from_str(&lines()[0]).unwrap();
+        let fields = line.as_object_mut().unwrap();
+        for field in ["shards", "manifest_crc32c"] {
+            assert!(fields.remove(field).is_some());
+        }
+        let start = History::parse(format!("{line}\n").as_bytes())
+            .start
+            .unwrap();
+        assert_eq!(
+            (start.classes, start.shards, start.manifest_crc32c),
+            (10, None, None)
+        );
     }
 
     #[test]

@@ -24,6 +24,11 @@ pub(crate) enum Line<'a> {
         val_images: u64,
         recipe: &'a Recipe,
         model: &'a ModelConfig,
+        /// The dataset's folder, absolute; `null` where its name is not UTF-8.
+        shards: Option<&'a str>,
+        /// CRC-32C of the dataset's `manifest.json`, eight hexadecimal digits: whether another folder holds
+        /// the same dataset.
+        manifest_crc32c: Option<&'a str>,
     },
     /// A few steps of training.
     Step {

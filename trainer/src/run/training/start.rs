@@ -100,6 +100,8 @@ impl<'a> Run<'a> {
                 .say(format_args!("weights   those of {}{last}", path.display()));
         }
         let validation = run.splits.validation.clone();
+        let shards = std::path::absolute(&options.shards).ok();
+        let manifest_crc32c = data::manifest_checksum(&options.shards);
         run.write(&Line::Start {
             seed: run.state.seed,
             classes: run.state.classes.len(),
@@ -108,6 +110,8 @@ impl<'a> Run<'a> {
             val_images: validation.as_ref().map_or(0, Dataset::len),
             recipe: &run.state.recipe.clone(),
             model: &run.state.model.clone(),
+            shards: shards.as_deref().and_then(Path::to_str),
+            manifest_crc32c: manifest_crc32c.as_deref(),
         })?;
         run.measure_if_due()?;
         run.save(false)?;

@@ -29,6 +29,8 @@ fn lines(epochs: u64) -> Vec<String> {
         val_images: 100,
         recipe: &recipe,
         model: &model,
+        shards: None,
+        manifest_crc32c: None,
     })];
     let mut seconds = 0.0;
     for step in 1..=epochs * STEPS {

@@ -1,0 +1,52 @@
+//! Why a page about a run cannot be written.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::analysis::AnalysisError;
+use crate::analysis::snapshots::SnapshotsError;
+use crate::checkpoint::CheckpointError;
+use crate::net::ModelError;
+use crate::net::config::ModelConfigError;
+use crate::report::photo::PhotoError;
+use crate::report::picture::PictureError;
+use crate::run::error::TrainError;
+use crate::run::log::HistoryError;
+
+/// Why a page about a run cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    /// The run's log is not there.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The page is there already.
+    #[error("{} exists; choose another `--out`, or replace it with `--force`", path.display())]
+    Exists { path: PathBuf },
+    /// The checkpoint is of another network than the log.
+    #[error(
+        "{} is no checkpoint of this run: {difference}; give one of the run's own, or leave `--checkpoint` out",
+        path.display()
+    )]
+    OtherCheckpoint { path: PathBuf, difference: String },
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A dataset, or an evaluation of it.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    /// The folder of snapshots of kernels cannot be read.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsError),
+    #[error(transparent)]
+    Config(#[from] ModelConfigError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The file system refused.
+    #[error("cannot write {}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}

@@ -1,0 +1,16 @@
+//! The page about one run.
+
+mod assemble;
+mod draw;
+mod error;
+mod file;
+mod findings;
+mod kernel;
+mod material;
+mod options;
+mod outcome;
+mod sections;
+mod units;
+
+pub(crate) use assemble::report;
+pub(crate) use options::{CheckpointChoice, ReportOptions};

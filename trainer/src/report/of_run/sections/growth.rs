@@ -1,0 +1,118 @@
+//! Some kernels of the first layer over the epochs.
+
+use maud::html;
+
+use super::super::error::ReportError;
+use super::super::kernel::{ENLARGED, GAP, PAPER, paint};
+use super::super::material::Material;
+use crate::analysis::snapshots::Snapshots;
+use crate::checkpoint::Snapshot;
+use crate::report::page::{Block, Figure, Section};
+use crate::report::picture::{Picture, Pixels};
+use crate::report::text::line;
+
+/// Kernels and epochs that are shown at most.
+const KERNELS: usize = 12;
+const EPOCHS: usize = 12;
+
+/// # Errors
+/// A folder of snapshots that cannot be read.
+pub(in crate::report) fn section(material: &Material) -> Result<Section, ReportError> {
+    let found = Snapshots::read(&material.run)?;
+    let usable: Vec<Kernels> = found.whole.iter().filter_map(Kernels::of).collect();
+    // Of an older network, for example.
+    let usual = usable.first().map(|kernels| (kernels.count, kernels.side));
+    let usable: Vec<Kernels> = usable
+        .into_iter()
+        .filter(|kernels| usual == Some((kernels.count, kernels.side)))
+        .collect();
+    let mut blocks = Vec::new();
+    if usable.is_empty() {
+        blocks.push(Block::Missing(
+            "The kernels over the epochs: the run's folder has no snapshots of them; `train` keeps one after every epoch \
+             unless it is given --no-snapshots."
+                .to_owned(),
+        ));
+    } else {
+        blocks.push(Block::Figure(strip(&usable)?));
+    }
+    for fault in &found.damaged {
+        blocks.push(Block::Prose(
+            html! { p.note { (line(&fault.to_string())) "." } },
+        ));
+    }
+    Ok(Section {
+        id: "growth",
+        title: "The kernels over the epochs".to_owned(),
+        blocks,
+    })
+}
+
+/// conv1's kernels after an epoch.
+struct Kernels {
+    epoch: u64,
+    count: usize,
+    side: usize,
+    /// `[count, side, side, 3]`.
+    weights: Vec<f32>,
+}
+
+impl Kernels {
+    /// `None` where they do not look at three channels in a square.
+    fn of(snapshot: &Snapshot) -> Option<Self> {
+        let &[count, side, across, 3] = snapshot.kernels.dims() else {
+            return None;
+        };
+        let weights = snapshot
+            .kernels
+            .flatten_all()
+            .and_then(|flat| flat.to_vec1())
+            .ok()?;
+        (side == across && count > 0).then_some(Self {
+            epoch: snapshot.epoch,
+            count,
+            side,
+            weights,
+        })
+    }
+}
+
+/// A row for each kernel, a column for each epoch.
+fn strip(all: &[Kernels]) -> Result<Figure, ReportError> {
+    let (count, side) = (all[0].count, all[0].side);
+    let (rows, columns) = (count.min(KERNELS), all.len().min(EPOCHS));
+    // The first and the last are among them.
+    let spread = |place: usize, of: usize, from: usize| place * (from - 1) / (of - 1).max(1);
+    let cell = side * ENLARGED + GAP;
+    let (width, height) = (columns * cell + GAP, rows * cell + GAP);
+    let mut pixels = Pixels {
+        width,
+        height,
+        rgb: vec![PAPER; width * height * 3],
+    };
+    let len = side * side * 3;
+    let mut epochs = Vec::new();
+    for column in 0..columns {
+        let kernels = &all[spread(column, columns, all.len())];
+        epochs.push(kernels.epoch.to_string());
+        for row in 0..rows {
+            let kernel = &kernels.weights[spread(row, rows, count) * len..][..len];
+            paint(
+                &mut pixels,
+                kernel,
+                side,
+                column * cell + GAP,
+                row * cell + GAP,
+            );
+        }
+    }
+    let mut picture = Picture::png(&pixels, "kernels of conv1, a row for each, over the epochs")?;
+    picture.pixelated = true;
+    Ok(Figure::new(
+        html! { div.strip { (picture) } },
+        html! {
+            (rows) " of the " (count) " kernels of conv1, a row for each, after epochs " (epochs.join(", "))
+            " (0: the random weights at the start), each scaled by its own largest weight."
+        },
+    ))
+}
