@@ -74,6 +74,8 @@ fn history(state: &RunState) -> History {
     History {
         start: Some(RunStart {
             seed: 3,
+            shards: None,
+            manifest_crc32c: None,
             classes: 30,
             train_images: 9_469,
             val_split: Some("val_b".to_owned()),

@@ -13,6 +13,8 @@ use crate::run::log::Line;
 /// Writes the log of a run of `epochs` epochs of ten steps in `folder`.
 fn write(folder: &Path, classes: usize, epochs: u64, recipe: &Recipe, model: &ModelConfig) {
     let mut lines = vec![Line::Start {
+        shards: None,
+        manifest_crc32c: None,
         seed: 1,
         classes,
         train_images: 1_280,
