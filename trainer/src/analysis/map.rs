@@ -10,6 +10,8 @@ use bhtsne::{Neighbor, tSNE};
 use rayon::ThreadPoolBuilder;
 use shardmill_formats::{Philox, Stream};
 
+use crate::analysis::neighbours::Neighbour;
+
 /// Most points: some seconds of computing, and as many as a figure can show.
 pub(crate) const MOST_POINTS: usize = 5_000;
 
@@ -30,15 +32,6 @@ const THETA: f32 = 0.5;
 
 /// Standard deviation of the places that the iterations begin at.
 const SPREAD: f64 = 1e-4;
-
-/// A row near another.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Near {
-    /// Its number.
-    pub(crate) row: usize,
-    /// Its Euclidean distance.
-    pub(crate) distance: f64,
-}
 
 /// A row's place on the map, which has no unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +82,7 @@ pub(crate) fn neighbours_of_map(points: usize) -> usize {
 /// # Errors
 /// Too few or too many rows, or neighbours that are not theirs.
 pub(crate) fn map(
-    neighbours: &[Vec<Near>],
+    neighbours: &[Vec<Neighbour>],
     labels: &[i64],
     seed: u64,
     mut progress: impl FnMut(usize) + Send,
@@ -132,7 +125,7 @@ pub(crate) fn map(
 }
 
 /// Checks what the crate would panic over or pass on.
-fn check(neighbours: &[Vec<Near>], points: usize, expected: usize) -> Result<(), MapError> {
+fn check(neighbours: &[Vec<Neighbour>], points: usize, expected: usize) -> Result<(), MapError> {
     let is_right = |row: usize| {
         neighbours.get(row).is_some_and(|nearest| {
             let mut rows: Vec<usize> = nearest.iter().map(|near| near.row).collect();

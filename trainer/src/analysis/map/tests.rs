@@ -1,7 +1,7 @@
 use rayon::ThreadPoolBuilder;
 use shardmill_formats::{Philox, Stream};
 
-use super::{MOST_POINTS, MapError, Near, Place, map, neighbours_of_map};
+use super::{MOST_POINTS, MapError, Neighbour, Place, map, neighbours_of_map};
 
 /// Dimensions of the rows that are made here.
 const LEN: usize = 16;
@@ -33,11 +33,11 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The nearest `count` other rows of each, by comparing all pairs.
-fn nearest(rows: &[impl AsRef<[f64]>], count: usize) -> Vec<Vec<Near>> {
+fn nearest(rows: &[impl AsRef<[f64]>], count: usize) -> Vec<Vec<Neighbour>> {
     let of = |row: usize| {
-        let mut all: Vec<Near> = (0..rows.len())
+        let mut all: Vec<Neighbour> = (0..rows.len())
             .filter(|other| *other != row)
-            .map(|other| Near {
+            .map(|other| Neighbour {
                 row: other,
                 distance: distance(rows[row].as_ref(), rows[other].as_ref()),
             })
@@ -125,7 +125,7 @@ fn what_is_no_table_of_neighbours_is_refused() {
         let error = map(&[], &vec![0; found], 1, |_| {});
         assert!(matches!(error, Err(MapError::Points { .. })), "{found}");
     }
-    type Change = fn(&mut Vec<Vec<Near>>);
+    type Change = fn(&mut Vec<Vec<Neighbour>>);
     let changes: [Change; 7] = [
         |table| table.truncate(19),
         |table| table.push(table[0].clone()),

@@ -61,12 +61,10 @@ fn history(state: &RunState) -> History {
     let step = |step, seconds| StepPoint {
         epoch: 1,
         step,
-        samples: 1,
         loss: 1.0,
         lr: 0.01,
         top1_error: 1.0,
         top5_error: 1.0,
-        gradient_norm: 1.0,
         images_per_second: 1.0,
         data_wait: 0.0,
         seconds,

@@ -12,8 +12,8 @@ use super::outcome::{
 };
 use super::sections::overview::Overview;
 use super::sections::{
-    classes, curves, dataset, filters, growth, guesses, kernels, layers, neighbours, occlusion,
-    overview, patches, recipe, views,
+    classes, curves, dataset, filters, growth, guesses, kernels, layers, map, neighbours,
+    occlusion, overview, patches, recipe, views,
 };
 use crate::report::page::{Block, Page, Section};
 use crate::report::text::name;
@@ -62,6 +62,7 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
                 judged,
                 findings,
             )?);
+            sections.push(map::section(judged, findings));
             sections.push(views::section(judged, findings));
             sections.push(filters::section(&findings.units));
             sections.push(occlusion::section(judged, &findings.units)?);
@@ -74,7 +75,7 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
                 id: "answers",
                 title: "Answers to images".to_owned(),
                 blocks: vec![Block::Missing(format!(
-                    "Errors by class, images with guesses, nearest training images, ten views, filters, occlusion maps and \
+                    "Errors by class, images with guesses, nearest training images, a map, ten views, filters, occlusion maps and \
                      patches: {reason}."
                 ))],
             });

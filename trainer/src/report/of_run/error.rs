@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::analysis::AnalysisError;
+use crate::analysis::map::MapError;
 use crate::analysis::snapshots::SnapshotsError;
 use crate::checkpoint::CheckpointError;
 use crate::net::ModelError;
@@ -35,6 +36,8 @@ pub(crate) enum ReportError {
     Train(#[from] TrainError),
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
+    #[error(transparent)]
+    Map(#[from] MapError),
     /// The folder of snapshots of kernels cannot be read.
     #[error(transparent)]
     Snapshots(#[from] SnapshotsError),

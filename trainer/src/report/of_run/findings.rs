@@ -7,6 +7,7 @@ use super::draw::{drawn, seed};
 use super::error::ReportError;
 use super::material::{Chosen, Data};
 use super::options::ReportOptions;
+use super::plane::Plane;
 use super::units::Units;
 use crate::analysis::{
     Agreement, Features, Neighbour, PredictOptions, Predicted, Predictions, Search, predict_split,
@@ -56,6 +57,8 @@ pub(super) struct Neighbours {
     /// For each image of the split, nearest first.
     pub(super) lists: Vec<Vec<Neighbour>>,
     pub(super) agreement: Agreement,
+    /// Why there is none, in words, or the images in a plane.
+    pub(super) plane: Result<Plane, String>,
 }
 
 impl Findings {
@@ -224,10 +227,12 @@ fn neighbours(
         &[1, NEIGHBOURS],
         same,
     );
-    Ok(Some(Neighbours {
+    let plane = Plane::of(&queries, &predict.stop, screen)?;
+    Ok(plane.map(|plane| Neighbours {
         layer: queries.layer,
         len: queries.len,
         lists,
         agreement,
+        plane,
     }))
 }

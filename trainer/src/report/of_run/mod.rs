@@ -9,6 +9,7 @@ mod kernel;
 mod material;
 mod options;
 mod outcome;
+mod plane;
 mod sections;
 mod units;
 

@@ -55,13 +55,10 @@ pub(crate) struct RunStart {
 pub(crate) struct StepPoint {
     pub(crate) epoch: u64,
     pub(crate) step: u64,
-    /// Images consumed of this epoch.
-    pub(crate) samples: u64,
     pub(crate) loss: f64,
     pub(crate) lr: f64,
     pub(crate) top1_error: f64,
     pub(crate) top5_error: f64,
-    pub(crate) gradient_norm: f64,
     pub(crate) images_per_second: f64,
     /// Share of the time that was spent waiting for images.
     pub(crate) data_wait: f64,
@@ -97,8 +94,6 @@ pub(crate) struct EvaluationPoint {
 /// A measurement of the error on training images.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct TrainingErrorPoint {
-    /// The epoch at hand, counted from 1.
-    pub(crate) epoch: u64,
     pub(crate) step: u64,
     #[serde(flatten)]
     pub(crate) scores: Scores,

@@ -14,11 +14,11 @@ pub(crate) use self::{
     duration::in_two_units,
     events::Events,
     figures::Figures,
-    history::{
-        EpochPoint, EvaluationPoint, History, HistoryError, RunStart, StepPoint,
-        TrainingErrorPoint, WarningPoint,
-    },
+    history::{EpochPoint, EvaluationPoint, History, HistoryError, StepPoint},
     line::Line,
     metrics::Metrics,
     screen::Screen,
 };
+
+#[cfg(test)]
+pub(crate) use self::history::{RunStart, WarningPoint};

@@ -8,6 +8,7 @@ pub(super) mod growth;
 pub(super) mod guesses;
 pub(super) mod kernels;
 pub(super) mod layers;
+pub(super) mod map;
 pub(super) mod neighbours;
 pub(super) mod occlusion;
 mod over;

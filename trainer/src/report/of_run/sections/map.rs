@@ -1,0 +1,117 @@
+//! A map of the images: near features, near places.
+
+use maud::html;
+use shardmill_loader::Dataset;
+
+use super::super::findings::{Findings, Neighbours};
+use super::super::plane::Plane;
+use super::dataset::class_name;
+use crate::report::chart::{Axis, Chart, Colour, Point, Series, Size, scatter};
+use crate::report::page::{Block, Figure, Section};
+use crate::report::text::{grouped, name};
+
+/// Classes that have a colour of their own; the others are grey.
+const COLOURED: usize = 8;
+
+/// A map of the images, or why there is none.
+pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Section {
+    let block = match &findings.neighbours {
+        Err(reason) => Block::Missing(format!("A map of the images: {reason}.")),
+        Ok(found) => match &found.plane {
+            Err(reason) => Block::Missing(format!("A map of the images: {reason}.")),
+            Ok(plane) => Block::Figure(figure(judged, found, plane)),
+        },
+    };
+    Section {
+        id: "map",
+        title: "A map of the images".to_owned(),
+        blocks: vec![block],
+    }
+}
+
+fn figure(judged: &Dataset, found: &Neighbours, plane: &Plane) -> Figure {
+    let series = series(judged, plane);
+    let grey = series.last().filter(|one| one.colour == Colour::Muted);
+    let axis = Axis::default();
+    let chart = scatter(
+        &Chart {
+            id: "map",
+            alt: "Images as points, in the colours of their classes",
+            x: axis,
+            y: axis,
+            size: Size {
+                width: 720.0,
+                height: 520.0,
+            },
+        },
+        &series,
+    );
+    let (shown, all) = (plane.places.len(), found.lists.len());
+    Figure::chart(
+        &chart,
+        html! {
+            (grouped(shown as u64)) @if shown < all { " of the " (grouped(all as u64)) } " images of split "
+            (name(judged.split())) " by their " (found.len) " values of " (found.layer)
+            ": t-SNE (van der Maaten and Hinton, 2008). Only neighbourhoods mean something: axes have no unit, and neither \
+             the sizes of groups nor the distances between them say anything."
+            @if grey.is_some() {
+                " The " (COLOURED) " classes with the most images shown are coloured."
+            }
+        },
+    )
+}
+
+/// A series for each of the classes with the most points, and one for all others.
+fn series(judged: &Dataset, plane: &Plane) -> Vec<Series> {
+    let classes = judged.classes();
+    let mut sizes = vec![0_usize; classes.len()];
+    let class_of = |label: i64| {
+        usize::try_from(label)
+            .ok()
+            .filter(|&class| class < classes.len())
+    };
+    for class in plane
+        .places
+        .iter()
+        .filter_map(|place| class_of(place.label))
+    {
+        sizes[class] += 1;
+    }
+    let mut largest: Vec<usize> = (0..classes.len())
+        .filter(|&class| sizes[class] > 0)
+        .collect();
+    largest.sort_by_key(|&class| (std::cmp::Reverse(sizes[class]), class));
+    largest.truncate(COLOURED);
+    let mut series: Vec<Series> = largest
+        .iter()
+        .enumerate()
+        .map(|(number, &class)| Series {
+            name: class_name(&classes[class]),
+            colour: Colour::Series(number),
+            marks: true,
+            ..Series::default()
+        })
+        .collect();
+    series.push(Series {
+        name: "other classes".to_owned(),
+        colour: Colour::Muted,
+        marks: true,
+        ..Series::default()
+    });
+    for (place, sample) in plane.places.iter().zip(&plane.samples) {
+        let class = class_of(place.label);
+        let number = largest.iter().position(|&one| Some(one) == class);
+        let title = match class {
+            Some(class) => format!("{}, image {sample}", class_name(&classes[class])),
+            None => format!("image {sample}"),
+        };
+        let number = number.unwrap_or(largest.len());
+        series[number].points.push(Point {
+            x: place.x,
+            y: place.y,
+            title: Some(title),
+        });
+    }
+    series.retain(|one| !one.points.is_empty());
+    series
+}
