@@ -33,7 +33,7 @@ pub(crate) enum ReportError {
     Checkpoint(#[from] CheckpointError),
     /// A dataset, or an evaluation of it.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
     #[error(transparent)]
@@ -52,4 +52,10 @@ pub(crate) enum ReportError {
     /// The file system refused.
     #[error("cannot write {}", path.display())]
     Io { path: PathBuf, source: io::Error },
+}
+
+impl From<TrainError> for ReportError {
+    fn from(error: TrainError) -> Self {
+        Self::Train(Box::new(error))
+    }
 }
