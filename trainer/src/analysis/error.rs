@@ -13,7 +13,7 @@ use crate::run::error::TrainError;
 pub enum AnalysisError {
     /// A checkpoint, dataset or engine refused.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     /// The network has no such layer.
     #[error("the network has no layer {layer:?}; it has {known}")]
     UnknownLayer {
@@ -135,6 +135,12 @@ pub enum AnalysisError {
         /// Its reason.
         source: io::Error,
     },
+}
+
+impl From<TrainError> for AnalysisError {
+    fn from(error: TrainError) -> Self {
+        Self::Train(Box::new(error))
+    }
 }
 
 impl AnalysisError {

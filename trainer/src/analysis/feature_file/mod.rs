@@ -15,6 +15,7 @@
 //! last, so that they are appended batch by batch and a file may be larger than the memory.
 
 mod layout;
+mod partial;
 mod read;
 mod write;
 

@@ -18,6 +18,12 @@ pub(crate) const CLASSES: [&str; 3] = ["n01", "n02", "n03"];
 
 /// Writes a dataset with a training split, two splits to validate on, and one without labels.
 pub(crate) fn write(dir: &Path, classes: &[&str]) {
+    let splits = [("train", 22), ("val", 9), ("test", 2), ("held-out", 5)];
+    write_splits(dir, classes, &splits);
+}
+
+/// Writes a dataset of these splits with so many records each; `test` has no labels.
+pub(crate) fn write_splits(dir: &Path, classes: &[&str], splits: &[(&str, u64)]) {
     fs::create_dir_all(dir).unwrap();
     let mut manifest = Manifest {
         format: Manifest::format_name(),
@@ -51,10 +57,7 @@ pub(crate) fn write(dir: &Path, classes: &[&str]) {
         seed: 1,
         prep_version: "0".to_owned(),
     };
-    for (number, (split, records)) in [("train", 22), ("val", 9), ("test", 2), ("held-out", 5)]
-        .iter()
-        .enumerate()
-    {
+    for (number, (split, records)) in splits.iter().enumerate() {
         let (entry, sums) = shard(dir, split, *records, number as u64, classes.len() as u64);
         if *split == "train" {
             manifest.statistics = Some(SplitStatistics {

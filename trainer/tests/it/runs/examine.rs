@@ -7,9 +7,9 @@ use shardmill_trainer::analysis::{
     FeatureFile, FeatureOptions, FeatureWriter, Features, PredictOptions, Rows, predict_split,
 };
 use shardmill_trainer::settings::Softmax;
-use shardmill_trainer::{EvalOptions, Subject, View, evaluate, train};
+use shardmill_trainer::{EvalOptions, Stop, Subject, View, evaluate, train};
 
-use crate::runs::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, options, write, write_splits};
 
 /// A dataset and a network that has seen it, with the two in it.
 struct Work {
@@ -174,11 +174,7 @@ fn a_file_of_features_is_read_by_the_stock_reader_and_leads_back_to_the_images()
 #[test]
 fn an_unfinished_file_of_features_is_gone_on_with() {
     let work = Work::new();
-    // Several batches of the engine's 80 images.
-    let tenfold = work.path.join("tenfold");
-    let mut options = FeatureOptions::new(work.subject("train"), work.path.join("whole"));
-    write(&tenfold, &CLASSES);
-    options.subject.shards = tenfold;
+    let mut options = writer(&work, &work.path.join("whole"));
     assert!(
         FeatureWriter::open(&options)
             .unwrap()
@@ -238,6 +234,36 @@ fn an_unfinished_file_of_features_is_gone_on_with() {
         error.contains("exists") && error.contains("--force"),
         "{error}"
     );
+}
+
+#[test]
+fn a_stopped_pass_goes_on_where_it_was_and_ends_in_the_same_bytes() {
+    let work = Work::new();
+    // Three batches of the engine's 80 images.
+    let many = work.path.join("many");
+    write_splits(&many, &CLASSES, &[("train", 170)]);
+    let mut options = writer(&work, &work.path.join("whole"));
+    options.subject.shards = many;
+    let whole = FeatureWriter::open(&options).unwrap();
+    assert!(whole.run(|_, _| ()).unwrap());
+
+    options.out = work.path.join("parted");
+    for stops in [80, 160] {
+        let writer = FeatureWriter::open(&options).unwrap();
+        assert_eq!(writer.plan().done, stops - 80);
+        let stop = options.stop.clone();
+        let finished = writer.run(|done, of| {
+            assert_eq!((done, of), (stops, 170));
+            stop.request();
+        });
+        assert!(!finished.unwrap() && !options.out.exists());
+        options.stop = Stop::default();
+    }
+    let writer = FeatureWriter::open(&options).unwrap();
+    assert_eq!(writer.plan().done, 160);
+    assert!(writer.run(|_, _| ()).unwrap());
+    let [whole, parted] = ["whole", "parted"].map(|name| fs::read(work.path.join(name)).unwrap());
+    assert!(whole == parted);
 }
 
 #[test]

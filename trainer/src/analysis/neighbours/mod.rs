@@ -4,8 +4,10 @@
 //! the nearest by these bounds are compared by their distances in f64. So the result is that of comparing
 //! all pairs in f64, ties included.
 
+mod bound;
+mod shortlist;
+
 use std::borrow::Cow;
-use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -15,6 +17,8 @@ use crate::analysis::AnalysisError;
 use crate::analysis::features::Rows;
 use crate::cpu::ops::gemm::{Matrix, MatrixMut, Threads, Write, multiply};
 use crate::run::Stop;
+use bound::ErrorBound;
+use shortlist::Shortlist;
 
 /// Values of a block of the base: 16 MiB.
 const BASE_BLOCK: usize = 1 << 22;
@@ -24,10 +28,6 @@ const QUERY_BLOCK: usize = 1 << 28;
 
 /// Queries of one product.
 const TILE: usize = 128;
-
-/// Unit roundoff of f32 and of f64.
-const ROUNDOFF_32: f64 = (f32::EPSILON / 2.0) as f64;
-const ROUNDOFF_64: f64 = f64::EPSILON / 2.0;
 
 /// A row of the base near a query.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -248,130 +248,6 @@ struct Tile<'a> {
     squares: &'a [f64],
     /// The first one's row.
     first: usize,
-}
-
-/// The least and the largest that the squared distance of a pair can be in f64.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    lower: f64,
-    upper: f64,
-}
-
-/// How far the squared distance by an f32 product can be from the one that is summed in f64, for rows of one
-/// length.
-///
-/// A sum of n products has, in any order and with or without fused operations, an error of at most
-/// n u / (1 - n u) times the sum of the products' magnitudes (Higham, Accuracy and Stability of Numerical
-/// Algorithms, 2nd ed., section 3.1), which is at most the product of the two norms (Cauchy-Schwarz).
-struct ErrorBound {
-    /// Of a product, as a share of the product of the norms.
-    product: f64,
-    /// Of a product whose terms are too small for f32.
-    underflow: f64,
-    /// Of each f64 sum, as a share of it; at least twice what it can be.
-    sum: f64,
-}
-
-impl ErrorBound {
-    fn new(len: usize) -> Self {
-        let n = (len + 2) as f64;
-        // Above that the bound says nothing, and every row is compared in f64.
-        let product = if n * ROUNDOFF_32 < 0.5 {
-            n * ROUNDOFF_32 / (1.0 - n * ROUNDOFF_32)
-        } else {
-            f64::INFINITY
-        };
-        Self {
-            product,
-            underflow: n * f64::from(f32::MIN_POSITIVE),
-            sum: 2.0 * (n + 16.0) * ROUNDOFF_64,
-        }
-    }
-
-    /// The bounds for two rows with these sums of squares and this product.
-    fn bounds(&self, query: f64, row: f64, product: f32) -> Bounds {
-        let squares = query + row;
-        let distance = squares - 2.0 * f64::from(product);
-        let error = 2.0 * (self.product * (query * row).sqrt() * (1.0 + self.sum) + self.underflow)
-            + self.sum * squares;
-        let (lower, upper) = (distance - error, distance + error);
-        // Products that overflow say nothing.
-        if !(lower.is_finite() && upper.is_finite()) {
-            return Bounds {
-                lower: 0.0,
-                upper: f64::INFINITY,
-            };
-        }
-        Bounds {
-            lower: (lower * (1.0 - self.sum)).max(0.0),
-            upper: (upper * (1.0 + self.sum)).max(0.0),
-        }
-    }
-}
-
-/// A row that may be among the nearest.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    row: usize,
-    lower: f64,
-}
-
-/// The rows that may be among the nearest of one query, in their order.
-///
-/// If `limit` is the largest of the smallest upper bounds of as many rows as are wanted, so many rows are no
-/// farther than `limit`, and none whose lower bound is above it can be among the nearest.
-#[derive(Default)]
-struct Shortlist {
-    /// Bits of the smallest upper bounds, the largest on top; they are not negative, so that the bits have
-    /// their order.
-    uppers: BinaryHeap<u64>,
-    candidates: Vec<Candidate>,
-    /// Number of candidates at which those that have dropped out are removed.
-    full: usize,
-}
-
-impl Shortlist {
-    /// The limit, once there are as many rows as are wanted.
-    fn limit(&self, count: usize) -> f64 {
-        match self.uppers.peek() {
-            Some(&bits) if self.uppers.len() == count => f64::from_bits(bits),
-            _ => f64::INFINITY,
-        }
-    }
-
-    fn add(&mut self, row: usize, bounds: Bounds, count: usize) {
-        let limit = self.limit(count);
-        if bounds.lower > limit {
-            return;
-        }
-        if bounds.upper < limit || self.uppers.len() < count {
-            if self.uppers.len() == count {
-                self.uppers.pop();
-            }
-            self.uppers.push(bounds.upper.to_bits());
-        }
-        self.candidates.push(Candidate {
-            row,
-            lower: bounds.lower,
-        });
-        if self.candidates.len() > self.full.max(64) {
-            self.prune();
-            self.full = 2 * self.candidates.len();
-        }
-    }
-
-    /// Removes the candidates that have dropped out. With fewer rows than are wanted, the largest upper bound
-    /// of all is above every lower bound.
-    fn prune(&mut self) {
-        let limit = self.uppers.peek().map_or(0.0, |&bits| f64::from_bits(bits));
-        self.candidates.retain(|candidate| candidate.lower <= limit);
-    }
-
-    /// Those of these rows.
-    fn within(&self, rows: &Range<usize>) -> &[Candidate] {
-        let place = |row| self.candidates.partition_point(|c| c.row < row);
-        &self.candidates[place(rows.start)..place(rows.end)]
-    }
 }
 
 /// The sum of the squared differences, from the first to the last.
