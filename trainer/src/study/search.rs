@@ -272,7 +272,7 @@ mod tests {
         // 0.004 is ahead after two epochs, 0.001 after six.
         let (_, chosen) = search(|rate, epochs| {
             let slope = if rate == 0.001 { 10.0 } else { 4.0 };
-            let start = if rate == 0.001 { 90.0 } else { 70.0 };
+            let start = if rate == 0.001 { 81.0 } else { 70.0 };
             start - slope * epochs + (rate / 0.004).ln().abs()
         });
         assert!(
