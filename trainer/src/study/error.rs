@@ -44,7 +44,7 @@ pub(crate) enum StudyError {
     },
     /// The dataset or a checkpoint cannot be used.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     /// The log of an arm that was trained cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -86,6 +86,12 @@ pub(crate) enum StudyError {
         path: PathBuf,
         source: io::Error,
     },
+}
+
+impl From<TrainError> for StudyError {
+    fn from(error: TrainError) -> Self {
+        Self::Train(Box::new(error))
+    }
 }
 
 impl StudyError {
