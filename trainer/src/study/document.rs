@@ -105,12 +105,13 @@ impl Document {
 
     /// The figures, each with its file's name and its text for a file of its own.
     pub(crate) fn figures(&self) -> Vec<(&str, String)> {
-        let parts = self.sections.iter().flat_map(|section| &section.parts);
-        let figure = |part| match part {
-            &Part::Figure(ref figure) => Some((&*figure.file, standalone(&figure.svg))),
-            _ => None,
-        };
-        parts.filter_map(figure).collect()
+        let mut found = Vec::new();
+        for part in self.sections.iter().flat_map(|section| &section.parts) {
+            if let Part::Figure(figure) = part {
+                found.push((&*figure.file, standalone(&figure.svg)));
+            }
+        }
+        found
     }
 
     /// The tables as text.

@@ -79,7 +79,7 @@ pub(crate) fn ensemble(
         for (number, path) in options.checkpoints.iter().enumerate() {
             let wrong = |source: TrainError| StudyError::Member {
                 checkpoint: path.clone(),
-                source,
+                source: Box::new(source),
             };
             let subject = Subject {
                 compute: options.compute,
@@ -240,7 +240,7 @@ fn check(options: &EnsembleOptions) -> Result<String, StudyError> {
     for path in paths {
         let state = Checkpoint::peek(path).map_err(|error| StudyError::Member {
             checkpoint: path.clone(),
-            source: error.into(),
+            source: Box::new(error.into()),
         })?;
         splits.push(state.recipe.val_split.unwrap_or_else(|| "val".to_owned()));
     }

@@ -16,7 +16,10 @@ pub(crate) enum StudyError {
     Wrong(String),
     /// An arm's network or recipe is not one.
     #[error("arm {arm}")]
-    Arm { arm: String, source: SetupError },
+    Arm {
+        arm: String,
+        source: Box<SetupError>,
+    },
     /// An arm's network is not one.
     #[error("arm {arm}")]
     Network {
@@ -31,17 +34,17 @@ pub(crate) enum StudyError {
     Training {
         arm: String,
         seed: u64,
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// A network of an ensemble that cannot be used.
     #[error("{}", checkpoint.display())]
     Member {
         checkpoint: PathBuf,
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// The dataset or a checkpoint cannot be used.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     /// The log of an arm that was trained cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -83,6 +86,12 @@ pub(crate) enum StudyError {
         path: PathBuf,
         source: io::Error,
     },
+}
+
+impl From<TrainError> for StudyError {
+    fn from(error: TrainError) -> Self {
+        Self::Train(Box::new(error))
+    }
 }
 
 impl StudyError {

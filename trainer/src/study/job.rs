@@ -94,7 +94,7 @@ impl Job {
                     return Err(StudyError::Training {
                         arm: arm.clone(),
                         seed: *seed,
-                        source,
+                        source: Box::new(source),
                     });
                 }
             }

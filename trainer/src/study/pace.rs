@@ -97,7 +97,7 @@ pub(crate) fn time_step(place: &Workplace, job: &Job) -> Result<f64, StudyError>
         Err(source) => Err(StudyError::Training {
             arm: settings.arm.clone(),
             seed: options.seed,
-            source,
+            source: Box::new(source),
         }),
     };
     let seconds = trained.and_then(|()| Ok(History::read(&run)?));

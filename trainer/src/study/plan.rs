@@ -194,7 +194,7 @@ impl Plan {
     pub(crate) fn arm(&self, arm: &Arm) -> Result<Setup, StudyError> {
         let wrong = |source| StudyError::Arm {
             arm: arm.name.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let setup = self
             .setup()
@@ -298,7 +298,9 @@ pub(crate) fn val_split(
 /// The rule by which the rate of a comparison falls, where its recipe names no epochs itself: once, for the last
 /// fifth of the epochs, so that the last errors are not those of large steps.
 fn last_fifth(epochs: u64) -> ScheduleConfig {
-    ScheduleConfig::steps(vec![epochs - epochs / 5])
+    let last = epochs / 5;
+    let falls = (last > 0).then(|| epochs - last);
+    ScheduleConfig::steps(falls.into_iter().collect())
 }
 
 /// A recipe's name; of a file, its name without the folders.

@@ -136,7 +136,7 @@ impl ArmResult {
                 curve.training_loss = Some(point.scores.loss);
             });
         }
-        let center = history
+        let mut center = history
             .evaluations
             .iter()
             .filter(|point| point.views == View::Center);
@@ -158,7 +158,7 @@ impl ArmResult {
             steps,
             curve: curve.into_values().collect(),
             training: history.training_errors.last().map(|point| point.scores),
-            center: center.last().map(|point| point.scores),
+            center: center.next_back().map(|point| point.scores),
             ten: ten.map(|point| point.scores),
             seconds: seconds(history),
             program: env!("CARGO_PKG_VERSION").to_owned(),

@@ -95,7 +95,7 @@ impl Search {
             rates().fold(0.0, f64::max),
         );
         let best = first[0];
-        if best.diverged {
+        if best.diverged_within(self.epochs) {
             return Next::Hopeless;
         }
         let beyond = if same(best.rate, lowest) {
@@ -123,10 +123,10 @@ impl Search {
             };
         }
         kept.sort_by(|a, b| a.compare(b, self.kept_epochs, level));
-        Next::Chosen {
-            rate: kept[0].rate,
+        kept.first().map_or(Next::Hopeless, |best| Next::Chosen {
+            rate: best.rate,
             at_edge: beyond.is_some(),
-        }
+        })
     }
 }
 
@@ -137,21 +137,27 @@ impl Tried {
         self.diverged || trained >= epochs as f64 || crossing(&self.curve, level).is_some()
     }
 
-    /// Orders the better one first, by what was measured within `epochs` epochs.
+    /// Whether it diverged before it was trained for so many epochs.
+    fn diverged_within(&self, epochs: u64) -> bool {
+        let trained = self.curve.last().map_or(0.0, |point| point.epochs);
+        self.diverged && trained < epochs as f64
+    }
+
+    /// Orders the better one first, by what was measured within `epochs` epochs and nothing later, and of equal
+    /// ones the lower rate: a search that finds results from before chooses as the one that made them.
     fn compare(&self, other: &Self, epochs: u64, level: f64) -> Ordering {
-        let [own, other] = [self, other].map(|tried| tried.score(epochs, level));
-        own.0.total_cmp(&other.0).then(own.1.total_cmp(&other.1))
+        let [a, b] = [self, other].map(|tried| tried.score(epochs, level));
+        let by_score = a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+        by_score.then(self.rate.total_cmp(&other.rate))
     }
 
     /// Epochs to the level, and the last error; smaller is better.
     fn score(&self, epochs: u64, level: f64) -> (f64, f64) {
-        let within = self
-            .curve
-            .iter()
-            .filter(|point| point.epochs <= epochs as f64);
+        let within = self.curve.iter();
+        let within = within.filter(|point| point.epochs <= epochs as f64);
         let within: Vec<ErrorPoint> = within.copied().collect();
         let error = within.last().map_or(f64::INFINITY, |point| point.error);
-        match self.diverged {
+        match self.diverged_within(epochs) {
             true => (f64::INFINITY, f64::INFINITY),
             false => (crossing(&within, level).unwrap_or(f64::INFINITY), error),
         }
@@ -166,32 +172,82 @@ fn same(a: f64, b: f64) -> bool {
 mod tests {
     use super::{ErrorPoint, Next, Search, Tried};
 
-    /// Runs a search in which the error after some epochs at a rate is what `error` says; infinite: it
-    /// diverges. Returns every trial and what was chosen.
-    fn search(error: impl Fn(f64, f64) -> f64) -> (Vec<(f64, u64)>, Next) {
-        let mut tried: Vec<Tried> = Vec::new();
-        let mut trials = Vec::new();
-        loop {
-            let Next::Try { rate, epochs } = Search::default().next(&tried, 25.0) else {
-                return (trials, Search::default().next(&tried, 25.0));
-            };
-            trials.push((rate, epochs));
-            tried.retain(|tried| tried.rate != rate);
-            let halves = 0..=2 * epochs;
-            let curve = halves
-                .map(|half| half as f64 / 2.0)
-                .map(|epochs| ErrorPoint {
-                    epochs,
-                    error: error(rate, epochs),
-                });
-            let curve: Vec<ErrorPoint> = curve.collect();
-            let diverged = curve.iter().any(|point| point.error.is_infinite());
-            tried.push(Tried {
-                rate,
-                curve,
-                diverged,
-            });
+    /// The trial of a rate for some epochs, in which the error after some epochs at a rate is what `error` says;
+    /// infinite: it diverges there.
+    fn trial(rate: f64, epochs: u64, error: &dyn Fn(f64, f64) -> f64) -> Tried {
+        let halves = (0..=2 * epochs).map(|half| half as f64 / 2.0);
+        let curve = halves.map(|epochs| ErrorPoint {
+            epochs,
+            error: error(rate, epochs),
+        });
+        let all: Vec<ErrorPoint> = curve.collect();
+        let finite = all.iter().take_while(|point| point.error.is_finite());
+        let curve: Vec<ErrorPoint> = finite.copied().collect();
+        Tried {
+            rate,
+            diverged: curve.len() < all.len(),
+            curve,
         }
+    }
+
+    /// Runs a search and returns every trial and what was chosen. Once more with all of its results known, as a
+    /// study that goes on, it must choose the same.
+    fn search(error: impl Fn(f64, f64) -> f64) -> (Vec<(f64, u64)>, Next) {
+        let (search, mut trials) = (Search::default(), Vec::new());
+        let mut known: Vec<Tried> = Vec::new();
+        let mut choices = Vec::new();
+        for _ in 0..2 {
+            let mut tried: Vec<Tried> = Vec::new();
+            let chosen = loop {
+                let Next::Try { rate, epochs } = search.next(&tried, 25.0) else {
+                    break search.next(&tried, 25.0);
+                };
+                let found = known.iter().find(|tried| tried.rate == rate);
+                let found = found.filter(|found| found.is_done(epochs, 25.0)).cloned();
+                let found = found.unwrap_or_else(|| {
+                    trials.push((rate, epochs));
+                    trial(rate, epochs, &error)
+                });
+                for list in [&mut tried, &mut known] {
+                    list.retain(|tried| tried.rate != rate);
+                    list.push(found.clone());
+                }
+            };
+            choices.push((chosen, trials.len()));
+        }
+        assert_eq!(
+            choices[0], choices[1],
+            "the known results led elsewhere: {trials:?}"
+        );
+        (trials, choices[0].0)
+    }
+
+    #[test]
+    fn equal_errors_and_late_divergence_are_decided_alike_whenever_results_are_known() {
+        let (_, chosen) = search(|_, epochs| 90.0 - epochs);
+        assert!(matches!(chosen, Next::Chosen { .. }), "{chosen:?}");
+        // 0.008 is best after two epochs, so the grid grows; it diverges later, as what was added does.
+        let late = |rate: f64, epochs: f64| {
+            let diverges = rate >= 0.008 && epochs > 3.0;
+            if diverges {
+                f64::INFINITY
+            } else {
+                90.0 - 10.0 * epochs.min(4.0) - 100.0 * rate
+            }
+        };
+        let (_, chosen) = search(late);
+        assert!(
+            matches!(chosen, Next::Chosen { rate: 0.004, .. }),
+            "{chosen:?}"
+        );
+        let (_, chosen) = search(|_, epochs| {
+            if epochs > 3.0 {
+                f64::INFINITY
+            } else {
+                90.0 - epochs
+            }
+        });
+        assert_eq!(chosen, Next::Hopeless);
     }
 
     #[test]
@@ -203,7 +259,7 @@ mod tests {
         assert_eq!(trials[..5], grid);
         let mut kept = trials[5..].to_vec();
         kept.sort_by(|a, b| a.0.total_cmp(&b.0));
-        assert_eq!(kept, [(0.001, 4), (0.002, 4), (0.004, 4)]);
+        assert_eq!(kept, [(0.001, 6), (0.002, 6), (0.004, 6)]);
         let expected = Next::Chosen {
             rate: 0.002,
             at_edge: false,
@@ -213,10 +269,10 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_best_later_is_chosen() {
-        // 0.004 is ahead after two epochs, 0.001 after four.
+        // 0.004 is ahead after two epochs, 0.001 after six.
         let (_, chosen) = search(|rate, epochs| {
             let slope = if rate == 0.001 { 10.0 } else { 4.0 };
-            let start = if rate == 0.001 { 90.0 } else { 70.0 };
+            let start = if rate == 0.001 { 81.0 } else { 70.0 };
             start - slope * epochs + (rate / 0.004).ln().abs()
         });
         assert!(
