@@ -45,7 +45,7 @@ impl ChunkReader for StrictFile {
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = BufReader::new(NeverEmpty(file));
         if start.saturating_add(FOOTER_SIZE as u64) != self.len {
-            headers::length(&mut bytes)?;
+            headers::page(&mut bytes)?;
             bytes.seek(SeekFrom::Start(start))?;
         }
         Ok(bytes)
@@ -60,7 +60,7 @@ impl ChunkReader for StrictFile {
         }
         let bytes = self.file.get_bytes(start, length)?;
         if end == self.len.checked_sub(FOOTER_SIZE as u64) {
-            headers::length(&mut &*bytes)?;
+            headers::footer(&mut &*bytes)?;
         }
         Ok(bytes)
     }
