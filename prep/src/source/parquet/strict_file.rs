@@ -116,7 +116,7 @@ mod tests {
     fn headers_that_keep_a_reader_busy_are_refused_before_they_are_read() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("file");
-        let list = [0x19, 0xF2, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0];
+        let list = [0x99, 0xF2, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0];
         let tail = [8, 0, 0, 0, b'P', b'A', b'R', b'1'];
         std::fs::write(&path, [&list[..], &list, &tail].concat()).unwrap();
         let file = StrictFile::open(&path).unwrap();
