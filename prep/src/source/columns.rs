@@ -7,6 +7,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::SchemaDescriptor;
 
+use super::checked_pages;
 use super::field_names::{self, Field};
 
 /// Rows read at a time: their images are in memory together.
@@ -116,11 +117,12 @@ impl Columns {
         mut row: impl FnMut(Row) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let highest = |at: usize| group.metadata().column(at).column_descr().max_def_level();
-        let texts =
-            |at: usize| Column::<ByteArrayType>::open(group.get_column_reader(at)?, highest(at));
+        let texts = |at: usize| {
+            Column::<ByteArrayType>::open(checked_pages::column(group, at)?, highest(at))
+        };
         let mut images = texts(self.image)?;
         let mut paths = self.path.map(texts).transpose()?;
-        let numbers = |at: usize| Labels::open(group.get_column_reader(at)?, highest(at));
+        let numbers = |at: usize| Labels::open(checked_pages::column(group, at)?, highest(at));
         let mut labels = self.label.map(numbers).transpose()?;
         let mut keys = self.key.map(texts).transpose()?;
         let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);

@@ -4,6 +4,7 @@ pub(crate) mod about;
 mod archive;
 mod bounded;
 mod caffe;
+mod checked_pages;
 pub(crate) mod class_table;
 mod collected;
 mod collecting;

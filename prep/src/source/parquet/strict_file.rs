@@ -45,7 +45,7 @@ impl ChunkReader for StrictFile {
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = BufReader::new(NeverEmpty(file));
         if start.saturating_add(FOOTER_SIZE as u64) != self.len {
-            headers::length(&mut bytes)?;
+            headers::page(&mut bytes)?;
             bytes.seek(SeekFrom::Start(start))?;
         }
         Ok(bytes)
@@ -60,7 +60,7 @@ impl ChunkReader for StrictFile {
         }
         let bytes = self.file.get_bytes(start, length)?;
         if end == self.len.checked_sub(FOOTER_SIZE as u64) {
-            headers::length(&mut &*bytes)?;
+            headers::footer(&mut &*bytes)?;
         }
         Ok(bytes)
     }
@@ -116,7 +116,7 @@ mod tests {
     fn headers_that_keep_a_reader_busy_are_refused_before_they_are_read() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("file");
-        let list = [0x19, 0xF2, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0];
+        let list = [0x99, 0xF2, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0];
         let tail = [8, 0, 0, 0, b'P', b'A', b'R', b'1'];
         std::fs::write(&path, [&list[..], &list, &tail].concat()).unwrap();
         let file = StrictFile::open(&path).unwrap();
