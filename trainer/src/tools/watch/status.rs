@@ -154,10 +154,12 @@ impl Status {
             eta_seconds: steps
                 .filter(|_| !is_finished)
                 .and_then(|steps| eta(history, steps)),
-            validation: of(View::Center).last().map(Validation::of),
+            validation: of(View::Center).next_back().map(Validation::of),
             best: best.map(Validation::of),
-            ten_views: of(View::Ten).last().map(Validation::of),
-            guessing_top1_error: of(View::Center).last().and_then(|e| e.guessing_top1_error),
+            ten_views: of(View::Ten).next_back().map(Validation::of),
+            guessing_top1_error: of(View::Center)
+                .next_back()
+                .and_then(|e| e.guessing_top1_error),
             warnings: history.warnings[first_warning..]
                 .iter()
                 .map(|warning| warning.message.trim_start_matches("warning: ").to_owned())
