@@ -172,6 +172,7 @@ fn the_commands_on_studying_run() {
     let work = images();
     prepare(work.path(), "prep ingest imagenet --out shards");
     prepare(work.path(), "train --shards shards --out run");
+    prepare(work.path(), "train --shards shards --out other --seed 2");
     let count = run_all("docs/studying.md", work.path(), quick);
     assert!(count >= 4, "{count} commands");
 }

@@ -13,7 +13,7 @@ use shardmill_tests::{Program, photo, run, write_tree};
 
 /// Words of a command line; `@` in one stands for the scratch folder, `%` for a word that is new in each
 /// round.
-const LINES: [(Program, &str, i32); 41] = [
+const LINES: [(Program, &str, i32); 51] = [
     (Program::Prep, "--help", 0),
     (Program::Prep, "--version", 0),
     (Program::Prep, "help convert", 0),
@@ -123,6 +123,40 @@ const LINES: [(Program, &str, i32); 41] = [
     (
         Program::Train,
         "demo --images @tree --out @demo% --epochs 1",
+        0,
+    ),
+    (
+        Program::Train,
+        "report @run% --out @page%.html --no-images",
+        0,
+    ),
+    (
+        Program::Train,
+        "report @run% --out @page%.json.html --no-images --json",
+        0,
+    ),
+    (
+        Program::Train,
+        "features --checkpoint @run%/last.safetensors --shards @shards --out @features%.safetensors",
+        0,
+    ),
+    (
+        Program::Train,
+        "neighbours --checkpoint @run%/last.safetensors --shards @shards",
+        0,
+    ),
+    (
+        Program::Train,
+        "neighbours --checkpoint @run%/last.safetensors --shards @shards --json",
+        0,
+    ),
+    (Program::Train, "watch @run%", 0),
+    (Program::Train, "watch @run% --json", 0),
+    (Program::Train, "compare @run% @run%", 0),
+    (Program::Train, "study", 0),
+    (
+        Program::Train,
+        "study lrn --shards @shards --out @study% --width 0.05 --crop 64 --set batch_size=5 --epochs 1 --seeds 1",
         0,
     ),
     (Program::Train, "recipe", 0),

@@ -23,6 +23,7 @@ const SECTIONS: [&str; 13] = [
     "growth",
     "guesses",
     "neighbours",
+    "map",
     "views",
     "filters",
     "occlusion",
@@ -44,6 +45,7 @@ fn a_whole_run_has_every_figure() {
         ("kernels", 1),
         ("growth", 1),
         ("neighbours", 1),
+        ("map", 1),
         ("occlusion", 1),
         ("patches", 1),
     ] {

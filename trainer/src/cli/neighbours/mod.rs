@@ -239,6 +239,11 @@ fn agreement(
     search: &Search,
     screen: &mut Screen,
 ) -> anyhow::Result<Option<Agreement>> {
+    if base.labels.len() == usize::from(search.same) {
+        anyhow::bail!(
+            "there is no other image to find a neighbour among; name a split with more as `--base`"
+        );
+    }
     let found = search.run(queries.rows, base.rows, |done, of| {
         screen.follow(done, of, "comparing");
     })?;

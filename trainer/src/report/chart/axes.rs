@@ -66,8 +66,9 @@ pub(crate) enum Scale {
 impl Chart<'_> {
     /// Whether a value has a place.
     pub(super) fn shows(&self, x: f64, y: f64) -> bool {
-        let on = |axis: &Axis<'_>, value: f64| {
-            value.is_finite() && (axis.scale == Scale::Linear || value > 0.0)
+        let on = |axis: &Axis<'_>, value: f64| match axis.scale {
+            Scale::Linear => value.abs() <= LARGEST,
+            Scale::Logarithmic => (1.0 / LARGEST..=LARGEST).contains(&value),
         };
         on(&self.x, x) && on(&self.y, y)
     }
@@ -145,6 +146,10 @@ fn ends(axis: &Axis<'_>, span: Span) -> (f64, f64) {
 /// Beside the axes, so that charts under each other have their places under each other.
 const LEFT: f64 = 80.0;
 pub(super) const RIGHT: f64 = 20.0;
+
+/// The largest value that has a place, and the inverse of the least on a logarithmic axis: the plotting crate marks
+/// powers of ten beyond both ends, and does not end where these are infinite.
+const LARGEST: f64 = 1e100;
 
 /// Marks of an axis.
 const TICKS: usize = 5;

@@ -1,7 +1,7 @@
 //! Charts as SVG: lines, points and bars in the colours of a page, light or dark, with values on hover.
 //!
 //! The plotting crate lays out the axes; colours are variables of the page's style sheet. A value that is
-//! no number, or not above 0 on a logarithmic axis, is left out and counted.
+//! no number, not above 0 on a logarithmic axis, or beyond 1e100 is left out and counted.
 
 mod axes;
 mod bars;

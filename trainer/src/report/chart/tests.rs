@@ -140,6 +140,18 @@ fn bars_stand_in_their_order() {
 }
 
 #[test]
+fn values_beyond_every_power_of_ten_are_left_out_and_counted() {
+    for scale in [Scale::Linear, Scale::Logarithmic] {
+        let mut chart = chart();
+        chart.y.scale = scale;
+        let far = [f64::MAX, f64::MIN_POSITIVE, f64::INFINITY];
+        let svg = lines(&chart, &[series("a", &[&far[..], &[1.0, 2.0]].concat())]);
+        let expected = if scale == Scale::Linear { 2 } else { 3 };
+        assert_eq!(svg.omitted, expected);
+    }
+}
+
+#[test]
 fn numbers_have_four_digits_that_count() {
     for (value, text) in [
         (3.0, "3"),

@@ -1,8 +1,8 @@
 //! Why runs cannot be compared.
 
-use std::io;
 use std::path::PathBuf;
 
+use crate::report::page::PageFileError;
 use crate::run::log::HistoryError;
 
 /// Why runs cannot be compared.
@@ -21,11 +21,6 @@ pub(crate) enum CompareError {
     #[error(transparent)]
     History(#[from] HistoryError),
     /// The page cannot be written.
-    #[error("cannot write {}; `--force` replaces a page that exists", path.display())]
-    Write {
-        /// The page.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] PageFileError),
 }

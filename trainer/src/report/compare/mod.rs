@@ -8,14 +8,13 @@ mod run;
 mod table;
 
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub(crate) use error::CompareError;
 
+use crate::report::page::write;
 use run::{ComparedRun, distinct_names};
 use table::ValueRow;
 
@@ -66,16 +65,7 @@ impl Comparison {
     /// A file that is there, or what the file system refuses.
     pub(crate) fn write(&mut self, path: &Path, force: bool) -> Result<(), CompareError> {
         let html = page::page(self).html();
-        let file = if force {
-            File::create(path)
-        } else {
-            File::create_new(path)
-        };
-        let written = file.and_then(|mut file| file.write_all(html.as_bytes()));
-        written.map_err(|source| CompareError::Write {
-            path: path.into(),
-            source,
-        })?;
+        write(path, &html, force)?;
         self.page = Some(path.into());
         Ok(())
     }

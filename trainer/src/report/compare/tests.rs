@@ -117,7 +117,7 @@ fn runs_stand_beside_each_other_with_what_differs() {
     assert!(html.contains("b&lt;i&gt;") && !html.contains("<i>"));
     assert!(html.contains("compare-top1-epochs") && html.contains("compare-rate-steps"));
     let refused = comparison.write(&page, false);
-    assert!(matches!(refused, Err(CompareError::Write { .. })));
+    assert!(matches!(refused, Err(CompareError::File(_))));
     comparison.write(&page, true).unwrap();
 }
 

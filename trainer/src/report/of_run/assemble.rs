@@ -3,7 +3,6 @@
 use maud::html;
 
 use super::error::ReportError;
-use super::file;
 use super::findings::Findings;
 use super::material::{Data, Material};
 use super::options::ReportOptions;
@@ -15,7 +14,7 @@ use super::sections::{
     classes, curves, dataset, filters, growth, guesses, kernels, layers, map, neighbours,
     occlusion, overview, patches, recipe, views,
 };
-use crate::report::page::{Block, Page, Section};
+use crate::report::page::{self, Block, Page, Section};
 use crate::report::text::name;
 use crate::run::View;
 
@@ -24,7 +23,7 @@ use crate::run::View;
 /// # Errors
 /// No log of a run, a page that exists, or something that was asked for by name and cannot be used.
 pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportError> {
-    file::check_free(&options.out, options.force)?;
+    page::check_free(&options.out, options.force)?;
     let material = Material::read(options)?;
     let overview = Overview::of(&material);
     let findings = match subjects(&material) {
@@ -82,17 +81,17 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
         }
         (Ok(_), None) => {}
     }
-    let page = Page {
+    let whole = Page {
         title: overview::title(&material),
         lead: overview::lead(&material, &overview),
         sections,
         foot: foot(&material),
     };
-    let html = page.html();
+    let html = whole.html();
     if options.stop.is_requested() {
         return Ok(None);
     }
-    file::write(&options.out, &html, options.force)?;
+    page::write(&options.out, &html, options.force)?;
     Ok(Some(Written {
         page: options.out.clone(),
         bytes: html.len() as u64,
@@ -105,8 +104,8 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
                 epoch: chosen.state.progress.epoch,
                 step: chosen.state.progress.step,
             }),
-        missing: missing(&page.sections),
-        sections: page.sections.iter().map(made).collect(),
+        missing: missing(&whole.sections),
+        sections: whole.sections.iter().map(made).collect(),
         figures: figures(&overview, findings.as_ref()),
     }))
 }

@@ -1,6 +1,5 @@
 //! Why a page about a run cannot be written.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::analysis::AnalysisError;
@@ -9,6 +8,7 @@ use crate::analysis::snapshots::SnapshotsError;
 use crate::checkpoint::CheckpointError;
 use crate::net::ModelError;
 use crate::net::config::ModelConfigError;
+use crate::report::page::PageFileError;
 use crate::report::photo::PhotoError;
 use crate::report::picture::PictureError;
 use crate::run::error::TrainError;
@@ -20,9 +20,9 @@ pub(crate) enum ReportError {
     /// The run's log is not there.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// The page is there already.
-    #[error("{} exists; choose another `--out`, or replace it with `--force`", path.display())]
-    Exists { path: PathBuf },
+    /// The page cannot be written.
+    #[error(transparent)]
+    File(#[from] PageFileError),
     /// The checkpoint is of another network than the log.
     #[error(
         "{} is no checkpoint of this run: {difference}; give one of the run's own, or leave `--checkpoint` out",
@@ -49,9 +49,6 @@ pub(crate) enum ReportError {
     Photo(#[from] PhotoError),
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// The file system refused.
-    #[error("cannot write {}", path.display())]
-    Io { path: PathBuf, source: io::Error },
 }
 
 impl From<TrainError> for ReportError {

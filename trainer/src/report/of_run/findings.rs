@@ -80,7 +80,7 @@ impl Findings {
         let same = judged.split() == data::TRAIN;
         let mut predict = PredictOptions::new(subject);
         predict.stop = options.stop.clone();
-        let refused = no_neighbours(chosen, data)?;
+        let refused = no_neighbours(chosen, data, same)?;
         predict.layer = refused.is_none().then(|| LAYER.to_owned());
         let Some(found) = predicted(&predict, View::Center.name(), &mut screen)? else {
             return Ok(None);
@@ -118,7 +118,10 @@ impl Findings {
 }
 
 /// Why no neighbours are looked for, if there is a reason.
-fn no_neighbours(chosen: &Chosen, data: &Data) -> Result<Option<String>, ReportError> {
+fn no_neighbours(chosen: &Chosen, data: &Data, same: bool) -> Result<Option<String>, ReportError> {
+    if same && data.train.len() == 1 {
+        return Ok(Some("there is one training image, and no other".to_owned()));
+    }
     if data.train.len() > MOST_TRAINING {
         return Ok(Some(format!(
             "the {} training images are more than the {MOST_TRAINING} that a page looks through; `train features` \

@@ -3,7 +3,6 @@
 mod assemble;
 mod draw;
 mod error;
-mod file;
 mod findings;
 mod kernel;
 mod material;

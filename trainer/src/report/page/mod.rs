@@ -4,8 +4,10 @@
 //! escaped there; text from datasets also goes through [`text`](super::text).
 
 mod block;
+mod file;
 
 pub(crate) use block::{Block, Column, Figure, Table};
+pub(crate) use file::{PageFileError, check_free, write};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
