@@ -13,7 +13,7 @@ use kit::{FLAGS, Work};
 
 const CLASSES: [&str; 7] = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu"];
 
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "dataset",
     "recipe",
     "curves",
