@@ -81,7 +81,9 @@ fn a_whole_run_has_every_figure() {
     fs::rename(work.path("shards"), work.path("moved")).unwrap();
     let without = work.report("moved", "");
     assert!(
-        without.missing().contains("give its folder as --shards"),
+        without
+            .missing()
+            .contains("give its folder as `--shards DIR`"),
         "{}",
         without.missing()
     );
