@@ -145,6 +145,7 @@ fn drawn(map: &OcclusionMap, range: Range) -> Pixels {
 
 /// The colour of a share of the scale; the lowest for what is no number.
 fn colour(share: f64) -> [u8; 3] {
+    let share = if share.is_nan() { 0.0 } else { share };
     let place = share.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f64;
     let lower = (place as usize).min(COLOURS.len() - 2);
     let share = place - lower as f64;
