@@ -77,7 +77,8 @@ impl Figure {
     }
 }
 
-/// A table with its number and caption; one that is folded away has no number, so that those in sight have no gaps. Rows may be longer than a screen is wide: it scrolls by itself.
+/// A table with its number and caption; one that is folded away has no number, so that the numbers in sight have no
+/// gaps. Rows may be longer than a screen is wide: it scrolls by itself, and shadows at its edges show that.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) caption: Markup,

@@ -19,7 +19,7 @@ const ALL_BARS: usize = 24;
 const SOME_BARS: usize = 10;
 
 /// Pairs that are listed, pairs that are shown, images of each class of a pair, and their side in pixels.
-const LISTED: usize = 20;
+const LISTED: usize = 10;
 const PAIRS: usize = 5;
 const OF_EACH: usize = 3;
 const SIDE: usize = 96;

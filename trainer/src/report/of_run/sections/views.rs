@@ -77,7 +77,7 @@ pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Secti
         }
         p {
             "The lowest error over all evaluations of one split, which the best checkpoint has, is optimistic: it was \
-             chosen on the images that it is measured on. New images give a slightly larger one."
+             chosen on the images that it is measured on. On new images it may well be larger."
         }
     });
     Section {
