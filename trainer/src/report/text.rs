@@ -1,5 +1,6 @@
 //! Text from datasets and numbers, as a page shows them.
 
+use maud::{Markup, html};
 use shardmill_formats::Printable;
 
 /// Most letters of a name.
@@ -16,6 +17,21 @@ pub(crate) fn name(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
+    }
+}
+
+/// Text from anywhere as [`line`], what stands between backticks as code.
+pub(crate) fn coded(text: &str) -> Markup {
+    let text = line(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    // Of an odd number of backticks, one has no partner.
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (place, part) in parts.iter().enumerate() {
+            @if place.is_multiple_of(2) { (part) } @else { code { (part) } }
+        }
     }
 }
 

@@ -81,9 +81,17 @@ fn a_whole_run_has_every_figure() {
 
     // A dataset that has moved is missed in words, and found where it is said to be.
     fs::rename(work.path("shards"), work.path("moved")).unwrap();
+    let (_, _, stderr) = work.run("report @run --out @said.html --json");
+    assert!(
+        stderr.contains("note: the page has no images of the dataset")
+            && stderr.contains("`--shards DIR`"),
+        "{stderr}"
+    );
     let without = work.report("moved", "");
     assert!(
-        without.missing().contains("give its folder as --shards"),
+        without
+            .missing()
+            .contains("give its folder as `--shards DIR`"),
         "{}",
         without.missing()
     );
@@ -147,10 +155,26 @@ fn a_run_of_one_epoch_without_a_validation_split_has_a_page() {
         (6, 1)
     );
     report.expect(&["no evaluation so far", "no validation split"]);
+    assert!(!report.missing().contains("--split test"));
     // The images that were trained on can be judged, and no image is its own neighbour.
     let judged = work.report("of-train", "--split train");
     assert_eq!(judged.sections()[4], "errors");
     judged.expect(&["of the 17 training images", "means nothing"]);
+}
+
+#[test]
+fn a_run_without_a_validation_split_can_be_judged_on_another_one() {
+    let work = Work::new();
+    work.dataset(&CLASSES[..3], &[("train", 4), ("test", 2)]);
+    work.train("--epochs 1");
+    let report = work.report("no-validation-but-test", "");
+    assert!(
+        report.missing().contains("`--split test` judges images"),
+        "{}",
+        report.missing()
+    );
+    let judged = work.report("of-test", "--split test");
+    judged.expect(&["of split test", "guessing: always the most frequent class"]);
 }
 
 #[test]

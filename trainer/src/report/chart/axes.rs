@@ -53,6 +53,8 @@ pub(crate) struct Axis<'a> {
     pub(crate) high: Option<f64>,
     /// Whether only whole numbers are marked, as for epochs.
     pub(crate) whole: bool,
+    /// Whether it has no numbers and no grid, since its values mean nothing.
+    pub(crate) bare: bool,
 }
 
 /// How an axis maps values to places.
@@ -170,9 +172,9 @@ pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, plots: &[Plot], legend:
         .with_label_size(13)
         .with_tick_size(12)
         .with_body_size(13)
-        .with_theme(theme())
+        .with_theme(theme(!(chart.x.bare && chart.y.bare)))
         .with_force_margins(LEFT, RIGHT)
-        .with_y_tick_format(TickFormat::Custom(Arc::new(number)))
+        .with_y_tick_format(format(&chart.y))
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
     (layout.x_range, layout.y_range) = (x, y);
@@ -189,7 +191,19 @@ pub(super) fn layout(chart: &Chart<'_>, extent: &Extent, plots: &[Plot], legend:
             .with_x_tick_step(step)
             .with_x_tick_format(TickFormat::Integer);
     }
+    if chart.x.bare {
+        layout = layout.with_x_tick_format(format(&chart.x));
+    }
     layout
+}
+
+/// How the numbers of an axis are written.
+fn format(axis: &Axis<'_>) -> TickFormat {
+    if axis.bare {
+        TickFormat::Custom(Arc::new(|_| String::new()))
+    } else {
+        TickFormat::Custom(Arc::new(number))
+    }
 }
 
 /// A whole step of 1, 2 or 5 times a power of ten that gives about [`TICKS`] marks.
@@ -204,7 +218,7 @@ fn whole_step(span: f64) -> f64 {
 }
 
 /// The plotting crate's colours, all of them variables of the style sheet.
-fn theme() -> Theme {
+fn theme(show_grid: bool) -> Theme {
     let var = |name: &str| format!("var(--{name})");
     Theme {
         background: "none".to_owned(),
@@ -215,7 +229,7 @@ fn theme() -> Theme {
         legend_bg: "none".to_owned(),
         legend_border: "none".to_owned(),
         font_family: Some("system-ui, sans-serif".to_owned()),
-        show_grid: true,
+        show_grid,
         ..Theme::light()
     }
 }

@@ -15,7 +15,7 @@ pub(crate) use axes::{Axis, Chart, Scale, Size};
 pub(crate) use bars::{Bar, bars};
 pub(crate) use lines::{lines, scatter};
 pub(crate) use number::number;
-pub(crate) use series::{Colour, Point, Range, Series, Stroke};
+pub(crate) use series::{Colour, Point, Range, SERIES_COLOURS, Series, Stroke};
 pub(crate) use svg::Svg;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) struct Series {
 /// A colour of the page's style sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Colour {
-    /// One of eight that are told apart; others begin again.
+    /// One of [`SERIES_COLOURS`] that are told apart; others begin again.
     Series(usize),
     /// For what is not the point.
     Muted,
@@ -35,7 +35,7 @@ impl Default for Colour {
 }
 
 /// Colours of the style sheet that are told apart.
-const SERIES_COLOURS: usize = 8;
+pub(crate) const SERIES_COLOURS: usize = 12;
 
 impl Colour {
     /// As a value of CSS.

@@ -22,6 +22,8 @@ struct Quantity {
     scale: Scale,
     training: fn(&StepPoint) -> f64,
     validation: Option<fn(&EvaluationPoint) -> f64>,
+    /// Guesses that an error allows for.
+    guesses: Option<usize>,
 }
 
 const QUANTITIES: [Quantity; 4] = [
@@ -31,6 +33,7 @@ const QUANTITIES: [Quantity; 4] = [
         scale: Scale::Linear,
         training: |point| point.loss,
         validation: Some(|point| point.scores.loss),
+        guesses: None,
     },
     Quantity {
         id: "top1",
@@ -38,6 +41,7 @@ const QUANTITIES: [Quantity; 4] = [
         scale: Scale::Linear,
         training: |point| point.top1_error,
         validation: Some(|point| point.scores.top1_error),
+        guesses: Some(1),
     },
     Quantity {
         id: "top5",
@@ -45,6 +49,7 @@ const QUANTITIES: [Quantity; 4] = [
         scale: Scale::Linear,
         training: |point| point.top5_error,
         validation: Some(|point| point.scores.top5_error),
+        guesses: Some(5),
     },
     Quantity {
         id: "rate",
@@ -52,6 +57,7 @@ const QUANTITIES: [Quantity; 4] = [
         scale: Scale::Logarithmic,
         training: |point| point.lr,
         validation: None,
+        guesses: None,
     },
 ];
 
@@ -107,6 +113,20 @@ fn figure(runs: &[ComparedRun], quantity: &Quantity, by_epochs: bool) -> Figure 
             });
         }
     }
+    let guessed = quantity.guesses.and_then(|guesses| guessing(runs, guesses));
+    if let Some(error) = guessed {
+        let places = all.iter().flat_map(|one| &one.points).map(|point| point.x);
+        let last = places.fold(0.0, f64::max);
+        let points = [0.0, last].map(|x| Point {
+            title: Some(format!("guessing: {}%", number(error))),
+            ..Point::new(x, error)
+        });
+        all.push(Series {
+            colour: Colour::Muted,
+            points: points.into(),
+            ..Series::default()
+        });
+    }
     let id = format!("compare-{}-{over}", quantity.id);
     let alt = format!("{} of every run over {over}", quantity.label);
     let chart = Chart {
@@ -131,13 +151,33 @@ fn figure(runs: &[ComparedRun], quantity: &Quantity, by_epochs: bool) -> Figure 
             (text::name(&run.name)) " "
         }
         br;
-        (quantity.label) " over " (over) "."
+        (capital(quantity.label)) " over " (over) "."
         @if quantity.validation.is_some() {
             " Solid: training, with dropout and augmentation; dashed: validation, centre view."
+        }
+        @if let Some(error) = guessed {
+            " Grey: guessing, with all classes equally frequent: " (number(error)) "%."
         }
         @if joined > 1 { " A point is the mean of up to " (joined) " log lines." }
     };
     Figure::chart(&lines(&chart, &all), caption)
+}
+
+/// The error in percent of whoever guesses, if all classes are equally frequent; `None` where the runs' numbers of
+/// classes are not known or not the same.
+fn guessing(runs: &[ComparedRun], guesses: usize) -> Option<f64> {
+    let classes = |run: &ComparedRun| Some(run.history.start.as_ref()?.classes);
+    let first = classes(runs.first()?)?;
+    let same = runs.iter().all(|run| classes(run) == Some(first));
+    let right = guesses.min(first) as f64 / first.max(1) as f64;
+    same.then_some(100.0 * (1.0 - right))
+}
+
+/// The text with its first letter as a capital.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// Points that say on hover whose they are.

@@ -3,10 +3,8 @@
 use shardmill_formats::Printable;
 
 use crate::checkpoint::RunState;
+use crate::report::chart::SERIES_COLOURS;
 use crate::report::compare::run::ComparedRun;
-
-/// Colours that charts tell apart.
-const COLOURS: usize = 8;
 
 /// What forbids a comparison, and what is unfinished or unreadable.
 pub(super) fn notes(runs: &[ComparedRun]) -> Vec<String> {
@@ -39,9 +37,9 @@ pub(super) fn notes(runs: &[ComparedRun]) -> Vec<String> {
             ));
         }
     }
-    if runs.len() > COLOURS {
+    if runs.len() > SERIES_COLOURS {
         notes.push(format!(
-            "Charts have {COLOURS} colours, so that the runs after the {COLOURS}th share theirs with earlier \
+            "Charts have {SERIES_COLOURS} colours, so that the runs after the {SERIES_COLOURS}th share theirs with earlier \
              ones; hover for a run's name."
         ));
     }
@@ -73,8 +71,11 @@ fn other_data(first: &ComparedRun, other: &ComparedRun) -> Option<String> {
     }
     if a.train_images != b.train_images {
         return Some(format!(
-            "{names} were trained on {} and {} images, so on other data.",
-            a.train_images, b.train_images
+            "{} was trained on {} images and {} on {}, so on different data.",
+            Printable(&first.name),
+            a.train_images,
+            Printable(&other.name),
+            b.train_images
         ));
     }
     if (&a.val_split, a.val_images) != (&b.val_split, b.val_images) {

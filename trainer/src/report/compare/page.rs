@@ -18,7 +18,7 @@ pub(super) fn page(comparison: &Comparison) -> Page {
     let lead = html! {
         p { "Curves of " (comparison.runs.len()) " runs over each other, and what their recipes differ in." }
         @if !comparison.notes.is_empty() {
-            ul { @for note in &comparison.notes { li { (note) } } }
+            ul { @for note in &comparison.notes { li { (text::coded(note)) } } }
         }
     };
     let mut sections = vec![Section {
@@ -45,7 +45,7 @@ pub(super) fn page(comparison: &Comparison) -> Page {
         lead,
         sections,
         foot: html! {
-            p { "Written by Shardmill " (env!("CARGO_PKG_VERSION")) " from the runs' metrics.jsonl." }
+            p { "Written by Shardmill " (env!("CARGO_PKG_VERSION")) " from the runs' " code { "metrics.jsonl" } "." }
         },
     }
 }

@@ -116,6 +116,11 @@ fn runs_stand_beside_each_other_with_what_differs() {
     assert_eq!(html.matches("<svg").count(), 8);
     assert!(html.contains("b&lt;i&gt;") && !html.contains("<i>"));
     assert!(html.contains("compare-top1-epochs") && html.contains("compare-rate-steps"));
+    // Of 10 classes, guessing is wrong for 90% with one guess and for 50% with five.
+    for guessing in ["equally frequent: 90%.", "equally frequent: 50%."] {
+        assert_eq!(html.matches(guessing).count(), 2, "{guessing}");
+    }
+    assert!(html.contains("Top-1 error, % over epochs."));
     let refused = comparison.write(&page, false);
     assert!(matches!(refused, Err(CompareError::File(_))));
     comparison.write(&page, true).unwrap();
@@ -124,7 +129,7 @@ fn runs_stand_beside_each_other_with_what_differs() {
 #[test]
 fn other_data_is_named() {
     let parent = tempfile::tempdir().unwrap();
-    let [a, b, c] = ["a", "b", "c"].map(|name| parent.path().join(name));
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| parent.path().join(name));
     let model = |classes| ModelConfig {
         classes,
         ..ModelConfig::default()
@@ -137,7 +142,15 @@ fn other_data_is_named() {
         .unwrap()
         .replace("\"val_images\":100", "\"val_images\":7");
     fs::write(&log, other).unwrap();
-    let notes = Comparison::read(&[a, b, c]).unwrap().notes.join("\n");
+    let start = fs::read_to_string(a.join("metrics.jsonl")).unwrap();
+    let rest = start.split_once("\"train_images\":").unwrap().1;
+    let images = rest.split_once(',').unwrap().0;
+    write(&d, 10, 1, &recipe(1, 0.01), &model(10));
+    let other = start.replace(&format!("\"train_images\":{images}"), "\"train_images\":77");
+    fs::write(d.join("metrics.jsonl"), other).unwrap();
+    let notes = Comparison::read(&[a, b, c, d]).unwrap().notes.join("\n");
+    let trained = format!("a was trained on {images} images and d on 77, so on different data");
+    assert!(notes.contains(&trained), "{notes}");
     assert!(notes.contains("a and b have 10 and 100 classes"), "{notes}");
     assert!(
         notes.contains("100 images of split val and 7 images of split val"),

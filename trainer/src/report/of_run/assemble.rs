@@ -1,6 +1,7 @@
 //! All sections in their order, and the file.
 
 use maud::html;
+use shardmill_formats::{Printable, errln};
 
 use super::error::ReportError;
 use super::findings::Findings;
@@ -74,7 +75,7 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
                 id: "answers",
                 title: "Answers to images".to_owned(),
                 blocks: vec![Block::Missing(format!(
-                    "Errors by class, images with guesses, nearest training images, a map, ten views, filters, occlusion maps and \
+                    "Accuracy by class, images with guesses, nearest training images, a map, ten views, filters, occlusion maps and \
                      patches: {reason}."
                 ))],
             });
@@ -92,6 +93,12 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
         return Ok(None);
     }
     page::write(&options.out, &html, options.force)?;
+    if let Err(reason) = &material.data {
+        errln!(
+            "note: the page has no images of the dataset and no answers to them: {}",
+            Printable(reason)
+        );
+    }
     Ok(Some(Written {
         page: options.out.clone(),
         bytes: html.len() as u64,

@@ -6,6 +6,9 @@ use crate::report::picture::Pixels;
 pub(super) const ENLARGED: usize = 4;
 pub(super) const GAP: usize = 4;
 
+/// Width of a kernel on a page that has room for it, in units of the page's letters (16 pixels).
+pub(super) const REM: usize = 4;
+
 /// Between the kernels.
 pub(super) const PAPER: u8 = 255;
 

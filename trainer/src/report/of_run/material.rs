@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use shardmill_formats::{Class, Manifest};
+use shardmill_formats::{Class, Manifest, Printable};
 use shardmill_loader::Dataset;
 
 use super::error::ReportError;
@@ -169,7 +169,8 @@ fn open(
     let logged = start.and_then(|start| start.shards.clone());
     let Some(folder) = options.shards.clone().or(logged) else {
         return Ok(Err(
-            "the log does not say where the dataset is; give its folder as --shards".to_owned(),
+            "the log does not say where the dataset is; give its folder as `--shards DIR`"
+                .to_owned(),
         ));
     };
     match Data::open(options, history, classes, folder.clone()) {
@@ -178,7 +179,7 @@ fn open(
         Err(error) if options.shards.is_some() || options.split.is_some() => Err(error.into()),
         Err(error) => Ok(Err(format!(
             "the dataset in {} that the log names cannot be used ({error}); where it has moved, give its folder as \
-             --shards",
+             `--shards DIR`",
             folder.display()
         ))),
     }
@@ -209,9 +210,7 @@ impl Data {
         let validated = start.and_then(|start| start.val_split.as_deref());
         let judged = match options.split.as_deref().or(validated) {
             Some(split) => Ok(data::open(&folder, split)?),
-            None => Err("the run has no validation split; `--split train` judges the images that were trained on, \
-                         which says how well they were learned and not how well others are recognised"
-                .to_owned()),
+            None => Err(unvalidated(train.manifest())),
         };
         Ok(Self {
             note: start.and_then(|start| {
@@ -228,6 +227,26 @@ impl Data {
             folder,
         })
     }
+}
+
+/// What a run without a validation split can be asked for.
+fn unvalidated(manifest: &Manifest) -> String {
+    let others = manifest.splits.iter();
+    let others = others.filter(|(split, described)| *split != data::TRAIN && described.labelled);
+    let others: Vec<String> = others
+        .map(|(split, _)| format!("`--split {}`", Printable(split)))
+        .collect();
+    let held = match others.is_empty() {
+        true => String::new(),
+        false => format!(
+            "{} judges images of the dataset that were not trained on; ",
+            others.join(" or ")
+        ),
+    };
+    format!(
+        "the run has no validation split; {held}`--split train` judges the images that were trained on, which says how \
+         well they were learned and not how well others are recognised"
+    )
 }
 
 /// In what the dataset differs from the one that was trained on, in words.

@@ -77,7 +77,8 @@ impl Figure {
     }
 }
 
-/// A table with its number and caption. Rows may be longer than a screen is wide: it scrolls by itself.
+/// A table with its number and caption; one that is folded away has no number, so that the numbers in sight have no
+/// gaps. Rows may be longer than a screen is wide: it scrolls by itself, and shadows at its edges show that.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) caption: Markup,
@@ -92,6 +93,7 @@ pub(crate) struct Table {
 pub(crate) struct Column {
     title: String,
     is_number: bool,
+    is_wide: bool,
 }
 
 impl Column {
@@ -100,6 +102,7 @@ impl Column {
         Self {
             title: title.into(),
             is_number: false,
+            is_wide: false,
         }
     }
 
@@ -108,21 +111,40 @@ impl Column {
         Self {
             title: title.into(),
             is_number: true,
+            is_wide: false,
+        }
+    }
+
+    /// A column of words that has room for several on a line, on a phone too.
+    pub(crate) fn wide(title: impl Into<String>) -> Self {
+        Self {
+            is_wide: true,
+            ..Self::words(title)
         }
     }
 }
 
 impl Table {
     fn html(&self, numbers: &mut Numbers) -> Markup {
-        numbers.tables += 1;
+        let id = if numbers.folds > 0 {
+            numbers.hidden += 1;
+            format!("folded-table-{}", numbers.hidden)
+        } else {
+            numbers.tables += 1;
+            format!("table-{}", numbers.tables)
+        };
         let class = |place: usize| {
             let number = self.head.get(place).is_some_and(|column| column.is_number);
-            number.then_some("number")
+            let wide = self.head.get(place).is_some_and(|column| column.is_wide);
+            number.then_some("number").or(wide.then_some("wide"))
         };
-        let caption = format!("table-{}-caption", numbers.tables);
+        let caption = format!("{id}-caption");
         html! {
-            div.table id=(format!("table-{}", numbers.tables)) {
-                p.caption id=(caption) { b { "Table " (numbers.tables) ". " } (self.caption) }
+            div.table id=(id) {
+                p.caption id=(caption) {
+                    @if numbers.folds == 0 { b { "Table " (numbers.tables) ". " } }
+                    (self.caption)
+                }
                 div.scroll tabindex="0" role="region" aria-labelledby=(caption) {
                     table aria-labelledby=(caption) {
                     thead {
@@ -157,6 +179,9 @@ impl Table {
 pub(super) struct Numbers {
     figures: usize,
     tables: usize,
+    /// Tables that are folded away, and folds around the block.
+    hidden: usize,
+    folds: usize,
 }
 
 impl Block {
@@ -178,14 +203,19 @@ impl Block {
                 div.row { @for figure in figures { (figure.html(numbers)) } }
             },
             Self::Table(table) => table.html(numbers),
-            Self::Fold { summary, blocks } => html! {
-                details {
-                    summary { (summary) }
-                    @for block in blocks { (block.html(numbers)) }
+            Self::Fold { summary, blocks } => {
+                numbers.folds += 1;
+                let inner: Vec<Markup> = blocks.iter().map(|block| block.html(numbers)).collect();
+                numbers.folds -= 1;
+                html! {
+                    details {
+                        summary { (summary) }
+                        @for block in &inner { (block) }
+                    }
                 }
-            },
+            }
             Self::Missing(text) => html! {
-                p.missing { b { "Not here. " } (super::super::text::line(text)) }
+                p.missing { b { "Not here. " } (super::super::text::coded(text)) }
             },
         }
     }

@@ -18,6 +18,14 @@ fn chart(id: &str) -> Figure {
     Figure::chart(&lines(&chart, &[series]), html! { "A line." })
 }
 
+fn table(caption: &str) -> Table {
+    Table {
+        caption: html! { (caption) },
+        head: vec![Column::words("name"), Column::numbers("value")],
+        rows: vec![vec![html! { "<b>" }, html! { "1" }]],
+    }
+}
+
 fn page() -> Page {
     Page {
         title: "</title><script>alert(1)</script>\u{1b}".to_owned(),
@@ -35,15 +43,13 @@ fn page() -> Page {
                 id: "second",
                 title: "Second".to_owned(),
                 blocks: vec![
+                    Block::Table(table("In sight.")),
                     Block::Fold {
                         summary: "All".to_owned(),
-                        blocks: vec![Block::Table(Table {
-                            caption: html! { "Numbers." },
-                            head: vec![Column::words("name"), Column::numbers("value")],
-                            rows: vec![vec![html! { "<b>" }, html! { "1" }]],
-                        })],
+                        blocks: vec![Block::Table(table("Folded."))],
                     },
-                    Block::Missing("no <images>; give --shards".to_owned()),
+                    Block::Table(table("Last.")),
+                    Block::Missing("no <images>; give `--shards <DIR>`".to_owned()),
                 ],
             },
         ],
@@ -57,7 +63,11 @@ fn figures_and_tables_are_numbered_in_their_order() {
     for number in 1..=3 {
         assert_eq!(text.matches(&format!("Figure {number}. ")).count(), 1);
     }
-    assert!(text.contains("Table 1. "));
+    // A folded table does not count, so that no number is missing among those in sight.
+    for caption in ["<b>Table 1. </b>In sight.", "<b>Table 2. </b>Last."] {
+        assert!(text.contains(caption), "{caption}");
+    }
+    assert!(text.contains("id=\"folded-table-1-caption\">Folded."));
     assert!(text.contains("left out: 1."), "{text}");
 }
 
@@ -77,6 +87,18 @@ fn text_is_escaped_and_nothing_is_fetched() {
     ] {
         assert!(!text.contains(address), "{address}");
     }
+}
+
+#[test]
+fn what_stands_between_backticks_is_code() {
+    assert!(
+        page()
+            .html()
+            .contains("give <code>--shards &lt;DIR&gt;</code>")
+    );
+    let coded = |text: &str| crate::report::text::coded(text).into_string();
+    assert_eq!(coded("`a` and `b`"), "<code>a</code> and <code>b</code>");
+    assert_eq!(coded("one ` alone"), "one ` alone");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use shardmill_loader::Dataset;
 
 use super::super::findings::Findings;
 use super::super::material::Material;
-use super::dataset::class_name;
+use super::dataset::{class_name, short_name};
 use crate::analysis::Prediction;
 use crate::analysis::confusion::{ClassScore, ConfusedPair, class_scores, confused_pairs};
 use crate::report::chart::{Axis, Bar, Chart, Colour, Point, Series, Size, bars, lines};
@@ -19,7 +19,7 @@ const ALL_BARS: usize = 24;
 const SOME_BARS: usize = 10;
 
 /// Pairs that are listed, pairs that are shown, images of each class of a pair, and their side in pixels.
-const LISTED: usize = 20;
+const LISTED: usize = 10;
 const PAIRS: usize = 5;
 const OF_EACH: usize = 3;
 const SIDE: usize = 96;
@@ -42,7 +42,7 @@ pub(in crate::report) fn section(
     blocks.extend(pairs(material, judged, items)?);
     Ok(Section {
         id: "errors",
-        title: "Errors by class".to_owned(),
+        title: "Accuracy by class".to_owned(),
         blocks,
     })
 }
@@ -74,7 +74,7 @@ fn accuracies(scores: &[ClassScore], classes: &[Class], split: &str) -> Vec<Bloc
                 id,
                 alt,
                 x: Axis {
-                    label: "right, % of images",
+                    label: "right, % of the class's images",
                     low: Some(0.0),
                     high: Some(100.0),
                     ..Axis::default()
@@ -123,7 +123,7 @@ fn accuracies(scores: &[ClassScore], classes: &[Class], split: &str) -> Vec<Bloc
                     ..Axis::default()
                 },
                 y: Axis {
-                    label: "right, % of images",
+                    label: "right, % of the class's images",
                     low: Some(0.0),
                     high: Some(100.0),
                     ..Axis::default()
@@ -165,13 +165,13 @@ fn table(scores: &[ClassScore], classes: &[Class], split: &str) -> Block {
     };
     let rows = scores.iter().map(|score| {
         vec![
-            html! { (class_name(&classes[score.label])) },
+            short_name(&classes[score.label]),
             html! { (score.images) },
             html! { (share(score.top1, score.images)) },
             html! { (share(score.top5, score.images)) },
             html! {
                 @if let Some(mistake) = score.mistake {
-                    (class_name(&classes[mistake.label])) " (" (mistake.images) ")"
+                    (short_name(&classes[mistake.label])) " (" (mistake.images) ")"
                 }
             },
         ]
@@ -186,9 +186,9 @@ fn table(scores: &[ClassScore], classes: &[Class], split: &str) -> Block {
             head: vec![
                 Column::words("class"),
                 Column::numbers("images"),
-                Column::numbers("first"),
+                Column::numbers("first guess"),
                 Column::numbers("first five"),
-                Column::words("taken for"),
+                Column::words("most often taken for"),
             ],
             rows: rows.collect(),
         })],
@@ -207,21 +207,32 @@ fn pairs(
             html! { p { "No image was taken for another class." } },
         )]);
     }
-    let rows = pairs.iter().map(|pair| {
-        vec![
-            html! { (class_name(&classes[pair.first])) },
-            html! { (class_name(&classes[pair.second])) },
-            html! { (pair.first_as_second) },
-            html! { (pair.second_as_first) },
-        ]
+    let of_class = |label: usize| items.iter().filter(|item| item.label == label).count();
+    let rows = pairs.iter().flat_map(|pair| {
+        let both = [
+            [pair.first, pair.second].map(|label| &classes[label]),
+            [pair.second, pair.first].map(|label| &classes[label]),
+        ];
+        let counts = [pair.first_as_second, pair.second_as_first];
+        let sizes = [pair.first, pair.second].map(of_class);
+        (0..2).filter(move |&way| counts[way] > 0).map(move |way| {
+            let [own, other] = both[way];
+            vec![
+                short_name(own),
+                short_name(other),
+                html! { (counts[way]) " of " (sizes[way]) },
+            ]
+        })
     });
     let table = Table {
-        caption: html! { "The pairs of classes that are taken for each other most often." },
+        caption: html! {
+            "The pairs of classes that are taken for each other most often, and how many of the images of the true class \
+             that happens to. Both ways of a pair stand together."
+        },
         head: vec![
-            Column::words("one"),
-            Column::words("other"),
-            Column::numbers("one taken for other"),
-            Column::numbers("other taken for one"),
+            Column::words("true class"),
+            Column::words("taken for"),
+            Column::numbers("how often"),
         ],
         rows: rows.collect(),
     };

@@ -85,6 +85,18 @@ pub(in crate::report) fn class_name(class: &Class) -> String {
     name(&class.name)
 }
 
+/// The first of a class's names, which tables have room for; its other names show on hover.
+pub(in crate::report) fn short_name(class: &Class) -> Markup {
+    let whole = class_name(class);
+    let short = first_name(&whole);
+    html! { span title=[(short != whole).then_some(&whole)] { (short) } }
+}
+
+/// The first of several names.
+pub(in crate::report) fn first_name(whole: &str) -> &str {
+    whole.split(", ").next().unwrap_or_default()
+}
+
 fn three(values: [f64; 3]) -> String {
     values.map(|value| format!("{value:.1}")).join(", ")
 }
@@ -202,32 +214,35 @@ fn classes(data: &Data) -> Vec<Block> {
         );
         blocks.push(Block::Figure(Figure::chart(
             &svg,
-            html! { "Training images of each class: " (grouped(least)) " to " (grouped(most)) "." },
+            html! {
+                "Training images of each class: "
+                @if least == most { (grouped(least)) " of each." } @else { (grouped(least)) " to " (grouped(most)) "." }
+            },
         )));
     } else {
         blocks.push(Block::Prose(html! {
-            p { "A class has " (grouped(least)) " to " (grouped(most)) " training images." }
+            p {
+                @if least == most { "Each class has " (grouped(least)) } @else {
+                    "A class has " (grouped(least)) " to " (grouped(most))
+                }
+                " training images."
+            }
         }));
     }
     let rows = classes.iter().enumerate().map(|(label, class)| {
-        let mut row = vec![
-            html! { (label) },
-            html! { (class_name(class)) },
-            html! { code { (name(&class.synset)) } },
-        ];
+        let mut row = vec![html! { (label) }, html! { (short_name(class)) }];
         row.extend(
             counts
                 .iter()
                 .map(|(_, counts)| html! { (grouped(counts[label])) }),
         );
+        row.push(html! { code { (name(&class.synset)) } });
+        row.push(html! { (class_name(class)) });
         row
     });
-    let mut head = vec![
-        Column::numbers("label"),
-        Column::words("class"),
-        Column::words("synset"),
-    ];
+    let mut head = vec![Column::numbers("label"), Column::words("class")];
     head.extend(counts.iter().map(|(split, _)| Column::numbers(name(split))));
+    head.extend([Column::words("synset"), Column::words("all its names")]);
     blocks.push(Block::Fold {
         summary: format!("All {} classes with their images", classes.len()),
         blocks: vec![Block::Table(Table {

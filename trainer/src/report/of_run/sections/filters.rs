@@ -30,8 +30,10 @@ pub(in crate::report) fn section(units: &Units) -> Section {
         blocks: vec![Block::Table(Table {
             caption: html! {
                 "The filters of each convolution, over all positions of " (report.images) " images spread over the split. A \
-                 filter is active where " (active) "; a dead one is active nowhere, a nearly dead one at fewer than "
-                (format!("{}%", 100.0 * report.nearly_dead_below)) " of the positions. A repeated filter points in nearly the \
+                 filter is active where " (active) "; a dead one is active nowhere, a nearly dead one \
+                 somewhere, but at fewer than " (format!("{}%", 100.0 * report.nearly_dead_below)) " of the positions, so dead \
+                 ones are not counted again. Dead filters add nothing to any answer and, as no gradient reaches them, usually \
+                 stay dead: a few do no harm, many waste the layer. A repeated filter points in nearly the \
                  direction of an earlier one of its group, or in the opposite one: the cosine of their angle is at least "
                 (report.similarity) " in magnitude."
             },

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::super::error::ReportError;
-use super::super::kernel::{ENLARGED, GAP, PAPER, paint};
+use super::super::kernel::{ENLARGED, GAP, PAPER, REM, paint};
 use super::super::material::Material;
 use crate::analysis::snapshots::Snapshots;
 use crate::checkpoint::Snapshot;
@@ -106,13 +106,24 @@ fn strip(all: &[Kernels]) -> Result<Figure, ReportError> {
             );
         }
     }
-    let mut picture = Picture::png(&pixels, "kernels of conv1, a row for each, over the epochs")?;
-    picture.pixelated = true;
+    let picture = Picture::png(&pixels, "")?;
+    // The epochs stand above the columns.
+    let letters = cell * 2 / 5;
+    let head = letters + GAP;
     Ok(Figure::new(
-        html! { div.strip { (picture) } },
         html! {
-            (rows) " of the " (count) " kernels of conv1, a row for each, after epochs " (epochs.join(", "))
-            " (0: the random weights at the start), each scaled by its own largest weight."
+            svg.kernels xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {}", height + head)) role="img"
+                style=(format!("max-width:{}rem", REM * columns))
+                aria-label="kernels of conv1, a row for each, over the epochs" {
+                @for (column, epoch) in epochs.iter().enumerate() {
+                    text x=(column * cell + GAP + side * ENLARGED / 2) y=(letters) font-size=(letters) { (epoch) }
+                }
+                image.pixelated href=(picture.address()) y=(head) width=(width) height=(height) {}
+            }
+        },
+        html! {
+            (rows) " of the " (count) " kernels of conv1, a row for each, and a column for each of the epochs that stand \
+             above (0: the random weights at the start), each kernel scaled by its own largest weight."
         },
     ))
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::super::error::ReportError;
-use super::super::kernel::{ENLARGED, GAP, PAPER, paint};
+use super::super::kernel::{ENLARGED, GAP, PAPER, REM, paint};
 use super::super::material::{Chosen, Material};
 use crate::analysis::colour::{self, ColumnColour};
 use crate::checkpoint::Checkpoint;
@@ -12,8 +12,8 @@ use crate::report::page::{Block, Column, Figure, Section, Table};
 use crate::report::picture::{Picture, Pixels};
 use crate::report::text::grouped;
 
-/// Kernels of a row.
-const ACROSS: usize = 12;
+/// Kernels of a row: with two columns side by side on a wide screen, each is nearly 60 pixels wide.
+const ACROSS: usize = 8;
 
 /// Kernels that a column shows at most; a network of the paper's width has 48.
 const MOST: usize = 384;
@@ -223,7 +223,7 @@ fn grid(
     let text = format!("the kernels of {label}");
     Ok(html! {
         svg.kernels xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}")) role="img"
-            aria-label=(text) {
+            style=(format!("max-width:{}rem", REM * across)) aria-label=(text) {
             image.pixelated href=(picture.address()) width=(width) height=(height) {}
             (PreEscaped(targets))
         }

@@ -5,13 +5,10 @@ use shardmill_loader::Dataset;
 
 use super::super::findings::{Findings, Neighbours};
 use super::super::plane::Plane;
-use super::dataset::class_name;
-use crate::report::chart::{Axis, Chart, Colour, Point, Series, Size, scatter};
+use super::dataset::{class_name, first_name};
+use crate::report::chart::{Axis, Chart, Colour, Point, SERIES_COLOURS, Series, Size, scatter};
 use crate::report::page::{Block, Figure, Section};
 use crate::report::text::{grouped, name};
-
-/// Classes that have a colour of their own; the others are grey.
-const COLOURED: usize = 8;
 
 /// A map of the images, or why there is none.
 pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Section {
@@ -31,8 +28,20 @@ pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Secti
 
 fn figure(judged: &Dataset, found: &Neighbours, plane: &Plane) -> Figure {
     let series = series(judged, plane);
-    let grey = series.last().filter(|one| one.colour == Colour::Muted);
-    let axis = Axis::default();
+    let others = series.last().filter(|one| one.colour == Colour::Muted);
+    let coloured = series.len() - usize::from(others.is_some());
+    // Names of any length and number have room in the caption, but not beside the axes.
+    let nameless: Vec<Series> = series
+        .iter()
+        .map(|one| Series {
+            name: String::new(),
+            ..one.clone()
+        })
+        .collect();
+    let axis = Axis {
+        bare: true,
+        ..Axis::default()
+    };
     let chart = scatter(
         &Chart {
             id: "map",
@@ -44,18 +53,26 @@ fn figure(judged: &Dataset, found: &Neighbours, plane: &Plane) -> Figure {
                 height: 520.0,
             },
         },
-        &series,
+        &nameless,
     );
     let (shown, all) = (plane.places.len(), found.lists.len());
     Figure::chart(
         &chart,
         html! {
+            span.legend {
+                @for one in &series {
+                    span { span style=(format!("color: {}", one.colour.css())) { "■ " } (one.name) }
+                    " "
+                }
+            }
+            br;
             (grouped(shown as u64)) @if shown < all { " of the " (grouped(all as u64)) } " images of split "
             (name(judged.split())) " by their " (found.len) " values of " (found.layer)
             ": t-SNE (van der Maaten and Hinton, 2008). Only neighbourhoods mean something: axes have no unit, and neither \
              the sizes of groups nor the distances between them say anything."
-            @if grey.is_some() {
-                " The " (COLOURED) " classes with the most images shown are coloured."
+            @if others.is_some() {
+                " The " (coloured) " classes with the most images shown are coloured; of classes with equally many, those \
+                 that come first by label."
             }
         },
     )
@@ -81,12 +98,12 @@ fn series(judged: &Dataset, plane: &Plane) -> Vec<Series> {
         .filter(|&class| sizes[class] > 0)
         .collect();
     largest.sort_by_key(|&class| (std::cmp::Reverse(sizes[class]), class));
-    largest.truncate(COLOURED);
+    largest.truncate(SERIES_COLOURS);
     let mut series: Vec<Series> = largest
         .iter()
         .enumerate()
         .map(|(number, &class)| Series {
-            name: class_name(&classes[class]),
+            name: first_name(&class_name(&classes[class])).to_owned(),
             colour: Colour::Series(number),
             marks: true,
             ..Series::default()

@@ -17,7 +17,7 @@ const SIDE: usize = 160;
 /// Pixels of the map for each place of the square.
 const ENLARGED: usize = 8;
 
-/// Colours from a probability of 0 to one of 1: viridis at five places.
+/// Colours from the lowest probability to the highest: viridis at five places.
 const COLOURS: [[u8; 3]; 5] = [
     [68, 1, 84],
     [59, 82, 139],
@@ -40,13 +40,9 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
         for map in &units.maps {
             let text = class_name(&judged.classes()[map.label]);
             let picture = photo(judged, map.sample, SIDE, text.clone())?;
-            let least = map
-                .probabilities
-                .iter()
-                .copied()
-                .fold(f64::INFINITY, f64::min);
+            let range = Range::of(map);
             let mut heat = Picture::png(
-                &drawn(map),
+                &drawn(map, range),
                 format!("probability of {text} by place of the square"),
             )?;
             heat.pixelated = true;
@@ -54,9 +50,11 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
                 div.card {
                     div.twin { (picture) (heat) }
                     p.label { (text) }
-                    p.soft.small {
-                        (format!("{:.0}%", 100.0 * map.whole)) " for the whole image, "
-                        (format!("{:.0}%", 100.0 * least)) " at the least"
+                    p.soft.small { (percent(map.whole)) " for the whole image" }
+                    p.scale {
+                        (percent(range.low))
+                        i role="img" aria-label="colours from the lowest to the highest probability" style=(ramp()) {}
+                        (percent(range.high))
                     }
                 }
             });
@@ -67,8 +65,10 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
             html! {
                 "Images that are recognised, and beside each the probability of its class while a grey square of "
                 (side) "×" (side) " pixels of the network's input hides a part: the colour at a place is that with the \
-                 square there, from 0 (dark violet) to 1 (yellow). Where it is dark, the network needs what is there. The \
-                 map covers the centre view, which is a little less than the record."
+                 square there. Each map has a scale of its own, from its lowest probability (dark violet) to its highest \
+                 (yellow), and the bar beneath says which these are. Where a map is dark, the probability falls most with \
+                 that part hidden. A map whose two numbers are near each other, so that it is alike everywhere, says that \
+                 no single part decides. The map covers the centre view, which is a little less than the record."
             },
         )));
     }
@@ -79,16 +79,61 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
     })
 }
 
+/// The lowest and the highest probability of a map.
+#[derive(Clone, Copy)]
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    /// 0 to 0 where no probability is a number.
+    fn of(map: &OcclusionMap) -> Self {
+        let numbers = || map.probabilities.iter().copied().filter(|p| p.is_finite());
+        let range = Self {
+            low: numbers().fold(f64::INFINITY, f64::min),
+            high: numbers().fold(f64::NEG_INFINITY, f64::max),
+        };
+        match range.low <= range.high {
+            true => range,
+            false => Self {
+                low: 0.0,
+                high: 0.0,
+            },
+        }
+    }
+
+    /// 0 at its lowest, 1 at its highest; 1 everywhere where these are the same.
+    fn place(self, probability: f64) -> f64 {
+        match self.high > self.low {
+            true => (probability - self.low) / (self.high - self.low),
+            false => 1.0,
+        }
+    }
+}
+
+fn percent(probability: f64) -> String {
+    match probability.is_finite() {
+        true => format!("{:.1}%", 100.0 * probability),
+        false => "–".to_owned(),
+    }
+}
+
+/// All colours side by side, as a style.
+fn ramp() -> String {
+    let stops = COLOURS.map(|[r, g, b]| format!("rgb({r},{g},{b})"));
+    format!("background:linear-gradient(90deg,{})", stops.join(","))
+}
+
 /// The map as a picture, the squares' places enlarged.
-fn drawn(map: &OcclusionMap) -> Pixels {
+fn drawn(map: &OcclusionMap, range: Range) -> Pixels {
     let side = map.places.len();
     let across = side * ENLARGED;
     let mut rgb = Vec::with_capacity(across * across * 3);
     for y in 0..across {
         for x in 0..across {
-            rgb.extend(colour(
-                map.probabilities[y / ENLARGED * side + x / ENLARGED],
-            ));
+            let probability = map.probabilities[y / ENLARGED * side + x / ENLARGED];
+            rgb.extend(colour(range.place(probability)));
         }
     }
     Pixels {
@@ -98,9 +143,10 @@ fn drawn(map: &OcclusionMap) -> Pixels {
     }
 }
 
-/// The colour of a probability; the lowest for what is no number.
-fn colour(probability: f64) -> [u8; 3] {
-    let place = probability.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f64;
+/// The colour of a share of the scale; the lowest for what is no number.
+fn colour(share: f64) -> [u8; 3] {
+    let share = if share.is_nan() { 0.0 } else { share };
+    let place = share.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f64;
     let lower = (place as usize).min(COLOURS.len() - 2);
     let share = place - lower as f64;
     std::array::from_fn(|channel| {
@@ -114,7 +160,45 @@ fn colour(probability: f64) -> [u8; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{COLOURS, colour};
+    use super::{COLOURS, Range, colour, drawn, percent};
+    use crate::analysis::OcclusionMap;
+
+    fn map(probabilities: Vec<f64>) -> OcclusionMap {
+        OcclusionMap {
+            sample: 0,
+            label: 0,
+            whole: 0.5,
+            side: 1,
+            places: vec![0, 1],
+            probabilities,
+        }
+    }
+
+    #[test]
+    fn every_map_has_all_colours_between_its_lowest_and_highest_probability() {
+        let map = map(vec![0.41, 0.42, f64::NAN, 0.43]);
+        let range = Range::of(&map);
+        assert_eq!([range.low, range.high].map(percent), ["41.0%", "43.0%"]);
+        let pixels = drawn(&map, range);
+        assert_eq!(pixels.rgb[..3], COLOURS[0]);
+        assert_eq!(pixels.rgb[pixels.rgb.len() - 3..], COLOURS[4]);
+    }
+
+    #[test]
+    fn a_map_without_a_range_has_one_colour() {
+        for value in [0.3, f64::NAN] {
+            let map = map(vec![value; 4]);
+            let pixels = drawn(&map, Range::of(&map));
+            assert!(
+                pixels
+                    .rgb
+                    .as_chunks::<3>()
+                    .0
+                    .iter()
+                    .all(|p| *p == COLOURS[4])
+            );
+        }
+    }
 
     #[test]
     fn colours_go_from_the_first_to_the_last() {

@@ -6,7 +6,7 @@ use shardmill_formats::counted;
 use super::super::material::Material;
 use crate::net::config::Variant;
 use crate::net::scores::Scores;
-use crate::report::text::{duration, grouped, name};
+use crate::report::text::{coded, duration, grouped, name};
 use crate::run::View;
 use crate::run::log::{EvaluationPoint, History};
 use crate::tools::summary::Summary;
@@ -176,10 +176,10 @@ pub(in crate::report) fn lead(material: &Material, overview: &Overview) -> Marku
             }
         }
         @if let Err(reason) = &material.checkpoint {
-            p.note { "Without a checkpoint there are neither kernels nor answers to images: " (reason) "." }
+            p.note { "Without a checkpoint there are neither kernels nor answers to images: " (coded(reason)) "." }
         }
         @if let Some(note) = material.data.as_ref().ok().and_then(|data| data.note.as_ref()) {
-            p.note { (note) }
+            p.note { (coded(note)) }
         }
     }
 }

@@ -53,7 +53,9 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
             html! { div.groups style=("--group:20rem") { @for row in &rows { (row) } } },
             html! {
                 "The parts of images that excite some channels of the deeper convolutions most, the strongest first, each from \
-                 another image. A part is what the unit sees, its receptive field, cut at the border of the view."
+                 another image. A part is what the unit sees, its receptive field, cut at the border of the view. A row of fewer \
+                 parts is of a channel whose output is above 0 on so few of the images. Channels are numbered from 0, as in \
+                 the checkpoint's tensors."
             },
         )));
     }
