@@ -43,7 +43,7 @@ pub(super) struct StudyArgs {
     /// Trials of each arm [default: 3]
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
-    /// Epochs of every arm [default: 10; relu: at most 40]
+    /// Epochs of every arm [default: 10; relu: at most 40, which does not shorten its search for rates]
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
     /// Choose the number of epochs so that the whole study takes about this long; a study that has begun keeps
@@ -72,6 +72,9 @@ pub(super) struct StudyArgs {
     /// ensemble: the split [default: the one that the networks were validated on]
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
+    /// ensemble: replace a report that is there
+    #[arg(long)]
+    force: bool,
     /// Keep photographs out of the report; a study's has none in any case
     #[arg(long)]
     no_images: bool,
@@ -110,6 +113,7 @@ impl StudyArgs {
         let given = [
             ("--checkpoint", !self.checkpoints.is_empty(), true),
             ("--split", self.split.is_some(), true),
+            ("--force", self.force, true),
             ("--results", self.results.is_some(), false),
             ("--seeds", self.seeds.is_some(), false),
             ("--epochs", self.epochs.is_some(), false),
@@ -151,6 +155,13 @@ impl StudyArgs {
             threads: self.threads,
             stop: stop.clone(),
         };
+        let report = out.join(format!("{}.md", study.name));
+        if report.exists() && !self.force {
+            anyhow::bail!(
+                "{} is there, perhaps of other networks; replace it with `--force`, or choose another `--out`",
+                report.display()
+            );
+        }
         let _listening = listen(&stop, AVERAGING)?;
         let mut screen = Screen::new(if self.format.json {
             Display::Json
@@ -309,7 +320,10 @@ impl StudyArgs {
                     line = format!("{line} {flag} {}", folder.display());
                 }
             }
-            outln!("{} trials are missing; go on with", findings.missing.len())?;
+            match findings.missing.len() {
+                1 => outln!("1 trial is missing; go on with")?,
+                missing => outln!("{missing} trials are missing; go on with")?,
+            }
             outln!("  {line}")?;
         }
         Ok(())

@@ -76,7 +76,8 @@ struct RecipeArgs {
     /// Images per batch [default: 128]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
-    /// Initial learning rate [default: 0.01; 0.002 with batches of 64 for a dataset of only a few classes]
+    /// Initial learning rate [default: 0.01, or the recipe's; a dataset of only a few classes trains better
+    /// with `--recipe small`, which has 0.002 and batches of 64]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// Momentum [default: 0.9]

@@ -16,9 +16,12 @@ const ENDING: &str = "ending; the run goes on";
 
 /// The flags of `train watch`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  train watch runs/imagenette-alexnet-seed1")]
+#[command(after_help = "Example:\n  train watch runs/imagenette-alexnet-seed1\n\
+    One run is watched at a time. A checkpoint is written at the end of every epoch and when a run is stopped; until \
+    the next log line its files do not tell the two apart, so the state is \"stopped or between log lines\" then, \
+    without a time left.")]
 pub(super) struct WatchArgs {
-    /// The run's folder; it need not exist yet
+    /// The folder of one run; it need not exist yet
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// Print the present state once, as text; so it is where the output is no terminal

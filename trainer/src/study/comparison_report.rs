@@ -4,20 +4,17 @@ use crate::study::catalogue::Study;
 use crate::study::comparison::{Contender, Measure, contenders};
 use crate::study::crossing::ErrorPoint;
 use crate::study::document::{Document, Figure, Part, Section, Table};
-use crate::study::figure::{Curve, Curves, curves};
+use crate::study::figure::{Across, Curve, Curves, curves};
 use crate::study::findings::Findings;
 use crate::study::result::{ArmResult, CurvePoint};
-use crate::study::settings_text::{missing, settings};
+use crate::study::settings_text::{counted, missing, settings};
 use crate::study::statistics::{Sample, counting_error};
 
 /// The report of `findings`.
 pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document {
     let contenders = contenders(study, &findings.trials);
     let main = main_measure(&contenders);
-    let mut lead = vec![
-        format!("Study `{}`: {}.", study.name, study.about),
-        study.paper.to_owned(),
-    ];
+    let mut lead = vec![study.paper.to_owned()];
     lead.extend(missing(findings));
     let mut parts = vec![Part::Table(errors(&contenders))];
     if contenders.len() > 1 {
@@ -26,6 +23,7 @@ pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document 
     parts.push(Part::Text(limits(&contenders, findings, main)));
     let validation: fn(&CurvePoint) -> Option<f64> = |point| point.validation_error;
     let batches: fn(&CurvePoint) -> Option<f64> = |point| point.batch_error;
+    let guess = random_guess(findings.plan.dataset.classes);
     let sections = vec![
         Section {
             id: "result",
@@ -34,10 +32,10 @@ pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document 
         },
         Section {
             id: "curves",
-            title: "On the way".to_owned(),
+            title: "During training".to_owned(),
             parts: [
-                figure(study, "validation", &contenders, validation),
-                figure(study, "training", &contenders, batches),
+                figure(study, "validation", &contenders, validation, guess),
+                figure(study, "training", &contenders, batches, guess),
             ]
             .into_iter()
             .flatten()
@@ -51,7 +49,7 @@ pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document 
         },
     ];
     Document {
-        title: format!("{}: ours beside the paper's", study.name),
+        title: format!("{}: {}", study.name, study.about),
         lead,
         sections,
     }
@@ -158,10 +156,13 @@ fn limits(contenders: &[Contender<'_>], findings: &Findings, main: Measure) -> V
     if let (Some(split), Some(error)) = (&plan.dataset.validation, error) {
         let one = counting_error(error, split.images);
         text.push(format!(
-            "An error of {error:.1}% on {} images has a standard error of {one:.2} points, so a difference of less \
-             than {:.1} points between two networks is noise of the images that happen to be in the split; trials \
-             of more seeds do not lower it.",
+            "An error of {error:.1}% on {} images has a standard error of {one:.2} points, the root of p (1 - p) / n.",
             split.images,
+        ));
+        text.push(format!(
+            "A difference of less than {:.1} points between two networks, twice the root of 2 times that, may be \
+             noise of the images that happen to be in the split, as if each network had images of its own; trials of \
+             more seeds do not lower it.",
             2.0 * std::f64::consts::SQRT_2 * one
         ));
     }
@@ -190,9 +191,9 @@ fn limits(contenders: &[Contender<'_>], findings: &Findings, main: Measure) -> V
         text.push(format!("Of the differences, {}.", resolved.join(", ")));
     }
     text.push(format!(
-        "The networks are of width {}, were trained for {} epochs of {} images of {} classes, and all arms have \
+        "The networks are of width {}, were trained for {} of {} images of {} classes, and all arms have \
          the same budget; the paper's are of width 1, 90 epochs, and 1.2 million images of 1,000 classes.",
-        plan.model.width, plan.recipe.epochs, plan.dataset.train.images, plan.dataset.classes
+        plan.model.width, counted(plan.recipe.epochs, "epoch"), plan.dataset.train.images, plan.dataset.classes
     ));
     text.push(
         "Such a scale can show large effects and overfitting, in the gap between training and validation error; \
@@ -203,11 +204,17 @@ fn limits(contenders: &[Contender<'_>], findings: &Findings, main: Measure) -> V
     text
 }
 
+/// Error in percent of a class that is drawn at random from all.
+fn random_guess(classes: usize) -> f64 {
+    100.0 * (1.0 - 1.0 / classes.max(1) as f64)
+}
+
 fn figure(
     study: &Study,
     of: &str,
     contenders: &[Contender<'_>],
     value: fn(&CurvePoint) -> Option<f64>,
+    guess: f64,
 ) -> Option<Figure> {
     let curve = |trial: &&ArmResult| Curve {
         seed: trial.settings.seed,
@@ -234,10 +241,17 @@ fn figure(
         "validation" => "Validation error from the centre view",
         _ => "Training error of the batches, augmented and before their steps,",
     };
-    let caption = format!("{what} over epochs: dots are trials, lines their mean.");
+    let caption = format!(
+        "{what} over epochs: dots are trials, lines their mean; a class drawn at random is wrong in \
+         {guess:.1}% of the images."
+    );
+    let across = Across {
+        name: "random guess".to_owned(),
+        level: guess,
+    };
     Some(Figure {
         file: format!("{}-{of}.svg", study.name),
-        svg: curves(of, &caption, &arms, None)?,
+        svg: curves(of, &caption, &arms, Some(&across))?,
         caption: vec![caption],
     })
 }

@@ -1,5 +1,6 @@
 //! Averages the predictions of several networks, one network in memory at a time.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -45,10 +46,12 @@ pub(crate) struct Ensemble {
 /// One network.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Member {
-    /// Its checkpoint: the file with the folder that it is in.
+    /// Its checkpoint: the file with the folders that tell it from the others'.
     pub(crate) checkpoint: String,
     /// Finished epochs.
     pub(crate) epochs: u64,
+    /// Images that it was trained on.
+    pub(crate) train_images: u64,
     /// Its errors.
     #[serde(flatten)]
     pub(crate) scores: ViewScores,
@@ -72,6 +75,7 @@ pub(crate) fn ensemble(
     screen: &mut Screen,
 ) -> Result<Option<Ensemble>, StudyError> {
     let split = check(options)?;
+    let labels = labels(&options.checkpoints);
     let mut networks: Vec<Member> = Vec::new();
     let mut average = ViewScores::default();
     for view in [View::Center, View::Ten] {
@@ -104,8 +108,9 @@ pub(crate) fn ensemble(
             };
             if networks.len() == number {
                 networks.push(Member {
-                    checkpoint: short(path),
+                    checkpoint: labels[number].clone(),
                     epochs: examined.state.progress.epoch,
+                    train_images: examined.state.progress.records,
                     scores: ViewScores::default(),
                 });
             }
@@ -256,12 +261,27 @@ fn check(options: &EnsembleOptions) -> Result<String, StudyError> {
     }
 }
 
-/// A file's name with the folder that it is in.
-fn short(path: &Path) -> String {
+/// The name of each file with the folder that it is in, and with as many more as tell all from each other.
+fn labels(paths: &[PathBuf]) -> Vec<String> {
+    let deepest = paths.iter().map(|path| path.components().count()).max();
+    let deepest = deepest.unwrap_or_default().max(2);
+    let at = |depth: usize| paths.iter().map(|path| short(path, depth)).collect();
+    let depths = 2..=deepest;
+    depths
+        .map(at)
+        .find(|labels: &Vec<String>| {
+            let different: BTreeSet<&String> = labels.iter().collect();
+            different.len() == labels.len()
+        })
+        .unwrap_or_else(|| at(deepest))
+}
+
+/// A file's name with `depth - 1` of its folders.
+fn short(path: &Path, depth: usize) -> String {
     let names = path
         .components()
         .rev()
-        .take(2)
+        .take(depth)
         .map(|part| part.as_os_str().to_string_lossy());
     let names: Vec<_> = names.collect();
     names.into_iter().rev().collect::<Vec<_>>().join("/")
@@ -269,7 +289,7 @@ fn short(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sums, short};
+    use super::{Sums, labels};
 
     #[test]
     fn the_average_is_of_probabilities() {
@@ -291,9 +311,20 @@ mod tests {
 
     #[test]
     fn a_checkpoint_is_called_by_its_run() {
+        let called = |paths: &[&str]| {
+            let paths: Vec<_> = paths.iter().map(Into::into).collect();
+            labels(&paths).join(" ")
+        };
         assert_eq!(
-            short("/home/me/runs/lrn-1/best.safetensors".as_ref()),
-            "lrn-1/best.safetensors"
+            called(&[
+                "/home/me/runs/lrn-1/best.safetensors",
+                "b/lrn-2/best.safetensors"
+            ]),
+            "lrn-1/best.safetensors lrn-2/best.safetensors"
+        );
+        assert_eq!(
+            called(&["a/with-1/best.safetensors", "b/with-1/best.safetensors"]),
+            "a/with-1/best.safetensors b/with-1/best.safetensors"
         );
     }
 }

@@ -3,7 +3,7 @@
 use crate::net::scores::Scores;
 use crate::study::catalogue::Study;
 use crate::study::document::{Document, Part, Section, Table};
-use crate::study::ensemble::{Ensemble, ViewScores};
+use crate::study::ensemble::{Ensemble, Member, ViewScores};
 use crate::study::statistics::counting_error;
 
 /// The paper's rows of Table 2 on the validation images of ILSVRC-2012, ten views, top-1 and top-5.
@@ -48,25 +48,62 @@ pub(crate) fn ensemble_report(study: &Study, found: &Ensemble) -> Document {
         rows: own.chain([average]).chain(paper).collect(),
     };
     let error = found.average.ten.map_or(0.0, |scores| scores.top1_error);
-    let text = vec![
+    let mut text = vec![
         "The average is of the softmax outputs, as the paper's.".to_owned(),
         format!(
             "An error of {error:.1}% on {images} images has a standard error of {:.2} points.",
             counting_error(error, images)
         ),
     ];
+    text.push(
+        "A network is called by its checkpoint's file, with the folders that tell it from the others.".to_owned(),
+    );
+    let mut lead = vec![study.paper.to_owned()];
+    lead.extend(remarks(found));
     Document {
-        title: format!("{}: ours beside the paper's", study.name),
-        lead: vec![
-            format!("Study `{}`: {}.", study.name, study.about),
-            study.paper.to_owned(),
-        ],
+        title: format!("{}: {}", study.name, study.about),
+        lead,
         sections: vec![Section {
             id: "result",
             title: "Errors".to_owned(),
             parts: vec![Part::Table(table), Part::Text(text)],
         }],
     }
+}
+
+/// What a reader would not expect: members that are better than the average, or were trained on other images.
+fn remarks(found: &Ensemble) -> Vec<String> {
+    let mut text = Vec::new();
+    let error = |scores: &ViewScores| scores.ten.map(|scores| scores.top1_error);
+    let better = found
+        .networks
+        .iter()
+        .filter(|network| error(&network.scores) < error(&found.average));
+    let better: Vec<String> = better
+        .map(|network| format!("`{}`", network.checkpoint))
+        .collect();
+    if !better.is_empty() {
+        text.push(format!(
+            "The average has a higher top-1 error from ten views than {} by itself.",
+            better.join(" and ")
+        ));
+    }
+    let images = |network: &Member| network.train_images;
+    if found
+        .networks
+        .windows(2)
+        .any(|pair| images(&pair[0]) != images(&pair[1]))
+    {
+        let each = found
+            .networks
+            .iter()
+            .map(|network| format!("`{}` on {}", network.checkpoint, network.train_images));
+        text.push(format!(
+            "The networks were trained on different numbers of images: {}.",
+            each.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    text
 }
 
 fn row(name: &str, scores: &ViewScores) -> Vec<String> {

@@ -14,6 +14,7 @@ use crate::study::pace::{Pace, time_step};
 use crate::study::plan::Plan;
 use crate::study::result::{ArmResult, Ending, Settings, result_path};
 use crate::study::search::{Next, Search, Tried};
+use crate::study::settings_text::{self, counted};
 
 /// Trains what is missing of the arms of a study.
 pub(crate) struct Execution<'a> {
@@ -87,12 +88,11 @@ impl Execution<'_> {
         let plan = self.plan;
         let arms: Vec<&str> = self.arms.iter().map(|arm| arm.name).collect();
         self.screen.say(format_args!(
-            "study     {}: {}\narms      {}, {} trials of each, with the seeds 1 to {}",
+            "study     {}: {}\narms      {}; {}",
             self.study.name,
             self.study.about,
             arms.join(", "),
-            plan.seeds,
-            plan.seeds
+            settings_text::trials(plan.seeds, "")
         ));
         let mut known = 0;
         let mut left = Vec::new();
@@ -129,31 +129,54 @@ impl Execution<'_> {
         let trials: f64 = left.len() as f64 * pace.seconds(epochs as f64);
         let mut text = match plan.training_error.enough {
             Some(enough) => format!(
-                "budget    at most {} trials x {epochs} epochs, {} at most: each ends at a training error of \
+                "budget    at most {} x {}, {} at most: each ends at a training error of \
                  {enough}%",
-                left.len(),
+                counted(left.len() as u64, "trial"),
+                counted(epochs, "epoch"),
                 duration(trials)
             ),
             None => format!(
-                "budget    {} trials x {epochs} epochs: about {}",
-                left.len(),
+                "budget    {} x {}: about {}",
+                counted(left.len() as u64, "trial"),
+                counted(epochs, "epoch"),
                 duration(trials)
             ),
         };
         if let Some(search) = &plan.search {
             let total = self.arms.len() as u64 * search.total_epochs();
+            let state = self.known_of_search(search)?;
             text = format!(
-                "search    {} rates x {} epochs, {} of them to {} epochs, for each arm: {total} epochs, about \
-                 {}\n{text}",
+                "search    {} rates x {} epochs, {} of them to {} epochs, for each arm: {total} epochs, whatever \
+                 --epochs is\n          {} of {} results are known; {} are left, about {}\n          up to {} more \
+                 rates are tried for an arm whose best is at an end\n{text}",
                 search.rates.len(),
                 search.epochs,
                 search.kept,
                 search.kept_epochs,
-                duration(total as f64 * pace.epoch)
+                state.known,
+                state.rates,
+                counted(state.epochs, "epoch"),
+                duration(state.epochs as f64 * pace.epoch),
+                search.added
             );
         }
         self.screen.say(text);
         Ok(())
+    }
+
+    /// The job of a rate in the search for an arm's.
+    pub(super) fn attempt(
+        &self,
+        search: &Search,
+        arm: &Arm,
+        rate: f64,
+        epochs: u64,
+    ) -> Result<Job, StudyError> {
+        let mut job = trial(self.study, self.plan, arm, search.seed, Some(rate))?;
+        job.settings.arm = format!("{}-lr{rate}", arm.name);
+        job.settings.recipe.epochs = search.kept_epochs;
+        job.epochs = Some(epochs);
+        Ok(job)
     }
 
     /// Searches for an arm's rate.
@@ -170,10 +193,7 @@ impl Execution<'_> {
             let state: Vec<Tried> = tried.iter().map(state).collect();
             match search.next(&state, level) {
                 Next::Try { rate, epochs } => {
-                    let mut job = trial(self.study, self.plan, arm, search.seed, Some(rate))?;
-                    job.settings.arm = format!("{}-lr{rate}", arm.name);
-                    job.settings.recipe.epochs = search.kept_epochs;
-                    job.epochs = Some(epochs);
+                    let job = self.attempt(search, arm, rate, epochs)?;
                     let Some(result) = self.obtain(&job, &[])? else {
                         break;
                     };
@@ -242,12 +262,13 @@ impl Execution<'_> {
             .pace
             .map(|pace| format!(", about {}", duration(pace.seconds(expected))));
         self.screen.say(format_args!(
-            "\n{arm} with seed {seed}: {}{epochs} epochs at lr {}{}",
+            "\n{arm}, seed {seed}: {}{} at lr {}{}",
             if job.settings.training_error.enough.is_some() {
                 "at most "
             } else {
                 ""
             },
+            counted(epochs, "epoch"),
             recipe.lr,
             time.unwrap_or_default()
         ));
@@ -258,7 +279,7 @@ impl Execution<'_> {
             pace.epoch = (result.seconds - pace.end).max(0.0) / result.epochs;
         }
         self.screen
-            .say(format_args!("{arm} with seed {seed}: {}", outcome(&result)));
+            .say(format_args!("{arm}, seed {seed}: {}", outcome(&result)));
         Ok(Some(result))
     }
 }
@@ -298,7 +319,7 @@ pub(crate) fn trial(
 }
 
 /// A search's view of a result.
-fn state(result: &ArmResult) -> Tried {
+pub(super) fn state(result: &ArmResult) -> Tried {
     Tried {
         rate: result.settings.recipe.lr,
         curve: result.training_curve(),

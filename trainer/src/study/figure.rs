@@ -17,6 +17,15 @@ pub(crate) struct Curves {
     pub(crate) trials: Vec<Curve>,
 }
 
+/// A line across.
+#[derive(Clone, Debug)]
+pub(crate) struct Across {
+    /// Its name in the legend.
+    pub(crate) name: String,
+    /// The error in percent.
+    pub(crate) level: f64,
+}
+
 /// One trial.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
@@ -27,10 +36,15 @@ pub(crate) struct Curve {
 }
 
 /// The error of every trial over the epochs, and the mean of each arm while all of its trials have a value;
-/// `level` is a line across.
+/// `across` is a line there.
 ///
 /// `None` where no trial has a value after the start.
-pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>) -> Option<Svg> {
+pub(crate) fn curves(
+    id: &str,
+    label: &str,
+    arms: &[Curves],
+    across: Option<&Across>,
+) -> Option<Svg> {
     let mut series = Vec::new();
     let mut last: f64 = 0.0;
     for (number, arm) in arms.iter().enumerate() {
@@ -72,9 +86,10 @@ pub(crate) fn curves(id: &str, label: &str, arms: &[Curves], level: Option<f64>)
     if last <= 0.0 {
         return None;
     }
-    if let Some(level) = level {
+    if let Some(Across { name, level }) = across {
+        let level = *level;
         series.push(Series {
-            name: format!("{level}%"),
+            name: name.clone(),
             colour: Colour::Muted,
             points: vec![Point::new(0.0, level), Point::new(last, level)],
             ..Series::default()
@@ -141,7 +156,7 @@ pub(crate) fn standalone(svg: &Svg) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Curve, Curves, curves, mean, standalone};
+    use super::{Across, Curve, Curves, curves, mean, standalone};
     use crate::study::crossing::ErrorPoint;
 
     fn curve(seed: u64, errors: &[f64]) -> Curve {
@@ -172,7 +187,11 @@ mod tests {
             dashed: true,
             trials: vec![curve(1, &[90.0, 40.0]), curve(2, &[80.0, 30.0])],
         }];
-        let text = standalone(&curves("race", "Errors.", &arms, Some(25.0)).unwrap());
+        let across = Across {
+            name: "25%".to_owned(),
+            level: 25.0,
+        };
+        let text = standalone(&curves("race", "Errors.", &arms, Some(&across)).unwrap());
         assert!(
             text.starts_with("<svg") && text.contains("--series-1:") && text.contains("dark"),
             "{text}"
@@ -189,7 +208,7 @@ mod tests {
             dashed: false,
             trials: Vec::new(),
         }];
-        assert!(curves("race", "Errors.", &arms, Some(25.0)).is_none());
+        assert!(curves("race", "Errors.", &arms, None).is_none());
         assert!(curves("race", "Errors.", &[], None).is_none());
     }
 }

@@ -23,6 +23,7 @@ mod race_report;
 mod report;
 mod result;
 mod search;
+mod search_state;
 mod settings_text;
 mod statistics;
 

@@ -5,10 +5,10 @@ use crate::study::arm::Arm;
 use crate::study::catalogue::Study;
 use crate::study::crossing::crossing;
 use crate::study::document::{Document, Figure, Part, Section, Table};
-use crate::study::figure::{Curve, Curves, curves};
+use crate::study::figure::{Across, Curve, Curves, curves};
 use crate::study::findings::{Findings, Searched};
 use crate::study::result::{ArmResult, Ending};
-use crate::study::settings_text::{missing, settings};
+use crate::study::settings_text::{counted, missing, settings};
 use crate::study::statistics::{Ratio, Sample, counting_error};
 
 /// An arm of a race.
@@ -47,11 +47,9 @@ pub(crate) fn runners<'a>(study: &'a Study, findings: &'a Findings) -> Vec<Runne
 pub(crate) fn race_report(study: &Study, findings: &Findings) -> Document {
     let level = findings.plan.training_error.enough.unwrap_or_default();
     let runners = runners(study, findings);
-    let mut lead = vec![
-        format!("Study `{}`: {}.", study.name, study.about),
-        study.paper.to_owned(),
-    ];
+    let mut lead = vec![study.paper.to_owned()];
     lead.extend(conclusion(&runners, level));
+    lead.extend(caveats(&runners, findings, level));
     lead.extend(missing(findings));
     let sections = vec![
         Section {
@@ -78,7 +76,7 @@ pub(crate) fn race_report(study: &Study, findings: &Findings) -> Document {
         },
     ];
     Document {
-        title: format!("{}: ours beside the paper's", study.name),
+        title: format!("{}: {}", study.name, study.about),
         lead,
         sections,
     }
@@ -92,8 +90,8 @@ fn conclusion(runners: &[Runner<'_>], level: f64) -> Vec<String> {
     let late = |runner: &Runner<'_>| runner.trials.len() - runner.reached.len();
     let Some(ratio) = Ratio::of(&last.reached, &first.reached) else {
         return vec![format!(
-            "There is no ratio: {} trials with {} and {} with {} reached {level}%.",
-            first.reached.len(),
+            "There is no ratio: {} with {} and {} with {} reached {level}%.",
+            counted(first.reached.len() as u64, "trial"),
             first.arm.title,
             last.reached.len(),
             last.arm.title
@@ -102,7 +100,14 @@ fn conclusion(runners: &[Runner<'_>], level: f64) -> Vec<String> {
     let error = ratio
         .standard_error
         .map_or_else(String::new, |error| format!(" ± {error:.2}"));
-    let mut text = vec![
+    let mut text = Vec::new();
+    if ratio.mean < 1.0 {
+        text.push(format!(
+            "Here {} is ahead, unlike in the paper: the ratio below is less than 1.",
+            last.arm.title
+        ));
+    }
+    text.extend([
         format!(
             "Here {} reaches {level}% training error {:.2}{error} times as fast as {} (ratio of the mean \
              epochs, with its standard error).",
@@ -110,13 +115,13 @@ fn conclusion(runners: &[Runner<'_>], level: f64) -> Vec<String> {
         ),
         format!(
             "Over all pairs of a trial of the one and a trial of the other the ratio is {:.2} to {:.2} ({} and \
-             {} trials).",
+             {}).",
             ratio.range[0],
             ratio.range[1],
             first.reached.len(),
-            last.reached.len()
+            counted(last.reached.len() as u64, "trial")
         ),
-    ];
+    ]);
     for runner in [first, last].into_iter().filter(|runner| late(runner) > 0) {
         text.push(format!(
             "{} of the {} trials with {} did not reach it and are not in these figures, which are therefore \
@@ -125,6 +130,40 @@ fn conclusion(runners: &[Runner<'_>], level: f64) -> Vec<String> {
             runner.trials.len(),
             runner.arm.title,
             runner.arm.title
+        ));
+    }
+    text
+}
+
+/// Images and classes of CIFAR-10's training set, which the paper's figure is of.
+const CIFAR10: (u64, usize) = (50_000, 10);
+
+/// Why the figures cannot be laid beside the paper's, where they cannot.
+fn caveats(runners: &[Runner<'_>], findings: &Findings, level: f64) -> Vec<String> {
+    let dataset = &findings.plan.dataset;
+    let mut text = Vec::new();
+    if (dataset.train.images, dataset.classes) != CIFAR10 {
+        text.push(format!(
+            "The paper's figure is of the {} training images of CIFAR-10; here {} of {} are trained on, so that an \
+             epoch has another number of steps and {level}% is another task: the figures cannot be laid beside the \
+             paper's.",
+            CIFAR10.0,
+            counted(dataset.train.images, "image"),
+            match dataset.classes {
+                1 => "1 class".to_owned(),
+                classes => format!("{classes} classes"),
+            }
+        ));
+    }
+    let none = runners
+        .iter()
+        .filter(|runner| !runner.trials.is_empty() && runner.reached.is_empty());
+    let none: Vec<&str> = none.map(|runner| runner.arm.title).collect();
+    if !none.is_empty() {
+        text.push(format!(
+            "No trial with {} reached {level}% in {}, so this study neither confirms nor refutes the paper's ratio.",
+            none.join(" or "),
+            counted(findings.plan.recipe.epochs, "epoch")
         ));
     }
     text
@@ -145,9 +184,13 @@ fn figure(study: &Study, runners: &[Runner<'_>], level: f64) -> Option<Figure> {
         "Training error over epochs, as in the paper's Fig. 1: dots are the measurements of every trial, lines \
          their mean while every trial is still training, and the level is {level}%."
     );
+    let across = Across {
+        name: format!("{level}%"),
+        level,
+    };
     Some(Figure {
         file: format!("{}.svg", study.name),
-        svg: curves("race", &caption, &arms, Some(level))?,
+        svg: curves("race", &caption, &arms, Some(&across))?,
         caption: vec![caption],
     })
 }

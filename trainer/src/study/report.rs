@@ -30,7 +30,7 @@ pub(crate) fn write_report(
     name: &str,
     out: &Path,
 ) -> Result<Vec<PathBuf>, StudyError> {
-    let foot = html! { p { "Written by `train study " (name) "`, shardmill " (env!("CARGO_PKG_VERSION")) "." } };
+    let foot = html! { p { "Written by " code { "train study " (name) } ", shardmill " (env!("CARGO_PKG_VERSION")) "." } };
     let page = out.join(format!("{name}.html"));
     write_text(&page, &document.page(foot).html())?;
     let markdown = out.join(format!("{name}.md"));

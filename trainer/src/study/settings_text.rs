@@ -1,5 +1,6 @@
 //! The settings of a study in sentences.
 
+use crate::net::config::Variant;
 use crate::recipe::difference::differences;
 use crate::recipe::setup::Setup;
 use crate::study::findings::Findings;
@@ -19,29 +20,51 @@ pub(crate) fn settings(findings: &Findings) -> Vec<String> {
             dataset.train.images, dataset.classes
         ),
         format!(
-            "Recipe `{}`, {} epochs{}, batches of {}, {} trials of each arm with the seeds 1 to {}.",
+            "Recipe `{}`, {}{}, batches of {}, {}.",
             plan.base,
-            plan.recipe.epochs,
+            counted(plan.recipe.epochs, "epoch"),
             if plan.search.is_some() {
                 " at most"
             } else {
                 ""
             },
             plan.recipe.batch_size,
-            plan.seeds,
-            plan.seeds
+            trials(plan.seeds, " arm")
         ),
     ];
-    let paper = Setup::default();
+    // The network of Fig. 1 has a recipe of its own, which is compared with.
+    let small = plan.model.variant == Variant::Fig1;
+    let own = small.then(|| Setup::named("fig1")).flatten();
+    let reference = match own {
+        Some(_) => "recipe `fig1`",
+        None => "the paper's recipe and network",
+    };
+    let paper = own.unwrap_or_default();
     let mut setup = plan.setup();
     (setup.recipe.epochs, setup.model.classes) = (paper.recipe.epochs, paper.model.classes);
+    if plan.search.is_some() {
+        // Every arm has its own.
+        setup.recipe.lr = paper.recipe.lr;
+        let rates = findings
+            .searches
+            .iter()
+            .map(|searched| match searched.rate {
+                Some(rate) => format!("{rate} for {}", searched.arm),
+                None => format!("none yet for {}", searched.arm),
+            });
+        let rates: Vec<String> = rates.collect();
+        text.push(format!(
+            "Rates that the search chose: {}.",
+            rates.join(", ")
+        ));
+    }
     let changed = differences(&paper, &setup).into_iter();
     let changed: Vec<String> = changed
         .map(|change| format!("`{}` {}", change.key, change.second))
         .collect();
     if !changed.is_empty() {
         text.push(format!(
-            "What differs from the paper's recipe and network in every arm: {}.",
+            "What differs from {reference} in every arm: {}.",
             changed.join(", ")
         ));
     }
@@ -58,12 +81,28 @@ pub(crate) fn settings(findings: &Findings) -> Vec<String> {
     text
 }
 
+/// A number of something, in words: `1 epoch`, `2 epochs`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+/// The trials of each arm with their seeds; `of` follows `each`.
+pub(crate) fn trials(seeds: u64, of: &str) -> String {
+    match seeds {
+        1 => format!("1 trial of each{of} with seed 1"),
+        _ => format!("{seeds} trials of each{of} with the seeds 1 to {seeds}"),
+    }
+}
+
 /// Which trials are missing, in a sentence.
 pub(crate) fn missing(findings: &Findings) -> Option<String> {
     let missing = findings
         .missing
         .iter()
-        .map(|trial| format!("{} with seed {}", trial.arm, trial.seed));
+        .map(|trial| format!("{}, seed {}", trial.arm, trial.seed));
     let missing: Vec<String> = missing.collect();
-    (!missing.is_empty()).then(|| format!("Missing so far: {}.", missing.join(", ")))
+    (!missing.is_empty()).then(|| format!("Missing so far: {}.", missing.join("; ")))
 }

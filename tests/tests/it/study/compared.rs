@@ -24,8 +24,8 @@ fn two_arms_with_two_seeds_end_in_results_a_table_and_a_page_that_follow_from_th
     let text = done(study("lrn", &shards, &out, TINY));
     for words in [
         "results   0 of 4",
-        "with with seed 1: 2 epochs at lr 0.002",
-        "without with seed 2",
+        "with, seed 1: 2 epochs at lr 0.002",
+        "without, seed 2",
         "+1.4 / +1.2",
         "lrn.html",
     ] {
@@ -186,6 +186,25 @@ fn networks_are_averaged(work: &Path, shards: &Path, runs: &Path) {
         "{markdown}"
     );
 
+    assert!(
+        found["networks"][0]["train_images"] == 24 && !markdown.contains("different numbers"),
+        "{markdown}"
+    );
+    // Another report in the same place is not replaced unless that is asked for.
+    let again = format!("{two} {one}");
+    let text = message(study("ensemble", shards, &out, &again));
+    assert!(text.contains("`--force`"), "{text}");
+    assert_eq!(
+        fs::read_to_string(out.join("ensemble.md")).unwrap(),
+        markdown
+    );
+    done(study("ensemble", shards, &out, &format!("{again} --force")));
+    assert_ne!(
+        fs::read_to_string(out.join("ensemble.md")).unwrap(),
+        markdown
+    );
+
+    let out = work.join("refused");
     let others = work.join("others");
     fs::create_dir_all(work.join("others-tree")).unwrap();
     write_small(

@@ -11,7 +11,14 @@ fn a_race_searches_for_rates_then_trains_every_arm_at_its_own() {
     let out = work.path().join("out");
     let flags = "--seeds 1 --epochs 1 --set batch_size=8";
     let text = done(study("relu", &shards, &out, flags));
-    assert!(text.contains("search    5 rates x 2 epochs"), "{text}");
+    for words in [
+        "search    5 rates x 2 epochs",
+        "0 of 10 results are known; 44 epochs are left",
+        "relu, tanh; 1 trial of each with seed 1",
+        "2 trials x 1 epoch, ",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
     let found = results(&out.join("results"));
     let plan = &found["study.json"];
     assert_eq!(plan["training_error"]["enough"], 25.0);
@@ -39,6 +46,17 @@ fn a_race_searches_for_rates_then_trains_every_arm_at_its_own() {
     let markdown = fs::read_to_string(out.join("relu.md")).unwrap();
     assert!(
         markdown.contains("six times faster") && markdown.contains("relu.svg"),
+        "{markdown}"
+    );
+    for words in [
+        "here 24 images of 3 classes",
+        "Rates that the search chose: ",
+        "What differs from recipe `fig1` in every arm: ",
+    ] {
+        assert!(markdown.contains(words), "{words}: {markdown}");
+    }
+    assert!(
+        !markdown.contains("`recipe.lr`") && !markdown.contains("`lr`"),
         "{markdown}"
     );
     // Once more nothing is trained.

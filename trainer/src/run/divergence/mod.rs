@@ -5,12 +5,14 @@
 //! its loss. With balanced classes that is ln(classes); with 600, 20 and 20 images it is far less, and the
 //! error of such a network, 6%, looks like success.
 
-use shardmill_formats::Printable;
-use shardmill_loader::Dataset;
+mod prior;
+
+pub(crate) use prior::Prior;
 
 use crate::checkpoint::RunState;
 use crate::net::StepMetrics;
 use crate::net::config::{Activation, Variant};
+use crate::recipe::augmentation::Cropping;
 use crate::recipe::{InputScale, Recipe, rate};
 
 /// Steps whose mean loss is examined.
@@ -21,9 +23,6 @@ const PATIENCE: u64 = 300;
 
 /// The fewest steps at the end of a run that are examined.
 const FEWEST: u64 = 20;
-
-/// Share of the labels' entropy under which the loss has left it.
-const LEFT: f64 = 0.995;
 
 /// Multiple of the labels' entropy above which the loss is no longer near it.
 const ABOVE: f64 = 1.2;
@@ -37,89 +36,74 @@ const DOMINANT: f64 = 0.5;
 /// Part of the rate that a run began with under which the rate itself is the likely cause.
 const SLOWED: f64 = 0.2;
 
-/// What can be known of a split's labels without looking at an image.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Prior {
-    /// Entropy of the label frequencies, in nats.
-    entropy: f64,
-    /// The most frequent class, as it is printed.
-    frequent: String,
-    /// Its label.
-    label: i64,
-    /// Its share of the images.
-    share: f64,
-}
-
-impl Prior {
-    /// The frequencies of a labelled split.
-    pub(crate) fn of(split: &Dataset) -> Self {
-        let mut counts = vec![0_u64; split.classes().len()];
-        for i in 0..split.len() {
-            let label = usize::try_from(split.label(i)).ok();
-            if let Some(count) = label.and_then(|label| counts.get_mut(label)) {
-                *count += 1;
-            }
-        }
-        let names: Vec<&str> = split.classes().iter().map(|c| &*c.synset).collect();
-        Self::from_counts(&counts, &names)
-    }
-
-    fn from_counts(counts: &[u64], names: &[&str]) -> Self {
-        let total: u64 = counts.iter().sum();
-        let share = |count: u64| count as f64 / total.max(1) as f64;
-        let entropy = counts
-            .iter()
-            .filter(|&&count| count > 0)
-            .map(|&count| -share(count) * libm::log(share(count)))
-            .sum();
-        // Of equals the first one.
-        let most = (0..counts.len()).rev().max_by_key(|&label| counts[label]);
-        let label = most.unwrap_or(0);
-        Self {
-            entropy,
-            frequent: Printable(names.get(label).copied().unwrap_or_default()).to_string(),
-            label: label as i64,
-            share: share(counts.get(label).copied().unwrap_or(0)),
-        }
-    }
-
-    /// Whether a mean loss is below what a network reaches that knows only these frequencies.
-    fn is_left_by(&self, loss: f64) -> bool {
-        loss < self.entropy * LEFT
-    }
-
-    /// Whether all images are of one class.
-    fn is_trivial(&self) -> bool {
-        self.entropy == 0.0
-    }
-
-    /// Top-1 error in percent, on a split, of calling every image the most frequent class.
-    pub(crate) fn guessing_error(&self, split: &Dataset) -> f64 {
-        let others = (0..split.len()).filter(|&i| split.label(i) != self.label);
-        100.0 * others.count() as f64 / split.len().max(1) as f64
-    }
-
-    /// What is said of a top-1 error in percent that guessing reaches as well.
-    pub(crate) fn no_better(&self, error: f64, guessing: f64) -> Option<String> {
-        (!self.is_trivial() && error >= guessing).then(|| {
-            format!(
-                "no better than calling every image {} ({guessing:.2}%)",
-                self.frequent
-            )
-        })
-    }
-}
-
 /// The result of examining the last steps.
 #[derive(Clone, Copy, Debug)]
 struct Finding {
     step: u64,
+    /// The rate of the last steps.
+    lr: f64,
+    /// The steps that the mean is over.
+    steps: u64,
     mean: f64,
     learned_before: bool,
 }
 
+/// Whom the advice is for: a study has other flags than a training, and what a search tries is no mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Whoever called `train`.
+    Training,
+    /// Whoever called `train study`, which sets every value with `--set`.
+    Study,
+    /// Nobody: the trial of a rate.
+    Search,
+}
+
+impl Audience {
+    /// Advice in the flags that are there; `None` where nobody needs any.
+    fn address(self, text: String) -> Option<String> {
+        match self {
+            Self::Training => Some(text),
+            Self::Study => Some(
+                [
+                    ("--lr ", "--set lr="),
+                    ("--batch-size ", "--set batch_size="),
+                    ("--activation ", "--set model.activation="),
+                    ("`--linear-lr`", "`--set linear_lr=true`"),
+                    ("`--accumulate`", "`--set accumulate`"),
+                    ("`--schedule`", "`--set schedule`"),
+                ]
+                .iter()
+                .fold(text, |text, (flag, set)| text.replace(flag, set)),
+            ),
+            Self::Search => None,
+        }
+    }
+}
+
+/// What a warning depends on besides the run's state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances<'a> {
+    /// The labels of the training split.
+    pub(crate) prior: &'a Prior,
+    /// Top-1 error in percent of calling every validation image the most frequent class.
+    pub(crate) guessing: Option<f64>,
+    /// The rate of the last steps.
+    pub(crate) lr: f64,
+    /// Whom the advice is for.
+    pub(crate) audience: Audience,
+}
+
 /// A note at the start when the recipe does not suit the classes.
-pub(crate) fn advice(state: &RunState, prior: &Prior) -> Option<String> {
+pub(crate) fn advice(state: &RunState, prior: &Prior, audience: Audience) -> Option<String> {
+    let text = note(state, prior)?;
+    match prior.is_trivial() {
+        true => Some(text),
+        false => audience.address(text),
+    }
+}
+
+fn note(state: &RunState, prior: &Prior) -> Option<String> {
     if prior.is_trivial() {
         return Some(format!(
             "warning: every training image is of class {}: any answer is right, and there is nothing \
@@ -148,15 +132,15 @@ pub(crate) fn advice(state: &RunState, prior: &Prior) -> Option<String> {
     })
 }
 
-/// Records the loss of a step at the rate `lr`, and returns a warning where the loss has not left its
+/// Records the loss of a step, and returns a warning where the loss has not left its
 /// starting point. Warnings come at steps that are each at least twice the one before.
 pub(crate) fn observe(
     state: &mut RunState,
-    prior: &Prior,
-    lr: f64,
+    around: Circumstances<'_>,
     step: u64,
     metrics: &StepMetrics,
 ) -> Option<String> {
+    let prior = around.prior;
     let progress = &mut state.progress;
     if (step - 1).is_multiple_of(WINDOW) {
         progress.early = Default::default();
@@ -177,15 +161,18 @@ pub(crate) fn observe(
     progress.warned = step;
     let finding = Finding {
         step,
+        lr: around.lr,
+        steps: WINDOW,
         mean,
         learned_before,
     };
-    Some(warning(state, prior, lr, finding))
+    Some(warning(state, around, finding))
 }
 
 /// A warning at the end of a run whose last steps are no better than its first ones, unless it was just
 /// given.
-pub(crate) fn conclude(state: &RunState, prior: &Prior, lr: f64) -> Option<String> {
+pub(crate) fn conclude(state: &RunState, around: Circumstances<'_>) -> Option<String> {
+    let prior = around.prior;
     let progress = &state.progress;
     let step = progress.step;
     let in_window = match step % WINDOW {
@@ -197,25 +184,36 @@ pub(crate) fn conclude(state: &RunState, prior: &Prior, lr: f64) -> Option<Strin
     let due = in_window >= FEWEST && !warned_lately && !prior.is_trivial();
     let finding = Finding {
         step,
+        lr: around.lr,
+        steps: in_window,
         mean,
         learned_before: progress.has_learned,
     };
-    (due && !prior.is_left_by(mean)).then(|| warning(state, prior, lr, finding))
+    (due && !prior.is_left_by(mean)).then(|| warning(state, around, finding))
 }
 
-fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String {
+fn warning(state: &RunState, around: Circumstances<'_>, finding: Finding) -> String {
+    let (prior, lr) = (around.prior, finding.lr);
     let (step, mean, entropy) = (finding.step, finding.mean, prior.entropy);
+    let subject = format!("the mean loss of the last {} steps is", finding.steps);
+    let better = better_than_guessing(state, around.guessing);
     let what = if mean > entropy * ABOVE {
-        format!("the loss is {mean:.4}, above {entropy:.4}")
+        format!("{subject} {mean:.4}, above {entropy:.4}")
     } else if finding.learned_before {
-        format!("the loss is {mean:.4}, back at {entropy:.4}")
+        format!("{subject} {mean:.4}, back at {entropy:.4}")
+    } else if better.is_some() {
+        format!("{subject} {mean:.4}, about {entropy:.4}")
     } else {
-        format!("the loss is {mean:.4} and has not left {entropy:.4}")
+        format!("{subject} {mean:.4} and has not left {entropy:.4}")
     };
+    let start = if better.is_some() { "note" } else { "warning" };
     let mut text = format!(
-        "warning: after {step} steps {what}, the loss of a network that knows only how frequent each \
+        "{start}: after {step} steps {what}, the loss of a network that knows only how frequent each \
          class is"
     );
+    if let Some(better) = better {
+        return text + &better;
+    }
     if prior.share > DOMINANT {
         text += &format!(
             " ({:.0}% of the images are {})",
@@ -223,9 +221,43 @@ fn warning(state: &RunState, prior: &Prior, lr: f64, finding: Finding) -> String
             prior.frequent
         );
     }
-    text += &format!("; the rate in force is {}: ", rate(lr));
-    text += &remedies(state, prior, lr, step).join(", or ");
+    text += &format!("; the rate in force is {}", rate(lr));
+    let advice = remedies(state, prior, lr, step).join(", or ");
+    if let Some(advice) = around.audience.address(advice) {
+        text += &format!(": {advice}");
+    }
     text
+}
+
+/// What is said where the last evaluation was clearly better than guessing, by three standard errors: then the
+/// network has learned, whatever the loss of its batches is.
+fn better_than_guessing(state: &RunState, guessing: Option<f64>) -> Option<String> {
+    let (center, guessing) = (state.progress.center?, guessing?);
+    let share = guessing / 100.0;
+    let deviation = (share * (1.0 - share) / center.samples.max(1) as f64).sqrt();
+    if center.top1_error >= guessing - 300.0 * deviation {
+        return None;
+    }
+    let recipe = &state.recipe;
+    let augmented = recipe.cropping != Cropping::Fixed || recipe.flip || recipe.color_std > 0.0;
+    let parts = [
+        (state.model.dropout > 0.0, "dropout"),
+        (augmented, "augmentation"),
+    ];
+    let parts: Vec<&str> = parts
+        .iter()
+        .filter(|(there, _)| *there)
+        .map(|(_, name)| *name)
+        .collect();
+    let parts = match parts.as_slice() {
+        [] => "is of the batches before their steps".to_owned(),
+        parts => format!("includes {}", parts.join(" and ")),
+    };
+    Some(format!(
+        "; but the training loss {parts}, and the network has learned: its last validation error was {:.2}%, where \
+         naming the most frequent class gives {guessing:.2}%",
+        center.top1_error
+    ))
 }
 
 /// What may help and is not done already.

@@ -2,10 +2,12 @@ use shardmill_formats::Class;
 
 use crate::checkpoint::{PixelStatistics, Progress, RunState};
 use crate::net::config::{Activation, ModelConfig};
+use crate::net::scores::Scores;
 use crate::net::{StepMetrics, StepOutput};
 use crate::recipe::InputScale;
 use crate::recipe::setup::Setup;
-use crate::run::divergence::{Prior, advice, conclude, observe};
+use crate::run::divergence::prior::called;
+use crate::run::divergence::{Audience, Circumstances, Prior, advice, conclude, observe};
 
 fn state(classes: usize) -> RunState {
     let class = |i: usize| Class {
@@ -29,6 +31,15 @@ fn balanced(classes: usize) -> Prior {
     Prior::from_counts(&vec![26; classes], &names)
 }
 
+fn around(prior: &Prior, lr: f64) -> Circumstances<'_> {
+    Circumstances {
+        prior,
+        guessing: Some(90.0),
+        lr,
+        audience: Audience::Training,
+    }
+}
+
 fn metrics(loss: f64) -> StepMetrics {
     let output = StepOutput {
         loss,
@@ -50,16 +61,16 @@ fn warnings(
     steps: u64,
     loss: impl Fn(u64) -> f64,
 ) -> (Vec<u64>, String) {
-    let lr = state.recipe.base_lr();
+    let around = around(prior, state.recipe.base_lr());
     let (mut found, mut last) = (Vec::new(), String::new());
     for step in 1..=steps {
         state.progress.step = step;
-        if let Some(text) = observe(state, prior, lr, step, &metrics(loss(step))) {
+        if let Some(text) = observe(state, around, step, &metrics(loss(step))) {
             found.push(step);
             last = text;
         }
     }
-    if let Some(text) = conclude(state, prior, lr) {
+    if let Some(text) = conclude(state, around) {
         found.push(steps);
         last = text;
     }
@@ -152,9 +163,9 @@ fn a_rate_that_the_schedule_lowered_is_named() {
     let (mut state, prior) = (state(10), balanced(10));
     state.progress.step = 100;
     for step in 1..=100 {
-        observe(&mut state, &prior, 0.0001, step, &metrics(2.4));
+        observe(&mut state, around(&prior, 0.0001), step, &metrics(2.4));
     }
-    let text = conclude(&state, &prior, 0.0001).unwrap();
+    let text = conclude(&state, around(&prior, 0.0001)).unwrap();
     assert!(text.contains("the rate in force is 0.0001"), "{text}");
     assert!(
         text.contains("the schedule has lowered it from 0.01"),
@@ -165,7 +176,7 @@ fn a_rate_that_the_schedule_lowered_is_named() {
 #[test]
 fn one_class_is_told_at_the_start_and_not_again() {
     let prior = Prior::from_counts(&[40], &["cat"]);
-    let text = advice(&state(1), &prior).unwrap();
+    let text = advice(&state(1), &prior, Audience::Training).unwrap();
     assert!(text.contains("nothing to learn"), "{text}");
     assert_eq!(warnings(&mut state(1), &prior, 400, |_| 0.0).0, [0; 0]);
     assert_eq!(prior.no_better(0.0, 0.0), None);
@@ -175,24 +186,27 @@ fn one_class_is_told_at_the_start_and_not_again() {
 fn tanh_without_its_settings_is_told() {
     let mut tanh = state(1000);
     tanh.model.activation = Activation::Tanh;
-    let text = advice(&tanh, &balanced(1000)).unwrap();
+    let text = advice(&tanh, &balanced(1000), Audience::Training).unwrap();
     assert!(text.contains("--set scale=standardized"), "{text}");
     tanh.recipe.scale = InputScale::Standardized;
     tanh.model.init.bias = 0.0;
-    assert_eq!(advice(&tanh, &balanced(1000)), None);
+    assert_eq!(advice(&tanh, &balanced(1000), Audience::Training), None);
 }
 
 #[test]
 fn advice_is_for_few_classes_at_the_papers_rate() {
-    let text = advice(&state(10), &balanced(10)).unwrap();
+    let text = advice(&state(10), &balanced(10), Audience::Training).unwrap();
     assert!(
         text.contains("--lr 0.002") && text.contains("2.303"),
         "{text}"
     );
-    assert_eq!(advice(&state(1000), &balanced(1000)), None);
+    assert_eq!(
+        advice(&state(1000), &balanced(1000), Audience::Training),
+        None
+    );
     let mut slow = state(10);
     slow.recipe.lr = 0.002;
-    assert_eq!(advice(&slow, &balanced(10)), None);
+    assert_eq!(advice(&slow, &balanced(10), Audience::Training), None);
 }
 
 #[test]
@@ -214,4 +228,73 @@ fn accumulation_and_linear_rates_are_named_where_they_are_the_cause() {
     low.recipe.lr = 1e-6;
     let (_, text) = warnings(&mut low, &balanced(1000), 300, |_| 1000f64.ln());
     assert!(text.contains("it is low: try `--lr 0.01`"), "{text}");
+}
+
+#[test]
+fn the_number_in_a_warning_is_a_mean_of_so_many_steps() {
+    let (_, text) = warnings(&mut state(10), &balanced(10), 130, |_| 2.9659);
+    assert!(
+        text.contains("after 130 steps the mean loss of the last 30 steps is 2.9659"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_network_that_validation_shows_to_have_learned_is_not_said_to_have_learned_nothing() {
+    let mut learned = state(10);
+    let scores = |top1_error| Scores {
+        samples: 1000,
+        loss: 2.0,
+        top1_error,
+        top5_error: 20.0,
+    };
+    learned.progress.center = Some(scores(60.0));
+    let (_, text) = warnings(&mut learned, &balanced(10), 80, |_| 10f64.ln());
+    assert!(
+        text.starts_with("note: ") && text.contains("includes dropout and augmentation"),
+        "{text}"
+    );
+    assert!(
+        text.contains("error was 60.00%") && text.contains("gives 90.00%"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("not left") && !text.contains("--lr"),
+        "{text}"
+    );
+    // Within three standard errors of guessing, which are 2.8 points.
+    let mut guessing = state(10);
+    guessing.progress.center = Some(scores(88.0));
+    let (_, text) = warnings(&mut guessing, &balanced(10), 80, |_| 10f64.ln());
+    assert!(text.starts_with("warning: "), "{text}");
+}
+
+#[test]
+fn a_study_is_advised_in_its_own_flags_and_a_search_not_at_all() {
+    let (mut state, prior) = (state(10), balanced(10));
+    state.progress.step = 100;
+    let mut around = around(&prior, 0.01);
+    for step in 1..=100 {
+        observe(&mut state, around, step, &metrics(2.4));
+    }
+    around.audience = Audience::Study;
+    let text = conclude(&state, around).unwrap();
+    assert!(
+        text.contains("`--set lr=0.002 --set batch_size=64`"),
+        "{text}"
+    );
+    around.audience = Audience::Search;
+    let text = conclude(&state, around).unwrap();
+    assert!(text.ends_with("the rate in force is 0.01"), "{text}");
+    assert_eq!(advice(&state, &prior, Audience::Search), None);
+}
+
+#[test]
+fn a_class_is_called_by_its_first_name() {
+    let class = |name: &str| Class {
+        synset: "n01440764".to_owned(),
+        name: name.to_owned(),
+    };
+    assert_eq!(called(&class("tench, Tinca tinca")), "tench");
+    assert_eq!(called(&class("")), "n01440764");
 }

@@ -7,6 +7,8 @@ use crate::cpu::Network;
 use crate::net::Model;
 use crate::net::config::ModelConfig;
 use crate::recipe::difference::differences;
+use crate::run::TrainOptions;
+use crate::run::divergence::{Audience, Circumstances};
 use crate::run::error::TrainError;
 use crate::run::log::Line;
 use crate::run::training::Run;
@@ -56,14 +58,28 @@ impl Run<'_> {
             Some(device) => self.screen.say(format_args!("device    {device}")),
             None => self.print_memory(),
         }
-        if let Some(advice) = divergence::advice(&self.state, &self.prior) {
+        if let Some(advice) = divergence::advice(&self.state, &self.prior, audience(self.options)) {
             self.screen.say(advice);
         }
     }
 
     /// Warns at the end of a run that has learned nothing.
     pub(super) fn look_back(&mut self) -> Result<(), TrainError> {
-        match divergence::conclude(&self.state, &self.prior, self.lr()) {
+        // The schedule may have lowered the rate since the last step.
+        let recipe = &self.state.recipe;
+        let last = self.state.progress.epoch.saturating_sub(1);
+        let lr = self.last_lr.unwrap_or_else(|| {
+            self.state
+                .schedule
+                .lr(&recipe.schedule, recipe.base_lr(), last)
+        });
+        let around = Circumstances {
+            prior: &self.prior,
+            guessing: self.guessing,
+            lr,
+            audience: audience(self.options),
+        };
+        match divergence::conclude(&self.state, around) {
             Some(warning) => self.warn(&warning),
             None => Ok(()),
         }
@@ -71,7 +87,10 @@ impl Run<'_> {
 
     /// Shows and writes a warning.
     pub(super) fn warn(&mut self, message: &str) -> Result<(), TrainError> {
-        let (epoch, step) = (self.state.progress.epoch + 1, self.state.progress.step);
+        let progress = &self.state.progress;
+        // Between two epochs it is of the one that has ended.
+        let begun = u64::from(progress.samples > 0 || progress.epoch == 0);
+        let (epoch, step) = (progress.epoch + begun, progress.step);
         self.screen.say(message);
         self.write(&Line::Warning {
             epoch,
@@ -104,6 +123,16 @@ impl Run<'_> {
                 gib(available)
             ));
         }
+    }
+}
+
+/// Whom advice is for. Only studies measure the error on training images; those that end at one choose their
+/// rates by a search.
+pub(super) fn audience(options: &TrainOptions) -> Audience {
+    match options.training_error {
+        None => Audience::Training,
+        Some(measure) if measure.enough.is_none() => Audience::Study,
+        Some(_) => Audience::Search,
     }
 }
 

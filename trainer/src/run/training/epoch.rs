@@ -11,10 +11,11 @@ use crate::net::{DropoutKey, StepOutput};
 use crate::recipe::rate;
 use crate::recipe::schedule::Observation;
 use crate::run::View;
-use crate::run::divergence;
+use crate::run::divergence::{self, Circumstances};
 use crate::run::error::TrainError;
 use crate::run::log::{Figures, Line, in_two_units};
 use crate::run::training::Run;
+use crate::run::training::console::audience;
 
 /// Times since the last log line; evaluations and checkpoints are not in them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +49,7 @@ pub(super) fn train_epoch(
     loader: &Loader,
 ) -> Result<ControlFlow<()>, TrainError> {
     let lr = run.lr();
+    run.last_lr = Some(lr);
     let batch_size = run.state.recipe.batch_size as u64;
     let progress = run.state.progress;
     let done = progress.samples.div_ceil(batch_size);
@@ -134,8 +136,17 @@ fn drain_metrics(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
         for tally in [&mut progress.window, &mut progress.whole_epoch] {
             tally.add(metrics.images, output.loss, output.top1, output.top5);
         }
-        let lr = run.lr();
-        if let Some(warning) = divergence::observe(&mut run.state, &run.prior, lr, step, metrics) {
+        let around = Circumstances {
+            prior: &run.prior,
+            guessing: run.guessing,
+            lr: run.state.schedule.lr(
+                &run.state.recipe.schedule,
+                run.state.recipe.base_lr(),
+                run.state.progress.epoch,
+            ),
+            audience: audience(run.options),
+        };
+        if let Some(warning) = divergence::observe(&mut run.state, around, step, metrics) {
             run.warn(&warning)?;
         }
     }

@@ -122,6 +122,8 @@ struct Run<'a> {
     files: RunFiles,
     two: Option<Scores>,
     ten: Option<Scores>,
+    /// The rate of the last epoch that this process trained.
+    last_lr: Option<f64>,
     /// The last measurement of the error on training images in this process, and its step.
     measured: Option<Measured>,
     clock: Instant,

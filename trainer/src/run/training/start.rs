@@ -179,6 +179,7 @@ impl<'a> Run<'a> {
             files,
             two: None,
             ten: None,
+            last_lr: None,
             measured: None,
             clock: Instant::now(),
         }

@@ -84,7 +84,15 @@ impl Run<'_> {
             seconds: self.clock.elapsed().as_secs_f64(),
         };
         self.write(&line)?;
-        self.screen.say(&line);
+        let progress = &self.state.progress;
+        let share = progress.samples as f64 / progress.records.max(1) as f64;
+        self.screen.say(format_args!(
+            "after {:.2} epochs  {} training images as an evaluation sees them: top-1 error {:.2}%, loss {:.4}",
+            progress.epoch as f64 + share,
+            scores.samples,
+            scores.top1_error,
+            scores.loss
+        ));
         self.measured = Some(Measured { step, scores });
         Ok(())
     }

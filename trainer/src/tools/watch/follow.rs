@@ -144,6 +144,12 @@ impl Follower {
         self.checkpoint.as_ref().map(|(_, state)| state)
     }
 
+    /// Whether the last checkpoint was written after the last line.
+    pub(crate) fn is_saved(&self) -> bool {
+        let saved = self.checkpoint.as_ref().map(|(time, _)| *time);
+        saved.is_some() && saved >= self.modified
+    }
+
     /// The time since the file last changed.
     pub(crate) fn age(&self) -> Option<Duration> {
         let modified = self.modified?;

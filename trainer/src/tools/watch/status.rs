@@ -29,6 +29,8 @@ pub(crate) enum Activity {
     Waiting,
     /// Lines have been coming.
     Running,
+    /// A checkpoint is the last thing that was written: it was stopped, or has not come to its next line.
+    Saved,
     /// No line for a while: it was stopped, or it evaluates.
     Quiet,
     /// Every epoch is trained.
@@ -120,10 +122,14 @@ impl Status {
         let is_finished = checkpoint.is_some_and(|state| {
             state.progress.epoch > 0 && state.progress.epoch >= state.recipe.epochs
         });
+        let last_step = last.map_or(0, |point| point.step);
+        let is_saved =
+            follower.is_saved() && checkpoint.is_some_and(|state| state.progress.step >= last_step);
         let age = follower.age();
         let activity = match age {
             _ if !follower.exists() => Activity::Waiting,
             _ if is_finished => Activity::Finished,
+            _ if is_saved => Activity::Saved,
             Some(age) if age > QUIET.max(4 * usual_interval(&history.steps)) => Activity::Quiet,
             _ => Activity::Running,
         };
@@ -152,7 +158,7 @@ impl Status {
                 data_wait: point.data_wait,
             }),
             eta_seconds: steps
-                .filter(|_| !is_finished)
+                .filter(|_| !is_finished && activity != Activity::Saved)
                 .and_then(|steps| eta(history, steps)),
             validation: of(View::Center).next_back().map(Validation::of),
             best: best.map(Validation::of),
@@ -162,7 +168,13 @@ impl Status {
                 .and_then(|e| e.guessing_top1_error),
             warnings: history.warnings[first_warning..]
                 .iter()
-                .map(|warning| warning.message.trim_start_matches("warning: ").to_owned())
+                .map(|warning| {
+                    let text = warning.message.as_str();
+                    let text = text
+                        .strip_prefix("warning: ")
+                        .or(text.strip_prefix("note: "));
+                    text.unwrap_or(&warning.message).to_owned()
+                })
                 .collect(),
             warning_count: history.warnings.len(),
             unknown_lines: history.unknown_lines,
@@ -188,6 +200,7 @@ impl Status {
         match self.activity {
             Activity::Waiting => "waiting: there is no metrics.jsonl yet".to_owned(),
             Activity::Running => format!("running, last line {age} ago"),
+            Activity::Saved => format!("stopped or between log lines; last line {age} ago"),
             Activity::Quiet => {
                 format!("quiet: no line for {age}; it was stopped, or it evaluates")
             }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -6,13 +7,16 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
+use shardmill_formats::Class;
+
 use super::view::draw;
 use super::{Curves, Follower, Status, Summary, WatchError, state};
+use crate::checkpoint::{Checkpoint, PixelStatistics, RunState};
 use crate::net::config::ModelConfig;
 use crate::net::scores::Scores;
 use crate::recipe::Recipe;
-use crate::run::View;
 use crate::run::log::Line;
+use crate::run::{LAST, View};
 
 /// Steps of an epoch in the run that is made here: 1,280 images in batches of 128.
 const STEPS: u64 = 10;
@@ -79,6 +83,25 @@ fn text(line: &Line<'_>) -> String {
 
 fn write(run: &Path, lines: &[String]) {
     fs::write(run.join("metrics.jsonl"), lines.concat()).unwrap();
+}
+
+/// Writes a last checkpoint of a step.
+fn checkpoint(run: &Path, step: u64) {
+    let pixels = PixelStatistics {
+        mean: [0.0; 3],
+        std: [1.0; 3],
+    };
+    let model = ModelConfig {
+        classes: 1,
+        ..ModelConfig::default()
+    };
+    let class = Class {
+        synset: "ant".to_owned(),
+        name: String::new(),
+    };
+    let mut state = RunState::unborn(model, vec![class], pixels);
+    state.progress.step = step;
+    Checkpoint::write(&run.join(LAST), &state, &BTreeMap::new()).unwrap();
 }
 
 fn summary(run: &Path) -> Summary {
@@ -261,4 +284,24 @@ fn what_is_no_run_is_named() {
     fs::write(folder.path().join("metrics.jsonl"), "nonsense\n").unwrap();
     let nonsense = state(folder.path());
     assert!(matches!(nonsense, Err(WatchError::NoLine { .. })));
+}
+
+#[test]
+fn a_run_whose_checkpoint_is_newer_than_its_log_may_be_stopped_and_has_no_time_left() {
+    let run = tempfile::tempdir().unwrap();
+    write(run.path(), &lines(3));
+    assert!(summary(run.path()).status.eta_seconds.is_some());
+    checkpoint(run.path(), 30);
+    let status = summary(run.path()).status;
+    assert!(
+        status
+            .activity()
+            .starts_with("stopped or between log lines")
+    );
+    assert_eq!(status.eta_seconds, None);
+    // One of an earlier step is no sign of a stop.
+    checkpoint(run.path(), 20);
+    let status = summary(run.path()).status;
+    assert!(status.activity().starts_with("running"));
+    assert!(status.eta_seconds.is_some());
 }
