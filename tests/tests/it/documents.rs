@@ -173,6 +173,9 @@ fn the_commands_on_studying_run() {
     prepare(work.path(), "prep ingest imagenet --out shards");
     prepare(work.path(), "train --shards shards --out run");
     prepare(work.path(), "train --shards shards --out other --seed 2");
+    let cifar = work.path().join("cifar10");
+    write_tree(&cifar);
+    fs::rename(cifar.join("val"), cifar.join("test")).unwrap();
     let count = run_all("docs/studying.md", work.path(), quick);
     assert!(count >= 4, "{count} commands");
 }

@@ -14,6 +14,7 @@ use crate::study::pace::{Pace, time_step};
 use crate::study::plan::Plan;
 use crate::study::result::{ArmResult, Ending, Settings, result_path};
 use crate::study::search::{Next, Search, Tried};
+use crate::study::search_state::{Searches, state};
 use crate::study::settings_text::{self, counted};
 
 /// Trains what is missing of the arms of a study.
@@ -144,7 +145,14 @@ impl Execution<'_> {
         };
         if let Some(search) = &plan.search {
             let total = self.arms.len() as u64 * search.total_epochs();
-            let state = self.known_of_search(search)?;
+            let searches = Searches {
+                search,
+                arms: &self.arms,
+                results: self.results,
+                level: plan.training_error.enough.unwrap_or_default(),
+            };
+            let state =
+                searches.state(|arm, rate, epochs| self.attempt(search, arm, rate, epochs))?;
             text = format!(
                 "search    {} rates x {} epochs, {} of them to {} epochs, for each arm: {total} epochs, whatever \
                  --epochs is\n          {} of {} results are known; {} are left, about {}\n          up to {} more \
@@ -165,7 +173,7 @@ impl Execution<'_> {
     }
 
     /// The job of a rate in the search for an arm's.
-    pub(super) fn attempt(
+    fn attempt(
         &self,
         search: &Search,
         arm: &Arm,
@@ -190,15 +198,15 @@ impl Execution<'_> {
             at_edge: false,
         };
         loop {
-            let state: Vec<Tried> = tried.iter().map(state).collect();
-            match search.next(&state, level) {
+            let tried_so_far: Vec<Tried> = tried.iter().map(state).collect();
+            match search.next(&tried_so_far, level) {
                 Next::Try { rate, epochs } => {
                     let job = self.attempt(search, arm, rate, epochs)?;
                     let Some(result) = self.obtain(&job, &[])? else {
                         break;
                     };
                     // A result that does not bring the search on would be asked for again and again.
-                    if !self::state(&result).is_done(epochs, level) {
+                    if !state(&result).is_done(epochs, level) {
                         return Err(StudyError::Wrong(format!(
                             "{} has no measurement of the training error after {epochs} epochs; delete it, and its \
                              arm is trained again",
@@ -316,15 +324,6 @@ pub(crate) fn trial(
             vec![View::Center, View::Ten]
         },
     })
-}
-
-/// A search's view of a result.
-pub(super) fn state(result: &ArmResult) -> Tried {
-    Tried {
-        rate: result.settings.recipe.lr,
-        curve: result.training_curve(),
-        diverged: result.ending == Ending::NotFinite,
-    }
 }
 
 /// A result in words.

@@ -1,7 +1,10 @@
 //! How much of the searches for rates is done already.
 
+use std::path::Path;
+
+use crate::study::arm::Arm;
 use crate::study::error::StudyError;
-use crate::study::execute::{Execution, state};
+use crate::study::job::Job;
 use crate::study::result::{ArmResult, Ending};
 use crate::study::search::{Next, Search, Tried};
 
@@ -16,16 +19,38 @@ pub(super) struct SearchState {
     pub(super) epochs: u64,
 }
 
-impl Execution<'_> {
-    /// How much of the searches is done: follows each as far as its results are there.
-    pub(super) fn known_of_search(&self, search: &Search) -> Result<SearchState, StudyError> {
-        let level = self.plan.training_error.enough.unwrap_or_default();
+/// A search's view of a result.
+pub(super) fn state(result: &ArmResult) -> Tried {
+    Tried {
+        rate: result.settings.recipe.lr,
+        curve: result.training_curve(),
+        diverged: result.ending == Ending::NotFinite,
+    }
+}
+
+/// The searches of a study, and where their results are.
+pub(super) struct Searches<'a> {
+    pub(super) search: &'a Search,
+    pub(super) arms: &'a [&'static Arm],
+    pub(super) results: &'a Path,
+    /// The training error in percent that trials race to.
+    pub(super) level: f64,
+}
+
+impl Searches<'_> {
+    /// How much of the searches is done: follows each as far as its results are there. `attempt` is the job of an
+    /// arm with a rate, to a number of epochs.
+    pub(super) fn state(
+        &self,
+        attempt: impl Fn(&Arm, f64, u64) -> Result<Job, StudyError>,
+    ) -> Result<SearchState, StudyError> {
+        let (search, level) = (self.search, self.level);
         let mut found = SearchState::default();
-        for arm in &self.arms {
+        for arm in self.arms {
             // The grid first: what is asked for next depends on it.
             let mut tried: Vec<ArmResult> = Vec::new();
             for &rate in &search.rates {
-                let job = self.attempt(search, arm, rate, search.epochs)?;
+                let job = attempt(arm, rate, search.epochs)?;
                 tried.extend(job.known(self.results)?);
             }
             let mut left = search.total_epochs();
@@ -36,9 +61,7 @@ impl Execution<'_> {
                 let Next::Try { rate, epochs } = next else {
                     break next;
                 };
-                let known = self
-                    .attempt(search, arm, rate, epochs)?
-                    .known(self.results)?;
+                let known = attempt(arm, rate, epochs)?.known(self.results)?;
                 let Some(result) =
                     known.filter(|result| self::state(result).is_done(epochs, level))
                 else {
