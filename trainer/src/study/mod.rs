@@ -22,6 +22,8 @@ mod plan;
 mod race_report;
 mod report;
 mod result;
+mod run_log;
+mod same_arms;
 mod search;
 mod settings_text;
 mod statistics;
