@@ -43,3 +43,6 @@ pub(crate) use self::{
     plan::{Plan, Request, val_split},
     report::{report, write_report},
 };
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use crate::study::catalogue::{Kind, Study};
 use crate::study::dataset::DatasetIdentity;
 use crate::study::error::StudyError;
 use crate::study::json_file::write_json;
-use crate::study::same_arms::check_arms;
+use crate::study::same_arms::{Common, check_arms};
 use crate::study::search::Search;
 
 /// The settings of a study, in `study.json` beside its results.
@@ -182,7 +182,12 @@ impl Plan {
         }
         within("--seeds", plan.seeds, MOST_SEEDS)?;
         within("--epochs", plan.recipe.epochs, MOST_EPOCHS)?;
-        check_arms(study, &plan, !request.sets.is_empty())?;
+        let common = Common {
+            recipe: &plan.base,
+            setup: &plan.setup(),
+            has_sets: !request.sets.is_empty(),
+        };
+        check_arms(study, common, |arm| plan.arm(arm))?;
         Ok(plan)
     }
 

@@ -5,24 +5,37 @@ use crate::recipe::setup::Setup;
 use crate::study::arm::Arm;
 use crate::study::catalogue::Study;
 use crate::study::error::StudyError;
-use crate::study::plan::Plan;
 
-/// Checks that no two arms of `study` are the same training of the same network. `has_sets`: whether values of
-/// the recipe were replaced.
+/// The settings that arms change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common<'a> {
+    /// The recipe that they started from.
+    pub(super) recipe: &'a str,
+    /// The settings.
+    pub(super) setup: &'a Setup,
+    /// Whether values of the recipe were replaced.
+    pub(super) has_sets: bool,
+}
+
+/// Checks that no two arms of `study`, whose settings `arm_setup` gives, are the same training of the same network.
 ///
 /// # Errors
 /// Two arms that are, or an arm whose changes do not go with the settings.
-pub(super) fn check_arms(study: &Study, plan: &Plan, has_sets: bool) -> Result<(), StudyError> {
+pub(super) fn check_arms(
+    study: &Study,
+    common: Common<'_>,
+    arm_setup: impl Fn(&Arm) -> Result<Setup, StudyError>,
+) -> Result<(), StudyError> {
     let mut seen: Vec<(&Arm, Training)> = Vec::new();
     for arm in study.arms {
-        let own = Training::of(arm, plan.arm(arm)?)?;
+        let own = Training::of(arm, arm_setup(arm)?)?;
         if let Some((first, _)) = seen.iter().find(|(_, other)| *other == own) {
             return Err(StudyError::SameArms {
-                recipe: plan.base.clone(),
+                recipe: common.recipe.to_owned(),
                 first: first.name,
                 second: arm.name,
-                why: reason(plan, arm, &own)?,
-                remedy: match has_sets {
+                why: reason(common.setup, arm, &own)?,
+                remedy: match common.has_sets {
                     true => {
                         "choose another `--recipe`, or leave the `--set` out that makes them alike"
                     }
@@ -68,8 +81,8 @@ impl Training {
 }
 
 /// Which changes of an arm change nothing.
-fn reason(plan: &Plan, arm: &Arm, own: &Training) -> Result<String, StudyError> {
-    if *own != Training::of(arm, plan.setup())? {
+fn reason(setup: &Setup, arm: &Arm, own: &Training) -> Result<String, StudyError> {
+    if *own != Training::of(arm, setup.clone())? {
         return Ok(String::new());
     }
     let sets: Vec<String> = arm.sets.iter().map(|set| format!("`{set}`")).collect();
@@ -78,67 +91,4 @@ fn reason(plan: &Plan, arm: &Arm, own: &Training) -> Result<String, StudyError> 
         1 => format!(", since {} changes nothing there", sets[0]),
         _ => format!(", since {} change nothing there", sets.join(" and ")),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::error::Error as _;
-
-    use crate::recipe::setup::NAMES;
-    use crate::study::catalogue::STUDIES;
-    use crate::study::dataset::{DatasetIdentity, SplitIdentity};
-    use crate::study::plan::{Plan, Request};
-
-    /// What a study says to a request about images of ten classes, where it refuses.
-    fn refusal(study: &str, recipe: &str, sets: &[&str]) -> Option<String> {
-        let dataset = DatasetIdentity {
-            classes: 10,
-            synsets_crc32c: "00000000".to_owned(),
-            record: [256, 256],
-            train: SplitIdentity {
-                split: "train".to_owned(),
-                images: 1000,
-                shards_crc32c: "00000000".to_owned(),
-            },
-            validation: None,
-        };
-        let request = Request {
-            recipe: Some(recipe.to_owned()),
-            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
-            ..Request::default()
-        };
-        let study = STUDIES.iter().find(|known| known.name == study).unwrap();
-        let error = Plan::new(study, &request, dataset, None).err()?;
-        let source = error.source().map(|source| format!(": {source}"));
-        Some(format!("{error}{}", source.unwrap_or_default()))
-    }
-
-    #[test]
-    fn no_study_accepts_a_recipe_that_makes_its_arms_alike() {
-        let mut refused = Vec::new();
-        for study in STUDIES {
-            for (recipe, _) in NAMES {
-                let text = refusal(study.name, recipe, &[]).unwrap_or_default();
-                if text.contains("are the same network") {
-                    refused.push(format!("{} {recipe}", study.name));
-                }
-            }
-        }
-        assert_eq!(
-            refused,
-            ["columns owt", "columns fig1", "lrn owt", "lrn fig1"]
-        );
-        let text = refusal("lrn", "owt", &[]).unwrap();
-        assert_eq!(
-            text,
-            "with recipe owt the arms with and without are the same network, since `model.lrn=none` and \
-             `model.map_norm=none` change nothing there; choose another `--recipe`"
-        );
-        // A value of the command line may do the same, or a change that ends before it begins.
-        let text = refusal("pooling", "small", &["model.pooling=non-overlapping"]).unwrap();
-        assert!(text.contains("leave the `--set` out"), "{text}");
-        let text = refusal("augmentation", "small", &["color_until=0"]).unwrap();
-        assert!(text.contains("arms colour and crops"), "{text}");
-        assert_eq!(refusal("lrn", "small", &[]), None);
-    }
 }
