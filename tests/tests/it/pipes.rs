@@ -152,7 +152,7 @@ const LINES: [(Program, &str, i32); 51] = [
     ),
     (Program::Train, "watch @run%", 0),
     (Program::Train, "watch @run% --json", 0),
-    (Program::Train, "compare @run% @run%", 0),
+    (Program::Train, "compare @run% @demo%/run", 0),
     (Program::Train, "study", 0),
     (
         Program::Train,

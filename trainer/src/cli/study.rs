@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 use shardmill_formats::outln;
 
 use crate::cli::device::DeviceArgs;
@@ -90,7 +91,7 @@ pub(super) struct StudyArgs {
 impl Execute for StudyArgs {
     fn execute(self, called: &str) -> anyhow::Result<u8> {
         let Some(name) = &self.name else {
-            list(called)?;
+            self.list(called)?;
             return Ok(0);
         };
         let study = Study::named(name).with_context(|| unknown(name))?;
@@ -136,6 +137,29 @@ impl StudyArgs {
             }
             (None, _) => Ok(()),
         }
+    }
+
+    /// Prints the studies.
+    fn list(&self, called: &str) -> anyhow::Result<()> {
+        if self.format.json {
+            let studies = STUDIES.map(|study| {
+                let arms: Vec<&str> = study.arms.iter().map(|arm| arm.name).collect();
+                json!({
+                    "name": study.name,
+                    "about": study.about,
+                    "paper": study.paper,
+                    "arms": arms,
+                })
+            });
+            outln!("{}", json!({ "studies": studies.as_slice() }))?;
+            return Ok(());
+        }
+        for study in STUDIES {
+            outln!("{:<13} {}", study.name, study.about)?;
+        }
+        outln!("\nbegin one, and go on with it, with")?;
+        outln!("  {called} study lrn --shards DIR")?;
+        Ok(())
     }
 
     /// Averages networks.
@@ -233,6 +257,10 @@ impl StudyArgs {
             None => None,
         };
         let _folder = StudyFolder::lock(out)?;
+        let _results = match &place {
+            Some(_) => Some(StudyFolder::lock_results(results)?),
+            None => None,
+        };
         let _listening = listen(&stop, signals::TRAINING)?;
         match (self.minutes, &stored, &place) {
             (Some(_), Some(stored), _) => screen.say(format_args!(
@@ -255,6 +283,12 @@ impl StudyArgs {
             _ => {}
         }
         let plan = Plan::new(study, &request, dataset, stored.as_ref())?;
+        if place.is_some() && study.kind == Kind::Comparison && plan.dataset.validation.is_none() {
+            screen.say(
+                "note: the dataset has no validation split with labels, so the arms are compared by their errors on \
+                 training images alone, and not with the paper's differences",
+            );
+        }
         let mut execution = Execution {
             study,
             plan: &plan,
@@ -284,11 +318,14 @@ impl StudyArgs {
         let find = |name: &String| study.arms.iter().find(|arm| arm.name == name);
         if let Some(wrong) = names.iter().find(|name| find(name).is_none()) {
             let known: Vec<&str> = study.arms.iter().map(|arm| arm.name).collect();
-            anyhow::bail!(
-                "{} has no arm {wrong}; its arms are {}",
-                study.name,
-                known.join(", ")
-            );
+            let known = known.join(", ");
+            if wrong.trim().is_empty() {
+                anyhow::bail!(
+                    "`--arms` has an empty name; the arms of {} are {known}, and without `--arms` all are trained",
+                    study.name
+                );
+            }
+            anyhow::bail!("{} has no arm {wrong}; its arms are {known}", study.name);
         }
         // In the study's order, each once.
         let chosen = |arm: &&Arm| names.iter().any(|name| name == arm.name);
@@ -357,16 +394,6 @@ fn print(document: &Document, files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         outln!("report      {}", file.display())?;
     }
-    Ok(())
-}
-
-/// Prints the studies.
-fn list(called: &str) -> anyhow::Result<()> {
-    for study in STUDIES {
-        outln!("{:<13} {}", study.name, study.about)?;
-    }
-    outln!("\nbegin one, and go on with it, with")?;
-    outln!("  {called} study lrn --shards DIR")?;
     Ok(())
 }
 

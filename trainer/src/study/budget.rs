@@ -8,7 +8,7 @@ use crate::study::error::StudyError;
 use crate::study::execute::trial;
 use crate::study::job::Workplace;
 use crate::study::pace::{Pace, epochs_within, time_step};
-use crate::study::plan::{Plan, Request};
+use crate::study::plan::{MOST_EPOCHS, Plan, Request};
 
 /// The time that a study may take.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,9 @@ pub(crate) struct Budget<'a> {
     pub(crate) minutes: f64,
 }
 
+/// Ten years.
+const MOST_MINUTES: f64 = 10.0 * 365.0 * 24.0 * 60.0;
+
 impl Budget<'_> {
     /// The number of epochs of every arm: a few steps of each are timed. `None` if a stop was asked for.
     ///
@@ -35,6 +38,12 @@ impl Budget<'_> {
     ) -> Result<Option<u64>, StudyError> {
         if !self.minutes.is_finite() || self.minutes <= 0.0 {
             return Err(StudyError::Wrong("`--minutes` must be above 0".to_owned()));
+        }
+        if self.minutes > MOST_MINUTES {
+            return Err(StudyError::Wrong(format!(
+                "`--minutes` is {}, and a study takes at most {MOST_MINUTES}, ten years; give fewer",
+                self.minutes
+            )));
         }
         // For the timing any number will do.
         let request = Request {
@@ -58,7 +67,7 @@ impl Budget<'_> {
             .map_or(0, |search| search.total_epochs());
         let searching: f64 = paces.iter().map(|pace| pace.epoch * search as f64).sum();
         let seconds = 60.0 * self.minutes - searching;
-        let epochs = epochs_within(&paces, plan.seeds, seconds);
+        let epochs = epochs_within(&paces, plan.seeds, seconds).min(MOST_EPOCHS);
         if epochs == 0 {
             let one: f64 = paces.iter().map(|pace| pace.seconds(1.0)).sum();
             return Err(StudyError::Wrong(format!(

@@ -7,7 +7,7 @@ use crate::study::document::{Document, Figure, Part, Section, Table};
 use crate::study::figure::{Across, Curve, Curves, curves};
 use crate::study::findings::Findings;
 use crate::study::result::{ArmResult, CurvePoint};
-use crate::study::settings_text::{counted, missing, settings};
+use crate::study::settings_text::{counted, further, missing, settings};
 use crate::study::statistics::{Sample, counting_error};
 
 /// The report of `findings`.
@@ -16,6 +16,7 @@ pub(crate) fn comparison_report(study: &Study, findings: &Findings) -> Document 
     let main = main_measure(&contenders);
     let mut lead = vec![study.paper.to_owned()];
     lead.extend(missing(findings));
+    lead.extend(further(findings));
     let mut parts = vec![Part::Table(errors(&contenders))];
     if contenders.len() > 1 {
         parts.push(Part::Table(differences(&contenders, main)));
@@ -100,6 +101,8 @@ fn errors(contenders: &[Contender<'_>]) -> Table {
 
 fn differences(contenders: &[Contender<'_>], main: Measure) -> Table {
     let base = &contenders[0];
+    // The paper's differences are of validation errors, and stand beside no others.
+    let validated = main != Measure::Training;
     let row = |arm: &Contender<'_>| {
         let difference = |measure| signed(arm.difference(base, measure));
         let interval = arm.difference(base, main).and_then(|sample| {
@@ -110,29 +113,33 @@ fn differences(contenders: &[Contender<'_>], main: Measure) -> Table {
                 sample.mean + half
             ))
         });
-        vec![
+        let mut cells = vec![
             arm.arm.title.to_owned(),
             difference(main),
             interval.unwrap_or_else(|| "-".to_owned()),
-            difference(Measure::Training),
-            arm.arm.paper.unwrap_or("not in the paper").to_owned(),
-        ]
+        ];
+        if validated {
+            cells.push(difference(Measure::Training));
+            cells.push(arm.arm.paper.unwrap_or("not in the paper").to_owned());
+        }
+        cells
     };
+    let mut head = vec!["arm", main.title(), "95% interval"];
+    if validated {
+        head.extend([Measure::Training.title(), "the paper's top-1 / top-5"]);
+    }
     Table {
         caption: format!(
             "Differences from `{}` in points, seed by seed: mean, sample standard deviation, and a 95% \
-             confidence interval of the mean by Student's t. The paper's are of top-1 and top-5 error on ImageNet.",
-            base.arm.title
+             confidence interval of the mean by Student's t. {}",
+            base.arm.title,
+            match validated {
+                true => "The paper's are of top-1 and top-5 error on ImageNet.",
+                false =>
+                    "These are of errors on training images, and the paper's, of validation errors, do not compare.",
+            }
         ),
-        head: [
-            "arm",
-            main.title(),
-            "95% interval",
-            Measure::Training.title(),
-            "the paper's top-1 / top-5",
-        ]
-        .map(str::to_owned)
-        .into(),
+        head: head.into_iter().map(str::to_owned).collect(),
         rows: contenders[1..].iter().map(row).collect(),
     }
 }

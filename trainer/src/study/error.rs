@@ -76,8 +76,32 @@ pub(crate) enum StudyError {
         dir.display()
     )]
     Foreign { dir: PathBuf, name: String },
+    /// The log or the checkpoint of an arm's folder is of another run, or is not whole.
+    #[error(
+        "{} does not belong to {arm} with seed {seed}: {why}; delete the folder {}, and the arm is trained again",
+        path.display(), dir.display()
+    )]
+    OtherRun {
+        path: PathBuf,
+        dir: PathBuf,
+        arm: String,
+        seed: u64,
+        why: String,
+    },
+    /// Two arms that would be trained alike.
+    #[error(
+        "with recipe {recipe} the arms {first} and {second} are the same network{why}; {remedy}"
+    )]
+    SameArms {
+        recipe: String,
+        first: &'static str,
+        second: &'static str,
+        why: String,
+        remedy: &'static str,
+    },
     /// Another process works on the study.
-    #[error("another process runs a study in {}; wait for it, or choose another `--out`", out.display())]
+    #[error("another process runs a study in {}; wait for it, or choose another folder with `--out` or \
+            `--results`", out.display())]
     Busy { out: PathBuf },
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]

@@ -81,6 +81,7 @@ impl Execution<'_> {
             searches,
             trials,
             missing,
+            further: self.plan.further_seeds(self.results, &self.arms),
         })
     }
 

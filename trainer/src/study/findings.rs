@@ -19,6 +19,8 @@ pub(crate) struct Findings {
     pub(crate) trials: Vec<ArmResult>,
     /// Trials that are missing, as arm and seed.
     pub(crate) missing: Vec<Trial>,
+    /// Seeds of results that are there too, and that are left out.
+    pub(crate) further: Vec<u64>,
 }
 
 impl Findings {
@@ -45,6 +47,7 @@ impl Findings {
             "searches": searches,
             "trials": self.trials,
             "missing": self.missing,
+            "further_seeds": self.further,
             "files": files,
         })
     }

@@ -22,8 +22,25 @@ impl StudyFolder {
         let lock = options
             .open(&path)
             .map_err(StudyError::io("write", &path))?;
+        Self::hold(lock, out)
+    }
+
+    /// Makes the folder of results, or uses the one that is there. The folder itself is locked, so that no file
+    /// lies among the results; a system that cannot lock folders goes without.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    pub(crate) fn lock_results(results: &Path) -> Result<Self, StudyError> {
+        fs::create_dir_all(results).map_err(StudyError::io("make the folder", results))?;
+        match File::open(results) {
+            Ok(folder) => Self::hold(folder, results),
+            Err(_) => Ok(Self(None)),
+        }
+    }
+
+    fn hold(lock: File, folder: &Path) -> Result<Self, StudyError> {
         match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(StudyError::Busy { out: out.into() }),
+            Err(TryLockError::WouldBlock) => Err(StudyError::Busy { out: folder.into() }),
             // As for a run, a file system without locks will do.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(Self(Some(lock))),
         }

@@ -11,6 +11,7 @@ use crate::run::log::{Display, History};
 use crate::run::{Stop, TrainOptions, View, train};
 use crate::study::error::StudyError;
 use crate::study::result::{ArmResult, Ending, Settings};
+use crate::study::run_log::{check_end, check_run};
 
 /// Where and with what a study works.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ impl Job {
         let Settings { arm, seed, .. } = &self.settings;
         let options = self.options(place);
         let options = TrainOptions {
-            resume: prepare(&options)?,
+            resume: self.prepare(&options)?,
             ..options
         };
         let ending = if options.resume && self.has_reached(&options)? {
@@ -100,9 +101,24 @@ impl Job {
             }
         };
         let history = History::read(&options.run)?;
+        // Steps after the last checkpoint may have led to what is not finite.
+        if ending != Ending::NotFinite {
+            check_end(&self.settings, &options.run, &options.last(), &history)?;
+        }
         let result = ArmResult::of(self.settings.clone(), ending, &history);
         result.write(&place.results)?;
         Ok(Some(result))
+    }
+
+    /// Whether there is a run to go on with. What a run that was killed before its first checkpoint has left is
+    /// removed, since nothing can go on with it.
+    fn prepare(&self, options: &TrainOptions) -> Result<bool, StudyError> {
+        if options.last().is_file() {
+            check_run(&self.settings, &options.run, &options.last())?;
+            return Ok(true);
+        }
+        remove_unfinished(&options.run)?;
+        Ok(false)
     }
 
     fn options(&self, place: &Workplace) -> TrainOptions {
@@ -147,16 +163,6 @@ impl Job {
         let last = history.training_errors.last();
         Ok(last.is_some_and(|last| last.step == step && last.scores.top1_error <= enough))
     }
-}
-
-/// Whether there is a run to go on with. What a run that was killed before its first checkpoint has left is
-/// removed, since nothing can go on with it.
-fn prepare(options: &TrainOptions) -> Result<bool, StudyError> {
-    if options.last().is_file() {
-        return Ok(true);
-    }
-    remove_unfinished(&options.run)?;
-    Ok(false)
 }
 
 /// Removes the files of a run from `dir`, where there is such a folder.

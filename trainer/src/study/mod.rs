@@ -22,6 +22,8 @@ mod plan;
 mod race_report;
 mod report;
 mod result;
+mod run_log;
+mod same_arms;
 mod search;
 mod search_state;
 mod settings_text;
@@ -42,3 +44,6 @@ pub(crate) use self::{
     plan::{Plan, Request, val_split},
     report::{report, write_report},
 };
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use crate::study::catalogue::{Kind, Study};
 use crate::study::dataset::DatasetIdentity;
 use crate::study::error::StudyError;
 use crate::study::json_file::write_json;
+use crate::study::same_arms::{Common, check_arms};
 use crate::study::search::Search;
 
 /// The settings of a study, in `study.json` beside its results.
@@ -69,6 +70,12 @@ const PLAN: &str = "study.json";
 
 /// Trials of each arm unless another number is asked for.
 const SEEDS: u64 = 3;
+
+/// The most trials of an arm: each is looked for in a file of its own.
+const MOST_SEEDS: u64 = 1000;
+
+/// The most epochs of an arm; more are a slip of the hand.
+pub(super) const MOST_EPOCHS: u64 = 100_000;
 
 /// Epochs after which an arm of a race gives up: a little more than tanh takes in the paper's Fig. 1.
 const RACE_EPOCHS: u64 = 40;
@@ -173,9 +180,14 @@ impl Plan {
         if plan.seeds == 0 {
             return Err(StudyError::Wrong("`--seeds` must be at least 1".to_owned()));
         }
-        for arm in study.arms {
-            plan.arm(arm)?;
-        }
+        within("--seeds", plan.seeds, MOST_SEEDS)?;
+        within("--epochs", plan.recipe.epochs, MOST_EPOCHS)?;
+        let common = Common {
+            recipe: &plan.base,
+            setup: &plan.setup(),
+            has_sets: !request.sets.is_empty(),
+        };
+        check_arms(study, common, |arm| plan.arm(arm))?;
         Ok(plan)
     }
 
@@ -259,16 +271,49 @@ impl Plan {
         }
     }
 
-    /// Writes the settings to `results`, after a [`check`](Self::check).
+    /// Writes the settings to `results`, after a [`check`](Self::check). A number of trials that is less than the
+    /// one there is of this call alone, and is not written.
     ///
     /// # Errors
     /// What the file system refuses.
     pub(crate) fn keep(&self, results: &Path) -> Result<(), StudyError> {
-        match Self::read(results)? {
-            Some(stored) if stored == *self => Ok(()),
-            _ => write_json(&Self::path(results), self),
+        let stored = Self::read(results)?;
+        let before = stored.as_ref().map_or(0, |stored| stored.seeds);
+        let kept = Self {
+            seeds: self.seeds.max(before),
+            ..self.clone()
+        };
+        match stored {
+            Some(stored) if stored == kept => Ok(()),
+            _ => write_json(&Self::path(results), &kept),
         }
     }
+
+    /// Further seeds in `results` of any of some arms, which these settings leave out.
+    pub(crate) fn further_seeds(&self, results: &Path, arms: &[&Arm]) -> Vec<u64> {
+        let entries = fs::read_dir(results).into_iter().flatten().flatten();
+        let mut seeds: Vec<u64> = entries
+            .filter_map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let (arm, seed) = name.strip_suffix(".json")?.rsplit_once('-')?;
+                let seed = seed.parse().ok()?;
+                (arms.iter().any(|own| own.name == arm) && seed > self.seeds).then_some(seed)
+            })
+            .collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        seeds
+    }
+}
+
+/// Checks that a number of the command line is at most `most`.
+fn within(flag: &str, given: u64, most: u64) -> Result<(), StudyError> {
+    if given <= most {
+        return Ok(());
+    }
+    Err(StudyError::Wrong(format!(
+        "`{flag}` is {given}, and a study takes at most {most}; give fewer"
+    )))
 }
 
 /// Whether a folder holds the result of an arm.

@@ -8,7 +8,7 @@ use crate::study::document::{Document, Figure, Part, Section, Table};
 use crate::study::figure::{Across, Curve, Curves, curves};
 use crate::study::findings::{Findings, Searched};
 use crate::study::result::{ArmResult, Ending};
-use crate::study::settings_text::{counted, missing, settings};
+use crate::study::settings_text::{counted, further, missing, settings};
 use crate::study::statistics::{Ratio, Sample, counting_error};
 
 /// An arm of a race.
@@ -51,6 +51,7 @@ pub(crate) fn race_report(study: &Study, findings: &Findings) -> Document {
     lead.extend(conclusion(&runners, level));
     lead.extend(caveats(&runners, findings, level));
     lead.extend(missing(findings));
+    lead.extend(further(findings));
     let sections = vec![
         Section {
             id: "result",

@@ -97,6 +97,17 @@ pub(crate) fn trials(seeds: u64, of: &str) -> String {
     }
 }
 
+/// Which results are there and are left out, in a sentence.
+pub(crate) fn further(findings: &Findings) -> Option<String> {
+    let further = &findings.further;
+    let seeds: Vec<String> = further.iter().map(u64::to_string).collect();
+    let last = further.last()?;
+    Some(format!(
+        "Results of seeds {} are there too and are not in this report; `--seeds {last}` takes them in.",
+        seeds.join(", ")
+    ))
+}
+
 /// Which trials are missing, in a sentence.
 pub(crate) fn missing(findings: &Findings) -> Option<String> {
     let missing = findings
