@@ -178,6 +178,9 @@ pub(super) fn remove_unfinished(dir: &Path) -> Result<(), StudyError> {
             "metrics.jsonl",
             "run.lock",
             "last.safetensors.partial",
+            // The best one is written before the last one.
+            "best.safetensors.partial",
+            "best.safetensors",
             KERNELS,
         ];
         known.contains(&name) || name.starts_with("events.out.tfevents.")
