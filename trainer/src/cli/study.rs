@@ -347,11 +347,8 @@ impl StudyArgs {
         print(document, files)?;
         if !findings.missing.is_empty() {
             let shards = self.shards.as_deref().unwrap_or(Path::new("DIR"));
-            let mut line = format!(
-                "{called} study {} --shards {}",
-                findings.plan.study,
-                shards.display()
-            );
+            let (study, shards) = (&findings.plan.study, shards.display());
+            let mut line = format!("{called} study {study} --shards {shards}");
             for (flag, folder) in [("--out", &self.out), ("--results", &self.results)] {
                 if let Some(folder) = folder {
                     line = format!("{line} {flag} {}", folder.display());
@@ -386,11 +383,7 @@ fn print(document: &Document, files: &[PathBuf]) -> anyhow::Result<()> {
     for table in document.tables() {
         outln!("\n{}", table.trim_end())?;
     }
-    outln!("")?;
-    for sentence in &document.lead {
-        outln!("{sentence}")?;
-    }
-    outln!("")?;
+    outln!("\n{}\n", document.lead.join("\n"))?;
     for file in files {
         outln!("report      {}", file.display())?;
     }
