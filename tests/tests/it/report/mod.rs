@@ -283,12 +283,15 @@ fn what_does_not_belong_together_is_refused() {
     let line = "report @run --checkpoint @second/last.safetensors --out @page.html";
     assert!(work.refuse(line).contains("no checkpoint of this run"));
     // A page that exists stays as it is.
-    fs::write(work.path("page.html"), "mine").unwrap();
+    fs::write(work.path("page.html"), "<!DOCTYPE html>mine").unwrap();
     assert!(
         work.refuse("report @run --out @page.html")
             .contains("--force")
     );
-    assert_eq!(fs::read(work.path("page.html")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read(work.path("page.html")).unwrap(),
+        b"<!DOCTYPE html>mine"
+    );
     let said = work.say("report @run --out @page.html --force");
     assert!(said.contains("page.html ("), "{said}");
     assert!(fs::read(work.path("page.html")).unwrap().len() > 10_000);
