@@ -13,6 +13,7 @@ mod small;
 #[cfg(unix)]
 mod terminal;
 mod tree;
+mod work;
 
 pub use data::{note, real_images};
 pub use html::{HtmlElement, HtmlPage};
@@ -23,3 +24,4 @@ pub use small::{SMALL_SIDE, write_small};
 #[cfg(unix)]
 pub use terminal::Terminal;
 pub use tree::{TREE_CLASSES, TREE_IMAGES, photo, photo_jpeg, write_tree};
+pub use work::Work;

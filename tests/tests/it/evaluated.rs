@@ -1,75 +1,40 @@
 //! `train` and `train eval`: views, splits, and datasets with some of the classes, as a user asks for them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
 use serde_json::Value;
-use shardmill_prep::{IngestOptions, ingest};
-use shardmill_tests::{Program, SMALL_SIDE, photo, run, write_small};
+use shardmill_tests::{SMALL_SIDE, Work, photo, write_small};
 
 const CLASSES: [&str; 3] = ["n01440764", "n02102040", "n03028079"];
 
 const FLAGS: &str = "--width 0.05 --crop 64 --batch-size 4 --lr 0.001";
 
-struct Work {
-    folder: tempfile::TempDir,
+/// A folder in which a network is trained.
+struct Trained(Work);
+
+impl Deref for Trained {
+    type Target = Work;
+
+    fn deref(&self) -> &Work {
+        &self.0
+    }
 }
 
-impl Work {
+impl Trained {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    /// Ingests `name` into `name-shards`.
-    fn ingest(&self, name: &str) -> String {
-        let shards = self.text(&format!("{name}-shards"));
-        let mut options = IngestOptions::new(self.path(name), &shards);
-        options.size = SMALL_SIDE;
-        ingest(&options).unwrap();
-        shards
-    }
-
-    fn run(&self, line: &str) -> (Option<i32>, String, String) {
-        let words = line.split(' ').map(|word| match word.strip_prefix('@') {
-            Some(name) => self.text(name),
-            None => word.to_owned(),
-        });
-        let words: Vec<String> = words.collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        run(Program::Train, &words)
-    }
-
-    /// The standard output of a command that must end well; `@name` is a file of this work.
-    fn say(&self, line: &str) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert_eq!(code, Some(0), "{line}: {stdout}{stderr}");
-        stdout
+        Self(Work::new())
     }
 
     fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.say(line)).unwrap()
     }
 
-    fn refuse(&self, line: &str) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert!(code.is_some_and(|code| code > 0), "{line}: {stdout}");
-        assert!(stderr.starts_with("error: "), "{stderr}");
-        stderr
-    }
-
     /// A network that has seen a few steps, in `run/last.safetensors`.
     fn trained(&self, splits: &[(&str, u32)]) {
         write_small(&self.path("tree"), &CLASSES, splits);
-        self.ingest("tree");
+        self.ingest("tree", "tree-shards");
         self.say(&format!(
             "--shards @tree-shards --out @run --max-steps 5 {FLAGS}"
         ));
@@ -105,7 +70,7 @@ fn mirror(from: &Path, to: &Path) {
 
 #[test]
 fn two_views_average_the_centre_and_its_reflection() {
-    let work = Work::new();
+    let work = Trained::new();
     work.trained(&[("train", 3)]);
     // A set of one image to evaluate, with all three classes in it.
     write_small(&work.path("one"), &CLASSES, &[("train", 1)]);
@@ -119,7 +84,7 @@ fn two_views_average_the_centre_and_its_reflection() {
     photo(SMALL_SIDE, SMALL_SIDE, 77)
         .save(work.path("one/train/n02102040/1.png"))
         .unwrap();
-    work.ingest("one");
+    work.ingest("one", "one-shards");
 
     let own = work.probabilities(image, "");
     let mirrored = work.probabilities("mirrored.png", "");
@@ -143,30 +108,30 @@ fn two_views_average_the_centre_and_its_reflection() {
 
 #[test]
 fn a_set_of_some_of_the_classes_is_scored_over_them_or_over_all() {
-    let work = Work::new();
+    let work = Trained::new();
     work.trained(&[("train", 3)]);
     write_small(
         &work.path("some"),
         &[CLASSES[0], CLASSES[2]],
         &[("train", 1), ("val", 2)],
     );
-    work.ingest("some");
+    work.ingest("some", "some-shards");
     write_small(
         &work.path("other"),
         &[CLASSES[0], "n99999999"],
         &[("train", 1), ("val", 1)],
     );
-    work.ingest("other");
+    work.ingest("other", "other-shards");
 
     let eval = "eval --checkpoint @run/last.safetensors --views center --shards";
-    let hint = work.refuse(&format!("{eval} @some-shards"));
+    let hint = work.refuse(&format!("{eval} @some-shards"), 1);
     assert!(hint.contains("with `--subset-classes`"), "{hint}");
-    let unknown = work.refuse(&format!("{eval} @other-shards --subset-classes"));
+    let unknown = work.refuse(&format!("{eval} @other-shards --subset-classes"), 1);
     assert!(
         unknown.contains("1 of the 2 classes") && unknown.contains("n99999999"),
         "{unknown}"
     );
-    work.refuse(&format!("{eval} @some-shards --softmax all"));
+    work.refuse(&format!("{eval} @some-shards --softmax all"), 2);
 
     let images = [
         (0, "some/val/n01440764/0.png"),
@@ -209,9 +174,9 @@ fn a_set_of_some_of_the_classes_is_scored_over_them_or_over_all() {
 
 #[test]
 fn crops_jitter_and_the_split_to_validate_on_are_flags_and_keys() {
-    let work = Work::new();
+    let work = Trained::new();
     write_small(&work.path("tree"), &CLASSES, &[("train", 4), ("val", 1)]);
-    work.ingest("tree");
+    work.ingest("tree", "tree-shards");
     let base = format!("--shards @tree-shards --max-steps 2 --epochs 1 {FLAGS}");
     let flags = work.say(&format!(
         "{base} --out @flags --cropping resized --set cropping.area=[0.5,1] --jitter 0.4,0.3,0.2,0.1 \
@@ -255,10 +220,10 @@ fn crops_jitter_and_the_split_to_validate_on_are_flags_and_keys() {
         ),
         ("--val-split none", "no choice"),
     ] {
-        let text = work.refuse(&format!("{base} --out @refused {more}"));
+        let text = work.refuse(&format!("{base} --out @refused {more}"), 1);
         assert!(text.contains(word), "{more}: {text}");
     }
     assert!(!work.path("refused").exists());
-    let text = work.refuse("--shards @tree-shards --crop fixed");
+    let text = work.refuse("--shards @tree-shards --crop fixed", 2);
     assert!(text.contains("`--cropping fixed`"), "{text}");
 }

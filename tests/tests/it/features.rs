@@ -1,78 +1,31 @@
 //! `train features` and `train neighbours`, as a user asks for them: whole files, wrong input, interruptions.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
-use shardmill_prep::{IngestOptions, ingest};
-use shardmill_tests::{Program, SMALL_SIDE, run, write_small};
+use shardmill_tests::{Work, write_small};
 
 const CLASSES: [&str; 2] = ["cats", "dogs"];
 
-struct Work {
-    folder: tempfile::TempDir,
-}
-
-impl Work {
-    /// Shards with three splits' images, shards of other classes, and a network that has seen a step.
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let work = Self { folder };
-        work.ingest("tree", &CLASSES);
-        work.ingest("other", &["birds", "cats"]);
-        work.say(
-            "--shards @tree-shards --out @run --width 0.05 --crop 64 --batch-size 4 --lr 0.001 \
-             --max-steps 1",
-        );
-        work
+/// Shards with three splits' images, shards of other classes, and a network that has seen a step.
+fn work() -> Work {
+    let work = Work::new();
+    for (name, classes) in [("tree", CLASSES), ("other", ["birds", "cats"])] {
+        write_small(&work.path(name), &classes, &[("train", 4), ("val", 2)]);
+        work.ingest(name, &format!("{name}-shards"));
     }
-
-    fn ingest(&self, name: &str, classes: &[&str]) {
-        write_small(&self.path(name), classes, &[("train", 4), ("val", 2)]);
-        let mut options = IngestOptions::new(self.path(name), self.path(&format!("{name}-shards")));
-        options.size = SMALL_SIDE;
-        ingest(&options).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs `train`; `@name` is a file of this work.
-    fn run(&self, line: &str) -> (Option<i32>, String, String) {
-        let words = line
-            .split_whitespace()
-            .map(|word| match word.strip_prefix('@') {
-                Some(name) => self.path(name).to_str().unwrap().to_owned(),
-                None => word.to_owned(),
-            });
-        let words: Vec<String> = words.collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        run(Program::Train, &words)
-    }
-
-    /// The standard output of a command that must end well.
-    fn say(&self, line: &str) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert_eq!(code, Some(0), "{line}: {stdout}{stderr}");
-        stdout
-    }
-
-    /// What a command that must fail says.
-    fn refuse(&self, line: &str, expected: i32) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert_eq!(code, Some(expected), "{line}: {stdout}{stderr}");
-        assert_eq!(stdout, "", "{line}");
-        assert!(stderr.starts_with("error: "), "{line}: {stderr}");
-        stderr
-    }
+    work.say(
+        "--shards @tree-shards --out @run --width 0.05 --crop 64 --batch-size 4 --lr 0.001 \
+         --max-steps 1",
+    );
+    work
 }
 
 const FEATURES: &str = "features --checkpoint @run/last.safetensors --shards @tree-shards";
 
 #[test]
 fn features_of_two_splits_give_the_neighbours_that_the_checkpoint_gives() {
-    let work = Work::new();
+    let work = work();
     let text = work.say(&format!("{FEATURES} --out @val.safetensors"));
     for words in [
         "fc7 of 4 images of split val",
@@ -119,7 +72,7 @@ fn features_of_two_splits_give_the_neighbours_that_the_checkpoint_gives() {
 
 #[test]
 fn what_cannot_be_done_is_said_and_leaves_nothing() {
-    let work = Work::new();
+    let work = work();
     let with = |line: &str| line.replace("FEATURES", FEATURES);
     fs::write(work.path("mine"), "mine").unwrap();
     fs::write(work.path("theirs.partial"), "theirs").unwrap();
@@ -186,6 +139,17 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
         .filter(|name| name.to_string_lossy().contains("new"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+
+    // Through a link, the file of another would be emptied.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(work.path("mine"), work.path("linked.partial")).unwrap();
+        for force in ["", " --force"] {
+            let text = work.refuse(&format!("{FEATURES} --out @linked{force}"), 1);
+            assert!(text.contains("is a link or a folder"), "{text}");
+        }
+        assert_eq!(fs::read(work.path("mine")).unwrap(), b"mine");
+    }
 
     // Of two layers, and of two networks.
     work.say(&format!("{FEATURES} --out @a"));

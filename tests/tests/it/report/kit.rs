@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
 use serde_json::Value;
-use shardmill_prep::{IngestOptions, ingest};
-use shardmill_tests::{HtmlPage, Program, SMALL_SIDE, run, write_small};
+use shardmill_tests::{HtmlPage, Work, write_small};
 
 /// A narrow network, and a log line at every step.
 pub(super) const FLAGS: &str = "--width 0.05 --crop 64 --batch-size 8 --lr 0.001 --log-every 1";
@@ -15,56 +15,25 @@ pub(super) const FLAGS: &str = "--width 0.05 --crop 64 --batch-size 8 --lr 0.001
 const LARGEST: usize = 5_000_000;
 
 /// A folder of datasets, runs and pages.
-pub(super) struct Work {
-    folder: tempfile::TempDir,
+pub(super) struct Pages(Work);
+
+impl Deref for Pages {
+    type Target = Work;
+
+    fn deref(&self) -> &Work {
+        &self.0
+    }
 }
 
-impl Work {
+impl Pages {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
-    }
-
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        Self(Work::new())
     }
 
     /// A dataset in `shards` with so many images of each class in each split.
     pub(super) fn dataset(&self, classes: &[&str], splits: &[(&str, u32)]) {
         write_small(&self.path("tree"), classes, splits);
         self.ingest("tree", "shards");
-    }
-
-    pub(super) fn ingest(&self, tree: &str, shards: &str) {
-        let mut options = IngestOptions::new(self.path(tree), self.path(shards));
-        options.size = SMALL_SIDE;
-        ingest(&options).unwrap();
-    }
-
-    pub(super) fn run(&self, line: &str) -> (Option<i32>, String, String) {
-        let words = line
-            .split_whitespace()
-            .map(|word| match word.strip_prefix('@') {
-                Some(name) => self.path(name).to_str().unwrap().to_owned(),
-                None => word.to_owned(),
-            });
-        let words: Vec<String> = words.collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        run(Program::Train, &words)
-    }
-
-    /// The standard output of a command that must end well; `@name` is a file of this work.
-    pub(super) fn say(&self, line: &str) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert_eq!(code, Some(0), "{line}: {stdout}{stderr}");
-        stdout
-    }
-
-    pub(super) fn refuse(&self, line: &str) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert_eq!(code, Some(1), "{line}: {stdout}");
-        assert!(stderr.starts_with("error: "), "{stderr}");
-        stderr
     }
 
     pub(super) fn train(&self, flags: &str) {

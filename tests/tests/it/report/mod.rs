@@ -2,6 +2,7 @@
 //!
 //! `SHARDMILL_REPORT_PAGES` names a folder in which the pages are kept, for `just report-browser`.
 
+mod damaged;
 mod kit;
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::fs;
 use serde_json::Value;
 use shardmill_tests::write_small;
 
-use kit::{FLAGS, Work};
+use kit::{FLAGS, Pages};
 
 const CLASSES: [&str; 7] = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu"];
 
@@ -32,7 +33,7 @@ const SECTIONS: [&str; 14] = [
 
 #[test]
 fn a_whole_run_has_every_figure() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES, &[("train", 4), ("val", 3)]);
     work.train("--epochs 2 --final-views center");
     let report = work.report("whole", "");
@@ -141,7 +142,7 @@ fn a_whole_run_has_every_figure() {
 
 #[test]
 fn a_run_of_one_epoch_without_a_validation_split_has_a_page() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES[..3], &[("train", 6)]);
     work.train("--epochs 1");
     let report = work.report("no-validation", "");
@@ -164,7 +165,7 @@ fn a_run_of_one_epoch_without_a_validation_split_has_a_page() {
 
 #[test]
 fn a_run_without_a_validation_split_can_be_judged_on_another_one() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES[..3], &[("train", 4), ("test", 2)]);
     work.train("--epochs 1");
     let report = work.report("no-validation-but-test", "");
@@ -179,7 +180,7 @@ fn a_run_without_a_validation_split_can_be_judged_on_another_one() {
 
 #[test]
 fn a_run_that_was_interrupted_in_its_first_epoch_has_a_page() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES, &[("train", 4), ("val", 1)]);
     work.train("--epochs 3 --max-steps 1");
     let report = work.report("first-epoch", "");
@@ -197,7 +198,7 @@ fn a_run_that_was_interrupted_in_its_first_epoch_has_a_page() {
 
 #[test]
 fn a_thousand_classes_fit_a_page() {
-    let work = Work::new();
+    let work = Pages::new();
     let names: Vec<String> = (0..1000).map(|number| format!("n{number:08}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     write_small(&work.path("tree"), &names, &[("train", 1)]);
@@ -215,7 +216,7 @@ fn a_thousand_classes_fit_a_page() {
 
 #[test]
 fn every_kind_of_network_has_a_page() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES[..3], &[("train", 2), ("val", 2)]);
     for (name, flags, words) in [
         ("owt", "--variant alexnet-owt", "the only column"),
@@ -236,7 +237,7 @@ fn every_kind_of_network_has_a_page() {
 
 #[test]
 fn names_from_anywhere_are_text() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES[..3], &[("train", 2), ("val", 2)]);
     let path = work.path("shards/manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -257,7 +258,7 @@ fn names_from_anywhere_are_text() {
 
 #[test]
 fn what_does_not_belong_together_is_refused() {
-    let work = Work::new();
+    let work = Pages::new();
     work.dataset(&CLASSES[..3], &[("train", 2), ("val", 1)]);
     work.train("--epochs 1");
     write_small(&work.path("other-tree"), &["x", "y"], &[("train", 2)]);
@@ -272,7 +273,7 @@ fn what_does_not_belong_together_is_refused() {
         ("@run --split test", "has no split \"test\""),
         ("@run --checkpoint @none.safetensors", "none.safetensors"),
     ] {
-        let error = work.refuse(&format!("report {flags} --out @page.html"));
+        let error = work.refuse(&format!("report {flags} --out @page.html"), 1);
         assert!(error.contains(words), "{flags}: {error}");
         assert!(!work.path("page.html").exists());
     }
@@ -281,11 +282,11 @@ fn what_does_not_belong_together_is_refused() {
         "--shards @shards --out @second --seed 2 {FLAGS} --epochs 1"
     ));
     let line = "report @run --checkpoint @second/last.safetensors --out @page.html";
-    assert!(work.refuse(line).contains("no checkpoint of this run"));
+    assert!(work.refuse(line, 1).contains("no checkpoint of this run"));
     // A page that exists stays as it is.
     fs::write(work.path("page.html"), "<!DOCTYPE html>mine").unwrap();
     assert!(
-        work.refuse("report @run --out @page.html")
+        work.refuse("report @run --out @page.html", 1)
             .contains("--force")
     );
     assert_eq!(

@@ -1,20 +1,18 @@
 //! All sections in their order, and the file.
 
 use maud::html;
-use shardmill_formats::{Printable, errln};
+use shardmill_formats::{Causes, Printable, errln};
 
+use super::contents::sections;
 use super::error::ReportError;
 use super::findings::Findings;
-use super::material::{Data, Material};
+use super::material::Material;
 use super::options::ReportOptions;
 use super::outcome::{
     AgreementFigure, CheckpointUsed, KeyFigures, MissingPart, SectionMade, Written,
 };
-use super::sections::overview::Overview;
-use super::sections::{
-    classes, curves, dataset, filters, growth, guesses, kernels, layers, map, neighbours,
-    occlusion, overview, patches, recipe, views,
-};
+use super::sections::overview::{self, Overview};
+use super::subjects::Subjects;
 use crate::report::page::{self, Block, Page, Section};
 use crate::report::text::name;
 use crate::run::View;
@@ -27,65 +25,19 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
     page::check_free(&options.out, options.force)?;
     let material = Material::read(options)?;
     let overview = Overview::of(&material);
-    let findings = match subjects(&material) {
-        Err(_) => None,
-        Ok(subjects) => {
-            let found = Findings::make(
-                options,
-                &material.history,
-                subjects.chosen,
-                subjects.data,
-                subjects.judged,
-            )?;
-            match found {
-                Some(found) => Some(found),
-                None => return Ok(None),
-            }
-        }
+    let answers = match Subjects::of(&material) {
+        Err(reason) => Err(reason.to_owned()),
+        Ok(subjects) => match Findings::make(options, &material.history, subjects) {
+            Ok(Some(findings)) => Ok((subjects, findings)),
+            Ok(None) => return Ok(None),
+            // Such as a damaged record; what the log says is as good as it was.
+            Err(error) => Err(Causes(&error).to_string()),
+        },
     };
-    let mut sections = vec![
-        dataset::section(&material)?,
-        recipe::section(&material),
-        curves::section(&material),
-        layers::section(&material)?,
-    ];
-    match (subjects(&material), &findings) {
-        (Ok(subjects), Some(findings)) => {
-            let judged = subjects.judged;
-            sections.push(classes::section(&material, judged, findings)?);
-            sections.push(kernels::section(&material)?);
-            sections.push(growth::section(&material)?);
-            sections.push(guesses::section(&material, judged, findings)?);
-            sections.push(neighbours::section(
-                &material,
-                subjects.data,
-                judged,
-                findings,
-            )?);
-            sections.push(map::section(judged, findings));
-            sections.push(views::section(judged, findings));
-            sections.push(filters::section(&findings.units));
-            sections.push(occlusion::section(judged, &findings.units)?);
-            sections.push(patches::section(judged, &findings.units)?);
-        }
-        (Err(reason), _) => {
-            sections.push(kernels::section(&material)?);
-            sections.push(growth::section(&material)?);
-            sections.push(Section {
-                id: "answers",
-                title: "Answers to images".to_owned(),
-                blocks: vec![Block::Missing(format!(
-                    "Accuracy by class, images with guesses, nearest training images, a map, ten views, filters, occlusion maps and \
-                     patches: {reason}."
-                ))],
-            });
-        }
-        (Ok(_), None) => {}
-    }
     let whole = Page {
         title: overview::title(&material),
         lead: overview::lead(&material, &overview),
-        sections,
+        sections: sections(&material, &answers),
         foot: foot(&material),
     };
     let html = whole.html();
@@ -113,27 +65,11 @@ pub(crate) fn report(options: &ReportOptions) -> Result<Option<Written>, ReportE
             }),
         missing: missing(&whole.sections),
         sections: whole.sections.iter().map(made).collect(),
-        figures: figures(&overview, findings.as_ref()),
+        figures: figures(
+            &overview,
+            answers.as_ref().ok().map(|(_, findings)| findings),
+        ),
     }))
-}
-
-/// What the answers to images need.
-struct Subjects<'m> {
-    chosen: &'m super::material::Chosen,
-    data: &'m Data,
-    judged: &'m shardmill_loader::Dataset,
-}
-
-/// What the answers to images need, or what is missing of it.
-fn subjects(material: &Material) -> Result<Subjects<'_>, &str> {
-    let chosen = material.checkpoint.as_ref().map_err(|reason| &**reason)?;
-    let data = material.data.as_ref().map_err(|reason| &**reason)?;
-    let judged = data.judged.as_ref().map_err(|reason| &**reason)?;
-    Ok(Subjects {
-        chosen,
-        data,
-        judged,
-    })
 }
 
 fn foot(material: &Material) -> maud::Markup {

@@ -1,13 +1,13 @@
 //! What the network makes of images: guesses, features and neighbours, computed for the page.
 
 use shardmill_formats::Stream;
-use shardmill_loader::Dataset;
 
 use super::draw::{drawn, seed};
 use super::error::ReportError;
 use super::material::{Chosen, Data};
 use super::options::ReportOptions;
 use super::plane::Plane;
+use super::subjects::Subjects;
 use super::units::Units;
 use crate::analysis::{
     Agreement, Features, Neighbour, PredictOptions, Predicted, Predictions, Search, predict_split,
@@ -62,7 +62,7 @@ pub(super) struct Neighbours {
 }
 
 impl Findings {
-    /// Judges every image of `judged`, and finds the nearest training images of each. `None` after a request
+    /// Judges every image of the split, and finds the nearest training images of each. `None` after a request
     /// to stop.
     ///
     /// # Errors
@@ -70,10 +70,13 @@ impl Findings {
     pub(super) fn make(
         options: &ReportOptions,
         history: &History,
-        chosen: &Chosen,
-        data: &Data,
-        judged: &Dataset,
+        subjects: Subjects<'_>,
     ) -> Result<Option<Self>, ReportError> {
+        let Subjects {
+            chosen,
+            data,
+            judged,
+        } = subjects;
         let mut screen = Screen::new(options.display);
         let mut subject = Subject::new(&chosen.path, &data.folder, judged.split());
         (subject.compute, subject.threads) = (options.compute, options.threads);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use shardmill_formats::{Class, Manifest, Printable};
+use shardmill_formats::{Causes, Class, Manifest, Printable};
 use shardmill_loader::Dataset;
 
 use super::error::ReportError;
@@ -127,12 +127,16 @@ fn choose(
                 .to_owned(),
         ));
     };
-    let state = match Checkpoint::peek(&path) {
-        Ok(state) => state,
+    // All of it, so that what is damaged is found before anything is computed.
+    let state = match Checkpoint::read(&path) {
+        Ok(checkpoint) => checkpoint.state,
         Err(error) if options.checkpoint == CheckpointChoice::Usual => {
-            return Ok(Err(format!(
-                "{error}; another one can be given as --checkpoint"
-            )));
+            let last = CheckpointChoice::Last.file(&options.run);
+            let advice = match last.is_some_and(|last| last != path && last.is_file()) {
+                true => "`--checkpoint last` looks at the last weights instead",
+                false => "another one can be given as --checkpoint",
+            };
+            return Ok(Err(format!("{}; {advice}", Causes(&error))));
         }
         Err(error) => return Err(error.into()),
     };
@@ -178,9 +182,10 @@ fn open(
         // What was asked for by name.
         Err(error) if options.shards.is_some() || options.split.is_some() => Err(error.into()),
         Err(error) => Ok(Err(format!(
-            "the dataset in {} that the log names cannot be used ({error}); where it has moved, give its folder as \
+            "the dataset in {} that the log names cannot be used ({}); where it has moved, give its folder as \
              `--shards DIR`",
-            folder.display()
+            folder.display(),
+            Causes(&error)
         ))),
     }
 }
@@ -208,9 +213,13 @@ impl Data {
             });
         }
         let validated = start.and_then(|start| start.val_split.as_deref());
-        let judged = match options.split.as_deref().or(validated) {
-            Some(split) => Ok(data::open(&folder, split)?),
-            None => Err(unvalidated(train.manifest())),
+        let judged = match (options.split.as_deref(), validated) {
+            (Some(split), _) => Ok(data::open(&folder, split)?),
+            // Such as a damaged shard, which says nothing against the training images.
+            (None, Some(split)) => {
+                data::open(&folder, split).map_err(|error| Causes(&error).to_string())
+            }
+            (None, None) => Err(unvalidated(train.manifest())),
         };
         Ok(Self {
             note: start.and_then(|start| {

@@ -1,6 +1,7 @@
 //! The page about one run.
 
 mod assemble;
+mod contents;
 mod draw;
 mod error;
 mod findings;
@@ -10,6 +11,7 @@ mod options;
 mod outcome;
 mod plane;
 mod sections;
+mod subjects;
 mod units;
 
 pub(crate) use assemble::report;

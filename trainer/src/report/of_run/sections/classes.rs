@@ -10,7 +10,7 @@ use super::dataset::{class_name, short_name};
 use crate::analysis::Prediction;
 use crate::analysis::confusion::{ClassScore, ConfusedPair, class_scores, confused_pairs};
 use crate::report::chart::{Axis, Bar, Chart, Colour, Point, Series, Size, bars, lines};
-use crate::report::page::{Block, Column, Figure, Section, Table};
+use crate::report::page::{Block, Column, Figure, Table};
 use crate::report::photo::{PhotoError, photo};
 use crate::report::text::name;
 
@@ -26,11 +26,11 @@ const SIDE: usize = 96;
 
 /// # Errors
 /// A record that is damaged.
-pub(in crate::report) fn section(
+pub(in crate::report) fn blocks(
     material: &Material,
     judged: &Dataset,
     findings: &Findings,
-) -> Result<Section, PhotoError> {
+) -> Result<Vec<Block>, PhotoError> {
     let classes = judged.classes();
     let items = &findings.predictions.items;
     let scores = class_scores(items, classes.len());
@@ -40,11 +40,7 @@ pub(in crate::report) fn section(
         "Classes that are taken for each other".to_owned(),
     ));
     blocks.extend(pairs(material, judged, items)?);
-    Ok(Section {
-        id: "errors",
-        title: "Accuracy by class".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 /// Classes with their accuracies, the best first.

@@ -7,7 +7,7 @@ use super::over::{MOST, Over, marked, of_steps, series, thin};
 use super::pace::speed;
 use super::warnings::warnings;
 use crate::report::chart::{Axis, Chart, Colour, Point, Scale, Series, Size, Stroke, lines};
-use crate::report::page::{Block, Figure, Section};
+use crate::report::page::{Block, Figure};
 use crate::report::text::name;
 use crate::report::thin::thinned;
 use crate::run::View;
@@ -19,7 +19,7 @@ const RATE_HEIGHT: f64 = 150.0;
 /// Falls of the learning rate from which on its axis is logarithmic.
 const WIDE: f64 = 5.0;
 
-pub(in crate::report) fn section(material: &Material) -> Section {
+pub(in crate::report) fn blocks(material: &Material) -> Vec<Block> {
     let history = &material.history;
     let mut blocks = Vec::new();
     if history.steps.is_empty() && history.epochs.is_empty() {
@@ -56,11 +56,7 @@ pub(in crate::report) fn section(material: &Material) -> Section {
         }
     }
     blocks.extend(warnings(history));
-    Section {
-        id: "curves",
-        title: "Training".to_owned(),
-        blocks,
-    }
+    blocks
 }
 
 /// Evaluations from the centre view.

@@ -6,7 +6,7 @@ use shardmill_loader::Dataset;
 
 use super::super::material::{Data, Material};
 use crate::report::chart::{Axis, Bar, Chart, Colour, Size, bars};
-use crate::report::page::{Block, Column, Figure, Section, Table};
+use crate::report::page::{Block, Column, Figure, Table};
 use crate::report::paper::{IMAGENET_COMPONENTS, IMAGENET_DEVIATIONS, IMAGENET_MEAN};
 use crate::report::photo::{PhotoError, photo};
 use crate::report::text::{grouped, line, name};
@@ -21,7 +21,7 @@ const MOST_BARS: usize = 30;
 
 /// # Errors
 /// A record that is damaged.
-pub(in crate::report) fn section(material: &Material) -> Result<Section, PhotoError> {
+pub(in crate::report) fn blocks(material: &Material) -> Result<Vec<Block>, PhotoError> {
     let mut blocks = Vec::new();
     match &material.data {
         Ok(data) => {
@@ -37,11 +37,7 @@ pub(in crate::report) fn section(material: &Material) -> Result<Section, PhotoEr
             )));
         }
     }
-    Ok(Section {
-        id: "dataset",
-        title: "Dataset".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 /// What log and checkpoint know of the dataset.

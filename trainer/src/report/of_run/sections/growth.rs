@@ -1,15 +1,15 @@
 //! Some kernels of the first layer over the epochs.
 
 use maud::html;
+use shardmill_formats::Causes;
 
 use super::super::error::ReportError;
 use super::super::kernel::{ENLARGED, GAP, PAPER, REM, paint};
 use super::super::material::Material;
 use crate::analysis::snapshots::Snapshots;
 use crate::checkpoint::Snapshot;
-use crate::report::page::{Block, Figure, Section};
+use crate::report::page::{Block, Figure};
 use crate::report::picture::{Picture, Pixels};
-use crate::report::text::line;
 
 /// Kernels and epochs that are shown at most.
 const KERNELS: usize = 12;
@@ -17,7 +17,7 @@ const EPOCHS: usize = 12;
 
 /// # Errors
 /// A folder of snapshots that cannot be read.
-pub(in crate::report) fn section(material: &Material) -> Result<Section, ReportError> {
+pub(in crate::report) fn blocks(material: &Material) -> Result<Vec<Block>, ReportError> {
     let found = Snapshots::read(&material.run)?;
     let usable: Vec<Kernels> = found.whole.iter().filter_map(Kernels::of).collect();
     // Of an older network, for example.
@@ -37,15 +37,9 @@ pub(in crate::report) fn section(material: &Material) -> Result<Section, ReportE
         blocks.push(Block::Figure(strip(&usable)?));
     }
     for fault in &found.damaged {
-        blocks.push(Block::Prose(
-            html! { p.note { (line(&fault.to_string())) "." } },
-        ));
+        blocks.push(Block::Missing(format!("{}.", Causes(fault))));
     }
-    Ok(Section {
-        id: "growth",
-        title: "The kernels over the epochs".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 /// conv1's kernels after an epoch.
@@ -91,25 +85,28 @@ fn strip(all: &[Kernels]) -> Result<Figure, ReportError> {
         rgb: vec![PAPER; width * height * 3],
     };
     let len = side * side * 3;
+    // The epochs stand above the columns.
+    let letters = cell * 2 / 5;
+    let head = letters + GAP;
     let mut epochs = Vec::new();
+    let mut targets = Vec::new();
     for column in 0..columns {
         let kernels = &all[spread(column, columns, all.len())];
         epochs.push(kernels.epoch.to_string());
         for row in 0..rows {
-            let kernel = &kernels.weights[spread(row, rows, count) * len..][..len];
-            paint(
-                &mut pixels,
-                kernel,
-                side,
-                column * cell + GAP,
-                row * cell + GAP,
-            );
+            let number = spread(row, rows, count);
+            let kernel = &kernels.weights[number * len..][..len];
+            let (x, y) = (column * cell + GAP, row * cell + GAP);
+            paint(&mut pixels, kernel, side, x, y);
+            let shown = side * ENLARGED;
+            targets.push(html! {
+                rect x=(x) y=(head + y) width=(shown) height=(shown) fill="transparent" {
+                    title { "kernel " (number + 1) " after epoch " (kernels.epoch) }
+                }
+            });
         }
     }
     let picture = Picture::png(&pixels, "")?;
-    // The epochs stand above the columns.
-    let letters = cell * 2 / 5;
-    let head = letters + GAP;
     Ok(Figure::new(
         html! {
             svg.kernels xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {}", height + head)) role="img"
@@ -119,6 +116,7 @@ fn strip(all: &[Kernels]) -> Result<Figure, ReportError> {
                     text x=(column * cell + GAP + side * ENLARGED / 2) y=(letters) font-size=(letters) { (epoch) }
                 }
                 image.pixelated href=(picture.address()) y=(head) width=(width) height=(height) {}
+                @for target in &targets { (target) }
             }
         },
         html! {

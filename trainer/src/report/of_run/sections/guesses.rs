@@ -9,7 +9,7 @@ use super::super::findings::Findings;
 use super::super::material::Material;
 use super::dataset::class_name;
 use crate::analysis::Prediction;
-use crate::report::page::{Block, Figure, Section};
+use crate::report::page::{Block, Figure};
 use crate::report::photo::{PhotoError, photo};
 use crate::report::text::name;
 
@@ -22,11 +22,11 @@ const TOP: usize = 5;
 
 /// # Errors
 /// A record that is damaged.
-pub(in crate::report) fn section(
+pub(in crate::report) fn blocks(
     material: &Material,
     judged: &Dataset,
     findings: &Findings,
-) -> Result<Section, PhotoError> {
+) -> Result<Vec<Block>, PhotoError> {
     let items = &findings.predictions.items;
     let classes = judged.classes();
     // With few classes nearly every image has its own among the first five.
@@ -78,11 +78,7 @@ pub(in crate::report) fn section(
             },
         )?);
     }
-    Ok(Section {
-        id: "guesses",
-        title: "Images and guesses (the paper's Fig. 4, left)".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 fn figure(

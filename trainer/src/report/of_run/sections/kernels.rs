@@ -8,7 +8,7 @@ use super::super::material::{Chosen, Material};
 use crate::analysis::colour::{self, ColumnColour};
 use crate::checkpoint::Checkpoint;
 use crate::net::ModelError;
-use crate::report::page::{Block, Column, Figure, Section, Table};
+use crate::report::page::{Block, Column, Figure, Table};
 use crate::report::picture::{Picture, Pixels};
 use crate::report::text::grouped;
 
@@ -28,7 +28,7 @@ struct Kernels {
 
 /// # Errors
 /// A checkpoint that cannot be read.
-pub(in crate::report) fn section(material: &Material) -> Result<Section, ReportError> {
+pub(in crate::report) fn blocks(material: &Material) -> Result<Vec<Block>, ReportError> {
     let mut blocks = Vec::new();
     match &material.checkpoint {
         Err(reason) => blocks.push(Block::Missing(format!("The kernels: {reason}."))),
@@ -39,11 +39,7 @@ pub(in crate::report) fn section(material: &Material) -> Result<Section, ReportE
             )),
         },
     }
-    Ok(Section {
-        id: "kernels",
-        title: "Kernels of the first layer (the paper's Fig. 3)".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 impl Kernels {

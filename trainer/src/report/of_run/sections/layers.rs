@@ -5,12 +5,12 @@ use maud::html;
 use super::super::material::Material;
 use crate::net::config::ModelConfigError;
 use crate::net::shape::PoolKind;
-use crate::report::page::{Block, Column, Section, Table};
+use crate::report::page::{Block, Column, Table};
 use crate::tools::summary::{Summary, grouped, sizes};
 
 /// # Errors
 /// A configuration that describes no network.
-pub(in crate::report) fn section(material: &Material) -> Result<Section, ModelConfigError> {
+pub(in crate::report) fn blocks(material: &Material) -> Result<Vec<Block>, ModelConfigError> {
     let mut blocks = Vec::new();
     match material.model() {
         Some(model) => {
@@ -68,9 +68,5 @@ pub(in crate::report) fn section(material: &Material) -> Result<Section, ModelCo
                 .to_owned(),
         )),
     }
-    Ok(Section {
-        id: "network",
-        title: "Network".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }

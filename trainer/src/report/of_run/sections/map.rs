@@ -7,11 +7,11 @@ use super::super::findings::{Findings, Neighbours};
 use super::super::plane::Plane;
 use super::dataset::{class_name, first_name};
 use crate::report::chart::{Axis, Chart, Colour, Point, SERIES_COLOURS, Series, Size, scatter};
-use crate::report::page::{Block, Figure, Section};
+use crate::report::page::{Block, Figure};
 use crate::report::text::{grouped, name};
 
 /// A map of the images, or why there is none.
-pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Section {
+pub(in crate::report) fn blocks(judged: &Dataset, findings: &Findings) -> Vec<Block> {
     let block = match &findings.neighbours {
         Err(reason) => Block::Missing(format!("A map of the images: {reason}.")),
         Ok(found) => match &found.plane {
@@ -19,11 +19,7 @@ pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Secti
             Ok(plane) => Block::Figure(figure(judged, found, plane)),
         },
     };
-    Section {
-        id: "map",
-        title: "A map of the images".to_owned(),
-        blocks: vec![block],
-    }
+    vec![block]
 }
 
 fn figure(judged: &Dataset, found: &Neighbours, plane: &Plane) -> Figure {

@@ -8,7 +8,7 @@ use super::super::draw::{drawn, seed};
 use super::super::findings::{Findings, NEIGHBOURS};
 use super::super::material::{Data, Material};
 use super::dataset::class_name;
-use crate::report::page::{Block, Column, Figure, Section, Table};
+use crate::report::page::{Block, Column, Figure, Table};
 use crate::report::photo::{PhotoError, photo};
 use crate::report::text::{grouped, name};
 
@@ -18,12 +18,12 @@ const SIDE: usize = 96;
 
 /// # Errors
 /// A record that is damaged.
-pub(in crate::report) fn section(
+pub(in crate::report) fn blocks(
     material: &Material,
     data: &Data,
     judged: &Dataset,
     findings: &Findings,
-) -> Result<Section, PhotoError> {
+) -> Result<Vec<Block>, PhotoError> {
     let mut blocks = Vec::new();
     match &findings.neighbours {
         Err(reason) => blocks.push(Block::Missing(format!(
@@ -72,11 +72,7 @@ pub(in crate::report) fn section(
             }
         }
     }
-    Ok(Section {
-        id: "neighbours",
-        title: "Nearest training images (the paper's Fig. 4, right)".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 fn percent(share: f64) -> String {

@@ -7,7 +7,7 @@ use super::super::error::ReportError;
 use super::super::units::Units;
 use super::dataset::class_name;
 use crate::analysis::OcclusionMap;
-use crate::report::page::{Block, Figure, Section};
+use crate::report::page::{Block, Figure};
 use crate::report::photo::photo;
 use crate::report::picture::{Picture, Pixels};
 
@@ -28,7 +28,10 @@ const COLOURS: [[u8; 3]; 5] = [
 
 /// # Errors
 /// A record that is damaged.
-pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Section, ReportError> {
+pub(in crate::report) fn blocks(
+    judged: &Dataset,
+    units: &Units,
+) -> Result<Vec<Block>, ReportError> {
     let mut blocks = Vec::new();
     if units.maps.is_empty() {
         blocks.push(Block::Missing(
@@ -72,11 +75,7 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
             },
         )));
     }
-    Ok(Section {
-        id: "occlusion",
-        title: "What the network looks at (occlusion)".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }
 
 /// The lowest and the highest probability of a map.

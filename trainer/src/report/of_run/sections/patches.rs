@@ -6,7 +6,7 @@ use shardmill_loader::Dataset;
 
 use super::super::units::Units;
 use super::dataset::class_name;
-use crate::report::page::{Block, Figure, Section};
+use crate::report::page::{Block, Figure};
 use crate::report::photo::{Cut, PhotoError, part};
 
 /// Longest side of a patch in pixels.
@@ -14,7 +14,7 @@ const SIDE: usize = 72;
 
 /// # Errors
 /// A record that is damaged.
-pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Section, PhotoError> {
+pub(in crate::report) fn blocks(judged: &Dataset, units: &Units) -> Result<Vec<Block>, PhotoError> {
     let mut blocks = Vec::new();
     if units.patches.is_empty() {
         blocks.push(Block::Missing(
@@ -59,9 +59,5 @@ pub(in crate::report) fn section(judged: &Dataset, units: &Units) -> Result<Sect
             },
         )));
     }
-    Ok(Section {
-        id: "patches",
-        title: "What excites single channels".to_owned(),
-        blocks,
-    })
+    Ok(blocks)
 }

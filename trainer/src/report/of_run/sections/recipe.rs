@@ -7,13 +7,13 @@ use maud::html;
 use super::super::material::Material;
 use crate::recipe::difference::{differences, settings};
 use crate::recipe::setup::Setup;
-use crate::report::page::{Block, Column, Section, Table};
+use crate::report::page::{Block, Column, Table};
 use crate::report::text::line;
 
 /// Values that follow from the dataset and are no choice.
 const OF_THE_DATASET: [&str; 1] = ["model.classes"];
 
-pub(in crate::report) fn section(material: &Material) -> Section {
+pub(in crate::report) fn blocks(material: &Material) -> Vec<Block> {
     let mut blocks = Vec::new();
     match (material.recipe(), material.model()) {
         (Some(recipe), Some(model)) => {
@@ -63,11 +63,7 @@ pub(in crate::report) fn section(material: &Material) -> Section {
             "The recipe: the log has lost its first line, and there is no checkpoint that holds it.".to_owned(),
         )),
     }
-    Section {
-        id: "recipe",
-        title: "Recipe".to_owned(),
-        blocks,
-    }
+    blocks
 }
 
 /// Control characters of a split's name are escaped, line feeds stay.

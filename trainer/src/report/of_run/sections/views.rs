@@ -5,12 +5,12 @@ use shardmill_loader::Dataset;
 
 use super::super::findings::Findings;
 use crate::analysis::Prediction;
-use crate::report::page::{Block, Column, Section, Table};
+use crate::report::page::{Block, Column, Table};
 use crate::report::paper::{PAPER_ROWS, PaperErrors};
 use crate::report::text::{grouped, name};
 use crate::run::View;
 
-pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Section {
+pub(in crate::report) fn blocks(judged: &Dataset, findings: &Findings) -> Vec<Block> {
     let predictions = &findings.predictions;
     let of = |view: View| {
         let found = findings.scores.iter().find(|found| found.view == view);
@@ -80,11 +80,7 @@ pub(in crate::report) fn section(judged: &Dataset, findings: &Findings) -> Secti
              chosen on the images that it is measured on. On new images it may well be larger."
         }
     });
-    Section {
-        id: "views",
-        title: "Ten views and the centre view (the paper's Table 1)".to_owned(),
-        blocks: vec![table, said],
-    }
+    vec![table, said]
 }
 
 /// The errors of whoever always guesses the classes that are most frequent among the images.
