@@ -99,6 +99,10 @@ fn a_card_is_written_beside_the_weights_and_nothing_is_replaced() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("w.md exists"), "{stderr}");
     assert!(!folder.join("w.safetensors").exists());
+    let (code, _, stderr) = train(folder, &format!("{export} --card=@/none/README.md"));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("cannot write the card"), "{stderr}");
+    assert!(!folder.join("w.safetensors").exists());
     done(folder, &format!("{export} --card=@/README.md"));
     assert!(folder.join("README.md").is_file());
 

@@ -67,6 +67,12 @@ pub enum AnalysisError {
         /// The file.
         path: PathBuf,
     },
+    /// A link or a folder has the name of the unfinished file.
+    #[error("{} is a link or a folder; delete it, or choose another `--out`", path.display())]
+    InTheWay {
+        /// What is in the way.
+        path: PathBuf,
+    },
     /// Another process writes the same file.
     #[error("another process is writing {}; wait for it, or choose another `--out`", path.display())]
     Busy {

@@ -1,6 +1,6 @@
 //! `train export` and `train import`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -57,11 +57,23 @@ impl Execute for ExportArgs {
                 "the card and the weights cannot be one file; choose another with `--card=FILE`"
             );
         }
-        let mean = exchange::export(&checkpoint, self.to, &self.file)?;
+        // Before the weights: a place that cannot be written to leaves neither.
+        let card = match card {
+            Some(path) => Some(CardFile::new(path)?),
+            None => None,
+        };
+        let mean = match exchange::export(&checkpoint, self.to, &self.file) {
+            Ok(mean) => mean,
+            Err(error) => {
+                if let Some(card) = card {
+                    card.discard();
+                }
+                return Err(error.into());
+            }
+        };
         outln!("{}", self.file.display())?;
         if let Some(card) = card {
-            self.write_card(&card, &checkpoint, mean.as_deref())?;
-            outln!("{}", card.display())?;
+            card.write(&self.card_text(&checkpoint, mean.as_deref())?)?;
         }
         if let Some(shape) = mean {
             errln!(
@@ -84,17 +96,12 @@ impl ExportArgs {
         )
     }
 
-    /// Writes the card to a new file. `mean` is the shape of the exported mean image.
-    fn write_card(
-        &self,
-        path: &Path,
-        checkpoint: &Checkpoint,
-        mean: Option<&[usize]>,
-    ) -> anyhow::Result<()> {
+    /// The card. `mean` is the shape of the exported mean image.
+    fn card_text(&self, checkpoint: &Checkpoint, mean: Option<&[usize]>) -> anyhow::Result<String> {
         let model = checkpoint.model()?;
         let history = run_of(&self.checkpoint, &checkpoint.state);
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let text = card::card(&Subject {
+        Ok(card::card(&Subject {
             file: &file,
             naming: self.to,
             state: &checkpoint.state,
@@ -102,9 +109,38 @@ impl ExportArgs {
             mean_side: mean.and_then(|shape| shape.last().copied()),
             history: history.as_ref(),
             dataset: self.dataset.as_deref(),
-        });
-        let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.with_context(|| format!("cannot write the card {}", path.display()))
+        }))
+    }
+}
+
+/// A new file for a card.
+struct CardFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl CardFile {
+    fn new(path: PathBuf) -> anyhow::Result<Self> {
+        match File::create_new(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => {
+                let failed = format!("cannot write the card {}", path.display());
+                Err(anyhow::Error::new(error).context(failed))
+            }
+        }
+    }
+
+    /// Writes the text, and prints the file's name.
+    fn write(mut self, text: &str) -> anyhow::Result<()> {
+        let written = self.file.write_all(text.as_bytes());
+        written.with_context(|| format!("cannot write the card {}", self.path.display()))?;
+        outln!("{}", self.path.display())?;
+        Ok(())
+    }
+
+    /// Removes the empty file; the error that led here is the one to report.
+    fn discard(self) {
+        let _ = fs::remove_file(self.path);
     }
 }
 

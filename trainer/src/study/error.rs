@@ -26,6 +26,14 @@ pub(crate) enum StudyError {
         arm: String,
         source: ModelConfigError,
     },
+    /// The recipe to start from is one, and an arm of it is not.
+    #[error("recipe {recipe} does not go with all arms of study {study}; {remedy}")]
+    Unfit {
+        recipe: String,
+        study: &'static str,
+        remedy: &'static str,
+        source: Box<StudyError>,
+    },
     /// The recipe to start from is not one.
     #[error(transparent)]
     Setup(#[from] SetupError),

@@ -253,7 +253,7 @@ impl Plan {
     /// # Errors
     /// Other settings, or what the file system refuses.
     pub(crate) fn check(&self, results: &Path) -> Result<(), StudyError> {
-        let Some(stored) = Self::read(results)?.filter(|_| has_results(results)) else {
+        let Some(stored) = Self::read(results)?.filter(|_| Self::results_in(results) > 0) else {
             return Ok(());
         };
         let stored = Self {
@@ -289,6 +289,15 @@ impl Plan {
         }
     }
 
+    /// Number of files of results in a folder; 0 where it cannot be read.
+    pub(crate) fn results_in(results: &Path) -> usize {
+        let entries = fs::read_dir(results).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names
+            .filter(|name| name.ends_with(".json") && name != PLAN)
+            .count()
+    }
+
     /// Further seeds in `results` of any of some arms, which these settings leave out.
     pub(crate) fn further_seeds(&self, results: &Path, arms: &[&Arm]) -> Vec<u64> {
         let entries = fs::read_dir(results).into_iter().flatten().flatten();
@@ -314,13 +323,6 @@ fn within(flag: &str, given: u64, most: u64) -> Result<(), StudyError> {
     Err(StudyError::Wrong(format!(
         "`{flag}` is {given}, and a study takes at most {most}; give fewer"
     )))
-}
-
-/// Whether a folder holds the result of an arm.
-fn has_results(results: &Path) -> bool {
-    let entries = fs::read_dir(results).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.any(|name| name.ends_with(".json") && name != PLAN)
 }
 
 /// The split to validate on that `request` asks for.

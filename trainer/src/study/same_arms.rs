@@ -26,21 +26,30 @@ pub(super) fn check_arms(
     common: Common<'_>,
     arm_setup: impl Fn(&Arm) -> Result<Setup, StudyError>,
 ) -> Result<(), StudyError> {
+    let remedy = match common.has_sets {
+        true => "choose another `--recipe`, or leave the `--set` out that does it",
+        false => "choose another `--recipe`",
+    };
+    let is_sound = common.setup.recipe.problem().is_none() && layers(&common.setup.model).is_ok();
     let mut seen: Vec<(&Arm, Training)> = Vec::new();
     for arm in study.arms {
-        let own = Training::of(arm, arm_setup(arm)?)?;
+        let own = arm_setup(arm).and_then(|setup| Training::of(arm, setup));
+        let own = own.map_err(|source| match is_sound {
+            true => StudyError::Unfit {
+                recipe: common.recipe.to_owned(),
+                study: study.name,
+                remedy,
+                source: Box::new(source),
+            },
+            false => source,
+        })?;
         if let Some((first, _)) = seen.iter().find(|(_, other)| *other == own) {
             return Err(StudyError::SameArms {
                 recipe: common.recipe.to_owned(),
                 first: first.name,
                 second: arm.name,
                 why: reason(common.setup, arm, &own)?,
-                remedy: match common.has_sets {
-                    true => {
-                        "choose another `--recipe`, or leave the `--set` out that makes them alike"
-                    }
-                    false => "choose another `--recipe`",
-                },
+                remedy,
             });
         }
         seen.push((arm, own));

@@ -4,6 +4,7 @@ mod compared;
 mod interrupted;
 mod race;
 mod refused;
+mod unusable;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -36,6 +36,10 @@ impl PartialFile {
     ) -> Result<Self, AnalysisError> {
         let path = beside(out);
         let failed = AnalysisError::io("write", &path);
+        // Through a link, another file would be emptied.
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(AnalysisError::InTheWay { path });
+        }
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

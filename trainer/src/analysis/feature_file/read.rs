@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use shardmill_formats::schema::UNLABELLED;
 
 use crate::analysis::AnalysisError;
 use crate::analysis::feature_file::{Description, FEATURES, LABELS};
@@ -108,9 +109,11 @@ impl FeatureFile {
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(&io)?;
         let labels = bytes.as_chunks().0.iter().map(|&v| i64::from_le_bytes(v));
+        let labels: Vec<i64> = labels.collect();
+        check_labels(&labels, description.classes.len()).map_err(&malformed)?;
         Ok(Self {
             path: path.into(),
-            labels: labels.collect(),
+            labels,
             len: len as usize,
             start: start + features.data_offsets[0],
             file,
@@ -128,6 +131,25 @@ impl FeatureFile {
     #[must_use]
     pub fn labels(&self) -> &[i64] {
         &self.labels
+    }
+}
+
+/// Checks that each label is one of so many classes, or says that there is none; another program's file may name no
+/// classes.
+fn check_labels(labels: &[i64], classes: usize) -> Result<(), String> {
+    let most = match classes {
+        0 => i64::MAX,
+        _ => classes as i64 - 1,
+    };
+    let wrong = labels
+        .iter()
+        .position(|label| !(UNLABELLED..=most).contains(label));
+    match wrong {
+        Some(row) => Err(format!(
+            "the label of row {row} is {}, and the classes are 0 to {most}",
+            labels[row]
+        )),
+        None => Ok(()),
     }
 }
 

@@ -68,6 +68,23 @@ fn what_is_no_file_of_features_is_refused() {
             "{key}: {text}"
         );
     }
+    // A label that none of the named classes has.
+    let classes = |names: &[&str]| {
+        let classes = names
+            .iter()
+            .map(|name| json!({"synset": name, "name": name}));
+        json!({"classes": json!(classes.collect::<Vec<_>>()).to_string()})
+    };
+    let text = refusal(&|header| header["__metadata__"] = classes(&["a", "b", "c", "d", "e", "f"]));
+    assert!(
+        text.contains("the label of row 1 is 7, and the classes are 0 to 5"),
+        "{text}"
+    );
+    let mut eight = header();
+    eight["__metadata__"] = classes(&["a", "b", "c", "d", "e", "f", "g", "h"]);
+    write(&path, &eight);
+    assert_eq!(FeatureFile::open(&path).unwrap().labels(), [5, 7]);
+
     let text = refusal(&|header| drop(header.as_object_mut().unwrap().remove("features")));
     assert!(text.contains("no tensor \"features\""), "{text}");
     for bytes in [&b"short"[..], &[255; 64]] {

@@ -1,12 +1,14 @@
 //! `train study`.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::json;
 use shardmill_formats::outln;
 
+use self::words::{list, no_settings, unknown};
 use crate::cli::device::DeviceArgs;
 use crate::cli::signals::{self, listen};
 use crate::cli::{Execute, Format};
@@ -14,7 +16,7 @@ use crate::run::Stop;
 use crate::run::log::{Display, Screen};
 use crate::study::{
     Arm, Budget, DatasetIdentity, Document, EnsembleOptions, Execution, Findings, Kind, Plan,
-    Request, STUDIES, Study, StudyFolder, Workplace, ensemble, ensemble_report, report, val_split,
+    Request, Study, StudyFolder, Workplace, ensemble, ensemble_report, report, val_split,
     write_report,
 };
 
@@ -91,7 +93,7 @@ pub(super) struct StudyArgs {
 impl Execute for StudyArgs {
     fn execute(self, called: &str) -> anyhow::Result<u8> {
         let Some(name) = &self.name else {
-            self.list(called)?;
+            list(self.format, called)?;
             return Ok(0);
         };
         let study = Study::named(name).with_context(|| unknown(name))?;
@@ -137,29 +139,6 @@ impl StudyArgs {
             }
             (None, _) => Ok(()),
         }
-    }
-
-    /// Prints the studies.
-    fn list(&self, called: &str) -> anyhow::Result<()> {
-        if self.format.json {
-            let studies = STUDIES.map(|study| {
-                let arms: Vec<&str> = study.arms.iter().map(|arm| arm.name).collect();
-                json!({
-                    "name": study.name,
-                    "about": study.about,
-                    "paper": study.paper,
-                    "arms": arms,
-                })
-            });
-            outln!("{}", json!({ "studies": studies.as_slice() }))?;
-            return Ok(());
-        }
-        for study in STUDIES {
-            outln!("{:<13} {}", study.name, study.about)?;
-        }
-        outln!("\nbegin one, and go on with it, with")?;
-        outln!("  {called} study lrn --shards DIR")?;
-        Ok(())
     }
 
     /// Averages networks.
@@ -228,10 +207,7 @@ impl StudyArgs {
                 DatasetIdentity::of(shards, split.as_deref())?
             }
             (None, Some(stored)) => stored.dataset.clone(),
-            (None, None) => anyhow::bail!(
-                "there are no results in {}; give the images to train on with `--shards DIR`",
-                results.display()
-            ),
+            (None, None) => anyhow::bail!(no_settings(results)),
         };
         let display = if self.format.json {
             Display::Json
@@ -388,10 +364,4 @@ fn print(document: &Document, files: &[PathBuf]) -> anyhow::Result<()> {
         outln!("report      {}", file.display())?;
     }
     Ok(())
-}
-
-/// What to say about a study that does not exist.
-fn unknown(name: &str) -> String {
-    let names = STUDIES.map(|study| study.name);
-    format!("there is no study {name}; there are {}", names.join(", "))
 }
