@@ -90,8 +90,10 @@ impl Recipe {
         };
         writeln!(
             f,
-            "recipe    {} epochs of batches of {}{times}",
-            self.epochs, self.batch_size
+            "recipe    {} epoch{} of batches of {}{times}",
+            self.epochs,
+            if self.epochs == 1 { "" } else { "s" },
+            self.batch_size
         )?;
         writeln!(
             f,

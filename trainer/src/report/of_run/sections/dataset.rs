@@ -218,10 +218,8 @@ fn classes(data: &Data) -> Vec<Block> {
     } else {
         blocks.push(Block::Prose(html! {
             p {
-                @if least == most { "Each class has " (grouped(least)) } @else {
-                    "A class has " (grouped(least)) " to " (grouped(most))
-                }
-                " training images."
+                @if least == most { "Each class has " } @else { "A class has " (grouped(least)) " to " }
+                (counted(most, "training image", "training images")) "."
             }
         }));
     }

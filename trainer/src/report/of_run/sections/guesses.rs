@@ -7,7 +7,7 @@ use shardmill_loader::Dataset;
 use super::super::draw::{drawn, seed};
 use super::super::findings::Findings;
 use super::super::material::Material;
-use super::dataset::class_name;
+use super::dataset::{class_name, short_name};
 use crate::analysis::Prediction;
 use crate::report::page::{Block, Figure};
 use crate::report::photo::{PhotoError, photo};
@@ -100,6 +100,15 @@ fn figure(
     )))
 }
 
+/// A probability in percent, with a digit more where it is small.
+fn share(probability: f64) -> String {
+    let percent = 100.0 * probability;
+    match percent < 1.0 {
+        true => format!("{percent:.1}%"),
+        false => format!("{percent:.0}%"),
+    }
+}
+
 /// An image, its class, and a bar for each guess.
 fn card(judged: &Dataset, item: &Prediction) -> Result<Markup, PhotoError> {
     let classes: &[Class] = judged.classes();
@@ -108,13 +117,13 @@ fn card(judged: &Dataset, item: &Prediction) -> Result<Markup, PhotoError> {
     Ok(html! {
         div.card title=(crate::report::text::line(judged.key(item.sample))) {
             (picture)
-            p.label { (text) }
+            p.label { (short_name(&classes[item.label])) }
             ol.bars {
                 @for guess in &item.top {
                     li class=[(guess.label == item.label).then_some("own")] {
                         span.bar style=(format!("width:{:.1}%", 100.0 * guess.probability)) {}
-                        span.guess { (class_name(&classes[guess.label])) }
-                        span.share { (format!("{:.0}%", 100.0 * guess.probability)) }
+                        span.guess { (short_name(&classes[guess.label])) }
+                        span.share { (share(guess.probability)) }
                     }
                 }
             }

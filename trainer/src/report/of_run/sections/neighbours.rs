@@ -7,7 +7,7 @@ use shardmill_loader::Dataset;
 use super::super::draw::{drawn, seed};
 use super::super::findings::{Findings, NEIGHBOURS};
 use super::super::material::{Data, Material};
-use super::dataset::class_name;
+use super::dataset::{class_name, short_name};
 use crate::report::page::{Block, Column, Figure, Table};
 use crate::report::photo::{PhotoError, photo};
 use crate::report::text::{grouped, name};
@@ -93,7 +93,7 @@ fn pictures(
     let mut rows = Vec::new();
     for item in drawn(items.iter(), SHOWN, seed(items, Stream::Order)) {
         let text = class_name(&classes[item.label]);
-        let query = photo(judged, item.sample, SIDE, text.clone())?;
+        let query = photo(judged, item.sample, SIDE, text)?;
         let mut near = Vec::new();
         for neighbour in lists.get(item.sample as usize).into_iter().flatten() {
             let label = usize::try_from(data.train.label(neighbour.row as u64)).ok();
@@ -112,7 +112,7 @@ fn pictures(
         }
         rows.push(html! {
             div.query {
-                p { (text) }
+                p { (short_name(&classes[item.label])) }
                 span.photo { (query) }
                 div.photos {
                     @for (same, alt, picture) in &near {

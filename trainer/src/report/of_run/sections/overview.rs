@@ -135,6 +135,10 @@ pub(in crate::report) fn lead(material: &Material, overview: &Overview) -> Marku
         .map(|model| model.width)
         .filter(|width| *width != 1.0);
     let chosen = material.checkpoint.as_ref().ok();
+    let evaluations = material.history.evaluations.iter();
+    let evaluations = evaluations
+        .filter(|point| point.views == View::Center)
+        .count();
     html! {
         p.lead {
             "A training run of Shardmill"
@@ -149,7 +153,10 @@ pub(in crate::report) fn lead(material: &Material, overview: &Overview) -> Marku
             @match &overview.best {
                 Some(best) => li {
                     b { (format!("{:.1}%", best.scores.top1_error)) }
-                    span { "lowest top-1 error, centre view of " (name(&best.split)) ", epoch " (best.epoch) }
+                    span {
+                        "lowest top-1 error of " (counted(evaluations as u64, "evaluation", "evaluations"))
+                        ", centre view of " (name(&best.split)) ", epoch " (best.epoch)
+                    }
                 }
                 None => li { b { "–" } span { "no evaluation so far" } }
             }
