@@ -295,7 +295,7 @@ fn search(findings: &Findings, level: f64) -> Vec<Part> {
         ),
         format!(
             "The best {} go on to {} epochs, and the one with the lowest training error then is chosen, or the \
-             first to reach {level}%.",
+             first to reach {level}%; of equal ones, the lower rate.",
             search.kept, search.kept_epochs
         ),
     ];
