@@ -1,7 +1,7 @@
 //! The dataset: classes, counts, colours and some images.
 
 use maud::{Markup, html};
-use shardmill_formats::{Class, Manifest};
+use shardmill_formats::{Class, Manifest, counted};
 use shardmill_loader::Dataset;
 
 use super::super::material::{Data, Material};
