@@ -71,8 +71,16 @@ cuda-program train="target/release/train":
     standin/program.sh {{train}}
 
 # Compares a GPU with the CPU and measures its speed, with a program built with the feature `cuda`.
-gpu-check shards train="target/release/train":
+gpu-check shards="-" train="target/release/train":
     tools/gpu-check.sh {{train}} {{shards}}
+
+# Packs a program with CUDA and what checks a GPU into a folder for a machine that has one.
+gpu-pack folder train="target/release/train":
+    tools/gpu-pack.sh {{folder}} {{train}}
+
+# Tests the scripts that check a machine with a GPU, without one and without a build.
+gpu-tools:
+    python3 standin/tools.py
 
 # The Python package: lints, wheel, tests, types, and every installed CPython.
 python:
