@@ -150,6 +150,17 @@ def main(folder):
         sys.exit("a resumed run on two GPUs differs in bits from an uninterrupted one")
     print("two GPUs, stopped and resumed: the same checkpoint to the bit")
 
+    # The last batch has one image. Whether the run begins with it or with a whole one, the same algorithms serve.
+    batches = -(-records // odd)
+    for name, cuts in (("whole", [None]), ("cut", [batches - 1, None])):
+        for number, steps in enumerate(cuts):
+            more = ["--resume"] if number > 0 else []
+            run(folder / f"last-{name}", "cuda", exact, *more, batch=odd, steps=steps)
+    checkpoints = [folder / f"last-{name}" / "last.safetensors" for name in ("whole", "cut")]
+    if not filecmp.cmp(*checkpoints, shallow=False):
+        sys.exit("a run resumed before the last batch differs in bits from an uninterrupted one")
+    print(f"stopped before the last of {batches} batches and resumed: the same checkpoint to the bit")
+
     for steps, device in enumerate(("cuda:0,1", "cuda", "cuda:0,2", "cpu"), start=2):
         more = ["--resume"] if steps > 2 else []
         moved = run(folder / "moved", device, *more, steps=steps)

@@ -39,6 +39,11 @@ bool is_context(CUcontext context) {
     return card >= cards && card < cards + card_count() && card->retained > 0;
 }
 
+bool may_touch(int card, int owner) {
+    const std::lock_guard lock(mutex);
+    return card == owner || cards[owner].open_to.count(card) > 0;
+}
+
 static bool is_card(CUdevice device) { return device >= 0 && device < card_count(); }
 
 // A context that nobody holds any more is destroyed with all that is in it.
@@ -119,6 +124,45 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice
 CUresult cuDeviceTotalMem_v2(std::size_t *bytes, CUdevice device) {
     *bytes = card_memory();
     return is_card(device) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
+CUresult cuDeviceCanAccessPeer(int *can, CUdevice device, CUdevice other) {
+    if (!is_card(device) || !is_card(other) || can == nullptr) {
+        return CUDA_ERROR_INVALID_DEVICE;
+    }
+    *can = device != other;
+    return CUDA_SUCCESS;
+}
+
+// A card has one pool of memory.
+CUresult cuDeviceGetMemPool(CUmemoryPool *pool, CUdevice device) {
+    if (!is_card(device) || pool == nullptr) {
+        return CUDA_ERROR_INVALID_DEVICE;
+    }
+    *pool = reinterpret_cast<CUmemoryPool>(&cards[device]);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc *list, std::size_t count) {
+    Card *owner = reinterpret_cast<Card *>(pool);
+    if (owner < cards || owner >= cards + card_count() || list == nullptr || count == 0) {
+        wrong("cuMemPoolSetAccess: no pool, or no list");
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    const std::lock_guard lock(mutex);
+    for (const CUmemAccessDesc *one = list; one < list + count; one++) {
+        const int other = one->location.id;
+        if (one->location.type != CU_MEM_LOCATION_TYPE_DEVICE || !is_card(other)) {
+            wrong("cuMemPoolSetAccess: no card");
+            return CUDA_ERROR_INVALID_VALUE;
+        }
+        if (one->flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE) {
+            owner->open_to.insert(other);
+        } else {
+            fatal("cuMemPoolSetAccess: flags %d are not provided", static_cast<int>(one->flags));
+        }
+    }
+    return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) {

@@ -23,6 +23,8 @@ struct Card {
     std::set<Stream *> streams;
     // Modules and events that are open, which a program should close before the context.
     int modules = 0, events = 0;
+    // The other cards that the pool of its memory is open to.
+    std::set<int> open_to;
 };
 
 constexpr int MOST_CARDS = 16;
@@ -34,6 +36,9 @@ Card *card(int number);
 
 // The card of the calling thread's context, or null.
 Card *current();
+
+// Whether a card may read and write another's memory.
+bool may_touch(int card, int owner);
 
 // Whether a pointer is a context that is open.
 bool is_context(CUcontext context);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "../memory.h"
 #include "../say.h"
@@ -11,11 +13,14 @@
 
 namespace host {
 
+// Bytes of workspace for each row of the forward pass: the fastest algorithm needs more for more rows.
+constexpr std::size_t ROW = std::size_t{4} << 20;
+
 // For kernels in NHWC the documentation names algorithms 0 and 1 of each pass, and no other.
 std::vector<Algorithm> algorithms(Pass pass, const Convolution &c) {
     switch (pass) {
     case Pass::Forward:
-        return {{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, true, 1 << 20}, {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, true, 0}};
+        return {{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, true, c.rows * ROW}, {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, true, 0}};
     case Pass::Data:
         return {{CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, false, 0}, {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, true, c.weight_len() * 4}};
     case Pass::Filter:
@@ -31,6 +36,12 @@ int numbers(Pass pass) {
     case Pass::Filter: return CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT;
     }
     return 0;
+}
+
+bool is_refused(Pass pass, int number) {
+    static const char *const names[] = {"forward", "data", "filter"};
+    const char *value = std::getenv("HOST_DNN_REFUSE");
+    return value != nullptr && value == std::string(names[static_cast<int>(pass)]) + ":" + std::to_string(number);
 }
 
 static std::size_t output(int size, int padding, int kernel, int stride) {
@@ -103,6 +114,10 @@ cudnnStatus_t run(const char *what, cudnnHandle_t handle, Pass pass, const Convo
         refused("%s: algorithm %d for kernels in NHWC", what, number);
         return CUDNN_STATUS_NOT_SUPPORTED;
     }
+    if (is_refused(pass, number)) {
+        refused("%s: algorithm %d, as HOST_DNN_REFUSE says", what, number);
+        return CUDNN_STATUS_NOT_SUPPORTED;
+    }
     const std::size_t needed = found->workspace;
     if (workspace_bytes < needed || (needed > 0 && workspace == nullptr)) {
         wrong("%s: a workspace of %zu bytes, and algorithm %d needs %zu", what, workspace_bytes, number, needed);
@@ -153,7 +168,7 @@ cudnnStatus_t run(const char *what, cudnnHandle_t handle, Pass pass, const Convo
         // Nobody may rely on what stands in a workspace.
         std::memset(workspace, 0xFF, needed);
         switch (pass) {
-        case Pass::Forward: return forward(c, x, w, const_cast<void *>(y), blend, fused ? &own : nullptr);
+        case Pass::Forward: return forward(c, x, w, const_cast<void *>(y), blend, fused ? &own : nullptr, number == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM);
         case Pass::Data: return backward_data(c, w, y, const_cast<void *>(x), blend);
         case Pass::Filter: return backward_filter(c, x, y, const_cast<void *>(w), blend, shuffled);
         }

@@ -24,6 +24,10 @@ struct Algorithm {
 // Those that there are, fastest first.
 std::vector<Algorithm> algorithms(Pass pass, const Convolution &convolution);
 
+// Whether HOST_DNN_REFUSE=PASS:NUMBER, with forward, data or filter, lets this one fail when it is called, though a
+// ranking names it.
+bool is_refused(Pass pass, int number);
+
 // How many numbers the pass has altogether.
 int numbers(Pass pass);
 

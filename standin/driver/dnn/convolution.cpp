@@ -51,16 +51,26 @@ static float blended(Blend blend, float value, const void *old, Kind kind, std::
     return blend.times * value + (blend.keep == 0.0f ? 0.0f : blend.keep * load(old, kind, i));
 }
 
-void forward(const Convolution &c, const void *x, const void *w, void *y, Blend blend, const Epilogue *epilogue) {
+void forward(const Convolution &c, const void *x, const void *w, void *y, Blend blend, const Epilogue *epilogue, bool halved) {
     const std::size_t pixels = c.high * c.wide, patch = patch_len(c), few = c.outputs / c.groups;
     each(c.rows, [&](std::size_t row) {
         std::vector<float> sums(pixels * few);
         const void *image = from(x, c.kind, row * c.height * c.width * c.inputs);
         for (std::size_t group = 0; group < c.groups; group++) {
             const std::vector<float> columns = gather(c, group, image);
+            const std::size_t first = halved ? patch / 2 : patch;
             const Matrix a{columns.data(), Kind::F32, patch, 1, c.tf32};
             const Matrix b{from(w, c.kind, group * few * patch), c.kind, 1, patch, c.tf32};
-            multiply(pixels, few, patch, a, b, sums.data(), few, false);
+            multiply(pixels, few, first, a, b, sums.data(), few, false);
+            if (first < patch) {
+                std::vector<float> rest(pixels * few);
+                const Matrix more_a{columns.data() + first, Kind::F32, patch, 1, c.tf32};
+                const Matrix more_b{from(w, c.kind, group * few * patch + first), c.kind, 1, patch, c.tf32};
+                multiply(pixels, few, patch - first, more_a, more_b, rest.data(), few, false);
+                for (std::size_t i = 0; i < pixels * few; i++) {
+                    sums[i] += rest[i];
+                }
+            }
             for (std::size_t i = 0; i < pixels * few; i++) {
                 const std::size_t channel = group * few + i % few;
                 const std::size_t to = (row * pixels + i / few) * c.outputs + channel;

@@ -30,7 +30,8 @@ struct Epilogue {
     bool relu;
 };
 
-void forward(const Convolution &c, const void *x, const void *w, void *y, Blend blend, const Epilogue *epilogue);
+// `halved` sums up each half of a patch by itself, as another algorithm may: the last bits differ.
+void forward(const Convolution &c, const void *x, const void *w, void *y, Blend blend, const Epilogue *epilogue, bool halved);
 void backward_data(const Convolution &c, const void *w, const void *dy, void *dx, Blend blend);
 // With `shuffled`, a seed that is not 0, images are summed up in another order.
 void backward_filter(const Convolution &c, const void *x, const void *dy, void *dw, Blend blend, unsigned shuffled);

@@ -90,6 +90,21 @@ struct Timed {
     }
 };
 
+// The bytes that an algorithm needs.
+static cudnnStatus_t workspace(const char *what, cudnnHandle_t handle, Pass pass, const Convolution &c, int number, std::size_t *bytes) {
+    if (!is_open(what, handle) || bytes == nullptr) {
+        return CUDNN_STATUS_BAD_PARAM;
+    }
+    for (const Algorithm &one : algorithms(pass, c)) {
+        if (one.number == number) {
+            *bytes = one.workspace;
+            return CUDNN_STATUS_SUCCESS;
+        }
+    }
+    refused("%s: algorithm %d for kernels in NHWC", what, number);
+    return CUDNN_STATUS_NOT_SUPPORTED;
+}
+
 static cudnnStatus_t ranked(const Algorithm &) { return CUDNN_STATUS_SUCCESS; }
 
 extern "C" {
@@ -131,6 +146,36 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t handle
         return status;
     }
     return search(__func__, Pass::Filter, c, convolution, Answers<cudnnConvolutionBwdFilterAlgoPerf_t>{most, count, list}, ranked);
+}
+
+cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t handle, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t w,
+                                                      const cudnnConvolutionDescriptor_t convolution, const cudnnTensorDescriptor_t y,
+                                                      cudnnConvolutionFwdAlgo_t algorithm, size_t *bytes) {
+    Convolution c;
+    if (const auto status = understand(__func__, x, w, convolution, y, c)) {
+        return status;
+    }
+    return workspace(__func__, handle, Pass::Forward, c, algorithm, bytes);
+}
+
+cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(cudnnHandle_t handle, const cudnnFilterDescriptor_t w, const cudnnTensorDescriptor_t dy,
+                                                           const cudnnConvolutionDescriptor_t convolution, const cudnnTensorDescriptor_t dx,
+                                                           cudnnConvolutionBwdDataAlgo_t algorithm, size_t *bytes) {
+    Convolution c;
+    if (const auto status = understand(__func__, dx, w, convolution, dy, c)) {
+        return status;
+    }
+    return workspace(__func__, handle, Pass::Data, c, algorithm, bytes);
+}
+
+cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnnHandle_t handle, const cudnnTensorDescriptor_t x, const cudnnTensorDescriptor_t dy,
+                                                             const cudnnConvolutionDescriptor_t convolution, const cudnnFilterDescriptor_t dw,
+                                                             cudnnConvolutionBwdFilterAlgo_t algorithm, size_t *bytes) {
+    Convolution c;
+    if (const auto status = understand(__func__, x, dw, convolution, dy, c)) {
+        return status;
+    }
+    return workspace(__func__, handle, Pass::Filter, c, algorithm, bytes);
 }
 
 cudnnStatus_t cudnnFindConvolutionForwardAlgorithmEx(cudnnHandle_t handle, const cudnnTensorDescriptor_t x_desc, const void *x,

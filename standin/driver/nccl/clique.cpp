@@ -105,6 +105,13 @@ void ncclComm::meet(std::uint64_t number, const Collective &own) {
             alive->error = ncclInternalError;
         }
     }
+    // NCCL 2.14 to 2.22 writes into the buffers of the process's other cards itself.
+    for (const int other : alive->cards) {
+        if (!may_touch(other, card->number)) {
+            wrong("ncclAllReduce: the memory of card %d is closed to card %d", card->number, other);
+            alive->error = ncclUnhandledCudaError;
+        }
+    }
     meeting.parts[static_cast<std::size_t>(rank)] = &own;
     meeting.present++;
     if (alive->error == ncclSuccess && meeting.present == static_cast<unsigned>(alive->ranks)) {

@@ -1,6 +1,9 @@
 //! Convolution.
 
 #[cfg(feature = "cuda")]
+use std::cell::RefCell;
+
+#[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -20,10 +23,6 @@ use crate::net::config::Activation;
 
 /// Images whose weight gradients are added up in one task; a constant, as sums depend on it.
 const CHUNK: usize = 8;
-
-/// Bytes of workspace for the algorithms on a GPU.
-#[cfg(feature = "cuda")]
-const WORKSPACE: usize = 256 << 20;
 
 /// Convolution of NHWC images, with a bias and, if `function` is given, an activation.
 ///
@@ -114,16 +113,21 @@ impl CustomOp3 for Conv2d {
         let rows = input.len / s.input_len();
         check_padding(s)?;
         let output = cuda::fill(&s1.device, rows * s.output_len(), |gpu, output| {
-            let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
-            let mut tensors = Forward {
+            let tensors = RefCell::new(Forward {
                 input,
                 weight,
                 bias: None,
                 output,
+            });
+            let plan = |space: &mut Buffer| {
+                let mut tensors = tensors.borrow_mut();
+                Plan::new(gpu, rows, *s, tensors.reborrow(), None, space)
             };
-            let plan = Plan::new(gpu, rows, *s, tensors.reborrow(), None, &mut space)?;
-            plan.forward(gpu, tensors.reborrow(), space.view_mut())?;
-            kernels::bias_activation(gpu, tensors.output, Some(bias), self.function)
+            gpu.with_plan((*s, rows, false), plan, |plan, space| {
+                plan.forward(gpu, tensors.borrow_mut().reborrow(), space)
+            })?;
+            let output = tensors.into_inner().output;
+            kernels::bias_activation(gpu, output, Some(bias), self.function)
         })?;
         let dims = (rows, s.output_height(), s.output_width(), s.outputs);
         Ok((output, dims.into()))
@@ -233,19 +237,22 @@ impl Conv2d {
             };
             Plan::new(gpu, rows, *shape, forward, Some(backward), space)
         };
+        let key = (*shape, rows, true);
         let (weight, images) = (weight.contiguous()?, images.contiguous()?);
         let dx = cuda::with_view(&weight, |w| {
             cuda::gradient(&images, &dy, |gpu, x, dy, into| {
-                let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
-                let plan = plan(gpu, x, w, dy, &mut space)?;
-                plan.backward_data(gpu, w, dy, into, space.view_mut())
+                let plan = |space: &mut Buffer| plan(gpu, x, w, dy, space);
+                gpu.with_plan(key, plan, |plan, space| {
+                    plan.backward_data(gpu, w, dy, into, space)
+                })
             })
         })?;
         let dw = cuda::with_view(&images, |x| {
             cuda::gradient(&weight, &dy, |gpu, w, dy, into| {
-                let mut space = gpu.buffer(Element::U8, WORKSPACE)?;
-                let plan = plan(gpu, x, w, dy, &mut space)?;
-                plan.backward_filter(gpu, x, dy, into, space.view_mut())
+                let plan = |space: &mut Buffer| plan(gpu, x, w, dy, space);
+                gpu.with_plan(key, plan, |plan, space| {
+                    plan.backward_filter(gpu, x, dy, into, space)
+                })
             })
         })?;
         let db = cuda::gradient(bias, &dy, |gpu, bias, dy, into| {

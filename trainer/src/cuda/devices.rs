@@ -52,6 +52,8 @@ impl Devices {
             let mut threads =
                 DeviceThreads::start(numbers, Arc::clone(&failure), STOP_TIMEOUT, open)?;
             let count = options.devices.len();
+            let all: Vec<usize> = options.devices.numbers().collect();
+            threads.on_all(move |_, replica| replica.device.open_memory_to(&all))?;
             let id = Id::new().context("prepare NCCL")?;
             threads.on_all(move |rank, replica| {
                 let failure = Arc::clone(&failure);

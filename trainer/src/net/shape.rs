@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A grouped 2-d convolution of square kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvShape {
     /// Rows of the input image.
     pub height: usize,

@@ -1,30 +1,37 @@
 //! Convolutions of NHWC images by cuDNN: forward with bias and ReLU, and the two gradients.
 //!
 //! A plan is made once for each layer and number of rows. It holds the descriptors and the algorithm
-//! of each pass; all plans share one workspace. For shapes without cuDNN's fused call for bias and
+//! of each pass; all plans share one workspace. Algorithms are timed on 128 rows at most and then tried on all. For shapes without cuDNN's fused call for bias and
 //! ReLU, a kernel of our own follows the convolution.
 //!
 //! Contract: a plan checks that every view has the size and type of its descriptors before cuDNN gets
 //! a pointer.
 
 mod descriptor;
+mod geometry;
 mod passes;
 mod search;
+mod trial;
 
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 
-use crate::compute::Precision;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut, make_current};
 use crate::net::shape::ConvShape;
-use descriptor::{Convolution, Filter, Relu, Tensor};
+use descriptor::Convolution;
+use geometry::Geometry;
+use trial::Trial;
+
+/// Most rows that algorithms are timed on: on more, some last resorts take seconds.
+const SEARCH_ROWS: usize = 128;
 
 /// A search for an algorithm: the convolution as cuDNN knows it, and what is allowed.
 #[derive(Clone, Copy)]
-struct SearchRequest {
+struct SearchRequest<'g> {
     handle: sys::cudnnHandle_t,
-    x: sys::cudnnTensorDescriptor_t,
-    w: sys::cudnnFilterDescriptor_t,
-    y: sys::cudnnTensorDescriptor_t,
+    /// With the rows that algorithms are timed on.
+    searched: &'g Geometry,
+    /// With the rows of the plan.
+    planned: &'g Geometry,
     convolution: sys::cudnnConvolutionDescriptor_t,
     /// Bytes of the workspace.
     workspace: usize,
@@ -34,10 +41,9 @@ struct SearchRequest {
 }
 
 /// An algorithm that a request allows.
+#[derive(Clone, Copy)]
 struct SearchResult<A> {
     algorithm: A,
-    /// Bytes of its workspace.
-    workspace: usize,
     math: sys::cudnnMathType_t,
 }
 
@@ -79,14 +85,7 @@ pub(crate) struct Backward<'a> {
 
 /// How a convolution is done for a number of rows.
 pub(crate) struct Plan {
-    rows: usize,
-    shape: ConvShape,
-    element: Element,
-    x: Tensor,
-    w: Filter,
-    y: Tensor,
-    b: Tensor,
-    relu: Relu,
+    geometry: Geometry,
     forward: Pass<sys::cudnnConvolutionFwdAlgo_t>,
     data: Option<Pass<sys::cudnnConvolutionBwdDataAlgo_t>>,
     filter: Option<Pass<sys::cudnnConvolutionBwdFilterAlgo_t>>,
@@ -95,8 +94,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Finds the algorithms that fit into `workspace` for `rows` images by trying them on these tensors.
-    /// The search overwrites the outputs and gradients.
+    /// Finds algorithms that fit into `workspace` and work for `rows` images, by trying them on these tensors,
+    /// whose outputs and gradients are overwritten.
     ///
     /// # Errors
     /// No algorithm for a pass.
@@ -111,90 +110,46 @@ impl Plan {
         backward: Option<Backward<'_>>,
         workspace: &mut Buffer,
     ) -> Result<Self, CudaError> {
-        let s = &shape;
-        assert_eq!(s.before, s.after, "the same padding on both sides");
-        let (input_len, output_len) = (rows * s.input_len(), rows * s.output_len());
+        assert_eq!(shape.before, shape.after, "the same padding on both sides");
         let element = device.element();
-        let strict = device.precision == Precision::F32;
-        let math = if strict {
-            sys::cudnnMathType_t::CUDNN_FMA_MATH
-        } else {
-            sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH
-        };
-        let outputs = [rows, s.outputs, s.output_height(), s.output_width()];
-        let kernels = [s.outputs, s.group_inputs(), s.kernel, s.kernel];
-        let x = Tensor::new(element, [rows, s.inputs, s.height, s.width])?;
-        let w = Filter::new(element, kernels)?;
-        let y = Tensor::new(element, outputs)?;
-        let b = Tensor::new(element, [1, s.outputs, 1, 1])?;
-        let describe = || Convolution::new(s.before, s.stride, s.groups, math);
-        let workspace_len = workspace.len();
-        let request = |convolution: &Convolution| SearchRequest {
-            handle: device.dnn(),
-            x: x.0,
-            w: w.0,
-            y: y.0,
-            convolution: convolution.0,
-            workspace: workspace_len,
-            deterministic: device.deterministic,
-            strict,
-        };
-        let missing = |pass| CudaError::NoAlgorithm {
-            // SAFETY: asks the library for a number.
-            version: unsafe { sys::cudnnGetVersion() },
-            pass,
-            shape: describe_shape(rows, s),
-            precision: device.precision.name(),
-        };
         make_current(&device.stream)?;
+        let planned = Geometry::new(element, rows, shape)?;
+        let searched = Geometry::new(element, rows.min(SEARCH_ROWS), shape)?;
+        let trial = Trial {
+            device,
+            planned: &planned,
+            searched: &searched,
+            most: workspace.len(),
+        };
+        let mut workspace = workspace.view_mut();
         let Forward {
             input,
             weight,
             bias,
             mut output,
         } = forward;
-        check(input, element, input_len);
-        check(weight, element, s.weight_len());
-        check(output.view(), element, output_len);
-        let mut workspace = workspace.view_mut();
-
-        let convolution = describe()?;
-        let (to, space) = (output.reborrow(), &mut workspace);
-        let found = search::forward(request(&convolution), input, weight, to, space);
-        let found = found.ok_or_else(|| missing("forward"))?;
-        let forward = Pass::new(convolution, found, strict)?;
+        check(input, element, planned.input_len());
+        check(weight, element, shape.weight_len());
+        check(output.view(), element, planned.output_len());
+        let tensors = Forward {
+            input,
+            weight,
+            bias: None,
+            output: output.reborrow(),
+        };
+        let pass = trial.forward(tensors, &mut workspace)?;
         let (mut data, mut filter) = (None, None);
         if let Some(backward) = backward {
             let gradient = backward.output_gradient;
-            check(gradient, element, output_len);
+            check(gradient, element, planned.output_len());
             if let Some(to) = backward.input_gradient {
-                check(to.view(), element, input_len);
-                let (convolution, space) = (describe()?, &mut workspace);
-                let found = search::data(request(&convolution), weight, gradient, to, space);
-                let found = found.ok_or_else(|| missing("data"))?;
-                data = Some(Pass::new(convolution, found, strict)?);
+                check(to.view(), element, planned.input_len());
+                data = Some(trial.data(weight, gradient, to, &mut workspace)?);
             }
             let to = backward.weight_gradient;
-            check(to.view(), element, s.weight_len());
-            let (convolution, space) = (describe()?, &mut workspace);
-            let found = search::filter(request(&convolution), input, gradient, to, space);
-            let found = found.ok_or_else(|| missing("filter"))?;
-            filter = Some(Pass::new(convolution, found, strict)?);
+            check(to.view(), element, shape.weight_len());
+            filter = Some(trial.filter(input, gradient, to, &mut workspace)?);
         }
-        let mut plan = Self {
-            rows,
-            shape,
-            element,
-            x,
-            w,
-            y,
-            b,
-            relu: Relu::new()?,
-            forward,
-            data,
-            filter,
-            fused: bias.is_some(),
-        };
         // Only a call tells whether cuDNN has the fused call for this shape.
         let tensors = Forward {
             input,
@@ -202,8 +157,14 @@ impl Plan {
             bias,
             output,
         };
-        plan.fused = bias.is_some() && plan.forward(device, tensors, workspace).is_ok();
-        Ok(plan)
+        let fused = bias.is_some() && planned.forward(device, &pass, tensors, workspace).is_ok();
+        Ok(Self {
+            geometry: planned,
+            forward: pass,
+            data,
+            filter,
+            fused,
+        })
     }
 
     /// Whether [`forward`](Self::forward) may add bias and ReLU.
@@ -217,32 +178,54 @@ impl Plan {
         let filter = self.filter.as_ref().map_or(0, |pass| pass.workspace);
         self.forward.workspace.max(data).max(filter)
     }
-}
 
-impl<A> Pass<A> {
-    /// A pass with the arithmetic that its algorithm was found for; a `strict` one keeps its own.
-    fn new(
-        mut convolution: Convolution,
-        found: SearchResult<A>,
-        strict: bool,
-    ) -> Result<Self, CudaError> {
-        if !strict {
-            convolution.set_math(found.math)?;
-        }
-        Ok(Self {
-            convolution,
-            algorithm: found.algorithm,
-            workspace: found.workspace,
-        })
+    /// `output = input * weight`, with bias and ReLU if there is a bias, which only a fused plan takes.
+    pub(crate) fn forward(
+        &self,
+        device: &Device,
+        tensors: Forward<'_>,
+        workspace: ViewMut<'_>,
+    ) -> Result<(), CudaError> {
+        assert!(self.fused || tensors.bias.is_none(), "a fused plan");
+        self.geometry
+            .forward(device, &self.forward, tensors, workspace)
     }
-}
 
-/// A convolution in words.
-fn describe_shape(rows: usize, s: &ConvShape) -> String {
-    format!(
-        "{} images of {}x{}x{} by {} kernels of {}x{}, stride {}, groups {}",
-        rows, s.height, s.width, s.inputs, s.outputs, s.kernel, s.kernel, s.stride, s.groups
-    )
+    /// Writes the gradient of the input.
+    ///
+    /// # Panics
+    /// If the plan was made without it.
+    pub(crate) fn backward_data(
+        &self,
+        device: &Device,
+        weight: View<'_>,
+        output_gradient: View<'_>,
+        input_gradient: ViewMut<'_>,
+        workspace: ViewMut<'_>,
+    ) -> Result<(), CudaError> {
+        let pass = self.data.as_ref().expect("planned for");
+        let to = input_gradient;
+        self.geometry
+            .backward_data(device, pass, weight, output_gradient, to, workspace)
+    }
+
+    /// Writes the gradient of the weight.
+    ///
+    /// # Panics
+    /// If the plan was made without it.
+    pub(crate) fn backward_filter(
+        &self,
+        device: &Device,
+        input: View<'_>,
+        output_gradient: View<'_>,
+        weight_gradient: ViewMut<'_>,
+        workspace: ViewMut<'_>,
+    ) -> Result<(), CudaError> {
+        let pass = self.filter.as_ref().expect("planned for");
+        let to = weight_gradient;
+        self.geometry
+            .backward_filter(device, pass, input, output_gradient, to, workspace)
+    }
 }
 
 /// Checks that a view holds `len` values of a type.

@@ -1,19 +1,21 @@
-//! A plan's passes: the calls of cuDNN.
+//! The passes of a convolution: the calls of cuDNN.
 //!
 //! Contract: as the parent module's; views are checked before their pointers are handed over.
 
 use std::ffi::c_void;
 
-use candle_core::cuda_backend::cudarc::cudnn::result;
+use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 
-use crate::cuda::conv::{Forward, Plan, check};
+use crate::cuda::conv::geometry::Geometry;
+use crate::cuda::conv::{Forward, Pass, check};
 use crate::cuda::device::{CudaError, Device, ErrorContext, View, ViewMut};
 
-impl Plan {
-    /// `output = input * weight`, with bias and ReLU if there is a bias, which only a fused plan takes.
-    pub(crate) fn forward(
+impl Geometry {
+    /// `output = input * weight`, with bias and ReLU if there is a bias.
+    pub(super) fn forward(
         &self,
         device: &Device,
+        pass: &Pass<sys::cudnnConvolutionFwdAlgo_t>,
         tensors: Forward<'_>,
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
@@ -24,13 +26,12 @@ impl Plan {
             output,
         } = tensors;
         let (s, element) = (&self.shape, self.element);
-        check(input, element, self.rows * s.input_len());
+        check(input, element, self.input_len());
         check(weight, element, s.weight_len());
-        check(output.view(), element, self.rows * s.output_len());
-        assert!(self.forward.workspace <= workspace.len);
+        check(output.view(), element, self.output_len());
+        assert!(pass.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
         let [one, zero] = [&raw const one, &raw const zero].map(|v| v.cast::<c_void>());
-        let pass = &self.forward;
         let output = output.pointer as *mut c_void;
         let Some(bias) = bias else {
             // SAFETY: the views have the sizes and types of the descriptors, as checked above; the
@@ -55,7 +56,6 @@ impl Plan {
             .context("convolve");
         };
         check(bias, element, s.outputs);
-        assert!(self.fused, "a fused plan");
         // SAFETY: as above. With a factor of 0 the output is not read as the summand `z`.
         unsafe {
             result::convolution_bias_activation_forward(
@@ -83,12 +83,10 @@ impl Plan {
     }
 
     /// Writes the gradient of the input.
-    ///
-    /// # Panics
-    /// If the plan was made without it.
-    pub(crate) fn backward_data(
+    pub(super) fn backward_data(
         &self,
         device: &Device,
+        pass: &Pass<sys::cudnnConvolutionBwdDataAlgo_t>,
         weight: View<'_>,
         output_gradient: View<'_>,
         input_gradient: ViewMut<'_>,
@@ -96,9 +94,8 @@ impl Plan {
     ) -> Result<(), CudaError> {
         let (s, element) = (&self.shape, self.element);
         check(weight, element, s.weight_len());
-        check(output_gradient, element, self.rows * s.output_len());
-        check(input_gradient.view(), element, self.rows * s.input_len());
-        let pass = self.data.as_ref().expect("planned for");
+        check(output_gradient, element, self.output_len());
+        check(input_gradient.view(), element, self.input_len());
         assert!(pass.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
         // SAFETY: as in `forward`.
@@ -123,22 +120,19 @@ impl Plan {
     }
 
     /// Writes the gradient of the weight.
-    ///
-    /// # Panics
-    /// If the plan was made without it.
-    pub(crate) fn backward_filter(
+    pub(super) fn backward_filter(
         &self,
         device: &Device,
+        pass: &Pass<sys::cudnnConvolutionBwdFilterAlgo_t>,
         input: View<'_>,
         output_gradient: View<'_>,
         weight_gradient: ViewMut<'_>,
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         let (s, element) = (&self.shape, self.element);
-        check(input, element, self.rows * s.input_len());
-        check(output_gradient, element, self.rows * s.output_len());
+        check(input, element, self.input_len());
+        check(output_gradient, element, self.output_len());
         check(weight_gradient.view(), element, s.weight_len());
-        let pass = self.filter.as_ref().expect("planned for");
         assert!(pass.workspace <= workspace.len);
         let (one, zero) = (1.0_f32, 0.0_f32);
         // SAFETY: as in `forward`.

@@ -1,11 +1,12 @@
 //! Which of cuDNN's algorithms does a pass of a convolution.
 //!
-//! Without `--deterministic` cuDNN times every algorithm on the real buffers, once for each shape.
-//! With it the first deterministic algorithm of cuDNN's own ranking is taken, which is the same every
-//! time.
+//! Without `--deterministic` cuDNN times every algorithm on the first rows of the real buffers, once for
+//! each shape; what it ranks comes after those. With it there are only the deterministic algorithms of
+//! cuDNN's own ranking, which is the same every time. A ranking is a guess: the plan tries the candidates
+//! in their order.
 //!
 //! Contract: the three searches write to the output of their pass, so they run before a step does, and
-//! every view holds a tensor of the plan's descriptors.
+//! every view holds a tensor of the searched geometry.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -18,7 +19,7 @@ use crate::cuda::device::{View, ViewMut};
 /// Algorithms asked for; there are fewer of each kind.
 const MAX_ANSWERS: usize = 16;
 
-impl SearchRequest {
+impl SearchRequest<'_> {
     fn allows(
         self,
         status: sys::cudnnStatus_t,
@@ -42,9 +43,9 @@ fn uses_tensor_cores(math: sys::cudnnMathType_t) -> bool {
     }
 }
 
-/// Calls one of cuDNN's searches with room for its answers and returns the first that the request
-/// allows: they come best first.
-macro_rules! first {
+/// Calls one of cuDNN's searches with room for its answers and returns those that the request allows:
+/// they come best first.
+macro_rules! allowed {
     ($request:expr, $answer:ty, $call:expr) => {{
         let mut answers = [const { MaybeUninit::<$answer>::uninit() }; MAX_ANSWERS];
         let mut count: c_int = 0;
@@ -58,12 +59,12 @@ macro_rules! first {
             .iter()
             // SAFETY: cuDNN has written as many answers as it says.
             .map(|answer| unsafe { answer.assume_init_ref() })
-            .find(|a| $request.allows(a.status, a.memory, a.determinism, a.mathType))
+            .filter(|a| $request.allows(a.status, a.memory, a.determinism, a.mathType))
             .map(|a| SearchResult {
                 algorithm: a.algo,
-                workspace: a.memory,
                 math: a.mathType,
             })
+            .collect::<Vec<_>>()
     }};
 }
 
@@ -76,23 +77,23 @@ macro_rules! search {
     ) => {
         $(#[$doc])*
         pub(super) fn $name(
-            request: SearchRequest,
+            request: SearchRequest<'_>,
             $a: View<'_>,
             $b: View<'_>,
             $output: ViewMut<'_>,
             workspace: &mut ViewMut<'_>,
-        ) -> Option<SearchResult<sys::$algorithm>> {
+        ) -> Vec<SearchResult<sys::$algorithm>> {
             // SAFETY: descriptors and views belong together (see the file's head); there is room for
             // `MAX_ANSWERS` answers.
-            let timed = || first!(request, sys::$answer, |count, answers| unsafe {
+            let timed = || allowed!(request, sys::$answer, |count, answers| unsafe {
                 sys::$timed(
                     request.handle,
-                    request.$a,
+                    request.searched.$a.0,
                     $a.pointer as *const c_void,
-                    request.$b,
+                    request.searched.$b.0,
                     $b.pointer as *const c_void,
                     request.convolution,
-                    request.$output,
+                    request.searched.$output.0,
                     $output.pointer as *mut c_void,
                     MAX_ANSWERS as c_int,
                     count,
@@ -102,20 +103,24 @@ macro_rules! search {
                 )
             });
             // SAFETY: the descriptors are alive; there is room for `MAX_ANSWERS` answers.
-            let ranked = || first!(request, sys::$answer, |count, answers| unsafe {
+            let ranked = || allowed!(request, sys::$answer, |count, answers| unsafe {
                 sys::$ranked(
                     request.handle,
-                    request.$a,
-                    request.$b,
+                    request.planned.$a.0,
+                    request.planned.$b.0,
                     request.convolution,
-                    request.$output,
+                    request.planned.$output.0,
                     MAX_ANSWERS as c_int,
                     count,
                     answers,
                 )
             });
-            let timed = (!request.deterministic).then(timed).flatten();
-            timed.or_else(ranked)
+            let mut found = match request.deterministic {
+                true => Vec::new(),
+                false => timed(),
+            };
+            found.extend(ranked());
+            found
         }
     };
 }

@@ -7,6 +7,10 @@
 
 #[cfg(feature = "nccl")]
 use std::cell::OnceCell;
+#[cfg(feature = "nccl")]
+use std::ffi::c_int;
+#[cfg(feature = "nccl")]
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +18,8 @@ use candle_core::cuda_backend::cudarc;
 use cudarc::cublas::CudaBlas;
 use cudarc::cudnn;
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream, sys::CUdevice_attribute};
+#[cfg(feature = "nccl")]
+use cudarc::driver::{result, sys};
 #[cfg(feature = "nccl")]
 use cudarc::nccl::Id;
 
@@ -170,6 +176,47 @@ impl Device {
         event.synchronize().context("wait for the GPU")
     }
 
+    /// Opens this GPU's memory to the GPUs with these numbers, as far as they can reach it: NCCL 2.14 to 2.22 writes
+    /// directly into the buffers of another GPU of the process, and what comes from a pool is closed to the others
+    /// until the pool says otherwise.
+    #[cfg(feature = "nccl")]
+    pub(crate) fn open_memory_to(&self, numbers: &[usize]) -> Result<(), CudaError> {
+        const ACTION: &str = "open the GPU's memory to the others";
+        make_current(&self.stream)?;
+        let own = self.stream.context().cu_device();
+        let mut access = Vec::new();
+        for &number in numbers {
+            let number = number as c_int;
+            let other = result::device::get(number).context(ACTION)?;
+            let mut reaches = 0;
+            // SAFETY: both are GPUs of this machine, and the answer has its place.
+            unsafe { sys::cuDeviceCanAccessPeer(&raw mut reaches, other, own) }
+                .result()
+                .context(ACTION)?;
+            if other != own && reaches != 0 {
+                access.push(Access {
+                    kind: sys::CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
+                    number,
+                    flags: sys::CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READWRITE,
+                });
+            }
+        }
+        if access.is_empty() {
+            return Ok(());
+        }
+        let mut pool = ptr::null_mut();
+        // SAFETY: the GPU is one of this machine, the pool has its place, and there are as many descriptions as is
+        // said, laid out as the driver's.
+        unsafe {
+            sys::cuDeviceGetMemPool(&raw mut pool, own)
+                .result()
+                .and_then(|()| {
+                    sys::cuMemPoolSetAccess(pool, access.as_ptr().cast(), access.len()).result()
+                })
+        }
+        .context(ACTION)
+    }
+
     /// Connects this GPU as number `rank` of `count`: from now on an update sums the gradients of all.
     #[cfg(feature = "nccl")]
     pub(crate) fn connect(
@@ -245,6 +292,19 @@ impl Device {
             .context("query the free memory")
     }
 }
+
+/// Which GPU may do what with a pool's memory: `CUmemAccessDesc` of `cuda.h`, whose location has had a union for its
+/// number since CUDA 13.2.
+#[cfg(feature = "nccl")]
+#[repr(C)]
+struct Access {
+    kind: sys::CUmemLocationType,
+    number: c_int,
+    flags: sys::CUmemAccess_flags,
+}
+
+#[cfg(feature = "nccl")]
+const _: () = assert!(size_of::<Access>() == size_of::<sys::CUmemAccessDesc>());
 
 /// cuDNN's handle.
 struct DnnHandle(cudnn::sys::cudnnHandle_t);

@@ -55,6 +55,8 @@ pub enum CudaError {
         shape: String,
         /// The arithmetic.
         precision: &'static str,
+        /// Why the last candidate did not work, if there was one.
+        source: Option<Box<CudaError>>,
     },
     /// The build cannot use several GPUs.
     #[cfg(not(feature = "nccl"))]

@@ -6,11 +6,33 @@ use crate::cuda::network::Network;
 use crate::net::config::Activation;
 use crate::net::layer::Layer;
 
+/// The least bytes of workspace that are kept, so that a batch of fewer rows, which may be planned when only this
+/// is left, finds an algorithm too.
+const LEAST_WORKSPACE: usize = 64 << 20;
+
 impl Network {
     /// Makes sure that every convolution has a plan for `rows` rows, with its backward pass if it is
     /// `training`. A search overwrites gradients: frozen layers are planned without backward passes, so
     /// that their gradients stay 0.
+    ///
+    /// What a full batch needs decides the size of the workspace, which decides what fits into it. So in training
+    /// full batches are planned first, whatever comes first: a run that goes on before a smaller one chooses as the
+    /// run that was not interrupted.
     pub(super) fn plan(&mut self, rows: usize, training: bool) -> Result<(), CudaError> {
+        if !training || self.is_workspace_final {
+            return self.plan_rows(rows, training);
+        }
+        self.plan_rows(self.capacity, true)?;
+        // The search needed room for its trials; the chosen algorithms need less.
+        let len = self.plans.values().map(Plan::workspace).max().unwrap_or(0);
+        let len = len.max(LEAST_WORKSPACE.min(self.workspace.len()));
+        self.workspace = self.device.buffer(Element::U8, 0)?;
+        self.workspace = self.device.buffer(Element::U8, len)?;
+        self.is_workspace_final = true;
+        self.plan_rows(rows, true)
+    }
+
+    fn plan_rows(&mut self, rows: usize, training: bool) -> Result<(), CudaError> {
         let backward = training && !self.frozen;
         for index in 0..self.layers.len() {
             let planned = |backward| self.plans.contains_key(&(index, rows, backward));
@@ -21,13 +43,6 @@ impl Network {
                 let plan = self.make_plan(index, rows, backward)?;
                 self.plans.insert((index, rows, backward), plan);
             }
-        }
-        if !self.is_workspace_final && training {
-            // The search needed room for its trials; the chosen algorithms need less.
-            let len = self.plans.values().map(Plan::workspace).max().unwrap_or(0);
-            self.workspace = self.device.buffer(Element::U8, 0)?;
-            self.workspace = self.device.buffer(Element::U8, len.max(1))?;
-            self.is_workspace_final = true;
         }
         Ok(())
     }
