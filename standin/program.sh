@@ -69,11 +69,38 @@ same() {
 
 "$train" demo --out "$work/demo" --epochs 0 >"$work/demo.log"
 "$train" doctor --shards "$work/demo/shards"
-"$train" gpu-check --shards "$work/demo/shards" --out "$work/report.md" --skip training,speed >"$work/check.log" || {
+"$train" gpu-check --shards "$work/demo/shards" --out "$work/report.md" --skip training,speed,feed >"$work/check.log" || {
   cat "$work/check.log" >&2
   fail "gpu-check failed"
 }
 grep -x 'Everything holds.' "$work/report.md"
+
+# A check that is cut short leaves what it has found.
+check=("$train" gpu-check --shards "$work/demo/shards")
+"${check[@]}" --only operations,networks --out "$work/cut.md" >"$work/cut.log" 2>&1 &
+running=$!
+until grep -q '^After ' "$work/cut.md" 2>/dev/null; do
+  kill -0 "$running" 2>/dev/null || fail "gpu-check ended before it was cut: $(cat "$work/cut.log")"
+  sleep 0.1
+done
+kill -9 "$running"
+wait "$running" 2>/dev/null || true
+pkill -9 -f -- "--out $work/cut.md.networks" || true
+grep 'Not finished: networks was still to end' "$work/cut.md"
+grep -q '| convolution | bf16 |' "$work/cut.md" || fail "a check that was cut has lost what it had found"
+# A part that dies is named, and the others run all the same.
+"${check[@]}" --only operations,several --out "$work/died.md" >"$work/died.log" 2>&1 &
+running=$!
+until pkill -9 -f -- "--part operations --out $work/died.md.operations"; do
+  kill -0 "$running" 2>/dev/null || fail "gpu-check ended before a part died: $(cat "$work/died.log")"
+  sleep 0.1
+done
+status=0
+wait "$running" || status=$?
+[ "$status" = 1 ] || fail "a check with a part that died ended with $status"
+grep 'FAILED, first in operations' "$work/died.md"
+grep -q 'the process ended with signal: 9' "$work/died.md" || fail "the end of a part is not told"
+[ "$(grep -c '^After ' "$work/died.md")" = 1 ] || fail "after a part that died the others did not run"
 
 exact=(--device cuda --precision f32 --deterministic)
 run cpu 4
@@ -91,6 +118,20 @@ run f32-145 4 "${net145[@]}" "${exact[@]}"
 run bf16-145 4 "${net145[@]}" --device cuda --precision bf16
 near cpu-145 f32-145 1e-4
 near cpu-145 bf16-145 2e-2
+
+# Algorithms that cuDNN ranks first and then refuses: the next one serves.
+for refused in forward:1 data:1 filter:1; do
+  flags=(--device cuda --precision f32)
+  # Of the others only the forward pass has a second deterministic one.
+  [ "$refused" != forward:1 ] || flags+=(--deterministic)
+  HOST_DNN_REFUSE=$refused run "without-${refused%:*}" 4 "${flags[@]}"
+  near cpu "without-${refused%:*}" 1e-4
+done
+status=0
+HOST_DNN_REFUSE=data:1 "$train" --shards "$work/demo/shards" --out "$work/none" --width 0.25 --crop 67 --max-steps 1 \
+  "${exact[@]}" >"$work/none.log" 2>&1 || status=$?
+[ "$status" = 1 ] && grep -q 'no algorithm for the data pass' "$work/none.log" ||
+  fail "no algorithm left: exit code $status: $(cat "$work/none.log")"
 
 run cpu-sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2
 HOST_CARD_DELAY=1 run sums 4 --batch-size 37 --accumulate 2 --freeze conv1,conv2 "${exact[@]}"

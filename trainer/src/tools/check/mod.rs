@@ -1,52 +1,83 @@
 //! Whether a GPU computes what the CPU computes, and how fast: everything that only a machine with a
 //! GPU can tell, as one report.
+//!
+//! Every part is a process of its own: after an illegal access nothing works in a process any more. The report is
+//! written anew whenever a part has found something, so that what is there after a kill is of use.
 
 mod comparisons;
+mod drawn;
 mod feed;
+mod fragment;
 mod ops;
+mod parts;
+mod speed;
 mod steps;
 mod training;
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
-use shardmill_formats::{Causes, Philox, Stream, console, errln};
+use shardmill_formats::{Philox, Stream, errln};
 
-use crate::compute::{Compute, CudaOptions, DeviceSet, Precision};
+use crate::compute::{CudaOptions, DeviceSet, Precision};
 use crate::cuda::device::{CudaError, Device};
 use crate::run::error::TrainError;
-use crate::tools::bench::{self, BenchOptions};
-use crate::tools::doctor::Doctor;
-use comparisons::Comparisons;
+use drawn::Drawn;
+use fragment::Fragment;
 
-/// Batch sizes of the bench.
-const BATCHES: [usize; 3] = [128, 512, 1024];
-
-/// Timed steps of each.
-const STEPS: usize = 30;
-
-/// What the report has of a part that was left out.
-const LEFT_OUT: &str = "Left out.\n";
-
-/// A part of the check that may be left out, if a machine's time suffices only for the others.
+/// A part of the check, in the order in which they run: what matters most comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum CheckPart {
-    /// The short training of the paper's network on shards
-    Training,
-    /// The bench, and the loader's feed
+    /// Every operation against the CPU's
+    Operations,
+    /// A step of whole networks against the CPU's, and going on from a state
+    Networks,
+    /// Images a second of the paper's network
     Speed,
+    /// A short training of the paper's network on shards
+    Training,
+    /// How long the GPU waits for the loader
+    Feed,
+    /// Several GPUs against one, and their speed
+    Several,
+}
+
+impl CheckPart {
+    const ALL: [Self; 6] = [
+        Self::Operations,
+        Self::Networks,
+        Self::Speed,
+        Self::Training,
+        Self::Feed,
+        Self::Several,
+    ];
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Operations => "Operations against the CPU's",
+            Self::Networks => "Networks against the CPU's",
+            Self::Speed => "Speed",
+            Self::Training => "A short training",
+            Self::Feed => "Fed by the loader",
+            Self::Several => "Several GPUs",
+        }
+    }
+
+    /// As it is called on the command line.
+    fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self).expect("no part is hidden");
+        value.get_name().to_owned()
+    }
 }
 
 /// The flags of `train gpu-check`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CheckOptions {
-    /// Folder of shards with splits of at least a few hundred images of 224 pixels or more
+    /// Folder of shards with a training split of at least a few hundred images of 224 pixels or more [default:
+    /// 30,000 raw records of noise are drawn beside the report, which take 5.9 GB meanwhile]
     #[arg(long, value_name = "DIR")]
-    shards: PathBuf,
-    /// Where to write the report; runs are kept beside it meanwhile
+    shards: Option<PathBuf>,
+    /// Where to write the report, anew after each part; runs are kept beside it meanwhile
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Number of the GPU
@@ -55,9 +86,28 @@ pub(crate) struct CheckOptions {
     /// Loader threads [default: all but one]
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
-    /// Parts to leave out, which the report says; operations and networks are always checked
+    /// Records to draw where there are no `--shards`
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 30_000,
+        conflicts_with = "shards"
+    )]
+    images: u64,
+    /// Parts to leave out, which the report says
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     skip: Vec<CheckPart>,
+    /// Parts to run, and no others
+    #[arg(
+        long,
+        value_name = "PART",
+        value_delimiter = ',',
+        conflicts_with = "skip"
+    )]
+    only: Vec<CheckPart>,
+    /// Run one part in this process and write its part of the report
+    #[arg(long, value_name = "PART", hide = true)]
+    part: Option<CheckPart>,
 }
 
 fn device(number: &str) -> Result<DeviceSet, String> {
@@ -69,20 +119,96 @@ impl CheckOptions {
     /// Checks a GPU, prints the report and writes it to its file. Returns whether everything holds.
     ///
     /// # Errors
-    /// A GPU that cannot be opened, or shards that cannot be read. What fails later is in the report.
+    /// A GPU that cannot be opened, or a file that cannot be written. What fails later is in the report.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
-        let report = check(self)?;
-        console::print(&report.markdown)?;
-        fs::write(&self.out, &report.markdown)
-            .with_context(|| format!("cannot write {}", self.out.display()))?;
-        Ok(report.passed)
+        match (self.part, &self.shards) {
+            (Some(part), _) => self.run_part(part),
+            (None, Some(shards)) => parts::run(self, Some(shards)),
+            (None, None) => {
+                let chosen = self.chosen();
+                let needs = [CheckPart::Training, CheckPart::Feed];
+                let drawn = match needs.iter().any(|part| chosen.contains(part)) {
+                    true => Some(Drawn::make(&self.beside(".images"), self.images)?),
+                    false => None,
+                };
+                parts::run(self, drawn.as_ref().map(Drawn::shards))
+            }
+        }
     }
 
-    /// A folder for the runs, which must not exist; it is removed afterwards.
-    fn scratch(&self) -> PathBuf {
-        let mut scratch = self.out.clone().into_os_string();
-        scratch.push(".runs");
-        scratch.into()
+    /// Runs a part here, and writes what it finds.
+    fn run_part(&self, part: CheckPart) -> anyhow::Result<bool> {
+        let mut found = Fragment::new(self.out.clone());
+        let done = self.find(part, &mut found);
+        if let Err(error) = done {
+            found.fail(&error);
+        }
+        found.save()?;
+        Ok(found.passed())
+    }
+
+    fn find(&self, part: CheckPart, found: &mut Fragment) -> Result<(), TrainError> {
+        match part {
+            CheckPart::Operations => {
+                for precision in PRECISIONS {
+                    errln!("operations in {}", precision.name());
+                    found.attempt(precision.name(), |tally| {
+                        let device = &Device::open(self.number(), precision, false)?;
+                        Ok(ops::run(device, tally)?)
+                    })?;
+                }
+                found.attempt("candle's tensors", |tally| {
+                    ops::candle::run(self.number(), tally)
+                })
+            }
+            CheckPart::Networks => {
+                for precision in PRECISIONS {
+                    let name = precision.name();
+                    errln!("networks in {name}");
+                    found.attempt(name, |tally| {
+                        steps::compare(self.cuda(precision, false), tally)
+                    })?;
+                    found.attempt(&format!("going on in {name}"), |tally| {
+                        steps::resume(self.cuda(precision, true), tally)
+                    })?;
+                }
+                Ok(())
+            }
+            CheckPart::Speed => speed::run(self, found),
+            CheckPart::Training => {
+                let text = training::run(self, &mut found.tally)?;
+                found.say(&text)
+            }
+            CheckPart::Feed => {
+                let text = feed::run(self, &mut found.tally)?;
+                found.say(&text)
+            }
+            CheckPart::Several => {
+                let text = several_gpus(self, &mut found.tally)?;
+                found.say(&text)
+            }
+        }
+    }
+
+    /// The parts that run.
+    fn chosen(&self) -> Vec<CheckPart> {
+        let is_chosen = |part: &CheckPart| match self.only.is_empty() {
+            true => !self.skip.contains(part),
+            false => self.only.contains(part),
+        };
+        CheckPart::ALL.into_iter().filter(is_chosen).collect()
+    }
+
+    /// A file or folder beside the report.
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut path = self.out.clone().into_os_string();
+        path.push(ending);
+        path.into()
+    }
+
+    /// The folder of shards, which every part that needs one is given.
+    fn shards(&self) -> &Path {
+        self.shards.as_deref().unwrap_or(Path::new(""))
     }
 
     fn threads(&self) -> usize {
@@ -105,11 +231,7 @@ impl CheckOptions {
     }
 }
 
-/// The result of a check.
-struct CheckReport {
-    markdown: String,
-    passed: bool,
-}
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Tf32, Precision::Bf16];
 
 impl From<CudaError> for TrainError {
     fn from(error: CudaError) -> Self {
@@ -127,120 +249,17 @@ fn numbers(seed: u64, len: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Checks a GPU: every operation and whole networks against the CPU in each precision, going on from
-/// a state, a short training on shards, speed, and the loader's meter.
-fn check(options: &CheckOptions) -> Result<CheckReport, TrainError> {
-    let progress = |part: &str| errln!("{part}");
-    let number = options.number();
-    let gpu = Device::open(number, Precision::F32, false)?;
-    let mut text = format!("## {}\n\n", gpu.describe()?);
-    let _ = writeln!(text, "```\n{}```\n", Doctor::examine(Some(&options.shards)));
-    drop(gpu);
-    let mut tally = Comparisons::default();
-    for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
-        let name = precision.name();
-        progress(&format!("operations in {name}"));
-        attempt(&mut tally, &format!("operations in {name}"), |tally| {
-            let device = &Device::open(number, precision, false)?;
-            Ok(ops::run(device, tally)?)
-        });
-        progress(&format!("networks in {name}"));
-        attempt(&mut tally, &format!("networks in {name}"), |tally| {
-            steps::compare(options.cuda(precision, false), tally)
-        });
-        attempt(&mut tally, &format!("going on in {name}"), |tally| {
-            steps::resume(options.cuda(precision, true), tally)
-        });
-    }
-    let mut trained = String::from(LEFT_OUT);
-    if !options.skip.contains(&CheckPart::Training) {
-        progress("a short training");
-        attempt(&mut tally, "a short training on shards", |tally| {
-            trained = training::run(options, tally)?;
-            Ok(())
-        });
-    }
-    let (mut speed, mut fed) = (String::from(LEFT_OUT), String::from(LEFT_OUT));
-    if !options.skip.contains(&CheckPart::Speed) {
-        progress("speed");
-        speed = bench(options, &mut tally);
-        progress("the loader's feed");
-        attempt(&mut tally, "the loader's feed", |tally| {
-            fed = feed::run(options, tally)?;
-            Ok(())
-        });
-    }
-    progress("several GPUs");
-    let mut several = String::new();
-    attempt(&mut tally, "several GPUs", |tally| {
-        several = several_gpus(options, tally)?;
-        Ok(())
-    });
-    let passed = tally.passed();
-    let verdict = if passed {
-        "Everything holds."
-    } else {
-        "**Something FAILED: see the tables.**"
-    };
-    let _ = write!(
-        text,
-        "{verdict}\n\n### Against the CPU\n\nThe error is the largest difference over the largest \
-         value of the CPU's, or \"in length\" the length of the difference over that of the CPU's.\n\n{}\n### A short training\n\n{trained}\n### Speed\n\n{speed}\n\
-         ### Fed by the loader\n\n{fed}\n### Several GPUs\n\n{several}",
-        tally.markdown()
-    );
-    Ok(CheckReport {
-        markdown: text,
-        passed,
-    })
-}
-
-/// Speed at each batch size, with and without training.
-fn bench(options: &CheckOptions, tally: &mut Comparisons) -> String {
-    let mut speed = format!(
-        "The paper's network; medians of {STEPS} steps, each waited for, images already in GPU memory.\n\n\
-         | precision | batch | training, images/s | inference, images/s | a step, ms (min to max) |\n\
-         |---|---|---|---|---|\n"
-    );
-    for precision in [Precision::Tf32, Precision::Bf16] {
-        for batch_size in BATCHES {
-            let what = format!("bench of batches of {batch_size} in {}", precision.name());
-            attempt(tally, &what, |_| {
-                let report = bench::run(&BenchOptions {
-                    batch_size,
-                    steps: STEPS,
-                    compute: Compute::Cuda(options.cuda(precision, false)),
-                    ..BenchOptions::default()
-                })?;
-                let (name, step) = (precision.name(), report.step_cell());
-                let cells = report.speed_cells();
-                let _ = writeln!(speed, "| {name} | {batch_size} | {cells} | {step} |");
-                Ok(())
-            });
-        }
-    }
-    speed
-}
-
 /// Several GPUs against one, and their speed, if there are several.
 #[cfg(feature = "nccl")]
-fn several_gpus(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
+fn several_gpus(
+    options: &CheckOptions,
+    tally: &mut comparisons::Comparisons,
+) -> Result<String, TrainError> {
     steps::several::run(options, tally)
 }
 
 /// Says why several GPUs are left out.
 #[cfg(not(feature = "nccl"))]
-fn several_gpus(_: &CheckOptions, _: &mut Comparisons) -> Result<String, TrainError> {
+fn several_gpus(_: &CheckOptions, _: &mut comparisons::Comparisons) -> Result<String, TrainError> {
     Ok("Left out: this build uses one GPU; build with `--features nccl` for several.\n".to_owned())
-}
-
-/// Runs a part of the check; an error is a failure, and the other parts run all the same.
-fn attempt(
-    tally: &mut Comparisons,
-    what: &str,
-    part: impl FnOnce(&mut Comparisons) -> Result<(), TrainError>,
-) {
-    if let Err(error) = part(tally) {
-        tally.expect(&format!("{what}: {}", Causes(&error)), false);
-    }
 }

@@ -21,7 +21,7 @@ const BLOWN_UP: f64 = 1.5;
 
 /// Runs it and returns the result as text.
 pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<String, TrainError> {
-    let scratch = options.scratch();
+    let scratch = options.beside(".runs");
     fs::create_dir(&scratch).map_err(TrainError::io("make", &scratch))?;
     let done = runs(options, tally);
     // Made above, by nobody else.
@@ -75,7 +75,7 @@ fn one_with(
     precision: Precision,
     deterministic: bool,
 ) -> Result<TrainOutcome, TrainError> {
-    let mut run = TrainOptions::new(&options.shards, options.scratch().join(name));
+    let mut run = TrainOptions::new(options.shards(), options.beside(".runs").join(name));
     run.recipe = Recipe {
         epochs: STEPS + 1,
         batch_size: 64,

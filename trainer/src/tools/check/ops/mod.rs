@@ -1,5 +1,6 @@
 //! Every kernel and library call against the CPU's kernels, forward and backward, at odd sizes.
 
+pub(super) mod candle;
 mod images;
 mod products;
 

@@ -77,12 +77,15 @@ impl Ops<'_> {
 
     pub(super) fn convolutions(&mut self) -> Result<(), CudaError> {
         let channels = self.device.input_channels();
-        // conv1 as it is computed, conv2's groups, and odd sides.
+        // conv1 as it is computed, odd sides, and the paper's conv2, conv4 and conv5: narrower ones are computed by
+        // other kernels of cuDNN.
         for (rows, side, inputs, outputs, kernel, stride, padding, groups) in [
             (3, 43, channels, 96, 11, 4, 0, 1),
-            (2, 27, 96, 256, 5, 1, 2, 2),
             (5, 13, 64, 48, 3, 1, 1, 1),
             (3, 13, 48, 64, 3, 1, 1, 2),
+            (8, 27, 96, 256, 5, 1, 2, 2),
+            (8, 13, 384, 384, 3, 1, 1, 2),
+            (8, 13, 384, 256, 3, 1, 1, 2),
         ] {
             let shape = ConvShape {
                 height: side,

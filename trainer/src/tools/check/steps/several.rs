@@ -13,9 +13,10 @@ use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
+use crate::tools::check::CheckOptions;
 use crate::tools::check::comparisons::Comparisons;
+use crate::tools::check::speed::STEPS;
 use crate::tools::check::steps::{LR, ROWS, Random, engine, networks, tolerance};
-use crate::tools::check::{CheckOptions, CheckPart, STEPS};
 
 /// Images of a GPU in the bench.
 const BATCHES: [usize; 2] = [128, 512];
@@ -37,9 +38,6 @@ pub(in crate::tools::check) fn run(
         for (what, config) in networks() {
             compare(options, precision, what, &config, tally)?;
         }
-    }
-    if options.skip.contains(&CheckPart::Speed) {
-        return Ok("Compared; their speed was left out.\n".to_owned());
     }
     let mut text = String::from(
         "| GPUs | precision | batch of each | training, images/s | inference, images/s |\n\
