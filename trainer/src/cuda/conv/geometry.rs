@@ -1,4 +1,7 @@
 //! A convolution as cuDNN knows it, for a number of rows.
+//!
+//! Contract: the descriptors are filled in when a geometry is made and live as long as it; a device's handle is open
+//! as long as the device.
 
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 

@@ -157,7 +157,10 @@ impl Plan {
             bias,
             output,
         };
-        let fused = bias.is_some() && planned.forward(device, &pass, tensors, workspace).is_ok();
+        let fused = bias.is_some()
+            && planned
+                .run_forward(device, &pass, tensors, workspace)
+                .is_ok();
         Ok(Self {
             geometry: planned,
             forward: pass,
@@ -188,7 +191,7 @@ impl Plan {
     ) -> Result<(), CudaError> {
         assert!(self.fused || tensors.bias.is_none(), "a fused plan");
         self.geometry
-            .forward(device, &self.forward, tensors, workspace)
+            .run_forward(device, &self.forward, tensors, workspace)
     }
 
     /// Writes the gradient of the input.
@@ -206,7 +209,7 @@ impl Plan {
         let pass = self.data.as_ref().expect("planned for");
         let to = input_gradient;
         self.geometry
-            .backward_data(device, pass, weight, output_gradient, to, workspace)
+            .run_data(device, pass, weight, output_gradient, to, workspace)
     }
 
     /// Writes the gradient of the weight.
@@ -224,7 +227,7 @@ impl Plan {
         let pass = self.filter.as_ref().expect("planned for");
         let to = weight_gradient;
         self.geometry
-            .backward_filter(device, pass, input, output_gradient, to, workspace)
+            .run_filter(device, pass, input, output_gradient, to, workspace)
     }
 }
 

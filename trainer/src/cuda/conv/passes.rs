@@ -12,7 +12,7 @@ use crate::cuda::device::{CudaError, Device, ErrorContext, View, ViewMut};
 
 impl Geometry {
     /// `output = input * weight`, with bias and ReLU if there is a bias.
-    pub(super) fn forward(
+    pub(super) fn run_forward(
         &self,
         device: &Device,
         pass: &Pass<sys::cudnnConvolutionFwdAlgo_t>,
@@ -83,7 +83,7 @@ impl Geometry {
     }
 
     /// Writes the gradient of the input.
-    pub(super) fn backward_data(
+    pub(super) fn run_data(
         &self,
         device: &Device,
         pass: &Pass<sys::cudnnConvolutionBwdDataAlgo_t>,
@@ -120,7 +120,7 @@ impl Geometry {
     }
 
     /// Writes the gradient of the weight.
-    pub(super) fn backward_filter(
+    pub(super) fn run_filter(
         &self,
         device: &Device,
         pass: &Pass<sys::cudnnConvolutionBwdFilterAlgo_t>,

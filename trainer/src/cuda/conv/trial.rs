@@ -40,7 +40,7 @@ impl Trial<'_> {
         };
         self.first("forward", found, size, |pass| {
             let (tensors, space) = (tensors.reborrow(), workspace.reborrow());
-            self.planned.forward(self.device, pass, tensors, space)
+            self.planned.run_forward(self.device, pass, tensors, space)
         })
     }
 
@@ -64,7 +64,7 @@ impl Trial<'_> {
         self.first("data", found, size, |pass| {
             let (to, space) = (to.reborrow(), workspace.reborrow());
             self.planned
-                .backward_data(self.device, pass, weight, gradient, to, space)
+                .run_data(self.device, pass, weight, gradient, to, space)
         })
     }
 
@@ -90,7 +90,7 @@ impl Trial<'_> {
         self.first("filter", found, size, |pass| {
             let (to, space) = (to.reborrow(), workspace.reborrow());
             self.planned
-                .backward_filter(self.device, pass, input, gradient, to, space)
+                .run_filter(self.device, pass, input, gradient, to, space)
         })
     }
 
