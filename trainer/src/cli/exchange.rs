@@ -121,13 +121,9 @@ struct CardFile {
 
 impl CardFile {
     fn new(path: PathBuf) -> anyhow::Result<Self> {
-        match File::create_new(&path) {
-            Ok(file) => Ok(Self { path, file }),
-            Err(error) => {
-                let failed = format!("cannot write the card {}", path.display());
-                Err(anyhow::Error::new(error).context(failed))
-            }
-        }
+        let file = File::create_new(&path)
+            .with_context(|| format!("cannot write the card {}", path.display()))?;
+        Ok(Self { path, file })
     }
 
     /// Writes the text, and prints the file's name.
