@@ -31,7 +31,7 @@ printf '%s\n' "$here"/driver/*.cpp "$here"/driver/{dnn,nccl}/*.cpp | grep -vE '/
 objects_of() {
   local names
   case $1 in
-  libcuda) names='*.cu say card fault memory stream copy fiber twin ptx module product' ;;
+  libcuda) names='*.cu say card fault memory stream copy fiber twin ptx cubin module product' ;;
   libcudart) names=runtime ;;
   libcublas) names=blas ;;
   libcudnn) names='descriptor convolution algorithm calls search' ;;

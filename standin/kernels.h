@@ -13,8 +13,7 @@ struct Entry {
     const void *gradient;
     __nv_bfloat16 *copy;
     u64 len;
-    float lr, decay;
-    u32 gradient_is_bf16, moves;
+    u32 rate, gradient_is_bf16, moves, unused;
 };
 
 #define BOTH(T, s)                                                                                  \
@@ -41,8 +40,7 @@ BOTH(float, f32)
 BOTH(__nv_bfloat16, bf16)
 void bias_final(const float *, float *, u32, u32);
 void scores_add(const double *, double *, u32);
-void sgd(const Entry *, u32, float);
-void norm_partial(const Entry *, u32, double *, u32);
+void sgd(const Entry *, u32, float, float, float, float, float, float, float, float, float, double *);
 void norm_final(const double *, double *, u32);
 void cast_f32_bf16(const float *, __nv_bfloat16 *, u64);
 void cast_bf16_f32(const __nv_bfloat16 *, float *, u64);

@@ -111,6 +111,18 @@ near cpu f32 1e-4
 near cpu tf32 5e-3
 near cpu bf16 2e-2
 
+# PTX for the older generations, machine code for the newest: the same kernels, with the same parameters.
+for generation in 75 80; do
+  HOST_CARD_CAPABILITY=$generation run "generation-$generation" 4 "${exact[@]}"
+  same f32 "generation-$generation"
+done
+
+# Another rate at every step.
+warm=(--batch-size 37 --schedule warm-up --set schedule.epochs=1 --milestones 1)
+run cpu-warm 4 "${warm[@]}"
+run f32-warm 4 "${warm[@]}" "${exact[@]}"
+near cpu-warm f32-warm 1e-4
+
 # The network and input of net145: normalisation within columns and within maps, and a mean image subtracted.
 net145=(--recipe net145 --set sgd.bias_lr=0.01)
 run cpu-145 4 "${net145[@]}"

@@ -1,4 +1,4 @@
-// Modules and kernels: a function is there if the PTX has it, and a twin of the host with the same
+// Modules and kernels: a function is there if the PTX or the cubin has it, and a twin of the host with the same
 // parameters; a launch looks at sizes and pointers, and runs the twin when its turn comes.
 #include <cstring>
 #include <map>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "card.h"
+#include "cubin.h"
 #include "fiber.h"
 #include "memory.h"
 #include "ptx.h"
@@ -24,7 +25,9 @@ struct Function {
 
 struct Module {
     Card *card;
-    std::string ptx;
+    // PTX, or the bytes of a cubin.
+    std::string image;
+    bool is_cubin;
     std::map<std::string, Function> functions;
 };
 
@@ -35,9 +38,10 @@ static std::set<const Function *> functions;
 // As large as cards allow.
 constexpr unsigned int MOST_THREADS = 1024, MOST_ROWS = 65535, MOST_SHARED = 48 << 10;
 
-static CUresult same_parameters(const std::string &name, const std::string &ptx, const Twin &twin) {
+static CUresult same_parameters(const std::string &name, const Module &module, const Twin &twin) {
     std::vector<std::size_t> bytes;
-    if (!parameters(ptx, name, bytes)) {
+    const bool found = module.is_cubin ? cubin_parameters(module.image, name, bytes) : parameters(module.image, name, bytes);
+    if (!found) {
         refused("no kernel %s in the module", name.c_str());
         return CUDA_ERROR_NOT_FOUND;
     }
@@ -46,7 +50,7 @@ static CUresult same_parameters(const std::string &name, const std::string &ptx,
         same = bytes[i] == twin.parameters[i].bytes;
     }
     if (!same) {
-        fatal("kernel %s has other parameters in PTX than on the host", name.c_str());
+        fatal("kernel %s has other parameters in the module than on the host", name.c_str());
     }
     return CUDA_SUCCESS;
 }
@@ -62,16 +66,22 @@ CUresult cuModuleLoadData(CUmodule *handle, const void *image) {
     if (card == nullptr) {
         return CUDA_ERROR_INVALID_CONTEXT;
     }
-    std::string ptx = static_cast<const char *>(image);
-    const int needed = target(ptx);
-    if (needed == 0) {
-        fatal("cuModuleLoadData of what is no PTX");
+    std::string code = cubin(image);
+    const bool is_cubin = !code.empty();
+    if (!is_cubin) {
+        code = static_cast<const char *>(image);
     }
-    if (needed > capability()) {
-        refused("PTX for compute capability %d on a card of %d", needed, capability());
+    const int needed = is_cubin ? cubin_target(code) : target(code);
+    if (needed == 0) {
+        fatal("cuModuleLoadData of what is no PTX and no cubin");
+    }
+    // PTX is translated for newer cards; a cubin is for the cards of its own generation.
+    const bool fits = is_cubin ? needed / 10 == capability() / 10 && needed <= capability() : needed <= capability();
+    if (!fits) {
+        refused("%s for compute capability %d on a card of %d", is_cubin ? "a cubin" : "PTX", needed, capability());
         return CUDA_ERROR_NO_BINARY_FOR_GPU;
     }
-    Module *module = new Module{card, std::move(ptx), {}};
+    Module *module = new Module{card, std::move(code), is_cubin, {}};
     const std::lock_guard lock(mutex);
     modules.insert(module);
     card->modules++;
@@ -108,7 +118,7 @@ CUresult cuModuleGetFunction(CUfunction *handle, CUmodule module_handle, const c
     if (own == nullptr) {
         fatal("kernel %s is not compiled for the host", name);
     }
-    if (const CUresult answer = same_parameters(name, module->ptx, *own); answer != CUDA_SUCCESS) {
+    if (const CUresult answer = same_parameters(name, *module, *own); answer != CUDA_SUCCESS) {
         return answer;
     }
     Function &function = module->functions[name] = Function{name, own, module->card};

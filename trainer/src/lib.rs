@@ -99,7 +99,7 @@ pub mod settings {
 pub mod state {
     pub use crate::checkpoint::{PixelStatistics, Progress};
     pub use crate::net::scores::Tally;
-    pub use crate::recipe::schedule::ScheduleState;
+    pub use crate::recipe::schedule::{Passed, ScheduleState};
 }
 
 /// What the tests of this project reach into; no part of the crate's interface.

@@ -83,6 +83,16 @@ fn single_values_win_over_what_brings_others_and_contradictions_are_refused() {
         ),
         ("--set lr=nan", "is not a finite number"),
         ("--set sgd.bias_lr=-1", "biases' rate is -1"),
+        (
+            "--lr 1.7e308",
+            "the learning rate is 1.7e308; it must be above 0 in f32, and at most 1000000",
+        ),
+        ("--lr 1e-300", "the learning rate is 1e-300"),
+        (
+            "--width 1e300",
+            "model.width is 1e300; expected 0.0001 to 8",
+        ),
+        ("--width 1e-300", "model.width is 1e-300"),
         ("--accumulate 288230376151711744", "a step has more than"),
         ("--eval-only --epochs 3", "cannot be used with"),
     ] {

@@ -35,7 +35,8 @@ impl Execute for ShowArgs {
 /// The flags of the commands that start from a recipe.
 #[derive(Args, Debug)]
 pub(super) struct RecipeChoice {
-    /// The recipe to start from: paper, net145, owt, small, fig1, or a TOML file (see `train recipe`)
+    /// The recipe to start from: paper, net145, owt, small, large-batch, fig1, or a TOML
+    /// file (see `train recipe`)
     /// [default: paper]
     #[arg(long, value_name = "NAME|FILE")]
     recipe: Option<String>,

@@ -112,10 +112,11 @@ struct RecipeArgs {
     /// Do not mirror images
     #[arg(long)]
     no_flip: bool,
-    /// When the learning rate falls [default: plateau]
+    /// When the learning rate changes [default: plateau]
     #[arg(long, value_enum, value_name = "RULE")]
     schedule: Option<ScheduleArg>,
-    /// Numbers of finished epochs at which the rate is lowered, with `--schedule steps` [default: 25,51,79]
+    /// Numbers of finished epochs at which the rate is lowered, with `--schedule steps` [default:
+    /// 25,51,79] or `--schedule warm-up` [default: 30,60,80]
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
     milestones: Option<Vec<u64>>,
     /// The split to validate on, which the schedule and the choice of the best checkpoint follow
@@ -140,6 +141,8 @@ enum ScheduleArg {
     Plateau,
     /// After given numbers of epochs
     Steps,
+    /// After given numbers of epochs, and before that it rises from step to step
+    WarmUp,
 }
 
 #[derive(Args, Debug)]
@@ -289,11 +292,13 @@ impl RecipeArgs {
     /// A schedule of the kind that was asked for: the one that is there, or the default of that kind.
     fn schedule_kind(&self, now: ScheduleConfig) -> ScheduleConfig {
         match (self.schedule, now) {
-            (Some(ScheduleArg::Steps), ScheduleConfig::Plateau { .. }) => {
-                ScheduleConfig::steps(NET_145_MILESTONES.to_vec())
-            }
-            (Some(ScheduleArg::Plateau), ScheduleConfig::Steps { .. }) => ScheduleConfig::default(),
-            (_, now) => now,
+            (None, now)
+            | (Some(ScheduleArg::Plateau), now @ ScheduleConfig::Plateau { .. })
+            | (Some(ScheduleArg::Steps), now @ ScheduleConfig::Steps { .. })
+            | (Some(ScheduleArg::WarmUp), now @ ScheduleConfig::WarmUp { .. }) => now,
+            (Some(ScheduleArg::Plateau), _) => ScheduleConfig::default(),
+            (Some(ScheduleArg::Steps), _) => ScheduleConfig::steps(NET_145_MILESTONES.to_vec()),
+            (Some(ScheduleArg::WarmUp), _) => ScheduleConfig::warm_up(),
         }
     }
 
@@ -341,11 +346,17 @@ impl RecipeArgs {
         }
         recipe.mean = self.mean.unwrap_or(recipe.mean);
         match (&mut recipe.schedule, &self.milestones) {
-            (ScheduleConfig::Steps { milestones, .. }, Some(epochs)) => {
+            (
+                ScheduleConfig::Steps { milestones, .. }
+                | ScheduleConfig::WarmUp { milestones, .. },
+                Some(epochs),
+            ) => {
                 milestones.clone_from(epochs);
             }
             (ScheduleConfig::Plateau { .. }, Some(_)) => {
-                anyhow::bail!("`--milestones` belongs to `--schedule steps`; add it")
+                anyhow::bail!(
+                    "`--milestones` belongs to `--schedule steps` and `--schedule warm-up`; add one of them"
+                )
             }
             (_, None) => {}
         }

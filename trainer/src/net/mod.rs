@@ -6,6 +6,7 @@ mod error;
 pub mod layer;
 pub(crate) mod mean_image;
 mod model;
+pub(crate) mod number;
 mod parameter;
 pub(crate) mod scores;
 pub mod sgd;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::Parameter;
 use crate::net::mean_image::MeanCut;
+use crate::net::number::number;
 use crate::net::sgd::{Rate, SgdConfig};
 use crate::recipe::augmentation::{Cropping, Jitter};
 use crate::recipe::schedule::ScheduleConfig;
@@ -142,6 +143,9 @@ const MOST_IMAGES: usize = 1 << 31;
 /// Images of the paper's step, to which [`Recipe::linear_lr`] relates.
 const PAPER_BATCH: usize = 128;
 
+/// The highest learning rate that is taken: far above any of use, and small enough to be read.
+const HIGHEST_RATE: f64 = 1e6;
+
 /// What is subtracted from every pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -242,17 +246,29 @@ impl Recipe {
     pub fn problem(&self) -> Option<String> {
         let positive = |name: &str, value: f64| {
             (!value.is_finite() || value <= 0.0)
-                .then(|| format!("{name} is {value}; it must be above 0"))
+                .then(|| format!("{name} is {}; it must be above 0", number(value)))
+        };
+        // Updates are computed in f32, where a lower rate is 0.
+        let rate = |name: &str, value: f64, least: f64| {
+            (!(least..=HIGHEST_RATE).contains(&value)).then(|| {
+                let least = if least > 0.0 { "above 0" } else { "0 or above" };
+                let (value, highest) = (number(value), number(HIGHEST_RATE));
+                format!("{name} is {value}; it must be {least} in f32, and at most {highest}")
+            })
         };
         let share = |name: &str, value: f64| {
-            (!(0.0..1.0).contains(&value))
-                .then(|| format!("{name} is {value}; it must be at least 0 and below 1"))
+            (!(0.0..1.0).contains(&value)).then(|| {
+                format!(
+                    "{name} is {}; it must be at least 0 and below 1",
+                    number(value)
+                )
+            })
         };
         let not_zero =
             |name: &str, value: u64| (value == 0).then(|| format!("{name} must be at least 1"));
         not_zero("the number of epochs", self.epochs)
             .or_else(|| not_zero("the batch size", self.batch_size as u64))
-            .or_else(|| positive("the learning rate", self.lr))
+            .or_else(|| rate("the learning rate", self.lr, f32::MIN_POSITIVE.into()))
             .or_else(|| positive("the biases' rate factor", self.sgd.bias_lr_factor.into()))
             .or_else(|| positive("the kernels' radius", self.kernel_radius.unwrap_or(1.0)))
             .or_else(|| share("the momentum", self.sgd.momentum.into()))
@@ -276,15 +292,10 @@ impl Recipe {
                 let fits = images.is_some_and(|images| images <= MOST_IMAGES);
                 (!fits).then(|| format!("a step has more than {MOST_IMAGES} images; use smaller batches"))
             })
+            .or_else(|| rate("the biases' rate", self.sgd.bias_lr.unwrap_or(0.0).into(), 0.0))
             .or_else(|| {
-                let rate = self.sgd.bias_lr.unwrap_or(0.0);
-                let sound = rate.is_finite() && rate >= 0.0;
-                (!sound).then(|| format!("the biases' rate is {rate}; it must be 0 or above"))
-            })
-            .or_else(|| {
-                let rates = self.conv1_lr.iter();
-                let sound = |rate: &LaterRate| rate.lr.is_finite() && rate.lr >= 0.0;
-                (!rates.clone().all(sound)).then(|| "conv1's rates must be 0 or above".to_owned())
+                let mut rates = self.conv1_lr.iter();
+                rates.find_map(|later| rate("a rate of conv1", later.lr, 0.0))
             })
             .or_else(|| {
                 let moves = |rate: &&LaterRate| rate.frozen && rate.lr != 0.0;
@@ -292,7 +303,8 @@ impl Recipe {
                     format!(
                         "conv1 is frozen after epoch {} but has the rate {}; give it `lr = 0`, or leave \
                          `frozen = true` out",
-                        rate.after, rate.lr
+                        rate.after,
+                        number(rate.lr)
                     )
                 })
             })

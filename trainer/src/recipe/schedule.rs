@@ -1,10 +1,12 @@
-//! When the learning rate falls.
+//! When the learning rate rises and falls.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The rule by which the learning rate falls. The default is the paper's.
+use crate::net::number::number;
+
+/// The rule by which the learning rate changes. The default is the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ScheduleConfig {
@@ -31,6 +33,27 @@ pub enum ScheduleConfig {
         /// Finished epochs after which the rate falls, rising.
         milestones: Vec<u64>,
     },
+    /// Raise the rate from step to step at the beginning, as large batches need it (Goyal et al., "Accurate, Large
+    /// Minibatch SGD", 2017, section 2.2, "gradual warmup"), and divide it after the given numbers of epochs.
+    WarmUp {
+        /// Epochs in which the rate rises, with each image by the same amount.
+        epochs: u64,
+        /// The share of the whole rate at the first step: above 0, at most 1.
+        start: f64,
+        /// What the rate is divided by.
+        factor: f64,
+        /// Finished epochs after which the rate falls, rising, none of them before the end of the rise.
+        milestones: Vec<u64>,
+    },
+}
+
+/// How far a run is, for its schedule.
+#[derive(Clone, Copy, Debug)]
+pub struct Passed {
+    /// Finished epochs.
+    pub epochs: u64,
+    /// Share of the following epoch's images that were trained on, 0 to 1.
+    pub share: f64,
 }
 
 /// Epochs after which net 145, the paper's network, was slowed down by hand; from its run log.
@@ -63,8 +86,22 @@ impl ScheduleConfig {
         }
     }
 
+    /// Raises the rate in five epochs from an eighth, as from batches of 128 to batches of 1,024, and divides it by
+    /// ten after 30, 60 and 80: the warm-up and the schedule of Goyal et al., sections 2.2 and 5.1.
+    #[must_use]
+    pub fn warm_up() -> Self {
+        Self::WarmUp {
+            epochs: 5,
+            start: 0.125,
+            factor: PAPER_FACTOR,
+            milestones: vec![30, 60, 80],
+        }
+    }
+
     pub(crate) fn problem(&self) -> Option<String> {
-        let (Self::Plateau { factor, .. } | Self::Steps { factor, .. }) = self;
+        let (Self::Plateau { factor, .. }
+        | Self::Steps { factor, .. }
+        | Self::WarmUp { factor, .. }) = self;
         if !factor.is_finite() || *factor <= 1.0 {
             return Some(format!(
                 "the schedule's factor is {factor}; it must be above 1"
@@ -77,9 +114,24 @@ impl ScheduleConfig {
             Self::Plateau { threshold, .. } if !threshold.is_finite() || *threshold < 0.0 => Some(
                 format!("the schedule's threshold is {threshold}; it must not be negative"),
             ),
-            Self::Steps { milestones, .. } if !milestones.is_sorted_by(|a, b| a < b) => {
+            Self::Steps { milestones, .. } | Self::WarmUp { milestones, .. }
+                if !milestones.is_sorted_by(|a, b| a < b) =>
+            {
                 Some("the schedule's milestones must rise".to_owned())
             }
+            Self::WarmUp { epochs: 0, .. } => {
+                Some("the schedule's warm-up must have at least 1 epoch".to_owned())
+            }
+            Self::WarmUp { start, .. } if !(*start > 0.0 && *start <= 1.0) => Some(format!(
+                "the schedule's start is {}; it must be above 0, and at most 1",
+                number(*start)
+            )),
+            Self::WarmUp {
+                epochs, milestones, ..
+            } if milestones.first().is_some_and(|first| first < epochs) => Some(format!(
+                "the schedule's milestones begin with {}, before the end of the warm-up of {epochs} epochs",
+                milestones[0]
+            )),
             _ => None,
         }
     }
@@ -101,11 +153,27 @@ impl fmt::Display for ScheduleConfig {
             ),
             Self::Steps { milestones, .. } if milestones.is_empty() => f.write_str("lr stays"),
             Self::Steps { factor, milestones } => {
-                let list: Vec<String> = milestones.iter().map(u64::to_string).collect();
-                write!(f, "lr / {factor} after epoch {}", list.join(", "))
+                write!(f, "lr / {factor} after epoch {}", list(milestones))
+            }
+            Self::WarmUp {
+                epochs,
+                start,
+                factor,
+                milestones,
+            } => {
+                write!(f, "lr rises from {start} of it in {epochs} epochs")?;
+                match milestones.is_empty() {
+                    true => f.write_str(", then stays"),
+                    false => write!(f, ", then / {factor} after epoch {}", list(milestones)),
+                }
             }
         }
     }
+}
+
+fn list(milestones: &[u64]) -> String {
+    let list: Vec<String> = milestones.iter().map(u64::to_string).collect();
+    list.join(", ")
 }
 
 /// Where a schedule stands; part of a checkpoint.
@@ -138,22 +206,30 @@ pub struct Observation {
 }
 
 impl ScheduleState {
-    /// The rate during the epoch that follows `finished` epochs.
+    /// The rate of the next step of a run that has come so far.
     ///
     /// It is divided again and again, not multiplied by a power, so that 0.01 gives exactly 0.001.
     #[must_use]
-    pub fn lr(&self, config: &ScheduleConfig, base: f64, finished: u64) -> f64 {
-        let (factor, drops) = match config {
-            ScheduleConfig::Plateau { factor, .. } => (factor, self.drops as usize),
-            ScheduleConfig::Steps { factor, milestones } => (
-                factor,
-                milestones
-                    .iter()
-                    .filter(|&&epoch| epoch <= finished)
-                    .count(),
-            ),
+    pub fn lr(&self, config: &ScheduleConfig, base: f64, passed: Passed) -> f64 {
+        let drops = match config {
+            ScheduleConfig::Plateau { .. } => self.drops as usize,
+            ScheduleConfig::Steps { milestones, .. }
+            | ScheduleConfig::WarmUp { milestones, .. } => {
+                let reached = milestones.iter().filter(|&&epoch| epoch <= passed.epochs);
+                reached.count()
+            }
         };
-        (0..drops).fold(base, |lr, _| lr / factor)
+        let (ScheduleConfig::Plateau { factor, .. }
+        | ScheduleConfig::Steps { factor, .. }
+        | ScheduleConfig::WarmUp { factor, .. }) = config;
+        let fallen = (0..drops).fold(base, |lr, _| lr / factor);
+        match config {
+            ScheduleConfig::WarmUp { epochs, start, .. } if passed.epochs < *epochs => {
+                let risen = (passed.epochs as f64 + passed.share) / *epochs as f64;
+                fallen * (start + (1.0 - start) * risen)
+            }
+            _ => fallen,
+        }
     }
 
     /// Takes note of an evaluation, and says whether the rate falls because of it.
@@ -195,12 +271,17 @@ impl ScheduleState {
 
 #[cfg(test)]
 mod tests {
-    use super::{NET_145_MILESTONES, Observation, ScheduleConfig, ScheduleState};
+    use super::{NET_145_MILESTONES, Observation, Passed, ScheduleConfig, ScheduleState};
+
+    /// The beginning of the epoch after so many.
+    fn after(epochs: u64) -> Passed {
+        Passed { epochs, share: 0.0 }
+    }
 
     #[test]
     fn steps_fall_where_net_145_did() {
         let config = ScheduleConfig::steps(NET_145_MILESTONES.to_vec());
-        let lr = |finished| ScheduleState::default().lr(&config, 0.01, finished);
+        let lr = |finished| ScheduleState::default().lr(&config, 0.01, after(finished));
         let expected = [
             (0, 0.01),
             (24, 0.01),
@@ -256,7 +337,7 @@ mod tests {
             drops: 2,
             ..ScheduleState::default()
         };
-        assert_eq!(state.lr(&config, 0.01, 6), 1e-4);
+        assert_eq!(state.lr(&config, 0.01, after(6)), 1e-4);
     }
 
     #[test]
@@ -308,5 +389,51 @@ mod tests {
     fn refuses_milestones_that_do_not_rise() {
         assert!(ScheduleConfig::steps(vec![5, 5]).problem().is_some());
         assert!(ScheduleConfig::steps(vec![5, 6]).problem().is_none());
+    }
+
+    #[test]
+    fn warm_up_rises_with_every_image_and_then_falls() {
+        let config = ScheduleConfig::warm_up();
+        assert_eq!(config.problem(), None);
+        let lr =
+            |epochs, share| ScheduleState::default().lr(&config, 0.08, Passed { epochs, share });
+        // From the paper's rate to that of eight times its batch.
+        assert_eq!(lr(0, 0.0), 0.01);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} and {b}");
+        close(lr(0, 0.5), 0.017);
+        close(lr(2, 0.5), 0.045);
+        // The end of an epoch is the beginning of the next.
+        assert_eq!(lr(1, 1.0), lr(2, 0.0));
+        close(lr(4, 1.0), 0.08);
+        for (epochs, rate) in [(5, 0.08), (29, 0.08), (30, 0.008), (60, 0.0008), (80, 8e-5)] {
+            for share in [0.0, 0.5, 1.0] {
+                close(lr(epochs, share), rate);
+            }
+        }
+        assert_eq!(
+            config.to_string(),
+            "lr rises from 0.125 of it in 5 epochs, then / 10 after epoch 30, 60, 80"
+        );
+    }
+
+    #[test]
+    fn refuses_a_warm_up_that_is_none() {
+        let problem = |epochs, start, milestones: &[u64]| {
+            let config = ScheduleConfig::WarmUp {
+                epochs,
+                start,
+                factor: 10.0,
+                milestones: milestones.to_vec(),
+            };
+            config.problem().unwrap_or_default()
+        };
+        assert_eq!(problem(5, 1.0, &[5, 6]), "");
+        assert_eq!(problem(1, 0.001, &[]), "");
+        assert!(problem(0, 0.5, &[]).contains("at least 1 epoch"));
+        for start in [0.0, -1.0, 1.1, f64::NAN] {
+            assert!(problem(5, start, &[]).contains("start is"), "{start}");
+        }
+        assert!(problem(5, 0.5, &[4, 9]).contains("begin with 4, before the end"));
+        assert!(problem(5, 0.5, &[9, 9]).contains("must rise"));
     }
 }

@@ -20,9 +20,14 @@ const BLOCK: u32 = 256;
 /// blocks that come later only cost their start.
 const MAX_BLOCKS: u64 = 1 << 12;
 
-/// The PTX of a source file and its kernels: those without a suffix, and those with one for each type.
+/// A source file as it is compiled, and its kernels: those without a suffix, and those with one for each type.
 struct Source {
-    ptx: &'static str,
+    /// PTX for GPUs of compute capability 7.5 and newer.
+    ptx_75: &'static str,
+    /// PTX for 8.0 and newer, where bf16 is converted by an instruction of its own.
+    ptx_80: &'static str,
+    /// Machine code for 9.0 to 9.9, which the driver need not translate.
+    cubin_90: &'static [u8],
     plain: &'static [&'static str],
     typed: &'static [&'static str],
 }
@@ -30,7 +35,9 @@ struct Source {
 macro_rules! source {
     ($name:literal, plain: $plain:expr, typed: $typed:expr) => {
         Source {
-            ptx: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".ptx")),
+            ptx_75: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".75.ptx")),
+            ptx_80: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".80.ptx")),
+            cubin_90: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".90.cubin")),
             plain: &$plain,
             typed: &$typed,
         }
@@ -46,13 +53,24 @@ const SOURCES: [Source; 10] = [
     source!("map_norm", plain: [], typed: ["map_norm", "map_norm_backward"]),
     source!("dropout", plain: [], typed: ["dropout"]),
     source!("loss", plain: ["scores_add"], typed: ["cross_entropy"]),
-    source!("sgd", plain: ["sgd", "norm_partial", "norm_final"], typed: []),
+    source!("sgd", plain: ["sgd", "norm_final"], typed: []),
     source!(
         "values",
         plain: ["cast_f32_bf16", "cast_bf16_f32"],
         typed: ["widen", "narrow", "add_scaled"]
     ),
 ];
+
+impl Source {
+    /// What runs on a GPU of this compute capability.
+    fn image(&self, capability: (i32, i32)) -> Ptx {
+        match capability {
+            (9, _) => Ptx::from_binary(self.cubin_90.to_vec()),
+            (8.., _) => Ptx::from_src(self.ptx_80),
+            _ => Ptx::from_src(self.ptx_75),
+        }
+    }
+}
 
 /// A kernel: its name, and the type of its values where there is a kernel for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,16 +173,18 @@ impl From<&ViewMut<'_>> for Argument {
 pub(crate) struct Kernels(HashMap<Entry, CudaFunction>);
 
 impl Kernels {
-    /// Hands the PTX to the driver, which translates it for the GPU.
+    /// Hands the kernels to the driver: as machine code where there is such for the GPU, else as PTX, which the driver
+    /// translates.
     ///
     /// # Errors
-    /// A driver that is older than the PTX, or a kernel that is missing in it.
+    /// A driver that is older than the compiler, or a kernel that is missing.
     pub(crate) fn load(context: &Arc<CudaContext>) -> Result<Self, CudaError> {
+        let capability = context.compute_capability().context("query the GPU")?;
         let mut functions = HashMap::new();
         for source in SOURCES {
             let module = context
-                .load_module(Ptx::from_src(source.ptx))
-                .context("translate the kernels for this GPU")?;
+                .load_module(source.image(capability))
+                .context("load the kernels for this GPU")?;
             let mut load = |entry: Entry, suffix: &str| -> Result<(), CudaError> {
                 let function = module.load_function(&format!("{}{suffix}", entry.name));
                 functions.insert(entry, function.context("find a kernel")?);
@@ -230,7 +250,15 @@ mod tests {
         for source in SOURCES {
             let entry = |name: &str| {
                 let entry = format!(".visible .entry {name}(");
-                assert!(source.ptx.contains(&entry), "{name}");
+                for ptx in [source.ptx_75, source.ptx_80] {
+                    assert!(ptx.contains(&entry), "{name}");
+                }
+                let section = format!(".text.{name}\0");
+                let code = source.cubin_90;
+                let found = code
+                    .windows(section.len())
+                    .any(|at| at == section.as_bytes());
+                assert!(found, "{name}");
             };
             source.plain.iter().for_each(|name| entry(name));
             for name in source.typed {

@@ -1,5 +1,6 @@
 // One step of all parameters, v <- momentum v - decay w - lr g; w <- w + v, with the CPU's order of
-// operations, and the length of the gradient. A row of blocks for each parameter.
+// operations, and the length of the gradient, which is summed up where it is read. A row of blocks for each
+// parameter.
 #include "kernels.cuh"
 
 // As kernels/sgd.rs writes it.
@@ -10,11 +11,11 @@ struct Entry {
     // A bf16 copy of the weight, or null.
     bf16 *copy;
     u64 len;
-    float lr;
-    // Weight decay times lr.
-    float decay;
+    // Which of the launch's rates is its own.
+    u32 rate;
     u32 gradient_is_bf16;
     u32 moves;
+    u32 unused;
 };
 static_assert(sizeof(Entry) == 56, "kernels/sgd.rs has the same size");
 
@@ -36,72 +37,93 @@ __device__ inline void gradients_at(const Entry &entry, u64 i, float (&g)[4]) {
     }
 }
 
-extern "C" __global__ void sgd(const Entry *entries, u32 count, float momentum) {
-    if (blockIdx.y >= count) {
-        return;
-    }
-    const Entry entry = entries[blockIdx.y];
-    if (!entry.moves) {
-        return;
-    }
-    u64 done = 0;
-    if (on_bound<4>(entry.weight) && on_bound<4>(entry.velocity) && gradient_on_bound(entry) &&
-        on_bound<4>(entry.copy)) {
-        done = entry.len - entry.len % 4;
-        for (u64 i = first() * 4; i < done; i += stride() * 4) {
-            float w[4], v[4], g[4];
-            load_pack<4>(entry.weight + i, w);
-            load_pack<4>(entry.velocity + i, v);
-            gradients_at(entry, i, g);
-#pragma unroll
-            for (u32 j = 0; j < 4; j++) {
-                v[j] = momentum * v[j] - entry.decay * w[j] - entry.lr * g[j];
-                w[j] = w[j] + v[j];
-            }
-            store_pack<4>(entry.velocity + i, v);
-            store_pack<4>(entry.weight + i, w);
-            if (entry.copy != nullptr) {
-                store_pack<4>(entry.copy + i, w);
-            }
-        }
-    }
-    for (u64 i = done + first(); i < entry.len; i += stride()) {
-        const float w = entry.weight[i];
-        const float v = momentum * entry.velocity[i] - entry.decay * w - entry.lr * gradient_at(entry, i);
-        entry.velocity[i] = v;
-        entry.weight[i] = w + v;
-        if (entry.copy != nullptr) {
-            store(entry.copy, i, w + v);
-        }
-    }
-}
+struct Rate {
+    float lr;
+    // Weight decay times lr.
+    float decay;
+};
 
-extern "C" __global__ void norm_partial(const Entry *entries, u32 count, double *partial, u32 parts) {
-    __shared__ double shared[BLOCK];
-    if (blockIdx.y >= count || blockIdx.x >= parts) {
-        return;
-    }
-    const Entry entry = entries[blockIdx.y];
-    double sum = 0.0;
-    // Four by four, wherever the gradient begins, so that the order of the sum does not depend on that.
-    const bool packs = gradient_on_bound(entry);
+// The squares of a block's part of a gradient; four by four, wherever the gradient begins, so that the order of
+// the sum does not depend on that.
+__device__ inline double update(const Entry &entry, float momentum, const Rate &rate) {
+    const bool packs = on_bound<4>(entry.weight) && on_bound<4>(entry.velocity) && gradient_on_bound(entry) &&
+                       on_bound<4>(entry.copy);
+    double squares = 0.0;
     for (u64 i = first() * 4; i < entry.len; i += stride() * 4) {
+        const bool whole = packs && i + 4 <= entry.len;
+        const u32 count = entry.len - i < 4 ? (u32)(entry.len - i) : 4;
         float g[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-        if (packs && i + 4 <= entry.len) {
+        if (whole) {
             gradients_at(entry, i, g);
         } else {
-            for (u32 j = 0; j < 4 && i + j < entry.len; j++) {
+            for (u32 j = 0; j < count; j++) {
                 g[j] = gradient_at(entry, i + j);
             }
         }
 #pragma unroll
         for (u32 j = 0; j < 4; j++) {
-            sum += (double)g[j] * (double)g[j];
+            squares += (double)g[j] * (double)g[j];
+        }
+        if (!entry.moves) {
+            continue;
+        }
+        float w[4] = {0.0f, 0.0f, 0.0f, 0.0f}, v[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        if (whole) {
+            load_pack<4>(entry.weight + i, w);
+            load_pack<4>(entry.velocity + i, v);
+        } else {
+            for (u32 j = 0; j < count; j++) {
+                w[j] = entry.weight[i + j];
+                v[j] = entry.velocity[i + j];
+            }
+        }
+#pragma unroll
+        for (u32 j = 0; j < 4; j++) {
+            v[j] = momentum * v[j] - rate.decay * w[j] - rate.lr * g[j];
+            w[j] = w[j] + v[j];
+        }
+        if (whole) {
+            store_pack<4>(entry.velocity + i, v);
+            store_pack<4>(entry.weight + i, w);
+            if (entry.copy != nullptr) {
+                store_pack<4>(entry.copy + i, w);
+            }
+        } else {
+            for (u32 j = 0; j < count; j++) {
+                entry.velocity[i + j] = v[j];
+                entry.weight[i + j] = w[j];
+                if (entry.copy != nullptr) {
+                    store(entry.copy, i + j, w[j]);
+                }
+            }
         }
     }
-    sum = block_sum(sum, shared);
+    return squares;
+}
+
+// The rates are arguments, since they may change with every step; the entries stay.
+extern "C" __global__ void sgd(const Entry *entries, u32 count, float momentum, float lr0, float decay0, float lr1,
+                               float decay1, float lr2, float decay2, float lr3, float decay3, double *partial) {
+    __shared__ double shared[BLOCK];
+    if (blockIdx.y >= count) {
+        return;
+    }
+    const Entry entry = entries[blockIdx.y];
+    double *const own = partial + (u64)blockIdx.y * gridDim.x + blockIdx.x;
+    // Blocks beyond a short parameter.
+    if ((u64)blockIdx.x * BLOCK * 4 >= entry.len) {
+        if (threadIdx.x == 0) {
+            *own = 0.0;
+        }
+        return;
+    }
+    const Rate rate = entry.rate == 0   ? Rate{lr0, decay0}
+                      : entry.rate == 1 ? Rate{lr1, decay1}
+                      : entry.rate == 2 ? Rate{lr2, decay2}
+                                        : Rate{lr3, decay3};
+    const double sum = block_sum(update(entry, momentum, rate), shared);
     if (threadIdx.x == 0) {
-        partial[(u64)blockIdx.y * parts + blockIdx.x] = sum;
+        *own = sum;
     }
 }
 

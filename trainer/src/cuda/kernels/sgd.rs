@@ -1,5 +1,7 @@
 //! One update of all parameters, and the length of the gradient.
 //!
+//! Tried and dropped: a pass of its own over the gradients for their length, which read 244 MB a step a second time.
+//!
 //! Contract: the table in GPU memory holds the pointers of the views given with the call, whose types and
 //! lengths are checked before; their memory is the caller's for as long as the views live.
 
@@ -9,14 +11,14 @@ use crate::cuda::device::{
 use crate::cuda::kernels::check;
 use crate::net::sgd::Rate;
 
-/// Bytes of an entry of the table: four pointers and a length, two f32, two u32.
+/// Bytes of an entry of the table: four pointers and a length, four u32.
 const ENTRY: usize = 56;
 
-/// Blocks that stride over a parameter's values.
+/// Blocks that stride over a parameter's values, each with a partial sum of its squares.
 const BLOCKS: usize = 512;
 
-/// Partial sums of a parameter's squares.
-const PARTS: usize = 64;
+/// Different rates that the kernel takes: of weights, of biases, and conv1's own of both (`conv1_lr`).
+const RATES: usize = 4;
 
 /// The update of one parameter.
 pub(crate) struct SgdEntry<'a> {
@@ -34,7 +36,7 @@ pub(crate) struct SgdTable {
     /// The bytes in GPU memory.
     written: Vec<u8>,
     entries: Buffer,
-    /// A sum for each part of each parameter.
+    /// A sum for each block of each parameter.
     partial: Buffer,
 }
 
@@ -43,14 +45,14 @@ impl SgdTable {
         Ok(Self {
             written: Vec::new(),
             entries: device.buffer(Element::U8, parameters * ENTRY)?,
-            partial: device.buffer(Element::F64, parameters * PARTS)?,
+            partial: device.buffer(Element::F64, parameters * BLOCKS)?,
         })
     }
 }
 
 impl SgdEntry<'_> {
-    /// As the kernels' struct has it, in the GPU's byte order.
-    fn bytes(&self) -> Vec<u8> {
+    /// As the kernels' struct has it, in the GPU's byte order; its rate is number `rate` of the launch.
+    fn bytes(&self, rate: usize) -> Vec<u8> {
         let len = self.weight.len;
         check(self.weight.view(), Element::F32, len);
         check(self.velocity.view(), Element::F32, len);
@@ -64,7 +66,6 @@ impl SgdEntry<'_> {
             check(copy.view(), Element::Bf16, len);
         }
         let copy = self.copy.as_ref().map_or(0, |copy| copy.pointer);
-        let rate = self.rate.unwrap_or_default();
         let mut bytes = Vec::with_capacity(ENTRY);
         for number in [
             self.weight.pointer,
@@ -75,13 +76,36 @@ impl SgdEntry<'_> {
         ] {
             bytes.extend(number.to_le_bytes());
         }
-        // The CPU's update multiplies these two first, so the kernel gets the product.
-        bytes.extend(rate.lr.to_le_bytes());
-        bytes.extend((rate.decay * rate.lr).to_le_bytes());
-        bytes.extend(bf16.to_le_bytes());
-        bytes.extend(u32::from(self.rate.is_some()).to_le_bytes());
+        let moves = u32::from(self.rate.is_some());
+        for number in [rate as u32, bf16, moves, 0] {
+            bytes.extend(number.to_le_bytes());
+        }
         bytes
     }
+}
+
+/// The different rates of some parameters in the order of their first use, and the number of each parameter's. A
+/// parameter that keeps its value has number 0.
+///
+/// # Panics
+/// If there are more than the kernel takes, which no recipe has.
+fn grouped(rates: impl Iterator<Item = Option<Rate>>) -> ([Rate; RATES], Vec<usize>) {
+    let mut groups: Vec<Rate> = Vec::new();
+    let numbers = rates.map(|rate| {
+        let Some(rate) = rate else {
+            return 0;
+        };
+        let number = groups.iter().position(|group| *group == rate);
+        number.unwrap_or_else(|| {
+            groups.push(rate);
+            groups.len() - 1
+        })
+    });
+    let numbers = numbers.collect();
+    assert!(groups.len() <= RATES, "{} different rates", groups.len());
+    groups.resize(RATES, Rate::default());
+    let groups = groups.try_into().expect("as many as asked for");
+    (groups, numbers)
 }
 
 /// Adds the square of the gradient's length to `norm`, and updates every parameter that has a rate:
@@ -94,9 +118,13 @@ pub(crate) fn sgd(
     norm: ViewMut<'_>,
 ) -> Result<(), CudaError> {
     check(norm.view(), Element::F64, 1);
-    let bytes: Vec<u8> = entries.iter().flat_map(SgdEntry::bytes).collect();
+    let (rates, numbers) = grouped(entries.iter().map(|entry| entry.rate));
+    let numbered = entries.iter().zip(numbers);
+    let bytes: Vec<u8> = numbered
+        .flat_map(|(entry, number)| entry.bytes(number))
+        .collect();
     assert!(bytes.len() <= table.entries.len(), "a table for as many");
-    // Rates change with the epochs; the rest never does.
+    // Rates are arguments; the rest changes when a layer is frozen, and hardly else.
     if bytes != table.written {
         device.synchronize()?;
         table.entries.write(&bytes)?;
@@ -104,17 +132,39 @@ pub(crate) fn sgd(
     }
     let parameters = entries.len();
     let entries = table.entries.view();
-    let partial = table.partial.view_mut().head(parameters * PARTS);
-    let [count, parts, sums] = [parameters, PARTS, parameters * PARTS].map(Argument::size);
-    let squares = [entries.into(), count, (&partial).into(), parts];
-    let whole = [partial.view().into(), (&norm).into(), sums];
-    let update = [entries.into(), count, Argument::F32(momentum)];
-    let [parts, blocks] = [PARTS, BLOCKS].map(|columns| Grid::blocks(columns, parameters));
+    let sums = parameters * BLOCKS;
+    let partial = table.partial.view_mut().head(sums);
+    // The CPU's update multiplies these two first, so the kernel gets the product.
+    let rates = rates.map(|rate| [rate.lr, rate.decay * rate.lr].map(Argument::F32));
+    let first = [
+        entries.into(),
+        Argument::size(parameters),
+        Argument::F32(momentum),
+    ];
+    let update = [&first[..], rates.as_flattened(), &[(&partial).into()]].concat();
+    let whole = [partial.view().into(), (&norm).into(), Argument::size(sums)];
+    let blocks = Grid::blocks(BLOCKS, parameters);
     // SAFETY: the kernels' arguments; the entries in GPU memory are those that were checked above,
     // and their memory is the caller's for as long as the views live.
     unsafe {
-        device.launch(Entry::plain("norm_partial"), parts, &squares)?;
-        device.launch(Entry::plain("norm_final"), Grid::blocks(1, 1), &whole)?;
-        device.launch(Entry::plain("sgd"), blocks, &update)
+        device.launch(Entry::plain("sgd"), blocks, &update)?;
+        device.launch(Entry::plain("norm_final"), Grid::blocks(1, 1), &whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RATES, Rate, grouped};
+
+    #[test]
+    fn equal_rates_are_one_and_frozen_parameters_have_none() {
+        let rate = |lr, decay| Some(Rate { lr, decay });
+        let (weight, bias) = (rate(0.01, 5e-4), rate(0.02, 0.0));
+        let (rates, numbers) = grouped([weight, bias, None, weight, bias].into_iter());
+        assert_eq!(rates[..2], [weight.unwrap(), bias.unwrap()]);
+        assert_eq!(rates[2..], [Rate::default(); RATES - 2]);
+        assert_eq!(numbers, [0, 1, 0, 0, 1]);
+        let (rates, numbers) = grouped([None, None].into_iter());
+        assert_eq!((rates, numbers), ([Rate::default(); RATES], vec![0, 0]));
     }
 }

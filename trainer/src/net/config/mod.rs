@@ -6,6 +6,8 @@ mod constants;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::net::number::number;
+
 pub use choices::{Activation, Conv1Order, Conv1Padding, Conv1Window, Pooling, Variant};
 pub use constants::{InitConfig, LrnConfig};
 
@@ -19,7 +21,8 @@ pub struct ModelConfig {
     pub classes: usize,
     /// Side of the square input image, in pixels.
     pub input_size: usize,
-    /// Multiplies every layer's width; channels are rounded to multiples of 8. 1 is the paper's.
+    /// Multiplies every layer's width; channels are rounded to multiples of 8. 0.0001 to 8; 1 is the
+    /// paper's.
     pub width: f64,
     /// 2: grouped convolutions in conv2, conv4 and conv5. 1: one column of half the width, with
     /// conv5 and the fully connected layers left as they are (the paper's footnote to section 3.2).
@@ -181,7 +184,7 @@ impl ModelConfig {
             } else {
                 Err(ModelConfigError::Field {
                     field,
-                    found: found.to_string(),
+                    found: shortened(found.to_string()),
                     expected,
                 })
             }
@@ -190,8 +193,9 @@ impl ModelConfig {
         check(sound, "classes", &self.classes, "1 to 1000000")?;
         let sound = self.input_size <= 4096;
         check(sound, "input_size", &self.input_size, "at most 4096")?;
-        let sound = self.width > 0.0 && self.width <= 8.0;
-        check(sound, "width", &self.width, "above 0, at most 8")?;
+        // Long before the narrowest, every layer has the eight channels that it cannot do without.
+        let sound = (0.0001..=8.0).contains(&self.width);
+        check(sound, "width", &self.width, "0.0001 to 8")?;
         let sound = matches!(self.columns, 1 | 2);
         check(sound, "columns", &self.columns, "1 or 2")?;
         let sound = self.columns == 1 || self.variant != Variant::AlexnetOwt;
@@ -247,6 +251,14 @@ impl ModelConfig {
             }
         }
         Ok(())
+    }
+}
+
+/// The text of a value, with an exponent for a number of many digits.
+fn shortened(text: String) -> String {
+    match text.parse() {
+        Ok(value) if text.len() > 16 => number(value),
+        _ => text,
     }
 }
 

@@ -173,6 +173,7 @@ fn change_kind(key: &str, old: &mut Value, new: &toml::Value) {
     let default = match (key, kind) {
         ("schedule", Some("plateau")) => json!(ScheduleConfig::default()),
         ("schedule", Some("steps")) => json!(ScheduleConfig::steps(NET_145_MILESTONES.to_vec())),
+        ("schedule", Some("warm-up")) => json!(ScheduleConfig::warm_up()),
         ("cropping", Some("fixed")) => json!(Cropping::Fixed),
         ("cropping", Some("random")) => json!(Cropping::Random),
         ("cropping", Some("resized")) => json!(Cropping::resized()),

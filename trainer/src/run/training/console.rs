@@ -7,6 +7,7 @@ use crate::cpu::Network;
 use crate::net::Model;
 use crate::net::config::ModelConfig;
 use crate::recipe::difference::differences;
+use crate::recipe::schedule::Passed;
 use crate::run::TrainOptions;
 use crate::run::divergence::{Audience, Circumstances};
 use crate::run::error::TrainError;
@@ -69,9 +70,12 @@ impl Run<'_> {
         let recipe = &self.state.recipe;
         let last = self.state.progress.epoch.saturating_sub(1);
         let lr = self.last_lr.unwrap_or_else(|| {
-            self.state
-                .schedule
-                .lr(&recipe.schedule, recipe.base_lr(), last)
+            let passed = Passed {
+                epochs: last,
+                share: 1.0,
+            };
+            let schedule = &self.state.schedule;
+            schedule.lr(&recipe.schedule, recipe.base_lr(), passed)
         });
         let around = Circumstances {
             prior: &self.prior,

@@ -48,8 +48,6 @@ pub(super) fn train_epoch(
     run: &mut Run<'_>,
     loader: &Loader,
 ) -> Result<ControlFlow<()>, TrainError> {
-    let lr = run.lr();
-    run.last_lr = Some(lr);
     let batch_size = run.state.recipe.batch_size as u64;
     let progress = run.state.progress;
     let done = progress.samples.div_ceil(batch_size);
@@ -79,6 +77,8 @@ pub(super) fn train_epoch(
             drain_metrics(run)?;
             return Ok(ControlFlow::Continue(()));
         };
+        let lr = run.lr();
+        run.last_lr = Some(lr);
         let (recipe, epoch) = (&run.state.recipe, run.state.progress.epoch);
         run.engine
             .step(&|parameter| recipe.rate(parameter, lr, epoch))?;
@@ -122,6 +122,7 @@ fn drain_metrics(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
     if let Some(line) = run.engine.take_log_line() {
         run.screen.say(line);
     }
+    let lr = run.lr();
     let before = run.state.progress.step - metrics.len() as u64;
     for (step, metrics) in (before + 1..).zip(&metrics) {
         let output = &metrics.output;
@@ -139,11 +140,7 @@ fn drain_metrics(run: &mut Run<'_>) -> Result<Option<StepOutput>, TrainError> {
         let around = Circumstances {
             prior: &run.prior,
             guessing: run.guessing,
-            lr: run.state.schedule.lr(
-                &run.state.recipe.schedule,
-                run.state.recipe.base_lr(),
-                run.state.progress.epoch,
-            ),
+            lr,
             audience: audience(run.options),
         };
         if let Some(warning) = divergence::observe(&mut run.state, around, step, metrics) {

@@ -20,6 +20,7 @@ use shardmill_loader::Dataset;
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
+use crate::recipe::schedule::Passed;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
@@ -137,14 +138,15 @@ struct Measured {
 }
 
 impl Run<'_> {
-    /// The rate of the epoch at hand.
+    /// The rate of the next step.
     fn lr(&self) -> f64 {
-        let recipe = &self.state.recipe;
-        self.state.schedule.lr(
-            &recipe.schedule,
-            recipe.base_lr(),
-            self.state.progress.epoch,
-        )
+        let (recipe, progress) = (&self.state.recipe, &self.state.progress);
+        let passed = Passed {
+            epochs: progress.epoch,
+            share: progress.samples as f64 / progress.records.max(1) as f64,
+        };
+        let schedule = &self.state.schedule;
+        schedule.lr(&recipe.schedule, recipe.base_lr(), passed)
     }
 
     /// Steps of the whole run.

@@ -204,11 +204,18 @@ impl Status {
             Activity::Quiet => {
                 format!("quiet: no line for {age}; it was stopped, or it evaluates")
             }
-            Activity::Finished => match self.epochs {
-                Some(1) => "finished: its one epoch is trained".to_owned(),
-                Some(epochs) => format!("finished: all {epochs} epochs are trained"),
-                None => "finished".to_owned(),
-            },
+            Activity::Finished => {
+                let trained = match self.epochs {
+                    Some(1) => "finished: its one epoch is trained".to_owned(),
+                    Some(epochs) => format!("finished: all {epochs} epochs are trained"),
+                    None => "finished".to_owned(),
+                };
+                let is_logged = self.training.is_some() || self.validation.is_some();
+                match is_logged {
+                    true => trained,
+                    false => trained + "; metrics.jsonl has no step of it",
+                }
+            }
         }
     }
 

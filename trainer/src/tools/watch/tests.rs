@@ -101,6 +101,7 @@ fn checkpoint(run: &Path, step: u64) {
     };
     let mut state = RunState::unborn(model, vec![class], pixels);
     state.progress.step = step;
+    state.progress.epoch = step / 10;
     Checkpoint::write(&run.join(LAST), &state, &BTreeMap::new()).unwrap();
 }
 
@@ -304,4 +305,16 @@ fn a_run_whose_checkpoint_is_newer_than_its_log_may_be_stopped_and_has_no_time_l
     let status = summary(run.path()).status;
     assert!(status.activity().starts_with("running"));
     assert!(status.eta_seconds.is_some());
+}
+
+#[test]
+fn a_finished_run_whose_log_is_lost_is_said_to_have_none() {
+    let run = tempfile::tempdir().unwrap();
+    write(run.path(), &[]);
+    checkpoint(run.path(), 900);
+    let activity = summary(run.path()).status.activity();
+    assert_eq!(
+        activity,
+        "finished: all 90 epochs are trained; metrics.jsonl has no step of it"
+    );
 }
