@@ -32,6 +32,8 @@ use shardmill_formats::{console, errln, outln};
 use shardmill_prep::silence_decoder_panics;
 
 #[cfg(feature = "cuda")]
+use crate::run::Stop;
+#[cfg(feature = "cuda")]
 use crate::tools::check::CheckOptions;
 use crate::tools::demo::DemoOptions;
 
@@ -99,6 +101,11 @@ enum Command {
         _given: Vec<OsString>,
     },
 }
+
+/// What is said when a check of a GPU is asked to stop.
+#[cfg(feature = "cuda")]
+const CHECK_STOPS: &str =
+    "stopping the check; once more ends it at once, and leaves what it has drawn";
 
 /// The program `train`: does what its arguments ask for, prints what the program prints, and returns the
 /// exit code: 0, 1 after an error, which is printed, or 2 for invalid arguments.
@@ -203,7 +210,15 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Summary(args)) => args.execute(called),
         Some(Command::Doctor(args)) => args.execute(called),
         #[cfg(feature = "cuda")]
-        Some(Command::GpuCheck(options)) => Ok(u8::from(!options.run()?)),
+        Some(Command::GpuCheck(options)) => {
+            let stop = Stop::default();
+            // A part has nothing to save, and its parent ends it.
+            let _listening = match options.is_part() {
+                true => None,
+                false => Some(signals::listen(&stop, CHECK_STOPS)?),
+            };
+            Ok(u8::from(!options.run(&stop)?))
+        }
         #[cfg(not(feature = "cuda"))]
         Some(Command::GpuCheck { .. }) => anyhow::bail!(
             "gpu-check compares an NVIDIA GPU with the CPU, and this build of train computes on the CPU \

@@ -7,6 +7,8 @@ use anyhow::Context;
 use shardmill_formats::{Philox, Stream, errln};
 use shardmill_prep::{DatasetWriter, Image, Sample, WriteOptions, class_list};
 
+use crate::run::Stop;
+
 /// Side of a record, in pixels.
 const SIDE: u32 = 256;
 
@@ -20,16 +22,24 @@ impl Drawn {
     /// Draws `images` raw records of 256x256 into `folder`, which must not exist.
     ///
     /// # Errors
-    /// What the file system refuses.
-    pub(super) fn make(folder: &Path, images: u64) -> anyhow::Result<Self> {
+    /// What the file system refuses, or a stop, which leaves nothing.
+    pub(super) fn make(folder: &Path, images: u64, stop: &Stop) -> anyhow::Result<Self> {
         errln!("drawing {images} records in {}", folder.display());
         let names: Vec<String> = (0..CLASSES).map(|class| format!("noise-{class}")).collect();
         let options = WriteOptions::new(class_list(&names)?);
-        let mut writer = DatasetWriter::create(folder, options)?;
+        let mut writer = DatasetWriter::create(folder, options).with_context(|| {
+            format!(
+                "draw records in {}; if a check that was killed has left them, remove the folder",
+                folder.display()
+            )
+        })?;
         // From here on the folder is ours.
         let drawn = Self(folder.to_owned());
         let len = (SIDE * SIDE * 3) as usize;
         for number in 0..images {
+            if stop.is_requested() {
+                anyhow::bail!("the check was stopped while it drew its records, and has no report");
+            }
             let philox = Philox::new(number, Stream::Init);
             let words = (0..len.div_ceil(16) as u64).flat_map(|block| philox.block(block, 0));
             let pixels: Vec<u8> = words.flat_map(u32::to_le_bytes).take(len).collect();

@@ -21,6 +21,7 @@ use shardmill_formats::{Philox, Stream, errln};
 
 use crate::compute::{CudaOptions, DeviceSet, Precision};
 use crate::cuda::device::{CudaError, Device};
+use crate::run::Stop;
 use crate::run::error::TrainError;
 use drawn::Drawn;
 use fragment::Fragment;
@@ -91,6 +92,7 @@ pub(crate) struct CheckOptions {
         long,
         value_name = "N",
         default_value_t = 30_000,
+        value_parser = images,
         conflicts_with = "shards"
     )]
     images: u64,
@@ -115,23 +117,42 @@ fn device(number: &str) -> Result<DeviceSet, String> {
     DeviceSet::new(&[number]).ok_or_else(|| format!("there is no GPU number {number}"))
 }
 
+/// Fewest records to draw: two batches of the part that waits for them.
+const LEAST_IMAGES: u64 = 512;
+
+fn images(number: &str) -> Result<u64, String> {
+    match number.parse() {
+        Ok(number) if number >= LEAST_IMAGES => Ok(number),
+        Ok(_) => Err(format!(
+            "give at least {LEAST_IMAGES}, two batches; or leave out what needs images, with --skip training,feed"
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 impl CheckOptions {
-    /// Checks a GPU, prints the report and writes it to its file. Returns whether everything holds.
+    /// Whether these are the flags of a process that runs one part.
+    pub(crate) fn is_part(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Checks a GPU, prints the report and writes it to its file. Returns whether everything holds. A stop ends the
+    /// part that runs, and leaves the report of the parts before it.
     ///
     /// # Errors
-    /// A GPU that cannot be opened, or a file that cannot be written. What fails later is in the report.
-    pub(crate) fn run(&self) -> anyhow::Result<bool> {
+    /// A GPU that cannot be opened, a file that cannot be written, or a stop. What fails later is in the report.
+    pub(crate) fn run(&self, stop: &Stop) -> anyhow::Result<bool> {
         match (self.part, &self.shards) {
             (Some(part), _) => self.run_part(part),
-            (None, Some(shards)) => parts::run(self, Some(shards)),
+            (None, Some(shards)) => parts::run(self, Some(shards), stop),
             (None, None) => {
                 let chosen = self.chosen();
                 let needs = [CheckPart::Training, CheckPart::Feed];
                 let drawn = match needs.iter().any(|part| chosen.contains(part)) {
-                    true => Some(Drawn::make(&self.beside(".images"), self.images)?),
+                    true => Some(Drawn::make(&self.beside(".images"), self.images, stop)?),
                     false => None,
                 };
-                parts::run(self, drawn.as_ref().map(Drawn::shards))
+                parts::run(self, drawn.as_ref().map(Drawn::shards), stop)
             }
         }
     }

@@ -11,6 +11,7 @@ use shardmill_formats::{console, errln};
 
 use crate::compute::Precision;
 use crate::cuda::device::Device;
+use crate::run::Stop;
 use crate::tools::check::{CheckOptions, CheckPart};
 use crate::tools::doctor::Doctor;
 
@@ -49,8 +50,12 @@ enum State {
 /// Runs the parts one after the other, those that need images with `shards`. Returns whether everything holds.
 ///
 /// # Errors
-/// No such GPU, or a report that cannot be written.
-pub(super) fn run(options: &CheckOptions, shards: Option<&Path>) -> anyhow::Result<bool> {
+/// No such GPU, a report that cannot be written, or a stop.
+pub(super) fn run(
+    options: &CheckOptions,
+    shards: Option<&Path>,
+    stop: &Stop,
+) -> anyhow::Result<bool> {
     let gpu = Device::open(options.number(), Precision::F32, false)?.describe()?;
     let chosen = options.chosen();
     let mut report = Report {
@@ -69,7 +74,7 @@ pub(super) fn run(options: &CheckOptions, shards: Option<&Path>) -> anyhow::Resu
     };
     for place in 0..report.parts.len() {
         if report.parts[place].state == State::Waiting {
-            report.run_part(place, shards)?;
+            report.run_part(place, shards, stop)?;
         }
     }
     console::print(&report.markdown())?;
@@ -78,7 +83,7 @@ pub(super) fn run(options: &CheckOptions, shards: Option<&Path>) -> anyhow::Resu
 
 impl Report<'_> {
     /// Runs a part, and writes the report whenever it has found more.
-    fn run_part(&mut self, place: usize, shards: Option<&Path>) -> anyhow::Result<()> {
+    fn run_part(&mut self, place: usize, shards: Option<&Path>, stop: &Stop) -> anyhow::Result<()> {
         let part = self.parts[place].part;
         errln!("{}", part.title());
         let file = self.options.beside(&format!(".{}", part.name()));
@@ -104,6 +109,16 @@ impl Report<'_> {
             }
             match status {
                 Some(status) => break status,
+                None if stop.is_requested() => {
+                    // It may have ended by the same Ctrl-C.
+                    let _ = child.kill();
+                    child.wait().context("end a part of the check")?;
+                    let _ = fs::remove_file(&file);
+                    anyhow::bail!(
+                        "the check was stopped; what it found before is in {}",
+                        self.options.out.display()
+                    );
+                }
                 None => std::thread::sleep(LOOK),
             }
         };
