@@ -66,6 +66,29 @@ template <class T> Placed<T> numbers(unsigned int seed, size_t n, size_t by = 0)
     return values;
 }
 
+// Where value `i` of `n` values of pixels of `channels` channels lies, if these lie in `columns` tensors, one behind
+// the other, each with an equal part of every pixel's channels.
+inline size_t place_in(size_t columns, size_t i, size_t channels, size_t n) {
+    const size_t part = channels / columns, c = i % channels;
+    return c / part * (n / columns) + i / channels * part + c % part;
+}
+
+// The values in such tensors.
+template <class T> Placed<T> moved(const Placed<T> &joined, size_t channels, size_t columns, size_t by) {
+    Placed<T> values(joined.size(), by);
+    for (size_t i = 0; i < joined.size(); i++) {
+        values[place_in(columns, i, channels, joined.size())] = joined[i];
+    }
+    return values;
+}
+template <class Values> std::vector<double> moved(const Values &joined, size_t channels, size_t columns) {
+    std::vector<double> values(joined.size());
+    for (size_t i = 0; i < joined.size(); i++) {
+        values[place_in(columns, i, channels, joined.size())] = wide(joined[i]);
+    }
+    return values;
+}
+
 struct Line {
     int cases = 0;
     double error = 0, tolerance = 0;

@@ -69,7 +69,13 @@ template <class T> static void finish(bool with_mean) {
     }
 }
 
-template <class T> static void pool(u32 rows, u32 height, u32 width, u32 channels, u32 kernel, u32 step, size_t by) {
+// With the channels of input and output in so many tensors each.
+struct PoolColumns {
+    u32 in, out;
+};
+
+template <class T>
+static void pool(u32 rows, u32 height, u32 width, u32 channels, u32 kernel, u32 step, PoolColumns columns, size_t by) {
     const u32 high = (height - kernel) / step + 1, across = (width - kernel) / step + 1;
     auto in = numbers<T>(5, static_cast<size_t>(rows) * height * width * channels, by);
     // Equal values: the first wins.
@@ -80,10 +86,11 @@ template <class T> static void pool(u32 rows, u32 height, u32 width, u32 channel
     auto gradient = numbers<T>(6, n, by);
     Placed<T> out(n, by), back(in.size(), by, narrow_to<T>(9));
     Placed<u8> winners(n, by, 255);
-    launch(2, 1, max_pool_of<T>(), in.data(), out.data(), winners.data(), rows, height, width, channels,
-           kernel, step, high, across);
-    launch(2, 1, max_pool_backward_of<T>(), winners.data(), gradient.data(), back.data(), rows, height,
-           width, channels, kernel, step, high, across);
+    auto in_moved = moved(in, channels, columns.in, by), gradient_moved = moved(gradient, channels, columns.out, by);
+    launch(2, 1, max_pool_of<T>(), in_moved.data(), out.data(), winners.data(), rows, height, width, channels,
+           kernel, step, high, across, columns.in, columns.out);
+    launch(2, 1, max_pool_backward_of<T>(), winners.data(), gradient_moved.data(), back.data(), rows, height,
+           width, channels, kernel, step, high, across, columns.in, columns.out);
     std::vector<double> largest(n), places(n), sums(in.size());
     for (size_t i = 0; i < n; i++) {
         const size_t c = i % channels, x = i / channels % across, y = i / channels / across % high;
@@ -102,9 +109,9 @@ template <class T> static void pool(u32 rows, u32 height, u32 width, u32 channel
         largest[i] = best;
         sums[from] += wide(gradient[i]);
     }
-    compare(named<T>("max_pool"), out, largest, 0);
-    compare(named<T>("max_pool"), winners, places, 0);
-    compare(named<T>("max_pool_backward"), back, sums, rounding<T>());
+    compare(named<T>("max_pool"), out, moved(largest, channels, columns.out), 0);
+    compare(named<T>("max_pool"), winners, moved(places, channels, columns.out), 0);
+    compare(named<T>("max_pool_backward"), back, moved(sums, channels, columns.in), rounding<T>());
 }
 
 template <class T> static void pools() {
@@ -112,14 +119,23 @@ template <class T> static void pools() {
                             {2, 7, 5, 24, 3, 2}, {1, 6, 9, 8, 2, 3},  {1, 5, 5, 16, 3, 1}};
     for (auto &[rows, height, width, channels, kernel, step] : sizes) {
         for (size_t by : {0, 1}) {
-            pool<T>(rows, height, width, channels, kernel, step, by);
+            pool<T>(rows, height, width, channels, kernel, step, PoolColumns{1, 1}, by);
+        }
+    }
+    // Halves of whole packs of both types, of f32 alone, and of neither.
+    const u32 halves[][6] = {{3, 7, 9, 32, 3, 2}, {2, 5, 7, 24, 3, 2}, {3, 6, 5, 10, 2, 2}, {1, 3, 3, 2, 3, 2}};
+    for (auto &[rows, height, width, channels, kernel, step] : halves) {
+        for (PoolColumns columns : {PoolColumns{1, 2}, PoolColumns{2, 1}, PoolColumns{2, 2}}) {
+            for (size_t by : {0, 1}) {
+                pool<T>(rows, height, width, channels, kernel, step, columns, by);
+            }
         }
     }
     for (u32 channels : {1u, 8u}) {
         Placed<T> in(4 * channels, 0, narrow_to<T>(1)), out(channels, 0);
         Placed<u8> winners(channels, 0);
         in[2 * channels] = narrow_to<T>(NAN);
-        launch(1, 1, max_pool_of<T>(), in.data(), out.data(), winners.data(), 1u, 2u, 2u, channels, 2u, 2u, 1u, 1u);
+        launch(1, 1, max_pool_of<T>(), in.data(), out.data(), winners.data(), 1u, 2u, 2u, channels, 2u, 2u, 1u, 1u, 1u, 1u);
         const bool others = channels == 1 || (wide(out[1]) == 1 && winners[1] == 0);
         expect(named<T>("max_pool"), "NaN wins", std::isnan(wide(out[0])) && winners[0] == 2 && others);
     }

@@ -21,11 +21,13 @@ struct Entry {
                     const float *, const u32 *, u32, u32, u32, u32, u32, u32, u32, u32);            \
     void bias_activation_##s(T *, const float *, u64, u32, u32);                                    \
     void activation_backward_##s(const T *, T *, u64, u32);                                         \
+    void activation_backward_joined_##s(const T *, const T *, T *, u64, u32, u32);                  \
     void bias_partial_##s(const T *, float *, u32, u32, u32);                                       \
-    void max_pool_##s(const T *, T *, u8 *, u32, u32, u32, u32, u32, u32, u32, u32);                \
-    void max_pool_backward_##s(const u8 *, const T *, T *, u32, u32, u32, u32, u32, u32, u32, u32); \
-    void lrn_##s(const T *, T *, u64, u32, u32, float, float, float);                               \
-    void lrn_backward_##s(const T *, const T *, T *, u64, u32, u32, float, float, float);           \
+    void max_pool_##s(const T *, T *, u8 *, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32);      \
+    void max_pool_backward_##s(const u8 *, const T *, T *, u32, u32, u32, u32, u32, u32, u32, u32,  \
+                               u32, u32);                                                           \
+    void lrn_##s(const T *, T *, u64, u32, u32, u32, float, float, float);                          \
+    void lrn_backward_##s(const T *, const T *, T *, u64, u32, u32, u32, float, float, float);      \
     void map_norm_##s(const T *, T *, u32, u32, u32, u32, u32, float, float, float);                \
     void map_norm_backward_##s(const T *, const T *, T *, u32, u32, u32, u32, u32, float, float,    \
                                float);                                                              \
@@ -55,6 +57,6 @@ void cast_bf16_f32(const __nv_bfloat16 *, float *, u64);
             return name##_bf16;                                                                     \
         }                                                                                           \
     }
-OF(finish) OF(bias_activation) OF(activation_backward) OF(bias_partial) OF(max_pool)
+OF(finish) OF(bias_activation) OF(activation_backward) OF(activation_backward_joined) OF(bias_partial) OF(max_pool)
 OF(max_pool_backward) OF(lrn) OF(lrn_backward) OF(map_norm) OF(map_norm_backward) OF(dropout)
 OF(cross_entropy) OF(widen) OF(narrow) OF(add_scaled)

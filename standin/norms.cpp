@@ -42,8 +42,8 @@ static void across_channels(u32 pixels, u32 channels, u32 columns, u32 size, flo
     auto in = numbers<T>(7, n, by), gradient = numbers<T>(8, n, by);
     Placed<T> out(n, by), back(n, by);
     const u32 column = channels / columns;
-    launch(2, 1, lrn_of<T>(), in.data(), out.data(), n, column, size, k, scale, beta);
-    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), back.data(), n, column, size, k, scale, beta);
+    launch(2, 1, lrn_of<T>(), in.data(), out.data(), n, column, 1, size, k, scale, beta);
+    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), back.data(), n, column, 1, size, k, scale, beta);
     check<T>("lrn", Norm{k, wide(scale), beta}, in, gradient, out, back, [&](size_t i, const At &value) {
         const long c = static_cast<long>(i % channels), half = size / 2;
         double sum = 0;
@@ -54,6 +54,16 @@ static void across_channels(u32 pixels, u32 channels, u32 columns, u32 size, flo
         }
         return sum;
     });
+    if (columns > 1 || channels % 2 != 0) {
+        return;
+    }
+    // With the channels in two tensors: the same bits, across their border too.
+    auto in_two = moved(in, channels, 2, by), gradient_in_two = moved(gradient, channels, 2, by);
+    Placed<T> out_in_two(n, by), back_in_two(n, by);
+    launch(2, 1, lrn_of<T>(), in_two.data(), out_in_two.data(), n, channels, 2, size, k, scale, beta);
+    launch(2, 1, lrn_backward_of<T>(), in_two.data(), gradient_in_two.data(), back_in_two.data(), n, channels, 2, size, k, scale, beta);
+    compare(named<T>("lrn"), out_in_two, moved(out, channels, 2), 0);
+    compare(named<T>("lrn_backward"), back_in_two, moved(back, channels, 2), 0);
 }
 
 template <class T> static void within_maps(u32 rows, u32 height, u32 width, u32 channels, u32 size, float beta) {
@@ -85,9 +95,17 @@ template <class T> static void norms() {
             across_channels<T>(pixels, channels, 1, 5, 0.75f, by);
         }
     }
+    // Halves of whole packs of both types, of f32 alone and of neither, of one pack, and narrower than a window.
+    const u32 even[][2] = {{3, 256}, {1, 16}, {7, 10}, {4, 6}, {5, 2}, {1, 12}};
+    for (auto &[pixels, channels] : even) {
+        for (size_t by : {0, 1}) {
+            across_channels<T>(pixels, channels, 1, 5, 0.75f, by);
+        }
+    }
     across_channels<T>(9, 16, 1, 5, 0.5f, 0);
     across_channels<T>(9, 16, 1, 3, 0.75f, 0);
     across_channels<T>(9, 15, 1, 7, 0.75f, 0);
+    across_channels<T>(9, 16, 1, 15, 0.75f, 0);
     // Columns of whole packs, as net 145's of 48 and 128 channels, of other sizes, and narrower than a window.
     const u32 halves[][2] = {{3, 96}, {2, 256}, {5, 24}, {7, 10}, {4, 6}};
     for (auto &[pixels, channels] : halves) {

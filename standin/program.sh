@@ -32,7 +32,7 @@ done
 run() { # NAME STEPS FLAGS...
   local name=$1 steps=$2
   shift 2
-  "$train" --shards "$work/demo/shards" --out "$work/$name" --width 0.25 --crop 67 --lr 0.005 --epochs 1 \
+  "$train" --shards "$work/demo/shards" --out "$work/$name" --width "${WIDTH:-0.25}" --crop 67 --lr 0.005 --epochs 1 \
     --max-steps "$steps" --log-every "${EVERY:-1}" "$@" >"$work/$name.log" 2>&1 || {
     cat "$work/$name.log" >&2
     fail "training failed: $name"
@@ -130,6 +130,27 @@ run f32-145 4 "${net145[@]}" "${exact[@]}"
 run bf16-145 4 "${net145[@]}" --device cuda --precision bf16
 near cpu-145 f32-145 1e-4
 near cpu-145 bf16-145 2e-2
+
+# At a quarter of the width a column of conv1 has 12 channels, in bf16 no whole packs, so that conv2 is grouped there
+# and in columns in f32; at half the width everything is in columns.
+WIDTH=0.5 run cpu-half 2
+WIDTH=0.5 run f32-half 2 "${exact[@]}"
+WIDTH=0.5 run bf16-half 2 --device cuda --precision bf16
+near cpu-half f32-half 1e-4
+near cpu-half bf16-half 2e-2
+# A network without columns, and one whose columns stay apart from pool1 to pool5, with ReLU and with tanh, which
+# cuDNN does not compute with a convolution.
+run cpu-one 2 --one-column
+run f32-one 2 --one-column "${exact[@]}"
+near cpu-one f32-one 1e-4
+for function in relu tanh; do
+  run "cpu-$function" 2 --remove-conv 3 --activation "$function"
+  run "f32-$function" 2 --remove-conv 3 --activation "$function" "${exact[@]}"
+  near "cpu-$function" "f32-$function" 1e-4
+done
+run cpu-tanh-3 2 --activation tanh
+run f32-tanh-3 2 --activation tanh "${exact[@]}"
+near cpu-tanh-3 f32-tanh-3 1e-4
 
 # Algorithms that cuDNN ranks first and then refuses: the next one serves.
 for refused in forward:1 data:1 filter:1; do

@@ -9,7 +9,7 @@ use crate::candle_ops::cuda;
 use crate::candle_ops::{values, with_values};
 use crate::cpu::ops::lrn as kernel;
 #[cfg(feature = "cuda")]
-use crate::cuda::kernels;
+use crate::cuda::kernels::{self, NormChannels};
 use crate::net::config::LrnConfig;
 
 /// Local response normalisation across the last dimension; the shape stays.
@@ -41,7 +41,7 @@ impl CustomOp1 for Lrn {
         let channels = layout.dims().last().copied().unwrap_or(1);
         let images = cuda::view(storage, layout)?;
         let output = cuda::fill(&storage.device, images.len, |gpu, output| {
-            kernels::lrn(gpu, &self.0, channels, images, output)
+            kernels::lrn(gpu, &self.0, NormChannels::joined(channels), images, output)
         })?;
         Ok((output, layout.shape().clone()))
     }
@@ -51,7 +51,14 @@ impl CustomOp1 for Lrn {
         #[cfg(feature = "cuda")]
         if images.device().is_cuda() {
             let gradient = cuda::gradient(images, gradient, |gpu, images, dy, output| {
-                kernels::lrn_backward(gpu, &self.0, channels, images, dy, output)
+                kernels::lrn_backward(
+                    gpu,
+                    &self.0,
+                    NormChannels::joined(channels),
+                    images,
+                    dy,
+                    output,
+                )
             });
             return gradient.map(Some);
         }

@@ -12,7 +12,7 @@ use crate::cpu::ops::max_pool2d as kernel;
 #[cfg(feature = "cuda")]
 use crate::cuda::device::Element;
 #[cfg(feature = "cuda")]
-use crate::cuda::kernels;
+use crate::cuda::kernels::{self, PoolColumns};
 
 /// Max pooling of NHWC images: `[rows, height, width, channels]` becomes
 /// `[rows, output height, output width, channels]`. `shape` holds every size but the number of rows.
@@ -56,7 +56,15 @@ impl CustomOp1 for MaxPool2d {
         let rows = images.len / s.input_len();
         let output = cuda::fill(&storage.device, rows * s.output_len(), |gpu, output| {
             let mut winners = gpu.buffer(Element::U8, output.len)?;
-            kernels::max_pool(gpu, s, rows, images, output, winners.view_mut())
+            kernels::max_pool(
+                gpu,
+                s,
+                PoolColumns::JOINED,
+                rows,
+                images,
+                output,
+                winners.view_mut(),
+            )
         })?;
         let dims = (rows, s.output_height(), s.output_width(), s.channels);
         Ok((output, dims.into()))
@@ -71,8 +79,16 @@ impl CustomOp1 for MaxPool2d {
                 let mut winners = gpu.buffer(Element::U8, dy.len)?;
                 let mut largest = gpu.buffer(Element::F32, dy.len)?;
                 let (into, places) = (largest.view_mut(), winners.view_mut());
-                kernels::max_pool(gpu, s, rows, images, into, places)?;
-                kernels::max_pool_backward(gpu, s, rows, winners.view(), dy, output)
+                kernels::max_pool(gpu, s, PoolColumns::JOINED, rows, images, into, places)?;
+                kernels::max_pool_backward(
+                    gpu,
+                    s,
+                    PoolColumns::JOINED,
+                    rows,
+                    winners.view(),
+                    dy,
+                    output,
+                )
             });
             return gradient.map(Some);
         }

@@ -13,6 +13,8 @@ pub(crate) mod device;
 mod devices;
 #[cfg(feature = "cuda")]
 pub(crate) mod kernels;
+#[cfg(any(feature = "cuda", test))]
+mod layout;
 #[cfg(feature = "cuda")]
 mod network;
 pub(crate) mod probe;

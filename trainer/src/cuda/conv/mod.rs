@@ -86,7 +86,7 @@ pub(crate) struct Backward<'a> {
 /// How a convolution is done for a number of rows.
 pub(crate) struct Plan {
     geometry: Geometry,
-    forward: Pass<sys::cudnnConvolutionFwdAlgo_t>,
+    forward: Option<Pass<sys::cudnnConvolutionFwdAlgo_t>>,
     data: Option<Pass<sys::cudnnConvolutionBwdDataAlgo_t>>,
     filter: Option<Pass<sys::cudnnConvolutionBwdFilterAlgo_t>>,
     /// Whether bias and ReLU are part of cuDNN's call.
@@ -110,11 +110,8 @@ impl Plan {
         backward: Option<Backward<'_>>,
         workspace: &mut Buffer,
     ) -> Result<Self, CudaError> {
-        assert_eq!(shape.before, shape.after, "the same padding on both sides");
+        let (planned, searched) = geometries(device, rows, shape)?;
         let element = device.element();
-        make_current(&device.stream)?;
-        let planned = Geometry::new(element, rows, shape)?;
-        let searched = Geometry::new(element, rows.min(SEARCH_ROWS), shape)?;
         let trial = Trial {
             device,
             planned: &planned,
@@ -140,15 +137,7 @@ impl Plan {
         let pass = trial.forward(tensors, &mut workspace)?;
         let (mut data, mut filter) = (None, None);
         if let Some(backward) = backward {
-            let gradient = backward.output_gradient;
-            check(gradient, element, planned.output_len());
-            if let Some(to) = backward.input_gradient {
-                check(to.view(), element, planned.input_len());
-                data = Some(trial.data(weight, gradient, to, &mut workspace)?);
-            }
-            let to = backward.weight_gradient;
-            check(to.view(), element, shape.weight_len());
-            filter = Some(trial.filter(input, gradient, to, &mut workspace)?);
+            (data, filter) = gradients(&trial, input, weight, backward, &mut workspace)?;
         }
         // Only a call tells whether cuDNN has the fused call for this shape.
         let tensors = Forward {
@@ -163,10 +152,45 @@ impl Plan {
                 .is_ok();
         Ok(Self {
             geometry: planned,
-            forward: pass,
+            forward: Some(pass),
             data,
             filter,
             fused,
+        })
+    }
+
+    /// As [`new`](Self::new), for the backward passes alone.
+    ///
+    /// # Errors
+    /// No algorithm for a pass.
+    ///
+    /// # Panics
+    /// If both sides are not padded alike, as cuDNN does.
+    pub(crate) fn backward(
+        device: &Device,
+        rows: usize,
+        shape: ConvShape,
+        [input, weight]: [View<'_>; 2],
+        backward: Backward<'_>,
+        workspace: &mut Buffer,
+    ) -> Result<Self, CudaError> {
+        let (planned, searched) = geometries(device, rows, shape)?;
+        let trial = Trial {
+            device,
+            planned: &planned,
+            searched: &searched,
+            most: workspace.len(),
+        };
+        check(input, device.element(), planned.input_len());
+        check(weight, device.element(), shape.weight_len());
+        let mut workspace = workspace.view_mut();
+        let (data, filter) = gradients(&trial, input, weight, backward, &mut workspace)?;
+        Ok(Self {
+            geometry: planned,
+            forward: None,
+            data,
+            filter,
+            fused: false,
         })
     }
 
@@ -177,12 +201,16 @@ impl Plan {
 
     /// The largest workspace of the passes, in bytes.
     pub(crate) fn workspace(&self) -> usize {
+        let forward = self.forward.as_ref().map_or(0, |pass| pass.workspace);
         let data = self.data.as_ref().map_or(0, |pass| pass.workspace);
         let filter = self.filter.as_ref().map_or(0, |pass| pass.workspace);
-        self.forward.workspace.max(data).max(filter)
+        forward.max(data).max(filter)
     }
 
     /// `output = input * weight`, with bias and ReLU if there is a bias, which only a fused plan takes.
+    ///
+    /// # Panics
+    /// If the plan was made for the backward passes alone.
     pub(crate) fn forward(
         &self,
         device: &Device,
@@ -190,8 +218,8 @@ impl Plan {
         workspace: ViewMut<'_>,
     ) -> Result<(), CudaError> {
         assert!(self.fused || tensors.bias.is_none(), "a fused plan");
-        self.geometry
-            .run_forward(device, &self.forward, tensors, workspace)
+        let pass = self.forward.as_ref().expect("planned for");
+        self.geometry.run_forward(device, pass, tensors, workspace)
     }
 
     /// Writes the gradient of the input.
@@ -229,6 +257,46 @@ impl Plan {
         self.geometry
             .run_filter(device, pass, input, output_gradient, to, workspace)
     }
+}
+
+/// A pass to the input's gradient, if that is needed, and one to the weight's.
+type BackwardPasses = (
+    Option<Pass<sys::cudnnConvolutionBwdDataAlgo_t>>,
+    Option<Pass<sys::cudnnConvolutionBwdFilterAlgo_t>>,
+);
+
+/// A convolution with the rows of a plan, and with those that algorithms are timed on.
+fn geometries(
+    device: &Device,
+    rows: usize,
+    shape: ConvShape,
+) -> Result<(Geometry, Geometry), CudaError> {
+    assert_eq!(shape.before, shape.after, "the same padding on both sides");
+    make_current(&device.stream)?;
+    let of_rows = |rows| Geometry::new(device.element(), rows, shape);
+    Ok((of_rows(rows)?, of_rows(rows.min(SEARCH_ROWS))?))
+}
+
+/// Finds algorithms for the backward passes.
+fn gradients(
+    trial: &Trial<'_>,
+    input: View<'_>,
+    weight: View<'_>,
+    backward: Backward<'_>,
+    workspace: &mut ViewMut<'_>,
+) -> Result<BackwardPasses, CudaError> {
+    let (planned, element) = (trial.planned, trial.planned.element);
+    let gradient = backward.output_gradient;
+    check(gradient, element, planned.output_len());
+    let mut data = None;
+    if let Some(to) = backward.input_gradient {
+        check(to.view(), element, planned.input_len());
+        data = Some(trial.data(weight, gradient, to, workspace)?);
+    }
+    let to = backward.weight_gradient;
+    check(to.view(), element, planned.shape.weight_len());
+    let filter = trial.filter(input, gradient, to, workspace)?;
+    Ok((data, Some(filter)))
 }
 
 /// Checks that a view holds `len` values of a type.

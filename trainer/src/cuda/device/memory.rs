@@ -82,6 +82,19 @@ impl<'a> View<'a> {
         Self { len, ..self }
     }
 
+    /// Part number `number` of `parts` equal ones, one behind the other.
+    ///
+    /// # Panics
+    /// If there is no such part, or they are not equal.
+    pub(crate) fn part(self, number: usize, parts: usize) -> Self {
+        let first = part(self.len, number, parts);
+        Self {
+            pointer: self.pointer + (first * self.element.bytes()) as u64,
+            len: self.len / parts,
+            ..self
+        }
+    }
+
     /// The same values to write: the caller has borrowed their memory for that.
     fn writable(self) -> ViewMut<'a> {
         ViewMut {
@@ -131,6 +144,12 @@ impl<'a> ViewMut<'a> {
         }
     }
 
+    /// As [`View::part`].
+    pub(crate) fn part(self, number: usize, parts: usize) -> Self {
+        let (first, len) = (part(self.len, number, parts), self.len / parts);
+        self.tail(first).head(len)
+    }
+
     /// The values of a tensor's memory.
     pub(crate) fn of<T: Value>(memory: &'a mut CudaSlice<T>) -> Self {
         View::of(memory, 0..memory.len()).writable()
@@ -150,6 +169,12 @@ impl<'a> ViewMut<'a> {
     pub(crate) fn reborrow(&mut self) -> ViewMut<'_> {
         self.view().writable()
     }
+}
+
+/// The first value of part number `number` of `parts` equal ones of `len` values.
+fn part(len: usize, number: usize, parts: usize) -> usize {
+    assert!(number < parts && len.is_multiple_of(parts), "{len} values");
+    len / parts * number
 }
 
 /// Makes a stream's GPU the one that this thread's calls of libraries use.

@@ -1,4 +1,5 @@
-// Bias and activation in place, and the gradient of an activation's input from its output.
+// Bias and activation in place, and the gradient of an activation's input from its output: in place, or
+// from two columns of channels to all of them together.
 #include "kernels.cuh"
 
 enum { NONE = 0, RELU = 1, TANH = 2, SIGMOID = 3 };
@@ -92,6 +93,41 @@ template <class T> __device__ void activation_backward(const T *output, T *gradi
     }
 }
 
+// The same from two columns, each a tensor of its own, to pixels with all their channels.
+template <class T, u32 N>
+__device__ void join(const T *output, const T *gradient, T *joined, u64 n, u32 channels, u32 function) {
+    const u32 part = channels / 2;
+    for (u64 i = first(); i < n / N; i += stride()) {
+        const u32 pixel = (u32)i / (channels / N), c = ((u32)i - pixel * (channels / N)) * N;
+        const u64 from = c < part ? (u64)pixel * part + c : n / 2 + (u64)pixel * part + (c - part);
+        float y[N], g[N];
+        if constexpr (N == 1) {
+            y[0] = load(output, from);
+            g[0] = load(gradient, from);
+            store(joined, i, slope(y[0], g[0], function));
+        } else {
+            load_pack<N>(output + from, y);
+            load_pack<N>(gradient + from, g);
+#pragma unroll
+            for (u32 j = 0; j < N; j++) {
+                g[j] = slope(y[j], g[j], function);
+            }
+            store_pack<N>(joined + i * N, g);
+        }
+    }
+}
+
+template <class T>
+__device__ void activation_backward_joined(const T *output, const T *gradient, T *joined, u64 n, u32 channels,
+                                           u32 function) {
+    constexpr u32 N = Few<T>::LEN;
+    if (whole_packs<N>(channels / 2) && on_bound<N>(output) && on_bound<N>(gradient) && on_bound<N>(joined)) {
+        join<T, N>(output, gradient, joined, n, channels, function);
+    } else {
+        join<T, 1>(output, gradient, joined, n, channels, function);
+    }
+}
+
 #define ACTIVATION(T, suffix)                                                                       \
     extern "C" __global__ void bias_activation_##suffix(T *values, const float *bias, u64 n,        \
                                                         u32 channels, u32 function) {               \
@@ -100,6 +136,10 @@ template <class T> __device__ void activation_backward(const T *output, T *gradi
     extern "C" __global__ void activation_backward_##suffix(const T *output, T *gradient, u64 n,    \
                                                             u32 function) {                         \
         activation_backward<T>(output, gradient, n, function);                                      \
+    }                                                                                               \
+    extern "C" __global__ void activation_backward_joined_##suffix(                                 \
+        const T *output, const T *gradient, T *joined, u64 n, u32 channels, u32 function) {         \
+        activation_backward_joined<T>(output, gradient, joined, n, channels, function);             \
     }
 ACTIVATION(float, f32)
 ACTIVATION(bf16, bf16)

@@ -59,3 +59,29 @@ pub(crate) fn activation_backward(
     // SAFETY: the kernel's arguments; both views have the length given.
     unsafe { device.launch(entry, Grid::over(gradient.len), &arguments) }
 }
+
+/// Writes the gradient of an activation's input, given the output and its gradient, each in two tensors with half of
+/// the channels of all pixels, as pixels of `channels` channels.
+pub(crate) fn activation_backward_joined(
+    device: &Device,
+    function: Option<Activation>,
+    channels: usize,
+    output: View<'_>,
+    gradient: View<'_>,
+    joined: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    check(output, joined.element, joined.len);
+    check(gradient, joined.element, joined.len);
+    assert!(channels.is_multiple_of(2) && joined.len.is_multiple_of(channels));
+    let arguments = [
+        output.into(),
+        gradient.into(),
+        (&joined).into(),
+        Argument::count(joined.len),
+        Argument::size(channels),
+        number(function),
+    ];
+    let entry = Entry::typed("activation_backward_joined", joined.element);
+    // SAFETY: the kernel's arguments; the three views have the length given, in whole pixels.
+    unsafe { device.launch(entry, Grid::over(joined.len), &arguments) }
+}

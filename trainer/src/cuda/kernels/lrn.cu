@@ -1,30 +1,79 @@
 // Response normalisation across channels: y = x s^-beta with s = k + scale * (sum of the squares of
-// the neighbouring channels). Backward the scales of the neighbours are computed again.
+// the neighbouring channels). Backward the scales of the neighbours are computed again. The channels may
+// lie in two columns; neighbours across their border are then read from the other column.
 #include "scale.cuh"
+
+// Where the channels of a pixel lie: together, or in two columns, each a tensor of its own.
+struct Columns {
+    // Channels of a pixel, and those of them that lie together.
+    u32 channels, part;
+    // Values of one tensor, and so from a pixel's channels in one to those in the other.
+    u64 apart;
+};
+
+// A value's channel, and the first value of its pixel.
+struct OfPixel {
+    u32 channel;
+    u64 pixel;
+};
+
+__device__ inline OfPixel of_pixel(const Columns &k, u64 i) {
+    const u32 column = i >= k.apart;
+    const u64 within = i - column * k.apart;
+    const u32 c = (u32)within % k.part;
+    return OfPixel{column * k.part + c, within - c};
+}
+
+// Channel c of the pixel at `pixel`.
+template <class T> __device__ inline float at_channel(const T *pixel, const Columns &k, u32 c) {
+    return load(pixel, c < k.part ? c : k.apart + (c - k.part));
+}
 
 // The scale at channel c of the pixel at `pixel`: neighbours from low to high, as on the CPU.
 template <class T>
-__device__ inline float scale_at(const T *pixel, u32 channels, u32 c, u32 half, float k, float scale) {
+__device__ inline float scale_at(const T *pixel, const Columns &columns, u32 c, u32 half, float k, float scale) {
     const u32 from = c < half ? 0 : c - half;
-    const u32 to = c + half < channels ? c + half : channels - 1;
+    const u32 to = c + half < columns.channels ? c + half : columns.channels - 1;
     float sum = 0.0f;
     for (u32 near = from; near <= to; near++) {
-        const float x = load(pixel, near);
+        const float x = at_channel(pixel, columns, near);
         sum += x * x;
     }
     return k + scale * sum;
 }
 
 // Five channels, whole packs: a thread has N channels of a pixel and reads the packs beside them too,
-// which its neighbours have brought into the cache. Values beyond both ends are zeros.
+// which its neighbours have brought into the cache. These are beside it in memory, or at the border of
+// the columns in the other one. Here are the ways to them, 0 where there is none.
+struct Beside {
+    i64 before, after;
+};
+
+template <u32 N> __device__ inline Beside beside(const Columns &k, u64 pack) {
+    // Both columns begin with a whole pixel.
+    const u32 channel = (u32)pack % (k.part / N) * N;
+    const bool two = k.part < k.channels, second = pack * N >= k.apart;
+    const i64 across = (i64)k.apart - k.part + N;
+    Beside to{-(i64)N, N};
+    if (channel == 0) {
+        to.before = two && second ? -across : 0;
+    }
+    if (channel + N == k.part) {
+        to.after = two && !second ? across : 0;
+    }
+    return to;
+}
+
+// Values beyond both ends are zeros.
 template <class T, u32 N>
-__device__ inline void three_packs(const T *at, u32 channel, u32 channels, float (&values)[3 * N]) {
+__device__ inline void three_packs(const T *at, const Beside &to, float (&values)[3 * N]) {
     float pack[N];
 #pragma unroll
     for (u32 part = 0; part < 3; part++) {
-        const bool outside = part == 0 ? channel == 0 : part == 2 && channel + N == channels;
+        const i64 way = part == 0 ? to.before : part == 2 ? to.after : 0;
+        const bool outside = part != 1 && way == 0;
         if (!outside) {
-            load_pack<N>(at + (i64)part * N - N, pack);
+            load_pack<N>(at + way, pack);
         }
 #pragma unroll
         for (u32 j = 0; j < N; j++) {
@@ -41,12 +90,11 @@ __device__ inline float scale_of_five(const float (&x)[LEN], u32 i, float k, flo
 }
 
 template <class T>
-__device__ void lrn_of_five(const T *in, T *out, u64 n, u32 channels, float k, float scale, float beta) {
+__device__ void lrn_of_five(const T *in, T *out, u64 n, const Columns &columns, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
     for (u64 i = first(); i < n / N; i += stride()) {
-        const u32 channel = (u32)i % (channels / N) * N;
         float x[3 * N], y[N];
-        three_packs<T, N>(in + i * N, channel, channels, x);
+        three_packs<T, N>(in + i * N, beside<N>(columns, i), x);
 #pragma unroll
         for (u32 j = 0; j < N; j++) {
             y[j] = x[N + j] * powers(scale_of_five(x, N + j, k, scale), beta).scaled;
@@ -56,15 +104,15 @@ __device__ void lrn_of_five(const T *in, T *out, u64 n, u32 channels, float k, f
 }
 
 template <class T>
-__device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels,
-                                     float k, float scale, float beta) {
+__device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n,
+                                     const Columns &columns, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
     const float factor = -2.0f * scale * beta;
     for (u64 i = first(); i < n / N; i += stride()) {
-        const u32 channel = (u32)i % (channels / N) * N;
+        const Beside to = beside<N>(columns, i);
         float x[3 * N], dy[3 * N];
-        three_packs<T, N>(in + i * N, channel, channels, x);
-        three_packs<T, N>(out_gradient + i * N, channel, channels, dy);
+        three_packs<T, N>(in + i * N, to, x);
+        three_packs<T, N>(out_gradient + i * N, to, dy);
         // dy s^-beta, and dy y / s, of the thread's channels and two on each side.
         float power[N + 4], ratio[N + 4], dx[N];
 #pragma unroll
@@ -84,59 +132,63 @@ __device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_g
 }
 
 template <class T>
-__device__ void lrn(const T *in, T *out, u64 n, u32 channels, u32 size, float k, float scale, float beta) {
+__device__ void lrn(const T *in, T *out, u64 n, const Columns &columns, u32 size, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
-    if (size == 5 && whole_packs<N>(channels) && on_bound<N>(in) && on_bound<N>(out)) {
-        lrn_of_five<T>(in, out, n, channels, k, scale, beta);
+    if (size == 5 && whole_packs<N>(columns.part) && on_bound<N>(in) && on_bound<N>(out)) {
+        lrn_of_five<T>(in, out, n, columns, k, scale, beta);
         return;
     }
     for (u64 i = first(); i < n; i += stride()) {
-        const u32 c = (u32)i % channels;
-        const T *pixel = in + (i - c);
-        const float s = scale_at(pixel, channels, c, size / 2, k, scale);
+        const OfPixel own = of_pixel(columns, i);
+        const float s = scale_at(in + own.pixel, columns, own.channel, size / 2, k, scale);
         store(out, i, load(in, i) * powers(s, beta).scaled);
     }
 }
 
 template <class T>
-__device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels,
+__device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, const Columns &columns,
                              u32 size, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
-    if (size == 5 && whole_packs<N>(channels) && on_bound<N>(in) && on_bound<N>(out_gradient) &&
+    if (size == 5 && whole_packs<N>(columns.part) && on_bound<N>(in) && on_bound<N>(out_gradient) &&
         on_bound<N>(in_gradient)) {
-        lrn_of_five_backward<T>(in, out_gradient, in_gradient, n, channels, k, scale, beta);
+        lrn_of_five_backward<T>(in, out_gradient, in_gradient, n, columns, k, scale, beta);
         return;
     }
     const u32 half = size / 2;
     const float factor = -2.0f * scale * beta;
     for (u64 i = first(); i < n; i += stride()) {
-        const u32 c = (u32)i % channels;
-        const T *pixel = in + (i - c);
-        const T *gradients = out_gradient + (i - c);
-        const u32 from = c < half ? 0 : c - half;
-        const u32 to = c + half < channels ? c + half : channels - 1;
-        float sum = 0.0f, own = 0.0f;
+        const OfPixel own = of_pixel(columns, i);
+        const T *pixel = in + own.pixel, *gradients = out_gradient + own.pixel;
+        const u32 c = own.channel, from = c < half ? 0 : c - half;
+        const u32 to = c + half < columns.channels ? c + half : columns.channels - 1;
+        float sum = 0.0f, power_here = 0.0f;
         for (u32 near = from; near <= to; near++) {
-            const Powers p = powers(scale_at(pixel, channels, near, half, k, scale), beta);
-            const float power = load(gradients, near) * p.scaled;
-            sum += power * load(pixel, near) * p.inverse;
+            const Powers p = powers(scale_at(pixel, columns, near, half, k, scale), beta);
+            const float power = at_channel(gradients, columns, near) * p.scaled;
+            sum += power * at_channel(pixel, columns, near) * p.inverse;
             if (near == c) {
-                own = power;
+                power_here = power;
             }
         }
-        store(in_gradient, i, own + factor * sum * load(in, i));
+        store(in_gradient, i, power_here + factor * sum * load(in, i));
     }
 }
 
+// `n` values of pixels of `channels` channels, in one tensor or two.
+__device__ inline Columns in_columns(u64 n, u32 channels, u32 columns) {
+    return Columns{channels, channels / columns, n / columns};
+}
+
 #define LRN(T, suffix)                                                                              \
-    extern "C" __global__ void lrn_##suffix(const T *in, T *out, u64 n, u32 channels, u32 size,     \
-                                            float k, float scale, float beta) {                     \
-        lrn<T>(in, out, n, channels, size, k, scale, beta);                                         \
+    extern "C" __global__ void lrn_##suffix(const T *in, T *out, u64 n, u32 channels, u32 columns,  \
+                                            u32 size, float k, float scale, float beta) {           \
+        lrn<T>(in, out, n, in_columns(n, channels, columns), size, k, scale, beta);                 \
     }                                                                                               \
-    extern "C" __global__ void lrn_backward_##suffix(const T *in, const T *out_gradient,            \
-                                                     T *in_gradient, u64 n, u32 channels, u32 size, \
-                                                     float k, float scale, float beta) {            \
-        lrn_backward<T>(in, out_gradient, in_gradient, n, channels, size, k, scale, beta);          \
+    extern "C" __global__ void lrn_backward_##suffix(                                               \
+        const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels, u32 columns,       \
+        u32 size, float k, float scale, float beta) {                                               \
+        lrn_backward<T>(in, out_gradient, in_gradient, n, in_columns(n, channels, columns), size,   \
+                        k, scale, beta);                                                            \
     }
 LRN(float, f32)
 LRN(bf16, bf16)

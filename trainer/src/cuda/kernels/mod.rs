@@ -19,14 +19,14 @@ mod values;
 use crate::cuda::device::{Element, View};
 
 pub(crate) use self::{
-    activation::{activation_backward, bias_activation},
+    activation::{activation_backward, activation_backward_joined, bias_activation},
     bias::{bias_gradient, bias_scratch},
     dropout::dropout,
     finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish},
     loss::{Loss, cross_entropy, loss_scratch},
-    pool::{max_pool, max_pool_backward},
+    pool::{PoolColumns, max_pool, max_pool_backward},
     product::{product, product_input, product_weight},
-    response::{lrn, lrn_backward, map_norm, map_norm_backward},
+    response::{NormChannels, lrn, lrn_backward, map_norm, map_norm_backward},
     sgd::{SgdEntry, SgdTable, sgd},
     values::{Channels, add_scaled, cast, narrow, widen},
 };

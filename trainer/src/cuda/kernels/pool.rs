@@ -7,8 +7,28 @@ use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, Vie
 use crate::cuda::kernels::check;
 use crate::net::shape::PoolShape;
 
+/// In how many tensors, one behind the other, a pool's images lie: one with all of a pixel's channels, or two
+/// with half of them each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolColumns {
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+}
+
+impl PoolColumns {
+    /// All channels together.
+    pub(crate) const JOINED: Self = Self {
+        input: 1,
+        output: 1,
+    };
+}
+
 /// The sizes of a pool over `rows` images, as its kernels take them.
-fn sizes(shape: &PoolShape, rows: usize) -> [Argument; 8] {
+fn sizes(shape: &PoolShape, columns: PoolColumns, rows: usize) -> [Argument; 10] {
+    let PoolColumns { input, output } = columns;
+    for columns in [input, output] {
+        assert!(matches!(columns, 1 | 2) && shape.channels.is_multiple_of(columns));
+    }
     [
         rows,
         shape.height,
@@ -18,14 +38,17 @@ fn sizes(shape: &PoolShape, rows: usize) -> [Argument; 8] {
         shape.stride,
         shape.output_height(),
         shape.output_width(),
+        input,
+        output,
     ]
     .map(Argument::size)
 }
 
-/// Writes the largest value of every window, and its place in the window.
+/// Writes the largest value of every window, and its place in the window: the places lie as the output does.
 pub(crate) fn max_pool(
     device: &Device,
     shape: &PoolShape,
+    columns: PoolColumns,
     rows: usize,
     input: View<'_>,
     output: ViewMut<'_>,
@@ -38,7 +61,7 @@ pub(crate) fn max_pool(
     check(output.view(), element, rows * shape.output_len());
     check(winners.view(), Element::U8, output.len);
     let views = [input.into(), (&output).into(), (&winners).into()];
-    let arguments = [&views[..], &sizes(shape, rows)].concat();
+    let arguments = [&views[..], &sizes(shape, columns, rows)].concat();
     let (entry, grid) = (Entry::typed("max_pool", element), Grid::over(output.len));
     // SAFETY: the kernel's arguments; the views have the sizes of the shape.
     unsafe { device.launch(entry, grid, &arguments) }
@@ -48,6 +71,7 @@ pub(crate) fn max_pool(
 pub(crate) fn max_pool_backward(
     device: &Device,
     shape: &PoolShape,
+    columns: PoolColumns,
     rows: usize,
     winners: View<'_>,
     gradient: View<'_>,
@@ -59,7 +83,7 @@ pub(crate) fn max_pool_backward(
     check(gradient, element, winners.len);
     check(input_gradient.view(), element, rows * shape.input_len());
     let views = [winners.into(), gradient.into(), (&input_gradient).into()];
-    let arguments = [&views[..], &sizes(shape, rows)].concat();
+    let arguments = [&views[..], &sizes(shape, columns, rows)].concat();
     let entry = Entry::typed("max_pool_backward", element);
     // SAFETY: the kernel's arguments; the views have the sizes of the shape.
     unsafe { device.launch(entry, Grid::over(input_gradient.len), &arguments) }

@@ -18,19 +18,45 @@ fn constants(config: &LrnConfig, neighbours: usize) -> [Argument; 4] {
     ]
 }
 
-/// Writes the normalised values of pixels of `channels` channels.
+/// The channels of a pixel that are normalised together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormChannels {
+    pub(crate) count: usize,
+    /// In how many tensors of equal parts of them the values lie: 1 or 2, one behind the other.
+    pub(crate) columns: usize,
+}
+
+impl NormChannels {
+    /// All in one tensor.
+    pub(crate) const fn joined(count: usize) -> Self {
+        Self { count, columns: 1 }
+    }
+
+    /// The sizes of `len` values, as the kernels take them.
+    fn sizes(self, len: usize) -> [Argument; 3] {
+        let Self { count, columns } = self;
+        assert!(matches!(columns, 1 | 2) && count.is_multiple_of(columns));
+        assert_eq!(len % count, 0, "whole pixels");
+        [
+            Argument::count(len),
+            Argument::size(count),
+            Argument::size(columns),
+        ]
+    }
+}
+
+/// Writes the normalised values of pixels.
 pub(crate) fn lrn(
     device: &Device,
     config: &LrnConfig,
-    channels: usize,
+    channels: NormChannels,
     input: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
     let (len, element) = (output.len, output.element);
     check(input, element, len);
-    assert_eq!(len % channels, 0, "whole pixels");
     let views = [input.into(), (&output).into()];
-    let sizes = [Argument::count(len), Argument::size(channels)];
+    let sizes = channels.sizes(len);
     let arguments = [&views[..], &sizes, &constants(config, config.size)].concat();
     // SAFETY: the kernel's arguments; both views have the length given.
     unsafe { device.launch(Entry::typed("lrn", element), Grid::over(len), &arguments) }
@@ -40,7 +66,7 @@ pub(crate) fn lrn(
 pub(crate) fn lrn_backward(
     device: &Device,
     config: &LrnConfig,
-    channels: usize,
+    channels: NormChannels,
     input: View<'_>,
     gradient: View<'_>,
     input_gradient: ViewMut<'_>,
@@ -48,28 +74,30 @@ pub(crate) fn lrn_backward(
     let (len, element) = (input_gradient.len, input_gradient.element);
     check(input, element, len);
     check(gradient, element, len);
-    assert_eq!(len % channels, 0, "whole pixels");
     let views = [input.into(), gradient.into(), (&input_gradient).into()];
-    let sizes = [Argument::count(len), Argument::size(channels)];
+    let sizes = channels.sizes(len);
     let arguments = [&views[..], &sizes, &constants(config, config.size)].concat();
     let entry = Entry::typed("lrn_backward", element);
     // SAFETY: the kernel's arguments; the three views have the length given.
     unsafe { device.launch(entry, Grid::over(len), &arguments) }
 }
 
-/// The sizes and constants of a normalisation of `rows` images, as the kernels take them.
-fn map_arguments(norm: &MapNormLayer, rows: usize) -> Vec<Argument> {
+/// The sizes and constants of a normalisation of `rows` images whose channels lie in `columns` tensors, as the
+/// kernels take them: to them a column is an image.
+fn map_arguments(norm: &MapNormLayer, rows: usize, columns: usize) -> Vec<Argument> {
     let shape = &norm.shape;
-    let sizes = [rows, shape.height, shape.width, shape.channels].map(Argument::size);
+    assert!(shape.channels.is_multiple_of(columns), "columns alike");
+    let (images, channels) = (rows * columns, shape.channels / columns);
+    let sizes = [images, shape.height, shape.width, channels].map(Argument::size);
     let square = norm.config.size * norm.config.size;
     [&sizes[..], &constants(&norm.config, square)].concat()
 }
 
-/// Writes the values that are normalised within each map.
+/// Writes the values that are normalised within each map, of images whose channels lie in `columns` tensors.
 pub(crate) fn map_norm(
     device: &Device,
     norm: &MapNormLayer,
-    rows: usize,
+    [rows, columns]: [usize; 2],
     input: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
@@ -77,7 +105,7 @@ pub(crate) fn map_norm(
     check(input, element, len);
     check(output.view(), element, len);
     let views = [input.into(), (&output).into()];
-    let arguments = [&views[..], &map_arguments(norm, rows)].concat();
+    let arguments = [&views[..], &map_arguments(norm, rows, columns)].concat();
     let entry = Entry::typed("map_norm", element);
     // SAFETY: the kernel's arguments; both views have the sizes of the shape.
     unsafe { device.launch(entry, Grid::over(len), &arguments) }
@@ -87,7 +115,7 @@ pub(crate) fn map_norm(
 pub(crate) fn map_norm_backward(
     device: &Device,
     norm: &MapNormLayer,
-    rows: usize,
+    [rows, columns]: [usize; 2],
     input: View<'_>,
     gradient: View<'_>,
     input_gradient: ViewMut<'_>,
@@ -97,7 +125,7 @@ pub(crate) fn map_norm_backward(
     check(gradient, element, len);
     check(input_gradient.view(), element, len);
     let views = [input.into(), gradient.into(), (&input_gradient).into()];
-    let arguments = [&views[..], &map_arguments(norm, rows)].concat();
+    let arguments = [&views[..], &map_arguments(norm, rows, columns)].concat();
     let entry = Entry::typed("map_norm_backward", element);
     // SAFETY: the kernel's arguments; the three views have the sizes of the shape.
     unsafe { device.launch(entry, Grid::over(len), &arguments) }

@@ -1,8 +1,10 @@
 //! Loss and backward pass.
 
 use crate::cuda::device::{CudaError, View, ViewMut};
-use crate::cuda::kernels::{self, Loss};
+use crate::cuda::kernels::{self, Loss, PoolColumns};
 use crate::cuda::network::Network;
+use crate::cuda::network::forward::norm_channels;
+use crate::cuda::network::plan::backward_plan;
 use crate::cuda::{BatchDropout, Slice};
 use crate::net::DropoutKey;
 use crate::net::layer::Layer;
@@ -66,6 +68,7 @@ impl Network {
     ) -> Result<(), CudaError> {
         let weight = self.parameter(index);
         let bias = weight + 1;
+        let [from, to] = self.columns(index);
         let training = self.training.as_mut().expect("training has begun");
         let layer = &self.layers[index];
         let input = match index.checked_sub(1) {
@@ -75,35 +78,57 @@ impl Network {
             None => self.input.view().head(rows * self.canvas.len()),
         };
         let output = self.outputs[index].view().head(rows * layer.output_len());
+        let device = &*self.device;
+        let mut joined = false;
+        if let Layer::Conv(conv) = layer
+            && from < to
+        {
+            // A convolution that gave columns of all channels: joined, its gradients are one call each.
+            let (gradient, into) = (&training.current, &mut training.next);
+            let (gradient, into) = (gradient.view(), into.view_mut().head(output.len));
+            let (function, channels) = (conv.activation, conv.shape.outputs);
+            let gradient = gradient.head(output.len);
+            kernels::activation_backward_joined(
+                device, function, channels, output, gradient, into,
+            )?;
+            std::mem::swap(&mut training.current, &mut training.next);
+            joined = true;
+        }
         let mut gradient = training.current.view_mut().head(output.len);
         // conv1's input, the images, gets no gradient.
         let needed = if index > 0 { input.len } else { 0 };
         let input_gradient = training.next.view_mut().head(needed);
-        let device = &*self.device;
         match layer {
             Layer::Conv(conv) => {
-                if let Some(function) = conv.activation {
+                if let Some(function) = conv.activation.filter(|_| !joined) {
                     kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
-                let (plan, gradient) = (&self.plans[&(index, rows, true)], gradient.view());
-                let (to, scratch) = (self.weights[bias].gradient(), self.scratch.view_mut());
-                kernels::bias_gradient(device, gradient, to, scratch)?;
-                let (to, workspace) = (self.weights[weight].gradient(), self.workspace.view_mut());
-                plan.backward_filter(device, input, gradient, to, workspace)?;
-                if index > 0 {
-                    let (weight, workspace) = (&self.weights[weight], self.workspace.view_mut());
-                    let weight = weight.compute();
-                    plan.backward_data(device, weight, gradient, input_gradient, workspace)?;
+                let plan = backward_plan(&self.plans, index, rows);
+                let mut input_gradient = input_gradient;
+                for column in 0..from {
+                    let (input, gradient) = (input.part(column, from), gradient.view());
+                    let gradient = gradient.part(column, from);
+                    let (to, scratch) = (self.weights[bias].gradient(), self.scratch.view_mut());
+                    kernels::bias_gradient(device, gradient, to.part(column, from), scratch)?;
+                    let to = self.weights[weight].gradient().part(column, from);
+                    let workspace = self.workspace.view_mut();
+                    plan.backward_filter(device, input, gradient, to, workspace)?;
+                    if index > 0 {
+                        let weight = self.weights[weight].compute().part(column, from);
+                        let to = input_gradient.reborrow().part(column, from);
+                        let workspace = self.workspace.view_mut();
+                        plan.backward_data(device, weight, gradient, to, workspace)?;
+                    }
                 }
             }
             Layer::Lrn(norm) => {
-                let (config, channels) = (&norm.config, norm.column_channels());
+                let (config, channels) = (&norm.config, norm_channels(norm, to));
                 let gradient = gradient.view();
                 kernels::lrn_backward(device, config, channels, input, gradient, input_gradient)?;
             }
             Layer::MapNorm(norm) => {
                 let (gradient, to) = (gradient.view(), input_gradient);
-                kernels::map_norm_backward(device, norm, rows, input, gradient, to)?;
+                kernels::map_norm_backward(device, norm, [rows, from], input, gradient, to)?;
             }
             Layer::Pool(pool) => {
                 if let Some(function) = pool.activation {
@@ -111,8 +136,12 @@ impl Network {
                 }
                 let winners = self.winners[index].as_ref().expect("made for pools");
                 let (winners, gradient) = (winners.view().head(output.len), gradient.view());
+                let columns = PoolColumns {
+                    input: from,
+                    output: to,
+                };
                 let (shape, to) = (&pool.shape, input_gradient);
-                kernels::max_pool_backward(device, shape, rows, winners, gradient, to)?;
+                kernels::max_pool_backward(device, shape, columns, rows, winners, gradient, to)?;
             }
             Layer::Dropout(drop) => {
                 let (key, first) = dropout.mask(&self.layers, index);

@@ -1,12 +1,13 @@
 //! The forward pass.
 
 use crate::cuda::BatchDropout;
-use crate::cuda::conv::{Forward, Plan};
+use crate::cuda::conv::Forward;
 use crate::cuda::device::{CudaError, copy};
-use crate::cuda::kernels;
-use crate::cuda::network::{Network, Plans};
+use crate::cuda::kernels::{self, NormChannels, PoolColumns};
+use crate::cuda::network::Network;
+use crate::cuda::network::plan::forward_plan;
 use crate::cuda::upload::{Staged, Uploads};
-use crate::net::layer::Layer;
+use crate::net::layer::{Layer, LrnLayer};
 
 impl Network {
     /// Runs a batch through the layers up to the logits, with dropout if `dropout` is given.
@@ -34,6 +35,7 @@ impl Network {
         dropout: Option<BatchDropout>,
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
+        let [from, to] = self.columns(index);
         let layer = &self.layers[index];
         let len = rows * layer.output_len();
         let (before, rest) = self.outputs.split_at_mut(index);
@@ -47,30 +49,38 @@ impl Network {
         let device = &*self.device;
         match layer {
             Layer::Conv(conv) => {
-                let plan = planned(&self.plans, index, rows);
+                let plan = forward_plan(&self.plans, index, rows);
                 let (weight, bias) = (&self.weights[number], &self.weights[number + 1]);
-                let tensors = Forward {
-                    input,
-                    weight: weight.compute(),
-                    bias: plan.is_fused().then(|| bias.compute()),
-                    output: output.reborrow(),
-                };
-                plan.forward(device, tensors, self.workspace.view_mut())?;
-                if plan.is_fused() {
-                    return Ok(());
+                for column in 0..to {
+                    let mut output = output.reborrow().part(column, to);
+                    let tensors = Forward {
+                        // An ungrouped convolution makes each column of all channels.
+                        input: input.part(column % from, from),
+                        weight: weight.compute().part(column, to),
+                        bias: plan.is_fused().then(|| bias.compute().part(column, to)),
+                        output: output.reborrow(),
+                    };
+                    plan.forward(device, tensors, self.workspace.view_mut())?;
+                    if !plan.is_fused() {
+                        let bias = Some(bias.master.view().part(column, to));
+                        kernels::bias_activation(device, output, bias, conv.activation)?;
+                    }
                 }
-                let bias = Some(bias.master.view());
-                kernels::bias_activation(device, output, bias, conv.activation)
+                Ok(())
             }
             Layer::Lrn(norm) => {
-                let channels = norm.column_channels();
-                kernels::lrn(device, &norm.config, channels, input, output)
+                kernels::lrn(device, &norm.config, norm_channels(norm, to), input, output)
             }
-            Layer::MapNorm(norm) => kernels::map_norm(device, norm, rows, input, output),
+            Layer::MapNorm(norm) => kernels::map_norm(device, norm, [rows, to], input, output),
             Layer::Pool(pool) => {
                 let winners = self.winners[index].as_mut().expect("made for pools");
-                let (winners, to) = (winners.view_mut().head(len), output.reborrow());
-                kernels::max_pool(device, &pool.shape, rows, input, to, winners)?;
+                let winners = winners.view_mut().head(len);
+                let columns = PoolColumns {
+                    input: from,
+                    output: to,
+                };
+                let to = output.reborrow();
+                kernels::max_pool(device, &pool.shape, columns, rows, input, to, winners)?;
                 match pool.activation {
                     None => Ok(()),
                     function => kernels::bias_activation(device, output, None, function),
@@ -94,8 +104,11 @@ impl Network {
     }
 }
 
-/// The plan of a convolution for a forward pass: preferably the one that has backward passes too.
-fn planned(plans: &Plans, index: usize, rows: usize) -> &Plan {
-    let both = plans.get(&(index, rows, true));
-    both.unwrap_or_else(|| &plans[&(index, rows, false)])
+/// What is normalised together where the values lie in `columns` tensors. A layer that stays within the network's
+/// columns takes each as a pixel of its own, whether they are tensors of their own or not.
+pub(super) fn norm_channels(norm: &LrnLayer, columns: usize) -> NormChannels {
+    NormChannels {
+        count: norm.column_channels(),
+        columns: if norm.columns == 1 { columns } else { 1 },
+    }
 }

@@ -7,15 +7,15 @@ mod plan;
 mod update;
 mod weights;
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::cuda::BatchDropout;
-use crate::cuda::conv::Plan;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
 use crate::cuda::kernels::{self, Canvas, Channels, SgdTable};
+use crate::cuda::layout::{Layout, layouts};
 use crate::net::layer::Layer;
 use crate::net::{MaskKey, Model};
+use plan::Plans;
 
 /// Bytes of workspace for the search for algorithms, if so much is free.
 const SEARCH_WORKSPACE: usize = 1 << 30;
@@ -23,8 +23,8 @@ const SEARCH_WORKSPACE: usize = 1 << 30;
 /// The search takes at most one part in so many of the free memory.
 const SEARCH_SHARE: usize = 4;
 
-/// The plans of the convolutions by layer, number of rows, and whether they have a backward pass.
-type Plans = HashMap<(usize, usize, bool), Plan>;
+/// Bytes on whose bounds cuDNN and our kernels want tensors.
+const BOUND: usize = 16;
 
 impl BatchDropout {
     /// The mask of layer `index`, and its first value for these images.
@@ -184,6 +184,8 @@ pub(crate) struct Network {
     input: Buffer,
     /// The output of each layer.
     outputs: Vec<Buffer>,
+    /// Where the channels of each output lie; those of a gradient lie as the output's.
+    layouts: Vec<Layout>,
     /// For each pool, the places of the largest values.
     winners: Vec<Option<Buffer>>,
     weights: Vec<Weight>,
@@ -239,11 +241,12 @@ impl Network {
             canvas,
             input,
             outputs,
+            layouts: layouts(&layers, BOUND / element.bytes()),
             winners,
             weights: weights::upload(device, model)?,
             workspace: device.buffer(Element::U8, workspace)?,
             is_workspace_final: false,
-            plans: HashMap::new(),
+            plans: Plans::new(),
             scratch: device.buffer(Element::F32, scratch_len(&layers, capacity))?,
             training: None,
             frozen: false,
@@ -319,6 +322,12 @@ impl Network {
             }
             _ => state.gradient.read(len),
         }
+    }
+
+    /// In how many tensors the input and the output of layer `index` lie.
+    fn columns(&self, index: usize) -> [usize; 2] {
+        let before = index.checked_sub(1).map(|before| self.layouts[before]);
+        [before.unwrap_or(Layout::Joined), self.layouts[index]].map(Layout::columns)
     }
 
     /// The number of the first parameter of layer `index`.

@@ -1,14 +1,51 @@
 //! Which algorithms the convolutions use for a number of rows.
 
+use std::collections::HashMap;
+
 use crate::cuda::conv::{Backward, Forward, Plan};
 use crate::cuda::device::{CudaError, Element};
 use crate::cuda::network::Network;
 use crate::net::config::Activation;
 use crate::net::layer::Layer;
+use crate::net::shape::ConvShape;
 
 /// The least bytes of workspace that are kept, so that a batch of fewer rows, which may be planned when only this
 /// is left, finds an algorithm too.
 const LEAST_WORKSPACE: usize = 64 << 20;
+
+/// The passes of a plan. A convolution that makes columns of joined channels has two plans: forward it is done once
+/// for each column, and backward once for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Passes {
+    Forward,
+    Backward,
+    All,
+}
+
+/// The plans of the convolutions by layer, number of rows, and passes.
+pub(super) type Plans = HashMap<(usize, usize, Passes), Plan>;
+
+/// The plan of a convolution for a forward pass: preferably the one that has backward passes too.
+pub(super) fn forward_plan(plans: &Plans, index: usize, rows: usize) -> &Plan {
+    let all = plans.get(&(index, rows, Passes::All));
+    all.unwrap_or_else(|| &plans[&(index, rows, Passes::Forward)])
+}
+
+/// The plan of a convolution for its backward passes.
+pub(super) fn backward_plan(plans: &Plans, index: usize, rows: usize) -> &Plan {
+    let all = plans.get(&(index, rows, Passes::All));
+    all.unwrap_or_else(|| &plans[&(index, rows, Passes::Backward)])
+}
+
+/// A convolution of one of `from` equal parts of the inputs to one of `to` equal parts of the outputs.
+fn of_column(shape: ConvShape, from: usize, to: usize) -> ConvShape {
+    ConvShape {
+        inputs: shape.inputs / from,
+        outputs: shape.outputs / to,
+        groups: shape.groups / from,
+        ..shape
+    }
+}
 
 impl Network {
     /// Makes sure that every convolution has a plan for `rows` rows, with its backward pass if it is
@@ -35,19 +72,35 @@ impl Network {
     fn plan_rows(&mut self, rows: usize, training: bool) -> Result<(), CudaError> {
         let backward = training && !self.frozen;
         for index in 0..self.layers.len() {
-            let planned = |backward| self.plans.contains_key(&(index, rows, backward));
-            let is_conv = matches!(self.layers[index], Layer::Conv(_));
-            if is_conv && !planned(true) && (backward || !planned(false)) {
+            for passes in self.missing(index, rows, backward) {
                 // cuDNN waits for the device while it tries algorithms.
                 self.device.synchronize()?;
-                let plan = self.make_plan(index, rows, backward)?;
-                self.plans.insert((index, rows, backward), plan);
+                let plan = self.make_plan(index, rows, passes)?;
+                self.plans.insert((index, rows, passes), plan);
             }
         }
         Ok(())
     }
 
-    fn make_plan(&mut self, index: usize, rows: usize, backward: bool) -> Result<Plan, CudaError> {
+    /// The plans that layer `index` needs and does not have.
+    fn missing(&self, index: usize, rows: usize, backward: bool) -> Vec<Passes> {
+        if !matches!(self.layers[index], Layer::Conv(_)) {
+            return Vec::new();
+        }
+        let there = |passes| self.plans.contains_key(&(index, rows, passes));
+        let [from, to] = self.columns(index);
+        let needed: &[Passes] = match (from == to, backward) {
+            (true, true) => &[Passes::All],
+            (true, false) if there(Passes::All) => &[],
+            (_, false) => &[Passes::Forward],
+            (false, true) => &[Passes::Forward, Passes::Backward],
+        };
+        let needed = needed.iter().copied();
+        needed.filter(|&passes| !there(passes)).collect()
+    }
+
+    /// Plans a convolution on the tensors of its first column.
+    fn make_plan(&mut self, index: usize, rows: usize, passes: Passes) -> Result<Plan, CudaError> {
         let Layer::Conv(conv) = &self.layers[index] else {
             unreachable!("only convolutions are planned")
         };
@@ -58,38 +111,46 @@ impl Network {
             conv.shape
         };
         let (input_len, output_len) = (rows * shape.input_len(), rows * shape.output_len());
+        let [from, to] = match (self.columns(index), passes) {
+            ([from, _], Passes::Backward) => [from, from],
+            (columns, _) => columns,
+        };
+        let shape = of_column(shape, from, to);
         let number = self.parameter(index);
         let (before, rest) = self.outputs.split_at_mut(index);
         let input = before.last().unwrap_or(&self.input);
+        let input = input.view().head(input_len).part(0, from);
         let (own, bias) = self.weights[number..].split_at_mut(1);
         let (own, bias) = (&mut own[0], &bias[0]);
         // Copy and gradient are borrowed from one parameter.
-        let weight = own.copy.as_ref().unwrap_or(&own.master).view();
+        let weight = own.copy.as_ref().unwrap_or(&own.master).view().part(0, to);
         let backward = match (&mut self.training, &mut own.training) {
-            (Some(training), Some(state)) if backward => Some(Backward {
-                output_gradient: training.current.view().head(output_len),
-                input_gradient: (index > 0).then(|| training.next.view_mut().head(input_len)),
-                weight_gradient: state
-                    .padded
-                    .as_mut()
-                    .unwrap_or(&mut state.gradient)
-                    .view_mut(),
-            }),
+            (Some(training), Some(state)) if passes != Passes::Forward => {
+                let (output, input) = (&training.current, &mut training.next);
+                let gradient = state.padded.as_mut().unwrap_or(&mut state.gradient);
+                Some(Backward {
+                    output_gradient: output.view().head(output_len).part(0, from),
+                    input_gradient: (index > 0)
+                        .then(|| input.view_mut().head(input_len).part(0, from)),
+                    weight_gradient: gradient.view_mut().part(0, from),
+                })
+            }
             _ => None,
         };
-        let forward = Forward {
-            input: input.view().head(input_len),
-            weight,
-            bias: (conv.activation == Some(Activation::Relu)).then(|| bias.compute()),
-            output: rest[0].view_mut().head(output_len),
+        let (device, workspace) = (&self.device, &mut self.workspace);
+        let backward = match (passes, backward) {
+            (Passes::Backward, Some(backward)) => {
+                return Plan::backward(device, rows, shape, [input, weight], backward, workspace);
+            }
+            (_, backward) => backward,
         };
-        Plan::new(
-            &self.device,
-            rows,
-            shape,
-            forward,
-            backward,
-            &mut self.workspace,
-        )
+        let is_relu = conv.activation == Some(Activation::Relu);
+        let forward = Forward {
+            input,
+            weight,
+            bias: is_relu.then(|| bias.compute().part(0, to)),
+            output: rest[0].view_mut().head(output_len).part(0, to),
+        };
+        Plan::new(device, rows, shape, forward, backward, workspace)
     }
 }

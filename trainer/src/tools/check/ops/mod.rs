@@ -1,6 +1,7 @@
 //! Every kernel and library call against the CPU's kernels, forward and backward, at odd sizes.
 
 pub(super) mod candle;
+mod columns;
 mod images;
 mod products;
 
@@ -10,7 +11,7 @@ use crate::compute::Precision;
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View};
-use crate::cuda::kernels::{self, Loss};
+use crate::cuda::kernels::{self, Loss, NormChannels, PoolColumns};
 use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
 use crate::net::layer::MapNormLayer;
@@ -64,6 +65,7 @@ impl Ops<'_> {
         self.activations()?;
         self.pools()?;
         self.norms()?;
+        self.columns()?;
         self.dropouts()?;
         self.losses()?;
         self.products()?;
@@ -194,12 +196,13 @@ impl Ops<'_> {
             let mut found = self.empty(output.len())?;
             let mut places = self.device.buffer(Element::U8, output.len())?;
             let (into, at) = (found.view_mut(), places.view_mut());
-            kernels::max_pool(self.device, &shape, rows, input.view(), into, at)?;
+            let joined = PoolColumns::JOINED;
+            kernels::max_pool(self.device, &shape, joined, rows, input.view(), into, at)?;
             self.compare("max pool", found.view(), &output, 0.0)?;
             let gradient = self.upload(&gradient)?;
             let mut back = self.empty(values.len())?;
             let (at, dy, into) = (places.view(), gradient.view(), back.view_mut());
-            kernels::max_pool_backward(self.device, &shape, rows, at, dy, into)?;
+            kernels::max_pool_backward(self.device, &shape, joined, rows, at, dy, into)?;
             let t = self.tolerance().pointwise;
             self.compare("max pool, backward", back.view(), &expected, t)?;
         }
@@ -231,12 +234,13 @@ impl Ops<'_> {
                 let (input, dy) = (self.upload(&values)?, self.upload(&gradient)?);
                 let mut found = self.empty(values.len())?;
                 let (x, into) = (input.view(), found.view_mut());
-                kernels::lrn(self.device, &config, channels, x, into)?;
+                let all = NormChannels::joined(channels);
+                kernels::lrn(self.device, &config, all, x, into)?;
                 self.compare("response normalisation", found.view(), &expected, t)?;
                 let target = &mut expected;
                 lrn::backward(&config, channels, &values, &gradient, &mut scratch, target);
                 let (x, dy, into) = (input.view(), dy.view(), found.view_mut());
-                kernels::lrn_backward(self.device, &config, channels, x, dy, into)?;
+                kernels::lrn_backward(self.device, &config, all, x, dy, into)?;
                 self.compare(
                     "response normalisation, backward",
                     found.view(),
@@ -271,10 +275,10 @@ impl Ops<'_> {
                 config,
             };
             let (x, into) = (input.view(), found.view_mut());
-            kernels::map_norm(self.device, &norm, rows, x, into)?;
+            kernels::map_norm(self.device, &norm, [rows, 1], x, into)?;
             self.compare("map normalisation", found.view(), &forward, t)?;
             let (dy, into) = (dy.view(), found.view_mut());
-            kernels::map_norm_backward(self.device, &norm, rows, x, dy, into)?;
+            kernels::map_norm_backward(self.device, &norm, [rows, 1], x, dy, into)?;
             self.compare("map normalisation, backward", found.view(), &backward, t)?;
         }
         Ok(())

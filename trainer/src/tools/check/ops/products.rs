@@ -77,15 +77,19 @@ impl Ops<'_> {
 
     pub(super) fn convolutions(&mut self) -> Result<(), CudaError> {
         let channels = self.device.input_channels();
-        // conv1 as it is computed, odd sides, and the paper's conv2, conv4 and conv5: narrower ones are computed by
-        // other kernels of cuDNN.
+        // conv1 as it is computed, and odd sides. At the paper's widths, since narrower ones are computed by other
+        // kernels of cuDNN: a column of conv2, conv3 and its gradients, a column of conv4 and of conv5, and conv2
+        // with both columns in one tensor.
         for (rows, side, inputs, outputs, kernel, stride, padding, groups) in [
             (3, 43, channels, 96, 11, 4, 0, 1),
             (5, 13, 64, 48, 3, 1, 1, 1),
             (3, 13, 48, 64, 3, 1, 1, 2),
+            (8, 27, 48, 128, 5, 1, 2, 1),
+            (8, 13, 256, 192, 3, 1, 1, 1),
+            (8, 13, 256, 384, 3, 1, 1, 1),
+            (8, 13, 192, 192, 3, 1, 1, 1),
+            (8, 13, 192, 128, 3, 1, 1, 1),
             (8, 27, 96, 256, 5, 1, 2, 2),
-            (8, 13, 384, 384, 3, 1, 1, 2),
-            (8, 13, 384, 256, 3, 1, 1, 2),
         ] {
             let shape = ConvShape {
                 height: side,
