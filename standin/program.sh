@@ -102,6 +102,24 @@ grep 'FAILED, first in operations' "$work/died.md"
 grep -q 'the process ended with signal: 9' "$work/died.md" || fail "the end of a part is not told"
 [ "$(grep -c '^After ' "$work/died.md")" = 1 ] || fail "after a part that died the others did not run"
 
+# Where the time of a step goes: every layer, both passes, and an algorithm for each pass of each convolution.
+bench=("$train" bench --device cuda --width 0.25 --crop 67 --batch-size 4 --steps 2 --stages --json)
+"${bench[@]}" >"$work/bench.json"
+python3 - "$work/bench.json" <<'PYTHON' || fail "the stages of a step: $(cat "$work/bench.json")"
+import json, sys
+report = json.load(open(sys.argv[1]))
+rows = {row["stage"]: row for row in report["stages"]["rows"]}
+layers = "conv1 norm1 pool1 conv2 norm2 pool2 conv3 conv4 conv5 pool5 fc6 drop1 fc7 drop2 fc8".split()
+assert list(rows) == ["input", *layers, "loss", "sgd"], list(rows)
+assert all(rows[name]["forward"] > 0 and rows[name]["backward"] > 0 for name in layers)
+step = sum(row["forward"] + (row["backward"] or 0) for row in rows.values())
+assert 0 < step <= 1.5 * report["training_seconds"]["max"], (step, report["training_seconds"])
+passes = {(row["layer"], row["pass"]) for row in report["convolutions"] if row["algorithm"] and row["math"]}
+expected = {(f"conv{n}", which) for n in range(1, 6) for which in ("forward", "data", "weight")} - {("conv1", "data")}
+assert passes == expected, passes
+print(f"stages: {len(rows)}, together {step:.3f} s of a step of {report['training_seconds']['median']:.3f}")
+PYTHON
+
 exact=(--device cuda --precision f32 --deterministic)
 run cpu 4
 run f32 4 "${exact[@]}"

@@ -50,6 +50,7 @@ void Stream::run() {
 void Moment::reach() {
     const std::lock_guard lock(mutex);
     reached = true;
+    at = std::chrono::steady_clock::now();
     changed.notify_all();
 }
 
@@ -203,13 +204,14 @@ CUresult cuStreamWaitEvent(CUstream handle, CUevent event_handle, unsigned int) 
     return CUDA_SUCCESS;
 }
 
-CUresult cuEventCreate(CUevent *handle, unsigned int) {
+CUresult cuEventCreate(CUevent *handle, unsigned int flags) {
     Card *card = current();
     if (card == nullptr) {
         return CUDA_ERROR_INVALID_CONTEXT;
     }
     Event *event = new Event;
     event->card = card;
+    event->has_time = (flags & CU_EVENT_DISABLE_TIMING) == 0;
     const std::lock_guard lock(registry);
     open_events.insert(event);
     card->events++;
@@ -270,6 +272,24 @@ CUresult cuEventQuery(CUevent handle) {
     }
     const std::lock_guard lock(moment->mutex);
     return moment->reached ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
+}
+
+CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
+    Event *const first = event_of("cuEventElapsedTime", start), *const second = event_of("cuEventElapsedTime", end);
+    if (first == nullptr || second == nullptr) {
+        return CUDA_ERROR_INVALID_HANDLE;
+    }
+    const auto from = last(first), to = last(second);
+    if (!first->has_time || !second->has_time || from == nullptr || to == nullptr) {
+        wrong("cuEventElapsedTime: an event without a time");
+        return CUDA_ERROR_INVALID_HANDLE;
+    }
+    const std::scoped_lock lock(from->mutex, to->mutex);
+    if (!from->reached || !to->reached) {
+        return CUDA_ERROR_NOT_READY;
+    }
+    *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
+    return CUDA_SUCCESS;
 }
 
 } // extern "C"

@@ -2,6 +2,7 @@
 // for. HOST_CARD_DELAY, a seed, makes it late by random times as well.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -44,6 +45,7 @@ struct Moment {
     std::mutex mutex;
     std::condition_variable changed;
     bool reached = false;
+    std::chrono::steady_clock::time_point at;
 
     void reach();
     void wait();
@@ -51,6 +53,8 @@ struct Moment {
 
 struct Event {
     Card *card;
+    // Whether it keeps the time of its moments.
+    bool has_time;
     std::mutex mutex;
     // What was recorded last; null before.
     std::shared_ptr<Moment> recorded;

@@ -20,10 +20,11 @@ pub(super) struct BenchArgs {
     steps: Option<usize>,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Measure each layer, the optimiser and, with --shards, the loader by themselves
+    /// Measure each layer, the optimiser and, with --shards, the loader by themselves; on a GPU each layer within a
+    /// step, and what computes the convolutions
     #[arg(long)]
     stages: bool,
-    /// Folder of shards whose loading is a stage, on one thread
+    /// Folder of shards whose loading is a stage, on one thread; CPU only
     #[arg(long, value_name = "DIR", requires = "stages")]
     shards: Option<PathBuf>,
     #[command(flatten)]

@@ -32,6 +32,7 @@ use crate::net::DropoutKey;
 pub(crate) use self::{
     device::CudaError,
     devices::Devices,
+    network::{LayerAlgorithm, StageSeconds},
     replica::{Replica, STEPS},
     upload::{AsPixels, Pixels, Staged},
 };

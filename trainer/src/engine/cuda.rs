@@ -10,7 +10,9 @@ use shardmill_loader::{Batch, Normalize, Output};
 use crate::compute::CudaOptions;
 use crate::cpu::Activations;
 use crate::cuda::scores::{self, GradientMismatch};
-use crate::cuda::{AsPixels, CudaError, Devices, Replica, STEPS, Slice, Staged};
+use crate::cuda::{
+    AsPixels, CudaError, Devices, LayerAlgorithm, Replica, STEPS, Slice, StageSeconds, Staged,
+};
 use crate::engine::{Engine, EngineError};
 use crate::net::sgd::Rate;
 use crate::net::{
@@ -204,6 +206,31 @@ impl CudaEngine {
         let (slices, devices) = (Arc::clone(&batch.slices), &mut self.devices);
         devices.on_all(move |index, replica| replica.infer(&slices[index]))?;
         Ok(())
+    }
+
+    /// Runs a step with a batch in GPU memory, and returns what its parts took on the first GPU.
+    pub(crate) fn time_step(
+        &mut self,
+        batch: &StagedBatch,
+        key: DropoutKey,
+        rate: &dyn Fn(&Parameter) -> Option<Rate>,
+    ) -> Result<Vec<StageSeconds>, EngineError> {
+        let begin = |replica: &mut Replica| {
+            replica.network.begin_timing();
+            Ok(())
+        };
+        self.devices.on_first(begin)?;
+        self.accumulate_staged(batch, key)?;
+        self.step(rate)?;
+        let end = |replica: &mut Replica| replica.network.end_timing();
+        Ok(self.devices.on_first(end)?)
+    }
+
+    /// The algorithms of the convolutions on the first GPU so far.
+    pub(crate) fn algorithms(&mut self) -> Result<Vec<LayerAlgorithm>, EngineError> {
+        Ok(self
+            .devices
+            .on_first(|replica| Ok(replica.network.algorithms()))?)
     }
 
     /// Waits until all queued work is done.

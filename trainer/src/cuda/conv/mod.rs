@@ -10,6 +10,7 @@
 mod descriptor;
 mod geometry;
 mod passes;
+mod report;
 mod search;
 mod trial;
 
@@ -17,6 +18,8 @@ use candle_core::cuda_backend::cudarc::cudnn::sys;
 
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut, make_current};
 use crate::net::shape::ConvShape;
+pub(crate) use report::PassReport;
+
 use descriptor::Convolution;
 use geometry::Geometry;
 use trial::Trial;
@@ -45,6 +48,8 @@ struct SearchRequest<'g> {
 struct SearchResult<A> {
     algorithm: A,
     math: sys::cudnnMathType_t,
+    /// What it took for the searched rows, if it was timed.
+    milliseconds: Option<f32>,
 }
 
 /// A pass of a convolution: its arithmetic and algorithm.
@@ -52,6 +57,9 @@ struct Pass<A> {
     convolution: Convolution,
     algorithm: A,
     workspace: usize,
+    math: sys::cudnnMathType_t,
+    /// What it took for the searched rows, if it was timed.
+    milliseconds: Option<f32>,
 }
 
 /// The tensors of a forward pass.

@@ -135,13 +135,19 @@ impl Trial<'_> {
         size: impl Fn(&Convolution, A) -> Result<usize, CudaError>,
     ) -> Result<Pass<A>, CudaError> {
         let mut convolution = self.describe()?;
+        let math = match self.is_strict() {
+            true => self.math(),
+            false => found.math,
+        };
         if !self.is_strict() {
-            convolution.set_math(found.math)?;
+            convolution.set_math(math)?;
         }
         Ok(Pass {
             workspace: size(&convolution, found.algorithm)?,
             algorithm: found.algorithm,
             convolution,
+            math,
+            milliseconds: found.milliseconds,
         })
     }
 
@@ -149,13 +155,17 @@ impl Trial<'_> {
         self.device.precision == Precision::F32
     }
 
-    fn describe(&self) -> Result<Convolution, CudaError> {
-        let math = match self.is_strict() {
+    /// The arithmetic that algorithms are searched for.
+    fn math(&self) -> sys::cudnnMathType_t {
+        match self.is_strict() {
             true => sys::cudnnMathType_t::CUDNN_FMA_MATH,
             false => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
-        };
+        }
+    }
+
+    fn describe(&self) -> Result<Convolution, CudaError> {
         let s = &self.planned.shape;
-        Convolution::new(s.before, s.stride, s.groups, math)
+        Convolution::new(s.before, s.stride, s.groups, self.math())
     }
 
     fn request(&self, convolution: &Convolution) -> SearchRequest<'_> {

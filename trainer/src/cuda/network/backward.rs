@@ -5,6 +5,7 @@ use crate::cuda::kernels::{self, Loss, PoolColumns};
 use crate::cuda::network::Network;
 use crate::cuda::network::forward::norm_channels;
 use crate::cuda::network::plan::backward_plan;
+use crate::cuda::network::timing::Mark;
 use crate::cuda::{BatchDropout, Slice};
 use crate::net::DropoutKey;
 use crate::net::layer::Layer;
@@ -40,6 +41,7 @@ impl Network {
             scratch: self.scratch.view_mut(),
         };
         kernels::cross_entropy(&self.device, loss)?;
+        self.mark(Mark::Loss)?;
         let dropout = BatchDropout {
             key,
             first: slice.first,
@@ -51,6 +53,7 @@ impl Network {
             }
             self.backward_layer(index, rows, dropout)?;
             self.begin_reduction(index, accumulated)?;
+            self.mark(Mark::Backward(index))?;
         }
         for weight in &mut self.weights {
             weight.narrow(&self.device)?;

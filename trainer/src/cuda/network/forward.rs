@@ -6,6 +6,7 @@ use crate::cuda::device::{CudaError, copy};
 use crate::cuda::kernels::{self, NormChannels, PoolColumns};
 use crate::cuda::network::Network;
 use crate::cuda::network::plan::forward_plan;
+use crate::cuda::network::timing::Mark;
 use crate::cuda::upload::{Staged, Uploads};
 use crate::net::layer::{Layer, LrnLayer};
 
@@ -23,9 +24,15 @@ impl Network {
         let rows = batch.rows;
         assert!(rows > 0 && rows <= self.capacity, "{rows} images");
         self.plan(rows, dropout.is_some())?;
+        self.mark(Mark::Begin)?;
         let input = self.input.view_mut().head(rows * self.canvas.len());
         uploads.write_input(&self.canvas, batch, input)?;
-        (0..self.layers.len()).try_for_each(|index| self.forward_layer(index, rows, dropout))
+        self.mark(Mark::Input)?;
+        for index in 0..self.layers.len() {
+            self.forward_layer(index, rows, dropout)?;
+            self.mark(Mark::Forward(index))?;
+        }
+        Ok(())
     }
 
     fn forward_layer(

@@ -4,6 +4,7 @@
 mod backward;
 mod forward;
 mod plan;
+mod timing;
 mod update;
 mod weights;
 
@@ -16,6 +17,9 @@ use crate::cuda::layout::{Layout, layouts};
 use crate::net::layer::Layer;
 use crate::net::{MaskKey, Model};
 use plan::Plans;
+use timing::Timing;
+
+pub(crate) use timing::{LayerAlgorithm, StageSeconds};
 
 /// Bytes of workspace for the search for algorithms, if so much is free.
 const SEARCH_WORKSPACE: usize = 1 << 30;
@@ -197,6 +201,8 @@ pub(crate) struct Network {
     scratch: Buffer,
     training: Option<Training>,
     frozen: bool,
+    /// Events of the step that is being timed.
+    timing: Option<Timing>,
 }
 
 /// What only training needs.
@@ -250,6 +256,7 @@ impl Network {
             scratch: device.buffer(Element::F32, scratch_len(&layers, capacity))?,
             training: None,
             frozen: false,
+            timing: None,
             layers,
         })
     }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::cuda::device::{CudaError, ViewMut};
 use crate::cuda::kernels::{self, SgdEntry};
 use crate::cuda::network::Network;
+use crate::cuda::network::timing::Mark;
 use crate::net::layer::Layer;
 use crate::net::sgd::Rate;
 
@@ -69,7 +70,7 @@ impl Network {
                 weight.refresh(&self.device)?;
             }
         }
-        Ok(())
+        self.mark(Mark::Update)
     }
 
     /// Begins to sum the fully connected layers' gradients if there are several GPUs, the step has one

@@ -6,12 +6,12 @@ use shardmill_formats::{Philox, Stream};
 use shardmill_loader::Normalize;
 
 use crate::compute::CudaOptions;
-use crate::cuda::{AsPixels, Pixels};
+use crate::cuda::{AsPixels, LayerAlgorithm, Pixels, StageSeconds};
 use crate::engine::{CudaEngine, Engine, check_gpu};
 use crate::net::sgd::SgdConfig;
 use crate::net::{DropoutKey, Model, TrainState};
 use crate::run::error::TrainError;
-use crate::tools::bench::{BenchOptions, BenchReport, SEED, time};
+use crate::tools::bench::{BenchOptions, BenchReport, ConvolutionPass, SEED, Stage, Stages, time};
 
 /// Steps before the clock starts: the first ones find algorithms and allocate memory.
 const WARM_UP: u64 = 3;
@@ -20,12 +20,14 @@ const WARM_UP: u64 = 3;
 /// for, as in a peer's bench.
 ///
 /// # Errors
-/// A GPU that fails or is missing, a network that only the CPU computes, or `stages`, which only the CPU
-/// has.
+/// A GPU that fails or is missing, a network that only the CPU computes, or shards, whose loading only the CPU
+/// measures.
 pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchReport, TrainError> {
-    if options.stages || options.shards.is_some() {
+    if options.shards.is_some() {
         return Err(TrainError::Recipe(
-            "`--stages` measures the CPU's kernels; leave it out with `--device cuda`".to_owned(),
+            "`--shards` adds loading to the CPU's stages; leave it out with `--device cuda`, whose images are in GPU \
+             memory (`train gpu-check` measures how a GPU is fed)"
+                .to_owned(),
         ));
     }
     let batch = options.batch_size.max(1);
@@ -48,11 +50,61 @@ pub(crate) fn run(options: &BenchOptions, cuda: CudaOptions) -> Result<BenchRepo
         engine.infer(&staged)?;
         engine.synchronize()
     })?;
-    Ok(BenchReport {
+    let mut report = BenchReport {
         device: engine.devices().to_owned(),
         precision: cuda.precision,
         ..BenchReport::new(options, training, inference)
-    })
+    };
+    if options.stages {
+        let mut steps = Vec::new();
+        for number in 0..options.steps.max(1) as u64 {
+            let key = DropoutKey {
+                seed: SEED,
+                step: WARM_UP + options.steps as u64 + number,
+            };
+            engine.drain_metrics()?;
+            steps.push(engine.time_step(&staged, key, &SgdConfig::default().rates(0.0))?);
+        }
+        report.stages = Some(Stages {
+            peak_gflops: None,
+            rows: shortest(&steps),
+        });
+        let passes = engine.algorithms()?.into_iter().map(ConvolutionPass::from);
+        report.convolutions = passes.collect();
+    }
+    Ok(report)
+}
+
+/// The shortest time of each part over some steps.
+fn shortest(steps: &[Vec<StageSeconds>]) -> Vec<Stage> {
+    let least = |place: usize, pick: fn(&StageSeconds) -> f64| {
+        let times = steps.iter().map(|step| pick(&step[place]));
+        times.fold(f64::INFINITY, f64::min)
+    };
+    let parts = steps.first().into_iter().flatten().enumerate();
+    let rows = parts.map(|(place, part)| Stage {
+        backward: part
+            .backward
+            .map(|_| least(place, |part| part.backward.unwrap_or_default())),
+        ..Stage::whole(&part.stage, least(place, |part| part.forward))
+    });
+    rows.collect()
+}
+
+impl From<LayerAlgorithm> for ConvolutionPass {
+    fn from(chosen: LayerAlgorithm) -> Self {
+        let report = chosen.report;
+        Self {
+            layer: chosen.layer,
+            rows: chosen.rows,
+            pass: report.pass,
+            algorithm: report.algorithm,
+            math: report.math,
+            search_milliseconds: report.milliseconds,
+            search_rows: report.timed_rows,
+            workspace: report.workspace,
+        }
+    }
 }
 
 /// A batch of random images.

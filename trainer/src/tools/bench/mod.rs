@@ -96,6 +96,30 @@ pub(crate) struct BenchReport {
     inference_seconds: StepSeconds,
     /// Each layer by itself, where asked for.
     stages: Option<Stages>,
+    /// What computes the convolutions on a GPU, beside the stages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    convolutions: Vec<ConvolutionPass>,
+}
+
+/// The algorithm that was chosen for a pass of a convolution on a GPU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct ConvolutionPass {
+    /// The layer.
+    layer: String,
+    /// Images of the batch.
+    rows: usize,
+    /// `forward`, `data` (the input's gradient) or `weight`.
+    pass: &'static str,
+    /// cuDNN's name of the algorithm.
+    algorithm: String,
+    /// cuDNN's name of the arithmetic.
+    math: String,
+    /// What it took in the search, in milliseconds; absent where cuDNN's ranking was taken.
+    search_milliseconds: Option<f32>,
+    /// Images that the search timed it on.
+    search_rows: usize,
+    /// Bytes of workspace.
+    workspace: usize,
 }
 
 impl BenchReport {
@@ -114,6 +138,7 @@ impl BenchReport {
             training_seconds: training,
             inference_seconds: inference,
             stages: None,
+            convolutions: Vec::new(),
         }
     }
 }
@@ -150,9 +175,9 @@ impl Stage {
 /// The table of a network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Stages {
-    /// GFLOP/s of a product of large square matrices on all threads; a multiplication and its addition
-    /// are two.
-    peak_gflops: f64,
+    /// GFLOP/s of a product of large square matrices on all threads of the CPU; a multiplication and its
+    /// addition are two. Absent for a GPU.
+    peak_gflops: Option<f64>,
     /// The rows.
     rows: Vec<Stage>,
 }

@@ -96,7 +96,7 @@ pub(super) fn measure(
     failed?;
     rows.push(Stage::whole("sgd", seconds));
     Ok(Stages {
-        peak_gflops: peak,
+        peak_gflops: Some(peak),
         rows,
     })
 }

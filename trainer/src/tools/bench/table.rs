@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use crate::tools::bench::{BenchReport, Stage, Stages, StepSeconds};
+use crate::tools::bench::{BenchReport, ConvolutionPass, Stage, Stages, StepSeconds};
 
+/// With a digit more where a GPU takes microseconds.
 fn milliseconds(seconds: f64) -> String {
-    format!("{:.1}", 1e3 * seconds)
+    match seconds < 1e-3 {
+        true => format!("{:.3}", 1e3 * seconds),
+        false => format!("{:.1}", 1e3 * seconds),
+    }
 }
 
 fn share(share: Option<f64>) -> String {
@@ -32,10 +36,38 @@ impl fmt::Display for BenchReport {
             writeln!(f, "{:<10} {peak:.0} MiB at most", "memory")?;
         }
         match &self.stages {
-            Some(stages) => write!(f, "\n{stages}"),
-            None => Ok(()),
+            Some(stages) => write!(f, "\n{stages}")?,
+            None => return Ok(()),
+        }
+        match self.convolutions.is_empty() {
+            true => Ok(()),
+            false => write!(f, "\n{}", table_of(&self.convolutions)),
         }
     }
+}
+
+/// The convolutions' algorithms as a table in Markdown.
+fn table_of(passes: &[ConvolutionPass]) -> String {
+    let mut text = String::from(
+        "| layer | images | pass | algorithm | arithmetic | in the search, ms | workspace, MB |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for pass in passes {
+        let time = match pass.search_milliseconds {
+            Some(time) => format!("{time:.3} for {}", pass.search_rows),
+            None => "ranked, not timed".to_owned(),
+        };
+        text += &format!(
+            "| {} | {} | {} | {} | {} | {time} | {:.1} |\n",
+            pass.layer,
+            pass.rows,
+            pass.pass,
+            pass.algorithm,
+            pass.math,
+            pass.workspace as f64 / 1e6
+        );
+    }
+    text
 }
 
 #[cfg(feature = "cuda")]
@@ -54,6 +86,12 @@ impl BenchReport {
         let StepSeconds { median, min, max } = self.training_seconds;
         let [median, min, max] = [median, min, max].map(|seconds| 1e3 * seconds);
         format!("{median:.2} ({min:.2} to {max:.2})")
+    }
+
+    /// The parts of a step and the convolutions' algorithms, as tables in Markdown.
+    pub(crate) fn stage_tables(&self) -> String {
+        let stages = self.stages.as_ref().map(Stages::to_string);
+        stages.unwrap_or_default() + "\n" + &table_of(&self.convolutions)
     }
 }
 
@@ -84,10 +122,12 @@ impl fmt::Display for Stages {
         let forward = layers(|row| row.forward);
         let backward = layers(|row| row.backward.unwrap_or_default());
         line(["layers", &forward, "", &backward, ""])?;
-        writeln!(
-            f,
-            "peak: {:.0} GFLOP/s, a product of 2048x2048 matrices",
-            self.peak_gflops
-        )
+        match self.peak_gflops {
+            Some(peak) => writeln!(
+                f,
+                "peak: {peak:.0} GFLOP/s, a product of 2048x2048 matrices"
+            ),
+            None => Ok(()),
+        }
     }
 }
