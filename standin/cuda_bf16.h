@@ -21,6 +21,8 @@ extern thread_local Place threadIdx, blockIdx;
 extern Place gridDim;
 void __syncthreads();
 
+inline float rsqrtf(float value) { return 1.0f / std::sqrt(value); }
+
 struct __nv_bfloat16 {
     std::uint16_t bits;
 };

@@ -40,6 +40,8 @@ struct Entry {
 extern "C" {
 BOTH(float, f32)
 BOTH(__nv_bfloat16, bf16)
+void lrn_tf32(const float *, float *, u64, u32, u32, u32, float, float, float);
+void lrn_backward_tf32(const float *, const float *, float *, u64, u32, u32, u32, float, float, float);
 void bias_final(const float *, float *, u32, u32);
 void scores_add(const double *, double *, u32);
 void sgd(const Entry *, u32, float, float, float, float, float, float, float, float, float, double *);

@@ -33,7 +33,7 @@ const Twin *twin(std::string_view name) {
         BOTH_OF(max_pool) BOTH_OF(max_pool_backward) BOTH_OF(lrn) BOTH_OF(lrn_backward)
         BOTH_OF(map_norm) BOTH_OF(map_norm_backward) BOTH_OF(dropout) BOTH_OF(cross_entropy)
         BOTH_OF(widen) BOTH_OF(narrow) BOTH_OF(add_scaled)
-        ONE(bias_final) ONE(scores_add) ONE(sgd) ONE(norm_final)
+        ONE(lrn_tf32) ONE(lrn_backward_tf32) ONE(bias_final) ONE(scores_add) ONE(sgd) ONE(norm_final)
         ONE(cast_f32_bf16) ONE(cast_bf16_f32)
     };
     const auto found = twins.find(name);

@@ -49,7 +49,7 @@ const SOURCES: [Source; 10] = [
     source!("activation", plain: [], typed: ["bias_activation", "activation_backward", "activation_backward_joined"]),
     source!("bias", plain: ["bias_final"], typed: ["bias_partial"]),
     source!("pool", plain: [], typed: ["max_pool", "max_pool_backward"]),
-    source!("lrn", plain: [], typed: ["lrn", "lrn_backward"]),
+    source!("lrn", plain: ["lrn_tf32", "lrn_backward_tf32"], typed: ["lrn", "lrn_backward"]),
     source!("map_norm", plain: [], typed: ["map_norm", "map_norm_backward"]),
     source!("dropout", plain: [], typed: ["dropout"]),
     source!("loss", plain: ["scores_add"], typed: ["cross_entropy"]),

@@ -1,6 +1,8 @@
 // Response normalisation across channels: y = x s^-beta with s = k + scale * (sum of the squares of
 // the neighbouring channels). Backward the scales of the neighbours are computed again. The channels may
 // lie in two columns; neighbours across their border are then read from the other column.
+//
+// The kernels are bound by their arithmetic: bf16 and TF32 have a fast kind of it (scale.cuh).
 #include "scale.cuh"
 
 // Where the channels of a pixel lie: together, or in two columns, each a tensor of its own.
@@ -30,16 +32,16 @@ template <class T> __device__ inline float at_channel(const T *pixel, const Colu
 }
 
 // The scale at channel c of the pixel at `pixel`: neighbours from low to high, as on the CPU.
-template <class T>
+template <bool FAST, class T>
 __device__ inline float scale_at(const T *pixel, const Columns &columns, u32 c, u32 half, float k, float scale) {
     const u32 from = c < half ? 0 : c - half;
     const u32 to = c + half < columns.channels ? c + half : columns.channels - 1;
     float sum = 0.0f;
     for (u32 near = from; near <= to; near++) {
         const float x = at_channel(pixel, columns, near);
-        sum += x * x;
+        sum = product_and_sum<FAST>(x, x, sum);
     }
-    return k + scale * sum;
+    return product_and_sum<FAST>(scale, sum, k);
 }
 
 // Five channels, whole packs: a thread has N channels of a pixel and reads the packs beside them too,
@@ -82,28 +84,42 @@ __device__ inline void three_packs(const T *at, const Beside &to, float (&values
     }
 }
 
-// The scale at place `i` of three packs.
-template <u32 LEN>
-__device__ inline float scale_of_five(const float (&x)[LEN], u32 i, float k, float scale) {
-    return k + scale * (x[i - 2] * x[i - 2] + x[i - 1] * x[i - 1] + x[i] * x[i] + x[i + 1] * x[i + 1] +
-                        x[i + 2] * x[i + 2]);
+// The scales at COUNT places of three packs from place `from` on. The fast kind adds the squares by pairs, each of
+// which serves two places.
+template <bool FAST, u32 COUNT, u32 LEN>
+__device__ inline void scales_of_five(const float (&x)[LEN], u32 from, float k, float scale, float (&scales)[COUNT]) {
+    float squares[COUNT + 4];
+#pragma unroll
+    for (u32 j = 0; j < COUNT + 4; j++) {
+        squares[j] = x[from - 2 + j] * x[from - 2 + j];
+    }
+#pragma unroll
+    for (u32 j = 0; j < COUNT; j++) {
+        if (FAST) {
+            const float sum = (squares[j] + squares[j + 1]) + (squares[j + 2] + squares[j + 3]) + squares[j + 4];
+            scales[j] = fmaf(scale, sum, k);
+        } else {
+            scales[j] = k + scale * (squares[j] + squares[j + 1] + squares[j + 2] + squares[j + 3] + squares[j + 4]);
+        }
+    }
 }
 
-template <class T>
+template <bool FAST, bool USUAL, class T>
 __device__ void lrn_of_five(const T *in, T *out, u64 n, const Columns &columns, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
     for (u64 i = first(); i < n / N; i += stride()) {
-        float x[3 * N], y[N];
+        float x[3 * N], y[N], scales[N];
         three_packs<T, N>(in + i * N, beside<N>(columns, i), x);
+        scales_of_five<FAST>(x, N, k, scale, scales);
 #pragma unroll
         for (u32 j = 0; j < N; j++) {
-            y[j] = x[N + j] * powers(scale_of_five(x, N + j, k, scale), beta).scaled;
+            y[j] = x[N + j] * powers<FAST, USUAL>(scales[j], beta).scaled;
         }
         store_pack<N>(out + i * N, y);
     }
 }
 
-template <class T>
+template <bool FAST, bool USUAL, class T>
 __device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n,
                                      const Columns &columns, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
@@ -114,44 +130,58 @@ __device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_g
         three_packs<T, N>(in + i * N, to, x);
         three_packs<T, N>(out_gradient + i * N, to, dy);
         // dy s^-beta, and dy y / s, of the thread's channels and two on each side.
-        float power[N + 4], ratio[N + 4], dx[N];
+        float power[N + 4], ratio[N + 4], dx[N], scales[N + 4];
+        scales_of_five<FAST>(x, N - 2, k, scale, scales);
 #pragma unroll
         for (u32 j = 0; j < N + 4; j++) {
             const u32 at = N - 2 + j;
-            const Powers p = powers(scale_of_five(x, at, k, scale), beta);
+            const Powers p = powers<FAST, USUAL>(scales[j], beta);
             power[j] = dy[at] * p.scaled;
             ratio[j] = power[j] * x[at] * p.inverse;
         }
 #pragma unroll
         for (u32 j = 0; j < N; j++) {
-            const float sum = ratio[j] + ratio[j + 1] + ratio[j + 2] + ratio[j + 3] + ratio[j + 4];
-            dx[j] = power[j + 2] + factor * sum * x[N + j];
+            if (FAST) {
+                const float sum = (ratio[j] + ratio[j + 1]) + (ratio[j + 2] + ratio[j + 3]) + ratio[j + 4];
+                dx[j] = fmaf(factor * sum, x[N + j], power[j + 2]);
+            } else {
+                const float sum = ratio[j] + ratio[j + 1] + ratio[j + 2] + ratio[j + 3] + ratio[j + 4];
+                dx[j] = power[j + 2] + factor * sum * x[N + j];
+            }
         }
         store_pack<N>(in_gradient + i * N, dx);
     }
 }
 
-template <class T>
+template <bool FAST, class T>
 __device__ void lrn(const T *in, T *out, u64 n, const Columns &columns, u32 size, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
     if (size == 5 && whole_packs<N>(columns.part) && on_bound<N>(in) && on_bound<N>(out)) {
-        lrn_of_five<T>(in, out, n, columns, k, scale, beta);
+        if (beta == USUAL_BETA) {
+            lrn_of_five<FAST, true>(in, out, n, columns, k, scale, beta);
+        } else {
+            lrn_of_five<FAST, false>(in, out, n, columns, k, scale, beta);
+        }
         return;
     }
     for (u64 i = first(); i < n; i += stride()) {
         const OfPixel own = of_pixel(columns, i);
-        const float s = scale_at(in + own.pixel, columns, own.channel, size / 2, k, scale);
-        store(out, i, load(in, i) * powers(s, beta).scaled);
+        const float s = scale_at<FAST>(in + own.pixel, columns, own.channel, size / 2, k, scale);
+        store(out, i, load(in, i) * powers<FAST>(s, beta).scaled);
     }
 }
 
-template <class T>
+template <bool FAST, class T>
 __device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, const Columns &columns,
                              u32 size, float k, float scale, float beta) {
     constexpr u32 N = Few<T>::LEN;
     if (size == 5 && whole_packs<N>(columns.part) && on_bound<N>(in) && on_bound<N>(out_gradient) &&
         on_bound<N>(in_gradient)) {
-        lrn_of_five_backward<T>(in, out_gradient, in_gradient, n, columns, k, scale, beta);
+        if (beta == USUAL_BETA) {
+            lrn_of_five_backward<FAST, true>(in, out_gradient, in_gradient, n, columns, k, scale, beta);
+        } else {
+            lrn_of_five_backward<FAST, false>(in, out_gradient, in_gradient, n, columns, k, scale, beta);
+        }
         return;
     }
     const u32 half = size / 2;
@@ -163,7 +193,7 @@ __device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient,
         const u32 to = c + half < columns.channels ? c + half : columns.channels - 1;
         float sum = 0.0f, power_here = 0.0f;
         for (u32 near = from; near <= to; near++) {
-            const Powers p = powers(scale_at(pixel, columns, near, half, k, scale), beta);
+            const Powers p = powers<FAST>(scale_at<FAST>(pixel, columns, near, half, k, scale), beta);
             const float power = at_channel(gradients, columns, near) * p.scaled;
             sum += power * at_channel(pixel, columns, near) * p.inverse;
             if (near == c) {
@@ -179,16 +209,17 @@ __device__ inline Columns in_columns(u64 n, u32 channels, u32 columns) {
     return Columns{channels, channels / columns, n / columns};
 }
 
-#define LRN(T, suffix)                                                                              \
+#define LRN(T, suffix, FAST)                                                                             \
     extern "C" __global__ void lrn_##suffix(const T *in, T *out, u64 n, u32 channels, u32 columns,  \
                                             u32 size, float k, float scale, float beta) {           \
-        lrn<T>(in, out, n, in_columns(n, channels, columns), size, k, scale, beta);                 \
+        lrn<FAST, T>(in, out, n, in_columns(n, channels, columns), size, k, scale, beta);                 \
     }                                                                                               \
     extern "C" __global__ void lrn_backward_##suffix(                                               \
         const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels, u32 columns,       \
         u32 size, float k, float scale, float beta) {                                               \
-        lrn_backward<T>(in, out_gradient, in_gradient, n, in_columns(n, channels, columns), size,   \
+        lrn_backward<FAST, T>(in, out_gradient, in_gradient, n, in_columns(n, channels, columns), size,   \
                         k, scale, beta);                                                            \
     }
-LRN(float, f32)
-LRN(bf16, bf16)
+LRN(float, f32, false)
+LRN(float, tf32, true)
+LRN(bf16, bf16, true)

@@ -30,7 +30,7 @@ template <class T> __device__ void map_norm(const T *in, T *out, u32 rows, const
         const u32 pixel = (u32)i / m.channels, c = (u32)i - pixel * m.channels;
         const u32 x = pixel % m.width, y = pixel / m.width % m.height;
         const T *image = in + i / len * len;
-        store(out, i, load(in, i) * powers(scale_at(image, m, y, x, c), beta).scaled);
+        store(out, i, load(in, i) * powers<false>(scale_at(image, m, y, x, c), beta).scaled);
     }
 }
 
@@ -52,7 +52,7 @@ __device__ void map_norm_backward(const T *in, const T *out_gradient, T *in_grad
             float line = 0.0f;
             for (u32 nx = left; nx <= right; nx++) {
                 const u64 near = ((u64)ny * m.width + nx) * m.channels + c;
-                const Powers p = powers(scale_at(image, m, ny, nx, c), beta);
+                const Powers p = powers<false>(scale_at(image, m, ny, nx, c), beta);
                 const float power = load(gradients, near) * p.scaled;
                 line += power * load(image, near) * p.inverse;
                 if (ny == y && nx == x) {

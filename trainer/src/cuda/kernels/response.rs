@@ -3,6 +3,7 @@
 //! Contract: the kernels read and write only inside their views, whose types and lengths are checked
 //! before their pointers are handed over.
 
+use crate::compute::Precision;
 use crate::cuda::device::{Argument, CudaError, Device, Entry, Grid, View, ViewMut};
 use crate::cuda::kernels::check;
 use crate::net::config::LrnConfig;
@@ -45,6 +46,14 @@ impl NormChannels {
     }
 }
 
+/// The kernel of a device's precision: that of f32 has the CPU's bits, the others a faster arithmetic.
+fn entry(device: &Device, typed: &'static str, tf32: &'static str) -> Entry {
+    match device.precision {
+        Precision::Tf32 => Entry::plain(tf32),
+        Precision::F32 | Precision::Bf16 => Entry::typed(typed, device.element()),
+    }
+}
+
 /// Writes the normalised values of pixels.
 pub(crate) fn lrn(
     device: &Device,
@@ -53,13 +62,20 @@ pub(crate) fn lrn(
     input: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let (len, element) = (output.len, output.element);
-    check(input, element, len);
+    let len = output.len;
+    check(input, device.element(), len);
+    check(output.view(), device.element(), len);
     let views = [input.into(), (&output).into()];
     let sizes = channels.sizes(len);
     let arguments = [&views[..], &sizes, &constants(config, config.size)].concat();
     // SAFETY: the kernel's arguments; both views have the length given.
-    unsafe { device.launch(Entry::typed("lrn", element), Grid::over(len), &arguments) }
+    unsafe {
+        device.launch(
+            entry(device, "lrn", "lrn_tf32"),
+            Grid::over(len),
+            &arguments,
+        )
+    }
 }
 
 /// Writes the gradient of the values.
@@ -71,13 +87,14 @@ pub(crate) fn lrn_backward(
     gradient: View<'_>,
     input_gradient: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let (len, element) = (input_gradient.len, input_gradient.element);
+    let (len, element) = (input_gradient.len, device.element());
     check(input, element, len);
     check(gradient, element, len);
+    check(input_gradient.view(), element, len);
     let views = [input.into(), gradient.into(), (&input_gradient).into()];
     let sizes = channels.sizes(len);
     let arguments = [&views[..], &sizes, &constants(config, config.size)].concat();
-    let entry = Entry::typed("lrn_backward", element);
+    let entry = entry(device, "lrn_backward", "lrn_backward_tf32");
     // SAFETY: the kernel's arguments; the three views have the length given.
     unsafe { device.launch(entry, Grid::over(len), &arguments) }
 }
