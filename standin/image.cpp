@@ -89,9 +89,15 @@ static void pool(u32 rows, u32 height, u32 width, u32 channels, u32 kernel, u32 
     auto in_moved = moved(in, channels, columns.in, by), gradient_moved = moved(gradient, channels, columns.out, by);
     launch(2, 1, max_pool_of<T>(), in_moved.data(), out.data(), winners.data(), rows, height, width, channels,
            kernel, step, high, across, columns.in, columns.out);
-    launch(2, 1, max_pool_backward_of<T>(), winners.data(), gradient_moved.data(), back.data(), rows, height,
-           width, channels, kernel, step, high, across, columns.in, columns.out);
-    std::vector<double> largest(n), places(n), sums(in.size());
+    const auto backward = [&](const T *after_relu, Placed<T> &into) {
+        launch(2, 1, max_pool_backward_of<T>(), winners.data(), after_relu, gradient_moved.data(), into.data(), rows,
+               height, width, channels, kernel, step, high, across, columns.in, columns.out);
+    };
+    backward(nullptr, back);
+    // Through a ReLU: windows whose largest value is not above 0 give nothing.
+    Placed<T> through(in.size(), by, narrow_to<T>(9));
+    backward(out.data(), through);
+    std::vector<double> largest(n), places(n), sums(in.size()), masked(in.size());
     for (size_t i = 0; i < n; i++) {
         const size_t c = i % channels, x = i / channels % across, y = i / channels / across % high;
         const size_t row = i / channels / across / high;
@@ -108,10 +114,12 @@ static void pool(u32 rows, u32 height, u32 width, u32 channels, u32 kernel, u32 
         }
         largest[i] = best;
         sums[from] += wide(gradient[i]);
+        masked[from] += best > 0 ? wide(gradient[i]) : 0;
     }
     compare(named<T>("max_pool"), out, moved(largest, channels, columns.out), 0);
     compare(named<T>("max_pool"), winners, moved(places, channels, columns.out), 0);
     compare(named<T>("max_pool_backward"), back, moved(sums, channels, columns.in), rounding<T>());
+    compare(named<T>("max_pool_backward"), through, moved(masked, channels, columns.in), rounding<T>());
 }
 
 template <class T> static void pools() {

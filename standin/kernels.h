@@ -22,12 +22,12 @@ struct Entry {
     void bias_activation_##s(T *, const float *, u64, u32, u32);                                    \
     void activation_backward_##s(const T *, T *, u64, u32);                                         \
     void activation_backward_joined_##s(const T *, const T *, T *, u64, u32, u32);                  \
-    void bias_partial_##s(const T *, float *, u32, u32, u32);                                       \
+    void bias_partial_##s(const T *, T *, float *, u32, u32, u32, u32);                             \
     void max_pool_##s(const T *, T *, u8 *, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32);      \
-    void max_pool_backward_##s(const u8 *, const T *, T *, u32, u32, u32, u32, u32, u32, u32, u32,  \
+    void max_pool_backward_##s(const u8 *, const T *, const T *, T *, u32, u32, u32, u32, u32, u32, u32, u32,  \
                                u32, u32);                                                           \
     void lrn_##s(const T *, T *, u64, u32, u32, u32, float, float, float);                          \
-    void lrn_backward_##s(const T *, const T *, T *, u64, u32, u32, u32, float, float, float);      \
+    void lrn_backward_##s(const T *, const T *, T *, u64, u32, u32, u32, float, float, float, u32); \
     void map_norm_##s(const T *, T *, u32, u32, u32, u32, u32, float, float, float);                \
     void map_norm_backward_##s(const T *, const T *, T *, u32, u32, u32, u32, u32, float, float,    \
                                float);                                                              \
@@ -41,7 +41,7 @@ extern "C" {
 BOTH(float, f32)
 BOTH(__nv_bfloat16, bf16)
 void lrn_tf32(const float *, float *, u64, u32, u32, u32, float, float, float);
-void lrn_backward_tf32(const float *, const float *, float *, u64, u32, u32, u32, float, float, float);
+void lrn_backward_tf32(const float *, const float *, float *, u64, u32, u32, u32, float, float, float, u32);
 void bias_final(const float *, float *, u32, u32);
 void scores_add(const double *, double *, u32);
 void sgd(const Entry *, u32, float, float, float, float, float, float, float, float, float, double *);

@@ -44,7 +44,7 @@ static void across_channels(u32 pixels, u32 channels, u32 columns, u32 size, flo
     Placed<T> out(n, by), back(n, by);
     const u32 column = channels / columns;
     launch(2, 1, lrn_of<T>(), in.data(), out.data(), n, column, 1, size, k, scale, beta);
-    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), back.data(), n, column, 1, size, k, scale, beta);
+    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), back.data(), n, column, 1, size, k, scale, beta, 0u);
     check<T>("lrn", Norm{k, wide(scale), beta}, in, gradient, out, back, [&](size_t i, const At &value) {
         const long c = static_cast<long>(i % channels), half = size / 2;
         double sum = 0;
@@ -55,11 +55,19 @@ static void across_channels(u32 pixels, u32 channels, u32 columns, u32 size, flo
         }
         return sum;
     });
+    // Through a ReLU that has left the input: nothing where that is not above 0.
+    Placed<T> through(n, by);
+    launch(2, 1, lrn_backward_of<T>(), in.data(), gradient.data(), through.data(), n, column, 1, size, k, scale, beta, 1u);
+    std::vector<double> masked(n);
+    for (size_t i = 0; i < n; i++) {
+        masked[i] = wide(in[i]) > 0 ? wide(back[i]) : 0;
+    }
+    compare(named<T>("lrn_backward"), through, masked, 0);
     if constexpr (std::is_same_v<T, float>) {
         // The arithmetic of TF32, which is faster and rounds otherwise.
         Placed<T> fast(n, by), fast_back(n, by);
         launch(2, 1, lrn_tf32, in.data(), fast.data(), n, column, 1, size, k, scale, beta);
-        launch(2, 1, lrn_backward_tf32, in.data(), gradient.data(), fast_back.data(), n, column, 1, size, k, scale, beta);
+        launch(2, 1, lrn_backward_tf32, in.data(), gradient.data(), fast_back.data(), n, column, 1, size, k, scale, beta, 0u);
         std::vector<double> plain(n), plain_back(n);
         for (size_t i = 0; i < n; i++) {
             plain[i] = wide(out[i]);
@@ -75,7 +83,7 @@ static void across_channels(u32 pixels, u32 channels, u32 columns, u32 size, flo
     auto in_two = moved(in, channels, 2, by), gradient_in_two = moved(gradient, channels, 2, by);
     Placed<T> out_in_two(n, by), back_in_two(n, by);
     launch(2, 1, lrn_of<T>(), in_two.data(), out_in_two.data(), n, channels, 2, size, k, scale, beta);
-    launch(2, 1, lrn_backward_of<T>(), in_two.data(), gradient_in_two.data(), back_in_two.data(), n, channels, 2, size, k, scale, beta);
+    launch(2, 1, lrn_backward_of<T>(), in_two.data(), gradient_in_two.data(), back_in_two.data(), n, channels, 2, size, k, scale, beta, 0u);
     compare(named<T>("lrn"), out_in_two, moved(out, channels, 2), 0);
     compare(named<T>("lrn_backward"), back_in_two, moved(back, channels, 2), 0);
 }

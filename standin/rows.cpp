@@ -64,28 +64,33 @@ template <class T> static void activations() {
 }
 
 template <class T> static void bias_gradients() {
-    const u32 sizes[][3] = {{1, 1, 1}, {37, 5, 3}, {4, 700, 3}, {513, 96, 7}};
+    // Of whole packs and others, with one row and many, beyond what a block has, on bounds and off.
+    const u32 sizes[][3] = {{1, 1, 1}, {37, 5, 3}, {4, 700, 3}, {513, 96, 7}, {101, 384, 2}, {3, 8, 3}, {5, 4096, 2}, {70, 24, 69}};
     for (auto &[rows, channels, parts] : sizes) {
-        auto gradient = numbers<T>(13, static_cast<size_t>(rows) * channels);
-        Placed<float> partial(parts * channels, 0), sums(channels, 0);
-        const u32 across = (channels + 255) / 256;
-        launch(across, parts, bias_partial_of<T>(), gradient.data(), partial.data(), rows, channels, (rows + parts - 1) / parts);
-        launch(across, 1, bias_final, partial.data(), sums.data(), parts, channels);
-        std::vector<double> sum(channels);
-        for (size_t i = 0; i < gradient.size(); i++) {
-            sum[i % channels] += wide(gradient[i]);
-        }
-        compare(named<T>("bias_partial"), sums, sum, 4e-6);
-        // The parts in their order.
-        std::vector<double> in_order(channels);
-        for (u32 c = 0; c < channels; c++) {
-            float whole = 0;
-            for (u32 part = 0; part < parts; part++) {
-                whole += partial[part * channels + c];
+        for (u32 function = 0; function < 3; function++) {
+            const size_t by = function % 2;
+            auto gradient = numbers<T>(13, static_cast<size_t>(rows) * channels, by), output = numbers<T>(14, gradient.size(), by);
+            Placed<float> partial(parts * channels, 0, 1e9f), sums(channels, 0);
+            const auto before = gradient;
+            const u32 across = (channels + 255) / 256;
+            launch(across, parts, bias_partial_of<T>(), function > 0 ? output.data() : nullptr, gradient.data(),
+                   partial.data(), rows, channels, (rows + parts - 1) / parts, function);
+            launch((channels + 7) / 8, 1, bias_final, partial.data(), sums.data(), parts, channels);
+            std::vector<double> sum(channels), slopes(gradient.size());
+            for (size_t i = 0; i < gradient.size(); i++) {
+                const double y = wide(output[i]), g = wide(before[i]);
+                slopes[i] = function == 1 ? (y > 0 ? g : 0) : function == 2 ? g * (1 - y * y) : g;
+                sum[i % channels] += slopes[i];
             }
-            in_order[c] = whole;
+            compare(named<T>("bias_partial"), gradient, slopes, function == 2 ? rounding<T>() : 0);
+            compare(named<T>("bias_partial"), sums, sum, 4e-6);
+            // The parts, whatever their order.
+            std::vector<double> whole(channels);
+            for (size_t i = 0; i < partial.size(); i++) {
+                whole[i % channels] += wide(partial[i]);
+            }
+            compare("bias_final", sums, whole, 4e-6);
         }
-        compare("bias_final", sums, in_order, 0);
     }
 }
 

@@ -21,7 +21,7 @@ const SOURCES: [&str; 10] = [
 ];
 
 /// What they include.
-const HEADERS: [&str; 2] = ["kernels.cuh", "scale.cuh"];
+const HEADERS: [&str; 3] = ["kernels.cuh", "activation.cuh", "scale.cuh"];
 
 /// What each source is compiled to: kind, architecture, and what the file's name ends with. The oldest that CUDA 13
 /// knows; the one from which on bf16 is converted by an instruction instead of eight; and machine code for Hopper.

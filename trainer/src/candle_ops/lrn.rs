@@ -9,7 +9,7 @@ use crate::candle_ops::cuda;
 use crate::candle_ops::{values, with_values};
 use crate::cpu::ops::lrn as kernel;
 #[cfg(feature = "cuda")]
-use crate::cuda::kernels::{self, NormChannels};
+use crate::cuda::kernels::{self, NormChannels, NormGradient};
 use crate::net::config::LrnConfig;
 
 /// Local response normalisation across the last dimension; the shape stays.
@@ -51,14 +51,12 @@ impl CustomOp1 for Lrn {
         #[cfg(feature = "cuda")]
         if images.device().is_cuda() {
             let gradient = cuda::gradient(images, gradient, |gpu, images, dy, output| {
-                kernels::lrn_backward(
-                    gpu,
-                    &self.0,
-                    NormChannels::joined(channels),
-                    images,
-                    dy,
-                    output,
-                )
+                let from = NormGradient {
+                    input: images,
+                    gradient: dy,
+                    after_relu: false,
+                };
+                kernels::lrn_backward(gpu, &self.0, NormChannels::joined(channels), from, output)
             });
             return gradient.map(Some);
         }

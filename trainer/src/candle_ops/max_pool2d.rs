@@ -12,7 +12,7 @@ use crate::cpu::ops::max_pool2d as kernel;
 #[cfg(feature = "cuda")]
 use crate::cuda::device::Element;
 #[cfg(feature = "cuda")]
-use crate::cuda::kernels::{self, PoolColumns};
+use crate::cuda::kernels::{self, PoolColumns, PoolGradient};
 
 /// Max pooling of NHWC images: `[rows, height, width, channels]` becomes
 /// `[rows, output height, output width, channels]`. `shape` holds every size but the number of rows.
@@ -80,15 +80,12 @@ impl CustomOp1 for MaxPool2d {
                 let mut largest = gpu.buffer(Element::F32, dy.len)?;
                 let (into, places) = (largest.view_mut(), winners.view_mut());
                 kernels::max_pool(gpu, s, PoolColumns::JOINED, rows, images, into, places)?;
-                kernels::max_pool_backward(
-                    gpu,
-                    s,
-                    PoolColumns::JOINED,
-                    rows,
-                    winners.view(),
-                    dy,
-                    output,
-                )
+                let from = PoolGradient {
+                    winners: winners.view(),
+                    gradient: dy,
+                    after_relu: None,
+                };
+                kernels::max_pool_backward(gpu, s, PoolColumns::JOINED, rows, from, output)
             });
             return gradient.map(Some);
         }

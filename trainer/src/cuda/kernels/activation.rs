@@ -8,7 +8,7 @@ use crate::cuda::kernels::check;
 use crate::net::config::Activation;
 
 /// The kernels' number of an activation.
-fn number(function: Option<Activation>) -> Argument {
+pub(super) fn number(function: Option<Activation>) -> Argument {
     Argument::U32(match function {
         None => 0,
         Some(Activation::Relu) => 1,

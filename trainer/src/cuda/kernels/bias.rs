@@ -4,7 +4,9 @@
 //! before their pointers are handed over.
 
 use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, View, ViewMut};
+use crate::cuda::kernels::activation::number;
 use crate::cuda::kernels::check;
+use crate::net::config::Activation;
 
 /// Rows of a bias gradient that one thread sums.
 const ROWS: usize = 256;
@@ -22,9 +24,38 @@ pub(crate) fn bias_scratch(rows: usize, channels: usize) -> usize {
     parts(rows) * channels
 }
 
+/// Channels of a block of the last sum, as in the kernel.
+const FINAL: usize = 8;
+
 /// Writes the sums over the rows of a gradient, in f32, in an order that depends only on the sizes.
 pub(crate) fn bias_gradient(
     device: &Device,
+    gradient: View<'_>,
+    sums: ViewMut<'_>,
+    scratch: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    sum_rows(device, None, gradient, sums, scratch)
+}
+
+/// Turns the gradient of an activation's output into that of its input, given the output, and writes the sums over
+/// the rows of that.
+pub(crate) fn activation_bias_gradient(
+    device: &Device,
+    function: Activation,
+    output: View<'_>,
+    gradient: ViewMut<'_>,
+    sums: ViewMut<'_>,
+    scratch: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    check(output, gradient.element, gradient.len);
+    let through = Some((function, output));
+    sum_rows(device, through, gradient.view(), sums, scratch)
+}
+
+/// The sums; with an activation the kernel writes to the gradient too, which is the caller's to change then.
+fn sum_rows(
+    device: &Device,
+    through: Option<(Activation, View<'_>)>,
     gradient: View<'_>,
     sums: ViewMut<'_>,
     scratch: ViewMut<'_>,
@@ -36,13 +67,20 @@ pub(crate) fn bias_gradient(
     let parts = parts(rows);
     let scratch = scratch.head(parts * channels);
     check(scratch.view(), Element::F32, parts * channels);
+    let output = through.map(|(_, output)| output);
+    let views = [output.into(), gradient.into(), (&scratch).into()];
     let sizes = [rows, channels, rows.div_ceil(parts)].map(Argument::size);
-    let partial = [&[gradient.into(), (&scratch).into()][..], &sizes].concat();
+    let function = [number(through.map(|(function, _)| function))];
+    let partial = [&views[..], &sizes, &function].concat();
     let sizes = [parts, channels].map(Argument::size);
     let whole = [&[scratch.view().into(), (&sums).into()][..], &sizes].concat();
     let entry = Entry::typed("bias_partial", gradient.element);
-    let [many, one] = [parts, 1].map(|rows| Grid::threads(channels, rows));
-    // SAFETY: the kernels' arguments; the first writes a row of `channels` sums for each part.
+    let (many, one) = (
+        Grid::threads(channels, parts),
+        Grid::blocks(channels.div_ceil(FINAL), 1),
+    );
+    // SAFETY: the kernels' arguments; the first writes a row of `channels` sums for each part, and to the gradient
+    // only where there is an output, which has as many values; a missing output is a null pointer.
     unsafe {
         device.launch(entry, many, &partial)?;
         device.launch(Entry::plain("bias_final"), one, &whole)

@@ -2,6 +2,8 @@
 // the neighbouring channels). Backward the scales of the neighbours are computed again. The channels may
 // lie in two columns; neighbours across their border are then read from the other column.
 //
+// Where the input is what a ReLU has left, the gradient backward may at once become that of the ReLU's input.
+//
 // The kernels are bound by their arithmetic: bf16 and TF32 have a fast kind of it (scale.cuh).
 #include "scale.cuh"
 
@@ -121,7 +123,7 @@ __device__ void lrn_of_five(const T *in, T *out, u64 n, const Columns &columns, 
 
 template <bool FAST, bool USUAL, class T>
 __device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n,
-                                     const Columns &columns, float k, float scale, float beta) {
+                                     const Columns &columns, float k, float scale, float beta, bool relu) {
     constexpr u32 N = Few<T>::LEN;
     const float factor = -2.0f * scale * beta;
     for (u64 i = first(); i < n / N; i += stride()) {
@@ -148,6 +150,9 @@ __device__ void lrn_of_five_backward(const T *in, const T *out_gradient, T *in_g
                 const float sum = ratio[j] + ratio[j + 1] + ratio[j + 2] + ratio[j + 3] + ratio[j + 4];
                 dx[j] = power[j + 2] + factor * sum * x[N + j];
             }
+            if (relu && !(x[N + j] > 0.0f)) {
+                dx[j] = 0.0f;
+            }
         }
         store_pack<N>(in_gradient + i * N, dx);
     }
@@ -173,14 +178,14 @@ __device__ void lrn(const T *in, T *out, u64 n, const Columns &columns, u32 size
 
 template <bool FAST, class T>
 __device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient, u64 n, const Columns &columns,
-                             u32 size, float k, float scale, float beta) {
+                             u32 size, float k, float scale, float beta, bool relu) {
     constexpr u32 N = Few<T>::LEN;
     if (size == 5 && whole_packs<N>(columns.part) && on_bound<N>(in) && on_bound<N>(out_gradient) &&
         on_bound<N>(in_gradient)) {
         if (beta == USUAL_BETA) {
-            lrn_of_five_backward<FAST, true>(in, out_gradient, in_gradient, n, columns, k, scale, beta);
+            lrn_of_five_backward<FAST, true>(in, out_gradient, in_gradient, n, columns, k, scale, beta, relu);
         } else {
-            lrn_of_five_backward<FAST, false>(in, out_gradient, in_gradient, n, columns, k, scale, beta);
+            lrn_of_five_backward<FAST, false>(in, out_gradient, in_gradient, n, columns, k, scale, beta, relu);
         }
         return;
     }
@@ -200,7 +205,8 @@ __device__ void lrn_backward(const T *in, const T *out_gradient, T *in_gradient,
                 power_here = power;
             }
         }
-        store(in_gradient, i, power_here + factor * sum * load(in, i));
+        const float x = load(in, i);
+        store(in_gradient, i, relu && !(x > 0.0f) ? 0.0f : power_here + factor * sum * x);
     }
 }
 
@@ -216,9 +222,9 @@ __device__ inline Columns in_columns(u64 n, u32 channels, u32 columns) {
     }                                                                                               \
     extern "C" __global__ void lrn_backward_##suffix(                                               \
         const T *in, const T *out_gradient, T *in_gradient, u64 n, u32 channels, u32 columns,       \
-        u32 size, float k, float scale, float beta) {                                               \
+        u32 size, float k, float scale, float beta, u32 relu) {                                     \
         lrn_backward<FAST, T>(in, out_gradient, in_gradient, n, in_columns(n, channels, columns), size,   \
-                        k, scale, beta);                                                            \
+                        k, scale, beta, relu != 0);                                                 \
     }
 LRN(float, f32, false)
 LRN(float, tf32, true)

@@ -20,13 +20,13 @@ use crate::cuda::device::{Element, View};
 
 pub(crate) use self::{
     activation::{activation_backward, activation_backward_joined, bias_activation},
-    bias::{bias_gradient, bias_scratch},
+    bias::{activation_bias_gradient, bias_gradient, bias_scratch},
     dropout::dropout,
     finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish},
     loss::{Loss, cross_entropy, loss_scratch},
-    pool::{PoolColumns, max_pool, max_pool_backward},
+    pool::{PoolColumns, PoolGradient, max_pool, max_pool_backward},
     product::{product, product_input, product_weight},
-    response::{NormChannels, lrn, lrn_backward, map_norm, map_norm_backward},
+    response::{NormChannels, NormGradient, lrn, lrn_backward, map_norm, map_norm_backward},
     sgd::{SgdEntry, SgdTable, sgd},
     values::{Channels, add_scaled, cast, narrow, widen},
 };

@@ -90,8 +90,11 @@ __device__ void pool_forward(const T *in, T *out, u8 *winners, u64 n, const Pool
     }
 }
 
+// With the output of a pool whose input is what a ReLU has left, the gradient is that of the ReLU's input: a window
+// whose largest value is 0 gives none.
 template <class T, u32 N>
-__device__ void pool_backward(const u8 *winners, const T *out_gradient, T *in_gradient, u64 n, const Pool &p) {
+__device__ void pool_backward(const u8 *winners, const T *out, const T *out_gradient, T *in_gradient, u64 n,
+                              const Pool &p) {
     for (u64 i = first(); i < n / N; i += stride()) {
         const Spot at = spot<N>((u32)i, p.rows, p.height, p.width, p.in_part);
         const u64 image = channel(p, at.row, at.c, (u64)p.out_height * p.out_width, p.out_part);
@@ -110,6 +113,14 @@ __device__ void pool_backward(const u8 *winners, const T *out_gradient, T *in_gr
                 const Places<N> won = *reinterpret_cast<const Places<N> *>(winners + from);
                 float g[N];
                 load_few(out_gradient + from, g);
+                if (out != nullptr) {
+                    float y[N];
+                    load_few(out + from, y);
+#pragma unroll
+                    for (u32 j = 0; j < N; j++) {
+                        g[j] = y[j] > 0.0f ? g[j] : 0.0f;
+                    }
+                }
 #pragma unroll
                 for (u32 j = 0; j < N; j++) {
                     sum[j] += won.place[j] == here ? g[j] : 0.0f;
@@ -136,13 +147,14 @@ template <class T> __device__ void max_pool(const T *in, T *out, u8 *winners, co
 }
 
 template <class T>
-__device__ void max_pool_backward(const u8 *winners, const T *out_gradient, T *in_gradient, const Pool &p) {
+__device__ void max_pool_backward(const u8 *winners, const T *out, const T *out_gradient, T *in_gradient, const Pool &p) {
     constexpr u32 N = Few<T>::LEN;
     const u64 n = (u64)p.rows * p.height * p.width * p.channels;
-    if (in_packs<N>(p) && on_bound<N>(out_gradient) && on_bound<N>(in_gradient) && on_bound<N>(winners)) {
-        pool_backward<T, N>(winners, out_gradient, in_gradient, n, p);
+    if (in_packs<N>(p) && on_bound<N>(out) && on_bound<N>(out_gradient) && on_bound<N>(in_gradient) &&
+        on_bound<N>(winners)) {
+        pool_backward<T, N>(winners, out, out_gradient, in_gradient, n, p);
     } else {
-        pool_backward<T, 1>(winners, out_gradient, in_gradient, n, p);
+        pool_backward<T, 1>(winners, out, out_gradient, in_gradient, n, p);
     }
 }
 
@@ -160,9 +172,9 @@ __device__ void max_pool_backward(const u8 *winners, const T *out_gradient, T *i
         max_pool<T>(in, out, winners, shape);                                                       \
     }                                                                                               \
     extern "C" __global__ void max_pool_backward_##suffix(                                          \
-        const u8 *winners, const T *out_gradient, T *in_gradient, SIZES) {                          \
+        const u8 *winners, const T *out, const T *out_gradient, T *in_gradient, SIZES) {            \
         const Pool shape = SHAPE;                                                                   \
-        max_pool_backward<T>(winners, out_gradient, in_gradient, shape);                            \
+        max_pool_backward<T>(winners, out, out_gradient, in_gradient, shape);                       \
     }
 POOL(float, f32)
 POOL(bf16, bf16)

@@ -67,24 +67,48 @@ pub(crate) fn max_pool(
     unsafe { device.launch(entry, grid, &arguments) }
 }
 
-/// Writes the gradient of the images: every window's goes to its winner.
+/// What a pool's gradient comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolGradient<'a> {
+    /// The places that [`max_pool`] has written.
+    pub(crate) winners: View<'a>,
+    /// The gradient of the output.
+    pub(crate) gradient: View<'a>,
+    /// The output, where the input is what a ReLU has left and the gradient of the ReLU's input is wanted.
+    pub(crate) after_relu: Option<View<'a>>,
+}
+
+/// Writes the gradient of the images, or of what a ReLU made them from: every window's goes to its winner.
 pub(crate) fn max_pool_backward(
     device: &Device,
     shape: &PoolShape,
     columns: PoolColumns,
     rows: usize,
-    winners: View<'_>,
-    gradient: View<'_>,
+    from: PoolGradient<'_>,
     input_gradient: ViewMut<'_>,
 ) -> Result<(), CudaError> {
+    let PoolGradient {
+        winners,
+        gradient,
+        after_relu,
+    } = from;
     let element = input_gradient.element;
     assert!(!shape.cut, "the kernels know whole windows only");
     check(winners, Element::U8, rows * shape.output_len());
     check(gradient, element, winners.len);
+    if let Some(output) = after_relu {
+        check(output, element, winners.len);
+    }
     check(input_gradient.view(), element, rows * shape.input_len());
-    let views = [winners.into(), gradient.into(), (&input_gradient).into()];
+    let views = [
+        winners.into(),
+        after_relu.into(),
+        gradient.into(),
+        (&input_gradient).into(),
+    ];
     let arguments = [&views[..], &sizes(shape, columns, rows)].concat();
     let entry = Entry::typed("max_pool_backward", element);
-    // SAFETY: the kernel's arguments; the views have the sizes of the shape.
+    // SAFETY: the kernel's arguments; the views have the sizes of the shape, and a missing output is a null pointer,
+    // which it does not follow.
     unsafe { device.launch(entry, Grid::over(input_gradient.len), &arguments) }
 }

@@ -78,22 +78,37 @@ pub(crate) fn lrn(
     }
 }
 
-/// Writes the gradient of the values.
+/// What a normalisation's gradient comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormGradient<'a> {
+    /// The values.
+    pub(crate) input: View<'a>,
+    /// The gradient of the output.
+    pub(crate) gradient: View<'a>,
+    /// Whether the values are what a ReLU has left, and the gradient of the ReLU's input is wanted.
+    pub(crate) after_relu: bool,
+}
+
+/// Writes the gradient of the values, or of what a ReLU made them from.
 pub(crate) fn lrn_backward(
     device: &Device,
     config: &LrnConfig,
     channels: NormChannels,
-    input: View<'_>,
-    gradient: View<'_>,
+    from: NormGradient<'_>,
     input_gradient: ViewMut<'_>,
 ) -> Result<(), CudaError> {
     let (len, element) = (input_gradient.len, device.element());
-    check(input, element, len);
-    check(gradient, element, len);
+    check(from.input, element, len);
+    check(from.gradient, element, len);
     check(input_gradient.view(), element, len);
-    let views = [input.into(), gradient.into(), (&input_gradient).into()];
-    let sizes = channels.sizes(len);
-    let arguments = [&views[..], &sizes, &constants(config, config.size)].concat();
+    let views = [
+        from.input.into(),
+        from.gradient.into(),
+        (&input_gradient).into(),
+    ];
+    let (sizes, constants) = (channels.sizes(len), constants(config, config.size));
+    let relu = [Argument::U32(from.after_relu.into())];
+    let arguments = [&views[..], &sizes, &constants, &relu].concat();
     let entry = entry(device, "lrn_backward", "lrn_backward_tf32");
     // SAFETY: the kernel's arguments; the three views have the length given.
     unsafe { device.launch(entry, Grid::over(len), &arguments) }

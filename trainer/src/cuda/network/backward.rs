@@ -1,13 +1,14 @@
 //! Loss and backward pass.
 
-use crate::cuda::device::{CudaError, View, ViewMut};
-use crate::cuda::kernels::{self, Loss, PoolColumns};
+use crate::cuda::device::{CudaError, Device, View, ViewMut};
+use crate::cuda::kernels::{self, Loss, NormGradient, PoolColumns, PoolGradient};
 use crate::cuda::network::Network;
 use crate::cuda::network::forward::norm_channels;
 use crate::cuda::network::plan::backward_plan;
 use crate::cuda::network::timing::Mark;
 use crate::cuda::{BatchDropout, Slice};
 use crate::net::DropoutKey;
+use crate::net::config::Activation;
 use crate::net::layer::Layer;
 
 impl Network {
@@ -90,6 +91,7 @@ impl Network {
             let (gradient, into) = (&training.current, &mut training.next);
             let (gradient, into) = (gradient.view(), into.view_mut().head(output.len));
             let (function, channels) = (conv.activation, conv.shape.outputs);
+            let function = function.filter(|_| !passes_relu(&self.layers, index + 1));
             let gradient = gradient.head(output.len);
             kernels::activation_backward_joined(
                 device, function, channels, output, gradient, into,
@@ -103,16 +105,18 @@ impl Network {
         let input_gradient = training.next.view_mut().head(needed);
         match layer {
             Layer::Conv(conv) => {
-                if let Some(function) = conv.activation.filter(|_| !joined) {
-                    kernels::activation_backward(device, function, output, gradient.reborrow())?;
-                }
+                let is_done = joined || passes_relu(&self.layers, index + 1);
+                let function = conv.activation.filter(|_| !is_done);
                 let plan = backward_plan(&self.plans, index, rows);
                 let mut input_gradient = input_gradient;
                 for column in 0..from {
-                    let (input, gradient) = (input.part(column, from), gradient.view());
-                    let gradient = gradient.part(column, from);
+                    let input = input.part(column, from);
+                    let mut gradient = gradient.reborrow().part(column, from);
                     let (to, scratch) = (self.weights[bias].gradient(), self.scratch.view_mut());
-                    kernels::bias_gradient(device, gradient, to.part(column, from), scratch)?;
+                    let to = to.part(column, from);
+                    let through = function.map(|function| (function, output.part(column, from)));
+                    sum_bias(device, through, gradient.reborrow(), to, scratch)?;
+                    let gradient = gradient.view();
                     let to = self.weights[weight].gradient().part(column, from);
                     let workspace = self.workspace.view_mut();
                     plan.backward_filter(device, input, gradient, to, workspace)?;
@@ -126,8 +130,12 @@ impl Network {
             }
             Layer::Lrn(norm) => {
                 let (config, channels) = (&norm.config, norm_channels(norm, to));
-                let gradient = gradient.view();
-                kernels::lrn_backward(device, config, channels, input, gradient, input_gradient)?;
+                let from = NormGradient {
+                    input,
+                    gradient: gradient.view(),
+                    after_relu: passes_relu(&self.layers, index),
+                };
+                kernels::lrn_backward(device, config, channels, from, input_gradient)?;
             }
             Layer::MapNorm(norm) => {
                 let (gradient, to) = (gradient.view(), input_gradient);
@@ -138,13 +146,17 @@ impl Network {
                     kernels::activation_backward(device, function, output, gradient.reborrow())?;
                 }
                 let winners = self.winners[index].as_ref().expect("made for pools");
-                let (winners, gradient) = (winners.view().head(output.len), gradient.view());
+                let of = PoolGradient {
+                    winners: winners.view().head(output.len),
+                    gradient: gradient.view(),
+                    after_relu: passes_relu(&self.layers, index).then_some(output),
+                };
                 let columns = PoolColumns {
                     input: from,
                     output: to,
                 };
                 let (shape, to) = (&pool.shape, input_gradient);
-                kernels::max_pool_backward(device, shape, columns, rows, winners, gradient, to)?;
+                kernels::max_pool_backward(device, shape, columns, rows, of, to)?;
             }
             Layer::Dropout(drop) => {
                 let (key, first) = dropout.mask(&self.layers, index);
@@ -152,12 +164,10 @@ impl Network {
                 kernels::dropout(device, drop.rate, key, first, gradient, input_gradient)?;
             }
             Layer::Linear(linear) => {
-                if let Some(function) = linear.activation {
-                    kernels::activation_backward(device, function, output, gradient.reborrow())?;
-                }
-                let (gradient, scratch) = (gradient.view(), self.scratch.view_mut());
-                let to = self.weights[bias].gradient();
-                kernels::bias_gradient(device, gradient, to, scratch)?;
+                let through = linear.activation.map(|function| (function, output));
+                let (to, scratch) = (self.weights[bias].gradient(), self.scratch.view_mut());
+                sum_bias(device, through, gradient.reborrow(), to, scratch)?;
+                let gradient = gradient.view();
                 let to = self.weights[weight].gradient();
                 kernels::product_weight(device, linear, rows, input, gradient, to)?;
                 let (weight, to) = (self.weights[weight].compute(), input_gradient);
@@ -166,5 +176,37 @@ impl Network {
         }
         std::mem::swap(&mut training.current, &mut training.next);
         Ok(())
+    }
+}
+
+/// Whether layer `index` turns the gradient of its output at once into that of what the convolution before it gave to
+/// its ReLU: that spares a pass over the convolution's output and its gradient.
+fn passes_relu(layers: &[Layer], index: usize) -> bool {
+    let before = index.checked_sub(1).map(|before| &layers[before]);
+    let Some(Layer::Conv(conv)) = before else {
+        return false;
+    };
+    let passes = match layers.get(index) {
+        Some(Layer::Lrn(_)) => true,
+        Some(Layer::Pool(pool)) => pool.activation.is_none(),
+        _ => false,
+    };
+    passes && conv.activation == Some(Activation::Relu)
+}
+
+/// Turns the gradient of an activation's output into that of its input, if there is one, and writes the gradient of
+/// the bias that was added before it.
+fn sum_bias(
+    device: &Device,
+    through: Option<(Activation, View<'_>)>,
+    gradient: ViewMut<'_>,
+    to: ViewMut<'_>,
+    scratch: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    match through {
+        Some((function, output)) => {
+            kernels::activation_bias_gradient(device, function, output, gradient, to, scratch)
+        }
+        None => kernels::bias_gradient(device, gradient.view(), to, scratch),
     }
 }

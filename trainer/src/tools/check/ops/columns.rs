@@ -2,7 +2,7 @@
 
 use crate::cpu::ops::{activation, lrn, map_norm, max_pool2d};
 use crate::cuda::device::{CudaError, Element};
-use crate::cuda::kernels::{self, NormChannels, PoolColumns};
+use crate::cuda::kernels::{self, NormChannels, NormGradient, PoolColumns, PoolGradient};
 use crate::net::config::{Activation, LrnConfig};
 use crate::net::layer::MapNormLayer;
 use crate::net::shape::{MapShape, PoolShape};
@@ -78,7 +78,12 @@ impl Ops<'_> {
         self.compare("max pool, columns", found.view(), &expected, 0.0)?;
         let mut found = self.empty(values.len())?;
         let (at, dy, into) = (places.view(), dy.view(), found.view_mut());
-        kernels::max_pool_backward(self.device, &shape, columns, rows, at, dy, into)?;
+        let of = PoolGradient {
+            winners: at,
+            gradient: dy,
+            after_relu: None,
+        };
+        kernels::max_pool_backward(self.device, &shape, columns, rows, of, into)?;
         let (expected, t) = (placed(&back, channels, from), self.tolerance().pointwise);
         self.compare("max pool, columns, backward", found.view(), &expected, t)
     }
@@ -105,7 +110,12 @@ impl Ops<'_> {
         let to = &mut expected;
         lrn::backward(&CONFIG, channels, &values, &gradient, &mut scratch, to);
         let (dy, into) = (dy.view(), found.view_mut());
-        kernels::lrn_backward(self.device, &CONFIG, both, x, dy, into)?;
+        let from = NormGradient {
+            input: x,
+            gradient: dy,
+            after_relu: false,
+        };
+        kernels::lrn_backward(self.device, &CONFIG, both, from, into)?;
         let what = "response normalisation, columns, backward";
         self.compare(what, found.view(), &placed(&expected, channels, 2), t)
     }

@@ -11,7 +11,7 @@ use crate::compute::Precision;
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{activation, cross_entropy, dropout, lrn, map_norm, max_pool2d};
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View};
-use crate::cuda::kernels::{self, Loss, NormChannels, PoolColumns};
+use crate::cuda::kernels::{self, Loss, NormChannels, NormGradient, PoolColumns, PoolGradient};
 use crate::net::MaskKey;
 use crate::net::config::{Activation, LrnConfig};
 use crate::net::layer::MapNormLayer;
@@ -202,7 +202,12 @@ impl Ops<'_> {
             let gradient = self.upload(&gradient)?;
             let mut back = self.empty(values.len())?;
             let (at, dy, into) = (places.view(), gradient.view(), back.view_mut());
-            kernels::max_pool_backward(self.device, &shape, joined, rows, at, dy, into)?;
+            let from = PoolGradient {
+                winners: at,
+                gradient: dy,
+                after_relu: None,
+            };
+            kernels::max_pool_backward(self.device, &shape, joined, rows, from, into)?;
             let t = self.tolerance().pointwise;
             self.compare("max pool, backward", back.view(), &expected, t)?;
         }
@@ -240,7 +245,12 @@ impl Ops<'_> {
                 let target = &mut expected;
                 lrn::backward(&config, channels, &values, &gradient, &mut scratch, target);
                 let (x, dy, into) = (input.view(), dy.view(), found.view_mut());
-                kernels::lrn_backward(self.device, &config, all, x, dy, into)?;
+                let from = NormGradient {
+                    input: x,
+                    gradient: dy,
+                    after_relu: false,
+                };
+                kernels::lrn_backward(self.device, &config, all, from, into)?;
                 self.compare(
                     "response normalisation, backward",
                     found.view(),
