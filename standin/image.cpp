@@ -29,10 +29,15 @@ struct MeanImage {
 
 template <class T> static void finish(bool with_mean) {
     const u32 sizes[][5] = {{3, 7, 5, 0, 3}, {2, 9, 17, 2, 2}, {1, 1, 1, 0, 0}, {1, 4, 3, 1, 0}};
+    // Pixels of so many channels, or blocks of four pixels a side, which may end before the image or after it.
+    const u32 blocks[][2] = {{1, 3}, {1, 4}, {1, 8}, {4, 48}};
     for (auto &[rows, height, width, before, after] : sizes) {
-        for (u32 channels : {3u, 4u, 8u}) {
+        for (auto &[block, channels] : blocks) {
             for (size_t by : {0, 1}) {
-                const u32 high = height + before + after, across = width + before + after;
+                const u32 high = (height + before + after + 1) / block, across = (width + before + after + 2) / block;
+                if (high == 0 || across == 0) {
+                    continue;
+                }
                 Placed<u8> bytes(rows * height * width * 3, by);
                 for (size_t i = 0; i < bytes.size(); i++) {
                     bytes[i] = static_cast<u8>(i * 37);
@@ -47,12 +52,14 @@ template <class T> static void finish(bool with_mean) {
                 const u32 *places = with_mean ? mean.places.data() : nullptr;
                 launch(2, 1, finish_of<T>(), bytes.data(), shifts.data(), found.data(), scale[0], scale[1],
                        scale[2], offset[0], offset[1], offset[2], difference, places, mean.side, rows, height,
-                       width, before, high, across, channels);
+                       width, before, high, across, channels, block);
                 std::vector<double> expected(found.size());
                 for (size_t i = 0; i < found.size(); i++) {
-                    const size_t c = i % channels, x = i / channels % across, y = i / channels / across % high;
+                    const size_t pixel = i % channels / 3, c = i % channels % 3;
+                    const size_t x = i / channels % across * block + pixel % block;
+                    const size_t y = i / channels / across % high * block + pixel / block;
                     const size_t row = i / channels / across / high;
-                    if (c < 3 && x >= before && x < before + width && y >= before && y < before + height) {
+                    if (pixel < block * block && x >= before && x < before + width && y >= before && y < before + height) {
                         const u8 byte = bytes[((row * height + y - before) * width + x - before) * 3 + c];
                         const float product = static_cast<float>(byte) * scale[c];
                         float sum = product + static_cast<float>(offset[c] + static_cast<double>(shifts[row * 3 + c]));

@@ -18,7 +18,7 @@ struct Entry {
 
 #define BOTH(T, s)                                                                                  \
     void finish_##s(const u8 *, const float *, T *, float, float, float, double, double, double,    \
-                    const float *, const u32 *, u32, u32, u32, u32, u32, u32, u32, u32);            \
+                    const float *, const u32 *, u32, u32, u32, u32, u32, u32, u32, u32, u32);       \
     void bias_activation_##s(T *, const float *, u64, u32, u32);                                    \
     void activation_backward_##s(const T *, T *, u64, u32);                                         \
     void activation_backward_joined_##s(const T *, const T *, T *, u64, u32, u32);                  \
@@ -33,8 +33,8 @@ struct Entry {
                                float);                                                              \
     void dropout_##s(const T *, T *, u64, u32, float, u32, u32, u32, u64);                          \
     void cross_entropy_##s(const T *, const i64 *, T *, double *, u32, u32);                        \
-    void widen_##s(const float *, T *, u64, u32, u32);                                              \
-    void narrow_##s(const T *, float *, u64, u32, u32);                                             \
+    void widen_##s(const float *, T *, u32, u32, u32, u32, u32);                                    \
+    void narrow_##s(const T *, float *, u32, u32, u32, u32, u32);                                   \
     void add_scaled_##s(const T *, float *, float, u32, u64);
 
 extern "C" {

@@ -135,23 +135,25 @@ template <class T> static void dropouts() {
     }
 }
 
-template <class T> static void channels_and_sums() {
-    for (u64 pixels : {1ull, 605ull}) {
-        for (u32 many : {4u, 8u}) {
-            const u32 few = 3;
-            auto in = numbers<float>(50, pixels * few);
-            Placed<T> wider(pixels * many, 0, narrow_to<T>(9));
-            Placed<float> back(in.size(), 0);
-            launch(2, 1, widen_of<T>(), in.data(), wider.data(), pixels, few, many);
-            launch(2, 1, narrow_of<T>(), wider.data(), back.data(), pixels, few, many);
-            std::vector<double> expected(wider.size()), rounded(in.size());
-            for (size_t i = 0; i < in.size(); i++) {
-                rounded[i] = nearest<T>(wide(in[i]));
-                expected[i / few * many + i % few] = rounded[i];
-            }
-            compare(named<T>("widen"), wider, expected, 0);
-            compare(named<T>("narrow"), back, rounded, 0);
+template <class T> static void kernels_and_sums() {
+    // Kernels, their side, channels, the side of a block, and the channels of a block.
+    const u32 sizes[][5] = {{1, 1, 3, 1, 4}, {5, 11, 3, 1, 8}, {7, 11, 3, 4, 48}, {2, 8, 3, 4, 48}, {3, 3, 3, 4, 48}, {2, 7, 3, 2, 16}, {1, 5, 2, 3, 18}};
+    for (auto &[kernels, side, few, block, many] : sizes) {
+        const size_t blocks = (side + block - 1) / block;
+        auto in = numbers<float>(50, static_cast<size_t>(kernels) * side * side * few);
+        Placed<T> wider(kernels * blocks * blocks * many, 0, narrow_to<T>(9));
+        Placed<float> back(in.size(), 0);
+        launch(2, 1, widen_of<T>(), in.data(), wider.data(), kernels, side, few, block, many);
+        launch(2, 1, narrow_of<T>(), wider.data(), back.data(), kernels, side, few, block, many);
+        std::vector<double> expected(wider.size()), rounded(in.size());
+        for (size_t i = 0; i < in.size(); i++) {
+            const size_t c = i % few, x = i / few % side, y = i / few / side % side, kernel = i / few / side / side;
+            const size_t at = (kernel * blocks + y / block) * blocks + x / block;
+            rounded[i] = nearest<T>(wide(in[i]));
+            expected[at * many + (y % block * block + x % block) * few + c] = rounded[i];
         }
+        compare(named<T>("widen"), wider, expected, 0);
+        compare(named<T>("narrow"), back, rounded, 0);
     }
     for (u64 n : {1ull, 3ull, 2051ull}) {
         for (size_t by : {0, 1}) {
@@ -193,7 +195,7 @@ void row_kernels() {
     bias_gradients<bf16>();
     dropouts<float>();
     dropouts<bf16>();
-    channels_and_sums<float>();
-    channels_and_sums<bf16>();
+    kernels_and_sums<float>();
+    kernels_and_sums<bf16>();
     casts();
 }

@@ -7,32 +7,73 @@
 use shardmill_loader::Normalize;
 
 use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, View, ViewMut};
-use crate::cuda::kernels::check;
+use crate::cuda::kernels::{ConvKernels, check};
 use crate::net::shape::ConvShape;
 
-/// An image as conv1 takes it: with its padding, and with added channels of zeros.
+/// The side of a block of pixels, and the step of the convolutions whose input is made of such blocks.
+const BLOCK: usize = 4;
+
+/// An image as conv1 takes it: with its padding, and with added channels of zeros. A convolution that moves by 4
+/// pixels gets blocks of 4x4 pixels instead, each as a pixel of 48 channels, and moves by one of them; where its kernel
+/// ends within a block, the weights are 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Canvas {
     shape: ConvShape,
+    /// The side of a block; 1 for pixels.
+    block: usize,
     channels: usize,
 }
 
 impl Canvas {
-    /// The input of a convolution that is computed with so many channels.
+    /// The input of a convolution, which is computed with so many channels where pixels stay pixels.
     pub(crate) const fn new(shape: ConvShape, channels: usize) -> Self {
-        Self { shape, channels }
+        if shape.stride == BLOCK && shape.groups == 1 {
+            return Self {
+                shape,
+                block: BLOCK,
+                channels: BLOCK * BLOCK * shape.inputs,
+            };
+        }
+        Self {
+            shape,
+            block: 1,
+            channels,
+        }
     }
 
     /// The convolution of the canvas, which needs no padding.
     pub(crate) const fn conv_shape(&self) -> ConvShape {
-        let padding = self.shape.before + self.shape.after;
+        let s = self.shape;
+        let kernel = s.kernel.div_ceil(self.block);
+        let (height, width) = if self.block > 1 {
+            // As far as the last window reaches.
+            (
+                s.output_height() - 1 + kernel,
+                s.output_width() - 1 + kernel,
+            )
+        } else {
+            let padding = s.before + s.after;
+            (s.height + padding, s.width + padding)
+        };
         ConvShape {
-            height: self.shape.height + padding,
-            width: self.shape.width + padding,
+            height,
+            width,
             inputs: self.channels,
+            kernel,
+            stride: s.stride / self.block,
             before: 0,
             after: 0,
-            ..self.shape
+            ..s
+        }
+    }
+
+    /// The kernels of that convolution.
+    pub(crate) const fn kernels(&self) -> ConvKernels {
+        ConvKernels {
+            side: self.shape.kernel,
+            own: self.shape.inputs,
+            block: self.block,
+            channels: self.channels,
         }
     }
 
@@ -120,6 +161,7 @@ pub(crate) fn finish(
     if let Some(mean) = &batch.mean {
         mean.check(canvas, rows);
     }
+    assert_eq!(image.inputs, 3, "bytes are of three channels");
     let views = [batch.images, batch.shifts, output.view()].map(Argument::from);
     let scale = batch.affine.scale.map(Argument::F32);
     let offset = batch.affine.offset.map(Argument::F64);
@@ -136,10 +178,19 @@ pub(crate) fn finish(
         padded.height,
         padded.width,
         canvas.channels,
+        canvas.block,
     ]
     .map(Argument::size);
     let arguments = [&views[..], &scale, &offset, &mean, &sizes].concat();
-    let grid = Grid::over(rows * padded.height * padded.width);
+    // A thread for each pack where the channels are whole packs.
+    let values = rows * padded.input_len();
+    let pack = 16 / output.element.bytes();
+    let threads = match padded.inputs.is_multiple_of(pack) {
+        true => values / pack,
+        false => values,
+    };
+    assert!(u32::try_from(values).is_ok(), "{values} values at once");
+    let grid = Grid::over(threads);
     // SAFETY: the kernel's arguments; the views were checked for these sizes. Without a mean image
     // its two pointers are null and the kernel does not follow them; with one, the kernel clamps every
     // place, so that it reads inside the mean image.

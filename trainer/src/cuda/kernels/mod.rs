@@ -28,7 +28,7 @@ pub(crate) use self::{
     product::{product, product_input, product_weight},
     response::{NormChannels, NormGradient, lrn, lrn_backward, map_norm, map_norm_backward},
     sgd::{SgdEntry, SgdTable, sgd},
-    values::{Channels, add_scaled, cast, narrow, widen},
+    values::{ConvKernels, add_scaled, cast, narrow, widen},
 };
 
 /// Checks a view's length and type.

@@ -1,4 +1,4 @@
-//! Casts, copies with other channels, and sums.
+//! Casts, conv1's kernels as they are computed with, and sums.
 //!
 //! Contract: the kernels read and write only inside their views, whose types and lengths are checked
 //! before their pointers are handed over.
@@ -6,17 +6,47 @@
 use crate::cuda::device::{Argument, CudaError, Device, Element, Entry, Grid, View, ViewMut, copy};
 use crate::cuda::kernels::check;
 
-/// The channels of a parameter, and those that it is computed with: the added ones are 0.
+/// The kernels of a convolution, and how they are computed with: over blocks of pixels, each a pixel of the channels of
+/// all its pixels, and of added ones. Added weights are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Channels {
+pub(crate) struct ConvKernels {
+    /// Pixels of a side.
+    pub(crate) side: usize,
+    /// Channels of a pixel.
     pub(crate) own: usize,
-    pub(crate) padded: usize,
+    /// Pixels of a block's side; 1 for none.
+    pub(crate) block: usize,
+    /// Channels of a block.
+    pub(crate) channels: usize,
 }
 
-impl Channels {
-    /// Values with the added channels, of `len` without.
-    pub(crate) const fn padded_len(self, len: usize) -> usize {
-        len / self.own * self.padded
+impl ConvKernels {
+    /// Weights of a kernel.
+    const fn len(self) -> usize {
+        self.side * self.side * self.own
+    }
+
+    /// Weights that a kernel is computed with.
+    const fn wide_len(self) -> usize {
+        let blocks = self.side.div_ceil(self.block);
+        blocks * blocks * self.channels
+    }
+
+    /// Weights that all kernels are computed with, of `len` weights.
+    pub(crate) const fn widened(self, len: usize) -> usize {
+        len / self.len() * self.wide_len()
+    }
+
+    /// The sizes of `kernels` kernels, as the kernels of the GPU take them.
+    fn sizes(self, kernels: usize) -> [Argument; 5] {
+        let Self {
+            side,
+            own,
+            block,
+            channels,
+        } = self;
+        assert!(block * block * own <= channels, "a block's channels");
+        [kernels, side, own, block, channels].map(Argument::size)
     }
 }
 
@@ -34,39 +64,37 @@ pub(crate) fn cast(device: &Device, input: View<'_>, output: ViewMut<'_>) -> Res
     unsafe { device.launch(entry, Grid::over(output.len), &arguments) }
 }
 
-/// Writes f32 pixels as pixels with added channels in the type of activations.
+/// Writes f32 kernels as they are computed with, in the type of activations.
 pub(crate) fn widen(
     device: &Device,
-    channels: Channels,
+    kernels: ConvKernels,
     input: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let Channels { own, padded } = channels;
-    let pixels = input.len / own;
-    check(input, Element::F32, pixels * own);
-    check(output.view(), device.element(), pixels * padded);
-    let pixels = [input.into(), (&output).into(), Argument::count(pixels)];
-    let arguments = [&pixels[..], &[own, padded].map(Argument::size)].concat();
+    let count = input.len / kernels.len();
+    check(input, Element::F32, count * kernels.len());
+    check(output.view(), device.element(), count * kernels.wide_len());
+    let views = [input.into(), (&output).into()];
+    let arguments = [&views[..], &kernels.sizes(count)].concat();
     let entry = Entry::typed("widen", output.element);
-    // SAFETY: the kernel's arguments; the views hold as many pixels.
+    // SAFETY: the kernel's arguments; the views hold as many kernels.
     unsafe { device.launch(entry, Grid::over(output.len), &arguments) }
 }
 
-/// Writes the own channels of pixels with added channels as f32.
+/// Writes what belongs to the kernels' own weights, as f32, of values that belong to those they are computed with.
 pub(crate) fn narrow(
     device: &Device,
-    channels: Channels,
+    kernels: ConvKernels,
     input: View<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let Channels { own, padded } = channels;
-    let pixels = output.len / own;
-    check(input, device.element(), pixels * padded);
-    check(output.view(), Element::F32, pixels * own);
-    let pixels = [input.into(), (&output).into(), Argument::count(pixels)];
-    let arguments = [&pixels[..], &[own, padded].map(Argument::size)].concat();
+    let count = output.len / kernels.len();
+    check(input, device.element(), count * kernels.wide_len());
+    check(output.view(), Element::F32, count * kernels.len());
+    let views = [input.into(), (&output).into()];
+    let arguments = [&views[..], &kernels.sizes(count)].concat();
     let entry = Entry::typed("narrow", input.element);
-    // SAFETY: the kernel's arguments; the views hold as many pixels.
+    // SAFETY: the kernel's arguments; the views hold as many kernels.
     unsafe { device.launch(entry, Grid::over(output.len), &arguments) }
 }
 

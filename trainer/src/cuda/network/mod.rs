@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use crate::cuda::BatchDropout;
 use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
-use crate::cuda::kernels::{self, Canvas, Channels, SgdTable};
+use crate::cuda::kernels::{self, Canvas, ConvKernels, SgdTable};
 use crate::cuda::layout::{Layout, layouts};
 use crate::net::layer::Layer;
 use crate::net::{MaskKey, Model};
@@ -44,10 +44,10 @@ impl BatchDropout {
 struct Weight {
     /// The f32 values, as in a checkpoint.
     master: Buffer,
-    /// What the passes read instead of the f32 values, if anything: bf16, or with added channels.
+    /// What the passes read instead of the f32 values, if anything: bf16, or conv1's kernels as they are computed with.
     copy: Option<Buffer>,
-    /// For conv1, which is computed with added channels.
-    channels: Option<Channels>,
+    /// For conv1, which is computed with other kernels.
+    wide: Option<ConvKernels>,
     /// `None` until training begins.
     training: Option<OptimizerState>,
 }
@@ -57,7 +57,7 @@ struct OptimizerState {
     velocity: Buffer,
     /// As many values as the parameter.
     gradient: Buffer,
-    /// The gradient with the added channels, as cuDNN writes it.
+    /// The gradient of the kernels that conv1 is computed with, as cuDNN writes it.
     padded: Option<Buffer>,
     /// The sum over a step's batches, or over several GPUs, in f32; `None` until it is needed.
     sum: Option<Buffer>,
@@ -127,8 +127,8 @@ impl Weight {
         let Some(copy) = &mut self.copy else {
             return Ok(());
         };
-        match self.channels {
-            Some(channels) => kernels::widen(device, channels, self.master.view(), copy.view_mut()),
+        match self.wide {
+            Some(wide) => kernels::widen(device, wide, self.master.view(), copy.view_mut()),
             None => kernels::cast(device, self.master.view(), copy.view_mut()),
         }
     }
@@ -141,11 +141,11 @@ impl Weight {
         element: Element,
     ) -> Result<(), CudaError> {
         let len = self.master.len();
-        let padded = match self.channels {
-            Some(channels) => Some(device.buffer(device.element(), channels.padded_len(len))?),
+        let padded = match self.wide {
+            Some(wide) => Some(device.buffer(device.element(), wide.widened(len))?),
             None => None,
         };
-        // A padded gradient is cut to the own channels, in f32.
+        // A padded gradient is cut to the own weights, in f32.
         let element = if padded.is_some() {
             Element::F32
         } else {
@@ -160,15 +160,13 @@ impl Weight {
         Ok(())
     }
 
-    /// After a backward pass: the gradient without the added channels.
+    /// After a backward pass: the gradient of the own weights.
     fn narrow(&mut self, device: &Device) -> Result<(), CudaError> {
-        let (Some(channels), Some(state)) = (self.channels, &mut self.training) else {
+        let (Some(wide), Some(state)) = (self.wide, &mut self.training) else {
             return Ok(());
         };
         match &state.padded {
-            Some(padded) => {
-                kernels::narrow(device, channels, padded.view(), state.gradient.view_mut())
-            }
+            Some(padded) => kernels::narrow(device, wide, padded.view(), state.gradient.view_mut()),
             None => Ok(()),
         }
     }

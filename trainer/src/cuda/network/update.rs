@@ -51,8 +51,8 @@ impl Network {
                 &state.gradient
             };
             SgdEntry {
-                // conv1's copy has other channels and is refreshed below.
-                copy: match (&mut weight.copy, weight.channels) {
+                // conv1's copy has other weights and is refreshed below.
+                copy: match (&mut weight.copy, weight.wide) {
                     (Some(copy), None) => Some(copy.view_mut()),
                     _ => None,
                 },
@@ -66,7 +66,7 @@ impl Network {
         let table = &mut training.table;
         kernels::sgd(&self.device, table, momentum, &entries, norm)?;
         for weight in &mut self.weights {
-            if weight.channels.is_some() {
+            if weight.wide.is_some() {
                 weight.refresh(&self.device)?;
             }
         }

@@ -1,7 +1,7 @@
 //! The parameters of a model on their way into GPU memory.
 
 use crate::cuda::device::{Buffer, CudaError, Device, Element};
-use crate::cuda::kernels::Channels;
+use crate::cuda::kernels::{Canvas, ConvKernels};
 use crate::cuda::network::Weight;
 use crate::net::Model;
 use crate::net::layer::Layer;
@@ -12,17 +12,17 @@ pub(super) fn upload(device: &Device, model: &Model) -> Result<Vec<Weight>, Cuda
     for (number, parameter) in model.parameters().iter().enumerate() {
         let values = parameter.values();
         let master = Buffer::from_host(&device.stream, &values)?;
-        let channels = first_channels(device, model, number);
+        let wide = first_kernels(device, model, number);
         let element = device.element();
-        let copy = match channels {
-            Some(channels) => Some(device.buffer(element, channels.padded_len(values.len()))?),
+        let copy = match wide {
+            Some(wide) => Some(device.buffer(element, wide.widened(values.len()))?),
             None if element == Element::F32 => None,
             None => Some(device.buffer(element, values.len())?),
         };
         let mut weight = Weight {
             master,
             copy,
-            channels,
+            wide,
             training: None,
         };
         weight.refresh(device)?;
@@ -31,13 +31,12 @@ pub(super) fn upload(device: &Device, model: &Model) -> Result<Vec<Weight>, Cuda
     Ok(weights)
 }
 
-/// The channels of parameter `number` if it is conv1's weight.
-fn first_channels(device: &Device, model: &Model, number: usize) -> Option<Channels> {
+/// How parameter `number` is computed with if it is conv1's weight.
+fn first_kernels(device: &Device, model: &Model, number: usize) -> Option<ConvKernels> {
     match model.layers().first() {
-        Some(Layer::Conv(conv)) if number == 0 => Some(Channels {
-            own: conv.shape.inputs,
-            padded: device.input_channels(),
-        }),
+        Some(Layer::Conv(conv)) if number == 0 => {
+            Some(Canvas::new(conv.shape, device.input_channels()).kernels())
+        }
         _ => None,
     }
 }

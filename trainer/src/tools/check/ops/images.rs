@@ -8,8 +8,16 @@ use crate::net::shape::ConvShape;
 use crate::tools::check::numbers;
 use crate::tools::check::ops::Ops;
 
-/// Rows, pixels a side, zeros before and after.
-const CASES: [[usize; 4]; 3] = [[3, 7, 0, 3], [2, 9, 2, 2], [5, 6, 0, 0]];
+/// Rows, pixels a side, zeros before and after, side and step of the kernel: blocks of 4x4 pixels where that is 4. In
+/// the last two no window reaches the last pixels, and the last block is cut.
+const CASES: [[usize; 6]; 6] = [
+    [3, 7, 0, 3, 1, 1],
+    [2, 9, 2, 2, 1, 1],
+    [5, 6, 0, 0, 7, 2],
+    [3, 16, 0, 3, 11, 4],
+    [2, 17, 2, 2, 11, 4],
+    [5, 14, 0, 0, 11, 4],
+];
 
 /// By how much records are larger than images.
 const MARGIN: usize = 4;
@@ -25,7 +33,7 @@ impl Ops<'_> {
 
     fn finish_one(
         &mut self,
-        [rows, side, before, after]: [usize; 4],
+        [rows, side, before, after, kernel, stride]: [usize; 6],
         with_mean: bool,
     ) -> Result<(), CudaError> {
         let normalize = Normalize {
@@ -38,8 +46,8 @@ impl Ops<'_> {
             width: side,
             inputs: 3,
             outputs: 1,
-            kernel: 1,
-            stride: 1,
+            kernel,
+            stride,
             before,
             after,
             groups: 1,
@@ -79,8 +87,14 @@ impl Ops<'_> {
             let (c, pixel) = (i % 3, i / 3);
             let (x, y) = (pixel % side, pixel / side % side);
             let row = pixel / (side * side);
-            let at =
-                row * canvas.len() + ((y + before) * padded.width + x + before) * padded.inputs;
+            let block = if stride == 4 { 4 } else { 1 };
+            let (below, right) = (y + before, x + before);
+            if below / block >= padded.height || right / block >= padded.width {
+                continue;
+            }
+            let pixel = below / block * padded.width + right / block;
+            let within = (below % block * block + right % block) * 3;
+            let at = row * canvas.len() + pixel * padded.inputs + within;
             let mut value = affine.apply(byte, c, shifts[row * 3 + c]);
             if with_mean {
                 let [top, left, flip] = places[row].map(|value| value as usize);

@@ -4,7 +4,7 @@ use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::{conv2d, linear};
 use crate::cuda::conv::{Backward, Forward, Plan};
 use crate::cuda::device::{Buffer, CudaError, Element, View, ViewMut};
-use crate::cuda::kernels::{self, Channels};
+use crate::cuda::kernels::{self, ConvKernels};
 use crate::net::config::Activation;
 use crate::net::layer::LinearLayer;
 use crate::net::shape::ConvShape;
@@ -76,12 +76,11 @@ impl Ops<'_> {
     }
 
     pub(super) fn convolutions(&mut self) -> Result<(), CudaError> {
-        let channels = self.device.input_channels();
         // conv1 as it is computed, and odd sides. At the paper's widths, since narrower ones are computed by other
         // kernels of cuDNN: a column of conv2, conv3 and its gradients, a column of conv4 and of conv5, and conv2
         // with both columns in one tensor.
         for (rows, side, inputs, outputs, kernel, stride, padding, groups) in [
-            (3, 43, channels, 96, 11, 4, 0, 1),
+            (3, 13, 48, 96, 3, 1, 0, 1),
             (5, 13, 64, 48, 3, 1, 1, 1),
             (3, 13, 48, 64, 3, 1, 1, 2),
             (8, 27, 48, 128, 5, 1, 2, 1),
@@ -160,18 +159,25 @@ impl Ops<'_> {
     }
 
     pub(super) fn moves(&mut self) -> Result<(), CudaError> {
-        for (pixels, own) in [(1, 3), (121 * 5, 3)] {
-            let channels = Channels {
-                own,
-                padded: self.device.input_channels(),
+        for (count, side, block) in [(1, 1, 1), (5, 11, 1), (96, 11, 4), (3, 8, 4), (2, 3, 4)] {
+            let own = 3;
+            let channels = match block {
+                1 => self.device.input_channels(),
+                _ => block * block * own,
             };
-            let values = self.numbers(20, pixels * own);
+            let wide = ConvKernels {
+                side,
+                own,
+                block,
+                channels,
+            };
+            let values = self.numbers(20, count * side * side * own);
             let source = Buffer::from_host(&self.device.stream, &values)?;
-            let mut wide = self.empty(channels.padded_len(values.len()))?;
-            kernels::widen(self.device, channels, source.view(), wide.view_mut())?;
+            let mut copy = self.empty(wide.widened(values.len()))?;
+            kernels::widen(self.device, wide, source.view(), copy.view_mut())?;
             let mut back = self.device.buffer(Element::F32, values.len())?;
-            kernels::narrow(self.device, channels, wide.view(), back.view_mut())?;
-            self.compare("channels added and removed", back.view(), &values, 0.0)?;
+            kernels::narrow(self.device, wide, copy.view(), back.view_mut())?;
+            self.compare("conv1's kernels there and back", back.view(), &values, 0.0)?;
             let mut sum = self.device.buffer(Element::F32, values.len())?;
             let own = self.upload(&values)?;
             kernels::add_scaled(self.device, own.view(), 0.25, true, sum.view_mut())?;
