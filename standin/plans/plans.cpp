@@ -1,12 +1,13 @@
 // Asks the real cuDNN, without a GPU, which plans it has for convolutions on a GPU that is described by a file: from
 // 9.8 on its heuristics take the properties of a GPU as JSON. It tells no times, and not what the legacy calls choose.
 // Usage: plans ROWS FIRST.json SECOND.json < CONVOLUTIONS
-// A line of CONVOLUTIONS: NAME PASSES HEIGHT WIDTH INPUTS OUTPUTS KERNEL STRIDE PADDING, for values in bf16 and NHWC;
-// PASSES are letters of `fdw` for the forward pass, the data's gradient and the weight's. A line of the output for each
-// pass: name, pass, rows; then for each GPU how many plans there are, the first one's engine and bytes of workspace, and
-// the least workspace of all.
+// A line of CONVOLUTIONS: NAME PASSES HEIGHT WIDTH INPUTS OUTPUTS KERNEL STRIDE PADDING GROUPS, for values in bf16 and
+// NHWC; PASSES are letters of `fdw` for the forward pass, the data's gradient and the weight's. A line of the output for
+// each pass: name, pass, rows; then for each GPU how many plans there are, the first one's engine and bytes of
+// workspace, and the least workspace of all; then `own` if the second GPU has no plan with the first one's engine.
 #include <cudnn.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -73,7 +74,7 @@ class Descriptor {
 
 struct Shape {
     std::string name, passes;
-    std::int64_t height, width, inputs, outputs, kernel, stride, padding;
+    std::int64_t height, width, inputs, outputs, kernel, stride, padding, groups;
 };
 
 static Descriptor tensor(std::int64_t number, std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
@@ -128,15 +129,20 @@ static Descriptor graph(const Shape &s, char pass, std::int64_t rows) {
     const auto after = [&](std::int64_t side) { return (side + 2 * s.padding - s.kernel) / s.stride + 1; };
     Descriptor operation(n.operation);
     operation.set(n.alpha, CUDNN_TYPE_FLOAT, std::vector{1.0f}).set(n.beta, CUDNN_TYPE_FLOAT, std::vector{0.0f});
-    operation.set(n.convolution, convolution(s)).set(n.weight, tensor('w', s.outputs, s.inputs, s.kernel, s.kernel));
+    operation.set(n.convolution, convolution(s)).set(n.weight, tensor('w', s.outputs, s.inputs / s.groups, s.kernel, s.kernel));
     operation.set(n.input, tensor('x', rows, s.inputs, s.height, s.width));
     operation.set(n.output, tensor('y', rows, s.outputs, after(s.height), after(s.width))).finish();
     Descriptor made(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
     return made.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation).finish();
 }
 
-// Prints what cuDNN would take first, and the least workspace of all its plans.
-static void ask(const Descriptor &graph, const Descriptor &gpu) {
+// The plans of a convolution: their engines in cuDNN's order, the first one's bytes of workspace, and the least.
+struct Answer {
+    std::vector<std::int64_t> engines;
+    std::int64_t first = -1, least = -1;
+};
+
+static Answer ask(const Descriptor &graph, const Descriptor &gpu) {
     Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, std::vector{CUDNN_HEUR_MODE_A});
@@ -147,24 +153,24 @@ static void ask(const Descriptor &graph, const Descriptor &gpu) {
         configurations.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
     }
     heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, configurations);
-    std::int64_t plans = 0, engine = -1, first = -1, least = -1;
+    Answer answer;
     for (const Descriptor &configuration : configurations) {
         Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
         plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
         if (!plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, gpu).finished()) {
             continue;
         }
+        std::vector<Descriptor> used{Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR)};
+        configuration.get(CUDNN_ATTR_ENGINECFG_ENGINE, used);
         const auto workspace = plan.number(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
-        if (plans++ == 0) {
-            std::vector<Descriptor> used{Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR)};
-            configuration.get(CUDNN_ATTR_ENGINECFG_ENGINE, used);
-            engine = used[0].number(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
-            first = workspace;
-        }
-        least = least < 0 || workspace < least ? workspace : least;
+        answer.first = answer.engines.empty() ? workspace : answer.first;
+        answer.least = answer.engines.empty() ? workspace : std::min(workspace, answer.least);
+        answer.engines.push_back(used[0].number(CUDNN_ATTR_ENGINE_GLOBAL_INDEX));
     }
-    const auto wide = [](std::int64_t value) { return static_cast<long long>(value); };
-    std::printf(" | %lld e%lld %lld %lld", wide(plans), wide(engine), wide(first), wide(least));
+    const auto wide = [](auto value) { return static_cast<long long>(value); };
+    const auto first = answer.engines.empty() ? -1 : answer.engines[0];
+    std::printf(" | %lld e%lld %lld %lld", wide(answer.engines.size()), wide(first), wide(answer.first), wide(answer.least));
+    return answer;
 }
 
 int main(int count, char **arguments) {
@@ -189,17 +195,17 @@ int main(int count, char **arguments) {
     while (std::getline(std::cin, line)) {
         Shape s;
         std::istringstream words(line);
-        if (!(words >> s.name >> s.passes >> s.height >> s.width >> s.inputs >> s.outputs >> s.kernel >> s.stride >> s.padding)) {
+        if (!(words >> s.name >> s.passes >> s.height >> s.width >> s.inputs >> s.outputs >> s.kernel >> s.stride >> s.padding >> s.groups)) {
             std::fprintf(stderr, "not a convolution: %s\n", line.c_str());
             return 2;
         }
         for (const char pass : s.passes) {
             std::printf("%s %c %lld", s.name.c_str(), pass, static_cast<long long>(rows));
             const Descriptor made = graph(s, pass, rows);
-            for (const Descriptor &gpu : gpus) {
-                ask(made, gpu);
-            }
-            std::printf("\n");
+            const Answer first = ask(made, gpus[0]), second = ask(made, gpus[1]);
+            const auto &others = second.engines;
+            const bool shared = !first.engines.empty() && std::find(others.begin(), others.end(), first.engines[0]) != others.end();
+            std::printf(" | %s\n", shared ? "shared" : "own");
         }
     }
 }

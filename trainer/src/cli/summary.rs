@@ -1,10 +1,18 @@
 //! `train summary`.
 
 use clap::Args;
+#[cfg(feature = "cuda")]
+use shardmill_formats::outln;
 
 use crate::cli::model::ModelArgs;
 use crate::cli::recipe::{RecipeChoice, set_values};
 use crate::cli::{Execute, Format};
+#[cfg(feature = "cuda")]
+use crate::cuda::asked_convolutions;
+#[cfg(feature = "cuda")]
+use crate::net::config::ModelConfig;
+#[cfg(feature = "cuda")]
+use crate::net::layer::layers;
 use crate::tools::summary::Summary;
 
 /// The flags of `train summary`.
@@ -17,6 +25,10 @@ pub(super) struct SummaryArgs {
     classes: Option<usize>,
     #[command(flatten)]
     model: ModelArgs,
+    /// Print every convolution as cuDNN is asked for it in bf16, for `standin/plans`
+    #[cfg(feature = "cuda")]
+    #[arg(long, hide = true)]
+    convolutions: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -30,7 +42,34 @@ impl Execute for SummaryArgs {
         self.recipe.check_kept(&setup)?;
         let mut model = setup.model;
         model.classes = self.classes.unwrap_or(model.classes);
+        #[cfg(feature = "cuda")]
+        if self.convolutions {
+            return print_convolutions(&model);
+        }
         self.format.print(&Summary::of(&model)?)?;
         Ok(0)
     }
+}
+
+/// Prints the convolutions of a network on a GPU, a line each: layer, passes, height, width, inputs, outputs, kernel,
+/// stride, padding and groups.
+#[cfg(feature = "cuda")]
+fn print_convolutions(model: &ModelConfig) -> anyhow::Result<u8> {
+    for asked in asked_convolutions(&layers(model)?) {
+        let s = asked.shape;
+        outln!(
+            "{} {} {} {} {} {} {} {} {} {}",
+            asked.layer,
+            asked.passes,
+            s.height,
+            s.width,
+            s.inputs,
+            s.outputs,
+            s.kernel,
+            s.stride,
+            s.before,
+            s.groups
+        )?;
+    }
+    Ok(0)
 }

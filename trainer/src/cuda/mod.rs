@@ -32,7 +32,7 @@ use crate::net::DropoutKey;
 pub(crate) use self::{
     device::CudaError,
     devices::Devices,
-    network::{LayerAlgorithm, StageSeconds},
+    network::{LayerAlgorithm, StageSeconds, asked_convolutions},
     replica::{Replica, STEPS},
     upload::{AsPixels, Pixels, Staged},
 };

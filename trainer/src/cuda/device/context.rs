@@ -38,6 +38,9 @@ const CAPABILITY: (i32, i32) = (7, 5);
 /// The least compute capability with bf16 and TF32 in tensor cores.
 const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 
+/// Channels of 2 bytes that tensor cores take at a time.
+pub(crate) const BF16_CHANNELS: usize = 8;
+
 /// A GPU with the handles of its libraries. With other GPUs every call that waits may fail because one of
 /// them has failed.
 ///
@@ -134,7 +137,7 @@ impl Device {
     pub(crate) fn input_channels(&self) -> usize {
         match self.precision {
             Precision::F32 | Precision::Tf32 => 4,
-            Precision::Bf16 => 8,
+            Precision::Bf16 => BF16_CHANNELS,
         }
     }
 

@@ -17,7 +17,7 @@ mod threads;
 pub(crate) use self::threads::{DeviceThreads, FailureFlag};
 #[cfg(feature = "cuda")]
 pub(crate) use self::{
-    context::Device,
+    context::{BF16_CHANNELS, Device},
     error::{CudaError, ErrorContext},
     kernels::{Argument, Entry, Grid},
     memory::{Buffer, Element, Value, View, ViewMut, copy, make_current},

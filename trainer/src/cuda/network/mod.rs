@@ -19,6 +19,7 @@ use crate::net::{MaskKey, Model};
 use plan::Plans;
 use timing::Timing;
 
+pub(crate) use plan::asked_convolutions;
 pub(crate) use timing::{LayerAlgorithm, StageSeconds};
 
 /// Bytes of workspace for the search for algorithms, if so much is free.

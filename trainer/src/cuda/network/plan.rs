@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use crate::cuda::conv::{Backward, Forward, Plan};
+use crate::cuda::device::BF16_CHANNELS;
 use crate::cuda::device::{CudaError, Element};
-use crate::cuda::network::Network;
+use crate::cuda::kernels::Canvas;
+use crate::cuda::layout::layouts;
+use crate::cuda::network::{BOUND, Network};
 use crate::net::config::Activation;
 use crate::net::layer::Layer;
 use crate::net::shape::ConvShape;
@@ -45,6 +48,49 @@ fn of_column(shape: ConvShape, from: usize, to: usize) -> ConvShape {
         groups: shape.groups / from,
         ..shape
     }
+}
+
+/// A convolution as cuDNN is asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AskedConvolution {
+    /// The layer.
+    pub(crate) layer: String,
+    /// Its passes: `f` forward, `d` to the input's gradient, `w` to the weight's.
+    pub(crate) passes: &'static str,
+    /// Of one column, where the layer is in columns.
+    pub(crate) shape: ConvShape,
+}
+
+/// Every convolution that a network asks cuDNN for in bf16.
+pub(crate) fn asked_convolutions(layers: &[Layer]) -> Vec<AskedConvolution> {
+    let layouts = layouts(layers, BOUND / Element::Bf16.bytes());
+    let mut asked = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let Layer::Conv(conv) = layer else {
+            continue;
+        };
+        let (from, shape) = match index.checked_sub(1) {
+            Some(before) => (layouts[before].columns(), conv.shape),
+            None => (1, Canvas::new(conv.shape, BF16_CHANNELS).conv_shape()),
+        };
+        let to = layouts[index].columns();
+        let mut ask = |passes, from, to| {
+            asked.push(AskedConvolution {
+                layer: layer.name().to_owned(),
+                passes,
+                shape: of_column(shape, from, to),
+            });
+        };
+        match (from == to, index > 0) {
+            (true, true) => ask("fdw", from, to),
+            (true, false) => ask("fw", from, to),
+            (false, first) => {
+                ask("f", from, to);
+                ask(if first { "dw" } else { "w" }, from, from);
+            }
+        }
+    }
+    asked
 }
 
 impl Network {
@@ -152,5 +198,36 @@ impl Network {
             output: rest[0].view_mut().head(output_len).part(0, to),
         };
         Plan::new(device, rows, shape, forward, backward, workspace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_convolutions;
+    use crate::net::config::ModelConfig;
+    use crate::net::layer;
+
+    #[test]
+    fn the_papers_network_asks_for_no_group_and_nothing_twice() {
+        let layers = layer::layers(&ModelConfig::alexnet()).unwrap();
+        let words = asked_convolutions(&layers).into_iter().map(|asked| {
+            let s = asked.shape;
+            assert_eq!(s.groups, 1, "{asked:?}");
+            format!(
+                "{} {} {}x{}",
+                asked.layer, asked.passes, s.inputs, s.outputs
+            )
+        });
+        assert_eq!(
+            words.collect::<Vec<_>>(),
+            [
+                "conv1 fw 48x96",
+                "conv2 fdw 48x128",
+                "conv3 f 256x192",
+                "conv3 dw 256x384",
+                "conv4 fdw 192x192",
+                "conv5 fdw 192x128",
+            ]
+        );
     }
 }
