@@ -74,7 +74,7 @@ fn check(s: &ConvShape) -> Result<()> {
     if sizes.contains(&0) || [s.kernel, s.stride, s.groups].contains(&0) {
         bail!("conv2d: a size is 0 in {s:?}")
     }
-    if s.inputs % s.groups != 0 || s.outputs % s.groups != 0 {
+    if !s.inputs.is_multiple_of(s.groups) || !s.outputs.is_multiple_of(s.groups) {
         let (groups, inputs, outputs) = (s.groups, s.inputs, s.outputs);
         bail!(
             "conv2d: {groups} groups divide {inputs} inputs and {outputs} outputs into no whole parts"

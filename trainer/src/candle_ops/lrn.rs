@@ -24,7 +24,7 @@ pub fn lrn(images: &Tensor, config: LrnConfig) -> Result<Tensor> {
     if images.dims().last().is_none_or(|&channels| channels == 0) {
         bail!("lrn: sizes {:?} have no channels", images.dims())
     }
-    if config.size % 2 == 0 {
+    if config.size.is_multiple_of(2) {
         bail!("lrn: the window is {}; expected an odd size", config.size)
     }
     images.contiguous()?.apply_op1(Lrn(config))
