@@ -75,41 +75,30 @@ impl AlexNet {
         labels: &[i64],
         key: DropoutKey,
     ) -> candle_core::Result<Tensor> {
-        let [
-            w1,
-            b1,
-            w2,
-            b2,
-            w3,
-            b3,
-            w4,
-            b4,
-            w5,
-            b5,
-            w6,
-            b6,
-            w7,
-            b7,
-            w8,
-            b8,
-        ] = &self.parameters[..]
-        else {
-            unreachable!("eight layers have two parameters each");
+        let layer = |number: usize| {
+            [
+                &self.parameters[2 * number - 2],
+                &self.parameters[2 * number - 1],
+            ]
+        };
+        let dense = |number, x: &Tensor, function| {
+            let [weight, bias] = layer(number);
+            linear(x, weight, bias, function)
         };
         let norm = LrnConfig::default();
         // As many zeros at the right and lower border as whole steps of four pixels need: one for 224 pixels.
         let border = (images.dim(1)? - 11).wrapping_neg() % 4;
-        let x = conv(images, w1, b1, 4, [0, border])?;
+        let x = conv(images, layer(1), 4, [0, border])?;
         let x = pool(&lrn(&x, norm)?)?;
-        let x = conv(&x, w2, b2, 1, [2, 2])?;
+        let x = conv(&x, layer(2), 1, [2, 2])?;
         let x = pool(&lrn(&x, norm)?)?;
-        let x = conv(&x, w3, b3, 1, [1, 1])?;
-        let x = conv(&x, w4, b4, 1, [1, 1])?;
-        let x = conv(&x, w5, b5, 1, [1, 1])?;
+        let x = conv(&x, layer(3), 1, [1, 1])?;
+        let x = conv(&x, layer(4), 1, [1, 1])?;
+        let x = conv(&x, layer(5), 1, [1, 1])?;
         let x = pool(&x)?.flatten_from(1)?;
-        let x = dropout(&linear(&x, w6, b6, RELU)?, 0.5, key.mask(0))?;
-        let x = dropout(&linear(&x, w7, b7, RELU)?, 0.5, key.mask(1))?;
-        softmax_cross_entropy(&linear(&x, w8, b8, None)?, labels)
+        let x = dropout(&dense(6, &x, RELU)?, 0.5, key.mask(0))?;
+        let x = dropout(&dense(7, &x, RELU)?, 0.5, key.mask(1))?;
+        softmax_cross_entropy(&dense(8, &x, None)?, labels)
     }
 
     /// The paper's update, with momentum 0.9 and weight decay 0.0005; as in the authors' source, biases learn twice as
@@ -134,8 +123,7 @@ impl AlexNet {
 /// A convolution with ReLU. The number of groups follows from the inputs that a kernel sees.
 fn conv(
     x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
+    [weight, bias]: [&Var; 2],
     stride: usize,
     [before, after]: [usize; 2],
 ) -> candle_core::Result<Tensor> {
