@@ -101,6 +101,11 @@ python-wheel python="python3":
     target/python/zig/bin/pip install -q maturin==1.16.0 ziglang==0.17.1
     PATH="$PWD/target/python/zig/bin:$PATH" PYO3_PYTHON=$PWD/target/python/zig/bin/python target/python/zig/bin/maturin build --release --locked --strip --zig --compatibility manylinux_2_17 --manifest-path python/Cargo.toml --target-dir target/zig --out target/python/wheels
 
+# Compares the speed of a step in plain candle (the example candle_alexnet) with that of train's network, in turns. It
+# takes minutes.
+candle-speed:
+    cargo test --release -p shardmill-trainer --test it -- --ignored --nocapture speed_against_the_engine
+
 # The demo: generates images, makes shards and trains a network.
 demo:
     cargo run --release --bin train -- demo

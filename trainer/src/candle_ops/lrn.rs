@@ -2,7 +2,8 @@
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 
 #[cfg(feature = "cuda")]
 use crate::candle_ops::cuda;
@@ -12,11 +13,20 @@ use crate::cpu::ops::lrn as kernel;
 use crate::cuda::kernels::{self, NormChannels, NormGradient};
 use crate::net::config::LrnConfig;
 
+/// Pixels of one task.
+const PIXELS: usize = 1024;
+
 /// Local response normalisation across the last dimension; the shape stays.
 ///
 /// # Errors
-/// A tensor that is not f32.
+/// A tensor that is not f32, or that has no last dimension; a window of an even size.
 pub fn lrn(images: &Tensor, config: LrnConfig) -> Result<Tensor> {
+    if images.dims().last().is_none_or(|&channels| channels == 0) {
+        bail!("lrn: sizes {:?} have no channels", images.dims())
+    }
+    if config.size.is_multiple_of(2) {
+        bail!("lrn: the window is {}; expected an odd size", config.size)
+    }
     images.contiguous()?.apply_op1(Lrn(config))
 }
 
@@ -30,9 +40,16 @@ impl CustomOp1 for Lrn {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let image = values(storage, layout)?;
         let channels = layout.dims().last().copied().unwrap_or(1);
-        let mut scratch = vec![0.0; kernel::scratch_len(channels, &self.0)];
         let mut output = vec![0.0; image.len()];
-        kernel::forward(&self.0, channels, image, &mut scratch, &mut output);
+        image
+            .par_chunks(PIXELS * channels)
+            .zip(output.par_chunks_mut(PIXELS * channels))
+            .for_each_init(
+                || vec![0.0; kernel::scratch_len(channels, &self.0)],
+                |scratch, (image, output)| {
+                    kernel::forward(&self.0, channels, image, scratch, output);
+                },
+            );
         Ok((CpuStorage::F32(output), layout.shape().clone()))
     }
 
@@ -60,12 +77,19 @@ impl CustomOp1 for Lrn {
             });
             return gradient.map(Some);
         }
-        let mut scratch = vec![0.0; kernel::scratch_len(channels, &self.0)];
         let mut output = vec![0.0; images.elem_count()];
         with_values(images, |image| {
             with_values(gradient, |gradient| {
-                let (scratch, output) = (&mut scratch, &mut output);
-                kernel::backward(&self.0, channels, image, gradient, scratch, output);
+                image
+                    .par_chunks(PIXELS * channels)
+                    .zip(gradient.par_chunks(PIXELS * channels))
+                    .zip(output.par_chunks_mut(PIXELS * channels))
+                    .for_each_init(
+                        || vec![0.0; kernel::scratch_len(channels, &self.0)],
+                        |scratch, ((image, gradient), output)| {
+                            kernel::backward(&self.0, channels, image, gradient, scratch, output);
+                        },
+                    );
             })
         })??;
         Tensor::from_vec(output, images.shape(), images.device()).map(Some)

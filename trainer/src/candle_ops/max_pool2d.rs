@@ -18,8 +18,10 @@ use crate::cuda::kernels::{self, PoolColumns, PoolGradient};
 /// `[rows, output height, output width, channels]`. `shape` holds every size but the number of rows.
 ///
 /// # Errors
-/// A tensor that is not f32 or does not have the sizes of `shape`; windows that are cut, on a GPU.
+/// A tensor that is not f32 or does not have the sizes of `shape`; a shape with a size of 0, or a window
+/// that is larger than the images or has more than 256 places; windows that are cut, on a GPU.
 pub fn max_pool2d(images: &Tensor, shape: PoolShape) -> Result<Tensor> {
+    check(&shape)?;
     expect(
         "images",
         images.dims().get(1..).unwrap_or_default(),
@@ -29,6 +31,22 @@ pub fn max_pool2d(images: &Tensor, shape: PoolShape) -> Result<Tensor> {
         bail!("max_pool2d cuts windows at the border on the CPU only");
     }
     images.contiguous()?.apply_op1(MaxPool2d(shape))
+}
+
+/// Refuses sizes that describe no pool.
+fn check(s: &PoolShape) -> Result<()> {
+    if [s.height, s.width, s.channels, s.kernel, s.stride].contains(&0) {
+        bail!("max_pool2d: a size is 0 in {s:?}")
+    }
+    // Places in a window are bytes.
+    if s.kernel > s.height.min(s.width) || s.kernel > 16 {
+        let (kernel, height, width) = (s.kernel, s.height, s.width);
+        bail!(
+            "max_pool2d: a window of {kernel}x{kernel} on {height}x{width}; expected one that fits, of at \
+             most 16x16"
+        )
+    }
+    Ok(())
 }
 
 struct MaxPool2d(PoolShape);
@@ -96,12 +114,13 @@ impl CustomOp1 for MaxPool2d {
                     .par_chunks_exact(s.input_len())
                     .zip(gradients.par_chunks_exact(s.output_len()))
                     .zip(image_gradients.par_chunks_exact_mut(s.input_len()))
-                    .for_each(|((image, gradient), image_gradient)| {
-                        let mut output = vec![0.0; s.output_len()];
-                        let mut winners = vec![0; s.output_len()];
-                        kernel::forward(s, image, &mut output, &mut winners);
-                        kernel::backward(s, &winners, gradient, image_gradient);
-                    });
+                    .for_each_init(
+                        || (vec![0.0; s.output_len()], vec![0; s.output_len()]),
+                        |(output, winners), ((image, gradient), image_gradient)| {
+                            kernel::forward(s, image, output, winners);
+                            kernel::backward(s, winners, gradient, image_gradient);
+                        },
+                    );
             })
         })??;
         Tensor::from_vec(image_gradients, images.shape(), images.device()).map(Some)

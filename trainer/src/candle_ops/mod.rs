@@ -4,7 +4,9 @@
 //! same kernels directly. Tensors are f32. Images are NHWC, `[rows, height, width, channels]`, and
 //! kernels `[outputs, kernel, kernel, inputs / groups]`. CUDA tensors need a build with the feature `cuda`.
 //!
-//! The operations keep nothing between the passes, so the backward pass computes again what it needs.
+//! The operations keep nothing between the passes, so the backward pass computes again what it needs: a
+//! pool its winners, a convolution its transformed weights. `candle_alexnet` in `trainer/examples/` trains
+//! the paper's network with them.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor, Var};
@@ -45,19 +47,24 @@ mod cross_entropy;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod dropout;
+mod linear;
 mod lrn;
 mod max_pool2d;
+mod sgd;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
-pub use crate::net::MaskKey;
 pub use crate::net::config::{Activation, LrnConfig};
+pub use crate::net::sgd::Rate;
 pub use crate::net::shape::{ConvShape, PoolShape};
+pub use crate::net::{DropoutKey, MaskKey};
 pub use conv2d::conv2d;
 pub use cross_entropy::softmax_cross_entropy;
 pub use dropout::dropout;
+pub use linear::linear;
 pub use lrn::lrn;
 pub use max_pool2d::max_pool2d;
+pub use sgd::sgd_step;
 
 fn expect(what: &str, found: &[usize], expected: &[usize]) -> Result<()> {
     if found == expected {

@@ -4,10 +4,11 @@ mod classifier;
 mod features;
 mod network;
 pub mod ops;
+pub(crate) mod pool;
 
 use crate::net::layer::Layer;
 
-pub(crate) use features::single_layer;
+pub(crate) use features::{CHUNK, single_layer};
 pub use network::{Activations, Network};
 
 /// Consecutive layers with the values of their parameters.

@@ -5,13 +5,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::cpu::Part;
-use crate::cpu::features::scratch::Pool;
 use crate::cpu::features::{
     CHUNK, Keep, OperationScratch, Pass, Scratch, is_batched, plan, segments,
 };
 use crate::cpu::ops::activation::Epilogue;
 use crate::cpu::ops::winograd::{self, Weights};
 use crate::cpu::ops::{activation, avg_pool2d, conv2d, lrn, map_norm, max_pool2d};
+use crate::cpu::pool::Pool;
 use crate::net::layer::Layer;
 use crate::net::shape::PoolKind;
 

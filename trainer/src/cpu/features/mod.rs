@@ -14,17 +14,14 @@ use rayon::prelude::*;
 
 use crate::cpu::Part;
 use crate::cpu::ops::winograd::{Plan, Weights};
+use crate::cpu::pool::Pool;
 use crate::net::layer::Layer;
 use chunk::FeatureChunk;
-use scratch::Pool;
 
 pub(crate) use chunk::single_layer;
 
 /// Images of a chunk. A constant, as the order of summation depends on it.
-const CHUNK: usize = 8;
-
-/// Fewest tiles of one image that make a matrix of sufficient size.
-const SUFFICIENT_TILES: usize = 128;
+pub(crate) const CHUNK: usize = 8;
 
 /// Values of a task that adds up the chunks' gradients.
 const SUM_CHUNK: usize = 1 << 14;
@@ -231,25 +228,16 @@ fn sum_chunks(chunks: &[FeatureChunk], gradients: &mut [Vec<f32>]) {
 
 /// The plan of a convolution of `images` images; `None` for one that is computed by patches.
 fn plan(layer: &Layer, images: usize) -> Option<Plan> {
-    let Layer::Conv(conv) = layer else {
-        return None;
-    };
-    let shape = conv.shape;
-    let images = if is_batched(layer) { images } else { 1 };
-    Plan::fits(&shape).then_some(Plan { shape, images })
+    match layer {
+        Layer::Conv(conv) => Plan::of(&conv.shape, images),
+        _ => None,
+    }
 }
 
 /// Whether a layer takes all images of a chunk at once: a convolution for whose matrix products one
 /// image is too small.
 fn is_batched(layer: &Layer) -> bool {
-    let Layer::Conv(conv) = layer else {
-        return false;
-    };
-    let plan = Plan {
-        shape: conv.shape,
-        images: 1,
-    };
-    Plan::fits(&conv.shape) && plan.image_tiles() < SUFFICIENT_TILES
+    plan(layer, CHUNK).is_some_and(|plan| plan.images > 1)
 }
 
 /// The layers cut into segments.

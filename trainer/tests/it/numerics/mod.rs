@@ -17,7 +17,7 @@ mod linear;
 mod mean_image;
 mod network;
 mod normalisation;
-mod oracle;
+pub(crate) mod oracle;
 mod pooling;
 mod pytorch;
 mod torchvision;

@@ -14,7 +14,7 @@
 
 mod augment;
 mod begin;
-mod dataset;
+pub(crate) mod dataset;
 mod evaluate;
 mod examine;
 mod fig1;

@@ -23,6 +23,9 @@ use transforms::{Five, Three};
 /// all map to the same few lines of the first-level cache.
 const GAP: usize = 16;
 
+/// Fewest tiles of one image that make a matrix of sufficient size.
+const SUFFICIENT_TILES: usize = 128;
+
 /// Channels that are transformed side by side.
 const LANES: usize = 8;
 
@@ -115,6 +118,21 @@ impl Plan {
             && shape.inputs.is_multiple_of(LANES)
             && shape.outputs.is_multiple_of(LANES)
             && shape.group_inputs().is_multiple_of(LANES)
+    }
+
+    /// How up to `images` images are best computed: together where one of them has few tiles, otherwise
+    /// one by one. `None` where [`fits`](Self::fits) says no, so for a convolution by patches.
+    #[must_use]
+    pub fn of(shape: &ConvShape, images: usize) -> Option<Self> {
+        let one = Self {
+            shape: *shape,
+            images: 1,
+        };
+        let is_small = || one.image_tiles() < SUFFICIENT_TILES;
+        Self::fits(shape).then(|| Self {
+            images: if is_small() { images } else { 1 },
+            ..one
+        })
     }
 
     /// Side of a tile of inputs.
