@@ -29,8 +29,10 @@ COPIES = {"train": 36, "val": 4}
 STEPS = 6
 
 # Largest relative difference of a loss or a gradient norm in f32: a hundred times the observed one, since one
-# of the runs has a step on the CPU, whose sums depend on the processor's vector width.
+# of the runs has a step on the CPU, whose sums depend on the processor's vector width. After the first lines, where
+# a choice may have flipped, a hundred times as much.
 TOLERANCE = 1e-5
+FIRST_LINES = 3
 
 # Far longer than the slowest run here; a run that hangs is killed after this time.
 SECONDS = 120
@@ -71,14 +73,16 @@ def compare(what, one, several):
     worst = 0.0
     if len(one) != len(several):
         sys.exit(f"{what}: {len(several)} lines instead of {len(one)}")
-    for a, b in zip(one, several):
+    for number, (a, b) in enumerate(zip(one, several)):
+        share = TOLERANCE if number < FIRST_LINES else 100 * TOLERANCE
         for name in (set(a) | set(b)) - times:
             if name in ("loss", "gradient_norm"):
-                worst = max(worst, abs(a[name] - b[name]) / abs(a[name]))
+                apart = abs(a[name] - b[name]) / abs(a[name])
+                if not apart <= share:
+                    sys.exit(f"{what}: {name} differs by {apart:.2g} in line {number + 1}; at most {share} is allowed")
+                worst = max(worst, apart)
             elif a.get(name) != b.get(name):
                 sys.exit(f"{what}: {name} is {b.get(name)} instead of {a.get(name)} in {a}")
-    if not worst <= TOLERANCE:
-        sys.exit(f"{what}: scores differ by {worst:.2g} of their value; at most {TOLERANCE} is allowed")
     print(f"{what}: the same {len(one)} lines, scores within {worst:.1g}")
 
 
