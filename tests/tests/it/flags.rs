@@ -88,17 +88,18 @@ fn single_values_win_over_what_brings_others_and_contradictions_are_refused() {
             "the learning rate is 1.7e308; it must be above 0 in f32, and at most 1000000",
         ),
         ("--lr 1e-300", "the learning rate is 1e-300"),
-        (
-            "--width 1e300",
-            "model.width is 1e300; expected 0.0001 to 8",
-        ),
-        ("--width 1e-300", "model.width is 1e-300"),
         ("--accumulate 288230376151711744", "a step has more than"),
         ("--eval-only --epochs 3", "cannot be used with"),
     ] {
         refused(folder, &format!("{BASE} --out @/refused {more}"), words);
     }
     assert!(!folder.join("refused").exists());
+    for (width, words) in [
+        ("1e300", "model.width is 1e300; expected 0.0001 to 8"),
+        ("1e-300", "model.width is 1e-300"),
+    ] {
+        refused(folder, &format!("summary --width {width}"), words);
+    }
 }
 
 #[test]

@@ -345,20 +345,15 @@ impl RecipeArgs {
             recipe.val_split = Some(split.clone());
         }
         recipe.mean = self.mean.unwrap_or(recipe.mean);
-        match (&mut recipe.schedule, &self.milestones) {
-            (
-                ScheduleConfig::Steps { milestones, .. }
-                | ScheduleConfig::WarmUp { milestones, .. },
-                Some(epochs),
-            ) => {
-                milestones.clone_from(epochs);
-            }
-            (ScheduleConfig::Plateau { .. }, Some(_)) => {
-                anyhow::bail!(
-                    "`--milestones` belongs to `--schedule steps` and `--schedule warm-up`; add one of them"
-                )
-            }
-            (_, None) => {}
+        let Some(epochs) = &self.milestones else {
+            return Ok(());
+        };
+        match &mut recipe.schedule {
+            ScheduleConfig::Steps { milestones, .. }
+            | ScheduleConfig::WarmUp { milestones, .. } => milestones.clone_from(epochs),
+            ScheduleConfig::Plateau { .. } => anyhow::bail!(
+                "`--milestones` belongs to `--schedule steps` and `--schedule warm-up`; add one of them"
+            ),
         }
         Ok(())
     }
