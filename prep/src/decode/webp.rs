@@ -47,7 +47,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<Checked<'_>, Reject> {
         let Some(body) = body else {
             // Where bytes before it are missing, its name is none.
             return match at >= end {
-                true => found(bytes, None),
+                // The decoder would take it for a chunk and believe the size of its picture.
+                true => found(&bytes[..at], None),
                 false if pictures > 0 && NAMES.contains(&name) => {
                     found(&bytes[..at], Some(Warning::NoEnd))
                 }
@@ -173,6 +174,17 @@ fn lossless(body: &[u8]) -> Option<Size> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_that_begins_at_the_end_and_is_cut_off_is_not_given_to_the_decoder() {
+        let picture = b"VP8L\x05\0\0\0\x2F\0\0\0\0\0".as_slice();
+        let beyond = b"VP8 \xE2\x02\0\0and no more".as_slice();
+        let length = (4 + picture.len() as u32).to_le_bytes();
+        let file = [b"RIFF", &length[..], b"WEBP", picture, beyond].concat();
+        let checked = check(&file).unwrap();
+        assert_eq!(checked.warning, None);
+        assert_eq!(checked.bytes, &file[..HEADER + picture.len()]);
+    }
 
     #[test]
     fn a_chunk_that_is_cut_off_is_not_given_to_the_decoder() {
