@@ -26,7 +26,7 @@ fn spread(values: &[f64]) -> [f64; 3] {
 /// Steps of the paper's network by the example and by what `train` computes, in turns, on all threads
 /// (`RAYON_NUM_THREADS`). `just candle-speed` runs it; it takes minutes and 5 GB.
 #[test]
-#[ignore = "takes minutes; a machine that does nothing else gives the best figures"]
+#[ignore = "measures and judges nothing, for minutes; run by `just candle-speed`"]
 fn speed_against_the_engine() {
     let config = ModelConfig::alexnet();
     let side = config.input_size;
