@@ -88,7 +88,7 @@ pub(super) fn handles(device: &CudaDevice) -> Result<Rc<Handles>> {
         if let Some((_, gpu)) = gpus.iter().find(|(id, _)| *id == device.id()) {
             return Ok(Rc::clone(gpu));
         }
-        let gpu = Gpu::on(device.cuda_stream(), Precision::F32, false).map_err(failed)?;
+        let gpu = Gpu::on(device, Precision::F32, false).map_err(failed)?;
         let handles = Rc::new(Handles {
             plans: RefCell::default(),
             workspace: RefCell::default(),

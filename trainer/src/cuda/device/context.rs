@@ -1,9 +1,10 @@
-//! A GPU: its context, its stream, and the handles of the libraries on it.
+//! A GPU: candle's device, whose context and stream are the engine's too, and the handles of the libraries on it.
 //!
 //! Contract: a `Device` belongs to one host thread (the type is not `Send`, as cuDNN's handle is not),
-//! and all work goes through its one stream, which waits for NCCL's sums of gradients. Event tracking
-//! is switched off where the context is our own: `upload.rs` orders the only other stream that the
-//! driver would track by events of its own.
+//! and all work goes through its one stream, which waits for NCCL's sums of gradients. Candle's operations
+//! on tensors of the device go through the same stream, so they need no order of their own. Event tracking
+//! is switched off where the context is opened here: `upload.rs` orders the only other stream that cudarc
+//! would track by events of its own.
 
 #[cfg(feature = "nccl")]
 use std::cell::OnceCell;
@@ -14,6 +15,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use candle_core::CudaDevice;
 use candle_core::cuda_backend::cudarc;
 use cudarc::cublas::CudaBlas;
 use cudarc::cudnn;
@@ -47,9 +49,12 @@ pub(crate) const BF16_CHANNELS: usize = 8;
 /// The handles come first, so that they are closed while the context is open.
 pub(crate) struct Device {
     dnn: DnnHandle,
-    pub(crate) blas: CudaBlas,
+    /// Candle's handle of cuBLAS.
+    pub(crate) blas: Arc<CudaBlas>,
     kernels: Kernels,
     pub(crate) stream: Arc<CudaStream>,
+    /// What the stream and the handle of cuBLAS belong to.
+    candle: CudaDevice,
     pub(crate) precision: Precision,
     pub(crate) deterministic: bool,
     /// The connection to the other GPUs of a run.
@@ -73,23 +78,24 @@ impl Device {
                 "there is no GPU number {ordinal}; this machine has {count}, counted from 0"
             )));
         }
-        let context = CudaContext::new(ordinal).context("open the GPU")?;
-        // SAFETY: all memory of this context is used on the one stream below, except that of uploads,
-        // which order their second stream by their own events (`upload.rs`).
-        unsafe { context.disable_event_tracking() };
-        let stream = context.new_stream().context("open a stream")?;
-        Self::on(stream, precision, deterministic)
+        // With a stream of its own: candle's usual one is another on every thread.
+        let candle = CudaDevice::new_with_stream(ordinal).context("open the GPU")?;
+        // SAFETY: all memory of this context is used on the device's one stream, by candle too, except that of
+        // uploads, which order their second stream by their own events (`upload.rs`).
+        unsafe { candle.disable_event_tracking() };
+        Self::on(&candle, precision, deterministic)
     }
 
-    /// A GPU whose work goes through an existing stream.
+    /// The GPU of a candle device, on whose stream all work goes.
     ///
     /// # Errors
     /// A GPU that is too old, or libraries that do not start.
     pub(crate) fn on(
-        stream: Arc<CudaStream>,
+        candle: &CudaDevice,
         precision: Precision,
         deterministic: bool,
     ) -> Result<Rc<Self>, CudaError> {
+        let stream = candle.cuda_stream();
         let context = Arc::clone(stream.context());
         let found = context.compute_capability().context("query the GPU")?;
         let name = context.name().context("query the GPU")?;
@@ -106,18 +112,23 @@ impl Device {
             });
         }
         let kernels = Kernels::load(&context)?;
-        let blas = CudaBlas::new(Arc::clone(&stream)).context("start cuBLAS")?;
         let dnn = DnnHandle::new(&stream)?;
         Ok(Rc::new(Self {
             stream,
             kernels,
-            blas,
+            blas: candle.cublas_handle(),
             dnn,
+            candle: candle.clone(),
             precision,
             deterministic,
             #[cfg(feature = "nccl")]
             link: OnceCell::new(),
         }))
+    }
+
+    /// Candle's device.
+    pub(crate) fn candle(&self) -> &CudaDevice {
+        &self.candle
     }
 
     /// cuDNN's handle, which is open as long as the device.

@@ -153,6 +153,15 @@ impl<T> ErrorContext<T> for Result<T, DriverError> {
     }
 }
 
+impl<T> ErrorContext<T> for Result<T, candle_core::Error> {
+    fn context(self, action: &'static str) -> Result<T, CudaError> {
+        self.map_err(|error| CudaError::Call {
+            action,
+            reason: error.to_string(),
+        })
+    }
+}
+
 impl<T> ErrorContext<T> for Result<T, CudnnError> {
     fn context(self, action: &'static str) -> Result<T, CudaError> {
         self.map_err(|error| call(action, &error))
