@@ -1,4 +1,4 @@
-// Finishing of bytes, and pools.
+// conv1's input, and pools.
 #include "check.h"
 #include "kernels.h"
 #include "launch.h"
@@ -27,51 +27,92 @@ struct MeanImage {
     }
 };
 
-template <class T> static void finish(bool with_mean) {
+// Images as conv1 takes them: in blocks of `block` pixels a side, with zeros around.
+struct Canvas {
+    u32 rows, height, width, before, high, across, channels, block;
+
+    size_t size() const { return static_cast<size_t>(rows) * high * across * channels; }
+
+    // What the canvas holds where channel c of pixel (y, x) of an image is value(row, y, x, c).
+    template <class T, class Value> std::vector<double> of(Value value) const {
+        std::vector<double> values(size());
+        for (size_t i = 0; i < values.size(); i++) {
+            const size_t pixel = i % channels / 3, c = i % channels % 3;
+            const size_t x = i / channels % across * block + pixel % block;
+            const size_t y = i / channels / across % high * block + pixel / block;
+            const size_t row = i / channels / across / high;
+            if (pixel < block * block && x >= before && x < before + width && y >= before && y < before + height) {
+                values[i] = nearest<T>(value(row, y - before, x - before, c));
+            }
+        }
+        return values;
+    }
+};
+
+// Canvases of odd sizes.
+static std::vector<Canvas> canvases() {
     const u32 sizes[][5] = {{3, 7, 5, 0, 3}, {2, 9, 17, 2, 2}, {1, 1, 1, 0, 0}, {1, 4, 3, 1, 0}};
     // Pixels of so many channels, or blocks of four pixels a side, which may end before the image or after it.
     const u32 blocks[][2] = {{1, 3}, {1, 4}, {1, 8}, {4, 48}};
+    std::vector<Canvas> all;
     for (auto &[rows, height, width, before, after] : sizes) {
         for (auto &[block, channels] : blocks) {
-            for (size_t by : {0, 1}) {
-                const u32 high = (height + before + after + 1) / block, across = (width + before + after + 2) / block;
-                if (high == 0 || across == 0) {
-                    continue;
-                }
-                Placed<u8> bytes(rows * height * width * 3, by);
-                for (size_t i = 0; i < bytes.size(); i++) {
-                    bytes[i] = static_cast<u8>(i * 37);
-                }
-                auto shifts = numbers<float>(1, rows * 3);
-                const float scale[3] = {1.0f, 0.017f, 0.5f};
-                const double offset[3] = {-123.7, -2.1, 0.3};
-                // What the kernel leaves out is seen: it must write the zeros too.
-                Placed<T> found(static_cast<size_t>(rows) * high * across * channels, by, narrow_to<T>(9));
-                MeanImage mean(rows, height, width);
-                const float *difference = with_mean ? mean.difference.data() : nullptr;
-                const u32 *places = with_mean ? mean.places.data() : nullptr;
-                launch(2, 1, finish_of<T>(), bytes.data(), shifts.data(), found.data(), scale[0], scale[1],
-                       scale[2], offset[0], offset[1], offset[2], difference, places, mean.side, rows, height,
-                       width, before, high, across, channels, block);
-                std::vector<double> expected(found.size());
-                for (size_t i = 0; i < found.size(); i++) {
-                    const size_t pixel = i % channels / 3, c = i % channels % 3;
-                    const size_t x = i / channels % across * block + pixel % block;
-                    const size_t y = i / channels / across % high * block + pixel / block;
-                    const size_t row = i / channels / across / high;
-                    if (pixel < block * block && x >= before && x < before + width && y >= before && y < before + height) {
-                        const u8 byte = bytes[((row * height + y - before) * width + x - before) * 3 + c];
-                        const float product = static_cast<float>(byte) * scale[c];
-                        float sum = product + static_cast<float>(offset[c] + static_cast<double>(shifts[row * 3 + c]));
-                        if (with_mean) {
-                            sum += mean.at(row, y - before, x - before, c, height, width);
-                        }
-                        expected[i] = nearest<T>(sum);
-                    }
-                }
-                // The loader's bits, and the CPU's where there is a mean image.
-                compare(named<T>("finish"), found, expected, 0);
+            const u32 high = (height + before + after + 1) / block, across = (width + before + after + 2) / block;
+            if (high > 0 && across > 0) {
+                all.push_back({rows, height, width, before, high, across, channels, block});
             }
+        }
+    }
+    return all;
+}
+
+template <class T> static void finish(const Canvas &to, size_t by, bool with_mean) {
+    const auto &[rows, height, width, before, high, across, channels, block] = to;
+    Placed<u8> bytes(rows * height * width * 3, by);
+    for (size_t i = 0; i < bytes.size(); i++) {
+        bytes[i] = static_cast<u8>(i * 37);
+    }
+    auto shifts = numbers<float>(1, rows * 3);
+    const float scale[3] = {1.0f, 0.017f, 0.5f};
+    const double offset[3] = {-123.7, -2.1, 0.3};
+    // What the kernel leaves out is seen: it must write the zeros too.
+    Placed<T> found(to.size(), by, narrow_to<T>(9));
+    MeanImage mean(rows, height, width);
+    const float *difference = with_mean ? mean.difference.data() : nullptr;
+    const u32 *places = with_mean ? mean.places.data() : nullptr;
+    launch(2, 1, finish_of<T>(), bytes.data(), shifts.data(), found.data(), scale[0], scale[1], scale[2], offset[0],
+           offset[1], offset[2], difference, places, mean.side, rows, height, width, before, high, across, channels,
+           block);
+    const auto expected = to.of<T>([&](size_t row, size_t y, size_t x, size_t c) {
+        const u8 byte = bytes[((row * to.height + y) * to.width + x) * 3 + c];
+        const float product = static_cast<float>(byte) * scale[c];
+        float sum = product + static_cast<float>(offset[c] + static_cast<double>(shifts[row * 3 + c]));
+        if (with_mean) {
+            sum += mean.at(row, y, x, c, to.height, to.width);
+        }
+        return sum;
+    });
+    // The loader's bits, and the CPU's where there is a mean image.
+    compare(named<T>("finish"), found, expected, 0);
+}
+
+template <class T> static void place(const Canvas &to, size_t by) {
+    const auto &[rows, height, width, before, high, across, channels, block] = to;
+    auto values = numbers<float>(2, rows * height * width * 3, by);
+    Placed<T> found(to.size(), by, narrow_to<T>(9));
+    launch(2, 1, place_of<T>(), values.data(), found.data(), rows, height, width, before, high, across, channels, block);
+    const auto expected = to.of<T>([&](size_t row, size_t y, size_t x, size_t c) {
+        return values[((row * to.height + y) * to.width + x) * 3 + c];
+    });
+    compare(named<T>("place"), found, expected, 0);
+}
+
+template <class T> static void inputs() {
+    for (const Canvas &canvas : canvases()) {
+        for (size_t by : {0, 1}) {
+            finish<T>(canvas, by, false);
+            finish<T>(canvas, by, true);
+            place<T>(canvas, by);
         }
     }
 }
@@ -157,10 +198,8 @@ template <class T> static void pools() {
 }
 
 void image_kernels() {
-    for (bool with_mean : {false, true}) {
-        finish<float>(with_mean);
-        finish<bf16>(with_mean);
-    }
+    inputs<float>();
+    inputs<bf16>();
     pools<float>();
     pools<bf16>();
 }

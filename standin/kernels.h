@@ -19,6 +19,7 @@ struct Entry {
 #define BOTH(T, s)                                                                                  \
     void finish_##s(const u8 *, const float *, T *, float, float, float, double, double, double,    \
                     const float *, const u32 *, u32, u32, u32, u32, u32, u32, u32, u32, u32);       \
+    void place_##s(const float *, T *, u32, u32, u32, u32, u32, u32, u32, u32);                     \
     void bias_activation_##s(T *, const float *, u64, u32, u32);                                    \
     void activation_backward_##s(const T *, T *, u64, u32);                                         \
     void activation_backward_joined_##s(const T *, const T *, T *, u64, u32, u32);                  \
@@ -59,6 +60,6 @@ void cast_bf16_f32(const __nv_bfloat16 *, float *, u64);
             return name##_bf16;                                                                     \
         }                                                                                           \
     }
-OF(finish) OF(bias_activation) OF(activation_backward) OF(activation_backward_joined) OF(bias_partial) OF(max_pool)
-OF(max_pool_backward) OF(lrn) OF(lrn_backward) OF(map_norm) OF(map_norm_backward) OF(dropout)
+OF(finish) OF(place) OF(bias_activation) OF(activation_backward) OF(activation_backward_joined) OF(bias_partial)
+OF(max_pool) OF(max_pool_backward) OF(lrn) OF(lrn_backward) OF(map_norm) OF(map_norm_backward) OF(dropout)
 OF(cross_entropy) OF(widen) OF(narrow) OF(add_scaled)

@@ -28,7 +28,7 @@ template <class... P> static Twin of(const char *name, void (*kernel)(P...)) {
 
 const Twin *twin(std::string_view name) {
     static const std::map<std::string_view, Twin> twins{
-        BOTH_OF(finish) BOTH_OF(bias_activation) BOTH_OF(activation_backward)
+        BOTH_OF(finish) BOTH_OF(place) BOTH_OF(bias_activation) BOTH_OF(activation_backward)
         BOTH_OF(activation_backward_joined) BOTH_OF(bias_partial)
         BOTH_OF(max_pool) BOTH_OF(max_pool_backward) BOTH_OF(lrn) BOTH_OF(lrn_backward)
         BOTH_OF(map_norm) BOTH_OF(map_norm_backward) BOTH_OF(dropout) BOTH_OF(cross_entropy)

@@ -2,8 +2,9 @@
 //!
 //! The two types to know are [`TrainOptions`], whose defaults are the paper, and [`Checkpoint`], which
 //! holds all that a run needs to go on as if it had never stopped. [`train`] starts or resumes a run;
-//! [`evaluate`] measures a checkpoint. [`run_command_line`] is the program `train` itself. The operations
-//! alone, on candle tensors, are in [`candle_ops`].
+//! [`evaluate`] measures a checkpoint. [`run_command_line`] is the program `train` itself. [`Network`] is
+//! the network on a candle device, with parameters and logits as candle tensors; the operations alone, on such tensors,
+//! are in [`candle_ops`].
 //!
 //! ```no_run
 //! use shardmill_trainer::settings::{Cropping, ScheduleConfig};
@@ -60,6 +61,7 @@ mod cpu;
 mod cuda;
 mod engine;
 mod net;
+mod network;
 mod recipe;
 mod report;
 mod run;
@@ -72,6 +74,7 @@ pub use compute::{Compute, CudaOptions};
 pub use engine::EngineError;
 pub use net::config::{ModelConfig, ModelConfigError, Variant};
 pub use net::scores::Scores;
+pub use network::Network;
 pub use recipe::Recipe;
 pub use recipe::setup::{Setup, SetupError};
 pub use run::error::TrainError;

@@ -132,8 +132,8 @@ const TRAINER: Floors = Floors {
         &["checkpoint"],
         // What trains.
         &["run"],
-        // What looks on.
-        &["analysis"],
+        // What looks on, and the network for programs of others.
+        &["analysis", "network"],
         &["tools"],
         &["report"],
         &["study"],

@@ -1,11 +1,14 @@
 //! The GPUs of an engine: one on the caller's thread, or several on a thread each.
 
+use std::ptr;
 use std::rc::Rc;
 #[cfg(feature = "nccl")]
 use std::sync::Arc;
 #[cfg(feature = "nccl")]
 use std::time::Duration;
 
+use candle_core::CudaDevice;
+use candle_core::cuda_backend::cudarc::driver::sys;
 #[cfg(feature = "nccl")]
 use candle_core::cuda_backend::cudarc::nccl::{self, Id};
 
@@ -14,6 +17,9 @@ use crate::cuda::device::{CudaError, Device};
 #[cfg(feature = "nccl")]
 use crate::cuda::device::{DeviceThreads, ErrorContext, FailureFlag};
 use crate::cuda::replica::Replica;
+
+/// CUDA's name of the stream that every thread has for itself (`CU_STREAM_PER_THREAD`).
+const PER_THREAD_STREAM: sys::CUstream = ptr::without_provenance_mut(2);
 
 /// How long the other GPUs may take to stop after one has failed.
 #[cfg(feature = "nccl")]
@@ -61,6 +67,27 @@ impl Devices {
             })?;
             Ok(Self::Several(threads))
         }
+    }
+
+    /// A replica on the GPU of a candle device, in the arithmetic of `options`.
+    ///
+    /// # Errors
+    /// A GPU that is unsuitable, or a device whose stream is another one on every thread: what candle queues on one
+    /// thread would have no order with the engine's work on another.
+    pub(crate) fn on(
+        candle: &CudaDevice,
+        options: CudaOptions,
+        replica: impl FnOnce(Rc<Device>) -> Result<Replica, CudaError>,
+    ) -> Result<Self, CudaError> {
+        if candle.cuda_stream().cu_stream() == PER_THREAD_STREAM {
+            return Err(CudaError::Unsupported(
+                "the device's stream is another one on every thread, and the network needs one for all; make the \
+                 device with `Device::new_cuda_with_stream`"
+                    .to_owned(),
+            ));
+        }
+        let device = Device::on(candle, options.precision, options.deterministic)?;
+        Ok(Self::One(Box::new(replica(device)?)))
     }
 
     /// Runs `work` on every replica, each given its index, and waits for the answers.

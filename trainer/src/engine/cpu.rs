@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use candle_core::{CpuStorage, Storage, Tensor};
 use rayon::prelude::*;
 use shardmill_loader::{Batch, Normalize, Output};
 
@@ -11,7 +12,7 @@ use crate::net::mean_image::MeanImage;
 use crate::net::scores::Tally;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{
-    DropoutKey, Model, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+    DropoutKey, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
 };
 
 /// Images that go through the network at once while evaluating.
@@ -154,6 +155,30 @@ impl Engine for CpuEngine {
         layers: &[usize],
     ) -> Result<Activations, EngineError> {
         Ok(self.network.activations(inputs, layers)?)
+    }
+
+    fn parameters(&mut self) -> Result<Vec<Tensor>, EngineError> {
+        let parameters = self.network.model().parameters().iter();
+        Ok(parameters.map(|p| p.tensor().clone()).collect())
+    }
+
+    fn set_parameter(&mut self, number: usize, tensor: &Tensor) -> Result<(), EngineError> {
+        // A copy, since the tensor may be the parameter itself.
+        let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+        let values = values.map_err(ModelError::from)?;
+        let parameter = &self.network.model().parameters()[number];
+        let change = parameter.update(|own| own.copy_from_slice(&values));
+        Ok(change.map_err(ModelError::from)?)
+    }
+
+    fn logits(&mut self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let (storage, layout) = images.storage_and_layout();
+        match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => {
+                Ok(self.network.logits(&values[start..end])?)
+            }
+            _ => unreachable!("images are contiguous f32 values on the CPU"),
+        }
     }
 
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError> {

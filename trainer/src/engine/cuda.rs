@@ -3,16 +3,17 @@
 //! Each GPU has the whole network and computes some rows of every batch. NCCL sums the gradients over
 //! the GPUs before the update, which all make alike, so that their parameters stay the same.
 
+mod staged;
+
 use std::sync::Arc;
 
+use candle_core::{CudaDevice, Tensor};
 use shardmill_loader::{Batch, Normalize, Output};
 
-use crate::compute::CudaOptions;
+use crate::compute::{CudaOptions, DeviceSet, Precision};
 use crate::cpu::Activations;
 use crate::cuda::scores::{self, GradientMismatch};
-use crate::cuda::{
-    AsPixels, CudaError, Devices, LayerAlgorithm, Replica, STEPS, Slice, StageSeconds, Staged,
-};
+use crate::cuda::{AsPixels, CudaError, Devices, Replica, STEPS, Slice};
 use crate::engine::{Engine, EngineError};
 use crate::net::sgd::Rate;
 use crate::net::{
@@ -48,13 +49,6 @@ pub(crate) struct CudaEngine {
     capacity: usize,
 }
 
-/// A batch in GPU memory, a slice on each device.
-#[derive(Clone, Debug)]
-pub(crate) struct StagedBatch {
-    rows: usize,
-    slices: Arc<Vec<Staged>>,
-}
-
 impl CudaEngine {
     /// An engine for batches of at most `rows` images.
     ///
@@ -65,8 +59,7 @@ impl CudaEngine {
         state: TrainState,
         rows: usize,
     ) -> Result<Self, CudaError> {
-        let numbers: Vec<usize> = options.devices.numbers().collect();
-        let gpus = numbers.len();
+        let gpus = options.devices.len();
         #[cfg(feature = "nccl")]
         if gpus > 1 && rows < gpus {
             return Err(CudaError::FewRows { rows, gpus });
@@ -74,13 +67,45 @@ impl CudaEngine {
         let capacity = rows.div_ceil(gpus).max(LEAST_ROWS);
         let state = Arc::new(state);
         let shared = Arc::clone(&state);
-        let mut devices = Devices::open(options, move |device| {
+        let devices = Devices::open(options, move |device| {
             Replica::new(device, &shared, capacity)
         })?;
+        Self::with(devices, options, state, capacity)
+    }
+
+    /// An engine on a candle device, for batches of at most `rows` images; always in f32, with cuDNN's deterministic
+    /// algorithms.
+    ///
+    /// # Errors
+    /// A GPU that is unsuitable, or a device whose stream is not the same on every thread.
+    pub(crate) fn on(
+        candle: &CudaDevice,
+        state: TrainState,
+        rows: usize,
+    ) -> Result<Self, CudaError> {
+        let number = candle.cuda_stream().context().ordinal();
+        let options = CudaOptions {
+            devices: DeviceSet::new(&[number]).expect("one GPU"),
+            precision: Precision::F32,
+            deterministic: true,
+        };
+        let replica = |device| Replica::new(device, &state, rows);
+        let devices = Devices::on(candle, options, replica)?;
+        Self::with(devices, options, Arc::new(state), rows)
+    }
+
+    /// An engine on devices that are open and have replicas of `state`, each for `capacity` images.
+    fn with(
+        mut devices: Devices,
+        options: CudaOptions,
+        state: Arc<TrainState>,
+        capacity: usize,
+    ) -> Result<Self, CudaError> {
+        let numbers: Vec<usize> = options.devices.numbers().collect();
         Ok(Self {
             description: devices.describe(&numbers)?,
             arithmetic: arithmetic(options),
-            capacity: capacity * gpus,
+            capacity: capacity * numbers.len(),
             state,
             devices,
             numbers,
@@ -168,69 +193,6 @@ impl CudaEngine {
     pub(crate) fn read_gradient(&mut self, number: usize) -> Result<Vec<f32>, CudaError> {
         let devices = &mut self.devices;
         devices.on_first(move |replica| replica.network.read_gradient(number))
-    }
-
-    /// Uploads a batch with labels and at least one row for each GPU.
-    pub(crate) fn stage(&mut self, batch: &Arc<impl AsPixels>) -> Result<StagedBatch, CudaError> {
-        let labels = batch.pixels().labels;
-        self.state.model.check_labels(labels)?;
-        let (rows, gpus) = (labels.len(), self.numbers.len());
-        self.begin_training()?;
-        let batch = Arc::clone(batch);
-        let slices = self.devices.on_all(move |index, replica| {
-            let slice = Slice::of(index, gpus, rows);
-            replica.uploads.stage(batch.pixels().part(slice))
-        })?;
-        let slices = Arc::new(slices);
-        Ok(StagedBatch { rows, slices })
-    }
-
-    /// [`accumulate`](Engine::accumulate) of a batch in GPU memory, which stays there.
-    pub(crate) fn accumulate_staged(
-        &mut self,
-        batch: &StagedBatch,
-        key: DropoutKey,
-    ) -> Result<(), EngineError> {
-        let StagedBatch { rows, slices } = batch.clone();
-        let gpus = self.numbers.len();
-        self.devices.on_all(move |index, replica| {
-            let slice = Slice::of(index, gpus, rows);
-            replica.accumulate_staged(&slices[index], slice, key, None)
-        })?;
-        self.count_images(rows);
-        Ok(())
-    }
-
-    /// A forward pass without dropout over a batch in GPU memory.
-    pub(crate) fn infer(&mut self, batch: &StagedBatch) -> Result<(), EngineError> {
-        let (slices, devices) = (Arc::clone(&batch.slices), &mut self.devices);
-        devices.on_all(move |index, replica| replica.infer(&slices[index]))?;
-        Ok(())
-    }
-
-    /// Runs a step with a batch in GPU memory, and returns what its parts took on the first GPU.
-    pub(crate) fn time_step(
-        &mut self,
-        batch: &StagedBatch,
-        key: DropoutKey,
-        rate: &dyn Fn(&Parameter) -> Option<Rate>,
-    ) -> Result<Vec<StageSeconds>, EngineError> {
-        let begin = |replica: &mut Replica| {
-            replica.network.begin_timing();
-            Ok(())
-        };
-        self.devices.on_first(begin)?;
-        self.accumulate_staged(batch, key)?;
-        self.step(rate)?;
-        let end = |replica: &mut Replica| replica.network.end_timing();
-        Ok(self.devices.on_first(end)?)
-    }
-
-    /// The algorithms of the convolutions on the first GPU so far.
-    pub(crate) fn algorithms(&mut self) -> Result<Vec<LayerAlgorithm>, EngineError> {
-        Ok(self
-            .devices
-            .on_first(|replica| Ok(replica.network.algorithms()))?)
     }
 
     /// Waits until all queued work is done.
@@ -349,6 +311,31 @@ impl Engine for CudaEngine {
 
     fn activations_of(&mut self, _: &[f32], _: &[usize]) -> Result<Activations, EngineError> {
         Err(EngineError::OutputsOnly)
+    }
+
+    /// Those of the first GPU, which all have.
+    fn parameters(&mut self) -> Result<Vec<Tensor>, EngineError> {
+        let parameters = |replica: &mut Replica| Ok(replica.network.parameters());
+        Ok(self.devices.on_first(parameters)?)
+    }
+
+    fn set_parameter(&mut self, number: usize, tensor: &Tensor) -> Result<(), EngineError> {
+        if self.numbers.len() > 1 {
+            let refused = "a parameter is set on one GPU, not on several".to_owned();
+            return Err(CudaError::Unsupported(refused).into());
+        }
+        let tensor = tensor.clone();
+        let set = move |replica: &mut Replica| replica.network.set_values(number, &tensor);
+        self.devices.on_first(set)?;
+        self.is_stale = true;
+        Ok(())
+    }
+
+    /// On the first GPU.
+    fn logits(&mut self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let images = images.clone();
+        let logits = move |replica: &mut Replica| replica.network.logits_of(&images);
+        Ok(self.devices.on_first(logits)?)
     }
 
     /// All GPUs have the first one's state.

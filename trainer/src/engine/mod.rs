@@ -10,6 +10,7 @@ mod cuda;
 
 use std::sync::Arc;
 
+use candle_core::{Device, Tensor};
 use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::compute::Compute;
@@ -58,6 +59,25 @@ pub enum EngineError {
          use `--device cpu`"
     )]
     OutputsOnly,
+    /// A candle device on which no network is computed.
+    #[error(
+        "a network is computed on the CPU, or on a CUDA device in a build with the feature `cuda`; this device is \
+         {device}"
+    )]
+    Device {
+        /// Candle's name of it.
+        device: String,
+    },
+    /// A tensor that the network cannot take.
+    #[error("{tensor}: {found} where the network needs {expected}")]
+    Tensor {
+        /// What it was given as: `images`, or a parameter's name.
+        tensor: String,
+        /// What it is.
+        found: String,
+        /// What is needed.
+        expected: String,
+    },
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -92,6 +112,31 @@ pub(crate) fn open(
         Compute::Cuda(_) => {
             let _ = (state, rows);
             Err(EngineError::NoCuda)
+        }
+    }
+}
+
+/// An engine on a candle device that computes in f32, for batches of at most `rows` images on a GPU.
+///
+/// # Errors
+/// A device on which no network is computed, or not this one.
+pub(crate) fn on(
+    device: &Device,
+    state: TrainState,
+    rows: usize,
+) -> Result<Box<dyn Engine>, EngineError> {
+    match device {
+        Device::Cpu => Ok(Box::new(CpuEngine::new(state, None))),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(candle) => {
+            check_gpu(&state.model)?;
+            Ok(Box::new(CudaEngine::on(candle, state, rows)?))
+        }
+        other => {
+            let _ = rows;
+            Err(EngineError::Device {
+                device: format!("{:?}", other.location()),
+            })
         }
     }
 }
@@ -160,6 +205,18 @@ pub(crate) trait Engine {
         inputs: &[f32],
         layers: &[usize],
     ) -> Result<Activations, EngineError>;
+
+    /// The parameters in the order of the model's, f32 tensors on the engine's device (the first one's, of several):
+    /// their memory is the engine's, and every step changes it in place.
+    fn parameters(&mut self) -> Result<Vec<Tensor>, EngineError>;
+
+    /// Replaces the values of parameter `number` by those of a contiguous f32 tensor of its shape on the engine's
+    /// device, of which there must be one.
+    fn set_parameter(&mut self, number: usize, tensor: &Tensor) -> Result<(), EngineError>;
+
+    /// The logits `[rows, classes]`, f32, of images as the network sees them, without dropout. The images are a
+    /// contiguous f32 tensor `[rows, height, width, 3]` on the engine's device, and are read where they lie.
+    fn logits(&mut self, images: &Tensor) -> Result<Tensor, EngineError>;
 
     /// The state as it is now, copied from the device to host memory where that is needed.
     fn host_state(&mut self) -> Result<TrainStateRef<'_>, EngineError>;

@@ -333,6 +333,14 @@ pub(crate) fn normalize(state: &RunState, divisor: f64) -> Normalize {
     }
 }
 
+/// What makes the network's input of a pixel: `pixel * scale + offset` of its channel, with two roundings, as the loader
+/// does.
+pub(crate) fn scale_and_offset(normalize: &Normalize) -> [[f32; 3]; 2] {
+    let scale = normalize.std.map(|std| 1.0 / f64::from(std));
+    let offset = std::array::from_fn(|c| (-f64::from(normalize.mean[c]) * scale[c]) as f32);
+    [scale.map(|scale| scale as f32), offset]
+}
+
 fn builder(dataset: &Dataset, normalize: Normalize, threads: usize) -> LoaderBuilder {
     Loader::builder(dataset.clone())
         .threads(threads)

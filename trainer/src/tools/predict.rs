@@ -153,10 +153,7 @@ impl Predictor {
         let (size, crop) = (self.size, self.state.model.input_size);
         let record = self.decoder.decode(bytes)?;
         let normalize = data::normalize(&self.state, 1.0);
-        let scale = normalize.std.map(|std| 1.0 / f64::from(std));
-        let offset: [f32; 3] =
-            std::array::from_fn(|c| (-f64::from(normalize.mean[c]) * scale[c]) as f32);
-        let scale = scale.map(|scale| scale as f32);
+        let [scale, offset] = data::scale_and_offset(&normalize);
         let (end, middle) = (size - crop, (size - crop) / 2);
         let corners = [(0, 0), (0, end), (end, 0), (end, end), (middle, middle)];
         let windows: Vec<((usize, usize), bool)> = match self.view {

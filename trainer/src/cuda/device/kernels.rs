@@ -45,7 +45,7 @@ macro_rules! source {
 }
 
 const SOURCES: [Source; 10] = [
-    source!("finish", plain: [], typed: ["finish"]),
+    source!("finish", plain: [], typed: ["finish", "place"]),
     source!("activation", plain: [], typed: ["bias_activation", "activation_backward", "activation_backward_joined"]),
     source!("bias", plain: ["bias_final"], typed: ["bias_partial"]),
     source!("pool", plain: [], typed: ["max_pool", "max_pool_backward"]),

@@ -82,21 +82,40 @@ impl<'a> View<'a> {
         Self { len, ..self }
     }
 
+    /// The values from number `first` on.
+    ///
+    /// # Panics
+    /// If there are fewer than `first`.
+    pub(crate) fn tail(self, first: usize) -> Self {
+        assert!(first <= self.len, "{first} values of {}", self.len);
+        Self {
+            pointer: self.pointer + (first * self.element.bytes()) as u64,
+            len: self.len - first,
+            ..self
+        }
+    }
+
     /// Part number `number` of `parts` equal ones, one behind the other.
     ///
     /// # Panics
     /// If there is no such part, or they are not equal.
     pub(crate) fn part(self, number: usize, parts: usize) -> Self {
-        let first = part(self.len, number, parts);
-        Self {
-            pointer: self.pointer + (first * self.element.bytes()) as u64,
-            len: self.len / parts,
-            ..self
+        let (first, len) = (part(self.len, number, parts), self.len / parts);
+        self.tail(first).head(len)
+    }
+
+    /// The same values for as long as `owner` is borrowed, which keeps their memory.
+    pub(super) fn kept_by<O>(self, _owner: &O) -> View<'_> {
+        View {
+            pointer: self.pointer,
+            len: self.len,
+            element: self.element,
+            memory: PhantomData,
         }
     }
 
     /// The same values to write: the caller has borrowed their memory for that.
-    fn writable(self) -> ViewMut<'a> {
+    pub(super) fn writable(self) -> ViewMut<'a> {
         ViewMut {
             pointer: self.pointer,
             len: self.len,
@@ -131,7 +150,7 @@ impl<'a> ViewMut<'a> {
         Self { len, ..self }
     }
 
-    /// The values from number `first` on.
+    /// As [`View::tail`].
     ///
     /// # Panics
     /// If there are fewer than `first`.

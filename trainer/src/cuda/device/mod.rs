@@ -1,4 +1,5 @@
-//! A GPU: its context and libraries, its memory, its kernels, its errors, and what joins several.
+//! A GPU: its context and libraries, its memory and candle's tensors in it, its kernels, its errors, and what joins
+//! several.
 
 #[cfg(feature = "cuda")]
 mod context;
@@ -10,6 +11,8 @@ mod kernels;
 mod link;
 #[cfg(feature = "cuda")]
 mod memory;
+#[cfg(feature = "cuda")]
+mod tensor;
 #[cfg(any(feature = "nccl", test))]
 mod threads;
 
@@ -21,4 +24,5 @@ pub(crate) use self::{
     error::{CudaError, ErrorContext},
     kernels::{Argument, Entry, Grid},
     memory::{Buffer, Element, Value, View, ViewMut, copy, make_current},
+    tensor::{TensorBuffer, tensor_view},
 };

@@ -1,7 +1,8 @@
-// From a batch's bytes to conv1's input: normalised, with the image's colour shift and zeros around it. A
-// pixel of that input is a pixel of the image with added channels of zeros, or a block of 4 by 4 of them,
-// which conv1 moves over one by one (space to depth). A byte times the scale plus the offset, with two roundings, as in the loader;
-// then, with a mean image, the difference of its pixel's mean from the channel's, as on the CPU.
+// From a batch to conv1's input, with zeros around each image. A pixel of that input is a pixel of the image with
+// added channels of zeros, or a block of 4 by 4 of them, which conv1 moves over one by one (space to depth).
+// `finish` takes bytes: a byte times the scale plus the offset with the image's colour shift, with two roundings, as
+// in the loader; then, with a mean image, the difference of its pixel's mean from the channel's, as on the CPU.
+// `place` takes values as the network sees them.
 #include "kernels.cuh"
 
 // What the mean image subtracts from the images: null pointers without one.
@@ -24,12 +25,57 @@ __device__ inline const float *mean_at(const Mean &mean, u64 row, u32 y, u32 x, 
     return mean.difference + ((u64)(top + y) * mean.side + column) * 3;
 }
 
-// What is done to the bytes of an image, by channel.
+// Bytes, and what is done to those of an image, by channel.
 struct Images {
     const u8 *bytes;
+    const float *shifts;
     u32 height, width, before;
     float s0, s1, s2;
     double o0, o1, o2;
+    Mean mean;
+};
+
+// One of three values.
+template <class T> __device__ inline T of_three(u32 c, T a, T b, T other) { return c == 0 ? a : c == 1 ? b : other; }
+
+// An image of bytes.
+struct Image {
+    const Images &images;
+    u32 row;
+    const u8 *bytes;
+    float f0, f1, f2;
+
+    __device__ Image(const Images &images, u32 row)
+        : images(images), row(row), bytes(images.bytes + (u64)row * images.height * images.width * 3) {
+        const float *shift = images.shifts + (u64)row * 3;
+        f0 = (float)(images.o0 + (double)shift[0]);
+        f1 = (float)(images.o1 + (double)shift[1]);
+        f2 = (float)(images.o2 + (double)shift[2]);
+    }
+    // Channel c of pixel (y, x), which is one of the image.
+    __device__ float at(u32 y, u32 x, u32 c) const {
+        const float byte = (float)bytes[(y * images.width + x) * 3 + c];
+        float value = byte * of_three(c, images.s0, images.s1, images.s2) + of_three(c, f0, f1, f2);
+        if (images.mean.difference != nullptr) {
+            value += mean_at(images.mean, row, y, x, images.height, images.width)[c];
+        }
+        return value;
+    }
+};
+
+// Images as the network sees them.
+struct Seen {
+    const float *values;
+    u32 height, width, before;
+};
+
+struct SeenImage {
+    const float *values;
+    u32 width;
+
+    __device__ SeenImage(const Seen &seen, u32 row)
+        : values(seen.values + (u64)row * seen.height * seen.width * 3), width(seen.width) {}
+    __device__ float at(u32 y, u32 x, u32 c) const { return values[(y * width + x) * 3 + c]; }
 };
 
 // The canvas in blocks: a block of SIDE by SIDE pixels is one pixel of its `channels` channels, with the
@@ -38,12 +84,9 @@ struct Blocks {
     u32 height, width, channels;
 };
 
-// One of three values.
-template <class T> __device__ inline T of_three(u32 c, T a, T b, T other) { return c == 0 ? a : c == 1 ? b : other; }
-
 // A thread has N channels of a block.
-template <class T, u32 SIDE, u32 N>
-__device__ void finish(const Images &images, const float *shifts, T *out, const Mean &mean, u32 rows, const Blocks &b) {
+template <class Image, class T, u32 SIDE, u32 N, class Images>
+__device__ void fill(const Images &images, T *out, u32 rows, const Blocks &b) {
     const u32 packs = b.channels / N;
     const u64 n = (u64)rows * b.height * b.width * packs;
     for (u64 i = first(); i < n; i += stride()) {
@@ -53,24 +96,14 @@ __device__ void finish(const Images &images, const float *shifts, T *out, const 
         // Before the padding this is below 0, and wraps to what is no pixel either.
         const u32 left = (block - line * b.width) * SIDE - images.before;
         const u32 top = (line - row * b.height) * SIDE - images.before;
-        const u8 *bytes = images.bytes + (u64)row * images.height * images.width * 3;
-        const float *shift = shifts + (u64)row * 3;
-        const float f0 = (float)(images.o0 + (double)shift[0]);
-        const float f1 = (float)(images.o1 + (double)shift[1]);
-        const float f2 = (float)(images.o2 + (double)shift[2]);
+        const Image image(images, row);
         float values[N];
 #pragma unroll
         for (u32 j = 0; j < N; j++) {
             const u32 channel = first_channel + j, pixel = channel / 3, c = channel - pixel * 3;
             const u32 y = top + pixel / SIDE, x = left + pixel % SIDE;
-            values[j] = 0.0f;
-            if (pixel < SIDE * SIDE && y < images.height && x < images.width) {
-                const float byte = (float)bytes[(y * images.width + x) * 3 + c];
-                values[j] = byte * of_three(c, images.s0, images.s1, images.s2) + of_three(c, f0, f1, f2);
-                if (mean.difference != nullptr) {
-                    values[j] += mean_at(mean, row, y, x, images.height, images.width)[c];
-                }
-            }
+            const bool is_pixel = pixel < SIDE * SIDE && y < images.height && x < images.width;
+            values[j] = is_pixel ? image.at(y, x, c) : 0.0f;
         }
         if constexpr (N == 1) {
             store(out, i, values[0]);
@@ -80,14 +113,22 @@ __device__ void finish(const Images &images, const float *shifts, T *out, const 
     }
 }
 
-template <class T, u32 SIDE>
-__device__ void finish_blocks(const Images &images, const float *shifts, T *out, const Mean &mean, u32 rows,
-                              const Blocks &b) {
+template <class Image, class T, u32 SIDE, class Images>
+__device__ void fill_blocks(const Images &images, T *out, u32 rows, const Blocks &b) {
     constexpr u32 N = Few<T>::LEN;
     if (whole_packs<N>(b.channels) && on_bound<N>(out)) {
-        finish<T, SIDE, N>(images, shifts, out, mean, rows, b);
+        fill<Image, T, SIDE, N>(images, out, rows, b);
     } else {
-        finish<T, SIDE, 1>(images, shifts, out, mean, rows, b);
+        fill<Image, T, SIDE, 1>(images, out, rows, b);
+    }
+}
+
+template <class Image, class T, class Images>
+__device__ void fill_canvas(const Images &images, T *out, u32 rows, const Blocks &b, u32 block) {
+    if (block == 4) {
+        fill_blocks<Image, T, 4>(images, out, rows, b);
+    } else {
+        fill_blocks<Image, T, 1>(images, out, rows, b);
     }
 }
 
@@ -97,14 +138,19 @@ __device__ void finish_blocks(const Images &images, const float *shifts, T *out,
                                     const float *difference, const u32 *places, u32 side, u32 rows, \
                                     u32 height, u32 width, u32 before, u32 out_height,              \
                                     u32 out_width, u32 channels, u32 block) {                       \
-        const Images images{bytes, height, width, before, s0, s1, s2, o0, o1, o2};                  \
         const Mean mean{difference, places, side};                                                  \
-        const Blocks blocks{out_height, out_width, channels};                                       \
-        if (block == 4) {                                                                           \
-            finish_blocks<T, 4>(images, shifts, out, mean, rows, blocks);                           \
-        } else {                                                                                    \
-            finish_blocks<T, 1>(images, shifts, out, mean, rows, blocks);                           \
-        }                                                                                           \
+        const Images images{bytes, shifts, height, width, before, s0, s1, s2, o0, o1, o2, mean};    \
+        fill_canvas<Image>(images, out, rows, Blocks{out_height, out_width, channels}, block);      \
     }
 FINISH(finish_f32, float)
 FINISH(finish_bf16, bf16)
+
+#define PLACE(name, T)                                                                              \
+    extern "C" __global__ void name(const float *values, T *out, u32 rows, u32 height, u32 width,   \
+                                    u32 before, u32 out_height, u32 out_width, u32 channels,        \
+                                    u32 block) {                                                    \
+        const Seen seen{values, height, width, before};                                             \
+        fill_canvas<SeenImage>(seen, out, rows, Blocks{out_height, out_width, channels}, block);    \
+    }
+PLACE(place_f32, float)
+PLACE(place_bf16, bf16)

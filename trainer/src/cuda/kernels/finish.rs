@@ -1,8 +1,8 @@
-//! From a batch's bytes to conv1's input.
+//! From a batch's bytes, or its values, to conv1's input.
 //!
-//! Contract: the kernel reads and writes only inside its views, whose types and lengths are checked for
+//! Contract: the kernels read and write only inside its views, whose types and lengths are checked for
 //! the batch's sizes before their pointers are handed over. The offsets into the mean image are values
-//! in GPU memory, which cannot be checked here: the kernel clamps them.
+//! in GPU memory, which cannot be checked here: `finish` clamps them.
 
 use shardmill_loader::Normalize;
 
@@ -77,9 +77,42 @@ impl Canvas {
         }
     }
 
-    /// Values of one image.
+    /// Values of an image.
+    pub(crate) const fn image_len(&self) -> usize {
+        self.shape.input_len()
+    }
+
+    /// Values of an image's canvas.
     pub(crate) const fn len(&self) -> usize {
         self.conv_shape().input_len()
+    }
+
+    /// The sizes of `rows` images and of their canvases, as the kernels take them.
+    fn sizes(&self, rows: usize) -> [Argument; 8] {
+        let (image, padded) = (&self.shape, self.conv_shape());
+        [
+            rows,
+            image.height,
+            image.width,
+            image.before,
+            padded.height,
+            padded.width,
+            self.channels,
+            self.block,
+        ]
+        .map(Argument::size)
+    }
+
+    /// A thread for each pack of the canvases of `rows` images where the channels are whole packs, or else for each
+    /// value.
+    fn grid(&self, rows: usize, element: Element) -> Grid {
+        let values = rows * self.len();
+        assert!(u32::try_from(values).is_ok(), "{values} values at once");
+        let pack = 16 / element.bytes();
+        match self.channels.is_multiple_of(pack) {
+            true => Grid::over(values / pack),
+            false => Grid::over(values),
+        }
     }
 }
 
@@ -153,15 +186,14 @@ pub(crate) fn finish(
     batch: Bytes<'_>,
     output: ViewMut<'_>,
 ) -> Result<(), CudaError> {
-    let (rows, image, padded) = (batch.shifts.len / 3, &canvas.shape, canvas.conv_shape());
-    let pixels = image.height * image.width;
-    check(batch.images, Element::U8, rows * pixels * 3);
+    let rows = batch.shifts.len / 3;
+    check(batch.images, Element::U8, rows * canvas.image_len());
     check(batch.shifts, Element::F32, rows * 3);
     check(output.view(), device.element(), rows * canvas.len());
     if let Some(mean) = &batch.mean {
         mean.check(canvas, rows);
     }
-    assert_eq!(image.inputs, 3, "bytes are of three channels");
+    assert_eq!(canvas.shape.inputs, 3, "bytes are of three channels");
     let views = [batch.images, batch.shifts, output.view()].map(Argument::from);
     let scale = batch.affine.scale.map(Argument::F32);
     let offset = batch.affine.offset.map(Argument::F64);
@@ -170,29 +202,29 @@ pub(crate) fn finish(
         batch.mean.map(|mean| mean.places).into(),
         Argument::size(batch.mean.map_or(0, |mean| mean.side)),
     ];
-    let sizes = [
-        rows,
-        image.height,
-        image.width,
-        image.before,
-        padded.height,
-        padded.width,
-        canvas.channels,
-        canvas.block,
-    ]
-    .map(Argument::size);
+    let sizes = canvas.sizes(rows);
     let arguments = [&views[..], &scale, &offset, &mean, &sizes].concat();
-    // A thread for each pack where the channels are whole packs.
-    let values = rows * padded.input_len();
-    let pack = 16 / output.element.bytes();
-    let threads = match padded.inputs.is_multiple_of(pack) {
-        true => values / pack,
-        false => values,
-    };
-    assert!(u32::try_from(values).is_ok(), "{values} values at once");
-    let grid = Grid::over(threads);
+    let grid = canvas.grid(rows, output.element);
     // SAFETY: the kernel's arguments; the views were checked for these sizes. Without a mean image
     // its two pointers are null and the kernel does not follow them; with one, the kernel clamps every
     // place, so that it reads inside the mean image.
     unsafe { device.launch(Entry::typed("finish", output.element), grid, &arguments) }
+}
+
+/// Writes f32 images, NHWC, which are as the network sees them, and zeros where the canvas is larger than an image.
+pub(crate) fn place(
+    device: &Device,
+    canvas: &Canvas,
+    images: View<'_>,
+    output: ViewMut<'_>,
+) -> Result<(), CudaError> {
+    let rows = images.len / canvas.image_len();
+    check(images, Element::F32, rows * canvas.image_len());
+    check(output.view(), device.element(), rows * canvas.len());
+    assert_eq!(canvas.shape.inputs, 3, "images are of three channels");
+    let views = [images, output.view()].map(Argument::from);
+    let arguments = [&views[..], &canvas.sizes(rows)].concat();
+    let grid = canvas.grid(rows, output.element);
+    // SAFETY: the kernel's arguments; the views were checked for these sizes.
+    unsafe { device.launch(Entry::typed("place", output.element), grid, &arguments) }
 }

@@ -22,7 +22,7 @@ pub(crate) use self::{
     activation::{activation_backward, activation_backward_joined, bias_activation},
     bias::{activation_bias_gradient, bias_gradient, bias_scratch},
     dropout::dropout,
-    finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish},
+    finish::{Affine, Bytes, Canvas, MeanView, PLACE, finish, place},
     loss::{Loss, cross_entropy, loss_scratch},
     pool::{PoolColumns, PoolGradient, max_pool, max_pool_backward},
     product::{product, product_input, product_weight},

@@ -1,8 +1,10 @@
 //! The forward pass.
 
+use candle_core::Tensor;
+
 use crate::cuda::BatchDropout;
 use crate::cuda::conv::Forward;
-use crate::cuda::device::{CudaError, copy};
+use crate::cuda::device::{CudaError, TensorBuffer, View, ViewMut, copy, tensor_view};
 use crate::cuda::kernels::{self, NormChannels, PoolColumns};
 use crate::cuda::network::Network;
 use crate::cuda::network::plan::forward_plan;
@@ -22,24 +24,68 @@ impl Network {
         dropout: Option<BatchDropout>,
     ) -> Result<(), CudaError> {
         let rows = batch.rows;
-        assert!(rows > 0 && rows <= self.capacity, "{rows} images");
-        self.plan(rows, dropout.is_some())?;
+        self.prepare(rows, dropout.is_some())?;
         self.mark(Mark::Begin)?;
         let input = self.input.view_mut().head(rows * self.canvas.len());
         uploads.write_input(&self.canvas, batch, input)?;
         self.mark(Mark::Input)?;
         for index in 0..self.layers.len() {
-            self.forward_layer(index, rows, dropout)?;
+            self.forward_layer(index, rows, dropout, None)?;
             self.mark(Mark::Forward(index))?;
         }
         Ok(())
     }
 
+    /// The logits `[rows, classes]` of images `[rows, height, width, 3]` as the network sees them, without dropout.
+    /// The images are read where they lie, f32 and contiguous on the network's GPU, in groups of at most the network's
+    /// capacity; the logits are written where they are returned.
+    pub(crate) fn logits_of(&mut self, images: &Tensor) -> Result<Tensor, CudaError> {
+        let images = tensor_view(images);
+        let image_len = self.canvas.image_len();
+        let rows = images.len / image_len;
+        let mut logits = TensorBuffer::new(&self.device, &[rows, self.classes])?;
+        for first in (0..rows).step_by(self.capacity) {
+            let count = self.capacity.min(rows - first);
+            let group = images.tail(first * image_len).head(count * image_len);
+            let output = logits.view_mut().tail(first * self.classes);
+            self.group_logits(count, group, output.head(count * self.classes))?;
+        }
+        Ok(logits.into_tensor())
+    }
+
+    fn group_logits(
+        &mut self,
+        rows: usize,
+        images: View<'_>,
+        logits: ViewMut<'_>,
+    ) -> Result<(), CudaError> {
+        self.prepare(rows, false)?;
+        let input = self.input.view_mut().head(rows * self.canvas.len());
+        kernels::place(&self.device, &self.canvas, images, input)?;
+        let last = self.layers.len() - 1;
+        for index in 0..last {
+            self.forward_layer(index, rows, None, None)?;
+        }
+        if self.device.element() == logits.element {
+            return self.forward_layer(last, rows, None, Some(logits));
+        }
+        self.forward_layer(last, rows, None, None)?;
+        kernels::cast(&self.device, self.logits(rows), logits)
+    }
+
+    /// Checks that there is room for `rows` images, and finds their algorithms.
+    fn prepare(&mut self, rows: usize, training: bool) -> Result<(), CudaError> {
+        assert!(rows > 0 && rows <= self.capacity, "{rows} images");
+        self.plan(rows, training)
+    }
+
+    /// A layer's outputs of `rows` images, in its own buffer or, of the activations' type, in `target`.
     fn forward_layer(
         &mut self,
         index: usize,
         rows: usize,
         dropout: Option<BatchDropout>,
+        target: Option<ViewMut<'_>>,
     ) -> Result<(), CudaError> {
         let number = self.parameter(index);
         let [from, to] = self.columns(index);
@@ -52,7 +98,7 @@ impl Network {
                 .head(rows * self.layers[index - 1].output_len()),
             None => self.input.view().head(rows * self.canvas.len()),
         };
-        let mut output = rest[0].view_mut().head(len);
+        let mut output = target.unwrap_or_else(|| rest[0].view_mut()).head(len);
         let device = &*self.device;
         match layer {
             Layer::Conv(conv) => {

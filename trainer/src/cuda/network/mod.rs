@@ -10,14 +10,17 @@ mod weights;
 
 use std::rc::Rc;
 
+use candle_core::Tensor;
+
 use crate::cuda::BatchDropout;
-use crate::cuda::device::{Buffer, CudaError, Device, Element, View, ViewMut};
-use crate::cuda::kernels::{self, Canvas, ConvKernels, SgdTable};
+use crate::cuda::device::{Buffer, CudaError, Device, Element, View, copy, tensor_view};
+use crate::cuda::kernels::{self, Canvas, SgdTable};
 use crate::cuda::layout::{Layout, layouts};
 use crate::net::layer::Layer;
 use crate::net::{MaskKey, Model};
 use plan::Plans;
 use timing::Timing;
+use weights::Weight;
 
 pub(crate) use plan::asked_convolutions;
 pub(crate) use timing::{LayerAlgorithm, StageSeconds};
@@ -38,138 +41,6 @@ impl BatchDropout {
         let number = layers[..index].iter().filter(is_dropout).count();
         let first = self.first * layers[index].output_len();
         (self.key.mask(number as u32), first)
-    }
-}
-
-/// One parameter in GPU memory.
-struct Weight {
-    /// The f32 values, as in a checkpoint.
-    master: Buffer,
-    /// What the passes read instead of the f32 values, if anything: bf16, or conv1's kernels as they are computed with.
-    copy: Option<Buffer>,
-    /// For conv1, which is computed with other kernels.
-    wide: Option<ConvKernels>,
-    /// `None` until training begins.
-    training: Option<OptimizerState>,
-}
-
-/// What the optimizer needs of a parameter.
-struct OptimizerState {
-    velocity: Buffer,
-    /// As many values as the parameter.
-    gradient: Buffer,
-    /// The gradient of the kernels that conv1 is computed with, as cuDNN writes it.
-    padded: Option<Buffer>,
-    /// The sum over a step's batches, or over several GPUs, in f32; `None` until it is needed.
-    sum: Option<Buffer>,
-}
-
-impl OptimizerState {
-    /// Adds the gradient times `share` to the sum; the first of a step replaces it.
-    fn add(&mut self, device: &Device, share: f32, first: bool) -> Result<(), CudaError> {
-        if self.sum.is_none() {
-            self.sum = Some(device.buffer(Element::F32, self.gradient.len())?);
-        }
-        let sum = self.sum.as_mut().expect("made above");
-        kernels::add_scaled(device, self.gradient.view(), share, first, sum.view_mut())
-    }
-
-    /// Whether the update uses the sum: after several batches, and after a bf16 gradient was summed
-    /// over several GPUs, in f32 as all sums are.
-    fn is_summed(&self, accumulated: bool, has_peers: bool) -> bool {
-        accumulated || (has_peers && self.gradient.view().element == Element::Bf16)
-    }
-}
-
-impl Weight {
-    /// What the passes read.
-    fn compute(&self) -> View<'_> {
-        self.copy.as_ref().unwrap_or(&self.master).view()
-    }
-
-    /// Where a pass writes the gradient.
-    ///
-    /// # Panics
-    /// Before training has begun.
-    fn gradient(&mut self) -> ViewMut<'_> {
-        let state = self.training.as_mut().expect("training has begun");
-        let padded = state.padded.as_mut();
-        padded.unwrap_or(&mut state.gradient).view_mut()
-    }
-
-    /// Fills the gradient with 0, if there is one.
-    fn clear_gradient(&mut self) -> Result<(), CudaError> {
-        let Some(state) = &mut self.training else {
-            return Ok(());
-        };
-        if let Some(padded) = &mut state.padded {
-            padded.clear()?;
-        }
-        state.gradient.clear()
-    }
-
-    /// Bytes of GPU memory.
-    fn bytes(&self) -> usize {
-        let training = self.training.iter().flat_map(|m| {
-            [
-                Some(&m.velocity),
-                Some(&m.gradient),
-                m.padded.as_ref(),
-                m.sum.as_ref(),
-            ]
-        });
-        let buffers = [Some(&self.master), self.copy.as_ref()];
-        let buffers = buffers.into_iter().chain(training).flatten();
-        buffers.map(Buffer::bytes).sum()
-    }
-
-    /// Updates the copy from the f32 values.
-    fn refresh(&mut self, device: &Device) -> Result<(), CudaError> {
-        let Some(copy) = &mut self.copy else {
-            return Ok(());
-        };
-        match self.wide {
-            Some(wide) => kernels::widen(device, wide, self.master.view(), copy.view_mut()),
-            None => kernels::cast(device, self.master.view(), copy.view_mut()),
-        }
-    }
-
-    /// Allocates the optimizer state, with this velocity.
-    fn begin(
-        &mut self,
-        device: &Device,
-        velocity: &[f32],
-        element: Element,
-    ) -> Result<(), CudaError> {
-        let len = self.master.len();
-        let padded = match self.wide {
-            Some(wide) => Some(device.buffer(device.element(), wide.widened(len))?),
-            None => None,
-        };
-        // A padded gradient is cut to the own weights, in f32.
-        let element = if padded.is_some() {
-            Element::F32
-        } else {
-            element
-        };
-        self.training = Some(OptimizerState {
-            velocity: Buffer::from_host(&device.stream, velocity)?,
-            gradient: device.buffer(element, len)?,
-            padded,
-            sum: None,
-        });
-        Ok(())
-    }
-
-    /// After a backward pass: the gradient of the own weights.
-    fn narrow(&mut self, device: &Device) -> Result<(), CudaError> {
-        let (Some(wide), Some(state)) = (self.wide, &mut self.training) else {
-            return Ok(());
-        };
-        match &state.padded {
-            Some(padded) => kernels::narrow(device, wide, padded.view(), state.gradient.view_mut()),
-            None => Ok(()),
-        }
     }
 }
 
@@ -299,11 +170,27 @@ impl Network {
         logits.view().head(rows * self.classes)
     }
 
+    /// The parameters, which every update changes in place: the tensors share their memory.
+    pub(crate) fn parameters(&self) -> Vec<Tensor> {
+        let masters = self.weights.iter().map(|weight| weight.master.tensor());
+        masters.cloned().collect()
+    }
+
+    /// Replaces the values of parameter `number` by those of a contiguous f32 tensor of as many on this GPU.
+    pub(crate) fn set_values(&mut self, number: usize, tensor: &Tensor) -> Result<(), CudaError> {
+        let weight = &mut self.weights[number];
+        let (values, master) = (tensor_view(tensor), weight.master.view_mut());
+        // A parameter that was changed in place may be set to itself, for the sake of its copy.
+        if values.pointer != master.pointer {
+            copy(&self.device.stream, values, master)?;
+        }
+        weight.refresh(&self.device)
+    }
+
     /// The values of parameter `number`, after all queued work.
     pub(crate) fn read_values(&self, number: usize) -> Result<Vec<f32>, CudaError> {
         self.device.synchronize()?;
-        let master = &self.weights[number].master;
-        master.read(master.len())
+        self.weights[number].master.read()
     }
 
     /// The velocity of parameter `number`, after all queued work; none until training begins.

@@ -7,6 +7,7 @@ use crate::cuda::device::BF16_CHANNELS;
 use crate::cuda::device::{CudaError, Element};
 use crate::cuda::kernels::Canvas;
 use crate::cuda::layout::layouts;
+use crate::cuda::network::weights::computed;
 use crate::cuda::network::{BOUND, Network};
 use crate::net::config::Activation;
 use crate::net::layer::Layer;
@@ -169,7 +170,7 @@ impl Network {
         let (own, bias) = self.weights[number..].split_at_mut(1);
         let (own, bias) = (&mut own[0], &bias[0]);
         // Copy and gradient are borrowed from one parameter.
-        let weight = own.copy.as_ref().unwrap_or(&own.master).view().part(0, to);
+        let weight = computed(&own.master, own.copy.as_ref()).part(0, to);
         let backward = match (&mut self.training, &mut own.training) {
             (Some(training), Some(state)) if passes != Passes::Forward => {
                 let (output, input) = (&training.current, &mut training.next);
