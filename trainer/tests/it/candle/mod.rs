@@ -1,4 +1,5 @@
-//! The example `candle_alexnet`, which computes the paper's network with candle's own graph:
+//! `network`: the network of `train` on a candle device. The rest is about the example `candle_alexnet`, which computes
+//! the paper's network with candle's own graph:
 //!
 //! - `agreement`: the same loss, gradients and training as the network that `train` computes
 //! - `program`: what the example does with shards, and with wrong input
@@ -8,6 +9,7 @@ mod agreement;
 #[path = "../../../examples/candle_alexnet.rs"]
 #[expect(dead_code, reason = "its main function")]
 mod example;
+mod network;
 mod program;
 mod speed;
 
