@@ -192,6 +192,9 @@ impl CheckOptions {
                     found.attempt(&format!("going on in {name}"), |tally| {
                         steps::resume(self.cuda(precision, true), tally)
                     })?;
+                    found.attempt(&format!("candle's tensors in {name}"), |tally| {
+                        steps::tensors::run(self.cuda(precision, true), tally)
+                    })?;
                 }
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "nccl")]
 pub(super) mod several;
+pub(super) mod tensors;
 
 use std::sync::Arc;
 

@@ -14,8 +14,9 @@ use crate::net::{DropoutKey, StepMetrics};
 use crate::run::error::TrainError;
 use crate::tools::bench::{self, BenchOptions};
 use crate::tools::check::CheckOptions;
-use crate::tools::check::comparisons::Comparisons;
+use crate::tools::check::comparisons::{Comparisons, same_bits};
 use crate::tools::check::speed::STEPS;
+use crate::tools::check::steps::tensors::values;
 use crate::tools::check::steps::{LR, ROWS, Random, engine, networks, tolerance};
 
 /// Images of a GPU in the bench.
@@ -115,6 +116,7 @@ fn compare(
         t.gradient,
     );
     let agree = two.devices_agree()?;
+    let held = values(&two.parameters()?)?;
     let (state, own_state) = (two.host_state()?, one.host_state()?);
     let own_parameters = own_state.model.parameters();
     let parameters = state.model.parameters().iter().zip(own_parameters);
@@ -126,6 +128,11 @@ fn compare(
     for (found, own) in velocities.iter().zip(own_state.sgd.velocities()) {
         backward(tally, &title("velocities"), name, found, own, t.gradient);
     }
+    let mut pairs = state.model.parameters().iter().zip(&held);
+    tally.expect(
+        &format!("two GPUs, candle's tensors hold the parameters of {what}, {name}"),
+        pairs.all(|(own, held)| same_bits(&own.values(), held)),
+    );
     tally.expect(
         &format!("two GPUs have the same bits of {what}, {name}"),
         agree,
