@@ -43,12 +43,14 @@ const ROWS: usize = 128;
 ///
 /// # On a GPU
 ///
-/// The engine takes context, stream and cuBLAS from the candle device, and its parameters are that device's tensors.
-/// The device must have a stream of its own ([`Device::new_cuda_with_stream`]): that of [`Device::new_cuda`] is
-/// another one on every thread. All work is queued on this stream and nothing waits for it until values are
-/// read on the host. What a program does with these tensors through candle is on the same stream; a program that uses
-/// their memory on a stream that it makes itself must order the two. The network stays on the thread that made it;
-/// tensors may go elsewhere.
+/// The network takes context, stream and cuBLAS from the candle device. The device must have a stream of its own
+/// ([`Device::new_cuda_with_stream`]); [`Device::new_cuda`] has one that is another on every thread, and is refused.
+/// All work is queued on that stream, as that of candle's operations on these tensors is, so neither waits for the
+/// other: the host waits when it reads values, and when algorithms are chosen for the first batch of a size. A program
+/// that uses the memory of these tensors on a stream that it makes itself must order the two.
+///
+/// Memory for 128 images, and up to 1 GiB for cuDNN, is taken when the network is made. The network stays on the thread
+/// that made it; tensors may go elsewhere, and may outlive it.
 pub struct Network {
     engine: Box<dyn Engine>,
     device: Device,
