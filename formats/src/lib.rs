@@ -87,5 +87,5 @@ pub use schema::MANIFEST_FILE;
 pub use shape::RecordShape;
 pub use statistics::Statistics;
 pub use sums::ChannelSums;
-pub use words::{counted, size};
+pub use words::{byte_size, counted, size};
 pub use writer::{SealedShard, ShardSummary, ShardWriter, WriteError};

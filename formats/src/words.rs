@@ -22,6 +22,25 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// Reads a number of bytes: `1500000`, `512M`, `4G`. The letters K, M, G and T stand for powers of 1024.
+///
+/// # Errors
+/// Any other text; the error says what to give.
+pub fn byte_size(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(['B', 'b']).trim_end_matches('i');
+    let (number, power) = match number.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&number[..at], 1),
+        Some((at, 'm' | 'M')) => (&number[..at], 2),
+        Some((at, 'g' | 'G')) => (&number[..at], 3),
+        Some((at, 't' | 'T')) => (&number[..at], 4),
+        _ => (number, 0),
+    };
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse::<u64>().ok().filter(|_| digits);
+    let bytes = number.and_then(|number| number.checked_mul(1024_u64.pow(power)));
+    bytes.ok_or_else(|| "a number of bytes, such as 1500000, 512M or 4G".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{counted, size};

@@ -9,9 +9,10 @@ use crate::module_graph::{Floors, ModuleGraph, Sources};
 
 /// The crates by their folders, and the floors of each from the ground up: a module may use what stands
 /// on lower floors, and modules of one floor do not know each other.
-const CRATES: [(&str, Floors); 9] = [
+const CRATES: [(&str, Floors); 10] = [
     ("formats", FORMATS),
     ("formats/jpeg", JPEG),
+    ("store", STORE),
     ("prep", PREP),
     ("loader", LOADER),
     ("loader/kernels", KERNELS),
@@ -63,6 +64,17 @@ const JPEG: Floors = Floors {
         &["coefficients", "float", "pairs", "sequential"],
         &["multiscan", "rows"],
         &["decoder"],
+    ],
+    strangers: &[],
+};
+
+const STORE: Floors = Floors {
+    floors: &[
+        &["address", "mapped", "object"],
+        &["error"],
+        &["client"],
+        &["remote"],
+        &["cache"],
     ],
     strangers: &[],
 };
