@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use shardmill_formats::{CodecError, ManifestError, ShardError};
+use shardmill_store::StoreError;
 
 /// An error of the loader.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,17 @@ pub enum LoaderError {
         found: String,
         /// The manifest's value.
         expected: String,
+    },
+    /// An object store, or the cache of its shards, cannot do what is asked of it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A shard cannot be fetched from its object store.
+    #[error("shard {shard} cannot be fetched: {message}")]
+    Fetch {
+        /// File name.
+        shard: String,
+        /// What is wrong, from the process that fetches.
+        message: String,
     },
     /// A record cannot be decoded.
     #[error("shard {shard}, record {record} (key {key:?})")]

@@ -66,7 +66,9 @@ mod settings;
 pub use augment::Area;
 pub use builder::LoaderBuilder;
 pub use cli::run_command_line;
-pub use data::{Advice, BadRecord, Dataset, Mix, Replaced, Verify, read_manifest};
+pub use data::{
+    Advice, BadRecord, CacheOptions, Dataset, Mix, Replaced, Stored, Verify, read_manifest,
+};
 pub use error::LoaderError;
 pub use loader::Loader;
 pub use order::Order;

@@ -30,6 +30,19 @@ impl LoaderBuilder {
             let advice = "choose at least 1 of 1";
             return Err(LoaderError::setting("the order of blocks", found, advice));
         }
+        if let Order::Shards { together } = self.order {
+            let what = "the order of shards";
+            if together == 0 {
+                let advice = "choose at least 1 shard at a time";
+                return Err(LoaderError::setting(what, 0, advice));
+            }
+            let datasets = self.mix.datasets().len();
+            if datasets > 1 {
+                let advice = "it is for one: choose the global order for a mix";
+                let found = format!("set for {datasets} datasets");
+                return Err(LoaderError::setting(what, found, advice));
+            }
+        }
         self.check_draws()?;
         self.check_colours()
     }

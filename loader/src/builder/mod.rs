@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::augment::{Augmentation, ColorNoise};
-use crate::data::{Advice, BadRecord, Mix, Verify};
+use crate::data::{Advice, BadRecord, Mix, ShardRuns, Verify};
 use crate::error::LoaderError;
 use crate::loader::Loader;
 use crate::order::{Order, Pattern, Sampler};
-use crate::pipeline::{Around, Normalization, Plan, Pool, Sample, Transform, check_memory};
+use crate::pipeline::{
+    Around, Normalization, Plan, Pool, Sample, Sessions, Transform, check_memory,
+};
 use crate::process::available_memory;
 use crate::settings::{ColorJitter, LastBatch, Layout, Normalize, Output, Policy};
 
@@ -276,6 +278,7 @@ impl LoaderBuilder {
             ranks: self.ranks as u64,
             draw_every: self.draw_every,
             pattern: Pattern::of(&self.mix, self.seed).map(Arc::new),
+            runs: self.shard_runs().map(Arc::new),
         };
         let bytes: u64 = self.mix.datasets().iter().map(|part| part.bytes()).sum();
         // More threads than batches would have no work.
@@ -308,10 +311,22 @@ impl LoaderBuilder {
             warm: AtomicBool::new(false),
             transform: self.transform,
             around_threads: self.around_threads,
+            sessions: Sessions::default(),
         };
         check_memory(&plan, available)?;
         Ok(Loader {
             plan: Arc::new(plan),
         })
+    }
+
+    /// The samples of each shard, if the order follows shards or a cache has to know them.
+    fn shard_runs(&self) -> Option<ShardRuns> {
+        let dataset = self.mix.first();
+        let follows = match self.order {
+            Order::Shards { .. } => true,
+            Order::Sequential => dataset.remote().is_some(),
+            Order::Global | Order::Blocks { .. } => false,
+        };
+        (follows && self.mix.datasets().len() == 1).then(|| dataset.shard_runs())
     }
 }

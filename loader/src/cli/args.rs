@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Advice, ColorJitter, Layout, Order, Output, Policy, Verify};
+use crate::{Advice, CacheOptions, ColorJitter, Layout, Order, Output, Policy, Verify};
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Serialize, Serializer};
+use shardmill_formats::byte_size;
 
 /// Default number of loader threads.
 pub(crate) const USUAL_THREADS: usize = 2;
@@ -29,7 +30,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// Folder of a dataset; may be repeated, for instance to compare codecs.
+    /// Folder of a dataset, or an address such as s3://bucket/dataset; may be repeated, for instance to
+    /// compare codecs.
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) shards: Vec<PathBuf>,
     /// Split to load.
@@ -56,9 +58,9 @@ pub(crate) struct BenchArgs {
     /// Order of the axes.
     #[arg(long, value_enum, default_value = "nhwc", value_delimiter = ',')]
     pub(crate) layout: Vec<LayoutArg>,
-    /// Order of an epoch.
-    #[arg(long, value_enum, default_value = "global", value_delimiter = ',')]
-    pub(crate) order: Vec<OrderArg>,
+    /// Order of an epoch: global, blocks, shards or sequential; shards:4 shuffles 4 shards at a time.
+    #[arg(long, default_value = "global", value_delimiter = ',')]
+    pub(crate) order: Vec<Order>,
     /// When records are compared with their checksums.
     #[arg(long, value_enum, default_value = "first-read", value_delimiter = ',')]
     pub(crate) verify: Vec<VerifyArg>,
@@ -82,9 +84,33 @@ pub(crate) struct BenchArgs {
     /// same number of threads, to compare with the speed of the disk.
     #[arg(long)]
     pub(crate) cold: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
     /// Print one JSON object per row, each on its own line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The cache for shards of object stores.
+#[derive(Args)]
+pub(crate) struct CacheArgs {
+    /// Folder for shards of object stores while they are needed [default: SHARDMILL_CACHE_DIR, or shardmill in
+    /// the user's folder for caches].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Most bytes of shards in it, such as 200G [default: SHARDMILL_CACHE_BYTES, or half of what the disk has
+    /// free].
+    #[arg(long, value_name = "BYTES", value_parser = byte_size)]
+    pub(crate) cache_bytes: Option<u64>,
+}
+
+impl CacheArgs {
+    pub(crate) fn options(&self) -> CacheOptions {
+        CacheOptions {
+            dir: self.cache_dir.clone(),
+            bytes: self.cache_bytes,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
@@ -114,14 +140,6 @@ pub(crate) enum OutputArg {
 pub(crate) enum LayoutArg {
     Nhwc,
     Nchw,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum OrderArg {
-    Global,
-    Blocks,
-    Sequential,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
@@ -191,16 +209,6 @@ impl From<LayoutArg> for Layout {
     }
 }
 
-impl From<OrderArg> for Order {
-    fn from(arg: OrderArg) -> Self {
-        match arg {
-            OrderArg::Global => Self::Global,
-            OrderArg::Blocks => Self::blocks(),
-            OrderArg::Sequential => Self::Sequential,
-        }
-    }
-}
-
 impl From<VerifyArg> for Verify {
     fn from(arg: VerifyArg) -> Self {
         match arg {
@@ -232,7 +240,8 @@ pub(crate) struct Row {
     pub(crate) color_jitter: Option<[f64; 4]>,
     pub(crate) output: OutputArg,
     pub(crate) layout: LayoutArg,
-    pub(crate) order: OrderArg,
+    #[serde(serialize_with = "named")]
+    pub(crate) order: Order,
     pub(crate) verify: VerifyArg,
     pub(crate) advice: AdviceArg,
 }
@@ -248,6 +257,10 @@ impl Row {
             hue,
         })
     }
+}
+
+fn named<S: Serializer>(order: &Order, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(order)
 }
 
 fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {

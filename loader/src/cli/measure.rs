@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use crate::process::{anonymous_rss, cpu_time};
 use crate::{Dataset, Loader, Meter, Normalize};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use shardmill_formats::errln;
 use shardmill_kernels::MemoryLimits;
 
 use super::args::{BenchArgs, Row, USUAL_THREADS};
 use super::disk;
+use super::remote::{Fetched, Watch};
 
 /// Smallest number of passes.
 const PASSES: usize = 3;
@@ -43,6 +44,8 @@ pub(crate) struct Measured {
     pub(crate) meter: Meter,
     /// Shard bytes per second of each pass, and of plain reading.
     pub(crate) disk: Option<(Vec<f64>, Vec<f64>)>,
+    /// What came from an object store.
+    pub(crate) fetched: Option<Fetched>,
 }
 
 pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
@@ -56,7 +59,13 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
     let pause = pause
         .transpose()
         .context("--consumer-ms: give a time of zero or more")?;
-    let mut dataset = Dataset::open(&row.shards, &args.split)?;
+    let mut watch = Watch::open(&row.shards, &args.split, &args.cache.options())?;
+    if args.cold && watch.is_some() {
+        bail!(
+            "--cold is for a dataset in a folder: for one in an object store, give an empty --cache-dir"
+        );
+    }
+    let mut dataset = Dataset::open_cached(&row.shards, &args.split, args.cache.options())?;
     if let Some(pause) = pause {
         dataset = lengthened(&dataset, args.batch_size, pause, duration)?;
     }
@@ -90,7 +99,7 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
             plain.push(disk::read(&files, row.threads)?);
             disk::drop_cache(&files)?;
             // Opened again, so that nothing is mapped while the cache is dropped.
-            let dataset = Dataset::open(&row.shards, &args.split)?;
+            let dataset = Dataset::open_cached(&row.shards, &args.split, args.cache.options())?;
             let loader = build(args, row, dataset, crop)?;
             let seconds = bench.pass(&loader, shards.len() as u64)?;
             shards.push(disk::bytes(&files)? as f64 / seconds);
@@ -99,12 +108,20 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
         }
         disk = Some((ascending(shards), ascending(plain)));
     } else {
-        Bench::new(Duration::ZERO, row.threads).pass(&loader, 0)?;
+        let mut first = Bench::new(Duration::ZERO, row.threads);
+        let seconds = first.pass(&loader, 0)?;
+        if let Some(watch) = &mut watch {
+            watch.pass(first.images, seconds)?;
+        }
         bench.limit()?;
         let passes = if pause.is_some() { 1 } else { PASSES };
         let mut measured = Duration::ZERO;
         loop {
-            bench.pass(&loader, 1 + bench.rates.len() as u64)?;
+            let before = bench.images;
+            let seconds = bench.pass(&loader, 1 + bench.rates.len() as u64)?;
+            if let Some(watch) = &mut watch {
+                watch.pass(bench.images - before, seconds)?;
+            }
             let ended = bench.rates.len() >= passes && bench.time >= duration;
             if ended || bench.time - measured >= duration / BETWEEN {
                 bench.limit()?;
@@ -131,6 +148,7 @@ pub(crate) fn measure(args: &BenchArgs, row: &Row) -> Result<Measured> {
         buffer_bytes,
         meter: bench.meter,
         disk,
+        fetched: watch.map(|watch| watch.finish(duration)).transpose()?,
     })
 }
 
@@ -147,7 +165,7 @@ fn build(args: &BenchArgs, row: &Row, dataset: Dataset, crop: u32) -> Result<Loa
         })
         .output(row.output.into())
         .layout(row.layout.into())
-        .order(row.order.into())
+        .order(row.order)
         .verify(row.verify.into())
         .advice(row.advice.into());
     if let Some(jitter) = row.jitter() {

@@ -6,6 +6,7 @@ use shardmill_formats::Codec;
 
 use super::args::{BenchArgs, Row};
 use super::measure::Measured;
+use super::remote::Fetched;
 
 /// What was measured, and how. Rates are in images or gigabytes (10^9 bytes) per second.
 #[derive(Serialize)]
@@ -39,6 +40,9 @@ pub(crate) struct Report {
     /// Only with `--cold`.
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
+    /// Only for a dataset in an object store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fetched: Option<Fetched>,
     #[serde(flatten)]
     row: Row,
     codec: Codec,
@@ -107,6 +111,7 @@ impl Report {
                 sequential_max: plain[plain.len() - 1] / 1e9,
                 share: median(loaded) / median(plain),
             }),
+            fetched: measured.fetched.clone(),
             row,
             codec: measured.codec,
             batch_size: args.batch_size,
@@ -153,7 +158,7 @@ impl Report {
             self.codec.to_string(),
             name(&self.row.output),
             name(&self.row.layout),
-            name(&self.row.order),
+            self.row.order.to_string(),
             self.images_per_second,
             format!("({:.0}-{:.0})", self.min, self.max),
             self.gigabytes_per_second,
@@ -194,6 +199,9 @@ impl Report {
                 disk.sequential_min,
                 disk.sequential_max
             );
+        }
+        if let Some(fetched) = &self.fetched {
+            text += &fetched.lines();
         }
         text
     }

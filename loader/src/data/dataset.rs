@@ -1,15 +1,19 @@
 //! A split of a dataset: mapped, validated, and read in any order.
 
+mod records;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use shardmill_formats::{Class, Codec, CodecError, Decoder, Manifest, RecordShape};
+use shardmill_formats::{Class, Codec, CodecError, Manifest, RecordShape};
 
+use super::cached::CacheOptions;
 use super::manifest::read_manifest;
-use super::reading::Verify;
-use super::shard::{self, Shard};
+use super::place::{self, RemoteSplit};
+use super::runs::ShardRuns;
+use super::shard::Shard;
 use crate::error::LoaderError;
 
 /// A split of a dataset, or a part of one. Cloning is cheap, since clones share the maps.
@@ -28,6 +32,8 @@ struct Inner {
     split: String,
     labelled: bool,
     shards: Vec<Shard>,
+    /// The object store that the shards are in, and the cache for them.
+    remote: Option<(RemoteSplit, CacheOptions)>,
     /// First sample of each shard, and the number of samples at the end.
     starts: Vec<u64>,
     /// One bit a sample: its checksum was compared.
@@ -40,6 +46,7 @@ struct Inner {
 /// Where a sample is stored: its shard, and its record there.
 struct Location<'a> {
     shard: &'a Shard,
+    number: u32,
     record: usize,
     /// The sample in the whole split.
     origin: u64,
@@ -55,11 +62,30 @@ impl Dataset {
     /// Opens a split of the dataset in `folder` and validates each of its shards. A record's own checksum
     /// is compared when the record is first read.
     ///
+    /// `folder` may be an address of an object store, such as `s3://bucket/imagenet`, if the crate was
+    /// built with the feature `remote`. The shards then come through a cache on this machine; see
+    /// [`open_cached`](Self::open_cached), which says where it is.
+    ///
     /// # Errors
     /// A folder without a manifest, an unknown split, or a shard that is damaged, cut short or not
-    /// the one that the manifest describes.
+    /// the one that the manifest describes. An object store that cannot be read.
     pub fn open(folder: impl AsRef<Path>, split: &str) -> Result<Self, LoaderError> {
+        Self::open_cached(folder, split, CacheOptions::default())
+    }
+
+    /// Opens a split as [`open`](Self::open) does, with a cache of one's choice for shards of an object
+    /// store. Opening reads the manifest and the indices. A loader's epoch fetches whole shards through the
+    /// cache; [`stored`](Self::stored) and [`read`](Self::read) fetch single records past it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_cached(
+        folder: impl AsRef<Path>,
+        split: &str,
+        cache: CacheOptions,
+    ) -> Result<Self, LoaderError> {
         let folder = folder.as_ref();
+        let remote = place::remote(folder)?;
         let manifest = read_manifest(folder)?;
         let Some(described) = manifest.splits.get(split) else {
             let known: Vec<_> = manifest
@@ -73,7 +99,16 @@ impl Dataset {
             });
         };
         let labelled = described.labelled;
-        let shards = shard::open_all(folder, &manifest, split, &described.shards)?;
+        let (shards, remote) = match remote {
+            Some(remote) => {
+                let (shards, remote) = place::open_remote(remote, &manifest, split, described)?;
+                (shards, Some((remote, cache)))
+            }
+            None => (
+                place::open_folder(folder, &manifest, split, described)?,
+                None,
+            ),
+        };
         let mut starts = vec![0];
         for shard in &shards {
             starts.push(starts[starts.len() - 1] + shard.index.len() as u64);
@@ -85,6 +120,7 @@ impl Dataset {
             split: split.to_owned(),
             labelled,
             shards,
+            remote,
             starts,
             verified,
             opened: Instant::now(),
@@ -190,54 +226,14 @@ impl Dataset {
     #[must_use]
     pub fn label(&self, i: u64) -> i64 {
         let place = self.locate(i);
-        place.shard.index.label(&place.shard.map, place.record)
+        place.shard.index.label(place.shard.bytes(), place.record)
     }
 
     /// The key of sample `i`: the name of its source.
     #[must_use]
     pub fn key(&self, i: u64) -> &str {
         let place = self.locate(i);
-        place.shard.index.key(&place.shard.map, place.record)
-    }
-
-    /// The stored bytes of sample `i`, compared with their checksum when they are first read.
-    ///
-    /// # Errors
-    /// A checksum that differs; the error names shard, record and key.
-    pub fn stored(&self, i: u64) -> Result<&[u8], LoaderError> {
-        self.stored_with(i, Verify::FirstRead)
-    }
-
-    pub(crate) fn stored_with(&self, i: u64, verify: Verify) -> Result<&[u8], LoaderError> {
-        let place = self.locate(i);
-        let (word, bit) = (
-            &self.inner.verified[(place.origin / 64) as usize],
-            1 << (place.origin % 64),
-        );
-        // Two threads may both compare a record, which costs time and changes nothing.
-        if verify == Verify::FirstRead && word.load(Ordering::Relaxed) & bit == 0 {
-            place
-                .shard
-                .index
-                .verify_record(&place.shard.map, place.record)
-                .map_err(|source| LoaderError::Shard {
-                    shard: place.shard.name.clone(),
-                    source,
-                })?;
-            word.fetch_or(bit, Ordering::Relaxed);
-        }
-        Ok(place.shard.index.record(&place.shard.map, place.record))
-    }
-
-    /// Decodes sample `i` into `rgb`: `height * width * 3` bytes, rows of R, G, B.
-    ///
-    /// # Errors
-    /// A record that is damaged; the error names shard, record and key.
-    pub fn read(&self, i: u64, rgb: &mut [u8]) -> Result<(), LoaderError> {
-        let stored = self.stored(i)?;
-        let mut decoder = Decoder::new(self.codec(), self.shape());
-        let decoded = decoder.decode(stored, rgb);
-        decoded.map_err(|source| self.bad_record(i, source))
+        place.shard.index.key(place.shard.bytes(), place.record)
     }
 
     /// What it means that sample `i` cannot be decoded.
@@ -256,41 +252,38 @@ impl Dataset {
         let shard = self.inner.starts.partition_point(|&start| start <= origin) - 1;
         Location {
             shard: &self.inner.shards[shard],
+            number: shard as u32,
             record: (origin - self.inner.starts[shard]) as usize,
             origin,
         }
     }
 
-    /// Asks the system to read `len` samples from `first` on, contiguous ones in one piece.
-    pub(crate) fn will_need(&self, first: u64, len: u64) {
-        let mut pending: Option<(&Shard, std::ops::Range<usize>)> = None;
-        for i in first..first + len {
-            let place = self.locate(i);
-            let range = place.shard.range(place.record);
-            match &mut pending {
-                Some((shard, run))
-                    if std::ptr::eq(*shard, place.shard) && run.end == range.start =>
-                {
-                    run.end = range.end;
-                }
-                _ => {
-                    if let Some((shard, run)) = pending.replace((place.shard, range)) {
-                        let _ = shard.will_need(run);
-                    }
-                }
-            }
-        }
-        if let Some((shard, run)) = pending {
-            // If the system refuses, the record is read when it is needed.
-            let _ = shard.will_need(run);
-        }
+    /// The object store that the shards are in, and the cache for them; `None` for a folder.
+    pub(crate) fn remote(&self) -> Option<&(RemoteSplit, CacheOptions)> {
+        self.inner.remote.as_ref()
     }
 
-    /// Drops a record from memory: in an epoch, what was read is needed again later than everything
-    /// that was not.
-    pub(crate) fn release(&self, i: u64) {
-        let place = self.locate(i);
-        let _ = place.shard.release(place.shard.range(place.record));
+    /// The shard of sample `i`, by its number in the split.
+    pub(crate) fn shard_of(&self, i: u64) -> u32 {
+        self.locate(i).number
+    }
+
+    /// Number of shards of the split.
+    pub(crate) fn shards(&self) -> usize {
+        self.inner.shards.len()
+    }
+
+    /// The samples shard by shard.
+    pub(crate) fn shard_runs(&self) -> ShardRuns {
+        if self.selection.is_some() {
+            return ShardRuns::of_part(self.len(), self.shards(), |i| self.shard_of(i));
+        }
+        let sizes = self
+            .inner
+            .shards
+            .iter()
+            .map(|shard| shard.index.len() as u64);
+        ShardRuns::of(&sizes.collect::<Vec<_>>())
     }
 
     /// Samples of the whole split.
@@ -301,7 +294,7 @@ impl Dataset {
     /// Bytes of all shards of the split.
     pub(crate) fn bytes(&self) -> u64 {
         let shards = self.inner.shards.iter();
-        shards.map(|shard| shard.map.len() as u64).sum()
+        shards.map(|shard| shard.bytes().len() as u64).sum()
     }
 
     /// Checks that no shard was cut short while it is mapped: from time to time, in at most one thread,

@@ -1,5 +1,12 @@
 //! How records are read.
 
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use super::cached::CachedSplit;
+
 /// Whether a record's bytes are compared with their checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,4 +56,56 @@ pub struct Replaced {
     pub bad: u64,
     /// Index of the sample that replaced it.
     pub by: u64,
+}
+
+/// How a record of an object store is reached.
+#[derive(Clone, Copy)]
+pub(crate) enum Access<'a> {
+    /// By itself.
+    Direct,
+    /// With its whole shard, which is waited for until the function says to stop.
+    Cached(&'a CachedSplit, &'a dyn Fn() -> bool),
+}
+
+/// The stored bytes of a record: a part of a map, or a copy of what came from an object store.
+#[derive(Clone)]
+pub struct Stored<'a>(Source<'a>);
+
+#[derive(Clone)]
+enum Source<'a> {
+    Borrowed(&'a [u8]),
+    Shared(Arc<Mmap>, Range<usize>),
+    Owned(Vec<u8>),
+}
+
+impl<'a> Stored<'a> {
+    pub(super) const fn borrowed(bytes: &'a [u8]) -> Self {
+        Self(Source::Borrowed(bytes))
+    }
+
+    pub(super) const fn shared(map: Arc<Mmap>, range: Range<usize>) -> Self {
+        Self(Source::Shared(map, range))
+    }
+
+    pub(super) const fn owned(bytes: Vec<u8>) -> Self {
+        Self(Source::Owned(bytes))
+    }
+}
+
+impl Deref for Stored<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Source::Borrowed(bytes) => bytes,
+            Source::Shared(map, range) => &map[range.clone()],
+            Source::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl std::fmt::Debug for Stored<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stored({} bytes)", self.len())
+    }
 }

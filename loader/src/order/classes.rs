@@ -26,6 +26,10 @@ pub(crate) fn expected(
             let group = blocks.group(place);
             (group.start, group.end)
         }
+        SampleOrder::Shards(shards) => {
+            let group = shards.group(place);
+            (group.start, group.end)
+        }
         SampleOrder::Sequential => {
             let start = place - place % sampler.batch_size;
             (start, (start + sampler.batch_size).min(total))

@@ -5,6 +5,7 @@ mod classes;
 mod draw;
 mod pattern;
 mod sampler;
+mod shards;
 
 pub use draw::Order;
 

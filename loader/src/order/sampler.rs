@@ -7,7 +7,7 @@ use shardmill_formats::{Philox, Stream};
 
 use super::draw::{Order, SampleOrder};
 use super::pattern::Pattern;
-use crate::data::Mix;
+use crate::data::{Mix, ShardRuns};
 use crate::settings::LastBatch;
 
 /// How an epoch is divided into batches, and a batch into the shares of the ranks.
@@ -23,6 +23,8 @@ pub(crate) struct Sampler {
     /// Consecutive places of an epoch that share a window and a reflection.
     pub(crate) draw_every: u64,
     pub(crate) pattern: Option<Arc<Pattern>>,
+    /// The samples of each shard, for an order that follows shards.
+    pub(crate) runs: Option<Arc<ShardRuns>>,
 }
 
 impl Sampler {
@@ -75,7 +77,10 @@ impl Sampler {
             },
             None => {
                 let philox = Philox::new(self.seed, Stream::Order);
-                Turns::Single(self.order.draw(self.samples, &philox, epoch))
+                Turns::Single(
+                    self.order
+                        .draw(self.samples, self.runs.as_ref(), &philox, epoch),
+                )
             }
         };
         EpochOrder {
@@ -146,7 +151,9 @@ impl EpochOrder {
                 let (cycle, at) = (before / samples_wide, before % samples_wide);
                 Draw {
                     part,
-                    sample: order.draw(*samples, philox, cycle as u64).at(at as u64),
+                    sample: order
+                        .draw(*samples, None, philox, cycle as u64)
+                        .at(at as u64),
                     stream: place,
                     window: shared.unwrap_or(place),
                 }
@@ -159,6 +166,24 @@ impl EpochOrder {
         match &self.turns {
             Turns::Single(order) => Some(order),
             Turns::Mixed { .. } => None,
+        }
+    }
+
+    /// The shards that are needed at the same time, in their order, and the place at which each of these
+    /// sets ends; `None` for an order in which any place may need any shard.
+    pub(crate) fn shard_sets(&self, runs: Option<&ShardRuns>) -> Option<Vec<(Vec<u32>, u64)>> {
+        match self.single()? {
+            SampleOrder::Shards(shards) => Some(shards.groups().collect()),
+            SampleOrder::Sequential => {
+                let runs = runs.filter(|runs| runs.is_ascending())?;
+                let mut end = 0;
+                let sets = (0..runs.len()).map(|run| {
+                    end += runs.samples(run);
+                    (vec![runs.shard(run)], end)
+                });
+                Some(sets.collect())
+            }
+            SampleOrder::Global(_) | SampleOrder::Blocks(_) => None,
         }
     }
 

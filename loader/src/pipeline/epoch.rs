@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::channel::POLL_INTERVAL;
+use super::feed::Feed;
 use super::fill::fill;
 use super::meter::Meter;
+use super::needs;
 use super::plan::{EpochPlan, Plan, WorkerMemory};
 use super::prefetch::Prefetch;
 use crate::error::LoaderError;
@@ -24,6 +26,8 @@ pub struct Epoch {
     next: u64,
     end: u64,
     source: Source,
+    /// What brings shards of object stores, once the source has started.
+    feed: Option<Arc<Feed>>,
     meter: Meter,
     /// When the first batch was asked for.
     began: Option<Instant>,
@@ -61,6 +65,7 @@ impl Epoch {
             next: 0,
             end,
             source: Source::Unstarted,
+            feed: None,
             meter,
             began: None,
             whole: first == 0,
@@ -71,7 +76,7 @@ impl Epoch {
     /// last batch ends the epoch.
     #[must_use]
     pub fn seek(mut self, step: u64) -> Self {
-        self.source = Source::Unstarted;
+        self.stop();
         self.next = step.min(self.end);
         self.whole = false;
         self
@@ -126,14 +131,20 @@ impl Epoch {
     fn produce(&mut self, stop: Option<&dyn Fn() -> bool>) -> Result<Batch, LoaderError> {
         if matches!(self.source, Source::Unstarted) {
             let (plan, epoch_plan) = (&self.plan, &self.epoch_plan);
+            let feed = Arc::new(needs::begin(plan, epoch_plan, self.next)?);
+            self.feed = Some(Arc::clone(&feed));
             self.source = if plan.threads == 0 {
-                Source::Inline(Box::new(plan.worker_memory(plan.pool.here())))
+                Source::Inline(Box::new(plan.worker_memory(plan.pool.here(), feed)))
             } else {
-                Source::Threads(Prefetch::start(plan, epoch_plan, self.next, self.end)?)
+                let steps = self.next..self.end;
+                Source::Threads(Prefetch::start(plan, epoch_plan, &feed, steps)?)
             };
         }
         match &mut self.source {
             Source::Inline(memory) => {
+                if !memory.feed.is_here() {
+                    return Err(LoaderError::Forked { step: self.next });
+                }
                 memory.clock.restart();
                 let buffers = memory.pool.acquire();
                 let asked = Cell::new(Instant::now());
@@ -173,6 +184,14 @@ impl Epoch {
         batch
     }
 
+    /// Ends the threads, and then what brings their shards.
+    fn stop(&mut self) {
+        self.source = Source::Unstarted;
+        if let Some(feed) = self.feed.take().and_then(Arc::into_inner) {
+            feed.end(&self.plan.sessions);
+        }
+    }
+
     fn advance(&mut self, stop: Option<&dyn Fn() -> bool>) -> Option<Result<Batch, LoaderError>> {
         if self.next >= self.end {
             return None;
@@ -189,6 +208,10 @@ impl Epoch {
         match &batch {
             Ok(batch) => {
                 self.next += 1;
+                if let Some(feed) = &self.feed {
+                    let first = self.epoch_plan.first;
+                    feed.advance(self.plan.sampler.before(first, self.next));
+                }
                 self.meter.batches += 1;
                 self.meter.samples += batch.len() as u64;
                 self.meter.replaced += batch.replaced().len() as u64;
@@ -196,7 +219,7 @@ impl Epoch {
             Err(LoaderError::Stopped) => {}
             Err(_) => {
                 self.next = self.end;
-                self.source = Source::Unstarted;
+                self.stop();
             }
         }
         Some(batch)
@@ -217,3 +240,9 @@ impl Iterator for Epoch {
 }
 
 impl ExactSizeIterator for Epoch {}
+
+impl Drop for Epoch {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,5 +1,7 @@
 //! Fills one batch: the same function in the consumer's thread and in every worker.
 
+use std::sync::Arc;
+
 use shardmill_formats::{Codec, Philox, Stream};
 
 use super::batch::Batch;
@@ -8,7 +10,7 @@ use super::meter::Stage;
 use super::plan::{EpochPlan, Plan, WorkerMemory};
 use super::rows::{Row, Shown, hull, strip};
 use super::transform::{Random, Sample};
-use crate::data::{BadRecord, Replaced};
+use crate::data::{Access, BadRecord, Replaced};
 use crate::error::LoaderError;
 use crate::order::Draw;
 
@@ -44,8 +46,20 @@ pub(crate) fn fill(
             return None;
         }
         let draw = epoch.order.draw(place);
-        if let Err(error) = fill_or_replace(plan, epoch, draw, i, &mut buffers, memory) {
-            return Some(Err(error));
+        let feed = Arc::clone(&memory.feed);
+        let access = match feed.part(draw.part) {
+            // What fills up the last batch comes from the beginning of the order, which may be used up.
+            Some(cached) if place < plan.sampler.samples => Access::Cached(cached, cancelled),
+            _ => Access::Direct,
+        };
+        let sample = Place { draw, access, i };
+        match fill_or_replace(plan, epoch, sample, &mut buffers, memory) {
+            Ok(()) => {}
+            Err(LoaderError::Stopped) => {
+                memory.pool.recycler().recycle(buffers);
+                return None;
+            }
+            Err(error) => return Some(Err(error)),
         }
     }
     Some(Ok(Batch {
@@ -67,15 +81,23 @@ pub(crate) fn fill(
 /// of the dataset.
 const TRIES: u32 = 32;
 
+/// A sample, how its record is reached, and its number in the batch.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    draw: Draw,
+    access: Access<'a>,
+    i: usize,
+}
+
 fn fill_or_replace(
     plan: &Plan,
     epoch: &EpochPlan,
-    draw: Draw,
-    i: usize,
+    place: Place<'_>,
     buffers: &mut Buffers,
     memory: &mut WorkerMemory,
 ) -> Result<(), LoaderError> {
-    let error = match fill_sample(plan, epoch, draw, i, buffers, memory) {
+    let Place { draw, i, .. } = place;
+    let error = match fill_sample(plan, epoch, place, buffers, memory) {
         Err(error) if plan.on_bad_record == BadRecord::Replace && error.is_bad_record() => error,
         outcome => return outcome,
     };
@@ -88,7 +110,13 @@ fn fill_or_replace(
             sample: ((word * u128::from(samples)) >> 64) as u64,
             ..draw
         };
-        match fill_sample(plan, epoch, other, i, buffers, memory) {
+        // Its shard may not be among those that are open.
+        let place = Place {
+            draw: other,
+            access: Access::Direct,
+            i,
+        };
+        match fill_sample(plan, epoch, place, buffers, memory) {
             Err(error) if error.is_bad_record() => {}
             Err(error) => return Err(error),
             Ok(()) => {
@@ -107,14 +135,15 @@ fn fill_or_replace(
 fn fill_sample(
     plan: &Plan,
     epoch: &EpochPlan,
-    draw: Draw,
-    i: usize,
+    place: Place<'_>,
     buffers: &mut Buffers,
     memory: &mut WorkerMemory,
 ) -> Result<(), LoaderError> {
+    let Place { draw, access, i } = place;
     let (dataset, sample) = (&plan.mix.datasets()[draw.part], draw.sample);
     let index = plan.mix.index(draw.part, sample);
-    let stored = dataset.stored_with(sample, plan.verify)?;
+    let stored = dataset.stored_with(sample, plan.verify, access)?;
+    let stored = &*stored;
     memory.clock.lap(Stage::Read);
     buffers.samples[i] = index;
     buffers.labels[i] = dataset.label(sample);

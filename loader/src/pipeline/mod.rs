@@ -4,8 +4,10 @@ mod batch;
 mod buffers;
 mod channel;
 mod epoch;
+mod feed;
 mod fill;
 mod meter;
+mod needs;
 mod plan;
 mod pool;
 mod prefetch;
@@ -20,6 +22,7 @@ pub use epoch::Epoch;
 pub use meter::{Bottleneck, Meter, Verdict};
 pub use transform::{Random, Sample};
 
+pub(crate) use feed::Sessions;
 pub(crate) use plan::{Normalization, Plan};
 pub(crate) use pool::Pool;
 pub(crate) use room::check as check_memory;

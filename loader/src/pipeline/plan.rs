@@ -1,12 +1,14 @@
 //! What a loader makes batches from, and what an epoch and a thread add to it.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shardmill_formats::{Decoder, Philox};
 use shardmill_kernels::{Affine, Canvas, Kernel, Resize};
 
 use super::buffers::Buffers;
+use super::feed::{Feed, Sessions};
 use super::meter::Clock;
 use super::pool::Pool;
 use super::transform::{Around, Transform};
@@ -39,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) warm: AtomicBool,
     pub(crate) transform: Option<Transform>,
     pub(crate) around_threads: Option<Around>,
+    /// Of the caches that bring shards of object stores.
+    pub(crate) sessions: Sessions,
 }
 
 impl Plan {
@@ -66,8 +70,8 @@ impl Plan {
         Buffers::bytes(samples, rows, crop * crop * 3, self.output)
     }
 
-    /// The memory of a thread that shares `pool` with others.
-    pub(crate) fn worker_memory(&self, pool: Pool) -> WorkerMemory {
+    /// The memory of a thread that shares `pool` and `feed` with others.
+    pub(crate) fn worker_memory(&self, pool: Pool, feed: Arc<Feed>) -> WorkerMemory {
         let shape = self.mix.shape();
         WorkerMemory {
             decoder: Decoder::new(self.mix.codec(), shape),
@@ -80,6 +84,7 @@ impl Plan {
             },
             clock: Clock::start(),
             pool,
+            feed,
         }
     }
 }
@@ -93,6 +98,7 @@ pub(crate) struct WorkerMemory {
     pub(crate) row: RowMemory,
     pub(crate) clock: Clock,
     pub(crate) pool: Pool,
+    pub(crate) feed: Arc<Feed>,
 }
 
 /// What a worker keeps from one row to the next.

@@ -4,6 +4,7 @@
 //! has the threads, and turns a panic into an error.
 
 use std::mem::{forget, take};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -11,6 +12,7 @@ use std::thread::JoinHandle;
 use shardmill_formats::panic_message;
 
 use super::batch::Batch;
+use super::feed::Feed;
 use super::fill::fill;
 use super::meter::{Meter, Stage, StageTimes};
 use super::plan::{EpochPlan, Plan};
@@ -36,18 +38,18 @@ pub(crate) struct Prefetch {
 }
 
 impl Prefetch {
-    /// Starts the plan's threads on the batches `first..end`.
+    /// Starts the plan's threads on these batches.
     pub(crate) fn start(
         plan: &Arc<Plan>,
         epoch: &Arc<EpochPlan>,
-        first: u64,
-        end: u64,
+        feed: &Arc<Feed>,
+        steps: Range<u64>,
     ) -> Result<Self, LoaderError> {
-        let (consumer, producer) = slots(first, end, plan.threads + plan.prefetch + 1);
+        let (consumer, producer) = slots(steps.start, steps.end, plan.threads + plan.prefetch + 1);
         let mut prefetch = Self {
             consumer: Some(consumer),
             threads: Vec::new(),
-            read_ahead: ReadAhead::start(plan, epoch, first)?,
+            read_ahead: ReadAhead::start(plan, epoch, feed, steps.start)?,
             process: Process::current(),
         };
         let pool = plan.pool.here();
@@ -55,6 +57,7 @@ impl Prefetch {
             let worker = Worker {
                 plan: Arc::clone(plan),
                 epoch: Arc::clone(epoch),
+                feed: Arc::clone(feed),
                 producer: producer.clone(),
                 pool: pool.clone(),
             };
@@ -119,6 +122,7 @@ impl Drop for Prefetch {
 struct Worker {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
+    feed: Arc<Feed>,
     producer: Producer<Finished>,
     pool: Pool,
 }
@@ -140,7 +144,8 @@ impl Worker {
     }
 
     fn run(self) {
-        let mut memory = self.plan.worker_memory(self.pool.clone());
+        let feed = Arc::clone(&self.feed);
+        let mut memory = self.plan.worker_memory(self.pool.clone(), feed);
         let cancelled = || self.producer.cancelled();
         while let Some(step) = self.producer.ticket() {
             memory.clock.lap(Stage::Idle);

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::feed::Feed;
 use super::plan::{EpochPlan, Plan};
 use crate::error::LoaderError;
 use crate::order::SampleOrder;
@@ -28,6 +29,7 @@ impl ReadAhead {
     pub(crate) fn start(
         plan: &Arc<Plan>,
         epoch: &Arc<EpochPlan>,
+        feed: &Arc<Feed>,
         first: u64,
     ) -> Result<Option<Self>, LoaderError> {
         if !plan.wants_advice() {
@@ -57,6 +59,7 @@ impl ReadAhead {
         let mut requests = Requests {
             plan: Arc::clone(plan),
             epoch: Arc::clone(epoch),
+            feed: Arc::clone(feed),
             cancelled: Arc::clone(&cancelled),
             requested: 0,
         };
@@ -103,6 +106,7 @@ impl Drop for ReadAhead {
 struct Requests {
     plan: Arc<Plan>,
     epoch: Arc<EpochPlan>,
+    feed: Arc<Feed>,
     cancelled: Arc<AtomicBool>,
     /// Places below this were requested: the end of the last group of blocks.
     requested: u64,
@@ -128,7 +132,7 @@ impl Requests {
         let Some(SampleOrder::Blocks(blocks)) = order.single() else {
             let draw = order.draw(place);
             let part = &self.plan.mix.datasets()[draw.part];
-            part.will_need(draw.sample, 1);
+            part.will_need(draw.sample, 1, self.feed.part(draw.part));
             return;
         };
         if place < self.requested {
@@ -141,7 +145,7 @@ impl Requests {
             if self.cancelled.load(Ordering::Relaxed) {
                 return;
             }
-            dataset.will_need(first, len);
+            dataset.will_need(first, len, self.feed.part(0));
         }
     }
 }

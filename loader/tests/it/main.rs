@@ -10,8 +10,15 @@ mod memory;
 mod meters;
 mod orders;
 mod purity;
+#[cfg(feature = "remote")]
+mod remote;
 mod resume;
+#[cfg(feature = "remote")]
+#[path = "../../../store/tests/it/server.rs"]
+mod server;
 mod shared;
+#[cfg(feature = "remote")]
+mod simulation;
 mod stopping;
 mod terminal;
 mod threads;

@@ -25,7 +25,7 @@ fn victim() {
     let path = Path::new(&folder).join("train-00002-of-00003.safetensors");
     let file = OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(4096).unwrap();
-    println!("read {:?}", dataset.stored(last).map(<[u8]>::len));
+    println!("read {:?}", dataset.stored(last).map(|stored| stored.len()));
 }
 
 #[test]
