@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use shardmill_formats::{CodecError, ManifestError, ShardError, WriteError};
+use shardmill_store::StoreError;
 
 use crate::part::Part;
 
@@ -19,6 +20,9 @@ pub enum PrepError {
         /// The error of the system.
         source: io::Error,
     },
+    /// An object store did not give or take what was asked of it.
+    #[error(transparent)]
+    Store(StoreError),
     /// The source is no folder of images.
     #[error("{} is not a folder of images: give the folder that holds the class folders, or `train/` and `val/`, or the official tars, or Kaggle's ILSVRC, or WebDataset's tars, or Parquet files; or a .csv or .tsv list", .0.display())]
     NotAFolder(PathBuf),
@@ -257,6 +261,16 @@ pub enum PrepError {
         "stopped before the end, as asked: the same call resumes what is finished, or starts over if nothing is"
     )]
     Stopped,
+    /// An ingest into an object store stopped after it had begun.
+    #[error(
+        "the ingest stopped; what is finished is kept in {address}, and the same command resumes it"
+    )]
+    Kept {
+        /// The address.
+        address: String,
+        /// Why it stopped.
+        source: Box<PrepError>,
+    },
     /// The thread pool could not be started.
     #[error("cannot start {threads} threads: {message}")]
     Threads {

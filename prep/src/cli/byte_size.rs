@@ -12,22 +12,13 @@ impl FromStr for ByteSize {
     type Err = UnknownChoice;
 
     fn from_str(text: &str) -> Result<Self, UnknownChoice> {
-        let number = text.trim_end_matches(['B', 'b']).trim_end_matches('i');
-        let (number, power) = match number.char_indices().last() {
-            Some((at, 'k' | 'K')) => (&number[..at], 1),
-            Some((at, 'm' | 'M')) => (&number[..at], 2),
-            Some((at, 'g' | 'G')) => (&number[..at], 3),
-            Some((at, 't' | 'T')) => (&number[..at], 4),
-            _ => (number, 0),
-        };
-        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        let number = number.parse::<u64>().ok().filter(|_| digits);
-        let bytes = number.and_then(|number| number.checked_mul(1024_u64.pow(power)));
-        bytes.map(Self).ok_or_else(|| UnknownChoice {
-            option: "amount of memory",
-            found: text.to_owned(),
-            expected: "a number of bytes, such as 1500000, 512M or 4G".to_owned(),
-        })
+        shardmill_formats::byte_size(text)
+            .map(Self)
+            .map_err(|expected| UnknownChoice {
+                option: "amount of memory",
+                found: text.to_owned(),
+                expected,
+            })
     }
 }
 

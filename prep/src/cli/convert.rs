@@ -10,7 +10,7 @@ use super::{check_dataset, interrupt, print, quality, splits_json, splits_text};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the dataset.
+    /// Folder of the dataset, or an address such as s3://bucket/dataset.
     dir: PathBuf,
     /// Encoding of the new records: raw, zstd or jpeg.
     #[arg(long)]

@@ -10,7 +10,7 @@ use super::{check_dataset, complete_already, interrupt, print};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the dataset.
+    /// Folder of the dataset, or an address such as s3://bucket/dataset.
     dir: PathBuf,
     /// webdataset: tar files; folder: SPLIT/SYNSET/NAME.jpg; parquet: as Hugging Face datasets reads it.
     #[arg(long, value_name = "webdataset|folder|parquet")]

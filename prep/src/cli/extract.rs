@@ -11,7 +11,7 @@ use super::{check_dataset, print};
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("record").required(true))]
 pub(super) struct Args {
-    /// Folder of the dataset.
+    /// Folder of the dataset, or an address such as s3://bucket/dataset.
     dir: PathBuf,
     /// Key of the record: the name of its source, such as train/n01440764/n01440764_10026.JPEG.
     #[arg(long, group = "record")]

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use super::byte_size::ByteSize;
 use crate::decode::{Check, Exif, Filter, Resize, Truncated};
 use crate::ingest::{Ingested, Part, RejectLine, ingest_part};
+use crate::io::Place;
 use crate::source::PassedOver;
 use crate::{DecodeOptions, IngestOptions, IngestSummary, Layout, MaxRejects, OnError};
 use anyhow::Result;
 use shardmill_formats::{Codec, Printable, counted};
 
 use super::{
-    complete_already, interrupt, print, quality, refuse_dataset, say, split_text, warned_text,
-    without,
+    complete_already, interrupt, print, quality, refuse_address, refuse_dataset, say, split_text,
+    warned_text, without,
 };
 
 #[derive(clap::Args)]
@@ -22,10 +23,14 @@ pub(super) struct Args {
     /// with the official ILSVRC2012 tars; Kaggle's download; WebDataset's tars or Parquet files, in a folder
     /// or a single one; a .csv or .tsv list of paths and labels.
     src: PathBuf,
-    /// Folder for the shards. It must not exist, or be empty, or hold the same ingest, which is resumed if it is
-    /// unfinished.
+    /// Folder for the shards, or an address such as s3://bucket/dataset. It must not exist, or be empty, or hold the
+    /// same ingest, which is resumed if it is unfinished.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// With an address as --out: folder in which shards are made, a few at a time, before they are uploaded; by
+    /// default the one for temporary files.
+    #[arg(long, value_name = "DIR")]
+    work: Option<PathBuf>,
     /// Form of SRC: class-folders, official-tars, kaggle, list, webdataset, parquet or unlabelled;
     /// detected by default.
     #[arg(long)]
@@ -91,7 +96,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    refuse_address(&args.src)?;
     refuse_dataset(&args.src, called)?;
+    // Before anything is said of it: it may hold what must not be printed.
+    if Place::new(&args.out)?.is_folder() && args.work.is_some() {
+        say("note: --work is not used: shards are made in --out, which is a folder");
+    }
     let layout = match args.layout {
         Some(layout) => layout,
         None => Layout::recognise(&args.src, &args.out)?,
@@ -100,6 +110,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     let options = IngestOptions {
         layout: args.layout,
         part: args.part,
+        work: args.work.clone(),
         codec: args.codec,
         quality: quality(args.quality, args.codec),
         size: args.size,

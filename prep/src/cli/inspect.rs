@@ -9,7 +9,7 @@ use super::{check_dataset, print, say};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the dataset.
+    /// Folder of the dataset, or an address such as s3://bucket/dataset.
     dir: PathBuf,
     /// Write a contact sheet of some records with their classes.
     #[arg(long, value_name = "FILE.png")]

@@ -53,6 +53,14 @@ pub(super) fn listen(out: &Path) -> Result<Listening> {
 fn end() {
     let out = state().out.clone();
     if let Some(out) = out {
+        if shardmill_store::address(&out).is_some() {
+            // Asking the store could take longer than a person waits.
+            errln!(
+                "\ninterrupted: shards that were uploaded are kept in {}, and the same command resumes it",
+                out.display()
+            );
+            std::process::exit(INTERRUPTED);
+        }
         match unfinished(&out) {
             Some(_) => errln!(
                 "\ninterrupted: what is finished is kept in {}, and the same command resumes it",

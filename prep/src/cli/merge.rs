@@ -10,7 +10,7 @@ use super::{complete_already, print};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder that every `prep ingest --part I/N` wrote into.
+    /// Folder or address that every `prep ingest --part I/N` wrote into.
     dir: PathBuf,
     /// Print the number of records of each split as one JSON object.
     #[arg(long)]

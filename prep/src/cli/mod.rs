@@ -21,6 +21,7 @@ use std::path::Path;
 use crate::dataset::Rewritten;
 use crate::decode::Warning;
 use crate::ingest::WarningLine;
+use crate::io::Place;
 use crate::io::pool::MAX_THREADS;
 use crate::unfinished;
 use anyhow::{Result, bail};
@@ -30,6 +31,10 @@ use shardmill_formats::{
 
 /// Refuses a folder without a dataset. `called` is what the user calls this program.
 fn check_dataset(dir: &Path, called: &str) -> Result<()> {
+    // What is at an address is known when its manifest is read.
+    if !Place::new(dir)?.is_folder() {
+        return Ok(());
+    }
     if dir.join(shardmill_formats::MANIFEST_FILE).is_file() {
         return Ok(());
     }
@@ -50,6 +55,16 @@ fn check_dataset(dir: &Path, called: &str) -> Result<()> {
         "{} holds no manifest.json: give the folder that `{called} ingest SRC --out DIR` made",
         dir.display()
     )
+}
+
+/// Refuses an address where images are asked for.
+fn refuse_address(source: &Path) -> Result<()> {
+    match Place::new(source)?.is_folder() {
+        true => Ok(()),
+        false => bail!(
+            "images are read from a folder or a file, and not from an address: copy them to a disk first"
+        ),
+    }
 }
 
 /// Refuses shards where images are asked for. `called` is what the user calls this program.

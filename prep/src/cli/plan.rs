@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{IngestOptions, Layout, estimate};
 use anyhow::Result;
 
-use super::{print, refuse_dataset, without};
+use super::{print, refuse_address, refuse_dataset, without};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -33,6 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, called: &str) -> Result<()> {
+    refuse_address(&args.src)?;
     refuse_dataset(&args.src, called)?;
     let options = IngestOptions {
         layout: args.layout,

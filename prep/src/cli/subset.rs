@@ -9,7 +9,7 @@ use super::{check_dataset, interrupt, print, say, splits_json, splits_text};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the dataset.
+    /// Folder of the dataset, or an address such as s3://bucket/dataset.
     dir: PathBuf,
     /// Folder for the new shards. It must not exist, or be empty, or hold the same subset, which is resumed if it is
     /// unfinished.

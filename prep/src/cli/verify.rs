@@ -10,7 +10,7 @@ use super::{check_dataset, print, say};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the dataset.
+    /// Folder of the dataset, or an address such as s3://bucket/dataset.
     dir: PathBuf,
     /// Threads; 0 means one for each core. Each holds one record in memory.
     #[arg(long, value_name = "N", default_value = "0", value_parser = super::threads)]

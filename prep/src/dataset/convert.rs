@@ -1,7 +1,6 @@
 //! Conversion of a dataset to another codec, without the original images.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shardmill_formats::{
     ChannelSums, Codec, EncodeOptions, Encoder, Manifest, Rejects, ShardMetadata,
@@ -13,13 +12,13 @@ use crate::io::flusher::Flusher;
 use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::unfinished::CONVERT_JOURNAL;
-use crate::io::{Choices, space};
+use crate::io::{Choices, Place, space};
 use crate::observe::Observer;
-use crate::shards::REJECTS_FILE;
 use crate::shards::{
     Begun, Reader, Record, Rewritten, Sizes, SplitWriter, TRAIN, begin, complete, fingerprint,
     records_done, statistics,
 };
+use crate::shards::{REJECTS_FILE, REJECTS_LIMIT};
 use crate::shards::{Shard, read_manifest, sample};
 
 /// Settings of a conversion; [`ConvertOptions::new`] gives the defaults.
@@ -72,7 +71,8 @@ impl ConvertOptions {
 /// The dataset cannot be read or differs from its checksums, the output folder holds something else, or the
 /// disk has too little space. Finished shards are kept, and nothing else.
 pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
-    let (_, manifest) = read_manifest(&options.source)?;
+    let place = Place::new(&options.source)?;
+    let (_, manifest) = read_manifest(&place)?;
     let encode = EncodeOptions {
         jpeg_quality: options.quality,
         ..EncodeOptions::default()
@@ -111,11 +111,11 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
     let records = manifest.splits.values();
     let records = records.fold(0, |sum: u64, split| sum.saturating_add(split.records));
     let left = records.saturating_sub(records_done(&work));
-    check_space(options, &manifest, left, &encoder)?;
+    check_space(options, &place, &manifest, left, &encoder)?;
     let pool = OrderedPool::new(options.threads).observed(&options.observer);
     let flusher = Flusher::new();
     let progress = Progress::new("convert", left, options.progress, &options.observer);
-    let rejects = rejects_of(&options.source, &manifest)?;
+    let rejects = rejects_of(&place, &manifest)?;
     let mut converted = Manifest {
         codec: options.codec,
         jpeg_quality: (options.codec == Codec::Jpeg).then_some(options.quality),
@@ -145,7 +145,7 @@ pub fn convert(options: &ConvertOptions) -> Result<Rewritten, PrepError> {
                 skip -= entry.records;
                 continue;
             }
-            let shard = Shard::open(&options.source, &manifest, name, entry)?;
+            let shard = Shard::open_whole(&place, &manifest, name, entry, &options.observer)?;
             let records: Vec<usize> = (0..shard.len()).collect();
             pool.in_order(
                 &records,
@@ -198,6 +198,7 @@ fn encode_record(
 
 fn check_space(
     options: &ConvertOptions,
+    place: &Place,
     manifest: &Manifest,
     left: u64,
     encoder: &impl Fn() -> Result<Encoder, PrepError>,
@@ -211,7 +212,7 @@ fn check_space(
             return Ok(most);
         }
         let (mut encoder, mut reader) = (encoder()?, Reader::new(manifest));
-        let sizes = sample(&options.source, manifest, |shard, i| {
+        let sizes = sample(place, manifest, |shard, i| {
             reader.decode(shard, i)?;
             Ok(encode_record(&mut encoder, &reader, shard, i)?.len() as u64)
         })?;
@@ -226,14 +227,10 @@ fn check_space(
 }
 
 /// The list of rejects goes along, if it is there and a file of its own.
-fn rejects_of(folder: &Path, manifest: &Manifest) -> Result<Option<Vec<u8>>, PrepError> {
-    let Some(name) = &manifest.rejects.file else {
-        return Ok(None);
-    };
-    let path = folder.join(name);
-    match fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
-        true => fs::read(&path).map(Some).map_err(PrepError::io(&path)),
-        false => Ok(None),
+fn rejects_of(place: &Place, manifest: &Manifest) -> Result<Option<Vec<u8>>, PrepError> {
+    match &manifest.rejects.file {
+        Some(name) => place.read_beside(name, REJECTS_LIMIT),
+        None => Ok(None),
     }
 }
 

@@ -10,6 +10,7 @@ use shardmill_formats::{Codec, Manifest, RecordShape};
 
 use super::nearest::Nearest;
 use crate::error::PrepError;
+use crate::io::Place;
 use crate::shards::{Reader, TRAIN};
 use crate::shards::{Shard, read_manifest};
 
@@ -52,10 +53,11 @@ pub fn extract(
     target: &Path,
     force: bool,
 ) -> Result<Extracted, PrepError> {
-    let (_, manifest) = read_manifest(folder)?;
+    let place = Place::new(folder)?;
+    let (_, manifest) = read_manifest(&place)?;
     let stored = wants_stored(target, manifest.codec)?;
     check_free(target, force)?;
-    let (split, first, shard, i) = find(folder, &manifest, selector, split)?;
+    let (split, first, shard, i) = find(&place, &manifest, selector, split)?;
     let mut reader = Reader::new(&manifest);
     let bytes = if stored {
         reader.read(&shard, i)?;
@@ -118,7 +120,7 @@ pub(super) fn split_names<'a>(
 
 /// The split, the number of its records before the shard, the shard, and the record in it.
 fn find(
-    folder: &Path,
+    place: &Place,
     manifest: &Manifest,
     selector: &Selector,
     split: Option<&str>,
@@ -135,7 +137,7 @@ fn find(
             for name in splits {
                 let mut first: u64 = 0;
                 for entry in &manifest.splits[name].shards {
-                    let shard = Shard::open(folder, manifest, name, entry)?;
+                    let shard = Shard::open(place, manifest, name, entry)?;
                     if let Some(i) = (0..shard.len()).find(|&i| shard.key(i) == key) {
                         return Ok((name.to_owned(), first, shard, i));
                     }
@@ -155,7 +157,7 @@ fn find(
             let mut first: u64 = 0;
             for entry in &split.shards {
                 if index < first.saturating_add(entry.records) {
-                    let shard = Shard::open(folder, manifest, name, entry)?;
+                    let shard = Shard::open(place, manifest, name, entry)?;
                     return Ok((name.to_owned(), first, shard, (index - first) as usize));
                 }
                 first = first.saturating_add(entry.records);

@@ -8,7 +8,8 @@ use serde::Serialize;
 use shardmill_formats::{Manifest, Printable};
 
 use crate::error::PrepError;
-use crate::shards::{Shard, read_manifest};
+use crate::io::Place;
+use crate::shards::{Shard, each_shard, read_manifest};
 
 /// A dataset's contents at a glance; `Display` gives a table.
 #[derive(Clone, Debug, Serialize)]
@@ -55,27 +56,34 @@ impl Inspection {
     }
 }
 
-/// Reads the manifest and the labels of the dataset in `folder`. Of a shard, only what is around its
-/// records is read, and compared with its checksum.
+/// Reads the manifest and the labels of the dataset in `folder`, or at an address such as `s3://bucket/dataset`. Of a
+/// shard, only what is around its records is read, and compared with its checksum.
 ///
 /// # Errors
 /// A manifest or shard that cannot be read or does not agree with the other.
 pub fn inspect(folder: &Path) -> Result<Inspection, PrepError> {
-    let (_, manifest) = read_manifest(folder)?;
-    let mut class_counts = Vec::new();
-    for (name, split) in &manifest.splits {
-        let mut counts = vec![0; manifest.classes.len()];
-        for entry in &split.shards {
-            let shard = Shard::open(folder, &manifest, name, entry)?;
-            for i in 0..shard.len() {
-                let label = usize::try_from(shard.label(i)).ok();
+    let place = Place::new(folder)?;
+    let (_, manifest) = read_manifest(&place)?;
+    let names = manifest.splits.keys();
+    let mut class_counts: Vec<_> = names
+        .map(|name| (name.clone(), vec![0; manifest.classes.len()]))
+        .collect();
+    let labels = |shard: &Shard| (0..shard.len()).map(|i| shard.label(i)).collect();
+    each_shard(
+        &place,
+        &manifest,
+        |_, shard| Ok(labels(shard)),
+        |split, labels: Vec<i64>| {
+            let counts = &mut class_counts[split].1;
+            for label in labels {
+                let label = usize::try_from(label).ok();
                 if let Some(count) = label.and_then(|label| counts.get_mut(label)) {
                     *count += 1;
                 }
             }
-        }
-        class_counts.push((name.clone(), counts));
-    }
+            Ok(())
+        },
+    )?;
     Ok(Inspection {
         manifest,
         class_counts,

@@ -8,6 +8,7 @@ use shardmill_formats::{Codec, EncodeOptions, Encoder, Manifest, RecordShape};
 
 use super::extract::{check_free, png, split_names, write};
 use crate::error::PrepError;
+use crate::io::Place;
 use crate::shards::{Reader, TRAIN};
 use crate::shards::{Shard, read_manifest};
 
@@ -39,10 +40,11 @@ pub fn montage(folder: &Path, target: &Path, force: bool) -> Result<(), PrepErro
         });
     }
     check_free(target, force)?;
-    let (_, manifest) = read_manifest(folder)?;
+    let place = Place::new(folder)?;
+    let (_, manifest) = read_manifest(&place)?;
     let mut splits: Vec<&str> = manifest.splits.keys().map(String::as_str).collect();
     splits.sort_by_key(|name| *name != TRAIN);
-    let sheet = draw(folder, &manifest, &splits, COLUMNS, ROWS)?;
+    let sheet = draw(&place, &manifest, &splits, COLUMNS, ROWS)?;
     let bytes = png(sheet.as_raw(), shape(&sheet), || {
         target.display().to_string()
     })?;
@@ -68,7 +70,8 @@ pub fn contact_sheet(
             expected: format!("give 1 to {MOST} records"),
         });
     }
-    let (_, manifest) = read_manifest(folder)?;
+    let place = Place::new(folder)?;
+    let (_, manifest) = read_manifest(&place)?;
     let wanted: Vec<String> = split.map(str::to_owned).into_iter().collect();
     let mut splits = split_names(&manifest, &wanted)?;
     splits.sort_by_key(|name| *name != TRAIN);
@@ -78,7 +81,7 @@ pub fn contact_sheet(
         .sum();
     let tiles = u64::from(records).min(there).max(1) as u32;
     let columns = tiles.min(COLUMNS);
-    let sheet = draw(folder, &manifest, &splits, columns, tiles.div_ceil(columns))?;
+    let sheet = draw(&place, &manifest, &splits, columns, tiles.div_ceil(columns))?;
     let wrong = |source| PrepError::Codec {
         place: "the contact sheet".to_owned(),
         source,
@@ -99,7 +102,7 @@ fn shape(sheet: &RgbImage) -> RecordShape {
 
 /// As many records of these splits as a sheet has places.
 fn draw(
-    folder: &Path,
+    place: &Place,
     manifest: &Manifest,
     splits: &[&str],
     columns: u32,
@@ -121,7 +124,7 @@ fn draw(
         let end = before + entry.records;
         let here = |tile: u64| tile < tiles && tile * records / tiles < end;
         if here(tile) {
-            let shard = Shard::open(folder, manifest, name, entry)?;
+            let shard = Shard::open(place, manifest, name, entry)?;
             while here(tile) {
                 let record = (tile * records / tiles - before) as usize;
                 reader.decode(&shard, record)?;

@@ -8,11 +8,14 @@ use std::path::Path;
 use memmap2::MmapMut;
 use serde::Serialize;
 use shardmill_formats::{Causes, Decoder, Manifest, ShardEntry, ShardIndex, crc32c};
+use shardmill_store::StoreError;
 
 use crate::error::PrepError;
-use crate::io::pool::OrderedPool;
+use crate::io::Place;
+use crate::io::pool::{OrderedPool, number_of};
 use crate::io::progress::Progress;
 use crate::observe::Observer;
+use crate::shards::object::{FETCHES, fetch};
 use crate::shards::{IndexError, read_index, read_manifest};
 
 /// Something that is not as it was written.
@@ -59,8 +62,11 @@ const READ: usize = 256 << 10;
 /// each shard with the manifest. Uses `threads` threads, one for each core if 0; each reads one
 /// shard from its first byte to its last and holds its index and one record in memory.
 ///
+/// `folder` may be an address such as `s3://bucket/dataset`. Then each of at most four threads fetches one shard
+/// after another to a temporary file, which the system removes when it is closed.
+///
 /// # Errors
-/// A folder without a readable manifest. Faults in shards are part of the result.
+/// A folder without a readable manifest, or a server that cannot be asked. Faults in shards are part of the result.
 pub fn verify(folder: &Path, threads: usize, show: bool) -> Result<Verification, PrepError> {
     verify_observed(folder, threads, show, &Observer::default())
 }
@@ -75,7 +81,8 @@ pub fn verify_observed(
     show: bool,
     observer: &Observer,
 ) -> Result<Verification, PrepError> {
-    let (_, manifest) = read_manifest(folder)?;
+    let place = Place::new(folder)?;
+    let (_, manifest) = read_manifest(&place)?;
     let splits = manifest.splits.iter();
     let shards: Vec<(&str, &ShardEntry)> = splits
         .flat_map(|(name, split)| split.shards.iter().map(move |shard| (name.as_str(), shard)))
@@ -83,6 +90,10 @@ pub fn verify_observed(
     let records = shards.iter().map(|(_, shard)| shard.records).sum();
     let progress = Progress::new("verify", records, show, observer);
     let mut total = Verification::default();
+    let threads = match &place {
+        Place::Folder(_) => threads,
+        Place::Store(_) => number_of(threads).min(FETCHES),
+    };
     OrderedPool::new(threads).observed(observer).in_order(
         &shards,
         || Ok(Memory::default()),
@@ -92,12 +103,12 @@ pub fn verify_observed(
                 left: Cell::new(entry.records),
             };
             let shard = ListedShard {
-                folder,
+                place: &place,
                 manifest: &manifest,
                 split,
                 entry,
             };
-            let part = check_shard(shard, memory, &counted);
+            let part = check_shard(shard, memory, &counted, observer)?;
             // What of it could not be reread counts too, so that the end is reached.
             counted.add(u64::MAX);
             progress.check()?;
@@ -141,38 +152,68 @@ struct Memory {
 /// A shard as its manifest lists it.
 #[derive(Clone, Copy)]
 struct ListedShard<'a> {
-    folder: &'a Path,
+    place: &'a Place,
     manifest: &'a Manifest,
     split: &'a str,
     entry: &'a ShardEntry,
 }
 
-fn check_shard(shard: ListedShard<'_>, memory: &mut Memory, counted: &Counted<'_>) -> Verification {
+/// # Errors
+/// The shard cannot be fetched for another reason than that it is not there or has another size.
+fn check_shard(
+    shard: ListedShard<'_>,
+    memory: &mut Memory,
+    counted: &Counted<'_>,
+    observer: &Observer,
+) -> Result<Verification, PrepError> {
     let mut result = Verification {
         shards: 1,
         ..Verification::default()
     };
-    if let Err(error) = reread(shard, memory, counted, &mut result) {
+    let entry = shard.entry;
+    let file = match shard.place {
+        Place::Folder(folder) => File::open(folder.join(&entry.file)),
+        Place::Store(store) => match fetch(store, entry, observer) {
+            Ok(file) => Ok(file),
+            Err(PrepError::Store(StoreError::Missing(_))) => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no such object",
+            )),
+            Err(PrepError::Contradiction {
+                what,
+                found,
+                expected,
+                ..
+            }) => {
+                let message = format!("its {what} is {found}; the manifest says {expected}");
+                result.faults.push(Fault::of_shard(entry, message));
+                return Ok(result);
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    let read = file.and_then(|file| reread(file, shard, memory, counted, &mut result));
+    if let Err(error) = read {
         let message = format!("cannot be read: {error}");
-        result.faults.push(Fault::of_shard(shard.entry, message));
+        result.faults.push(Fault::of_shard(entry, message));
     }
-    result
+    Ok(result)
 }
 
 /// Adds the faults of a shard to `result`; fails if the file cannot be read.
 fn reread(
+    mut file: File,
     shard: ListedShard<'_>,
     memory: &mut Memory,
     counted: &Counted<'_>,
     result: &mut Verification,
 ) -> io::Result<()> {
     let ListedShard {
-        folder,
         manifest,
         split,
         entry,
+        ..
     } = shard;
-    let mut file = File::open(folder.join(&entry.file))?;
     let len = file.metadata()?.len();
     let index = match read_index(&mut file, len) {
         Ok((bytes, index)) => Ok(Index { bytes, index }),

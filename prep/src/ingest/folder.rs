@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 
-use super::journal::{IngestHeader, PartFolder, choices};
+use super::journal::{IngestHeader, PartFolder};
 use crate::error::PrepError;
-use crate::io::{FolderState, file, finished_name};
+use crate::io::{FolderState, Place, file, finished_name};
 use crate::part::Part;
 use crate::shards::REJECTS_FILE;
 use crate::shards::{check_made_from, read_manifest};
@@ -41,47 +41,21 @@ pub(super) fn take(
     Ok(work)
 }
 
-/// The manifest of the finished dataset in `folder`, which the plan with this fingerprint must have made.
+/// The manifest of the finished dataset at `place`, which the plan with this fingerprint must have made of these
+/// shards; `None` if it is another dataset.
 ///
 /// # Errors
-/// Another dataset, or one whose shards contradict its manifest.
+/// Shards that contradict their manifest.
 pub(super) fn finished(
-    folder: &Path,
+    place: &Place,
     fingerprint: &str,
-    names: &[String],
-) -> Result<Manifest, PrepError> {
-    let (_, manifest) = read_manifest(folder)?;
-    let planned: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    planned: &BTreeSet<String>,
+) -> Result<Option<Manifest>, PrepError> {
+    let (_, manifest) = read_manifest(place)?;
     let mut shards = manifest.splits.values().flat_map(|split| &split.shards);
-    if !shards.all(|entry| planned.contains(&*entry.file)) {
-        return Err(other(folder));
-    }
-    match check_made_from(folder, &manifest, fingerprint)? {
-        true => Ok(manifest),
-        false => Err(other(folder)),
-    }
-}
-
-/// Refuses a dataset in `folder` that differs in its options. `ours` is the manifest as far as the options
-/// determine it.
-pub(super) fn check_options(folder: &Path, ours: &Manifest) -> Result<(), PrepError> {
-    let (_, theirs) = read_manifest(folder)?;
-    match choices(ours).changed_from(&choices(&theirs)) {
-        None => Ok(()),
-        Some(what) => Err(PrepError::OtherResult {
-            folder: folder.to_owned(),
-            what,
-        }),
-    }
-}
-
-/// The error for a dataset with the same options, as far as its manifest shows.
-fn other(folder: &Path) -> PrepError {
-    PrepError::OtherResult {
-        folder: folder.to_owned(),
-        what: "it has other images or labels, or another --shard-records, --without, --val-fraction or --check"
-            .to_owned(),
-    }
+    let is_same = shards.all(|entry| planned.contains(&entry.file))
+        && check_made_from(place, &manifest, fingerprint)?;
+    Ok(is_same.then_some(manifest))
 }
 
 fn is_ours(name: &str, planned: &BTreeSet<&str>) -> bool {

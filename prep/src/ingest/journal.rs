@@ -1,11 +1,13 @@
 //! The journal of an ingest: what is being made, and which shards are finished.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use shardmill_formats::{Manifest, ShardEntry};
 
 use crate::decode::{Exif, Truncated};
+use crate::error::PrepError;
 use crate::io::{self, Choices, JournalHeader, OutputFolder};
 use crate::part::Part;
 use crate::reject::{RejectLine, WarningLine};
@@ -101,4 +103,51 @@ pub(super) fn is_done(lines: &[ShardLine], split: &str, shard: usize) -> bool {
     lines
         .iter()
         .any(|line| line.shard == shard && line.split == split)
+}
+
+/// Checks that every part is there and names all of its shards. `journals` are those in `folder`, each with its
+/// lines.
+pub(super) fn check_whole(
+    folder: &Path,
+    header: &IngestHeader,
+    journals: &[(&IngestHeader, &[ShardLine])],
+) -> Result<(), PrepError> {
+    let parts = |message: String| PrepError::Parts {
+        folder: folder.to_owned(),
+        message,
+    };
+    let here: BTreeSet<usize> = journals
+        .iter()
+        .map(|(header, _)| header.part.index)
+        .collect();
+    let all = header.part.parts;
+    let missing: Vec<String> = (0..all)
+        .filter(|index| !here.contains(index))
+        .map(|index| format!("{index}/{all}"))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "parts {} were never begun: make them first",
+            missing.join(", ")
+        );
+        return Err(parts(message));
+    }
+    let mut number = 0;
+    for (split, count) in &header.shards {
+        for shard in 0..*count {
+            let owner = journals
+                .iter()
+                .find(|(header, _)| header.part.takes(number));
+            if !owner.is_some_and(|(_, lines)| is_done(lines, split, shard)) {
+                let message = format!(
+                    "part {}/{all} has not finished: shard {shard} of {split} is missing; run it \
+                     again with the same arguments",
+                    number % all
+                );
+                return Err(parts(message));
+            }
+            number += 1;
+        }
+    }
+    Ok(())
 }

@@ -1,50 +1,28 @@
 //! From finished shards to a dataset: the manifest, and the list of rejects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shardmill_formats::{
-    ChannelSums, MANIFEST_FILE, Manifest, Rejects, ShardEntry, Split, SplitStatistics,
-};
+use shardmill_formats::{MANIFEST_FILE, Manifest, ShardEntry};
 
-use super::folder;
-use super::journal::{IngestHeader, Journal, PartFolder, ShardLine, is_done};
+use super::dataset::{Dataset, Merged, Written};
+use super::journal::{IngestHeader, Journal, PartFolder, ShardLine, check_whole};
+use super::{folder, objects};
 use crate::error::PrepError;
-use crate::io::{FolderState, file};
-use crate::reject::{RejectLine, WarningLine, first_ones};
-use crate::shards::REJECTS_FILE;
-use crate::shards::TRAIN;
-use crate::shards::{check_made_from, read_manifest, write_manifest};
+use crate::io::{FolderState, Place, file};
+use crate::reject::RejectLine;
+use crate::shards::{REJECTS_FILE, REJECTS_LIMIT, check_made_from, read_manifest, write_manifest};
 
-/// What [`merge`] did.
-#[derive(Clone, Debug)]
-pub struct Merged {
-    /// The dataset's manifest.
-    pub manifest: Manifest,
-    /// Number of records with warnings, by [`Warning::code`](crate::decode::Warning::code); empty if nothing was
-    /// done.
-    pub warned: BTreeMap<String, u64>,
-    /// Each of these images.
-    pub warnings: Vec<WarningLine>,
-    /// Whether the dataset was complete before, so that nothing was done.
-    pub was_complete: bool,
-}
-
-/// A dataset that was completed.
-pub(super) struct Written {
-    pub(super) manifest: Manifest,
-    pub(super) rejects: Vec<RejectLine>,
-    pub(super) warned: BTreeMap<String, u64>,
-    pub(super) warnings: Vec<WarningLine>,
-}
-
-/// Completes a dataset that was made in parts: checks that every shard of every part is there and writes the
+/// Completes a dataset that was made in parts, in a folder or at an address: checks that every shard of every part is there and writes the
 /// manifest, the same that a single machine would have written. A complete dataset is left as it is.
 ///
 /// # Errors
 /// The folder holds no parts, or parts of different ingests, or an unfinished part; the error says which.
 pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
+    if let Place::Store(store) = Place::new(folder)? {
+        return objects::merge(&store);
+    }
     let parts = |message: String| PrepError::Parts {
         folder: folder.to_owned(),
         message,
@@ -53,7 +31,7 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
     let paths = match folder::look(folder) {
         Ok(FolderState::Unfinished(journals)) => journals,
         Ok(FolderState::Finished) => {
-            let (_, manifest) = read_manifest(folder)?;
+            let (_, manifest) = read_manifest(&Place::Folder(folder.to_owned()))?;
             check_there(folder, manifest.splits.values().flat_map(|s| &s.shards))?;
             return Ok(Merged {
                 manifest,
@@ -96,7 +74,9 @@ pub fn merge(folder: &Path) -> Result<Merged, PrepError> {
             was_complete: true,
         });
     }
-    check_whole(folder, &header, &journals)?;
+    let all = journals.iter();
+    let all = all.map(|journal| (&journal.header, &*journal.lines));
+    check_whole(folder, &header, &all.collect::<Vec<_>>())?;
     let lines: Vec<ShardLine> = journals
         .iter()
         .flat_map(|journal| journal.lines.clone())
@@ -123,55 +103,13 @@ fn merged_before(folder: &Path, header: &IngestHeader) -> Result<Option<Manifest
     if file::look(&folder.join(MANIFEST_FILE))?.is_none() {
         return Ok(None);
     }
-    let (_, manifest) = read_manifest(folder)?;
-    let same = check_made_from(folder, &manifest, &header.fingerprint)?;
+    let (_, manifest) = read_manifest(&Place::Folder(folder.to_owned()))?;
+    let same = check_made_from(
+        &Place::Folder(folder.to_owned()),
+        &manifest,
+        &header.fingerprint,
+    )?;
     Ok(same.then_some(manifest))
-}
-
-/// Checks that every part is there and names all of its shards.
-fn check_whole(
-    folder: &Path,
-    header: &IngestHeader,
-    journals: &[Journal],
-) -> Result<(), PrepError> {
-    let parts = |message: String| PrepError::Parts {
-        folder: folder.to_owned(),
-        message,
-    };
-    let here: BTreeSet<usize> = journals
-        .iter()
-        .map(|journal| journal.header.part.index)
-        .collect();
-    let all = header.part.parts;
-    let missing: Vec<String> = (0..all)
-        .filter(|index| !here.contains(index))
-        .map(|index| format!("{index}/{all}"))
-        .collect();
-    if !missing.is_empty() {
-        let message = format!(
-            "parts {} were never begun: make them first",
-            missing.join(", ")
-        );
-        return Err(parts(message));
-    }
-    let mut number = 0;
-    for (split, count) in &header.shards {
-        for shard in 0..*count {
-            let owner = journals
-                .iter()
-                .find(|journal| journal.header.part.takes(number));
-            if !owner.is_some_and(|journal| is_done(&journal.lines, split, shard)) {
-                let message = format!(
-                    "part {}/{all} has not finished: shard {shard} of {split} is missing; run it \
-                     again with the same arguments",
-                    number % all
-                );
-                return Err(parts(message));
-            }
-            number += 1;
-        }
-    }
-    Ok(())
 }
 
 /// Checks that the shards are there with the sizes they had.
@@ -214,101 +152,42 @@ pub(super) fn complete(mut work: PartFolder) -> Result<Written, PrepError> {
 
 /// The rejects of a dataset, as they are listed beside its manifest.
 pub(super) fn read_rejects(
-    folder: &Path,
+    place: &Place,
     manifest: &Manifest,
 ) -> Result<Vec<RejectLine>, PrepError> {
     let Some(name) = &manifest.rejects.file else {
         return Ok(Vec::new());
     };
-    let path = folder.join(name);
-    let text = fs::read_to_string(&path).map_err(PrepError::io(&path))?;
+    let path = place.join(name);
+    let damaged = |what: String| PrepError::Source {
+        path: path.clone(),
+        message: format!("it is no list of rejects: {what}"),
+    };
+    let text = match place {
+        Place::Folder(_) => fs::read_to_string(&path).map_err(PrepError::io(&path))?,
+        Place::Store(_) => {
+            let bytes = place.read_beside(name, REJECTS_LIMIT)?;
+            let bytes = bytes.ok_or_else(|| damaged("there is no such object".to_owned()))?;
+            String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?
+        }
+    };
     let lines = text.lines().map(serde_json::from_str);
     lines
         .collect::<Result<_, _>>()
-        .map_err(|error| PrepError::Source {
-            path,
-            message: format!("it is no list of rejects: {error}"),
-        })
-}
-
-/// The warnings of shards, added up.
-pub(super) fn warned(lines: &[ShardLine]) -> BTreeMap<String, u64> {
-    let mut warned = BTreeMap::new();
-    for (warning, count) in lines.iter().flat_map(|line| &line.warned) {
-        *warned.entry(warning.clone()).or_default() += count;
-    }
-    warned
-}
-
-/// The warnings of shards, one for each image.
-pub(super) fn warnings(lines: &[ShardLine]) -> Vec<WarningLine> {
-    lines
-        .iter()
-        .flat_map(|line| line.warnings.clone())
-        .collect()
+        .map_err(|error: serde_json::Error| damaged(error.to_string()))
 }
 
 /// Writes the list of rejects and, last, the manifest.
 fn write(
     folder: &Path,
     header: &IngestHeader,
-    mut lines: Vec<ShardLine>,
+    lines: Vec<ShardLine>,
 ) -> Result<Written, PrepError> {
-    lines.sort_by(|a, b| (&a.split, a.shard).cmp(&(&b.split, b.shard)));
-    let rejects: Vec<RejectLine> = lines.iter().flat_map(|line| line.rejects.clone()).collect();
-    let warned = warned(&lines);
-    let warnings = warnings(&lines);
-    let labelled = |split: &str| !header.unlabelled.contains(split);
-    let (mut splits, mut sums) = (BTreeMap::new(), ChannelSums::default());
-    for line in &lines {
-        let Some(entry) = &line.entry else { continue };
-        let split = splits.entry(line.split.clone()).or_insert_with(|| Split {
-            records: 0,
-            labelled: labelled(&line.split),
-            shards: Vec::<ShardEntry>::new(),
-        });
-        split.records += entry.records;
-        split.shards.push(entry.clone());
-        if line.split == TRAIN {
-            let of_shard = line.sums.parse().map_err(|_| PrepError::Parts {
-                folder: folder.to_owned(),
-                message: format!("the journal's sums of {} are damaged", entry.file),
-            })?;
-            sums.merge(&of_shard);
-        }
+    let dataset = Dataset::new(folder, header, lines)?;
+    if let Some(rejects) = dataset.rejects_file() {
+        file::replace(&folder.join(REJECTS_FILE), &rejects)?;
     }
-    let mut manifest = header.manifest.clone();
-    if splits.is_empty() {
-        return Err(PrepError::AllRejected {
-            images: manifest.source.images,
-            rejects: first_ones(&rejects),
-        });
-    }
-    manifest.splits = splits;
-    manifest.statistics = sums.statistics().map(|statistics| SplitStatistics {
-        split: TRAIN.to_owned(),
-        pixels: sums.pixels,
-        statistics,
-    });
-    manifest.rejects = Rejects {
-        count: rejects.len() as u64,
-        file: (!rejects.is_empty()).then(|| REJECTS_FILE.to_owned()),
-    };
-    if !rejects.is_empty() {
-        let lines = rejects
-            .iter()
-            .map(|line| serde_json::to_string(line).expect("a line becomes JSON") + "\n");
-        file::replace(
-            &folder.join(REJECTS_FILE),
-            lines.collect::<String>().as_bytes(),
-        )?;
-    }
-    write_manifest(folder, &manifest)?;
+    write_manifest(folder, &dataset.written.manifest)?;
     file::sync_folder(folder)?;
-    Ok(Written {
-        manifest,
-        rejects,
-        warned,
-        warnings,
-    })
+    Ok(dataset.written)
 }

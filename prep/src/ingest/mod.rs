@@ -1,5 +1,6 @@
 //! From a source to a dataset.
 
+mod dataset;
 mod disk_space;
 mod estimate;
 mod folder;
@@ -7,10 +8,13 @@ mod journal;
 mod limit;
 mod manifest_size;
 mod merge;
+mod objects;
 mod options;
+mod output;
 mod plan;
 mod remaining;
 mod stored_sizes;
+mod work;
 mod worker;
 mod writer;
 
@@ -22,21 +26,25 @@ use shardmill_formats::{Class, Manifest, Source};
 
 pub use crate::part::Part;
 pub use crate::reject::{RejectLine, WarningLine};
+pub use dataset::Merged;
 pub use estimate::{CodecEstimate, Estimate, estimate};
-pub use merge::{Merged, merge};
+pub use merge::merge;
 pub use options::{IngestOptions, MaxRejects};
 
 use crate::decode::Budget;
 use crate::error::PrepError;
+use crate::io::Choices;
 use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
-use crate::io::{Choices, FolderState};
 use crate::record::RecycledBuffers;
 use crate::reject::{OnError, count_by_reason};
 use crate::source::{PassedOver, Reader, list};
+use dataset::Written;
 use journal::IngestHeader;
+use output::Output;
 use plan::Plan;
 use remaining::Remaining;
+use work::PartWork;
 use worker::Worker;
 use writer::IngestWriter;
 
@@ -167,16 +175,15 @@ pub fn ingest(options: &IngestOptions) -> Result<IngestSummary, PrepError> {
 pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let start = Instant::now();
     check_options(options)?;
-    let before = folder::look(&options.out)?;
-    if before == FolderState::Finished {
-        let ours = manifest(options, "", Vec::new(), 0);
-        folder::check_options(&options.out, &ours)?;
+    let output = Output::look(&options.out)?;
+    if output.is_finished() {
+        output.check_options(&manifest(options, "", Vec::new(), 0))?;
     }
     let mut listing = list(&options.source_request())?;
     options.observer.check()?;
     let images = listing.images();
     if options.on_error == OnError::Stop
-        && before != FolderState::Finished
+        && !output.is_finished()
         && let Some(line) = listing.known_reject()
     {
         // Before anything is made, since the plan changes when the image is repaired.
@@ -184,26 +191,22 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     }
     let plan = Plan::new(options, &mut listing);
     let names = plan.shard_names();
-    let journals = match before {
-        FolderState::Empty => Vec::new(),
-        FolderState::Unfinished(journals) => journals,
-        FolderState::Finished => {
-            let manifest = folder::finished(&options.out, &plan.fingerprint, &names)?;
-            return Ok(Ingested::Dataset(Box::new(IngestSummary {
-                rejects: merge::read_rejects(&options.out, &manifest)?,
-                manifest,
-                warned: BTreeMap::new(),
-                warnings: Vec::new(),
-                passed_over: listing.passed,
-                was_complete: true,
-                notes: noted(
-                    listing.notes,
-                    &format!("{} holds this dataset", options.out.display()),
-                ),
-                seconds: start.elapsed().as_secs_f64(),
-            })));
-        }
-    };
+    if output.is_finished() {
+        let (manifest, rejects) = output.finished(&plan.fingerprint, &names)?;
+        return Ok(Ingested::Dataset(Box::new(IngestSummary {
+            rejects,
+            manifest,
+            warned: BTreeMap::new(),
+            warnings: Vec::new(),
+            passed_over: listing.passed,
+            was_complete: true,
+            notes: noted(
+                listing.notes,
+                &format!("{} holds this dataset", options.out.display()),
+            ),
+            seconds: start.elapsed().as_secs_f64(),
+        })));
+    }
     let classes = std::mem::take(&mut listing.classes);
     let header = IngestHeader {
         fingerprint: plan.fingerprint.clone(),
@@ -225,27 +228,68 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
             .with("--check", options.decode.check),
     };
     manifest_size::check(&options.source, &header.manifest, names.len())?;
-    let mut work = folder::take(&options.out, &journals, header, &names)?;
+    let work = output.take(header, &names, options)?;
     let mut notes = listing.notes;
     if let earlier @ 1.. = work.lines().len() {
         let what = format!("{earlier} shards that an earlier run finished were kept");
         notes = noted(notes, &what);
     }
-    let remaining = Remaining::new(&plan, &work);
+    let kept = work.kept();
     let reader = Reader::new(reader_root(&options.source), listing.containers);
-    disk_space::check(options, &remaining, &reader)?;
+    let made =
+        fill(options, &plan, work, &reader).and_then(|work| match options.part == Part::WHOLE {
+            true => work.complete().map(Box::new).map(Made::Dataset),
+            false => Ok(Made::Part(work)),
+        });
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(match made.map_err(|error| kept.explain(error))? {
+        Made::Part(work) => {
+            let lines = work.lines();
+            Ingested::Part {
+                shards: lines.len(),
+                rejects: lines.iter().flat_map(|line| line.rejects.clone()).collect(),
+                warned: dataset::warned(lines),
+                warnings: dataset::warnings(lines),
+                passed_over: listing.passed,
+                notes,
+                seconds,
+            }
+        }
+        Made::Dataset(written) => Ingested::Dataset(Box::new(IngestSummary {
+            manifest: written.manifest,
+            rejects: written.rejects,
+            warned: written.warned,
+            warnings: written.warnings,
+            passed_over: listing.passed,
+            was_complete: false,
+            notes,
+            seconds,
+        })),
+    })
+}
+
+/// What an ingest makes.
+enum Made {
+    Part(PartWork),
+    Dataset(Box<Written>),
+}
+
+/// Makes the shards that are left.
+fn fill(
+    options: &IngestOptions,
+    plan: &Plan,
+    mut work: PartWork,
+    reader: &Reader,
+) -> Result<PartWork, PrepError> {
+    let remaining = Remaining::new(plan, &work);
+    disk_space::check(options, work.path(), &remaining, reader)?;
     let left = remaining.images.len() as u64;
     let progress = Progress::new("ingest", left, options.progress, &options.observer);
     let pool = OrderedPool::new(options.threads).observed(&options.observer);
     let budget = Budget::for_threads(options.decode_memory, pool.threads());
     let recycled = RecycledBuffers::default();
-    let mut writer = IngestWriter::new(
-        options,
-        &plan,
-        &remaining.shards,
-        &mut work,
-        recycled.clone(),
-    );
+    let shards = &remaining.shards;
+    let mut writer = IngestWriter::new(options, plan, shards, &mut work, recycled.clone());
     pool.in_order(
         &remaining.images,
         || {
@@ -262,35 +306,9 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     drop(writer);
     progress.finish();
     if options.part != Part::WHOLE {
-        // A part without shards counts too: the merge waits for it.
-        work.keep();
-        let lines = work.lines();
-        return Ok(Ingested::Part {
-            shards: lines.len(),
-            rejects: lines.iter().flat_map(|line| line.rejects.clone()).collect(),
-            warned: merge::warned(lines),
-            warnings: merge::warnings(lines),
-            passed_over: listing.passed,
-            notes,
-            seconds: start.elapsed().as_secs_f64(),
-        });
+        work.keep()?;
     }
-    let merge::Written {
-        manifest,
-        rejects,
-        warned,
-        warnings,
-    } = merge::complete(work)?;
-    Ok(Ingested::Dataset(Box::new(IngestSummary {
-        manifest,
-        rejects,
-        warned,
-        warnings,
-        passed_over: listing.passed,
-        was_complete: false,
-        notes,
-        seconds: start.elapsed().as_secs_f64(),
-    })))
+    Ok(work)
 }
 
 /// Adds a note that work of an earlier run is `kept`, and how it was compared.

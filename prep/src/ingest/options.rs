@@ -1,6 +1,6 @@
 //! Settings of an ingest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use shardmill_formats::{Codec, EncodeOptions};
@@ -62,8 +62,12 @@ pub struct IngestOptions {
     pub layout: Option<Layout>,
     /// Share of the shards to make; [`merge`](crate::ingest::merge) completes the dataset when every share is made.
     pub part: Part,
-    /// Folder of the dataset; must not exist, be empty, or hold the same ingest unfinished or complete.
+    /// Folder of the dataset, or an address such as `s3://bucket/dataset`; must not exist, be empty, or hold the same
+    /// ingest unfinished or complete.
     pub out: PathBuf,
+    /// Folder around the one in which shards are made before they are uploaded, if `out` is an address; the system's
+    /// for temporary files if `None`.
+    pub work: Option<PathBuf>,
     /// Encoding of the records.
     pub codec: Codec,
     /// JPEG quality, 1 to 100, with codec `jpeg`.
@@ -105,6 +109,7 @@ impl IngestOptions {
             layout: None,
             part: Part::WHOLE,
             out: out.into(),
+            work: None,
             codec: Codec::Raw,
             quality: EncodeOptions::default().jpeg_quality,
             size: 256,
@@ -123,11 +128,26 @@ impl IngestOptions {
         }
     }
 
+    /// Whether the dataset goes into an object store.
+    pub(crate) fn is_remote(&self) -> bool {
+        shardmill_store::address(&self.out).is_some()
+    }
+
+    /// The folder around the one in which shards are made before they are uploaded.
+    pub(crate) fn work_parent(&self) -> PathBuf {
+        self.work.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
     pub(crate) fn source_request(&self) -> SourceRequest<'_> {
         SourceRequest {
             source: &self.source,
             layout: self.layout,
-            out: &self.out,
+            // What is unpacked for the while is nowhere near an address.
+            out: if self.is_remote() {
+                Path::new("")
+            } else {
+                &self.out
+            },
             val_fraction: self.val_fraction,
             seed: self.seed,
             without: &self.without,

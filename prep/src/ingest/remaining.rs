@@ -1,7 +1,8 @@
 //! The shards that remain to be made, and their images.
 
-use super::journal::{PartFolder, is_done};
+use super::journal::is_done;
 use super::plan::Plan;
+use super::work::PartWork;
 use crate::source::Entry;
 
 /// A shard of the plan.
@@ -26,7 +27,7 @@ pub(super) struct Remaining<'a> {
 
 impl<'a> Remaining<'a> {
     /// The shards of the journal's part that it does not name yet.
-    pub(super) fn new(plan: &'a Plan, work: &PartFolder) -> Self {
+    pub(super) fn new(plan: &'a Plan, work: &PartWork) -> Self {
         let mut remaining = Self {
             shards: Vec::new(),
             images: Vec::new(),
@@ -50,5 +51,12 @@ impl<'a> Remaining<'a> {
             }
         }
         remaining
+    }
+
+    /// Images of the largest shards, as many of these as are given.
+    pub(super) fn largest(&self, shards: usize) -> usize {
+        let mut images: Vec<usize> = self.shards.iter().map(|shard| shard.images).collect();
+        images.sort_unstable_by(|a, b| b.cmp(a));
+        images.iter().take(shards).sum()
     }
 }

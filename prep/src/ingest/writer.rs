@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use shardmill_formats::{ChannelSums, ShardMetadata, shard_file_name};
 
-use super::journal::{PartFolder, ShardLine};
+use super::journal::ShardLine;
 use super::limit;
 use super::options::IngestOptions;
 use super::plan::Plan;
 use super::remaining::PlannedShard;
+use super::work::PartWork;
 use crate::decode::Warning;
 use crate::error::PrepError;
 use crate::io::flusher::Flusher;
@@ -20,7 +21,7 @@ use crate::shards::{Record, ShardFile};
 pub(super) struct IngestWriter<'a> {
     options: &'a IngestOptions,
     plan: &'a Plan,
-    work: &'a mut PartFolder,
+    work: &'a mut PartWork,
     /// The shards to make.
     shards: std::slice::Iter<'a, PlannedShard>,
     open: Option<OpenShard>,
@@ -46,7 +47,7 @@ impl<'a> IngestWriter<'a> {
         options: &'a IngestOptions,
         plan: &'a Plan,
         shards: &'a [PlannedShard],
-        work: &'a mut PartFolder,
+        work: &'a mut PartWork,
         recycled: RecycledBuffers,
     ) -> Self {
         let earlier = work.lines().iter();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::file;
 use super::journal::{Journal, no_journal};
+use super::place::Place;
 use crate::error::PrepError;
 
 /// What an output folder holds when a command begins.
@@ -26,12 +27,13 @@ impl FolderState {
     /// `last`.
     ///
     /// # Errors
-    /// A folder that holds something else.
+    /// A folder that holds something else, or an address.
     pub(crate) fn look(
         folder: &Path,
         is_journal: impl Fn(&str) -> bool,
         last: &str,
     ) -> Result<Self, PrepError> {
+        Place::check_is_folder(folder)?;
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Empty),

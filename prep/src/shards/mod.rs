@@ -1,6 +1,8 @@
-//! Shards of a dataset on disk: read, and written one after another.
+//! Shards of a dataset: read from disk or an object store, and written one after another.
 
+mod extent;
 mod file;
+pub(crate) mod object;
 mod reader;
 mod rewrite;
 mod shard;
@@ -16,12 +18,16 @@ pub(crate) use rewrite::{
     records_done,
 };
 pub(crate) use shard::{
-    IndexError, Shard, check_made_from, read_index, read_manifest, sample, write_manifest,
+    IndexError, Shard, check_made_from, each_shard, manifest_json, read_index, read_manifest,
+    sample, write_manifest,
 };
 pub(crate) use split::{Sizes, SplitWriter, remove};
 
 /// Name of the file that lists rejects.
 pub(crate) const REJECTS_FILE: &str = "rejects.jsonl";
+
+/// Longest such file that is read from an object store, in bytes.
+pub(crate) const REJECTS_LIMIT: u64 = 1 << 30;
 
 /// The split that statistics are taken over.
 pub(crate) const TRAIN: &str = "train";

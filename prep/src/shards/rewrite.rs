@@ -9,7 +9,7 @@ use shardmill_formats::{MANIFEST_FILE, Manifest, ShardEntry, shard_file_name};
 
 use super::{REJECTS_FILE, check_made_from, read_manifest, write_manifest};
 use crate::error::PrepError;
-use crate::io::{Choices, FolderState, JournalHeader, OutputFolder, file, finished_name};
+use crate::io::{Choices, FolderState, JournalHeader, OutputFolder, Place, file, finished_name};
 
 /// What [`convert`](crate::dataset::convert()) or [`subset`](crate::dataset::subset()) made.
 #[derive(Clone, Debug)]
@@ -82,8 +82,9 @@ pub(crate) fn begin(
         FolderState::Empty => Vec::new(),
         FolderState::Unfinished(journals) => journals,
         FolderState::Finished => {
-            let (_, manifest) = read_manifest(out)?;
-            if check_made_from(out, &manifest, fingerprint)? {
+            let place = Place::new(out)?;
+            let (_, manifest) = read_manifest(&place)?;
+            if check_made_from(&place, &manifest, fingerprint)? {
                 return Ok(Begun::Complete(Box::new(manifest)));
             }
             let known = header.choices.changed_from(&Choices::of_codec(&manifest));

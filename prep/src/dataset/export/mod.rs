@@ -19,7 +19,7 @@ use super::extract::split_names;
 use crate::error::PrepError;
 use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
-use crate::io::{Choices, space};
+use crate::io::{Choices, Place, space};
 use crate::observe::Observer;
 use crate::shards::fingerprint;
 use crate::shards::{Shard, read_manifest, sample};
@@ -103,7 +103,8 @@ pub struct ExportSummary {
 /// output folder that holds something else, or too little space. What was finished until then is
 /// kept, and nothing else.
 pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
-    let (_, manifest) = read_manifest(&options.source)?;
+    let place = Place::new(&options.source)?;
+    let (_, manifest) = read_manifest(&place)?;
     let target = target(options, manifest.codec)?;
     let splits = split_names(&manifest, &options.splits)?;
     let context = Context {
@@ -131,12 +132,12 @@ pub fn export(options: &ExportOptions) -> Result<ExportSummary, PrepError> {
     let records = records.fold(0, u64::saturating_add);
     let left = records.saturating_sub(staging.done(None).records);
     if !staging.is_whole() {
-        check_space(options, &manifest, target, left)?;
+        check_space(options, &place, &manifest, target, left)?;
     }
     let progress = Progress::new("export", left, options.progress, &options.observer);
     let folders = match staging.is_whole() {
         true => folder::class_folders(&manifest),
-        false => write(options, &context, &splits, &mut staging, &progress)?,
+        false => write(options, &place, &context, &splits, &mut staging, &progress)?,
     };
     progress.finish();
     let totals = staging.done(None);
@@ -181,6 +182,7 @@ fn choices(options: &ExportOptions, splits: &[&str]) -> Choices {
 /// Makes what is not finished yet. Returns the folder of each class.
 fn write(
     options: &ExportOptions,
+    place: &Place,
     context: &Context<'_>,
     splits: &[&str],
     staging: &mut Staging,
@@ -221,7 +223,7 @@ fn write(
             if finished == entry.records && !sink.counts_all() {
                 continue;
             }
-            let shard = Shard::open(&options.source, manifest, name, entry)?;
+            let shard = Shard::open_whole(place, manifest, name, entry, &options.observer)?;
             for i in 0..finished as usize {
                 sink.pass(shard.key(i), shard.label(i), start.saturating_add(i as u64))?;
             }
@@ -274,6 +276,7 @@ const AROUND: u64 = 4096;
 
 fn check_space(
     options: &ExportOptions,
+    place: &Place,
     manifest: &Manifest,
     target: Codec,
     left: u64,
@@ -290,7 +293,7 @@ fn check_space(
     let most = left.saturating_mul(space::most_bytes(bound, manifest.shape()));
     let likely = || {
         let mut worker = Worker::new(options, manifest)?;
-        let sizes = sample(&options.source, manifest, |shard, i| match manifest.codec {
+        let sizes = sample(place, manifest, |shard, i| match manifest.codec {
             Codec::Jpeg => Ok(shard.record_bytes(i) as u64),
             Codec::Raw | Codec::Zstd => Ok(worker.image(shard, i)?.len() as u64),
         })?;

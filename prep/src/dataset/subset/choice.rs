@@ -6,7 +6,7 @@ use shardmill_formats::{Manifest, Permutation, Philox, Stream};
 
 use super::SubsetOptions;
 use crate::error::PrepError;
-use crate::io::space;
+use crate::io::{Place, space};
 use crate::shards::Shard;
 
 /// Which records stay: for each split, for each of its shards, their numbers in the shard.
@@ -19,6 +19,7 @@ pub(super) struct Choice<'a> {
 /// Chooses the records of the classes with these labels.
 pub(super) fn choose<'a>(
     options: &SubsetOptions,
+    place: &Place,
     manifest: &'a Manifest,
     labels: &BTreeMap<usize, i64>,
 ) -> Result<Choice<'a>, PrepError> {
@@ -31,7 +32,7 @@ pub(super) fn choose<'a>(
         // Places of each kept class, in the order of the split: shard and record; and their bytes.
         let mut places: BTreeMap<i64, (Vec<(u32, u32)>, u64)> = BTreeMap::new();
         for (number, entry) in (0..).zip(&split.shards) {
-            let shard = Shard::open(&options.source, manifest, name, entry)?;
+            let shard = Shard::open(place, manifest, name, entry)?;
             for i in 0..shard.len() {
                 let label = shard.label(i);
                 let kept = usize::try_from(label).map_or(options.classes.is_none(), |label| {

@@ -13,7 +13,7 @@ use crate::io::flusher::Flusher;
 use crate::io::pool::OrderedPool;
 use crate::io::progress::Progress;
 use crate::io::unfinished::SUBSET_JOURNAL;
-use crate::io::{Choices, space};
+use crate::io::{Choices, Place, space};
 use crate::observe::Observer;
 use crate::shards::{
     Begun, Reader, Record, Rewritten, Sizes, SplitWriter, TRAIN, begin, bytes_done, complete,
@@ -86,9 +86,10 @@ impl SubsetOptions {
 /// Shards that were finished until then are kept, and nothing else.
 pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
     check_options(options)?;
-    let (_, manifest) = read_manifest(&options.source)?;
+    let place = Place::new(&options.source)?;
+    let (_, manifest) = read_manifest(&place)?;
     let labels = new_labels(&manifest, options.classes.as_deref())?;
-    let choice = choose(options, &manifest, &labels)?;
+    let choice = choose(options, &place, &manifest, &labels)?;
     let kept: Vec<_> = labels.keys().collect();
     let made = format!(
         "subset {kept:?} {:016x} {:?} {}",
@@ -171,7 +172,7 @@ pub fn subset(options: &SubsetOptions) -> Result<Rewritten, PrepError> {
             if left.is_empty() {
                 continue;
             }
-            let shard = Shard::open(&options.source, &manifest, name, entry)?;
+            let shard = Shard::open_whole(&place, &manifest, name, entry, &options.observer)?;
             pool.in_order(
                 left,
                 || Ok(Reader::new(&manifest)),
