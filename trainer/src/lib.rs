@@ -96,6 +96,7 @@ pub mod settings {
     pub use crate::recipe::{ColorNoise, InputScale, LaterRate, Mean};
     pub use crate::run::TrainingError;
     pub use crate::run::subset::{Softmax, SubsetSize};
+    pub use shardmill_loader::{CacheOptions, Order};
 }
 
 /// The types of the fields of [`RunState`], what a checkpoint knows of its run.

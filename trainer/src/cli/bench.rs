@@ -24,7 +24,7 @@ pub(super) struct BenchArgs {
     /// step, and what computes the convolutions
     #[arg(long)]
     stages: bool,
-    /// Folder of shards whose loading is a stage, on one thread; CPU only
+    /// Folder of shards, or its address in an object store, whose loading is a stage, on one thread; CPU only
     #[arg(long, value_name = "DIR", requires = "stages")]
     shards: Option<PathBuf>,
     #[command(flatten)]

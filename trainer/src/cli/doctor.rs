@@ -10,7 +10,7 @@ use crate::tools::doctor::Doctor;
 /// The flags of `train doctor`.
 #[derive(Args, Debug)]
 pub(super) struct DoctorArgs {
-    /// Folder of shards whose location and read speed are also checked
+    /// Folder of shards, or its address in an object store, whose location and read speed are also checked
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
     #[command(flatten)]

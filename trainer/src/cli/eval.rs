@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use shardmill_formats::console;
 
+use crate::cli::cache::CacheArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::split::split_of;
 use crate::cli::{Execute, Format};
@@ -19,7 +20,7 @@ pub(super) struct EvalArgs {
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
-    /// Folder of shards
+    /// Folder of shards, or its address in an object store
     #[arg(long, value_name = "DIR")]
     shards: PathBuf,
     /// The split [default: the one that the network was validated on, `val` unless it was trained with
@@ -43,6 +44,8 @@ pub(super) struct EvalArgs {
     threads: usize,
     #[command(flatten)]
     format: Format,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 /// Views to evaluate.
@@ -81,6 +84,7 @@ impl Execute for EvalArgs {
         options.views = self.views.views();
         options.compute = self.device.compute()?;
         options.threads = self.threads;
+        options.cache = self.cache.options();
         run(options, self.split, self.format)?;
         Ok(0)
     }

@@ -8,6 +8,7 @@ use shardmill_formats::{Printable, counted, errln, outln, size};
 
 use crate::analysis::{Description, FeatureOptions, FeaturePlan, FeatureWriter};
 use crate::cli::Execute;
+use crate::cli::cache::CacheArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::signals::{self, INTERRUPTED};
 use crate::cli::split::split_of;
@@ -30,7 +31,7 @@ pub(super) struct FeaturesArgs {
     /// The checkpoint, such as RUN/best.safetensors
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
-    /// Folder of shards with the classes that the network was trained on
+    /// Folder of shards with the classes that the network was trained on, or its address in an object store
     #[arg(long, value_name = "DIR")]
     shards: PathBuf,
     /// The split [default: the one that the network was validated on, `val` unless it was trained with
@@ -55,6 +56,8 @@ pub(super) struct FeaturesArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 impl Execute for FeaturesArgs {
@@ -63,6 +66,7 @@ impl Execute for FeaturesArgs {
         subject.split = split_of(&self.checkpoint, self.split)?;
         subject.compute = self.device.compute()?;
         subject.threads = self.threads;
+        subject.cache = self.cache.options();
         let mut options = FeatureOptions::new(subject, &self.out);
         (options.layer, options.force) = (self.layer, self.force);
         let _listening = signals::listen(&options.stop, STOPPING)?;

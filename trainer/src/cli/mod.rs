@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod cache;
 mod compare;
 mod device;
 mod doctor;
@@ -11,6 +12,7 @@ mod model;
 mod neighbours;
 mod predict;
 mod recipe;
+mod recipe_args;
 mod report;
 mod signals;
 mod split;

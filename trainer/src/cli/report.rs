@@ -31,7 +31,7 @@ pub(super) struct ReportArgs {
     /// The page
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
-    /// Folder of the shards that the run was trained on [default: where the run's log says]
+    /// Folder or address of the shards that the run was trained on [default: where the run's log says]
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
     /// Show no photograph of the dataset: text, tables, curves and kernels alone

@@ -6,6 +6,7 @@
 
 pub(crate) mod augmentation;
 pub(crate) mod difference;
+mod order;
 pub(crate) mod schedule;
 pub(crate) mod setup;
 mod text;
@@ -13,6 +14,7 @@ mod text;
 pub(crate) use text::rate;
 
 use serde::{Deserialize, Serialize};
+use shardmill_loader::Order;
 
 use crate::net::Parameter;
 use crate::net::mean_image::MeanCut;
@@ -44,6 +46,10 @@ pub struct Recipe {
     /// Consecutive images of an epoch that share one crop and one draw of mirroring. Paper: 1, each has
     /// its own; net 145: 32.
     pub draw_every: u64,
+    /// The order of the training images. The paper does not say; the default, and what a checkpoint without
+    /// this value means, is that any image may come at any place.
+    #[serde(with = "order")]
+    pub order: Order,
     /// Standard deviation of the colour noise along each principal component of the pixels'
     /// colours, in units of that component's own. Paper, section 4.1: 0.1.
     pub color_std: f64,
@@ -88,6 +94,7 @@ impl Default for Recipe {
             cropping: Cropping::default(),
             flip: true,
             draw_every: 1,
+            order: Order::Global,
             color_std: 0.1,
             jitter: Jitter::default(),
             color_until: None,
@@ -274,6 +281,7 @@ impl Recipe {
             .or_else(|| share("the momentum", self.sgd.momentum.into()))
             .or_else(|| share("the weight decay", self.sgd.weight_decay.into()))
             .or_else(|| not_zero("the number of images to a draw", self.draw_every))
+            .or_else(|| order::problem(self.order))
             .or_else(|| share("the colour noise", self.color_std))
             .or_else(|| positive("the colour divisor", self.color_divisor))
             .or_else(|| self.cropping.problem())

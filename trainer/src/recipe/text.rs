@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use shardmill_loader::Order;
+
 use crate::recipe::augmentation::Jitter;
 use crate::recipe::{InputScale, LaterRate, Mean, Recipe};
 
@@ -117,6 +119,9 @@ impl Recipe {
                 f,
                 "          kernels scaled down to a root mean square of {radius} after each update"
             )?;
+        }
+        if self.order != Order::Global {
+            writeln!(f, "order     {}", self.order)?;
         }
         if !self.freeze.is_empty() {
             writeln!(f, "frozen    {}", self.freeze.join(", "))?;

@@ -1,14 +1,15 @@
 //! Opens datasets for training and evaluation, with errors that say what to do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use shardmill_formats::schema::MANIFEST_FILE;
+use shardmill_formats::schema::{MANIFEST_FILE, MANIFEST_LIMIT};
 use shardmill_formats::{Class, Manifest, crc32c};
 use shardmill_loader::{
-    Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize, Output, Policy,
-    read_manifest,
+    CacheOptions, Dataset, LastBatch, Layout, Loader, LoaderBuilder, LoaderError, Normalize,
+    Output, Policy, read_manifest,
 };
+use shardmill_store::{Remote, address};
 
 use crate::checkpoint::{PixelStatistics, RunState};
 use crate::engine::Engine;
@@ -57,9 +58,19 @@ fn labelled(manifest: &Manifest) -> String {
         .join(", ")
 }
 
-/// Opens a labelled split.
+/// Opens a labelled split of the dataset in `dir`, which may be an address of an object store. Then its shards
+/// come through the cache that the environment names.
 pub(crate) fn open(dir: &Path, split: &str) -> Result<Dataset, TrainError> {
-    let dataset = Dataset::open(dir, split).map_err(refused(dir))?;
+    open_cached(dir, split, &CacheOptions::default())
+}
+
+/// Opens a labelled split, with the cache for a dataset in an object store.
+pub(crate) fn open_cached(
+    dir: &Path,
+    split: &str,
+    cache: &CacheOptions,
+) -> Result<Dataset, TrainError> {
+    let dataset = Dataset::open_cached(dir, split, cache.clone()).map_err(refused(dir))?;
     if !dataset.is_labelled() {
         return Err(TrainError::Unlabelled {
             dir: dir.into(),
@@ -95,8 +106,41 @@ pub(crate) fn classes(dir: &Path) -> Result<Vec<Class>, TrainError> {
 /// CRC-32C of the manifest of the dataset in `dir`, eight hexadecimal digits: the same for the same dataset,
 /// wherever it is, since a manifest holds the hash of every shard. `None` where it cannot be read.
 pub(crate) fn manifest_checksum(dir: &Path) -> Option<String> {
-    let bytes = std::fs::read(dir.join(MANIFEST_FILE)).ok()?;
+    let bytes = match address(dir) {
+        Some(address) => {
+            let remote = Remote::open(address).ok()?;
+            remote.read(MANIFEST_FILE, MANIFEST_LIMIT as u64).ok()?
+        }
+        None => std::fs::read(dir.join(MANIFEST_FILE)).ok()?,
+    };
     Some(format!("{:08x}", crc32c(&bytes)))
+}
+
+/// Where a dataset is, for whoever looks for it from another folder: the absolute path of a folder, and an address
+/// as it is.
+pub(crate) fn place(dir: &Path) -> Option<PathBuf> {
+    match address(dir) {
+        Some(_) => Some(dir.to_owned()),
+        None => std::path::absolute(dir).ok(),
+    }
+}
+
+/// Checks that the cache of a dataset in an object store has room for the shards that the recipe's order uses at
+/// once. Nothing is waited for but the cache's answer.
+pub(crate) fn check_room(
+    dir: &Path,
+    dataset: &Dataset,
+    state: &RunState,
+    threads: usize,
+) -> Result<(), TrainError> {
+    if address(dir).is_none() {
+        return Ok(());
+    }
+    let loader = training(dataset, state, Output::U8, threads)?;
+    match loader.epoch(state.progress.epoch).next_unless(&|| true) {
+        Some(Err(LoaderError::Stopped) | Ok(_)) | None => Ok(()),
+        Some(Err(error)) => Err(error.into()),
+    }
 }
 
 /// The split to validate on: the one that was asked for, or else `val`, and `None` where the dataset has
@@ -107,8 +151,9 @@ pub(crate) fn manifest_checksum(dir: &Path) -> Option<String> {
 pub(crate) fn open_validation(
     dir: &Path,
     split: Option<&str>,
+    cache: &CacheOptions,
 ) -> Result<Option<Dataset>, TrainError> {
-    match open(dir, split.unwrap_or(VAL)) {
+    match open_cached(dir, split.unwrap_or(VAL), cache) {
         Ok(dataset) => Ok(Some(dataset)),
         Err(TrainError::NoSplit { .. } | TrainError::Unlabelled { .. }) if split.is_none() => {
             Ok(None)
@@ -245,7 +290,7 @@ pub(crate) fn check_classes(
     })
 }
 
-/// Batches for training, in the order that the seed gives. The colour noise is that of the epoch at
+/// Batches for training, in the order that the recipe and the seed give. The colour noise is that of the epoch at
 /// hand.
 pub(crate) fn training(
     dataset: &Dataset,
@@ -263,7 +308,7 @@ pub(crate) fn training(
         .batch_size(recipe.batch_size)
         .seed(state.seed)
         .policy(policy)
-        .shuffle(true)
+        .order(recipe.order)
         .draw_every(recipe.draw_every);
     let builder = match recipe.jitter.color_jitter() {
         Some(jitter) => builder.color_jitter(jitter),
@@ -347,4 +392,16 @@ fn builder(dataset: &Dataset, normalize: Normalize, threads: usize) -> LoaderBui
         .normalize(normalize)
         .layout(Layout::Nhwc)
         .last_batch(LastBatch::Keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stays_as_it_is() {
+        let address = Path::new("s3://bucket/imagenet/");
+        assert_eq!(place(address).unwrap().as_os_str(), address.as_os_str());
+        assert!(place(Path::new("shards")).unwrap().is_absolute());
+    }
 }

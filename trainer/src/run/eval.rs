@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use shardmill_formats::Printable;
-use shardmill_loader::Loader;
+use shardmill_loader::{CacheOptions, Loader};
 
 use crate::checkpoint::RunState;
 use crate::compute::Compute;
@@ -25,7 +25,7 @@ use crate::run::subset::{Softmax, Subset, SubsetSize};
 pub struct EvalOptions {
     /// The checkpoint.
     pub checkpoint: PathBuf,
-    /// The dataset's folder.
+    /// The dataset's folder or address.
     pub shards: PathBuf,
     /// The split.
     pub split: String,
@@ -38,6 +38,8 @@ pub struct EvalOptions {
     pub compute: Compute,
     /// Loader threads.
     pub threads: usize,
+    /// The cache for a dataset in an object store.
+    pub cache: CacheOptions,
     /// What is shown meanwhile.
     pub display: Display,
 }
@@ -54,6 +56,7 @@ impl EvalOptions {
             subset: None,
             compute: Compute::default(),
             threads: 1,
+            cache: CacheOptions::default(),
             display: Display::Quiet,
         }
     }
@@ -67,6 +70,7 @@ impl EvalOptions {
             subset: self.subset,
             compute: self.compute,
             threads: self.threads,
+            cache: self.cache.clone(),
         }
     }
 }

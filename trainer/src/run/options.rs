@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shardmill_loader::CacheOptions;
 
 use crate::compute::Compute;
 use crate::net::config::{ModelConfig, Variant};
@@ -28,7 +29,7 @@ pub struct TrainingError {
 /// What to train, how, and where to.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
-    /// The dataset's folder.
+    /// The dataset's folder or address.
     pub shards: PathBuf,
     /// The run's folder; it must be empty or not exist, unless the run in it is resumed.
     pub run: PathBuf,
@@ -47,6 +48,8 @@ pub struct TrainOptions {
     pub compute: Compute,
     /// Loader threads; the result does not depend on them.
     pub threads: usize,
+    /// The cache for a dataset in an object store; the result does not depend on it.
+    pub cache: CacheOptions,
     /// Epochs between evaluations of the split for validation; 0 for none before the end.
     pub eval_every: u64,
     /// Steps between log lines.
@@ -81,6 +84,7 @@ impl TrainOptions {
             init: None,
             compute: Compute::default(),
             threads: 1,
+            cache: CacheOptions::default(),
             eval_every: 1,
             log_every: 20,
             checkpoint_every: None,
@@ -106,5 +110,25 @@ impl TrainOptions {
     #[must_use]
     pub fn last(&self) -> PathBuf {
         self.run.join(LAST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_called_after_its_shards_wherever_they_are() {
+        for (shards, name) in [
+            ("shards", "shards"),
+            ("/data/imagenet/", "imagenet"),
+            ("s3://bucket/sets/imagenet/", "imagenet"),
+            ("s3://bucket", "bucket"),
+            ("gs://bucket/", "bucket"),
+            ("https://host.example/imagenet", "imagenet"),
+        ] {
+            let run = TrainOptions::default_run(shards.as_ref(), Variant::Alexnet, 3);
+            assert_eq!(run, Path::new("runs").join(format!("{name}-alexnet-seed3")));
+        }
     }
 }

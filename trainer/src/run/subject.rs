@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shardmill_loader::{Dataset, Loader};
+use shardmill_loader::{CacheOptions, Dataset, Loader};
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::compute::Compute;
@@ -22,7 +22,7 @@ const EVALUATION_ROWS: usize = 256;
 pub struct Subject {
     /// The checkpoint.
     pub checkpoint: PathBuf,
-    /// The dataset's folder.
+    /// The dataset's folder or address.
     pub shards: PathBuf,
     /// The split, which has labels.
     pub split: String,
@@ -33,6 +33,8 @@ pub struct Subject {
     pub compute: Compute,
     /// Loader threads; the result does not depend on them.
     pub threads: usize,
+    /// The cache for a dataset in an object store.
+    pub cache: CacheOptions,
 }
 
 impl Subject {
@@ -50,6 +52,7 @@ impl Subject {
             subset: None,
             compute: Compute::default(),
             threads: 1,
+            cache: CacheOptions::default(),
         }
     }
 }
@@ -71,7 +74,7 @@ impl Examined {
     /// A checkpoint or dataset that cannot be read, or that do not belong together.
     pub(crate) fn open(subject: &Subject) -> Result<Self, TrainError> {
         let shards = &subject.shards;
-        let dataset = data::open(shards, &subject.split)?;
+        let dataset = data::open_cached(shards, &subject.split, &subject.cache)?;
         let checkpoint = Checkpoint::read(&subject.checkpoint)?;
         let (trained, found) = (&checkpoint.state.classes, dataset.classes());
         let subset = match subject.subset {

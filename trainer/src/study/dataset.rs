@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use shardmill_formats::{Manifest, Split, crc32c};
+use shardmill_loader::CacheOptions;
 
 use crate::run::data;
 use crate::study::error::StudyError;
@@ -44,7 +45,7 @@ impl DatasetIdentity {
     pub(crate) fn of(shards: &Path, val_split: Option<&str>) -> Result<Self, StudyError> {
         let manifest = data::manifest(shards)?;
         let train = data::open(shards, data::TRAIN)?;
-        let validation = data::open_validation(shards, val_split)?;
+        let validation = data::open_validation(shards, val_split, &CacheOptions::default())?;
         let synsets = manifest.classes.iter().map(|class| &*class.synset);
         Ok(Self {
             classes: manifest.classes.len(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use shardmill_loader::CacheOptions;
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
@@ -28,6 +29,8 @@ pub(crate) struct EnsembleOptions {
     pub(crate) compute: Compute,
     /// Loader threads.
     pub(crate) threads: usize,
+    /// The cache for a dataset in an object store.
+    pub(crate) cache: CacheOptions,
     /// Asks for an end.
     pub(crate) stop: Stop,
 }
@@ -88,6 +91,7 @@ pub(crate) fn ensemble(
             let subject = Subject {
                 compute: options.compute,
                 threads: options.threads,
+                cache: options.cache.clone(),
                 ..Subject::new(path, &options.shards, &split)
             };
             let mut examined = Examined::open(&subject).map_err(wrong)?;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use shardmill_loader::CacheOptions;
+
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
 use crate::run::error::TrainError;
@@ -26,6 +28,8 @@ pub(crate) struct Workplace {
     pub(crate) compute: Compute,
     /// Loader threads.
     pub(crate) threads: usize,
+    /// The cache for a dataset in an object store.
+    pub(crate) cache: CacheOptions,
     /// What is shown.
     pub(crate) display: Display,
     /// Asks for a stop with a checkpoint.
@@ -139,6 +143,7 @@ impl Job {
             model: model.clone(),
             compute: place.compute,
             threads: place.threads,
+            cache: place.cache.clone(),
             eval_every: self.eval_every,
             log_every: steps.div_ceil(LOG_LINES),
             max_steps: self.epochs.map(|_| self.steps()),

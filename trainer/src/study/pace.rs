@@ -83,6 +83,7 @@ pub(crate) fn time_step(place: &Workplace, job: &Job) -> Result<f64, StudyError>
         model: settings.model.clone(),
         compute: place.compute,
         threads: place.threads,
+        cache: place.cache.clone(),
         log_every: 1,
         max_steps: Some(STEPS),
         eval_every: 0,

@@ -11,6 +11,7 @@ use crate::analysis::{
     Agreement, AnalysisError, Description, FeatureFile, Features, PredictOptions, Rows, Search,
     check_memory, predict_split,
 };
+use crate::cli::cache::CacheArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::signals::{self, INTERRUPTED};
 use crate::cli::split::split_of;
@@ -44,7 +45,7 @@ pub(super) struct NeighboursArgs {
         required_unless_present = "query_features"
     )]
     checkpoint: Option<PathBuf>,
-    /// Folder of shards with the classes that the network was trained on
+    /// Folder of shards with the classes that the network was trained on, or its address in an object store
     #[arg(long, value_name = "DIR", requires = "checkpoint")]
     shards: Option<PathBuf>,
     /// The split whose images are looked up [default: the one that the network was validated on, `val` unless it
@@ -78,6 +79,8 @@ pub(super) struct NeighboursArgs {
     threads: Option<usize>,
     #[command(flatten)]
     format: Format,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 impl Execute for NeighboursArgs {
@@ -128,6 +131,7 @@ impl NeighboursArgs {
         let mut subject = Subject::new(checkpoint, shards, split);
         subject.compute = self.device.compute()?;
         subject.threads = self.threads.unwrap_or(1);
+        subject.cache = self.cache.options();
         let mut options = PredictOptions::new(subject);
         options.layer = Some(self.layer.clone().unwrap_or_else(|| LAYER.to_owned()));
         options.stop = search.stop.clone();

@@ -9,6 +9,7 @@ use clap::Args;
 use shardmill_formats::outln;
 
 use self::words::{list, no_settings, unknown};
+use crate::cli::cache::CacheArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::signals::{self, listen};
 use crate::cli::{Execute, Format};
@@ -34,7 +35,8 @@ pub(super) struct StudyArgs {
     /// The study; without one, they are listed
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Folder of shards; without it nothing is trained, and the report is of the results that are there
+    /// Folder of shards, or its address in an object store; without it nothing is trained, and the report is of the
+    /// results that are there
     #[arg(long, value_name = "DIR")]
     shards: Option<PathBuf>,
     /// Folder of the runs and the report [default: runs/study-NAME]
@@ -88,6 +90,8 @@ pub(super) struct StudyArgs {
     threads: usize,
     #[command(flatten)]
     format: Format,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 impl Execute for StudyArgs {
@@ -156,6 +160,7 @@ impl StudyArgs {
             split: self.split.clone(),
             compute: self.device.compute()?,
             threads: self.threads,
+            cache: self.cache.options(),
             stop: stop.clone(),
         };
         let report = out.join(format!("{}.md", study.name));
@@ -223,6 +228,7 @@ impl StudyArgs {
                 results: results.clone(),
                 compute: self.device.compute()?,
                 threads: self.threads,
+                cache: self.cache.options(),
                 display: if self.format.json {
                     Display::Quiet
                 } else {

@@ -1,3 +1,5 @@
+use shardmill_loader::Order;
+
 use crate::net::Model;
 use crate::net::config::{Activation, Conv1Order, Conv1Window, ModelConfig, Variant};
 use crate::recipe::augmentation::{Cropping, Jitter};
@@ -309,6 +311,36 @@ fn net_145_shares_its_draws_and_its_former_name_is_refused() {
     assert!(refused.contains("did you mean net145?"), "{refused}");
     let zero = Setup::parse("draw_every = 0").unwrap().recipe.problem();
     assert!(zero.unwrap().contains("images to a draw"));
+}
+
+#[test]
+fn an_order_is_a_word_and_the_lack_of_one_is_any_place() {
+    assert_eq!(Setup::default().recipe.order, Order::Global);
+    let four = Setup::parse("order = \"shards:4\"").unwrap();
+    assert_eq!(four.recipe.order, Order::Shards { together: 4 });
+    assert_eq!(Setup::default().set("order=shards:4").unwrap(), four);
+    assert_eq!(Setup::parse(&four.to_string()).unwrap(), four);
+    assert_eq!(four.recipe.problem(), None);
+    assert!(four.recipe.to_string().contains("order     shards:4"));
+    let [found] = &Setup::default().differences(&four)[..] else {
+        panic!("one value differs");
+    };
+    assert_eq!([&*found.key, &*found.second], ["order", "shards:4"]);
+    let refused = Setup::default().set("order=shards:0").unwrap_err();
+    assert!(
+        refused.to_string().contains("order: give global"),
+        "{refused}"
+    );
+    let ordered = Setup::default().set("order=sequential").unwrap();
+    assert!(ordered.recipe.problem().unwrap().contains("shuffled"));
+    // A checkpoint of an earlier version has no such value.
+    let old = serde_json::to_string(&Setup::default().recipe).unwrap();
+    let old = old.replace("\"order\":\"global\",", "");
+    assert!(!old.contains("order"));
+    assert_eq!(
+        serde_json::from_str::<Recipe>(&old).unwrap(),
+        Recipe::default()
+    );
 }
 
 #[test]

@@ -15,11 +15,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use shardmill_loader::Dataset;
+use shardmill_loader::{Dataset, Loader};
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
+use crate::recipe::ColorNoise;
 use crate::recipe::schedule::Passed;
 use crate::run::data;
 use crate::run::divergence::Prior;
@@ -43,16 +44,24 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
         Run::start(options)?
     };
     run.screen.begin(run.total_steps(), run.state.progress.step);
+    // One loader makes all epochs with the same colour noise: of a dataset in an object store it knows which shards
+    // the next epoch begins with.
+    let mut loaders: Option<(Option<ColorNoise>, Loader)> = None;
     while run.state.progress.epoch < run.state.recipe.epochs {
-        let loader = data::training(
-            &run.splits.train,
-            &run.state,
-            run.engine.output(),
-            options.threads,
-        )?;
+        let noise = run.state.recipe.color_noise(run.state.progress.epoch);
+        let loader = match loaders.take() {
+            Some((made_for, loader)) if made_for == noise => loader,
+            _ => data::training(
+                &run.splits.train,
+                &run.state,
+                run.engine.output(),
+                options.threads,
+            )?,
+        };
+        let (_, loader) = loaders.insert((noise, loader));
         run.engine
             .set_normalization(data::training_normalize(&run.state))?;
-        if epoch::train_epoch(&mut run, &loader)?.is_break() {
+        if epoch::train_epoch(&mut run, loader)?.is_break() {
             run.save(false)?;
             let is_good_enough = run.is_good_enough();
             return Ok(run.outcome(is_good_enough));

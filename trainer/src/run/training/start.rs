@@ -46,6 +46,7 @@ impl<'a> Run<'a> {
                 ..Progress::default()
             },
         };
+        data::check_room(&options.shards, train, &state, options.threads)?;
         let mut model = Model::new(&state.model, state.seed)?;
         let mut init = None;
         let mut mean_image = None;
@@ -100,7 +101,7 @@ impl<'a> Run<'a> {
                 .say(format_args!("weights   those of {}{last}", path.display()));
         }
         let validation = run.splits.validation.clone();
-        let shards = std::path::absolute(&options.shards).ok();
+        let shards = data::place(&options.shards);
         let manifest_crc32c = data::manifest_checksum(&options.shards);
         run.write(&Line::Start {
             seed: run.state.seed,
@@ -128,6 +129,7 @@ impl<'a> Run<'a> {
         check_same(&checkpoint.state, options, &splits.train)?;
         check_end(&checkpoint.state.progress, options)?;
         let mut state = checkpoint.state.clone();
+        data::check_room(&options.shards, &splits.train, &state, options.threads)?;
         state.recipe.epochs = options.recipe.epochs;
         let tensors = checkpoint.train_state()?;
         drop(checkpoint);
@@ -191,10 +193,10 @@ fn open(options: &TrainOptions) -> Result<Splits, TrainError> {
     if let Some(problem) = options.recipe.problem() {
         return Err(TrainError::Recipe(problem));
     }
-    let train = data::open(&options.shards, data::TRAIN)?;
+    let train = data::open_cached(&options.shards, data::TRAIN, &options.cache)?;
     data::check_crop(&options.shards, &train, options.model.input_size)?;
     let split = options.recipe.val_split.as_deref();
-    let validation = data::open_validation(&options.shards, split)?;
+    let validation = data::open_validation(&options.shards, split, &options.cache)?;
     Ok(Splits { train, validation })
 }
 

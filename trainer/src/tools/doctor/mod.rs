@@ -126,12 +126,9 @@ impl Doctor {
         });
         let memory = compute::available_memory();
         if let (Some(place), Some(memory)) = (&shards, memory)
-            && place.bytes() > memory
+            && let Some(where_to) = place.advice(memory)
         {
-            advice.push(
-            "the shards are larger than memory: keep them on a local disk that reads at random fast"
-                .to_owned(),
-        );
+            advice.push(where_to.to_owned());
         }
         Self {
             can_train,

@@ -4,9 +4,13 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use serde::{Serialize, Serializer};
+use shardmill_formats::Manifest;
+use shardmill_loader::LoaderError;
+use shardmill_store::{Remote, StoreError, address};
 
 use crate::run::data;
 use crate::run::error::TrainError;
@@ -21,7 +25,7 @@ const BLOCK: usize = 4 << 20;
 /// Where a dataset lies.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct ShardPlace {
-    /// Its folder; what is not UTF-8 in its name is U+FFFD here in JSON.
+    /// Its folder or address; what is not UTF-8 in its name is U+FFFD here in JSON.
     #[serde(serialize_with = "lossy")]
     folder: PathBuf,
     /// Images of split `train`.
@@ -30,8 +34,8 @@ pub(super) struct ShardPlace {
     bytes: u64,
     /// Type of the file system, where the system reports it.
     file_system: Option<String>,
-    /// Bytes a second of plain reads, one after the other; cached pages are read from
-    /// memory.
+    /// Bytes a second of plain reads, one after the other; cached pages are read from memory. Of an object store:
+    /// of whole shards, fetched in several connections.
     bytes_per_second: f64,
 }
 
@@ -42,6 +46,10 @@ impl ShardPlace {
     /// No dataset there, or files that cannot be read.
     pub(super) fn of(folder: &Path) -> Result<Self, TrainError> {
         let dataset = data::open(folder, data::TRAIN)?;
+        if let Some(address) = address(folder) {
+            let (images, manifest) = (dataset.len(), dataset.manifest());
+            return Self::of_store(address, images, manifest).map_err(store);
+        }
         let io = |path: &Path| TrainError::io("read", path);
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).map_err(io(folder))? {
@@ -79,9 +87,46 @@ impl ShardPlace {
         })
     }
 
-    /// Bytes of its shards.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Looks at a dataset in an object store.
+    fn of_store(address: &str, images: u64, manifest: &Manifest) -> Result<Self, StoreError> {
+        let remote = Remote::open(address)?;
+        let shards = || manifest.splits.values().flat_map(|split| &split.shards);
+        let (read, clock) = (AtomicU64::new(0), Instant::now());
+        let enough = || read.load(Ordering::Relaxed) >= MEASURED;
+        for shard in shards() {
+            let fetched = remote.drain(&shard.file, shard.bytes, &|bytes| {
+                read.fetch_add(bytes, Ordering::Relaxed);
+                !enough()
+            });
+            match fetched {
+                Err(StoreError::Stopped) if enough() => break,
+                fetched => fetched?,
+            }
+        }
+        let read = read.into_inner() as f64;
+        Ok(Self {
+            folder: address.into(),
+            images,
+            bytes: shards().map(|shard| shard.bytes).sum(),
+            file_system: Some("an object store".to_owned()),
+            bytes_per_second: read / clock.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
+        })
+    }
+
+    /// What is best done with shards that are larger than `memory` bytes.
+    pub(super) fn advice(&self, memory: u64) -> Option<&'static str> {
+        if self.bytes <= memory {
+            return None;
+        }
+        Some(match address(&self.folder) {
+            None => {
+                "the shards are larger than memory: keep them on a local disk that reads at random fast"
+            }
+            Some(_) => {
+                "the shards are larger than memory: give them a cache on a fast local disk (`--cache-dir`), of their \
+                 size, or with `--order shards` of a few shards"
+            }
+        })
     }
 }
 
@@ -97,6 +142,10 @@ impl fmt::Display for ShardPlace {
             self.bytes_per_second / 1e6
         )
     }
+}
+
+fn store(error: StoreError) -> TrainError {
+    LoaderError::from(error).into()
 }
 
 fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {

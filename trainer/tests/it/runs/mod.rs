@@ -9,6 +9,7 @@
 //! - `examine`: predictions and features of a split
 //! - `snapshots`: conv1's kernels after every epoch
 //! - `training_error`: the error on training images, measured on the way, and a race to one
+//! - `remote`: a dataset behind a server
 //! - `units`: filters, occlusion and patches
 //! - `golden`: checkpoints that an earlier version wrote
 
@@ -21,6 +22,7 @@ mod fig1;
 mod golden;
 mod mean_image;
 mod refuse;
+mod remote;
 mod resume;
 mod snapshots;
 mod training_error;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shardmill_trainer::settings::ScheduleConfig;
+use shardmill_trainer::settings::{Order, ScheduleConfig};
 use shardmill_trainer::{TrainOptions, train};
 
 use crate::runs::dataset::{CLASSES, options, write};
@@ -138,6 +138,33 @@ fn windows_shared_by_images_change_a_run_and_resume_to_the_bit() {
     for steps in [Some(2), Some(9), None] {
         go_on(&shared(&parts), steps);
     }
+    assert_same(&whole, &parts);
+    let bytes = |run: &Path| fs::read(run.join("last.safetensors")).unwrap();
+    assert!(bytes(&own) != bytes(&whole));
+}
+
+#[test]
+fn another_order_changes_a_run_resumes_to_the_bit_and_stays_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shards, own, whole, parts] =
+        ["shards", "own", "whole", "parts"].map(|name| folder.path().join(name));
+    write(&shards, &CLASSES);
+    go_on(&options(&shards, &own), None);
+    let in_shards = |run: &Path| {
+        let mut options = options(&shards, run);
+        options.recipe.order = Order::Shards { together: 2 };
+        options
+    };
+    go_on(&in_shards(&whole), None);
+    for steps in [Some(2), Some(9)] {
+        go_on(&in_shards(&parts), steps);
+    }
+    let mut other = options(&shards, &parts);
+    other.resume = true;
+    let refused = train(&other).unwrap_err().to_string();
+    assert!(refused.contains("order shards:2"), "{refused}");
+    assert!(refused.contains("global"), "{refused}");
+    go_on(&in_shards(&parts), None);
     assert_same(&whole, &parts);
     let bytes = |run: &Path| fs::read(run.join("last.safetensors")).unwrap();
     assert!(bytes(&own) != bytes(&whole));
