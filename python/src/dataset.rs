@@ -1,20 +1,28 @@
 //! A split of a dataset.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use numpy::{IntoPyArray, PyArray1, PyArray3, PyArray4, PyArrayMethods};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use shardmill_loader::LoaderError;
+use shardmill_loader::{CacheOptions, LoaderError};
+use shardmill_store::{address, misspelt};
 
-use crate::errors::{detached, from_loader, plain};
+use crate::errors::{detached, from_loader, interruptible, plain};
 
 /// A split of a dataset, mapped and validated; or a part of one.
 #[pyclass(frozen, module = "shardmill._core")]
 pub(crate) struct Dataset {
     pub(crate) inner: shardmill_loader::Dataset,
+    /// Whether each record that is read is a request to a server.
+    is_remote: bool,
 }
+
+/// Records that are fetched from an object store at once, since fetching one is little but waiting.
+const FETCHED_AT_ONCE: usize = 16;
 
 impl Dataset {
     fn check(&self, index: u64) -> PyResult<u64> {
@@ -28,15 +36,21 @@ impl Dataset {
     }
 
     /// Decodes samples into consecutive memory, without the GIL.
-    fn decode(&self, py: Python<'_>, indices: &[u64]) -> PyResult<Vec<u8>> {
-        let bytes = self.inner.shape().bytes();
+    fn decode(&self, py: Python<'_>, indices: Vec<u64>) -> PyResult<Vec<u8>> {
+        if self.is_remote {
+            let inner = self.inner.clone();
+            return interruptible(py, move || fetch(&inner, &indices));
+        }
         detached(py, || {
-            let mut pixels = vec![0; bytes * indices.len()];
-            for (rgb, &index) in pixels.chunks_exact_mut(bytes).zip(indices) {
-                self.inner.read(index, rgb)?;
-            }
-            Ok(pixels)
+            let mut pixels = vec![0; self.inner.shape().bytes() * indices.len()];
+            read(&self.inner, &indices, &mut pixels).map(|()| pixels)
         })
+    }
+
+    /// A part of this dataset.
+    fn part(&self, inner: shardmill_loader::Dataset) -> Self {
+        let is_remote = self.is_remote;
+        Self { inner, is_remote }
     }
 
     fn axes(&self) -> [usize; 2] {
@@ -45,12 +59,58 @@ impl Dataset {
     }
 }
 
+/// Decodes samples one after the other.
+fn read(
+    dataset: &shardmill_loader::Dataset,
+    indices: &[u64],
+    pixels: &mut [u8],
+) -> Result<(), LoaderError> {
+    let mut records = pixels
+        .chunks_exact_mut(dataset.shape().bytes())
+        .zip(indices);
+    records.try_for_each(|(rgb, &index)| dataset.read(index, rgb))
+}
+
+/// Decodes samples of an object store, several at once.
+fn fetch(dataset: &shardmill_loader::Dataset, indices: &[u64]) -> Result<Vec<u8>, LoaderError> {
+    let bytes = dataset.shape().bytes();
+    let mut pixels = vec![0; bytes * indices.len()];
+    let each = indices.len().div_ceil(FETCHED_AT_ONCE).max(1);
+    let parts = pixels.chunks_mut(each * bytes).zip(indices.chunks(each));
+    thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .map(|(pixels, indices)| scope.spawn(move || read(dataset, indices, pixels)))
+            .collect();
+        let mut threads = threads.into_iter();
+        threads.try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })?;
+    Ok(pixels)
+}
+
 #[pymethods]
 impl Dataset {
+    /// `cache_dir` and `cache_bytes` are those of the cache for shards of an object store.
     #[new]
-    fn new(py: Python<'_>, path: PathBuf, split: &str) -> PyResult<Self> {
-        let inner = detached(py, || shardmill_loader::Dataset::open(&path, split))?;
-        Ok(Self { inner })
+    #[pyo3(signature = (path, split, cache_dir, cache_bytes))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        split: &str,
+        cache_dir: Option<PathBuf>,
+        cache_bytes: Option<u64>,
+    ) -> PyResult<Self> {
+        let cache = CacheOptions {
+            dir: cache_dir,
+            bytes: cache_bytes,
+        };
+        let (is_remote, split) = (address(&path).is_some(), split.to_owned());
+        let open = move || shardmill_loader::Dataset::open_cached(&path, &split, cache);
+        let inner = if is_remote {
+            interruptible(py, open)?
+        } else {
+            detached(py, open)?
+        };
+        Ok(Self { inner, is_remote })
     }
 
     fn __len__(&self) -> usize {
@@ -126,14 +186,19 @@ impl Dataset {
 
     /// The stored bytes, after a check of their checksum.
     fn stored<'py>(&self, py: Python<'py>, index: u64) -> PyResult<Bound<'py, PyBytes>> {
-        let stored = self.inner.stored(self.check(index)?);
-        let stored = stored.map_err(|error| from_loader(py, &error))?;
-        Ok(PyBytes::new(py, stored))
+        let index = self.check(index)?;
+        if self.is_remote {
+            let inner = self.inner.clone();
+            let stored = move || Ok(inner.stored(index)?.to_vec());
+            return Ok(PyBytes::new(py, &interruptible(py, stored)?));
+        }
+        let stored = detached(py, || self.inner.stored(index))?;
+        Ok(PyBytes::new(py, &stored))
     }
 
     /// One decoded sample, uint8 `[height, width, 3]`.
     fn read<'py>(&self, py: Python<'py>, index: u64) -> PyResult<Bound<'py, PyArray3<u8>>> {
-        let pixels = self.decode(py, &[self.check(index)?])?;
+        let pixels = self.decode(py, vec![self.check(index)?])?;
         let [height, width] = self.axes();
         pixels.into_pyarray(py).reshape([height, width, 3])
     }
@@ -147,22 +212,27 @@ impl Dataset {
         for &index in &indices {
             self.check(index)?;
         }
-        let pixels = self.decode(py, &indices)?;
+        let count = indices.len();
+        let pixels = self.decode(py, indices)?;
         let [height, width] = self.axes();
-        pixels
-            .into_pyarray(py)
-            .reshape([indices.len(), height, width, 3])
+        pixels.into_pyarray(py).reshape([count, height, width, 3])
     }
 
     fn select(&self, py: Python<'_>, indices: Vec<u64>) -> PyResult<Self> {
         let inner = self.inner.select(indices);
         inner
-            .map(|inner| Self { inner })
+            .map(|inner| self.part(inner))
             .map_err(|error: LoaderError| from_loader(py, &error))
     }
 
     fn filter_classes(&self, py: Python<'_>, classes: Vec<i64>) -> Self {
-        let inner = py.detach(|| self.inner.filter_classes(&classes));
-        Self { inner }
+        self.part(py.detach(|| self.inner.filter_classes(&classes)))
     }
+}
+
+/// Whether a path is the address of an object store, or is spelt like one and means no folder: the compiled part
+/// opens it, or says what is wrong with it.
+#[pyfunction]
+pub(crate) fn is_address(path: PathBuf) -> bool {
+    address(&path).is_some() || (misspelt(&path).is_some() && !path.exists())
 }

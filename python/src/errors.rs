@@ -4,6 +4,9 @@ use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -11,6 +14,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use shardmill_formats::{Causes, ShardError};
 use shardmill_loader::LoaderError;
+use shardmill_store::StoreError;
 
 /// The content of `shardmill.errors`, kept so that it is still available when the interpreter exits.
 static ERRORS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -46,6 +50,23 @@ pub(crate) fn plain(py: Python<'_>, name: &str, text: &str) -> PyErr {
     exception(py, name, text, &PyDict::new(py))
 }
 
+/// Replaces the program's flags in a text by arguments: `--shard-records` by `shard_records`.
+pub(crate) fn arguments(text: &str) -> String {
+    let word = |word: &str| -> String {
+        let at = word.find("--").filter(|at| {
+            let before = word[..*at].chars().next_back();
+            before.is_none_or(|c| matches!(c, '(' | '"' | '`' | '\''))
+        });
+        match at.map(|at| word.split_at(at)) {
+            Some((before, flag)) if flag[2..].starts_with(|c: char| c.is_ascii_lowercase()) => {
+                format!("{before}{}", flag[2..].replace('-', "_"))
+            }
+            _ => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// The argument of `shardmill.Loader` that sets a setting of the Rust loader.
 fn argument(what: &str) -> Option<&'static str> {
     let known = [
@@ -56,6 +77,9 @@ fn argument(what: &str) -> Option<&'static str> {
         ("the rank", "rank"),
         ("the last batch", "last_batch"),
         ("the order of blocks", "order"),
+        ("the order of shards", "order"),
+        ("the dataset's address", "path"),
+        ("the cache's folder", "cache_dir"),
         ("the images of one draw", "draw_every"),
         ("the number of views", "views"),
         ("the colour jitter", "color_jitter"),
@@ -106,6 +130,11 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
             }
         }
         LoaderError::Manifest { .. } | LoaderError::Mismatch { .. } => "DamagedShardError",
+        LoaderError::Store(error) => of_store(error, &set),
+        LoaderError::Fetch { shard, .. } => {
+            set("shard", shard.clone());
+            "StoreError"
+        }
         LoaderError::Truncated { path, .. } => {
             set("path", path.display().to_string());
             "TruncatedShardError"
@@ -131,6 +160,10 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         return cause.clone_ref(py);
     }
     let mut text = Causes(error).to_string();
+    if let LoaderError::Store(_) | LoaderError::Fetch { .. } = error {
+        // Python users know arguments, not flags.
+        text = arguments(&text.replace("--order shards", "order=\"shards\""));
+    }
     if let LoaderError::NotADataset(_) = error {
         text += " (in Python: shardmill.ingest or shardmill.write)";
     }
@@ -144,6 +177,39 @@ pub(crate) fn from_loader(py: Python<'_>, error: &LoaderError) -> PyErr {
         raised.set_cause(py, cause);
     }
     raised
+}
+
+/// The exception for an error of an object store or of its cache; `set` sets its attributes.
+pub(crate) fn of_store(error: &StoreError, set: &dyn Fn(&str, String)) -> &'static str {
+    match error {
+        StoreError::Denied { address, .. } | StoreError::NoCredentials { address, .. } => {
+            set("address", address.clone());
+            "StoreAccessError"
+        }
+        StoreError::Failed { address, .. }
+        | StoreError::Refused { address, .. }
+        | StoreError::Exists(address)
+        | StoreError::Ranges(address) => {
+            set("address", address.clone());
+            "StoreError"
+        }
+        StoreError::Missing(address) => {
+            set("path", address.clone());
+            "DatasetNotFoundError"
+        }
+        StoreError::Length { address, .. } | StoreError::Damaged { address, .. } => {
+            set("shard", address.clone());
+            "DamagedShardError"
+        }
+        StoreError::Address { .. } | StoreError::NotBuilt(_) => "SettingError",
+        StoreError::Cache(_) => "CacheError",
+        StoreError::Io { path, .. } => {
+            set("path", path.display().to_string());
+            "ReadError"
+        }
+        StoreError::Stopped => "ClosedError",
+        _ => "InternalError",
+    }
 }
 
 /// What a panic said, as an exception: none may cross into Python's own frames.
@@ -180,5 +246,37 @@ pub(crate) fn detached<T: Send>(
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(from_loader(py, &error)),
         Err(panic) => Err(from_panic(py, panic.as_ref())),
+    }
+}
+
+/// Time between two checks for Ctrl-C.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs work that waits for a server, in a thread of its own. Ctrl-C ends the wait, and the thread is left to end by
+/// itself: every request does.
+pub(crate) fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, LoaderError> + Send + 'static,
+) -> PyResult<T> {
+    check_not_ending(py)?;
+    let (sender, receiver) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("dataset".to_owned());
+    let started = thread.spawn(move || {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        // Nobody is there to take it after Ctrl-C.
+        let _ = sender.send(done);
+    });
+    started.map_err(|error| from_loader(py, &LoaderError::Thread(error)))?;
+    let receiver = Mutex::new(receiver);
+    loop {
+        let taken = py.detach(|| {
+            let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+            receiver.recv_timeout(LOOK_EVERY)
+        });
+        match taken {
+            Ok(Ok(done)) => return done.map_err(|error| from_loader(py, &error)),
+            Ok(Err(panic)) => return Err(from_panic(py, panic.as_ref())),
+            Err(_) => py.check_signals()?,
+        }
     }
 }

@@ -29,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     errors::load(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<dataset::Dataset>()?;
+    module.add_function(wrap_pyfunction!(dataset::is_address, module)?)?;
     module.add_class::<loader::Loader>()?;
     module.add_class::<epoch::Epoch>()?;
     module.add_class::<batch::Batch>()?;

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
-use shardmill_loader::{Mix, Normalize, Output};
+use shardmill_loader::{Mix, Normalize, Order, Output};
 
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
@@ -16,6 +16,7 @@ pub(crate) struct Loader {
     inner: shardmill_loader::Loader,
     views: usize,
     output: Output,
+    order: Order,
     transform: Option<Transform>,
 }
 
@@ -45,6 +46,7 @@ impl Loader {
         };
         let policy = settings.policy(py)?;
         let output = settings.output(py)?;
+        let order = settings.order(py)?;
         let mut builder = shardmill_loader::Loader::builder(mix)
             .batch_size(settings.global_batch_size)
             .seed(settings.seed)
@@ -60,7 +62,7 @@ impl Loader {
             .output(output)
             .layout(settings.layout(py)?)
             .last_batch(settings.last_batch(py)?)
-            .order(settings.order(py)?)
+            .order(order)
             .verify(settings.verify(py)?)
             .on_bad_record(settings.on_bad_record(py)?)
             .advice(settings.advice(py)?)
@@ -80,8 +82,19 @@ impl Loader {
             inner,
             views,
             output,
+            order,
             transform,
         })
+    }
+
+    /// The order in the words of a state. It never changes how an order is written, so that old states are read.
+    #[getter]
+    fn order(&self) -> String {
+        match self.order {
+            Order::Blocks { block, interleave } => format!("blocks {block} {interleave}"),
+            Order::Shards { together } => format!("shards {together}"),
+            order => order.to_string(),
+        }
     }
 
     /// Batches in an epoch, the same on every rank.

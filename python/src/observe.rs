@@ -8,17 +8,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use shardmill_formats::Causes;
 use shardmill_prep::{Observe, Observer, PrepError};
+use shardmill_store::address;
 
-use crate::errors::{from_panic, plain};
+use crate::errors::{arguments, exception, from_panic, of_store, plain};
 
 /// Time between two checks for Ctrl-C and two calls of the progress function.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
-    let name = match error {
+    let attributes = PyDict::new(py);
+    // Setting a string in a new dictionary fails only if memory runs out; then the exception lacks the attribute.
+    let set = |key: &str, value: String| {
+        let _ = attributes.set_item(key, value);
+    };
+    let cause = match error {
+        PrepError::Kept { source, .. } => source,
+        other => other,
+    };
+    let name = match cause {
         PrepError::Stopped => "StoppedError",
+        PrepError::Store(error) => of_store(error, &set),
+        // An address is the source of nothing but finished datasets.
+        PrepError::Source { path, .. } if address(path).is_some() => {
+            set("path", path.display().to_string());
+            "DatasetNotFoundError"
+        }
         // Python users know arguments, not flags.
         PrepError::Option {
             option,
@@ -34,24 +51,12 @@ pub(crate) fn from_prep(py: Python<'_>, error: &PrepError) -> PyErr {
         }
         _ => "PrepareError",
     };
-    plain(py, name, &arguments(&Causes(error).to_string()))
-}
-
-/// Replaces the program's flags in a text by arguments: `--shard-records` by `shard_records`.
-fn arguments(text: &str) -> String {
-    let word = |word: &str| -> String {
-        let at = word.find("--").filter(|at| {
-            let before = word[..*at].chars().next_back();
-            before.is_none_or(|c| matches!(c, '(' | '"' | '`' | '\''))
-        });
-        match at.map(|at| word.split_at(at)) {
-            Some((before, flag)) if flag[2..].starts_with(|c: char| c.is_ascii_lowercase()) => {
-                format!("{before}{}", flag[2..].replace('-', "_"))
-            }
-            _ => word.to_owned(),
-        }
-    };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    exception(
+        py,
+        name,
+        &arguments(&Causes(error).to_string()),
+        &attributes,
+    )
 }
 
 /// The progress of long work, and whether it is to stop.

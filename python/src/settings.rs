@@ -37,8 +37,6 @@ pub(crate) struct Settings {
     layout: String,
     last_batch: String,
     order: String,
-    /// For the order `blocks`: samples in a block, and blocks in a group.
-    blocks: Option<(u64, u64)>,
     verify: String,
     on_bad_record: String,
     advice: String,
@@ -135,15 +133,10 @@ impl Settings {
     }
 
     pub(crate) fn order(&self, py: Python<'_>) -> PyResult<Order> {
-        if let Some((block, interleave)) = self.blocks {
-            return Ok(Order::Blocks { block, interleave });
-        }
-        let known = [
-            ("global", Order::Global),
-            ("blocks", Order::blocks()),
-            ("sequential", Order::Sequential),
-        ];
-        named(py, "order", &self.order, &known)
+        self.order.parse().map_err(|advice: String| {
+            let text = format!("order is {:?}; {advice}", self.order);
+            plain(py, "SettingError", &text)
+        })
     }
 
     pub(crate) fn verify(&self, py: Python<'_>) -> PyResult<Verify> {

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +53,39 @@ def jpegs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own(tmp_path: Path) -> Path:
     """Raw shards that a test may damage."""
     return make(tmp_path / "shards")
+
+
+#: A server of S3 for tests, in the repository that these tests are part of.
+SERVERS = Path(__file__).parents[2] / "tests" / "remote" / "servers.py"
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *more: str) -> Iterator[str]:
+    """Uploads a folder to a server of S3 and yields its address. The environment names the server and the
+    credentials, as for a user."""
+    if not SERVERS.is_file():
+        pytest.skip("the server for tests is part of the repository")
+    command = [sys.executable, str(SERVERS), "run", "plain", "--upload", str(folder), *more]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        found = json.loads(server.stdout.readline())
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in found["env"].items():
+                environment.setenv(name, value)
+            yield found["url"]
+        # The end of its input ends it.
+        server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def store(shards: Path, jpegs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The addresses of the datasets of `shards` ("raw") and `jpegs` ("jpeg") on a server of S3."""
+    folder = tmp_path_factory.mktemp("uploads")
+    shutil.copytree(shards, folder / "raw")
+    shutil.copytree(jpegs, folder / "jpeg")
+    with serving(folder) as address:
+        yield {name: f"{address}/{name}" for name in ("raw", "jpeg")}
 
 
 @pytest.fixture(autouse=True)

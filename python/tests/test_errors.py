@@ -222,7 +222,7 @@ def test_a_panic_is_an_exception(shards: Path) -> None:
     """Only misuse of the private module can cause a panic, and even then it must not end the process."""
     from shardmill import _core
 
-    dataset = _core.Dataset(str(shards), "train")
+    dataset = _core.Dataset(str(shards), "train", None, None)
     with pytest.raises((OverflowError, IndexError)):
         dataset.read(-1)
     with pytest.raises(IndexError):

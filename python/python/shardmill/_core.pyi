@@ -16,6 +16,7 @@ __all__ = [
     "end",
     "ingest",
     "inspect",
+    "is_address",
     "loader",
     "prep",
     "verify",
@@ -25,7 +26,13 @@ __version__: str
 
 @final
 class Dataset:
-    def __new__(cls, path: str | PathLike[str], split: str) -> Dataset: ...
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        split: str,
+        cache_dir: str | PathLike[str] | None,
+        cache_bytes: int | None,
+    ) -> Dataset: ...
     def __len__(self) -> int: ...
     @property
     def split(self) -> str: ...
@@ -57,6 +64,8 @@ class Loader:
         settings: dict[str, Any],
         transform: Any | None,
     ) -> Loader: ...
+    @property
+    def order(self) -> str: ...
     @property
     def steps(self) -> int: ...
     @property
@@ -119,6 +128,7 @@ class Writer:
     def abandon(self) -> None: ...
 
 def end() -> None: ...
+def is_address(path: str | PathLike[str]) -> bool: ...
 def ingest(
     source: str | PathLike[str],
     out: str | PathLike[str],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shardmill import _core
 from shardmill.errors import DatasetNotFoundError, ReadError, SettingError
+from shardmill.words import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,8 @@ _PICTURES = 32
 
 def _check_folder(folder: str) -> None:
     """Reports what is there instead of a dataset; the compiled part reports everything else."""
+    if _core.is_address(folder):
+        return
     shown = folder.encode(errors="backslashreplace").decode()
     if os.path.isfile(folder):
         raise DatasetNotFoundError(f"{shown} is a file: give the folder that holds manifest.json", path=folder)
@@ -72,6 +75,18 @@ class Dataset:
     :class:`~shardmill.Loader`, or to ``transform``, which is called with the image. A dataset works in
     ``torch.utils.data.DataLoader`` with forked or spawned worker processes: it is pickled as its path, and every
     process maps the same files.
+
+    The path may be an address of an object store, such as ``s3://bucket/imagenet``. A loader then fetches whole shards
+    through a cache on this machine, while ``dataset[i]`` fetches single records past it. Credentials come from the
+    environment and are never part of a dataset, its pickle or a message.
+
+    Args:
+        path: The folder of a dataset, or its address.
+        split: Name of the split.
+        transform: Called with the image of ``dataset[i]``; its result replaces the image.
+        cache_dir: Folder of the cache; by default ``SHARDMILL_CACHE_DIR``, or ``~/.cache/shardmill``.
+        cache_bytes: Most bytes in the cache; by default ``SHARDMILL_CACHE_BYTES``, or half of what the disk has free.
+
     """
 
     def __init__(
@@ -80,15 +95,23 @@ class Dataset:
         split: str = "train",
         *,
         transform: Callable[[npt.NDArray[np.uint8]], Any] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_bytes: int | None = None,
     ) -> None:
         if not isinstance(path, (str, os.PathLike)):
-            raise SettingError(f"path is {path!r}; give the folder of a dataset")
+            raise SettingError(f"path is {path!r}; give the folder of a dataset, or its address")
         if not isinstance(split, str):
             raise SettingError(f"split is {split!r}; give a name such as 'train'")
-        _check_folder(os.fsdecode(path))
-        self._path = os.path.abspath(os.fspath(path))
+        if cache_dir is not None and not isinstance(cache_dir, (str, os.PathLike)):
+            raise SettingError(f"cache_dir is {cache_dir!r}; give a folder")
+        given = os.fspath(path)
+        _check_folder(os.fsdecode(given))
+        self._path = given.rstrip("/") if _core.is_address(given) else os.path.abspath(given)
         self._split = split
-        self._core = _core.Dataset(os.fspath(path), split)
+        # Workers of a DataLoader may have another working directory.
+        self._cache_dir = None if cache_dir is None else os.path.abspath(os.fsdecode(cache_dir))
+        self._cache_bytes = None if cache_bytes is None else whole("cache_bytes", cache_bytes, 1)
+        self._core = _core.Dataset(given, split, self._cache_dir, self._cache_bytes)
         self._origins: npt.NDArray[np.uint64] | None = None
         self.transform = transform
         """Called with the image of ``dataset[i]``; its result replaces the image."""
@@ -122,7 +145,7 @@ class Dataset:
 
     @property
     def path(self) -> str:
-        """The folder, as an absolute path."""
+        """The folder, as an absolute path; or the address."""
         return self._path
 
     @property
@@ -241,6 +264,7 @@ class Dataset:
     def _part(self, core: _core.Dataset) -> Dataset:
         part = Dataset.__new__(Dataset)
         part._path, part._split, part.transform = self._path, self._split, self.transform
+        part._cache_dir, part._cache_bytes = self._cache_dir, self._cache_bytes
         part._core = core
         part._origins = core.origins()
         return part
@@ -251,11 +275,15 @@ class Dataset:
             "split": self._split,
             "origins": self._origins,
             "transform": self.transform,
+            "cache_dir": self._cache_dir,
+            "cache_bytes": self._cache_bytes,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._path, self._split = state["path"], state["split"]
-        self._core = _core.Dataset(self._path, self._split)
+        # A pickle of an earlier release has no cache.
+        self._cache_dir, self._cache_bytes = state.get("cache_dir"), state.get("cache_bytes")
+        self._core = _core.Dataset(self._path, self._split, self._cache_dir, self._cache_bytes)
         self._origins = state["origins"]
         self.transform = state["transform"]
         if self._origins is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "BatchMemoryError",
+    "CacheError",
     "ClosedError",
     "ConcurrentUseError",
     "DamagedRecordError",
@@ -22,6 +23,8 @@ __all__ = [
     "StateError",
     "StateWarning",
     "StoppedError",
+    "StoreAccessError",
+    "StoreError",
     "TransformError",
     "TruncatedShardError",
     "UnknownSplitError",
@@ -48,6 +51,25 @@ class ReadError(ShardmillError, OSError):
         super().__init__(text)
         self.path = path
         """The file, if one is known."""
+
+
+class StoreError(ShardmillError, OSError):
+    """An object store, or the network, does not give what was asked of it."""
+
+    def __init__(self, text: str, *, address: str | None = None, shard: str | None = None) -> None:
+        super().__init__(text)
+        self.address = address
+        """The object, if one is known."""
+        self.shard = shard
+        """File name of the shard, if one could not be fetched."""
+
+
+class StoreAccessError(StoreError, PermissionError):
+    """The server refuses the credentials, or there are none."""
+
+
+class CacheError(ShardmillError, ValueError):
+    """The cache of shards has no room for this order, or cannot be shared with this setting."""
 
 
 class UnknownSplitError(ShardmillError, ValueError):

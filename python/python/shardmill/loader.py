@@ -25,11 +25,10 @@ from shardmill.settings import (
     Layout,
     Normalize,
     OnBadRecord,
-    OrderName,
     Output,
     Verify,
     mean_and_std,
-    order_settings,
+    order_text,
     usual_threads,
 )
 from shardmill.state import Identity, Position, read_state, write_state
@@ -51,7 +50,8 @@ class Loader:
     of threads gives the same bytes.
 
     Args:
-        data: A folder of shards, a :class:`~shardmill.Dataset`, or a list of (folder or dataset, integer weight).
+        data: A folder of shards, its address in an object store such as ``s3://bucket/imagenet``, a
+            :class:`~shardmill.Dataset`, or a list of (folder, address or dataset, integer weight).
         split: Name of the split, by default ``"train"``; a dataset already has one.
         batch_size: Samples per batch of this process, as in torch's ``DataLoader``.
         augment: By default ``"alexnet"`` for the split ``train`` and ``"center"`` for others;
@@ -66,8 +66,9 @@ class Loader:
         threads: Loader threads; by default the processors available to this process, at most 8. With 0, the
             caller's thread makes each batch when it asks for it.
         prefetch: Batches that may be ready in addition to those that the threads are working on.
-        order: ``"global"``, ``"blocks"``, ``Blocks(block, interleave)`` or ``"sequential"``; by default shuffled
-            if the split is ``train`` and is augmented at random, otherwise sequential.
+        order: ``"global"``, ``"blocks"``, ``Blocks(block, interleave)``, ``"shards"``, ``"shards:4"`` for 4 shards
+            at a time, or ``"sequential"``; by default shuffled if the split is ``train`` and is augmented at random,
+            otherwise sequential.
         last_batch: By default ``"keep"`` with one process and ``"pad"`` with several; or ``"drop"``.
         color_jitter: A :class:`~shardmill.ColorJitter`.
         draw_every: How many consecutive images share a window.
@@ -83,10 +84,12 @@ class Loader:
         device: A torch device, such as ``"cuda"``, to which batches are moved and on which they are finished.
         rank: Number of this process; by default detected: ``torch.distributed``, torchrun, SLURM, Open MPI.
         world_size: Number of processes that share every epoch.
+        cache_dir, cache_bytes: The cache for shards of object stores; see :class:`~shardmill.Dataset`.
 
     Raises:
         DatasetNotFoundError, UnknownSplitError, DamagedShardError: The data cannot be opened.
         SettingError: A setting is unknown, or invalid for this data.
+        StoreError, StoreAccessError: The object store cannot be read.
         BatchMemoryError: The batches do not fit into memory.
 
     """
@@ -105,7 +108,7 @@ class Loader:
         seed: int = 0,
         threads: int | None = None,
         prefetch: int = 1,
-        order: OrderName | Blocks | None = None,
+        order: str | Blocks | None = None,
         last_batch: LastBatch | None = None,
         color_jitter: ColorJitter | None = None,
         draw_every: int = 1,
@@ -120,9 +123,11 @@ class Loader:
         device: object | None = None,
         rank: int | None = None,
         world_size: int | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_bytes: int | None = None,
     ) -> None:
         check_types(split, color_jitter, transform, classes)
-        self._parts = datasets_of(data, split, classes)
+        self._parts = datasets_of(data, split, classes, cache_dir=cache_dir, cache_bytes=cache_bytes)
         first = self._parts[0][0]
         if samples is not None and len(self._parts) == 1:
             raise SettingError(
@@ -169,7 +174,7 @@ class Loader:
             "advice": choose("advice", advice, ("auto", "always", "never")),
             "rank": self._ranks.rank,
             "world_size": self._ranks.world_size,
-            **order_settings(order, self.augment, first.split),
+            "order": order_text(order, self.augment, first.split),
         }
         self.output: str = settings["output"]
         """Type of the images."""
@@ -188,8 +193,7 @@ class Loader:
                 f"{self.global_batch_size:,} and would be empty: choose a smaller batch_size, or another last_batch"
             )
         self._settings = settings
-        drawn = settings["order"] if settings["blocks"] is None else "blocks {} {}".format(*settings["blocks"])
-        self._identity = Identity.of(self._parts, self._core.samples, drawn, settings["seed"])
+        self._identity = Identity.of(self._parts, self._core.samples, self._core.order, settings["seed"])
         self._process = os.getpid()
         self._closed = False
         self._position = Position(0, 0)

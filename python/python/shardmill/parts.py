@@ -15,7 +15,7 @@ from shardmill.words import short, whole
 
 __all__ = ["Data", "check_types", "datasets_of", "unknown_arguments"]
 
-#: The data of a loader: a folder, a dataset, or several with integer weights.
+#: The data of a loader: a folder or an address, a dataset, or several with integer weights.
 Data: TypeAlias = "str | os.PathLike[str] | Dataset | Sequence[tuple[str | os.PathLike[str] | Dataset, int]]"
 
 
@@ -73,8 +73,11 @@ def check_types(split: object, color_jitter: object, transform: object, classes:
         raise SettingError(f"classes is {short(classes)}; give a list of labels, synsets or names")
 
 
-def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | None) -> list[tuple[Dataset, int]]:
-    """The datasets with their weights."""
+def datasets_of(
+    data: Any, split: str | None, classes: Sequence[int | str] | None, **cache: Any
+) -> list[tuple[Dataset, int]]:
+    """The datasets with their weights; ``cache`` is for those that are opened here."""
+    opened = 0
     given: list[Any] = [(data, 1)] if isinstance(data, str | os.PathLike | Dataset) else []
     if not given:
         try:
@@ -91,7 +94,8 @@ def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | Non
             if not isinstance(dataset, str | os.PathLike):
                 given = []
                 break
-            dataset = Dataset(dataset, "train" if split is None else split)
+            dataset = Dataset(dataset, "train" if split is None else split, **cache)
+            opened += 1
         elif split is not None and split != dataset.split:
             raise SettingError(
                 f"split is {split!r}, but the dataset has split {dataset.split!r}: omit split, or open the dataset "
@@ -102,7 +106,10 @@ def datasets_of(data: Any, split: str | None, classes: Sequence[int | str] | Non
         parts.append((dataset, whole("a weight", weight, 1, 65_536)))
     if not given:
         raise SettingError(
-            f"data is {short(data)}; give a folder of shards, a shardmill.Dataset, or a list of (folder or Dataset, "
-            "integer weight)"
+            f"data is {short(data)}; give a folder of shards or its address, a shardmill.Dataset, or a list of (folder "
+            "or Dataset, integer weight)"
         )
+    for name, value in cache.items():
+        if value is not None and not opened:
+            raise SettingError(f"{name} is {short(value)}, but the Dataset has been opened: give {name} to it")
     return parts

@@ -56,7 +56,8 @@ def ingest(
     """Makes a dataset from image files in any layout that ``prep ingest`` reads: class folders, ImageNet's tars,
     Kaggle's download, lists, WebDataset, Parquet. The options are those of the program.
 
-    After an interruption, the same call resumes. Returns the summary: ``images``, ``records`` of each split,
+    ``out`` may be an address such as ``s3://bucket/imagenet``: shards are uploaded as they are finished. After an
+    interruption, the same call resumes. Returns the summary: ``images``, ``records`` of each split,
     ``classes``, ``rejects`` by reason, ``passed_over``, ``warned``, ``notes``, ``seconds``.
     """
     make = _make(
@@ -89,8 +90,10 @@ def ingest(
 
 
 def _check_dataset(path: _PathLike) -> str:
-    """Returns the folder, after checking that it holds a dataset."""
+    """Returns the folder, after checking that it holds a dataset; or an address as it is."""
     folder = os.fsdecode(path)
+    if _core.is_address(folder):
+        return folder
     if os.path.exists(os.path.join(folder, "manifest.json")):
         return folder
     held = [name for name in os.listdir(folder) if name.endswith(".journal")] if os.path.isdir(folder) else []

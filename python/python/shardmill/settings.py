@@ -24,18 +24,16 @@ __all__ = [
     "Layout",
     "Normalize",
     "OnBadRecord",
-    "OrderName",
     "Output",
     "Verify",
     "mean_and_std",
-    "order_settings",
+    "order_text",
     "usual_threads",
 ]
 
 Normalize: TypeAlias = "Literal['imagenet', 'dataset'] | Sequence[Sequence[float] | npt.NDArray[Any]] | None"
 Output: TypeAlias = Literal["float32", "float16", "bfloat16", "uint8"]
 Layout: TypeAlias = Literal["nchw", "nhwc"]
-OrderName: TypeAlias = Literal["global", "blocks", "sequential"]
 LastBatch: TypeAlias = Literal["keep", "drop", "pad"]
 Verify: TypeAlias = Literal["first-read", "never"]
 OnBadRecord: TypeAlias = Literal["stop", "replace"]
@@ -101,17 +99,15 @@ def mean_and_std(given: Normalize, dataset: Dataset) -> tuple[list[float], list[
     return mean, std
 
 
-def order_settings(given: str | Blocks | None, augment: Augment, split: str) -> dict[str, Any]:
-    """The order; by default shuffled if the split is ``train`` and is augmented at random, otherwise that of the
-    shards."""
-    if given == "blocks":
-        given = Blocks()
-    if isinstance(given, Blocks):
-        blocks = (whole("block", given.block, 1), whole("interleave", given.interleave, 1))
-        return {"order": "blocks", "blocks": blocks}
+def order_text(given: str | Blocks | None, augment: Augment, split: str) -> str:
+    """The order as the programs write it; by default shuffled if the split is ``train`` and is augmented at random,
+    otherwise that of the shards."""
     if given is None:
-        given = "global" if split == "train" and augment.random else "sequential"
-    return {
-        "order": choose("order", given, ("global", "blocks", "sequential"), "Blocks(block, interleave)"),
-        "blocks": None,
-    }
+        return "global" if split == "train" and augment.random else "sequential"
+    if isinstance(given, Blocks):
+        return f"blocks:{whole('block', given.block, 1)}x{whole('interleave', given.interleave, 1)}"
+    if isinstance(given, str) and ":" in given:
+        # The compiled part reads the numbers.
+        return given
+    other = 'one with numbers, such as "shards:4", or Blocks(block, interleave)'
+    return choose("order", given, ("global", "blocks", "shards", "sequential"), other)

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from shardmill import _core
+
 from . import data
 from .client import FailedError, SkippedError
 from .peers import PEERS
@@ -103,6 +105,8 @@ def measure(args: argparse.Namespace) -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - start:6.1f} s] {text}", file=sys.stderr, flush=True)
 
+    if args.shards is not None and _core.is_address(args.shards):
+        raise ValueError("--shards: the other loaders read files, so copy the dataset into a folder and give that")
     others = [{"torch": TORCH, OTHERS[0]: RUST}.get(name, name) for name in args.peers]
     failed = False
     with folder(args.keep) as place:
