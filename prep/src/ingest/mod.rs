@@ -192,7 +192,7 @@ pub fn ingest_part(options: &IngestOptions) -> Result<Ingested, PrepError> {
     let plan = Plan::new(options, &mut listing);
     let names = plan.shard_names();
     if output.is_finished() {
-        let (manifest, rejects) = output.finished(&plan.fingerprint, &names)?;
+        let (manifest, rejects) = output.finished(&plan.fingerprint, &names, options)?;
         return Ok(Ingested::Dataset(Box::new(IngestSummary {
             rejects,
             manifest,

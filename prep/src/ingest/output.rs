@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use shardmill_formats::{Manifest, errln};
 
-use super::folder;
 use super::journal::{IngestHeader, choices};
 use super::merge::read_rejects;
 use super::objects::{Holds, Listing, ObjectPart, Start};
 use super::options::IngestOptions;
 use super::work::PartWork;
+use super::{folder, objects};
 use crate::error::PrepError;
 use crate::io::{FolderState, Place};
 use crate::reject::RejectLine;
@@ -66,6 +66,7 @@ impl Output {
         &self,
         fingerprint: &str,
         names: &[String],
+        options: &IngestOptions,
     ) -> Result<(Manifest, Vec<RejectLine>), PrepError> {
         let planned: BTreeSet<String> = names.iter().cloned().collect();
         let place = self.place();
@@ -77,6 +78,16 @@ impl Output {
             let what = "it has other images or labels, or another --shard-records, --without, --val-fraction or --check";
             self.other(what.to_owned())
         })?;
+        if let Self::Store(listing, _) = self {
+            let parent = options.work_parent();
+            objects::clear(
+                &listing.store(),
+                fingerprint,
+                options.part,
+                &parent,
+                &planned,
+            );
+        }
         let rejects = read_rejects(&place, &manifest)?;
         Ok((manifest, rejects))
     }

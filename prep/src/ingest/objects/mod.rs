@@ -16,5 +16,5 @@ mod workspace;
 
 pub(super) use listing::{Holds, Listing};
 pub(super) use merge::merge;
-pub(super) use part::{ObjectPart, Start};
+pub(super) use part::{ObjectPart, Start, clear};
 pub(super) use upload::SHARDS_AT_ONCE;

@@ -16,6 +16,7 @@ use crate::error::PrepError;
 use crate::ingest::dataset::{Dataset, Written};
 use crate::ingest::journal::{IngestHeader, ShardLine};
 use crate::io::objects::Store;
+use crate::part::Part;
 use crate::shards::REJECTS_FILE;
 
 /// How a part begins.
@@ -58,7 +59,7 @@ impl ObjectPart {
         // Before the objects: if the headers differ, so do the objects.
         listing.check_headers(&header)?;
         listing.check_contents(&planned)?;
-        let workspace = Workspace::new(parent, &id(&store, &header), planned)?;
+        let workspace = Workspace::new(parent, &id(&store, &header.fingerprint, part), planned)?;
         let name = names::header(part);
         let (header, lines, made) = if listing.objects.contains_key(&name) {
             let header = listing.header(part)?;
@@ -181,14 +182,25 @@ pub(super) fn write(
     Ok(dataset.written)
 }
 
+/// Removes the folder for shards in `parent` that a run which was killed after its last shard left.
+pub(crate) fn clear(
+    store: &Store,
+    fingerprint: &str,
+    part: Part,
+    parent: &Path,
+    planned: &BTreeSet<String>,
+) {
+    let id = id(store, fingerprint, part);
+    if Workspace::is_there(parent, &id) {
+        // Another process may be at the same point.
+        let _ = Workspace::new(parent, &id, planned.clone());
+    }
+}
+
 /// Names a part of an ingest on this machine.
-fn id(store: &Store, header: &IngestHeader) -> String {
+fn id(store: &Store, fingerprint: &str, part: Part) -> String {
     let mut hash = blake3::Hasher::new();
-    for text in [
-        store.address(),
-        &header.fingerprint,
-        &header.part.to_string(),
-    ] {
+    for text in [store.address(), fingerprint, &part.to_string()] {
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     }

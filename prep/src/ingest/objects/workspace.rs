@@ -30,7 +30,7 @@ impl Workspace {
         planned: BTreeSet<String>,
     ) -> Result<Self, PrepError> {
         fs::create_dir_all(parent).map_err(PrepError::io(parent))?;
-        let folder = parent.join(format!("shardmill-ingest-{id}"));
+        let folder = folder(parent, id);
         let refused = |message: &str| PrepError::Source {
             path: folder.clone(),
             message: format!("{message}, or give another folder with --work"),
@@ -65,6 +65,11 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// Whether a run has made the folder of this `id` and not removed it.
+    pub(super) fn is_there(parent: &Path, id: &str) -> bool {
+        folder(parent, id).exists()
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.folder
     }
@@ -94,6 +99,10 @@ impl Drop for Workspace {
         // It stays if it holds something else.
         let _ = fs::remove_dir(&self.folder);
     }
+}
+
+fn folder(parent: &Path, id: &str) -> PathBuf {
+    parent.join(format!("shardmill-ingest-{id}"))
 }
 
 /// A folder for this user alone.
