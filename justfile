@@ -115,9 +115,12 @@ remote servers="weed plain moto rclone s3rver" python="python3":
     {{python}} tests/remote/ingest.py target/release/prep --server weed --slow
     {{python}} tests/remote/killed.py target/release --server weed
 
-# MosaicML Streaming and LitData under the same faults. The packages take 7 GB. Needs Python 3.11 or 3.12.
+# MosaicML Streaming and LitData under the same faults, after `loader bench` on the same images and kind of server. The
+# packages take 7 GB. Needs Python 3.11 or 3.12.
 remote-peers python="python3" *options:
+    cargo build --release -p shardmill-prep -p shardmill-loader --features shardmill-prep/remote,shardmill-loader/remote
     {{python}} tests/remote/servers.py install --peers
+    {{python}} tests/remote/harness.py --server weed --program "loader bench,loader bench --order shards" --limit 90
     {{python}} tests/remote/peers.py {{options}}
 
 # The demo: generates images, makes shards and trains a network.
