@@ -311,3 +311,19 @@ fn addresses_that_lead_nowhere_are_refused_in_words() {
     let split = Dataset::open(&both.server.address, "test").unwrap_err();
     assert!(split.to_string().contains("\"train\""), "{split}");
 }
+
+#[test]
+fn garbage_of_the_right_length_in_the_cache_is_fetched_again() {
+    let both = Both::new(Codec::Raw);
+    let of = |dataset: &Dataset| builder(dataset).threads(2).build().unwrap();
+    let expected = epochs(&of(&both.local()));
+    assert_eq!(epochs(&of(&both.remote(None))), expected);
+    for entry in fs::read_dir(both.cache.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "shard") {
+            let len = fs::metadata(&path).unwrap().len() as usize;
+            fs::write(&path, vec![0xa5; len]).unwrap();
+        }
+    }
+    assert_eq!(epochs(&of(&both.remote(None))), expected);
+}

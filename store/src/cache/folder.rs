@@ -71,10 +71,14 @@ impl Folder {
         Ok(shards)
     }
 
-    /// An empty file for a shard that is to arrive.
+    /// An empty file for a shard that is to arrive, in place of what has its name. No link is followed.
     pub(super) fn begin(&self, blake3: &str) -> io::Result<File> {
+        match fs::remove_file(self.part(blake3)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(true);
+        options.read(true).write(true).create_new(true);
         options.open(self.part(blake3))
     }
 

@@ -222,8 +222,11 @@ impl Keeper {
                 course,
                 group,
             } => {
-                let known = table.users.get(users.get(&user)?)?;
-                let (id, ids) = (*users.get(&user)?, known.ids.clone());
+                let id = users.get(&user).copied();
+                let Some((id, known)) = id.and_then(|id| Some((id, table.users.get(&id)?))) else {
+                    return Some(refused(user, "its dataset could not be opened".to_owned()));
+                };
+                let ids = known.ids.clone();
                 if !course.is_valid(ids.len()) {
                     return Some(refused(
                         user,

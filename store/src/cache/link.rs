@@ -48,6 +48,8 @@ pub(super) struct Table {
 pub(super) struct User {
     address: String,
     shards: Vec<ShardFile>,
+    /// Why the keeper does not open it.
+    refused: Option<String>,
     pub(super) epoch: Option<Epoch>,
 }
 
@@ -101,6 +103,7 @@ impl Link {
         let user = User {
             address,
             shards,
+            refused: None,
             epoch: None,
         };
         let request = user.open(number);
@@ -120,7 +123,7 @@ impl Link {
             at: 0,
             ended: false,
             begun: false,
-            refused: None,
+            refused: known.refused.clone(),
             ready: BTreeSet::new(),
             failed: BTreeMap::new(),
         });
@@ -288,6 +291,7 @@ impl Table {
         let mut requests = Vec::new();
         for (&number, user) in &mut self.users {
             requests.push(user.open(number));
+            user.refused = None;
             let Some(epoch) = user.epoch.as_mut() else {
                 continue;
             };
@@ -319,15 +323,21 @@ impl Table {
             }
             return;
         };
-        let Some(epoch) = self
-            .users
-            .get_mut(&user)
-            .and_then(|user| user.epoch.as_mut())
-        else {
+        let Some(user) = self.users.get_mut(&user) else {
+            return;
+        };
+        let Some(epoch) = user.epoch.as_mut() else {
+            // Nothing but that it is opened was asked for.
+            if let Reply::Refused { message, .. } = reply {
+                user.refused = Some(message);
+            }
             return;
         };
         match reply {
-            Reply::Refused { message, .. } => epoch.refused = Some(message),
+            // The first reason counts: the others follow from it.
+            Reply::Refused { message, .. } => {
+                epoch.refused.get_or_insert(message);
+            }
             Reply::Begun { .. } => epoch.begun = true,
             Reply::Ready { shards, .. } => epoch.ready.extend(shards),
             Reply::Failed { shard, message, .. } => {

@@ -100,6 +100,12 @@ impl Policy {
         self.shards[shard].state
     }
 
+    /// Says that a shard has another size than was thought, and is not there.
+    pub(super) fn correct(&mut self, shard: ShardId, bytes: u64) {
+        self.set(shard, State::Absent);
+        self.shards[shard].bytes = bytes;
+    }
+
     /// Says where a shard is now.
     pub(super) fn set(&mut self, shard: ShardId, state: State) {
         let takes = |state| matches!(state, State::Arriving | State::Present);

@@ -218,3 +218,41 @@ fn a_cache_may_lie_deep_below_the_root() {
     read_epoch(&cache.session(&server.address, shards), 2);
     assert_eq!(shards_in(&deep), 2);
 }
+
+#[test]
+fn a_shard_of_the_wrong_length_is_fetched_again_and_no_link_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, shards) = dataset(2);
+    let precious = folder.path().join("precious");
+    fs::write(&precious, "mine").unwrap();
+    fs::write(
+        folder.path().join(format!("{}.shard", shards[0].blake3)),
+        "short",
+    )
+    .unwrap();
+    let part = folder.path().join(format!("{}.part", shards[1].blake3));
+    std::os::unix::fs::symlink(&precious, part).unwrap();
+    let cache = Cache::open(folder.path(), None).unwrap();
+    read_epoch(&cache.session(&server.address, shards), 2);
+    assert_eq!(fs::read(precious).unwrap(), b"mine");
+}
+
+#[test]
+fn a_dataset_that_cannot_be_opened_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, shards) = dataset(1);
+    let cache = Cache::open(folder.path(), None).unwrap();
+    let _first = cache.session(&server.address, shards.clone());
+    let mut wrong = shards;
+    wrong[0].bytes += 1;
+    let session = cache.session(&server.address, wrong);
+    for pause in [0, 100] {
+        std::thread::sleep(Duration::from_millis(pause));
+        let error = session.begin(Course::whole(vec![0]), None).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("two datasets") || text.contains("opened"),
+            "{text}"
+        );
+    }
+}

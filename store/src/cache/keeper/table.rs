@@ -83,10 +83,14 @@ impl Table {
             }
             let shard = self.number(&blake3, bytes, State::Absent);
             let stored = &mut self.shards[shard];
-            if stored.bytes != bytes {
+            if stored.bytes != bytes && stored.source.is_none() {
+                // It was found in the folder, and something has cut it short since it arrived.
+                self.policy.correct(shard, bytes);
+                stored.bytes = bytes;
+                self.figures.damaged += 1;
+            } else if stored.bytes != bytes {
                 return Err(format!(
-                    "{file}: two datasets give one BLAKE3 the sizes {} and {bytes}; delete {blake3}.shard from the \
-                     cache if it was cut short",
+                    "{file}: two datasets give one BLAKE3 the sizes {} and {bytes}: one of their manifests is wrong",
                     stored.bytes
                 ));
             }
