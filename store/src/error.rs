@@ -64,7 +64,7 @@ pub enum StoreError {
     },
     /// An object's bytes are not those that its dataset describes.
     #[error(
-        "{address} arrived damaged {attempts} times: its BLAKE3 is {found}; the manifest says {expected}"
+        "{address} arrived damaged {attempts} times: its BLAKE3 is {found}; the manifest says {expected}: the object is damaged or another dataset's; upload it again"
     )]
     Damaged {
         /// The object.

@@ -56,9 +56,15 @@ fn attempt(
     blake3: &str,
     arrived: &AtomicU64,
 ) -> Result<(), StoreError> {
-    let unwritten = |source| StoreError::Io {
-        path: folder.shard(blake3),
-        source,
+    let unwritten = |source: io::Error| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Cache(format!(
+            "the disk of the cache {} is full: free some space, or give fewer --cache-bytes",
+            folder.path().display()
+        )),
+        _ => StoreError::Io {
+            path: folder.shard(blake3),
+            source,
+        },
     };
     let part = folder.begin(blake3).map_err(unwritten)?;
     let count = |bytes| {

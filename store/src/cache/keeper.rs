@@ -305,7 +305,7 @@ impl Keeper {
         format!(
             "the cache {} may hold {} ({} bytes), and the shards that are in use at the same time take {} ({own} \
              bytes){taken}: give --cache-bytes {} or more, or an order that uses fewer shards at once, such as \
-             --order shards",
+             --order shards:1",
             self.folder.path().display(),
             size(self.quota),
             self.quota,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -206,22 +207,17 @@ impl Link {
         loop {
             let found = match Keeper::start(&self.folder, self.quota) {
                 Ok(_) => socket::connect(&self.folder),
-                Err(error) => return Err(self.cannot(&error)),
+                Err(error) => return Err(unusable(self.folder.path(), &error)),
             };
             match found {
                 Ok(stream) => return Ok(stream),
-                Err(error) if began.elapsed() > FIND => return Err(self.cannot(&error)),
+                Err(error) if began.elapsed() > FIND => {
+                    return Err(unusable(self.folder.path(), &error));
+                }
                 // A keeper that has the lock has no socket yet, or its process is about to end.
                 Err(_) => std::thread::sleep(AGAIN),
             }
         }
-    }
-
-    fn cannot(&self, error: &io::Error) -> String {
-        format!(
-            "the cache {} cannot be used: {error}",
-            self.folder.path().display()
-        )
     }
 
     /// Greets the keeper, says what this process needs, and takes its answers until the connection ends. An
@@ -270,6 +266,14 @@ impl Link {
             self.changed.notify_all();
         }
     }
+}
+
+/// Why a cache's folder is of no use.
+pub(super) fn unusable(folder: &Path, error: &io::Error) -> String {
+    format!(
+        "the cache {} cannot be used: {error}: give a folder that you can write to with --cache-dir",
+        folder.display()
+    )
 }
 
 impl Table {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::course::Course;
 use super::figures::Figures;
 use super::folder::Folder;
-use super::link::Link;
+use super::link::{Link, unusable};
 use super::protocol::ShardFile;
 use crate::error::StoreError;
 
@@ -42,10 +42,7 @@ impl Cache {
     /// # Errors
     /// A folder that cannot be written to, or one that another process keeps with another number of bytes.
     pub fn open(folder: &Path, bytes: Option<u64>) -> Result<Self, StoreError> {
-        let unusable = |source| StoreError::Io {
-            path: folder.to_owned(),
-            source,
-        };
+        let unusable = |error| StoreError::Cache(unusable(folder, &error));
         let folder = Folder::open(folder).map_err(unusable)?;
         let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
         let process = std::process::id();
