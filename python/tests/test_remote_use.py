@@ -106,7 +106,7 @@ def test_what_is_not_there_or_makes_no_sense(store: dict[str, str], shards: Path
     with pytest.raises(shardmill.SettingError, match=r"cache_dir is .*: give cache_dir to it"):
         shardmill.Loader(shardmill.Dataset(shards), crop=24, cache_dir=tmp_path)
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(shardmill.ReadError, match="file"):
+    with pytest.raises(shardmill.CacheError, match=r"file cannot be used.*cache_dir"):
         next(iter(shardmill.Loader(store["raw"], crop=24, cache_dir=tmp_path / "file")))
     # A folder of that name is a folder.
     odd = tmp_path / "s3:"
