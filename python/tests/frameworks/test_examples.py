@@ -6,20 +6,23 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import shardmill
 
+from conftest import serving
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def run(name: str, shards: Path, *before: str) -> str:
-    """Runs an example; returns its output."""
+def run(name: str, shards: Path | str, *before: str, after: Sequence[str] = ()) -> str:
+    """Runs an example; returns its output. `before` is what starts it, and `after` its arguments after the shards."""
     done = subprocess.run(
-        [sys.executable, *before, str(EXAMPLES / name), str(shards)],
+        [sys.executable, *before, str(EXAMPLES / name), str(shards), *after],
         capture_output=True,
         text=True,
         timeout=240,
@@ -53,6 +56,28 @@ def test_ddp(photos: Path) -> None:
     printed = run("ddp.py", photos, *TORCHRUN)
     assert len(losses(printed)) == 4
     assert "128 + 112 samples, all different: an epoch of 240" in printed
+
+
+def test_ddp_resume(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    torch = pytest.importorskip("torch")
+    shutil.copytree(photos, tmp_path / "uploads" / "photos")
+    checkpoint, cache = tmp_path / "run.pt", tmp_path / "cache"
+    after = ["--checkpoint", str(checkpoint), "--cache-dir", str(cache), "--save-every", "2"]
+    order = [key for batch in shardmill.Loader(photos, batch_size=32, order="shards:8", seed=1) for key in batch.keys]
+    with serving(tmp_path / "uploads") as address:
+        printed = run("ddp_resume.py", f"{address}/photos", *TORCHRUN, after=[*after, "--stop-after", "3"])
+        assert len(losses(printed)) == 3
+        assert "96 of 240 samples, 96 of them different, by 2 processes" in printed
+        assert set(torch.load(checkpoint)["seen"]) == set(order[:96])
+        alone = [*TORCHRUN[:-1], "1"]
+        printed = run("ddp_resume.py", f"{address}/photos", *alone, after=after)
+        assert len(losses(printed)) == 5
+        assert "240 of 240 samples, 240 of them different, by 1 processes" in printed
+    saved = torch.load(checkpoint)
+    assert (saved["seen"], saved["loader"]["epoch"]) == ([], 1)
+    # One cache for all processes, which holds each shard once.
+    assert len(list(cache.glob("*.shard"))) == 3
 
 
 def test_jax(photos: Path) -> None:
