@@ -77,7 +77,7 @@ def test_ddp_resume(photos: Path, tmp_path: Path) -> None:
     saved = torch.load(checkpoint)
     assert (saved["seen"], saved["loader"]["epoch"]) == ([], 1)
     # One cache for all processes, which holds each shard once.
-    assert len(list(cache.glob("*.shard"))) == 3
+    assert len(list(cache.rglob("*.shard"))) == 3
 
 
 def test_jax(photos: Path) -> None:
