@@ -188,6 +188,7 @@ pub(crate) fn of_store(error: &StoreError, set: &dyn Fn(&str, String)) -> &'stat
         }
         StoreError::Failed { address, .. }
         | StoreError::Refused { address, .. }
+        | StoreError::Certificate { address, .. }
         | StoreError::Exists(address)
         | StoreError::Ranges(address) => {
             set("address", address.clone());

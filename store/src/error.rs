@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::tried::Tried;
+
 /// An error of an object store. Addresses in it hold no credentials.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -77,11 +79,23 @@ pub enum StoreError {
         expected: String,
     },
     /// The server did not answer, or not in a way that helps.
-    #[error("{address}")]
+    #[error("{address}: {tried}")]
     Failed {
         /// The object.
         address: String,
+        /// How often and how long it was asked.
+        tried: Tried,
         /// What went wrong last.
+        source: Cause,
+    },
+    /// The server's certificate is none that this machine trusts.
+    #[error(
+        "{address}: the server's certificate is not trusted; if it is a server of your own, name the file of its authority's certificates in SSL_CERT_FILE"
+    )]
+    Certificate {
+        /// The object.
+        address: String,
+        /// What is wrong with it.
         source: Cause,
     },
     /// The server does not do what was asked, and will not the next time.

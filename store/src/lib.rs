@@ -16,6 +16,7 @@ mod cache;
 mod error;
 mod object;
 mod remote;
+mod tried;
 
 #[cfg(feature = "remote")]
 mod client;
@@ -30,3 +31,4 @@ pub use cache::{Cache, Course, Figures, Session, Set, ShardFile};
 pub use error::{Cause, StoreError};
 pub use object::{Created, Object};
 pub use remote::Remote;
+pub use tried::Tried;

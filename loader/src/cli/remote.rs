@@ -45,6 +45,11 @@ pub(crate) struct Transfer {
     evicted_shards: u64,
     /// Shards that arrived damaged.
     damaged: u64,
+    /// Passes within which another process became the keeper of the cache: what the earlier one had counted
+    /// in such a pass is missing here.
+    other_keepers: u64,
+    /// Time for which this process waited for a keeper that did not answer.
+    silent_seconds: f64,
 }
 
 /// A dataset in an object store whose epochs are measured.
@@ -80,9 +85,19 @@ impl Watch {
     /// Adds a pass of so many images and seconds, the first one or a later one.
     pub(crate) fn pass(&mut self, images: u64, seconds: f64) -> Result<()> {
         let now = self.cache.figures()?;
-        let (sum, before) = match &self.first {
-            None => (&mut Transfer::default(), &self.before),
-            Some(_) => (&mut self.later, &self.before),
+        // A new keeper counts from zero.
+        let is_other =
+            now.keeper != self.before.keeper || now.fetched_bytes < self.before.fetched_bytes;
+        let before = match is_other {
+            true => &Figures {
+                silent_seconds: self.before.silent_seconds,
+                ..Figures::default()
+            },
+            false => &self.before,
+        };
+        let sum = match &self.first {
+            None => &mut Transfer::default(),
+            Some(_) => &mut self.later,
         };
         let fetched = now.fetched_shards - before.fetched_shards;
         let earlier = sum.images_per_second * sum.seconds;
@@ -94,6 +109,8 @@ impl Watch {
         sum.hits += (self.shards.len() as u64).saturating_sub(fetched);
         sum.evicted_shards += now.evicted_shards - before.evicted_shards;
         sum.damaged += now.damaged - before.damaged;
+        sum.other_keepers += u64::from(is_other);
+        sum.silent_seconds += now.silent_seconds - before.silent_seconds;
         let sum = *sum;
         self.first.get_or_insert(sum);
         self.before = now;
@@ -159,10 +176,25 @@ impl Fetched {
             ),
             _ => String::new(),
         };
+        let lost = match first.other_keepers + later.other_keepers {
+            0 => String::new(),
+            times => format!(
+                "{:8}another process became the keeper of the cache in {times} of the passes: what the earlier one \
+                 fetched in them is not counted\n",
+                ""
+            ),
+        };
+        let silent = match first.silent_seconds + later.silent_seconds {
+            0.0 => String::new(),
+            seconds => format!(
+                "{:8}{seconds:.1} s of waiting for a keeper of the cache that did not answer\n",
+                ""
+            ),
+        };
         format!(
             "{:8}first epoch: {:.0} images/s; {} shards, {:.1} MB fetched at {:.1} MB/s{link}; {} hits\n\
              {:8}later: {} shards, {:.1} MB fetched in {} epochs; {} hits; {} shards made room, {} arrived damaged\n\
-             {:8}cache {}, up to {:.1} GB\n",
+             {:8}cache {}, up to {:.1} GB\n{lost}{silent}",
             "",
             first.images_per_second,
             first.fetched_shards,

@@ -140,6 +140,12 @@ impl CachedSplit {
                     },
                     other => other.into(),
                 })?;
+            // No link is followed, and no FIFO waited for.
+            let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+            if !is_file {
+                self.session.recheck(shard);
+                continue;
+            }
             match mmap::map(&path) {
                 Ok((map, _)) if map.len() as u64 == self.bytes[shard as usize] => {
                     let map = Arc::new(map);

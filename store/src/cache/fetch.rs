@@ -2,9 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::OFlags;
+
+use super::arrival::Arrival;
 use super::folder::Folder;
 use crate::error::StoreError;
 use crate::remote::Remote;
@@ -21,79 +25,95 @@ pub(super) struct Outcome {
     pub(super) damaged: u32,
 }
 
-/// Fetches a shard, compares it with its BLAKE3, and gives it its name.
-pub(super) fn fetch(
-    folder: &Folder,
-    remote: &Remote,
-    file: &str,
-    bytes: u64,
-    blake3: &str,
-) -> Outcome {
-    let (arrived, mut damaged) = (AtomicU64::new(0), 0);
-    let result = loop {
-        match attempt(folder, remote, file, bytes, blake3, &arrived) {
-            Err(StoreError::Damaged { .. }) if damaged + 1 < TIMES => damaged += 1,
-            Err(error) => {
-                damaged += u32::from(matches!(error, StoreError::Damaged { .. }));
-                folder.abandon(blake3);
-                break Err(error);
-            }
-            Ok(()) => break Ok(()),
-        }
-    };
-    Outcome {
-        result,
-        arrived: arrived.into_inner(),
-        damaged,
-    }
+/// A shard that is to be fetched.
+pub(super) struct Wanted<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) remote: &'a Remote,
+    /// Its name below the dataset's address.
+    pub(super) file: &'a str,
+    pub(super) bytes: u64,
+    pub(super) blake3: &'a str,
+    /// Whether this process still keeps the cache: asked for every piece.
+    pub(super) is_kept: &'a (dyn Fn() -> bool + Sync),
 }
 
-fn attempt(
-    folder: &Folder,
-    remote: &Remote,
-    file: &str,
-    bytes: u64,
-    blake3: &str,
-    arrived: &AtomicU64,
-) -> Result<(), StoreError> {
-    let unwritten = |source: io::Error| match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Cache(format!(
-            "the disk of the cache {} is full: free some space, or give fewer --cache-bytes",
-            folder.path().display()
-        )),
-        _ => StoreError::Io {
-            path: folder.shard(blake3),
-            source,
-        },
-    };
-    let part = folder.begin(blake3).map_err(unwritten)?;
-    let count = |bytes| {
-        arrived.fetch_add(bytes, Ordering::Relaxed);
-        true
-    };
-    remote
-        .download(file, bytes, &part, &count)
-        .map_err(|error| match error {
-            StoreError::Io { source, .. } => unwritten(source),
-            other => other,
-        })?;
-    let found = hash(&part).map_err(unwritten)?;
-    if found != blake3 {
-        return Err(StoreError::Damaged {
-            address: remote.address_of(file),
-            attempts: TIMES,
-            found,
-            expected: blake3.to_owned(),
-        });
+impl Wanted<'_> {
+    /// Fetches the shard, compares it with its BLAKE3, and gives it its name.
+    pub(super) fn fetch(&self) -> Outcome {
+        let (arrived, mut damaged) = (AtomicU64::new(0), 0);
+        let result = loop {
+            match self.attempt(&arrived) {
+                Err(StoreError::Damaged { .. }) if damaged + 1 < TIMES => damaged += 1,
+                Err(error) => {
+                    damaged += u32::from(matches!(error, StoreError::Damaged { .. }));
+                    break Err(error);
+                }
+                Ok(()) => break Ok(()),
+            }
+        };
+        Outcome {
+            result,
+            arrived: arrived.into_inner(),
+            damaged,
+        }
     }
-    folder.finish(blake3, &part).map_err(unwritten)
+
+    fn attempt(&self, arrived: &AtomicU64) -> Result<(), StoreError> {
+        let unwritten = |source: io::Error| self.unwritten(source);
+        let arrival = Arrival::begin(self.folder, self.blake3).map_err(unwritten)?;
+        let count = |bytes| {
+            arrived.fetch_add(bytes, Ordering::Relaxed);
+            (self.is_kept)()
+        };
+        self.remote
+            .download(self.file, self.bytes, arrival.file(), &count)
+            .map_err(|error| match error {
+                StoreError::Io { source, .. } => unwritten(source),
+                other => other,
+            })?;
+        let found = hash(arrival.file()).map_err(unwritten)?;
+        if found != self.blake3 {
+            return Err(StoreError::Damaged {
+                address: self.remote.address_of(self.file),
+                attempts: TIMES,
+                found,
+                expected: self.blake3.to_owned(),
+            });
+        }
+        if !(self.is_kept)() {
+            return Err(StoreError::Stopped);
+        }
+        arrival.finish().map_err(unwritten)
+    }
+
+    /// Why a file of the cache could not be written.
+    fn unwritten(&self, source: io::Error) -> StoreError {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StoreError::Cache(format!(
+                    "the disk of the cache {} is full: free some space, or give fewer --cache-bytes",
+                    self.folder.given().display()
+                ))
+            }
+            io::ErrorKind::AlreadyExists => StoreError::Cache(source.to_string()),
+            _ => StoreError::Io {
+                path: self.folder.shard(self.blake3),
+                source,
+            },
+        }
+    }
 }
 
 /// Whether a file has these bytes.
 pub(super) fn is_whole(path: &Path, bytes: u64, blake3: &str) -> bool {
-    File::open(path).is_ok_and(|file| {
-        let len = file.metadata().map(|found| found.len());
-        len.is_ok_and(|len| len == bytes) && hash(&file).is_ok_and(|found| found == blake3)
+    let mut options = File::options();
+    // No link is followed, and no FIFO waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed());
+    options.read(true).open(path).is_ok_and(|file| {
+        let found = file.metadata();
+        found.is_ok_and(|found| found.is_file() && found.len() == bytes)
+            && hash(&file).is_ok_and(|found| found == blake3)
     })
 }
 

@@ -22,6 +22,9 @@ pub struct Figures {
     pub quota_bytes: u64,
     /// Time during which at least one shard was on its way, in seconds.
     pub busy_seconds: f64,
+    /// Time for which this process has waited for a keeper that did not answer, in seconds.
+    #[serde(default)]
+    pub silent_seconds: f64,
     /// The process that keeps the cache.
     pub keeper: u32,
 }

@@ -1,32 +1,37 @@
 //! The one process of a machine that changes a cache's folder: it fetches, compares, counts and deletes.
 //!
-//! A process keeps the cache for as long as it lives. The lock is a record lock, which a forked child does
-//! not have, and which ends with its process however that ends.
+//! A process keeps the cache for as long as it lives and has the lock. One that finds another file at the
+//! lock's path steps down: it closes its connections and changes nothing more, and the processes that use the
+//! cache, itself among them, find or become another keeper.
 
+mod responder;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use shardmill_formats::{Causes, size};
+use shardmill_formats::Causes;
 
-use super::fetch;
+use super::fetch::Wanted;
 use super::figures::Figures;
 use super::folder::Folder;
-use super::policy::{Decision, Policy, ShardId, State, UserId};
-use super::protocol::{Reply, Request, VERSION, receive, send};
-use super::socket;
+use super::lock::Lock;
+use super::policy::{Decision, Policy, ShardId, State};
+use super::protocol::{Reply, Request, receive, send};
+use super::socket::{self, Listener};
+use responder::Responder;
 use table::Table;
 
 /// Shards that arrive at once. Each has several connections.
 const TRANSFERS: usize = 4;
 /// Longest time that a process may leave answers unread.
 const UNREAD: Duration = Duration::from_secs(60);
+/// How often the keeper looks whether its lock and its socket are in their places, and whether it still is one.
+const WATCH: Duration = Duration::from_millis(500);
 
 /// The keeper of a folder, in this process.
 pub(super) struct Keeper {
@@ -34,15 +39,15 @@ pub(super) struct Keeper {
     quota: u64,
     table: Mutex<Table>,
     changed: Condvar,
-    /// Held as long as the process lives.
-    _lock: File,
+    /// `None` once this process has stepped down.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl Keeper {
     /// Becomes the keeper of a folder; `None` if another process is. `quota` bytes may be held, or half of
     /// what is free.
     pub(super) fn start(folder: &Folder, quota: Option<u64>) -> io::Result<Option<()>> {
-        let Some(lock) = socket::lock(&folder.lock())? else {
+        let Some(lock) = Lock::take(&folder.lock())? else {
             return Ok(None);
         };
         let found = folder.scan()?;
@@ -65,40 +70,68 @@ impl Keeper {
         for (blake3, bytes) in found {
             table.number(&blake3, bytes, State::Present);
         }
-        let listener = socket::listen(folder)?;
+        let listener = Listener::open(folder)?;
         let keeper = Arc::new(Self {
             folder: folder.clone(),
             quota,
             table: Mutex::new(table),
             changed: Condvar::new(),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         });
         for i in 0..TRANSFERS {
             let keeper = Arc::clone(&keeper);
-            spawn(format!("cache-fetch-{i}"), move || keeper.fetch_forever())?;
+            spawn(format!("cache-fetch-{i}"), move || keeper.fetch_all())?;
         }
-        spawn("cache-keeper".to_owned(), move || {
-            for stream in listener.incoming() {
-                let keeper = Arc::clone(&keeper);
-                // A process that cannot be served finds that its connection is closed, and tries again.
-                let _ = stream.and_then(|stream| {
-                    spawn("cache-serve".to_owned(), move || {
-                        let _ = keeper.serve(stream);
-                    })
-                });
-            }
-        })?;
+        spawn("cache-keeper".to_owned(), move || keeper.listen(listener))?;
         Ok(Some(()))
+    }
+
+    /// Takes connections until this process is the keeper no more.
+    fn listen(self: Arc<Self>, mut listener: Listener) {
+        while self.is_kept() {
+            // A process that cannot be served finds that its connection is closed, and tries again.
+            match listener.accept(WATCH) {
+                Ok(Some(stream)) => {
+                    let keeper = Arc::clone(&self);
+                    let _ = spawn("cache-serve".to_owned(), move || {
+                        let _ = keeper.serve(stream);
+                    });
+                }
+                Ok(None) => {}
+                // Such as too many open files.
+                Err(_) => std::thread::sleep(WATCH),
+            }
+            if !listener.is_in_place(&self.folder)
+                && self.is_kept()
+                && let Ok(again) = Listener::open(&self.folder)
+            {
+                listener = again;
+            }
+        }
+        // With the table, so that no thread begins to wait after this.
+        let table = self.table();
+        drop(self.lock().take());
+        drop(table);
+        self.changed.notify_all();
+    }
+
+    /// Whether this process is still the keeper.
+    fn is_kept(&self) -> bool {
+        self.lock().as_ref().is_some_and(Lock::is_in_place)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fetches one shard after the other.
-    fn fetch_forever(&self) {
+    /// Fetches one shard after the other, as long as this process is the keeper.
+    fn fetch_all(&self) {
         let mut table = self.table();
-        loop {
+        while self.is_kept() {
             let shard = match table.policy.decide() {
                 Decision::Wait => {
                     table = self
@@ -127,8 +160,20 @@ impl Keeper {
             table.begin_transfer();
             let begun = table.begun;
             drop(table);
-            let outcome = fetch::fetch(&self.folder, &remote, &file, bytes, &blake3);
+            let wanted = Wanted {
+                folder: &self.folder,
+                remote: &remote,
+                file: &file,
+                bytes,
+                blake3: &blake3,
+                is_kept: &|| self.is_kept(),
+            };
+            let outcome = wanted.fetch();
             table = self.table();
+            if !self.is_kept() {
+                // The next keeper fetches it.
+                return;
+            }
             table.end_transfer();
             table.figures.fetched_bytes += outcome.arrived;
             table.figures.damaged += u64::from(outcome.damaged);
@@ -165,13 +210,30 @@ impl Keeper {
     fn serve(&self, stream: UnixStream) -> io::Result<()> {
         let writing = stream.try_clone()?;
         writing.set_write_timeout(Some(UNREAD))?;
+        stream.set_read_timeout(Some(WATCH))?;
         let (to, answers) = channel();
         spawn("cache-answer".to_owned(), move || answer(writing, &answers))?;
         let (mut reader, mut line) = (BufReader::new(stream), Vec::new());
         let mut users = BTreeMap::new();
-        while let Ok(Some(request)) = receive(&mut reader, &mut line) {
+        let responder = Responder {
+            folder: &self.folder,
+            quota: self.quota,
+        };
+        while self.is_kept() {
+            let request: Request = match receive(&mut reader, &mut line) {
+                Ok(Some(request)) => request,
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) =>
+                {
+                    continue;
+                }
+                Ok(None) | Err(_) => break,
+            };
             let mut table = self.table();
-            let reply = self.answer(&mut table, &mut users, &to, request);
+            let reply = responder.answer(&mut table, &mut users, &to, request);
             table.tell_ready();
             drop(table);
             self.changed.notify_all();
@@ -191,150 +253,6 @@ impl Keeper {
         self.changed.notify_all();
         Ok(())
     }
-
-    /// Does what a process asks for. `users` are its datasets, by its own numbers.
-    fn answer(
-        &self,
-        table: &mut Table,
-        users: &mut BTreeMap<u64, UserId>,
-        to: &Sender<Reply>,
-        request: Request,
-    ) -> Option<Reply> {
-        match request {
-            Request::Hello { version, quota } => Some(self.greet(version, quota)),
-            Request::Ping => Some(Reply::Pong),
-            Request::Figures => Some(Reply::Figures(table.figures(self.quota))),
-            Request::Open {
-                user,
-                address,
-                shards,
-            } => match table.open(user, &address, shards, to.clone()) {
-                Ok(id) => {
-                    if let Some(earlier) = users.insert(user, id) {
-                        table.leave(earlier);
-                    }
-                    None
-                }
-                Err(message) => Some(refused(user, message)),
-            },
-            Request::Begin {
-                user,
-                course,
-                group,
-            } => {
-                let id = users.get(&user).copied();
-                let Some((id, known)) = id.and_then(|id| Some((id, table.users.get(&id)?))) else {
-                    return Some(refused(user, "its dataset could not be opened".to_owned()));
-                };
-                let ids = known.ids.clone();
-                if !course.is_valid(ids.len()) {
-                    return Some(refused(
-                        user,
-                        "the order of its shards makes no sense".to_owned(),
-                    ));
-                }
-                let bytes: Vec<u64> = ids.iter().map(|&id| table.shards[id].bytes).collect();
-                let (own, others) = (
-                    course.open_at_once(&bytes),
-                    table.policy.open_at_once(id, group.as_deref()),
-                );
-                if own + others > self.quota {
-                    table.policy.leave(id);
-                    return Some(refused(user, self.too_small(own, others)));
-                }
-                table.policy.begin(id, ids, course, group);
-                table.begun += 1;
-                let begun = table.begun;
-                let known = table.users.get_mut(&id)?;
-                known.told.clear();
-                known.began = begun;
-                Some(Reply::Begun { user })
-            }
-            Request::At { user, set } => {
-                table.policy.advance(*users.get(&user)?, set);
-                None
-            }
-            Request::End { user } => {
-                table.policy.end_epoch(*users.get(&user)?);
-                None
-            }
-            Request::Leave { user } => {
-                table.leave(users.remove(&user)?);
-                None
-            }
-            Request::Recheck { user, shard } => {
-                let known = table.users.get_mut(users.get(&user)?)?;
-                let id = *known.ids.get(shard as usize)?;
-                known.told.remove(&shard);
-                self.recheck(table, id);
-                None
-            }
-        }
-    }
-
-    fn greet(&self, version: u32, quota: Option<u64>) -> Reply {
-        let process = std::process::id();
-        let folder = self.folder.path().display();
-        let message = if version != VERSION {
-            format!(
-                "process {process} keeps the cache {folder} with another version of Shardmill: use the same version, \
-                 or another --cache-dir"
-            )
-        } else if let Some(other) = quota.filter(|quota| *quota != self.quota) {
-            format!(
-                "process {process} keeps the cache {folder} with --cache-bytes {}; {other} was given: give the same, \
-                 or another --cache-dir",
-                self.quota
-            )
-        } else {
-            let quota = self.quota;
-            return Reply::Welcome { process, quota };
-        };
-        Reply::Refused {
-            user: None,
-            message,
-        }
-    }
-
-    /// Why what is open at once has no room.
-    fn too_small(&self, own: u64, others: u64) -> String {
-        let taken = match others {
-            0 => String::new(),
-            _ => format!(" beside {} of other datasets that are open", size(others)),
-        };
-        format!(
-            "the cache {} may hold {} ({} bytes), and the shards that are in use at the same time take {} ({own} \
-             bytes){taken}: give --cache-bytes {} or more, or an order that uses fewer shards at once, such as \
-             --order shards:1",
-            self.folder.path().display(),
-            size(self.quota),
-            self.quota,
-            size(own),
-            own + others
-        )
-    }
-
-    /// Compares a shard with its BLAKE3, and fetches it again if it is not the same or not there.
-    fn recheck(&self, table: &mut Table, shard: ShardId) {
-        if table.policy.state(shard) != State::Present {
-            return;
-        }
-        let stored = &table.shards[shard];
-        if !fetch::is_whole(
-            &self.folder.shard(&stored.blake3),
-            stored.bytes,
-            &stored.blake3,
-        ) {
-            let _ = self.folder.remove(&stored.blake3);
-            table.figures.damaged += 1;
-            table.policy.set(shard, State::Absent);
-        }
-    }
-}
-
-fn refused(user: u64, message: String) -> Reply {
-    let user = Some(user);
-    Reply::Refused { user, message }
 }
 
 /// Writes answers until the process is gone or reads no more.

@@ -6,20 +6,21 @@ use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::awake::Awake;
 use super::course::Course;
 use super::figures::Figures;
 use super::folder::Folder;
 use super::keeper::Keeper;
+use super::lock::Lock;
 use super::protocol::{Reply, Request, ShardFile, VERSION, receive, send};
+use super::silence::Silence;
 use super::socket;
 
-/// Longest silence before the keeper is asked whether it is there, and before it counts as lost.
+/// Longest silence before the keeper is asked whether it is there, and before another connection is tried.
 const QUIET: Duration = Duration::from_secs(1);
 const LOST: Duration = Duration::from_secs(20);
-/// Time to find or become a keeper, after which an error says what is wrong.
-const FIND: Duration = Duration::from_secs(60);
 /// Pause between two attempts.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -43,6 +44,7 @@ pub(super) struct Table {
     pub(super) users: BTreeMap<u64, User>,
     next_user: u64,
     pub(super) figures: Option<Figures>,
+    pub(super) silence: Silence,
 }
 
 /// A dataset that this process has open.
@@ -203,21 +205,30 @@ impl Link {
 
     /// A connection to the keeper, which may be this process from now on.
     fn find(&self) -> Result<UnixStream, String> {
-        let began = Instant::now();
+        let mut clock = Awake::new();
         loop {
             let found = match Keeper::start(&self.folder, self.quota) {
                 Ok(_) => socket::connect(&self.folder),
-                Err(error) => return Err(unusable(self.folder.path(), &error)),
+                Err(error) => return Err(unusable(self.folder.given(), &error)),
             };
             match found {
                 Ok(stream) => return Ok(stream),
-                Err(error) if began.elapsed() > FIND => {
-                    return Err(unusable(self.folder.path(), &error));
-                }
                 // A keeper that has the lock has no socket yet, or its process is about to end.
-                Err(_) => std::thread::sleep(AGAIN),
+                Err(error) => {
+                    std::thread::sleep(AGAIN);
+                    let socket = self.folder.socket();
+                    let cause = format!("{}: {error}", socket.display());
+                    self.wait_in_silence(clock.step(), Some(&cause))?;
+                }
             }
         }
+    }
+
+    /// Counts a wait that brought nothing.
+    fn wait_in_silence(&self, waited: Duration, cause: Option<&str>) -> Result<(), String> {
+        let holder = Lock::holder(&self.folder.lock());
+        let silence = &mut self.table().silence;
+        silence.add(waited, self.folder.given(), holder, cause)
     }
 
     /// Greets the keeper, says what this process needs, and takes its answers until the connection ends. An
@@ -238,7 +249,8 @@ impl Link {
             return Ok(());
         }
         let (mut reader, mut line) = (BufReader::new(stream), Vec::new());
-        let (mut heard, mut writing) = (Instant::now(), Some(writing));
+        let (mut clock, mut asked, mut writing) = (Awake::new(), false, Some(writing));
+        let mut unheard = Duration::ZERO;
         loop {
             match receive::<Reply>(&mut reader, &mut line) {
                 Ok(Some(Reply::Refused {
@@ -253,16 +265,25 @@ impl Link {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
-                    if heard.elapsed() > LOST {
+                    // Until it is asked, the keeper has nothing to say.
+                    let waited = clock.step();
+                    if asked || self.table().stream.is_none() {
+                        self.wait_in_silence(waited, None)?;
+                        unheard += waited;
+                    }
+                    if unheard > LOST {
                         return Ok(());
                     }
                     self.table().say(&Request::Ping);
+                    asked = true;
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Ok(()),
             }
-            heard = Instant::now();
+            clock.step();
+            (asked, unheard) = (false, Duration::ZERO);
+            self.table().silence.end();
             self.changed.notify_all();
         }
     }

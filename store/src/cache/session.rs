@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::awake::Awake;
 use super::course::Course;
 use super::figures::Figures;
 use super::folder::Folder;
@@ -74,7 +75,7 @@ impl Cache {
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.link.folder.path()
+        self.link.folder.given()
     }
 
     /// Bytes that it may hold.
@@ -91,7 +92,13 @@ impl Cache {
     /// The keeper does not answer.
     pub fn figures(&self) -> Result<Figures, StoreError> {
         self.link.ask_figures();
-        self.ask(|table| table.figures.clone())
+        self.ask(|table| {
+            let figures = table.figures.clone()?;
+            Some(Figures {
+                silent_seconds: table.silence.seconds(),
+                ..figures
+            })
+        })
     }
 
     /// Opens a dataset at an address, with these shards.
@@ -107,7 +114,7 @@ impl Cache {
 
     /// Waits for something that the keeper says.
     fn ask<T>(&self, of: impl Fn(&super::link::Table) -> Option<T>) -> Result<T, StoreError> {
-        let began = Instant::now();
+        let mut clock = Awake::new();
         let mut table = self.link.table();
         loop {
             if let Some(message) = &table.broken {
@@ -116,7 +123,7 @@ impl Cache {
             if let Some(answer) = of(&table) {
                 return Ok(answer);
             }
-            if began.elapsed() > ANSWER {
+            if clock.passed() > ANSWER {
                 return Err(StoreError::Cache(self.link.silent()));
             }
             table = self.link.wait(table, POLL);
@@ -147,7 +154,7 @@ impl Session {
     /// answer.
     pub fn begin(&self, course: Course, group: Option<String>) -> Result<(), StoreError> {
         self.link.begin(self.user, course, group);
-        let (user, began) = (self.user, Instant::now());
+        let (user, mut clock) = (self.user, Awake::new());
         let mut table = self.link.table();
         loop {
             if let Some(message) = &table.broken {
@@ -160,7 +167,7 @@ impl Session {
                     return Err(StoreError::Cache(message));
                 }
                 Some(epoch) if epoch.begun => return Ok(()),
-                _ if began.elapsed() > ANSWER => {
+                _ if clock.passed() > ANSWER => {
                     return Err(StoreError::Cache(self.link.silent()));
                 }
                 _ => table = self.link.wait(table, POLL),
@@ -230,7 +237,7 @@ impl Link {
     fn silent(&self) -> String {
         format!(
             "the process that keeps the cache {} does not answer: end it, or give another --cache-dir",
-            self.folder.path().display()
+            self.folder.given().display()
         )
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use object_store::Error;
 
 use crate::error::{Cause, StoreError};
+use crate::tried::Tried;
 
 /// Requests in a row that bring nothing before the last one's error counts.
 const ATTEMPTS: u32 = 6;
@@ -20,6 +21,9 @@ const METADATA: [&str; 3] = [
     "metadata.google.internal",
     "169.254.170.2",
 ];
+
+/// How rustls says that it does not trust a certificate.
+const UNTRUSTED: &str = "invalid peer certificate";
 
 /// Pause before attempt `failed + 1`: half a second, and twice as long each time, 15 seconds in all. With
 /// the client's own retries of a server that answers "busy", a dead one takes about half a minute.
@@ -80,12 +84,33 @@ impl Attempts {
     /// Waits before the next attempt, or gives back the error if there shall be none.
     pub(super) async fn failed(&mut self, error: StoreError) -> Result<(), StoreError> {
         self.failed += 1;
-        let over = self.failed == ATTEMPTS || self.since.elapsed() >= self.patience;
-        if over || !is_passing(&error) {
-            return Err(error);
+        let time = self.since.elapsed();
+        let over = self.failed == ATTEMPTS || time >= self.patience;
+        match error {
+            StoreError::Failed {
+                address, source, ..
+            } if over => {
+                let tried = Tried::new(&address, self.failed, time);
+                return Err(StoreError::Failed {
+                    address,
+                    tried,
+                    source,
+                });
+            }
+            error if !is_passing(&error) => return Err(error),
+            _ => {}
         }
         tokio::time::sleep(pause(self.failed)).await;
         Ok(())
+    }
+}
+
+/// The error of one attempt.
+pub(super) fn failed(address: String, source: Cause) -> StoreError {
+    StoreError::Failed {
+        tried: Tried::new(&address, 1, Duration::ZERO),
+        address,
+        source,
     }
 }
 
@@ -148,8 +173,10 @@ fn of_status(text: &str, address: String) -> StoreError {
         StoreError::Missing(address)
     } else if has(&[400, 405, 416, 501]) && !text.contains("RequestTimeout") {
         StoreError::Refused { address, source }
+    } else if text.contains(UNTRUSTED) {
+        StoreError::Certificate { address, source }
     } else {
-        StoreError::Failed { address, source }
+        failed(address, source)
     }
 }
 

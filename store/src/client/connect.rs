@@ -31,8 +31,9 @@ const RETRY: RetryConfig = RetryConfig {
     retry_timeout: Duration::from_secs(60),
 };
 
-/// Parses an address.
+/// Parses an address. Slashes at its end mean nothing.
 pub(super) fn parse(address: &str) -> Result<Url, StoreError> {
+    let address = address.trim_end_matches('/');
     let url = Url::parse(address).map_err(|error| StoreError::Address {
         address: shown(address),
         advice: format!(
@@ -43,6 +44,13 @@ pub(super) fn parse(address: &str) -> Result<Url, StoreError> {
         && !matches!(url.scheme(), "az" | "azure" | "abfs" | "abfss")
         || url.password().is_some()
         || url.query().is_some();
+    if url.path().contains("//") {
+        return Err(StoreError::Address {
+            address: shown(address),
+            advice: "two slashes follow one another in the name; give it with one of them"
+                .to_owned(),
+        });
+    }
     if secret || url.fragment().is_some() {
         return Err(StoreError::Address {
             address: shown(address),
@@ -85,9 +93,12 @@ pub(super) fn connect(url: &Url, purpose: Purpose) -> Result<Arc<dyn ObjectStore
         (ClientConfigKey::ReadTimeout, silence),
         (ClientConfigKey::Timeout, REQUEST),
     ];
-    let refused = |source: object_store::Error| StoreError::Failed {
+    let refused = |source: object_store::Error| StoreError::Address {
         address: url.to_string(),
-        source: Cause::new(&source.to_string()),
+        advice: format!(
+            "the environment's settings for this kind of store make no client: {}",
+            Cause::new(&source.to_string())
+        ),
     };
     let (scheme, _) = ObjectStoreScheme::parse(url).map_err(|error| refused(error.into()))?;
     Ok(match scheme {
@@ -162,5 +173,26 @@ mod tests {
             assert!(error.contains("environment"), "{error}");
         }
         assert!(parse("az://container@account/data").is_ok());
+    }
+
+    #[test]
+    fn slashes_at_the_end_mean_nothing_and_two_within_are_refused_in_words() {
+        for address in ["s3://b/raw", "s3://b/raw/", "s3://b/raw//", "s3://b/raw///"] {
+            let url = parse(address).unwrap();
+            assert_eq!(prefix(&url, address).unwrap().as_ref(), "raw", "{address}");
+        }
+        assert_eq!(
+            prefix(&parse("s3://b//").unwrap(), "s3://b")
+                .unwrap()
+                .as_ref(),
+            ""
+        );
+        let error = parse("s3://b/a//raw").unwrap_err().to_string();
+        assert!(error.contains("two slashes"), "{error}");
+        for address in ["s3://", "s3:///", "s3:///raw"] {
+            let error = parse(address).and_then(|url| prefix(&url, address));
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("s3://bucket/imagenet"), "{error}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStore};
 
-use super::attempts::{Attempts, meaning};
+use super::attempts::{Attempts, failed, meaning};
 use crate::error::{Cause, StoreError};
 
 /// Bytes of a part: long enough that asking for it costs little at a delay of 50 ms.
@@ -125,10 +125,8 @@ impl Transfer<'_> {
             }
         }
         if *at < end {
-            return Err(StoreError::Failed {
-                address: self.address.to_owned(),
-                source: Cause(format!("the connection ended {} bytes early", end - *at)),
-            });
+            let early = format!("the connection ended {} bytes early", end - *at);
+            return Err(failed(self.address.to_owned(), Cause(early)));
         }
         Ok(())
     }

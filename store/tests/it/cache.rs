@@ -1,13 +1,18 @@
 //! The cache in one process: what it fetches, keeps, deletes and refuses.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use shardmill_store::{Cache, Course, Session, Set, ShardFile, StoreError};
 
 use crate::bytes;
 use crate::server::{Fault, Server};
+
+/// The cache's own folder in the one that it was given.
+pub(crate) fn own(folder: &Path) -> PathBuf {
+    folder.join("shardmill-cache")
+}
 
 pub(crate) const BYTES: usize = 100_000;
 
@@ -62,7 +67,7 @@ pub(crate) fn read_epoch(session: &Session, count: u8) {
 }
 
 fn shards_in(folder: &Path) -> usize {
-    let names = fs::read_dir(folder)
+    let names = fs::read_dir(own(folder))
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     names
@@ -73,7 +78,12 @@ fn shards_in(folder: &Path) -> usize {
 #[test]
 fn an_epoch_through_a_small_cache_fetches_each_shard_once() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+    // The user's own files, one of which has the name of a shard.
+    let mine = ["notes.txt".to_owned(), format!("{}.shard", "a".repeat(64))];
+    let mine = mine.map(|name| folder.path().join(name));
+    for file in &mine {
+        fs::write(file, vec![0; 3 * BYTES]).unwrap();
+    }
     let (server, shards) = dataset(12);
     let cache = Cache::open(folder.path(), Some(3 * BYTES as u64)).unwrap();
     let session = cache.session(&server.address, shards);
@@ -89,7 +99,10 @@ fn an_epoch_through_a_small_cache_fetches_each_shard_once() {
     assert_eq!(second.damaged, 0);
     assert_eq!(second.fetched_bytes, second.fetched_shards * BYTES as u64);
     assert_eq!(server.asked().len() as u64, second.fetched_shards);
-    assert_eq!(fs::read(folder.path().join("notes.txt")).unwrap(), b"mine");
+    assert!(second.held_bytes <= 3 * BYTES as u64, "{second:?}");
+    for file in &mine {
+        assert_eq!(fs::read(file).unwrap(), vec![0; 3 * BYTES]);
+    }
 }
 
 #[test]
@@ -145,7 +158,7 @@ fn a_damaged_shard_is_fetched_once_more_and_then_named() {
     server.next(&[Fault::Flip]);
     read_epoch(&session, 2);
     assert_eq!(cache.figures().unwrap().damaged, 1);
-    for shard in fs::read_dir(folder.path()).unwrap() {
+    for shard in fs::read_dir(own(folder.path())).unwrap() {
         let path = shard.unwrap().path();
         if path.extension().is_some_and(|kind| kind == "shard") {
             fs::remove_file(path).unwrap();
@@ -157,7 +170,7 @@ fn a_damaged_shard_is_fetched_once_more_and_then_named() {
     session.recheck(0);
     let error = session.wait(0, &never).unwrap_err().to_string();
     assert!(error.contains("train-0 arrived damaged 2 times"), "{error}");
-    assert!(!fs::read_dir(folder.path()).unwrap().any(|entry| {
+    assert!(!fs::read_dir(own(folder.path())).unwrap().any(|entry| {
         entry
             .unwrap()
             .file_name()
@@ -225,12 +238,13 @@ fn a_shard_of_the_wrong_length_is_fetched_again_and_no_link_is_followed() {
     let (server, shards) = dataset(2);
     let precious = folder.path().join("precious");
     fs::write(&precious, "mine").unwrap();
-    fs::write(
-        folder.path().join(format!("{}.shard", shards[0].blake3)),
-        "short",
-    )
-    .unwrap();
-    let part = folder.path().join(format!("{}.part", shards[1].blake3));
+    // What a process left that was killed as it made the folder.
+    let own = own(folder.path());
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("CACHEDIR.TAG"), "").unwrap();
+    fs::write(own.join(format!("{}.shard", shards[0].blake3)), "short").unwrap();
+    let process = std::process::id();
+    let part = own.join(format!("{}.{process}.part", shards[1].blake3));
     std::os::unix::fs::symlink(&precious, part).unwrap();
     let cache = Cache::open(folder.path(), None).unwrap();
     read_epoch(&cache.session(&server.address, shards), 2);
@@ -255,4 +269,38 @@ fn a_dataset_that_cannot_be_opened_is_refused_at_once() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn what_is_no_file_in_a_shards_place_is_an_error_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, shards) = dataset(3);
+    let cache = Cache::open(folder.path(), None).unwrap();
+    let place = |shard: usize| own(folder.path()).join(format!("{}.shard", shards[shard].blake3));
+    let fifo = || {
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, place(0), kind, rustix::fs::Mode::RWXU, 0).unwrap();
+    };
+    fifo();
+    std::os::unix::fs::symlink("elsewhere", place(1)).unwrap();
+    fs::create_dir(place(2)).unwrap();
+    let session = cache.session(&server.address, shards.clone());
+    session.begin(Course::whole(vec![0, 1, 2]), None).unwrap();
+    for (shard, kind) in [(0, "a FIFO"), (1, "a link"), (2, "a folder")] {
+        let error = session.wait(shard, &never).unwrap_err().to_string();
+        let expected = format!("{} is {kind}", place(shard as usize).display());
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    assert_eq!(server.asked(), [], "nothing was fetched in vain");
+    assert!(place(1).is_symlink() && place(2).is_dir());
+    fs::remove_file(place(0)).unwrap();
+    session.begin(Course::whole(vec![0]), None).unwrap();
+    session.wait(0, &never).unwrap();
+    // One that comes in place of a shard that was there.
+    fs::remove_file(place(0)).unwrap();
+    fifo();
+    session.recheck(0);
+    let error = session.wait(0, &never).unwrap_err().to_string();
+    assert!(error.contains("a FIFO"), "{error}");
+    assert!(!place(0).is_file() && place(0).exists());
 }

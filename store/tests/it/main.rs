@@ -1,6 +1,7 @@
 //! Object stores and the cache, over real sockets, files and processes.
 
 mod cache;
+mod keepers;
 mod processes;
 mod server;
 mod transfers;

@@ -1,6 +1,6 @@
 //! The cache between processes, and what is left of it when they are killed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use shardmill_store::Cache;
 
-use crate::cache::{BYTES, dataset, read_epoch, shard_files};
+use crate::cache::{BYTES, dataset, own, read_epoch, shard_files};
 
-const SHARDS: u8 = 10;
+pub(crate) const SHARDS: u8 = 10;
 const QUOTA: u64 = 4 * BYTES as u64;
 
 /// Not a test: what the processes below run. It reads epochs until it has read as many as it was told, and
@@ -36,23 +36,30 @@ fn a_reader() {
     }
 }
 
-struct Reader(Child);
+/// A process that reads.
+pub(crate) struct Reader(pub(crate) Child);
 
 impl Reader {
-    fn start(folder: &Path, address: &str, epochs: u32) -> Self {
+    pub(crate) fn start(folder: &Path, address: &str, epochs: u32) -> Self {
+        Self::saying(folder, address, epochs, Stdio::inherit())
+    }
+
+    /// One whose notes and errors go somewhere.
+    pub(crate) fn saying(folder: &Path, address: &str, epochs: u32, to: Stdio) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "processes::a_reader", "--ignored", "--nocapture"])
             .env("READER_FOLDER", folder)
             .env("READER_ADDRESS", address)
             .env("READER_EPOCHS", epochs.to_string())
             .stdout(Stdio::piped())
+            .stderr(to)
             .spawn()
             .unwrap();
         Self(child)
     }
 
     /// Waits for the end of an epoch, and returns the process that keeps the cache.
-    fn epoch(&mut self) -> Option<u32> {
+    pub(crate) fn epoch(&mut self) -> Option<u32> {
         let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
         let line = lines
             .map_while(Result::ok)
@@ -60,7 +67,7 @@ impl Reader {
         line.rsplit(' ').next()?.parse().ok()
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -73,15 +80,28 @@ impl Drop for Reader {
     }
 }
 
-/// Every file of the cache has the bytes of its name.
-fn check(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
+/// Every file of the cache has the bytes of its name, and nothing is left of what was on its way.
+pub(crate) fn check(folder: &Path) {
+    let Ok(files) = fs::read_dir(own(folder)) else {
+        return;
+    };
+    for entry in files {
         let path = entry.unwrap().path();
+        let is_part = path.extension().is_some_and(|kind| kind == "part");
+        assert!(!is_part || !has_nameless_files(folder), "{path:?}");
         if path.extension().is_some_and(|kind| kind == "shard") {
             let found = blake3::hash(&fs::read(&path).unwrap()).to_hex();
             assert_eq!(path.file_stem().unwrap().to_str(), Some(found.as_str()));
         }
     }
+}
+
+/// Whether the file system has files without names, of which a kill leaves nothing.
+fn has_nameless_files(folder: &Path) -> bool {
+    let mut options = File::options();
+    let flags = rustix::fs::OFlags::TMPFILE.bits().cast_signed();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    options.read(true).write(true).open(folder).is_ok()
 }
 
 #[test]
@@ -116,7 +136,7 @@ fn killed_at_any_moment_the_cache_is_whole() {
     }
     let cache = Cache::open(folder.path(), Some(QUOTA)).unwrap();
     read_epoch(&cache.session(&server.address, shards), SHARDS);
-    let names = fs::read_dir(folder.path())
+    let names = fs::read_dir(own(folder.path()))
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     let names: Vec<String> = names

@@ -125,8 +125,32 @@ fn an_object_of_another_size_is_refused() {
 }
 
 #[test]
-fn nobody_at_the_address_is_an_error() {
+fn nobody_at_the_address_is_an_error_that_says_what_was_tried() {
     let remote = Remote::open("http://127.0.0.1:9/data").unwrap();
     let error = remote.read("a", 10).unwrap_err();
-    assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+    let StoreError::Failed { tried, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(tried.attempts, 6);
+    assert!(tried.time.as_secs() >= 15, "{tried:?}");
+    let text = error.to_string();
+    for words in [
+        "http://127.0.0.1:9/data/a: no answer that helps to 6 attempts within ",
+        "check that the server runs and that this machine reaches it",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn slashes_at_the_end_of_an_address_mean_nothing() {
+    let expected = bytes(1000, 7);
+    let server = Server::start(&[("a", expected.clone())]);
+    for slashes in ["", "/", "//", "///"] {
+        let remote = Remote::open(&format!("{}{slashes}", server.address)).unwrap();
+        assert_eq!(remote.address(), server.address);
+        assert_eq!(remote.read("a", 2000).unwrap(), expected);
+    }
+    let refused = Remote::open(&format!("{}//deeper", server.address)).unwrap_err();
+    assert!(refused.to_string().contains("two slashes"), "{refused}");
 }

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
-use shardmill_store::{Cause, Created, Object, StoreError};
+use shardmill_store::{Cause, Created, Object, StoreError, Tried};
 
 use super::Objects;
 
@@ -87,6 +88,7 @@ impl Objects for Fake {
             self.creations.store(1, Ordering::Relaxed);
             return Err(StoreError::Failed {
                 address: self.address_of(name),
+                tried: Tried::new("s3://bucket", 1, Duration::ZERO),
                 source: Cause::new("the connection was lost"),
             });
         }
