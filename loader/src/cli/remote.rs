@@ -88,13 +88,8 @@ impl Watch {
         // A new keeper counts from zero.
         let is_other =
             now.keeper != self.before.keeper || now.fetched_bytes < self.before.fetched_bytes;
-        let before = match is_other {
-            true => &Figures {
-                silent_seconds: self.before.silent_seconds,
-                ..Figures::default()
-            },
-            false => &self.before,
-        };
+        let zero = Figures::default();
+        let before = if is_other { &zero } else { &self.before };
         let sum = match &self.first {
             None => &mut Transfer::default(),
             Some(_) => &mut self.later,
@@ -110,7 +105,7 @@ impl Watch {
         sum.evicted_shards += now.evicted_shards - before.evicted_shards;
         sum.damaged += now.damaged - before.damaged;
         sum.other_keepers += u64::from(is_other);
-        sum.silent_seconds += now.silent_seconds - before.silent_seconds;
+        sum.silent_seconds += now.silent_seconds - self.before.silent_seconds;
         let sum = *sum;
         self.first.get_or_insert(sum);
         self.before = now;
