@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shardmill_formats::console::say;
+
 /// Silence after which the user is told what is waited for, and after which it is an error.
 const SAY: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -38,7 +40,7 @@ impl Silence {
         self.sum += waited;
         if self.now >= SAY && !self.said {
             self.said = true;
-            eprintln!("{}", note(folder, holder));
+            say(&note(folder, holder));
         }
         if self.now < LONGEST {
             return Ok(());
@@ -70,7 +72,7 @@ impl Silence {
 fn note(folder: &Path, holder: Option<u32>) -> String {
     format!(
         "note: waiting for {}: it has not answered for {} s and may be stopped or very busy; after {} s this is an \
-         error",
+         error\n",
         keeper(folder, holder),
         SAY.as_secs(),
         LONGEST.as_secs()

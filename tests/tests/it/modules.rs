@@ -71,6 +71,7 @@ const JPEG: Floors = Floors {
 const STORE: Floors = Floors {
     floors: &[
         &["address", "mapped", "object"],
+        &["tried"],
         &["error"],
         &["client"],
         &["remote"],
