@@ -234,15 +234,16 @@ impl Keeper {
             };
             let mut table = self.table();
             let reply = responder.answer(&mut table, &mut users, &to, request);
+            let is_refused = matches!(reply, Some(Reply::Refused { user: None, .. }));
+            // Before what the request makes known: a process counts nothing for an epoch that has not begun.
+            if let Some(reply) = reply {
+                let _ = to.send(reply);
+            }
             table.tell_ready();
             drop(table);
             self.changed.notify_all();
-            if let Some(reply) = reply {
-                let refused = matches!(reply, Reply::Refused { user: None, .. });
-                let _ = to.send(reply);
-                if refused {
-                    break;
-                }
+            if is_refused {
+                break;
             }
         }
         let mut table = self.table();

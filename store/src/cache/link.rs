@@ -364,8 +364,9 @@ impl Table {
                 epoch.refused.get_or_insert(message);
             }
             Reply::Begun { .. } => epoch.begun = true,
-            Reply::Ready { shards, .. } => epoch.ready.extend(shards),
-            Reply::Failed { shard, message, .. } => {
+            // Until it has begun, these are of the epoch before.
+            Reply::Ready { shards, .. } if epoch.begun => epoch.ready.extend(shards),
+            Reply::Failed { shard, message, .. } if epoch.begun => {
                 epoch.failed.insert(shard, message);
             }
             _ => {}

@@ -12,8 +12,26 @@ use crate::processes::{Reader, SHARDS, check};
 
 /// Reads epochs until the keeper is this process.
 fn until_kept_by(reader: &mut Reader, process: u32) {
-    let kept = (0..300).find_map(|_| reader.epoch().filter(|keeper| *keeper == process));
-    assert_eq!(kept, Some(process));
+    let began = Instant::now();
+    while reader.epoch().expect("it goes on") != process {
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+}
+
+/// Reads epochs of both until they name the keeper that the lock's file names, and returns it.
+fn settled(first: &mut Reader, second: &mut Reader, lock: &Path) -> u32 {
+    let began = Instant::now();
+    loop {
+        let kept = [&mut *first, &mut *second].map(|reader| reader.epoch().expect("it goes on"));
+        let named = fs::read_to_string(lock).unwrap_or_default();
+        if kept.iter().all(|keeper| keeper.to_string() == named.trim()) {
+            return kept[0];
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{kept:?} {named}"
+        );
+    }
 }
 
 fn signal(reader: &Reader, signal: Signal) {
@@ -47,14 +65,8 @@ fn a_deleted_or_replaced_lock_leaves_one_keeper() {
     assert_eq!(text.trim(), first.0.id().to_string());
     fs::remove_file(&lock).unwrap();
     let mut second = Reader::start(folder.path(), &server.address, 10_000);
-    let keeper = (0..300).find_map(|_| second.epoch());
-    let (a, b) = (first.0.id(), second.0.id());
-    assert!(keeper == Some(a) || keeper == Some(b), "{keeper:?}");
     // Whichever of them got the new lock: both come to say the same, for good.
-    std::thread::sleep(Duration::from_secs(2));
-    let keeper: u32 = fs::read_to_string(&lock).unwrap().trim().parse().unwrap();
-    until_kept_by(&mut first, keeper);
-    until_kept_by(&mut second, keeper);
+    let keeper = settled(&mut first, &mut second, &lock);
     for _ in 0..20 {
         assert_eq!(first.epoch(), Some(keeper));
         assert_eq!(second.epoch(), Some(keeper));
@@ -62,10 +74,7 @@ fn a_deleted_or_replaced_lock_leaves_one_keeper() {
     // Another file takes its place.
     fs::write(folder.path().join("lock"), "").unwrap();
     fs::rename(folder.path().join("lock"), &lock).unwrap();
-    std::thread::sleep(Duration::from_secs(2));
-    let keeper: u32 = fs::read_to_string(&lock).unwrap().trim().parse().unwrap();
-    until_kept_by(&mut first, keeper);
-    until_kept_by(&mut second, keeper);
+    settled(&mut first, &mut second, &lock);
     check(folder.path());
 }
 
