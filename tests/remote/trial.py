@@ -26,11 +26,12 @@ METADATA = r"^/[^?]*\.json(\?|$)"
 @dataclasses.dataclass
 class Scenario:
     """Settings of the proxy from the start, and commands to it when a tenth of the dataset has been sent. `expected`
-    is what a correct program does: `right` bytes, or an `error`."""
+    is what a correct program does: `right` bytes, or an `error`, for which it may take so many `seconds`."""
 
     settings: dict
     later: dict = dataclasses.field(default_factory=dict)
     expected: str = "right"
+    seconds: float = 0
 
 
 SCENARIOS = {
@@ -43,7 +44,8 @@ SCENARIOS = {
     "always flipped": Scenario({"match": DATA, "flip": "always"}, expected="error"),
     "metadata flipped": Scenario({"match": METADATA, "flip": "always"}, expected="error"),
     "stalled once": Scenario({"match": DATA, "stall": "times=1"}),
-    "always stalled": Scenario({"match": DATA, "stall": "always"}, expected="error"),
+    # A part of 16 MiB comes by halves, each of which a client may wait for: 20 seconds eight times, and a minute.
+    "always stalled": Scenario({"match": DATA, "stall": "always"}, expected="error", seconds=240),
     "refused, 2 s": Scenario({}, {"refuse": 2}),
     "503, 2 s": Scenario({}, {"set": {"status": "code=503,for=2"}}),
     "500, every third": Scenario({"match": DATA, "status": "code=500,every=3"}),
@@ -182,6 +184,7 @@ def run(
     watch = Watch(cache, between, scenario.later, size / 10)
     watch.start()
     started = time.monotonic()
+    limit = max(limit, scenario.seconds)
     code, output, errors = run_program(command, settings, limit)
     seconds = time.monotonic() - started
     most = watch.stop()

@@ -12,6 +12,7 @@ use std::io::{self, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use shardmill_formats::Causes;
@@ -26,8 +27,12 @@ use super::socket::{self, Listener};
 use responder::Responder;
 use table::Table;
 
-/// Shards that arrive at once. Each has several connections.
-const TRANSFERS: usize = 4;
+/// Shards that arrive at once, each over several connections: four, or one for every four processors, since each
+/// keeps one busy with writing and hashing.
+fn transfers() -> usize {
+    available_parallelism().map_or(4, |n| (n.get() / 4).clamp(4, 32))
+}
+
 /// Longest time that a process may leave answers unread.
 const UNREAD: Duration = Duration::from_secs(60);
 /// How often the keeper looks whether its lock and its socket are in their places, and whether it still is one.
@@ -78,7 +83,7 @@ impl Keeper {
             changed: Condvar::new(),
             lock: Mutex::new(Some(lock)),
         });
-        for i in 0..TRANSFERS {
+        for i in 0..transfers() {
             let keeper = Arc::clone(&keeper);
             spawn(format!("cache-fetch-{i}"), move || keeper.fetch_all())?;
         }

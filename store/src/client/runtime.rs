@@ -2,11 +2,15 @@
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Threads that encrypt and copy what arrives; each carries several gigabits a second.
-const THREADS: usize = 2;
+/// Threads that decrypt and copy what arrives: one for every eight processors. Each carries several gigabits a
+/// second, and machines with more processors have faster links.
+fn threads() -> usize {
+    available_parallelism().map_or(2, |n| (n.get() / 8).clamp(2, 16))
+}
 
 /// The process that started the threads, and their handle. They live as long as the process.
 static RUNTIME: Mutex<Option<(u32, &'static Runtime)>> = Mutex::new(None);
@@ -39,11 +43,11 @@ fn here() -> &'static Runtime {
         return runtime;
     }
     let made = Builder::new_multi_thread()
-        .worker_threads(THREADS)
+        .worker_threads(threads())
         .thread_name("object-store")
         .enable_all()
         .build()
-        .expect("the system starts two threads");
+        .expect("the system starts threads");
     let made: &'static Runtime = Box::leak(Box::new(made));
     *runtime = Some((process, made));
     made
