@@ -11,8 +11,8 @@ use shardmill_store::{Cache, Figures, Remote, StoreError, address};
 
 use crate::{CacheOptions, read_manifest};
 
-/// Shards that plain reading fetches at once, each with several connections: as many as the cache.
-const AT_ONCE: usize = 4;
+/// Fewest bytes by which a link is measured, unless the shards have fewer: the first pieces are slow to come.
+const LEAST: u64 = 16 << 20;
 
 /// Figures of a dataset in an object store.
 #[derive(Clone, Serialize)]
@@ -130,12 +130,12 @@ impl Watch {
         })
     }
 
-    /// Bytes per second of plain reading.
+    /// Bytes per second of plain reading, with as many shards at once as the cache fetches.
     fn link(&self, duration: Duration) -> Result<f64> {
         let (next, arrived, start) = (AtomicUsize::new(0), AtomicU64::new(0), Instant::now());
         let count = |bytes| {
-            arrived.fetch_add(bytes, Ordering::Relaxed);
-            start.elapsed() < duration
+            let before = arrived.fetch_add(bytes, Ordering::Relaxed);
+            start.elapsed() < duration || before + bytes < LEAST
         };
         let work = || -> Result<(), StoreError> {
             while let Some(shard) = self.shards.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -147,7 +147,7 @@ impl Watch {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+            let threads: Vec<_> = (0..Cache::transfers()).map(|_| scope.spawn(work)).collect();
             let ended = threads.into_iter().map(|thread| match thread.join() {
                 Ok(ended) => ended,
                 Err(panic) => std::panic::resume_unwind(panic),

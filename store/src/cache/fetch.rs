@@ -5,6 +5,7 @@ use std::io::{self, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
 
 use rustix::fs::OFlags;
 
@@ -23,6 +24,12 @@ pub(super) struct Outcome {
     pub(super) arrived: u64,
     /// Times that it arrived damaged.
     pub(super) damaged: u32,
+}
+
+/// Shards that arrive at once, each over several connections: four, or one for every four processors, since each
+/// keeps one busy with writing and hashing.
+pub(super) fn transfers() -> usize {
+    available_parallelism().map_or(4, |n| (n.get() / 4).clamp(4, 32))
 }
 
 /// A shard that is to be fetched.

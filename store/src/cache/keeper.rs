@@ -12,12 +12,11 @@ use std::io::{self, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use shardmill_formats::Causes;
 
-use super::fetch::Wanted;
+use super::fetch::{Wanted, transfers};
 use super::figures::Figures;
 use super::folder::Folder;
 use super::lock::Lock;
@@ -26,12 +25,6 @@ use super::protocol::{Reply, Request, receive, send};
 use super::socket::{self, Listener};
 use responder::Responder;
 use table::Table;
-
-/// Shards that arrive at once, each over several connections: four, or one for every four processors, since each
-/// keeps one busy with writing and hashing.
-fn transfers() -> usize {
-    available_parallelism().map_or(4, |n| (n.get() / 4).clamp(4, 32))
-}
 
 /// Longest time that a process may leave answers unread.
 const UNREAD: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::awake::Awake;
 use super::course::Course;
+use super::fetch::transfers;
 use super::figures::Figures;
 use super::folder::Folder;
 use super::link::{Link, unusable};
@@ -76,6 +77,12 @@ impl Cache {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.link.folder.given()
+    }
+
+    /// Shards that arrive at once, each over several connections.
+    #[must_use]
+    pub fn transfers() -> usize {
+        transfers()
     }
 
     /// Bytes that it may hold.
