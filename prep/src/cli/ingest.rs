@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::array_task::ArrayTask;
 use super::byte_size::ByteSize;
+use super::part_choice::PartChoice;
 use crate::decode::{Check, Exif, Filter, Resize, Truncated};
-use crate::ingest::{Ingested, Part, RejectLine, ingest_part};
+use crate::ingest::{Ingested, RejectLine, ingest_part};
 use crate::io::Place;
 use crate::source::PassedOver;
 use crate::{DecodeOptions, IngestOptions, IngestSummary, Layout, MaxRejects, OnError};
@@ -35,9 +37,11 @@ pub(super) struct Args {
     /// detected by default.
     #[arg(long)]
     layout: Option<Layout>,
-    /// Make only share I of N of the shards, on this machine; `prep merge` completes the dataset.
+    /// Make only share I of N of the shards, on this machine; `prep merge` completes the dataset. `auto` takes both
+    /// from a job array of Slurm or AWS Batch, from srun or from Open MPI; `auto/N` takes I from there, or from an
+    /// Indexed Job of Kubernetes.
     #[arg(long, value_name = "I/N", default_value = "0/1")]
-    part: Part,
+    part: PartChoice,
     /// raw: fastest to load, largest; zstd: lossless, about 1.5 times smaller; jpeg: about 9 times smaller.
     #[arg(long, default_value = "raw")]
     codec: Codec,
@@ -98,9 +102,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     refuse_address(&args.src)?;
     refuse_dataset(&args.src, called)?;
+    let (part, task) = args.part.resolve()?;
     // Before anything is said of it: it may hold what must not be printed.
     if Place::new(&args.out)?.is_folder() && args.work.is_some() {
         say("note: --work is not used: shards are made in --out, which is a folder");
+    }
+    if let Some(task) = &task {
+        say(&task.to_string());
     }
     let layout = match args.layout {
         Some(layout) => layout,
@@ -109,7 +117,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     say(&format!("{}: {}", args.src.display(), layout.description()));
     let options = IngestOptions {
         layout: args.layout,
-        part: args.part,
+        part,
         work: args.work.clone(),
         codec: args.codec,
         quality: quality(args.quality, args.codec),
@@ -136,7 +144,7 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
     let _listening = interrupt::listen(&args.out)?;
     let done = ingest_part(&options).map_err(interrupt::explain(&args.out))?;
     print(&match (&done, args.json) {
-        (Ingested::Dataset(summary), true) => summary.to_json() + "\n",
+        (Ingested::Dataset(summary), true) => dataset_json(summary, task.as_ref())? + "\n",
         (Ingested::Dataset(summary), false) => summary_text(&args.out, summary),
         (
             Ingested::Part {
@@ -150,10 +158,10 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
             },
             json,
         ) => {
-            let part = args.part;
             if json {
                 let object = serde_json::json!({
-                    "part": part.index, "parts": part.parts, "shards": shards,
+                    "part": part.index, "parts": part.parts, "part_from": task.map(|task| task.variable),
+                    "shards": shards,
                     "rejects": done.rejects_by_reason(), "warned": warned, "warnings": warnings,
                     "passed_over": passed_over,
                     "notes": notes, "seconds": seconds,
@@ -177,6 +185,19 @@ pub(super) fn run(args: &Args, called: &str) -> Result<()> {
             }
         }
     })
+}
+
+/// The summary as JSON, with the variable that the part was taken from if a scheduler gave one.
+fn dataset_json(summary: &IngestSummary, task: Option<&ArrayTask>) -> Result<String> {
+    let json = summary.to_json();
+    let Some(task) = task else {
+        return Ok(json);
+    };
+    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&json)?;
+    object.insert("part".to_owned(), task.part.index.into());
+    object.insert("parts".to_owned(), task.part.parts.into());
+    object.insert("part_from".to_owned(), task.variable.into());
+    Ok(serde_json::to_string(&object)?)
 }
 
 /// What of the source was not used, and how it was read.

@@ -1,5 +1,6 @@
 //! The commands: each with its arguments and what it prints.
 
+mod array_task;
 mod byte_size;
 mod convert;
 mod export;
@@ -8,6 +9,7 @@ mod ingest;
 mod inspect;
 mod interrupt;
 mod merge;
+mod part_choice;
 mod plan;
 mod program;
 mod subset;
