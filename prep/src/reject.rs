@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::choice::choice;
 
 /// Reason of a reject; [`code`](Self::code) is what `rejects.jsonl` and the summary name it by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
+)]
 #[non_exhaustive]
 pub enum Reject {
     /// The file has no bytes.
@@ -37,8 +39,10 @@ pub enum Reject {
         limit: u64,
     },
     /// A JPEG variant that no decoder here reads.
+    // Only a decoder finds it, so no listing names it.
+    #[serde(skip)]
     #[error("{0} JPEG is not supported")]
-    UnsupportedJpeg(&'static str),
+    UnsupportedJpeg(#[serde(skip)] &'static str),
     /// An image format, or a variant of one, that no decoder here reads.
     #[error("{0} is not supported")]
     UnsupportedFormat(Cow<'static, str>),

@@ -18,6 +18,7 @@ mod observe;
 mod prepare;
 mod programs;
 mod settings;
+mod shared;
 mod transform;
 mod writer;
 
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(errors::end, module)?)?;
     module.add_class::<writer::Writer>()?;
     prepare::register(module)?;
+    shared::register(module)?;
     programs::register(module)?;
     Ok(())
 }

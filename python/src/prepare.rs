@@ -72,20 +72,20 @@ pub(crate) struct IngestArgs {
     val_fraction: f64,
     without: Vec<String>,
     ignore_free_space: bool,
+    /// Folder around the one in which shards are made before they are uploaded.
+    work: Option<PathBuf>,
 }
 
-/// Makes a dataset from image files; returns the summary as JSON.
-#[pyfunction]
-#[pyo3(signature = (source, out, make, args, progress))]
-fn ingest(
+/// The options of an ingest.
+pub(crate) fn options(
     py: Python<'_>,
     source: PathBuf,
     out: PathBuf,
-    make: MakeArgs,
-    args: IngestArgs,
-    progress: Option<Bound<'_, PyAny>>,
-) -> PyResult<String> {
+    make: &MakeArgs,
+    args: &IngestArgs,
+) -> PyResult<IngestOptions> {
     let mut options = IngestOptions::new(source, out);
+    options.work.clone_from(&args.work);
     options.codec = parsed(py, "codec", &make.codec)?;
     options.quality = make.quality.unwrap_or(options.quality);
     options.size = make.size;
@@ -110,6 +110,21 @@ fn ingest(
             options.without.push(name);
         }
     }
+    Ok(options)
+}
+
+/// Makes a dataset from image files; returns the summary as JSON.
+#[pyfunction]
+#[pyo3(signature = (source, out, make, args, progress))]
+fn ingest(
+    py: Python<'_>,
+    source: PathBuf,
+    out: PathBuf,
+    make: MakeArgs,
+    args: IngestArgs,
+    progress: Option<Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    let mut options = options(py, source, out, &make, &args)?;
     observed(py, progress.as_ref(), move |observer| {
         options.observer = observer;
         shardmill_prep::ingest(&options).map(|summary| summary.to_json())

@@ -6,9 +6,11 @@ use std::path::Path;
 use shardmill_formats::{ChannelSums, Manifest, Rejects, ShardEntry, Split};
 
 use super::journal::{IngestHeader, ShardLine};
+use super::summary::IngestSummary;
 use crate::error::PrepError;
 use crate::reject::{RejectLine, WarningLine, first_ones};
 use crate::shards::{REJECTS_FILE, TRAIN, manifest_json, statistics};
+use crate::source::PassedOver;
 
 /// What [`merge`](crate::ingest::merge) did.
 #[derive(Clone, Debug)]
@@ -30,6 +32,27 @@ pub(super) struct Written {
     pub(super) rejects: Vec<RejectLine>,
     pub(super) warned: BTreeMap<String, u64>,
     pub(super) warnings: Vec<WarningLine>,
+}
+
+impl Written {
+    /// What an ingest that made it says of itself.
+    pub(super) fn summary(
+        self,
+        passed_over: PassedOver,
+        notes: Vec<String>,
+        seconds: f64,
+    ) -> IngestSummary {
+        IngestSummary {
+            manifest: self.manifest,
+            rejects: self.rejects,
+            warned: self.warned,
+            warnings: self.warnings,
+            passed_over,
+            was_complete: false,
+            notes,
+            seconds,
+        }
+    }
 }
 
 /// A dataset that is about to be completed.

@@ -7,10 +7,10 @@ use std::time::Instant;
 use serde::Serialize;
 use shardmill_formats::{Codec, Printable};
 
+use super::begin::{check_options, reader_root};
 use super::options::IngestOptions;
 use super::plan::Plan;
 use super::stored_sizes::stored_sizes;
-use super::{check_options, reader_root};
 use crate::error::PrepError;
 use crate::io::pool::number_of;
 use crate::source::{Entry, PassedOver, Reader, list};

@@ -1,11 +1,12 @@
 //! The output folder of an ingest: new, left unfinished by a run of the same plan, or complete.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use shardmill_formats::{MANIFEST_FILE, Manifest};
 
-use super::journal::{IngestHeader, PartFolder};
+use super::journal::{IngestHeader, PartFolder, ShardLine};
 use crate::error::PrepError;
 use crate::io::{FolderState, Place, file, finished_name};
 use crate::part::Part;
@@ -68,8 +69,7 @@ fn is_ours(name: &str, planned: &BTreeSet<&str>) -> bool {
 /// Refuses a finished shard that is missing or has another size.
 fn check_shards(work: &PartFolder) -> Result<(), PrepError> {
     for entry in work.lines().iter().filter_map(|line| line.entry.as_ref()) {
-        let path = work.path().join(&entry.file);
-        let found = file::look(&path)?.map_or(0, |data| data.len());
+        let (path, found) = found(work, &entry.file)?;
         if found != entry.bytes {
             let message = format!(
                 "has {found} bytes, but {} says {}: remove {} and ingest again",
@@ -83,15 +83,48 @@ fn check_shards(work: &PartFolder) -> Result<(), PrepError> {
     Ok(())
 }
 
-/// Removes what an interrupted run of this part left half written.
-fn remove_parts(work: &PartFolder, names: &[String]) -> Result<(), PrepError> {
+/// Refuses a shard that another process made, and that is not here.
+pub(super) fn check_shard(work: &PartFolder, line: &ShardLine) -> Result<(), PrepError> {
+    let Some(entry) = &line.entry else {
+        return Ok(());
+    };
+    let (path, found) = found(work, &entry.file)?;
+    match found == entry.bytes {
+        true => Ok(()),
+        false => Err(PrepError::Source {
+            path,
+            message: format!(
+                "was made with {} bytes by another process, but has {found} here: give an --out that every machine \
+                 sees, on a shared file system",
+                entry.bytes
+            ),
+        }),
+    }
+}
+
+/// The path and the size of a shard, 0 if it is not there.
+fn found(work: &PartFolder, name: &str) -> Result<(PathBuf, u64), PrepError> {
+    let path = work.path().join(name);
+    let bytes = file::look(&path)?.map_or(0, |data| data.len());
+    Ok((path, bytes))
+}
+
+/// Removes what an interrupted run of this part left half written, or processes that made its shards.
+pub(super) fn remove_parts(work: &PartFolder, names: &[String]) -> Result<(), PrepError> {
     let part = work.header().part;
     let own = names
         .iter()
         .enumerate()
         .filter(|(number, _)| part.takes(*number));
-    for (_, name) in own {
-        file::remove_left(&file::part_of(&work.path().join(name)))?;
+    let own: BTreeSet<&str> = own.map(|(_, name)| name.as_str()).collect();
+    let folder = work.path();
+    for entry in fs::read_dir(folder).map_err(PrepError::io(folder))? {
+        let path = entry.map_err(PrepError::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let finished = finished_name(&name);
+        if finished != name && own.contains(finished) {
+            file::remove_left(&path)?;
+        }
     }
     Ok(())
 }

@@ -151,6 +151,7 @@ impl IngestOptions {
             val_fraction: self.val_fraction,
             seed: self.seed,
             without: &self.without,
+            in_place: false,
             progress: self.progress,
             observer: &self.observer,
         }

@@ -16,6 +16,15 @@ pub(crate) struct SplitPlan {
 }
 
 impl SplitPlan {
+    /// The entries of one shard alone.
+    pub(crate) fn of_shard(name: &'static str, entries: Vec<Entry>) -> Self {
+        Self {
+            name,
+            shard_records: entries.len().max(1),
+            entries,
+        }
+    }
+
     /// The entries of each shard, in order. Shards differ in size by at most one, so that the last
     /// is not a stump.
     pub(crate) fn shards(&self) -> impl ExactSizeIterator<Item = &[Entry]> {

@@ -4,16 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use shardmill_formats::ShardMetadata;
+
 use super::dataset::Written;
 use super::journal::{IngestHeader, PartFolder, ShardLine};
-use super::merge;
 use super::objects::ObjectPart;
+use super::shard_work::ShardWork;
+use super::{folder, merge};
 use crate::error::PrepError;
+use crate::shards::ShardFile;
 
 /// The shards of a part and its journal.
 pub(super) enum PartWork {
     Folder(Box<PartFolder>),
     Store(Box<ObjectPart>),
+    /// One shard in a folder whose journal another process keeps.
+    Shard(Box<ShardWork>),
 }
 
 impl PartWork {
@@ -22,6 +28,7 @@ impl PartWork {
         match self {
             Self::Folder(work) => work.path(),
             Self::Store(part) => part.folder(),
+            Self::Shard(work) => work.path(),
         }
     }
 
@@ -29,6 +36,7 @@ impl PartWork {
         match self {
             Self::Folder(work) => work.header(),
             Self::Store(part) => part.header(),
+            Self::Shard(work) => work.header(),
         }
     }
 
@@ -37,6 +45,7 @@ impl PartWork {
         match self {
             Self::Folder(work) => work.lines(),
             Self::Store(part) => part.lines(),
+            Self::Shard(work) => work.lines(),
         }
     }
 
@@ -45,6 +54,60 @@ impl PartWork {
         match self {
             Self::Folder(work) => work.append(line),
             Self::Store(part) => part.append(line),
+            Self::Shard(work) => {
+                work.append(line);
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a shard.
+    pub(super) fn create_shard(
+        &self,
+        name: String,
+        metadata: ShardMetadata,
+    ) -> Result<ShardFile, PrepError> {
+        match self {
+            Self::Folder(_) | Self::Store(_) => ShardFile::create(self.path(), name, metadata),
+            Self::Shard(work) => work.create_shard(name, metadata),
+        }
+    }
+
+    /// From now on other processes make shards: the journal stays, whatever happens to this one.
+    pub(super) fn share(&mut self) {
+        match self {
+            Self::Folder(work) => work.keep(),
+            Self::Store(part) => part.share(),
+            Self::Shard(_) => {}
+        }
+    }
+
+    /// Records a shard that another process made, and into an object store has recorded itself.
+    ///
+    /// # Errors
+    /// It is not in the folder.
+    pub(super) fn record(&mut self, line: ShardLine) -> Result<(), PrepError> {
+        match self {
+            Self::Folder(work) => {
+                folder::check_shard(work, &line)?;
+                work.append(line)
+            }
+            Self::Store(part) => {
+                part.note(line);
+                Ok(())
+            }
+            Self::Shard(work) => {
+                work.append(line);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes what lost processes left half written. `names` are the shards of the whole plan.
+    pub(super) fn remove_unfinished(&self, names: &[String]) -> Result<(), PrepError> {
+        match self {
+            Self::Folder(work) => folder::remove_parts(work, names),
+            Self::Store(_) | Self::Shard(_) => Ok(()),
         }
     }
 
@@ -56,6 +119,7 @@ impl PartWork {
                 Ok(())
             }
             Self::Store(part) => part.finish(),
+            Self::Shard(_) => Ok(()),
         }
     }
 
@@ -64,13 +128,17 @@ impl PartWork {
         match self {
             Self::Folder(work) => merge::complete(*work),
             Self::Store(part) => part.complete(),
+            Self::Shard(work) => Err(PrepError::Parts {
+                folder: work.path().to_owned(),
+                message: "one shard is no dataset".to_owned(),
+            }),
         }
     }
 
     /// What adds to an error that finished shards are kept, where nobody can look for them after it.
     pub(super) fn kept(&self) -> Kept {
         Kept(match self {
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::Shard(_) => None,
             Self::Store(part) => Some((part.address().to_owned(), part.begun())),
         })
     }

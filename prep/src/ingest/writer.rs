@@ -112,7 +112,7 @@ impl<'a> IngestWriter<'a> {
         };
         Ok(OpenShard {
             planned,
-            file: ShardFile::create(self.work.path(), name, metadata)?,
+            file: self.work.create_shard(name, metadata)?,
             rejects: Vec::new(),
             warned: BTreeMap::new(),
             warnings: Vec::new(),

@@ -24,10 +24,46 @@ pub(crate) use place::Place;
 /// Extension of an unfinished file.
 pub(crate) const PART: &str = "part";
 
-/// Name of a file without the extension of an unfinished one.
+/// Digits that tell unfinished files of one name apart, if several processes may be writing it.
+pub(crate) const ATTEMPT_DIGITS: usize = 16;
+
+/// Name of a file without the extension of an unfinished one, and without what tells it from others of its name.
 pub(crate) fn finished_name(name: &str) -> &str {
     let end = name
         .strip_suffix(PART)
         .and_then(|name| name.strip_suffix('.'));
-    end.unwrap_or(name)
+    let Some(end) = end else {
+        return name;
+    };
+    let is_attempt = |text: &str| {
+        text.len() == ATTEMPT_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    match end.rsplit_once('.') {
+        Some((name, attempt)) if is_attempt(attempt) => name,
+        _ => end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_file_is_known_by_its_name() {
+        for (name, finished) in [
+            ("a.safetensors", "a.safetensors"),
+            ("a.safetensors.part", "a.safetensors"),
+            ("a.safetensors.0123456789abcdef.part", "a.safetensors"),
+            (
+                "a.safetensors.0123456789abcde.part",
+                "a.safetensors.0123456789abcde",
+            ),
+            (
+                "a.safetensors.0123456789abcdef",
+                "a.safetensors.0123456789abcdef",
+            ),
+        ] {
+            assert_eq!(finished_name(name), finished);
+        }
+    }
 }

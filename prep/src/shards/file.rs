@@ -35,6 +35,16 @@ impl ShardFile {
         metadata: ShardMetadata,
     ) -> Result<Self, PrepError> {
         let part = file::part_of(&folder.join(&name));
+        Self::create_as(folder, name, part, metadata)
+    }
+
+    /// As [`create`](Self::create), with the name of the unfinished file.
+    pub(crate) fn create_as(
+        folder: &Path,
+        name: String,
+        part: PathBuf,
+        metadata: ShardMetadata,
+    ) -> Result<Self, PrepError> {
         let writer = ShardWriter::new(file::create(&part)?, metadata);
         let writer = writer.map_err(write_error(&part)).inspect_err(|_| {
             let _ = fs::remove_file(&part);

@@ -33,6 +33,7 @@ mod packed;
 mod parquet;
 mod passed;
 mod quotes;
+mod raw_path;
 mod read;
 mod recognise;
 mod renumbered;
@@ -57,6 +58,7 @@ mod written_label;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use shardmill_formats::{Class, Permutation, Philox, Stream};
 
 pub use images::{ImageFiles, image_files, path_text};
@@ -73,7 +75,7 @@ use crate::reject::RejectLine;
 pub(crate) const NO_LABEL: i64 = -1;
 
 /// An image that was found. A million of them take about a hundred megabytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// Index of its class, or [`NO_LABEL`].
     pub(crate) label: i64,

@@ -65,6 +65,7 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
     } else {
         Path::new("")
     };
+    request.may_unpack(source)?;
     let mut reading = Reading {
         source: folder,
         observer: request.observer,

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Entry;
 use crate::error::PrepError;
 use crate::reject::Reject;
@@ -14,14 +16,14 @@ use crate::reject::Reject;
 pub(crate) const LONGEST_IMAGE: u64 = 256 << 20;
 
 /// Where the bytes of an image are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Place {
     /// In the file that the key names, under the source's folder.
     Key,
     /// Nowhere: that it is no record was known when the source was listed.
     Rejected(Box<Reject>),
     /// In a file of another name.
-    File(Box<Path>),
+    File(#[serde(with = "super::raw_path")] Box<Path>),
     /// In a part of a container.
     Range {
         /// Index among the listing's containers.

@@ -54,6 +54,7 @@ pub(super) fn list(request: &SourceRequest<'_>) -> Result<Listing, PrepError> {
                 })?
             }
             Some(packing) => {
+                request.may_unpack(path)?;
                 let mut open = match spool.take() {
                     Some(open) => open,
                     None => Spool::new(out, &mut listing.containers)?,

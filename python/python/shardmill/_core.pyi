@@ -10,6 +10,7 @@ __all__ = [
     "Dataset",
     "Epoch",
     "Loader",
+    "SharedIngest",
     "Writer",
     "__version__",
     "contact_sheet",
@@ -18,6 +19,7 @@ __all__ = [
     "inspect",
     "is_address",
     "loader",
+    "make_shard",
     "prep",
     "verify",
 ]
@@ -127,6 +129,26 @@ class Writer:
     def finish(self) -> str: ...
     def abandon(self) -> None: ...
 
+@final
+class SharedIngest:
+    def __new__(
+        cls,
+        source: str | PathLike[str],
+        out: str | PathLike[str],
+        make: dict[str, Any],
+        args: dict[str, Any],
+        progress: Any | None,
+    ) -> SharedIngest: ...
+    @property
+    def complete(self) -> str | None: ...
+    def images(self) -> list[int]: ...
+    @property
+    def finished_before(self) -> int: ...
+    def plan(self) -> bytes: ...
+    def task(self, number: int) -> bytes: ...
+    def record(self, line: str) -> None: ...
+    def finish(self) -> str: ...
+
 def end() -> None: ...
 def is_address(path: str | PathLike[str]) -> bool: ...
 def ingest(
@@ -134,6 +156,15 @@ def ingest(
     out: str | PathLike[str],
     make: dict[str, Any],
     args: dict[str, Any],
+    progress: Any | None,
+) -> str: ...
+def make_shard(
+    source: str | PathLike[str],
+    out: str | PathLike[str],
+    make: dict[str, Any],
+    args: dict[str, Any],
+    plan: bytes,
+    task: bytes,
     progress: Any | None,
 ) -> str: ...
 def verify(path: str | PathLike[str], threads: int, progress: Any | None) -> str: ...

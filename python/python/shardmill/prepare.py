@@ -60,7 +60,7 @@ def ingest(
     interruption, the same call resumes. Returns the summary: ``images``, ``records`` of each split,
     ``classes``, ``rejects`` by reason, ``passed_over``, ``warned``, ``notes``, ``seconds``.
     """
-    make = _make(
+    make = make_options(
         codec=codec,
         quality=quality,
         size=size,
@@ -74,19 +74,41 @@ def ingest(
         threads=threads,
         decode_memory=decode_memory,
     )
+    args = ingest_options(
+        layout=layout,
+        max_rejects=max_rejects,
+        seed=seed,
+        val_fraction=val_fraction,
+        without=without,
+        ignore_free_space=ignore_free_space,
+    )
+    with Progress(progress) as shown:
+        return summary_of(_core.ingest(os.fsdecode(source), os.fsdecode(out), make, args, shown.function))
+
+
+def ingest_options(
+    *,
+    layout: str | None,
+    max_rejects: int | str | None,
+    seed: int,
+    val_fraction: float,
+    without: Sequence[str],
+    ignore_free_space: bool,
+    work: _PathLike | None = None,
+) -> dict[str, Any]:
+    """The other options of an ingest, in the form that the compiled part takes."""
     wrong = [name for name in without if name not in ("train", "val", "test")]
     if isinstance(without, str) or wrong:
         raise SettingError(f'without is {without!r}; give a list of "train", "val" and "test"')
-    args = {
+    return {
         "layout": None if layout is None else str(layout),
         "max_rejects": None if max_rejects is None else str(max_rejects),
         "seed": whole("seed", seed, 0),
         "val_fraction": number("val_fraction", val_fraction),
         "without": list(without),
         "ignore_free_space": bool(ignore_free_space),
+        "work": None if work is None else os.fsdecode(work),
     }
-    with Progress(progress) as shown:
-        return _dict(_core.ingest(os.fsdecode(source), os.fsdecode(out), make, args, shown.function))
 
 
 def _check_dataset(path: _PathLike) -> str:
@@ -110,7 +132,7 @@ def verify(path: _PathLike, *, threads: int = 0, progress: bool | ProgressFuncti
     """Rereads every record of a dataset and compares it with its checksum. Returns the counts and the
     ``faults``, each with its shard and record; an empty list means that the dataset is intact."""
     with Progress(progress) as shown:
-        return _dict(_core.verify(_check_dataset(path), whole("threads", threads, 0), shown.function))
+        return summary_of(_core.verify(_check_dataset(path), whole("threads", threads, 0), shown.function))
 
 
 class Inspection(dict[str, Any]):
@@ -128,7 +150,7 @@ class Inspection(dict[str, Any]):
 def inspect(path: _PathLike) -> Inspection:
     """Describes a dataset."""
     found, text = _core.inspect(_check_dataset(path))
-    return Inspection(_dict(found), text)
+    return Inspection(summary_of(found), text)
 
 
 def write(
@@ -166,7 +188,7 @@ def write(
     if not all(isinstance(name, str) and name and name.isprintable() for name in names):
         raise SettingError(f"classes is {short(classes)}; give a list of names, each a printable string")
     labels = {name: label for label, name in enumerate(names)}
-    make = _make(
+    make = make_options(
         codec=codec,
         quality=quality,
         size=size,
@@ -190,7 +212,7 @@ def write(
                 small += short_side is not None and short_side < make["size"]
                 if shown.function is not None:
                     shown.function("write", at + 1, total)
-            summary = _dict(writer.finish())
+            summary = summary_of(writer.finish())
             if small:
                 summary["notes"].append(
                     f"{small:,} arrays have a side shorter than size={make['size']} and were enlarged: reduce size"
@@ -279,7 +301,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _make(**options: Any) -> dict[str, Any]:
+def make_options(**options: Any) -> dict[str, Any]:
     """The options that ingest and write share, in the form that the compiled part takes."""
     decode = {name: str(options.pop(name)) for name in ("resize", "filter", "exif", "truncated", "check")}
     quality = options["quality"]
@@ -300,6 +322,7 @@ def _make(**options: Any) -> dict[str, Any]:
     }
 
 
-def _dict(text: str) -> dict[str, Any]:
+def summary_of(text: str) -> dict[str, Any]:
+    """What the compiled part says of its work."""
     found: dict[str, Any] = json.loads(text)
     return found

@@ -21,7 +21,7 @@ from importlib import metadata
 from typing import TextIO
 
 _TRAIN = "shardmill-train"
-_COMMANDS = ("prep", "loader", "train", "help")
+_COMMANDS = ("prep", "loader", "train", "ray-ingest", "help")
 _USAGE = "Usage: shardmill <COMMAND> [ARGUMENTS]"
 _HELP = f"""\
 Turns image sets into shards, loads them, and trains AlexNet on them.
@@ -29,10 +29,11 @@ Turns image sets into shards, loads them, and trains AlexNet on them.
 {_USAGE}
 
 Commands:
-  prep    Make shards from images, and verify, inspect, convert and export them
-  loader  Measure how fast a dataset can be loaded
-  train   Train AlexNet on shards; needs the package {_TRAIN}
-  help    Print this help, or the help of a command
+  prep        Make shards from images, and verify, inspect, convert and export them
+  loader      Measure how fast a dataset can be loaded
+  train       Train AlexNet on shards; needs the package {_TRAIN}
+  ray-ingest  Make shards on a Ray cluster; needs shardmill[ray]
+  help        Print this help, or the help of a command
 
 Options:
   -h, --help     Print this help
@@ -65,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if command == "train":
         return _train(rest)
+    if command == "ray-ingest":
+        from shardmill.ray_ingest import cli
+
+        return cli.main(rest)
     if command in ("prep", "loader"):
         _open_standard_streams()
         _let_interrupts_end_the_process()

@@ -91,6 +91,63 @@ impl ObjectPart {
         })
     }
 
+    /// One shard of an ingest that another process began. `number` is the shard's among all.
+    ///
+    /// # Errors
+    /// The folder for shards cannot be used.
+    pub(crate) fn of_shard(
+        store: Store,
+        header: IngestHeader,
+        parent: &Path,
+        number: usize,
+    ) -> Result<Self, PrepError> {
+        let planned = names::planned(&header);
+        let folder = |number| {
+            let part = Part {
+                index: number,
+                parts: planned.len(),
+            };
+            // The one of the whole belongs to the process that began.
+            id(&store, &format!("{} shard", header.fingerprint), part)
+        };
+        // What processes that were killed on this machine left.
+        for other in (0..planned.len()).map(folder) {
+            if Workspace::is_there(parent, &other) {
+                // Another process may be using it.
+                let _ = Workspace::new(parent, &other, planned.clone());
+            }
+        }
+        let workspace = Workspace::new(parent, &folder(number), planned)?;
+        let begun = Arc::new(AtomicBool::new(true));
+        let uploader = Uploader::new(
+            Store::clone(&store),
+            header.part,
+            workspace.path(),
+            BTreeSet::new(),
+            Arc::clone(&begun),
+        )?;
+        Ok(Self {
+            store,
+            header,
+            lines: Vec::new(),
+            before: BTreeSet::new(),
+            made: false,
+            begun,
+            uploader,
+            workspace,
+        })
+    }
+
+    /// From now on other processes create objects, so that the journal stays.
+    pub(crate) fn share(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes a shard that another process uploaded with its line.
+    pub(crate) fn note(&mut self, line: ShardLine) {
+        self.lines.push(line);
+    }
+
     pub(crate) fn address(&self) -> &str {
         self.store.address()
     }

@@ -91,6 +91,7 @@ fn list_from(source: &Path, out: &Path) -> Result<Listing, PrepError> {
         val_fraction: 0.0,
         seed: 0,
         without: &[],
+        in_place: false,
         progress: false,
         observer: &Observer::default(),
     })
