@@ -103,6 +103,14 @@ impl SharedIngest {
         recorded.map_err(|error| crate::observe::from_prep(py, &error))
     }
 
+    /// Leaves the ingest as it is, for a later run to resume. Has no effect on one that is finished.
+    fn abandon(&self, py: Python<'_>) {
+        py.detach(|| {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.take();
+        });
+    }
+
     /// Completes the dataset, once every shard is recorded; returns the summary as JSON.
     fn finish(&self, py: Python<'_>) -> PyResult<String> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -170,7 +170,7 @@ const PYTHON: Floors = Floors {
         &["epoch"],
         &["loader"],
         &["prepare"],
-        &["writer"],
+        &["shared", "writer"],
     ],
     strangers: &[],
 };

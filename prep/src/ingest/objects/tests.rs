@@ -101,6 +101,47 @@ impl Made {
     }
 }
 
+/// Shards that processes on several machines make, each its own, of an ingest that another one began.
+#[test]
+fn shards_made_apart_are_recorded_where_they_are_made() {
+    let made = Made::new(1);
+    let (header, lines) = &made.journals[0];
+    let mut driver = made.take(header).unwrap();
+    driver.share();
+    let work = made.local().join("work");
+    for (number, line) in lines.iter().enumerate().rev() {
+        // The first is lost after its upload, or seems to be.
+        for _ in 0..2 {
+            let begun = ObjectPart::of_shard(made.store(), header.clone(), &work, number);
+            let mut part = begun.unwrap();
+            if let Some(entry) = &line.entry {
+                let from = made.local().join("local").join(&entry.file);
+                fs::copy(from, part.folder().join(&entry.file)).unwrap();
+            }
+            part.append(line.clone()).unwrap();
+            part.finish().unwrap();
+        }
+        driver.note(line.clone());
+    }
+    // What a process that was killed left on this machine is removed by the next, and one that runs is left alone.
+    let killed = ObjectPart::of_shard(made.store(), header.clone(), &work, 1).unwrap();
+    let left = killed
+        .folder()
+        .join("train-00001-of-00007.safetensors.part");
+    fs::write(&left, "half").unwrap();
+    drop(ObjectPart::of_shard(made.store(), header.clone(), &work, 0).unwrap());
+    assert!(left.exists());
+    std::mem::forget(killed);
+    assert!(ObjectPart::of_shard(made.store(), header.clone(), &work, 1).is_err());
+    drop(driver);
+    // A later run finds every shard, without the one that noted them.
+    let again = made.take(header).unwrap();
+    assert_eq!(again.lines().len(), lines.len());
+    again.complete().unwrap();
+    assert!(made.names().contains(&MANIFEST_FILE.to_owned()));
+    assert!(!made.names().iter().any(|name| name.contains("journal")));
+}
+
 fn text(result: Result<impl Sized, PrepError>) -> String {
     let error = anyhow::Error::from(result.err().expect("it is refused"));
     format!("{error:#}")

@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add("--truncated", default="reject", help="damaged JPEGs: reject (default) or pad")
     add("--check", default="decoded", help="where to look for damage in JPEGs: decoded (default) or whole")
     add("--on-error", default="reject", help="images that cannot be used: reject (default) or stop")
-    add("--max-rejects", metavar="N|P%%", help="stop once more images are rejected, on all nodes together")
+    add("--max-rejects", metavar="N|P%", help="stop once more images are rejected, on all nodes together")
     add("--shard-records", metavar="N", type=int, default=4096, help="images planned for each shard; default 4096")
     add("--seed", metavar="N", type=int, default=0, help="of the shuffle and the split; default 0")
     add("--decode-memory", metavar="BYTES", type=_bytes, help="for large images, in each task, such as 512M or 4G")

@@ -105,6 +105,7 @@ def ingest(
         ray.init(address=address, configure_logging=False)
     elif address is not None:
         raise SettingError("address is given, but this process is connected to a cluster of Ray already: leave it out")
+    shared = None
     try:
         folder = os.fsdecode(out)
         order = Order(
@@ -129,6 +130,9 @@ def ingest(
         _run(ray, tasks, shared, report, cpus)
         return summary_of(shared.finish())
     finally:
+        if shared is not None:
+            # An exception may keep the object alive, and with it the lock of the journal.
+            shared.abandon()
         if began:
             ray.shutdown()
 
@@ -145,13 +149,13 @@ def _run(ray: Any, tasks: Iterator[tuple[int, Any]], shared: Any, report: Report
                     break
                 pending[following[1]] = following[0]
             if not pending:
+                report.line(_nodes(ray))
                 return
             ready, _ = ray.wait(list(pending), timeout=report.seconds_to_line(_LINE_EVERY))
             for reference in ready:
                 number = pending.pop(reference)
-                result = _result(ray, reference)
-                shared.record(result.line)
-                report.finished(number, result)
+                shared.record(_result(ray, reference).line)
+                report.finished(number)
             if report.is_due(_LINE_EVERY):
                 report.line(_nodes(ray))
                 most = _most(ray, cpus)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from shardmill.ray_ingest.worker import Finished
-
 __all__ = ["Report"]
 
 
@@ -37,12 +35,10 @@ class Report:
         )
         self._start = self._last = time.monotonic()
 
-    def finished(self, number: int, result: Finished) -> None:
+    def finished(self, number: int) -> None:
         """A shard is recorded."""
         self._shards_done += 1
         self._images_done += self._images[number]
-        if self._shards_done == len(self._images):
-            self.line(self._nodes)
 
     def seconds_to_line(self, every: float) -> float:
         """Seconds until the next line."""
