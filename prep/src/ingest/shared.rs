@@ -175,8 +175,12 @@ impl SharedIngest {
         if is_done(self.work.lines(), &line.split, line.shard) {
             return Ok(());
         }
-        self.rejects.extend(line.rejects.iter().cloned());
+        let rejects = line.rejects.clone();
         self.work.record(line)?;
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        self.rejects.extend(rejects);
         let images = self.work.header().manifest.source.images;
         limit::check(&self.options, images, &self.rejects)
     }

@@ -109,5 +109,3 @@ def _bytes(text: str) -> int:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
