@@ -95,6 +95,23 @@ python-frameworks python="python3":
     target/python/frameworks/bin/pip install -q --force-reinstall --no-deps target/python/dist/shardmill-*.whl
     cd python/tests && CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-{{justfile_directory()}}/target}" ../../target/python/frameworks/bin/python -m pytest -p no:cacheprovider frameworks test_documents.py test_plain_numpy.py test_ranks.py
 
+# Ingests on a Ray cluster of three nodes on this machine, of which nodes, workers and drivers are killed: the bytes must
+# be those of one machine. Ray takes 400 MB, the tests some minutes. Needs Python 3.11, 3.12 or 3.13.
+ray python="python3":
+    {{python}} -m venv target/python/ray
+    target/python/ray/bin/pip install -q -r python/requirements-ray.txt
+    .ci/python wheel
+    target/python/ray/bin/pip install -q --force-reinstall --no-deps target/python/dist/shardmill-*.whl
+    cd python/tests && RAY_USAGE_STATS_ENABLED=0 ../../target/python/ray/bin/python -m pytest -p no:cacheprovider cluster test_ray_ingest.py
+
+# Checks the files in deploy/: the scripts with shellcheck (Debian's package of that name), the manifests against the
+# schemas of Kubernetes. `cargo test -p shardmill-prep` runs both kinds as their schedulers do.
+deploy python="python3":
+    shellcheck deploy/slurm/*
+    {{python}} -m venv target/python/deploy
+    target/python/deploy/bin/pip install -q kubernetes-validate==1.37.0
+    for manifest in deploy/kubernetes/*.yaml; do target/python/deploy/bin/kubernetes-validate --strict -k 1.37 $manifest || exit 1; done
+
 # Builds a wheel for any Linux of the last ten years (manylinux_2_17), with zig as the linker.
 python-wheel python="python3":
     {{python}} -m venv target/python/zig

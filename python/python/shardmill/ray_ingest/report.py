@@ -59,9 +59,10 @@ class Report:
         rate = self._images_done / seconds
         left = sum(self._images) - self._images_done
         to_go = f", {left / rate:,.0f} s to go" if rate and left else ""
+        shards, images = len(self._images), sum(self._images)
         self._say(
-            f"{self._shards_done} of {len(self._images)} shards, {self._images_done:,} of {sum(self._images):,} images, "
-            f"{rate:,.0f} a second{to_go}, {_counted(nodes, 'node')}"
+            f"{self._shards_done} of {shards} shards, {self._images_done:,} of {images:,} images, {rate:,.0f} a second"
+            f"{to_go}, {_counted(nodes, 'node')}"
         )
 
 

@@ -61,7 +61,7 @@ def make_shard(order: Order, plan: bytes, task: bytes, name: str) -> Finished | 
 
 
 def _decode_memory(threads: int) -> int:
-    """A share of a quarter of the free memory, as one process takes it, for each task that this machine has room for."""
+    """A quarter of the free memory, as one process takes it, divided by the tasks that this machine has room for."""
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
