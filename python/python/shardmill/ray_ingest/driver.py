@@ -96,7 +96,7 @@ def ingest(
     if cpus_per_shard is not None:
         cpus_per_shard = whole("cpus_per_shard", cpus_per_shard, 1, 1024)
     try:
-        import ray
+        import ray  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
         raise PrepareError(NO_RAY) from error
     report = Report(say or (lambda line: None))
