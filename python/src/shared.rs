@@ -124,8 +124,6 @@ impl SharedIngest {
 /// Makes one shard of a shared ingest; returns what `SharedIngest.record` takes.
 #[pyfunction]
 #[pyo3(signature = (source, out, make, args, plan, task, progress))]
-// They are the arguments of a Python function.
-#[expect(clippy::too_many_arguments)]
 fn make_shard(
     py: Python<'_>,
     source: PathBuf,
