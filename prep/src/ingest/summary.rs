@@ -71,12 +71,12 @@ impl IngestSummary {
     }
 }
 
-/// The result of [`ingest_part`].
+/// The result of [`ingest_part`](crate::ingest::ingest_part).
 #[derive(Clone, Debug)]
 pub enum Ingested {
     /// The dataset is complete.
     Dataset(Box<IngestSummary>),
-    /// The part is complete; [`merge`] completes the dataset when all parts are.
+    /// The part is complete; [`merge`](crate::ingest::merge) completes the dataset when all parts are.
     Part {
         /// Shards of this part.
         shards: usize,
