@@ -62,6 +62,7 @@ mod cuda;
 mod engine;
 mod net;
 mod network;
+mod ranks;
 mod recipe;
 mod report;
 mod run;
@@ -116,6 +117,8 @@ pub mod internals {
         DropoutKey, MaskKey, Masks, Model, ModelError, Parameter, ParameterKind, StepOutput,
         TrainState, TrainStateRef, config, layer, sgd, shape,
     };
+    pub use crate::ranks::{Link, LocalLink, RankError, Ranks, local_links};
     pub use crate::run::data::mean_image;
+    pub use crate::run::train_among;
     pub use crate::tools::demo::{CLASSES, TreeSize, color_error, write_tree};
 }

@@ -74,6 +74,14 @@ impl LoaderBuilder {
             let advice = "ranks count from 0 and end below their number";
             return Err(LoaderError::setting("the rank", found, advice));
         }
+        if self.uneven {
+            if self.last == LastBatch::Keep {
+                return Ok(());
+            }
+            let advice = "uneven shares are of all samples: keep it";
+            let found = format!("set to {:?}", self.last);
+            return Err(LoaderError::setting("the last batch", found, advice));
+        }
         if !size.is_multiple_of(ranks) {
             let advice =
                 format!("{ranks} ranks share the global batch, so choose a multiple of that");

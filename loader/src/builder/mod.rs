@@ -42,6 +42,7 @@ pub struct LoaderBuilder {
     around_threads: Option<Around>,
     rank: usize,
     ranks: usize,
+    uneven: bool,
 }
 
 impl Loader {
@@ -80,6 +81,7 @@ impl LoaderBuilder {
             around_threads: None,
             rank: 0,
             ranks: 1,
+            uneven: false,
         }
     }
 
@@ -250,6 +252,17 @@ impl LoaderBuilder {
     pub const fn rank(mut self, rank: usize, ranks: usize) -> Self {
         self.rank = rank;
         self.ranks = ranks;
+        self.uneven = false;
+        self
+    }
+
+    /// Gives slice `rank` of `ranks` of every global batch, of whatever size: as many samples as the
+    /// others have, or one more for the first ranks. The last batch is kept, and a rank may have an
+    /// empty share of it; there are as many batches on every rank. It is for a program that weighs its
+    /// ranks by their samples, as the mean over a batch asks for.
+    pub const fn uneven_rank(mut self, rank: usize, ranks: usize) -> Self {
+        self = self.rank(rank, ranks).last_batch(LastBatch::Keep);
+        self.uneven = true;
         self
     }
 

@@ -43,11 +43,16 @@ impl Sampler {
     }
 
     /// Places in the epoch's order of this rank's share of a batch, with batches counted from place
-    /// `first`. With padding they may go beyond the last sample.
+    /// `first`. With padding they may go beyond the last sample. Where the last batch is kept, shares
+    /// differ by one sample at most, and the last ranks may have none of a small batch.
     pub(crate) fn places(&self, first: u64, step: u64) -> Range<u64> {
         let start = self.start(first, step);
         if self.last == LastBatch::Keep {
-            return start..start.saturating_add(self.batch_size).min(self.samples);
+            let end = start.saturating_add(self.batch_size).min(self.samples);
+            let size = end.saturating_sub(start);
+            let (each, more) = (size / self.ranks, size % self.ranks);
+            let place = |rank: u64| start + rank * each + rank.min(more);
+            return place(self.rank)..place(self.rank + 1);
         }
         let share = self.batch_size / self.ranks;
         let place = |rank: u64| start.saturating_add(rank * share);

@@ -19,7 +19,7 @@ pub(crate) struct Contents {
 pub(crate) fn contents(batch: &Batch) -> Contents {
     let [rows, a, b, c] = batch.shape();
     let pixels = batch.image_bytes().to_vec();
-    assert!(pixels.len().is_multiple_of(rows * a * b * c));
+    assert!(pixels.len().is_multiple_of((rows * a * b * c).max(1)));
     Contents {
         pixels,
         shifts: batch
@@ -189,6 +189,43 @@ fn ranks_partition_every_global_batch() {
             }
         }
     }
+}
+
+/// 23 samples in batches of 4: the last one has three, of which the fourth rank has none.
+#[test]
+fn uneven_ranks_partition_every_batch_of_one_process() {
+    let (_folder, dataset) = dataset(Codec::Raw);
+    let whole = epoch(&builder(&dataset).build().unwrap(), 1);
+    for ranks in [1, 2, 3, 4, 5] {
+        let parts: Vec<_> = (0..ranks)
+            .map(|rank| {
+                let loader = builder(&dataset).uneven_rank(rank, ranks).threads(2);
+                epoch(&loader.build().unwrap(), 1)
+            })
+            .collect();
+        for (step, global) in whole.iter().enumerate() {
+            let of_all = parts.iter().map(|part| &part[step]);
+            let pixels: Vec<u8> = of_all.clone().flat_map(|c| c.pixels.clone()).collect();
+            let indices: Vec<u64> = of_all.clone().flat_map(|c| c.indices.clone()).collect();
+            assert_eq!((&pixels, &indices), (&global.pixels, &global.indices));
+            let sizes: Vec<usize> = of_all.map(|c| c.labels.len()).collect();
+            assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+            assert!(sizes[0] - sizes[ranks - 1] <= 1, "{sizes:?}");
+        }
+    }
+    let refused = builder(&dataset)
+        .uneven_rank(0, 2)
+        .last_batch(LastBatch::Pad);
+    let refused = refused.build().unwrap_err().to_string();
+    assert!(refused.contains("keep it"), "{refused}");
+    let mid = builder(&dataset).uneven_rank(3, 4).build().unwrap();
+    assert_eq!(
+        mid.epoch(1)
+            .seek(5)
+            .map(|b| b.unwrap().len())
+            .sum::<usize>(),
+        0
+    );
 }
 
 #[test]

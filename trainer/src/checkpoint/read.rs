@@ -52,7 +52,23 @@ impl Checkpoint {
     /// # Errors
     /// A file that is missing, cut off, changed, of another version, or no checkpoint at all.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let Whole { strings, tensors } = read_whole(path)?;
+        Self::parse(path, &Self::bytes(path)?)
+    }
+
+    /// The bytes of the file at `path`, to be [parsed](Self::parse).
+    ///
+    /// # Errors
+    /// A file that is missing or cannot be read.
+    pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+        fs::read(path).map_err(|source| unreadable(path, source))
+    }
+
+    /// The checkpoint that the file at `path` holds, whose bytes are given.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let Whole { strings, tensors } = parse_whole(path, bytes)?;
         let state = RunState::from_strings(&strings).map_err(|reason| malformed(path, reason))?;
         Ok(Self { state, tensors })
     }
@@ -70,10 +86,14 @@ pub(super) struct Whole {
 /// A file that is missing, cut off, changed or of another version, or not of this kind.
 pub(super) fn read_whole(path: &Path) -> Result<Whole, CheckpointError> {
     let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
+    parse_whole(path, &bytes)
+}
+
+fn parse_whole(path: &Path, bytes: &[u8]) -> Result<Whole, CheckpointError> {
     let (_, header) =
-        SafeTensors::read_metadata(&bytes).map_err(|error| malformed(path, error.to_string()))?;
+        SafeTensors::read_metadata(bytes).map_err(|error| malformed(path, error.to_string()))?;
     let file =
-        SafeTensors::deserialize(&bytes).map_err(|error| malformed(path, error.to_string()))?;
+        SafeTensors::deserialize(bytes).map_err(|error| malformed(path, error.to_string()))?;
     let mut strings: BTreeMap<String, String> = header
         .metadata()
         .clone()

@@ -102,7 +102,7 @@ impl RunState {
     }
 
     /// As strings for `__metadata__`, without the checksum.
-    pub(super) fn to_strings(&self) -> BTreeMap<String, String> {
+    pub(crate) fn to_strings(&self) -> BTreeMap<String, String> {
         fn json(value: &impl Serialize) -> String {
             serde_json::to_string(value).expect("plain data becomes JSON")
         }
@@ -122,7 +122,7 @@ impl RunState {
     }
 
     /// Reads what [`to_strings`](Self::to_strings) gave; the error says what is wrong.
-    pub(super) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub(crate) fn from_strings(strings: &BTreeMap<String, String>) -> Result<Self, String> {
         fn json<T: DeserializeOwned>(
             strings: &BTreeMap<String, String>,
             key: &str,

@@ -11,6 +11,7 @@ mod features;
 mod model;
 mod neighbours;
 mod predict;
+mod ranks;
 mod recipe;
 mod recipe_args;
 mod report;
@@ -206,7 +207,10 @@ fn run(cli: Cli, called: &str) -> anyhow::Result<u8> {
         Some(Command::Import(args)) => args.execute(called),
         Some(Command::Watch(args)) => args.execute(called),
         Some(Command::Compare(args)) => args.execute(called),
-        Some(Command::Demo(options)) => options.run().map(|()| 0),
+        Some(Command::Demo(options)) => {
+            ranks::refuse_several("train demo")?;
+            options.run().map(|()| 0)
+        }
         Some(Command::Study(args)) => args.execute(called),
         Some(Command::Recipe(args)) => args.execute(called),
         Some(Command::Summary(args)) => args.execute(called),

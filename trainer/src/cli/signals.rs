@@ -40,8 +40,8 @@ impl Drop for Listening {
     }
 }
 
-/// Lets a signal ask the run to stop and save, which is confirmed in `words`, and a second one end the process
-/// at once. A checkpoint that is being written then is not lost: the one before is still there.
+/// Lets a signal ask the run to stop and save, which is confirmed in `words`, if there are any, and a second one end
+/// the process at once. A checkpoint that is being written then is not lost: the one before is still there.
 ///
 /// The handler stays set afterwards, and then ends the process without a word.
 pub(super) fn listen(stop: &Stop, words: &'static str) -> anyhow::Result<Listening> {
@@ -63,7 +63,9 @@ fn handle() {
     if stop.is_none_or(|stop| stop.request()) {
         std::process::exit(INTERRUPTED.into());
     }
-    errln!("{words}");
+    if !words.is_empty() {
+        errln!("{words}");
+    }
 }
 
 fn state() -> MutexGuard<'static, State> {

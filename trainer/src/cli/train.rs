@@ -11,14 +11,16 @@ use crate::cli::cache::CacheArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::eval::{self, ViewsArg};
 use crate::cli::model::ModelArgs;
+use crate::cli::ranks::{RankArgs, refuse_several, stored_state};
 use crate::cli::recipe::{note_unused, set_values};
 use crate::cli::recipe_args::RecipeArgs;
 use crate::cli::signals::{self, listen};
 use crate::cli::{Execute, Format};
+use crate::ranks::Ranks;
 use crate::recipe::setup::Setup;
 use crate::run::eval::EvalOptions;
 use crate::run::log::Display;
-use crate::run::{TrainOptions, TrainOutcome, train};
+use crate::run::{TrainOptions, TrainOutcome, train_among};
 
 /// The training flags. What is not given is the paper's, or the resumed run's.
 #[derive(Args, Debug)]
@@ -64,6 +66,8 @@ pub(super) struct TrainArgs {
     pace: PaceArgs,
     #[command(flatten)]
     cache: CacheArgs,
+    #[command(flatten)]
+    ranks: RankArgs,
 }
 
 #[derive(Args, Debug)]
@@ -92,27 +96,41 @@ struct PaceArgs {
 impl Execute for TrainArgs {
     fn execute(self, called: &str) -> anyhow::Result<u8> {
         if self.eval_only {
+            refuse_several("train --eval-only")?;
             self.evaluate()?;
             return Ok(0);
         }
-        let options = self.options()?;
-        let _listening = listen(&options.stop, signals::TRAINING)?;
-        let outcome = train(&options)?;
-        if !self.json {
-            conclude(&options, &outcome, called)?;
+        let ranks = self.ranks.connect(self.device.compute()?)?;
+        let trained = self.train(&ranks, called);
+        if let Err(error) = &trained {
+            ranks.end(&format!("{error:#}"));
         }
-        Ok(0)
+        trained.map(|()| 0)
     }
 }
 
 impl TrainArgs {
-    fn options(&self) -> anyhow::Result<TrainOptions> {
+    /// Trains as one of `ranks`, of which the first prints.
+    fn train(&self, ranks: &Ranks, called: &str) -> anyhow::Result<()> {
+        let options = self.options(ranks)?;
+        let words = match ranks.is_first() {
+            true => signals::TRAINING,
+            false => "",
+        };
+        let _listening = listen(&options.stop, words)?;
+        let outcome = train_among(&options, ranks)?;
+        if !self.json && ranks.is_first() {
+            conclude(&options, &outcome, called)?;
+        }
+        Ok(())
+    }
+
+    fn options(&self, ranks: &Ranks) -> anyhow::Result<TrainOptions> {
         let shards = self.shards.as_ref().context("`--shards DIR` is missing")?;
         let mut options = TrainOptions::new(shards, self.run_folder(shards)?);
         options.resume = self.resume;
-        if self.resume && options.last().is_file() {
+        if let Some(stored) = stored_state(ranks, self.resume, &options.last())? {
             // What is not given is as it was; what is given is compared when the run is resumed.
-            let stored = Checkpoint::peek(&options.last())?;
             (options.seed, options.recipe, options.model) =
                 (stored.seed, stored.recipe, stored.model);
         }

@@ -8,8 +8,7 @@ use crate::cpu::ops::{activation, cross_entropy, dropout, linear};
 use crate::net::Masks;
 use crate::net::layer::Layer;
 
-/// Values of a task that goes value by value; a multiple of four, as a block of the generator of
-/// dropout masks holds four words.
+/// Values of a task that goes value by value.
 const CHUNK: usize = 1 << 14;
 
 /// Inputs, outputs and gradients of the fully connected layers, for a number of rows.
@@ -121,7 +120,7 @@ impl Classifier {
                     output.copy_from_slice(input);
                     if let Some(masks) = masks {
                         let number = dropouts(&part.layers[..index]);
-                        drop_values(output, layer.rate, masks, number);
+                        drop_values(output, self.rows, layer.rate, masks, number);
                     }
                 }
                 _ => unreachable!("not a classifier layer"),
@@ -157,7 +156,7 @@ impl Classifier {
                 }
                 Layer::Dropout(layer) => {
                     let number = dropouts(&part.layers[..index]);
-                    drop_values(gradient, layer.rate, masks, number);
+                    drop_values(gradient, self.rows, layer.rate, masks, number);
                 }
                 _ => unreachable!("not a classifier layer"),
             }
@@ -186,13 +185,14 @@ fn dropouts(layers: &[Layer]) -> usize {
     dropouts.count()
 }
 
-/// Applies dropout layer `number` to values or to their gradients.
-fn drop_values(values: &mut [f32], rate: f32, masks: Masks, number: usize) {
+/// Applies dropout layer `number` to the values of `rows` rows or to their gradients.
+fn drop_values(values: &mut [f32], rows: usize, rate: f32, masks: Masks, number: usize) {
     match masks {
-        Masks::Drawn(key) => {
+        Masks::Drawn { key, first } => {
             let key = key.mask(number as u32);
+            let first = first * (values.len() / rows);
             let chunks = values.par_chunks_mut(CHUNK).enumerate();
-            chunks.for_each(|(i, chunk)| dropout::apply(chunk, rate, key, i * CHUNK));
+            chunks.for_each(|(i, chunk)| dropout::apply(chunk, rate, key, first + i * CHUNK));
         }
         Masks::Given(masks) => {
             let factors = &masks[number];

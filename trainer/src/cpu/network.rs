@@ -92,7 +92,7 @@ impl Network {
         labels: &[i64],
         key: DropoutKey,
     ) -> Result<StepOutput, ModelError> {
-        self.train_step_with(images, labels, Masks::Drawn(key))
+        self.train_step_with(images, labels, Masks::Drawn { key, first: 0 })
     }
 
     /// [`train_step`](Self::train_step) with the dropout masks given, to compare with another

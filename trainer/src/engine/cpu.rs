@@ -7,13 +7,16 @@ use rayon::prelude::*;
 use shardmill_loader::{Batch, Normalize, Output};
 
 use crate::cpu::{Activations, Network};
+use crate::engine::among::of_all_ranks;
 use crate::engine::{Engine, EngineError};
 use crate::net::mean_image::MeanImage;
 use crate::net::scores::Tally;
 use crate::net::sgd::{Rate, Sgd};
 use crate::net::{
-    DropoutKey, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState, TrainStateRef,
+    BatchPlace, Masks, Model, ModelError, Parameter, StepMetrics, StepOutput, TrainState,
+    TrainStateRef,
 };
+use crate::ranks::Ranks;
 
 /// Images that go through the network at once while evaluating.
 const EVALUATION_ROWS: usize = 80;
@@ -35,10 +38,12 @@ pub(super) struct CpuEngine {
     inputs: Inputs,
     /// The largest root mean square of a convolution's kernel.
     kernel_radius: Option<f64>,
+    /// Who computes the rest of every step.
+    ranks: Ranks,
 }
 
 impl CpuEngine {
-    pub(super) fn new(state: TrainState, kernel_radius: Option<f64>) -> Self {
+    pub(super) fn new(state: TrainState, kernel_radius: Option<f64>, ranks: Ranks) -> Self {
         Self {
             network: Network::new(state.model),
             sgd: state.sgd,
@@ -47,6 +52,7 @@ impl CpuEngine {
             metrics: None,
             inputs: Inputs::new(state.mean_image),
             kernel_radius,
+            ranks,
         }
     }
 }
@@ -71,17 +77,18 @@ impl Engine for CpuEngine {
     }
 
     /// A non-finite loss ends the step here, with metrics that show it.
-    fn accumulate(
-        &mut self,
-        batch: &Arc<Batch>,
-        key: DropoutKey,
-        share: Option<f32>,
-    ) -> Result<(), EngineError> {
+    fn accumulate(&mut self, batch: &Arc<Batch>, place: BatchPlace) -> Result<(), EngineError> {
         if self.metrics.is_some() {
             return Ok(());
         }
+        let BatchPlace { key, first, share } = place;
+        if batch.is_empty() {
+            self.accumulator.add_nothing(self.network.gradients());
+            return Ok(());
+        }
         let (network, images) = (&mut self.network, self.inputs.of(batch));
-        let output = network.train_step(images, batch.labels(), key)?;
+        let masks = Masks::Drawn { key, first };
+        let output = network.train_step_with(images, batch.labels(), masks)?;
         let images = batch.len();
         match share {
             Some(share) if output.loss.is_finite() => {
@@ -101,7 +108,7 @@ impl Engine for CpuEngine {
 
     /// The parameters stay as they are where the loss or the gradient is not finite.
     fn step(&mut self, rate: &dyn Fn(&Parameter) -> Option<Rate>) -> Result<(), EngineError> {
-        let metrics = self.metrics.get_or_insert_with(|| {
+        let own = self.metrics.take().unwrap_or_else(|| {
             let sums = std::mem::take(&mut self.sums);
             self.accumulator.finish(self.network.gradients_mut());
             StepMetrics {
@@ -114,9 +121,15 @@ impl Engine for CpuEngine {
                 norm: 0.0,
             }
         });
+        let all = match self.ranks.is_alone() {
+            true => own,
+            false => of_all_ranks(&self.ranks, own)?,
+        };
+        let metrics = self.metrics.insert(all);
         if !metrics.output.loss.is_finite() {
             return Ok(());
         }
+        self.ranks.sum(self.network.gradients_mut())?;
         metrics.norm = norm(self.network.gradients());
         if !metrics.norm.is_finite() {
             return Ok(());
@@ -254,11 +267,23 @@ struct Accumulator {
 }
 
 impl Accumulator {
-    /// Adds a batch's gradients times `share`.
-    fn add(&mut self, gradients: &[Vec<f32>], share: f32) {
+    /// Begins a step without a batch, or leaves it as it is: there is a part of it, and it is empty.
+    fn add_nothing(&mut self, gradients: &[Vec<f32>]) {
+        self.allocate(gradients);
+        if !std::mem::replace(&mut self.begun, true) {
+            self.sums.iter_mut().for_each(|sum| sum.fill(0.0));
+        }
+    }
+
+    fn allocate(&mut self, gradients: &[Vec<f32>]) {
         if self.sums.is_empty() {
             self.sums = gradients.iter().map(|g| vec![0.0; g.len()]).collect();
         }
+    }
+
+    /// Adds a batch's gradients times `share`.
+    fn add(&mut self, gradients: &[Vec<f32>], share: f32) {
+        self.allocate(gradients);
         let begun = std::mem::replace(&mut self.begun, true);
         for (sum, gradient) in self.sums.iter_mut().zip(gradients) {
             let chunks = sum.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));

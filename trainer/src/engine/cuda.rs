@@ -17,7 +17,7 @@ use crate::cuda::{AsPixels, CudaError, Devices, Replica, STEPS, Slice};
 use crate::engine::{Engine, EngineError};
 use crate::net::sgd::Rate;
 use crate::net::{
-    DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
+    BatchPlace, DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
 };
 
 /// The least number of images that each GPU has room for: ten views of one image.
@@ -243,13 +243,9 @@ impl Engine for CudaEngine {
         Ok(())
     }
 
-    fn accumulate(
-        &mut self,
-        batch: &Arc<Batch>,
-        key: DropoutKey,
-        share: Option<f32>,
-    ) -> Result<(), EngineError> {
-        self.accumulate_pixels(batch, key, share)
+    fn accumulate(&mut self, batch: &Arc<Batch>, place: BatchPlace) -> Result<(), EngineError> {
+        assert_eq!(place.first, 0, "GPUs are not shared by ranks");
+        self.accumulate_pixels(batch, place.key, place.share)
     }
 
     /// Every GPU does the same.

@@ -4,6 +4,7 @@
 //! [`Engine::step`]. Its metrics come out of [`Engine::drain_metrics`]: at once on the CPU; a GPU
 //! works on while the host runs ahead, and is read when somebody asks.
 
+mod among;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -20,8 +21,9 @@ use crate::cuda::CudaError;
 use crate::net::layer::Layer;
 use crate::net::sgd::Rate;
 use crate::net::{
-    DropoutKey, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
+    BatchPlace, Model, ModelError, Parameter, StepMetrics, TrainState, TrainStateRef,
 };
+use crate::ranks::{RankError, Ranks};
 use cpu::CpuEngine;
 
 #[cfg(feature = "cuda")]
@@ -81,6 +83,9 @@ pub enum EngineError {
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The ranks cannot go on together.
+    #[error(transparent)]
+    Rank(#[from] RankError),
     /// A GPU, its driver or one of its libraries refused.
     #[cfg(feature = "cuda")]
     #[error(transparent)]
@@ -98,14 +103,34 @@ pub(crate) fn open(
     rows: usize,
     kernel_radius: Option<f64>,
 ) -> Result<Box<dyn Engine>, EngineError> {
+    open_among(&Ranks::single(), compute, state, rows, kernel_radius)
+}
+
+/// [`open`] for one of several ranks: every step is made of all ranks' batches, and the metrics are of all.
+///
+/// # Errors
+/// As [`open`], and ranks that are to use GPUs.
+pub(crate) fn open_among(
+    ranks: &Ranks,
+    compute: Compute,
+    state: TrainState,
+    rows: usize,
+    kernel_radius: Option<f64>,
+) -> Result<Box<dyn Engine>, EngineError> {
     if let Compute::Cuda(_) = compute {
+        if !ranks.is_alone() {
+            return Err(RankError::Gpu { size: ranks.size() }.into());
+        }
         check_gpu(&state.model)?;
         if kernel_radius.is_some() {
             return Err(EngineError::KernelRadius);
         }
     }
     match compute {
-        Compute::Cpu => Ok(Box::new(CpuEngine::new(state, kernel_radius))),
+        Compute::Cpu => {
+            let engine = CpuEngine::new(state, kernel_radius, ranks.clone());
+            Ok(Box::new(engine))
+        }
         #[cfg(feature = "cuda")]
         Compute::Cuda(options) => Ok(Box::new(CudaEngine::new(options, state, rows)?)),
         #[cfg(not(feature = "cuda"))]
@@ -126,7 +151,7 @@ pub(crate) fn on(
     rows: usize,
 ) -> Result<Box<dyn Engine>, EngineError> {
     match device {
-        Device::Cpu => Ok(Box::new(CpuEngine::new(state, None))),
+        Device::Cpu => Ok(Box::new(CpuEngine::new(state, None, Ranks::single()))),
         #[cfg(feature = "cuda")]
         Device::Cuda(candle) => {
             check_gpu(&state.model)?;
@@ -170,16 +195,11 @@ pub(crate) trait Engine {
     /// Turns the backward pass of the convolutions off or on.
     fn freeze_features(&mut self, frozen: bool) -> Result<(), EngineError>;
 
-    /// Computes a batch's gradient. `share` is the batch's part of the step's images: the step's gradient
-    /// is the sum of its batches' gradients times their shares. `None`: the step has one batch.
-    fn accumulate(
-        &mut self,
-        batch: &Arc<Batch>,
-        key: DropoutKey,
-        share: Option<f32>,
-    ) -> Result<(), EngineError>;
+    /// Computes the gradient of a batch, or of this rank's part of one, which has a share and may be empty.
+    fn accumulate(&mut self, batch: &Arc<Batch>, place: BatchPlace) -> Result<(), EngineError>;
 
-    /// Updates the parameters, each at its rate, and ends the step; those without a rate stay.
+    /// Updates the parameters, each at its rate, and ends the step; those without a rate stay. All ranks must do
+    /// so: their gradients are summed first.
     fn step(&mut self, rate: &dyn Fn(&Parameter) -> Option<Rate>) -> Result<(), EngineError>;
 
     /// Whether the metrics must be drained before the next step: always where that costs nothing.

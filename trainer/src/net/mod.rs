@@ -19,5 +19,5 @@ pub use error::ModelError;
 pub use model::Model;
 pub use parameter::{Parameter, ParameterKind};
 pub use state::{TrainState, TrainStateRef};
-pub(crate) use step::StepMetrics;
+pub(crate) use step::{BatchPlace, StepMetrics};
 pub use step::{DropoutKey, MaskKey, Masks, StepOutput};

@@ -33,9 +33,26 @@ pub struct MaskKey {
 #[derive(Clone, Copy, Debug)]
 pub enum Masks<'a> {
     /// From the generator.
-    Drawn(DropoutKey),
+    Drawn {
+        /// The step's key.
+        key: DropoutKey,
+        /// The row of the step's whole batch that is the first one here.
+        first: usize,
+    },
     /// For each dropout layer, a factor for each of its values: 0, or `1 / (1 - rate)`.
     Given(&'a [Vec<f32>]),
+}
+
+/// Where a batch stands in its step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BatchPlace {
+    /// What the dropout masks of the whole batch depend on.
+    pub(crate) key: DropoutKey,
+    /// The row of the whole batch that is this one's first: not 0 where this is the part of a later rank.
+    pub(crate) first: usize,
+    /// This batch's part of the step's images: the step's gradient is the sum of its batches' gradients times their
+    /// shares. `None`: the step has one batch.
+    pub(crate) share: Option<f32>,
 }
 
 /// What a training step reports about its batch.

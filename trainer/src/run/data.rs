@@ -15,11 +15,13 @@ use shardmill_store::{Remote, address};
 use crate::checkpoint::{PixelStatistics, RunState};
 use crate::engine::Engine;
 use crate::net::mean_image::MeanImage;
+use crate::ranks::Ranks;
 use crate::recipe::InputScale;
 use crate::run::View;
 use crate::run::error::TrainError;
 
 pub use mean_image::mean_image;
+pub(super) use mean_image::mean_image_among;
 
 /// The split that is trained on.
 pub(crate) const TRAIN: &str = "train";
@@ -129,11 +131,12 @@ pub(crate) fn check_room(
     dataset: &Dataset,
     state: &RunState,
     threads: usize,
+    ranks: &Ranks,
 ) -> Result<(), TrainError> {
     if address(dir).is_none() {
         return Ok(());
     }
-    let loader = training(dataset, state, Output::U8, threads)?;
+    let loader = training_among(ranks, dataset, state, Output::U8, threads)?;
     match loader.epoch(state.progress.epoch).next_unless(&|| true) {
         Some(Err(LoaderError::Stopped) | Ok(_)) | None => Ok(()),
         Some(Err(error)) => Err(error.into()),
@@ -244,6 +247,17 @@ pub(crate) fn training(
     output: Output,
     threads: usize,
 ) -> Result<Loader, TrainError> {
+    training_among(&Ranks::single(), dataset, state, output, threads)
+}
+
+/// [`training`] for one of several ranks: its part of every batch, which may be empty.
+pub(super) fn training_among(
+    ranks: &Ranks,
+    dataset: &Dataset,
+    state: &RunState,
+    output: Output,
+    threads: usize,
+) -> Result<Loader, TrainError> {
     let recipe = &state.recipe;
     let noise = recipe.color_noise(state.progress.epoch);
     let color_std = noise.map_or(0.0, |noise| noise.std);
@@ -255,7 +269,8 @@ pub(crate) fn training(
         .seed(state.seed)
         .policy(policy)
         .order(recipe.order)
-        .draw_every(recipe.draw_every);
+        .draw_every(recipe.draw_every)
+        .uneven_rank(ranks.rank(), ranks.size());
     let builder = match recipe.jitter.color_jitter() {
         Some(jitter) => builder.color_jitter(jitter),
         None => builder,

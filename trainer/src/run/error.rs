@@ -8,6 +8,7 @@ use shardmill_loader::LoaderError;
 use crate::checkpoint::CheckpointError;
 use crate::engine::EngineError;
 use crate::net::ModelError;
+use crate::ranks::RankError;
 
 /// Why a network could not be trained or evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -197,6 +198,9 @@ pub enum TrainError {
     /// The network refused.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The ranks cannot train together, or cannot go on.
+    #[error(transparent)]
+    Rank(#[from] RankError),
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]
     Io {

@@ -193,13 +193,28 @@ pub fn evaluate(options: &EvalOptions) -> Result<Evaluation, TrainError> {
 
 /// The scores of a network on the images of `loader`, by one pass over them. `progress` is called with the
 /// number of images done and returns whether to go on; `None` if it does not.
-pub(super) fn score(
+fn score(
     engine: &mut dyn Engine,
     state: &RunState,
     loader: &Loader,
     pass: &Pass,
     progress: impl FnMut(u64) -> bool,
 ) -> Result<Option<Scores>, TrainError> {
+    let Some(tally) = tally(engine, state, loader, pass, progress)? else {
+        return Ok(None);
+    };
+    let empty = || TrainError::Recipe("the split has no images".to_owned());
+    tally.scores().map(Some).ok_or_else(empty)
+}
+
+/// [`score`] as sums.
+pub(super) fn tally(
+    engine: &mut dyn Engine,
+    state: &RunState,
+    loader: &Loader,
+    pass: &Pass,
+    progress: impl FnMut(u64) -> bool,
+) -> Result<Option<Tally>, TrainError> {
     let mut tally = Tally::default();
     let add = |verdict: Verdict| {
         let Verdict {
@@ -213,9 +228,6 @@ pub(super) fn score(
         tally.add(1, loss, usize::from(rank < 1), usize::from(rank < 5));
         Ok::<_, TrainError>(())
     };
-    if !pass.run(engine, state, loader, add, progress)? {
-        return Ok(None);
-    }
-    let empty = || TrainError::Recipe("the split has no images".to_owned());
-    tally.scores().map(Some).ok_or_else(empty)
+    let is_whole = pass.run(engine, state, loader, add, progress)?;
+    Ok(is_whole.then_some(tally))
 }

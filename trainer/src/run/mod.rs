@@ -21,7 +21,7 @@ pub use options::{TrainOptions, TrainingError};
 pub use outcome::TrainOutcome;
 pub use stop::Stop;
 pub use subject::Subject;
-pub use training::train;
+pub use training::{train, train_among};
 pub use view::View;
 
 /// The file of the last checkpoint in a run's folder.

@@ -11,6 +11,7 @@ use shardmill_formats::outln;
 use self::words::{list, no_settings, unknown};
 use crate::cli::cache::CacheArgs;
 use crate::cli::device::DeviceArgs;
+use crate::cli::ranks::refuse_several;
 use crate::cli::signals::{self, listen};
 use crate::cli::{Execute, Format};
 use crate::run::Stop;
@@ -101,6 +102,7 @@ impl Execute for StudyArgs {
             return Ok(0);
         };
         let study = Study::named(name).with_context(|| unknown(name))?;
+        refuse_several("train study")?;
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| Path::new("runs").join(format!("study-{name}")));
         self.check(study)?;

@@ -36,6 +36,7 @@ fn write(folder: &Path, classes: usize, epochs: u64, recipe: &Recipe, model: &Mo
             gradient_norm: 1.0,
             images_per_second: 100.0,
             data_wait: 0.0,
+            rank_wait: None,
             seconds: 10.0 * epoch as f64,
         });
         lines.push(Line::Epoch {

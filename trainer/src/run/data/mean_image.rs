@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use shardmill_loader::{Dataset, Layout, Loader, Output, Policy};
 
 use crate::net::mean_image::{MeanCut, MeanImage};
+use crate::ranks::Ranks;
 use crate::run::error::TrainError;
 
 /// Images whose bytes are added up at once.
@@ -23,6 +24,17 @@ pub fn mean_image(
     threads: usize,
     progress: impl Fn(u64),
 ) -> Result<MeanImage, TrainError> {
+    mean_image_among(&Ranks::single(), dataset, cut, threads, progress)
+}
+
+/// [`mean_image`] for one of several ranks, each of which reads a part of the records.
+pub(in crate::run) fn mean_image_among(
+    ranks: &Ranks,
+    dataset: &Dataset,
+    cut: MeanCut,
+    threads: usize,
+    progress: impl Fn(u64),
+) -> Result<MeanImage, TrainError> {
     let shape = dataset.shape();
     if shape.height != shape.width {
         return Err(TrainError::Recipe(format!(
@@ -32,7 +44,8 @@ pub fn mean_image(
         )));
     }
     let loader = Loader::builder(dataset.clone())
-        .batch_size(MEAN_BATCH)
+        .batch_size(MEAN_BATCH * ranks.size())
+        .uneven_rank(ranks.rank(), ranks.size())
         .threads(threads)
         .policy(Policy::Center { crop: shape.height })
         .output(Output::U8)
@@ -42,7 +55,6 @@ pub fn mean_image(
     let side = shape.height as usize;
     let len = side * side * 3;
     let mut sums = vec![0_u64; len];
-    let mut images = 0;
     for batch in loader.epoch(0) {
         let batch = batch?;
         let bytes = batch.images_u8();
@@ -55,9 +67,10 @@ pub fn mean_image(
                 }
             }
         });
-        images += batch.len() as u64;
-        progress(images);
+        progress(batch.samples_after());
     }
+    ranks.sum_whole(&mut sums)?;
+    let images = dataset.len();
     let mean = |sum: u64| (sum as f64 / images as f64) as f32;
     let values = sums.into_iter().map(mean).collect();
     Ok(MeanImage::new(side, values, cut))

@@ -227,6 +227,7 @@ mod tests {
                 gradient_norm: 1.5,
                 images_per_second: 30.0,
                 data_wait: 0.25,
+                rank_wait: None,
                 seconds: 80.0,
             },
             Line::Epoch {

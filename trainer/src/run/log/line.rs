@@ -45,6 +45,10 @@ pub(crate) enum Line<'a> {
         images_per_second: f64,
         /// Share of the time that was spent waiting for images.
         data_wait: f64,
+        /// Share of the time that was spent in messages between ranks, waiting for slower ones included; none for
+        /// a process alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rank_wait: Option<f64>,
         /// Seconds since this process began to train.
         seconds: f64,
     },
@@ -102,9 +106,10 @@ impl Line<'_> {
                 gradient_norm,
                 images_per_second,
                 data_wait,
+                rank_wait,
                 ..
             } => {
-                let points = vec![
+                let mut points = vec![
                     ("train/loss", loss),
                     ("train/top1_error", top1_error),
                     ("train/top5_error", top5_error),
@@ -113,6 +118,7 @@ impl Line<'_> {
                     ("speed/images_per_second", images_per_second),
                     ("speed/data_wait", data_wait),
                 ];
+                points.extend(rank_wait.map(|wait| ("speed/rank_wait", wait)));
                 Some((step, points))
             }
             Self::Evaluation {

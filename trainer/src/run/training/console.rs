@@ -55,6 +55,13 @@ impl Run<'_> {
             "run       {}",
             self.files.folder.dir.display()
         ));
+        if !self.ranks.is_alone() {
+            let names: Vec<String> = (0..self.ranks.size()).map(|r| self.ranks.name(r)).collect();
+            let threads = rayon::current_num_threads();
+            let names = names.join(", ");
+            let text = format!("ranks     {names}; {threads} computing threads here");
+            self.screen.say(text);
+        }
         match self.engine.describe() {
             Some(device) => self.screen.say(format_args!("device    {device}")),
             None => self.print_memory(),
@@ -107,9 +114,9 @@ impl Run<'_> {
     fn print_memory(&self) {
         let recipe = &self.state.recipe;
         let workload = Workload {
-            rows: recipe.batch_size,
+            rows: self.ranks.part(recipe.batch_size).len(),
             threads: rayon::current_num_threads(),
-            accumulates: recipe.accumulate > 1,
+            accumulates: recipe.accumulate > 1 || !self.ranks.is_alone(),
             has_mean_image: recipe.mean.cut().is_some(),
         };
         let bytes = training(self.engine.model(), workload);

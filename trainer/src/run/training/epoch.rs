@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use shardmill_loader::{Epoch, Loader};
 
 use crate::net::scores::Scores;
-use crate::net::{DropoutKey, StepOutput};
+use crate::net::{BatchPlace, DropoutKey, StepOutput};
 use crate::recipe::rate;
 use crate::recipe::schedule::Observation;
 use crate::run::View;
@@ -23,6 +23,8 @@ struct Meter {
     images: usize,
     busy: Duration,
     waited: Duration,
+    /// What messages between ranks took.
+    exchanged: Duration,
 }
 
 impl Meter {
@@ -39,7 +41,16 @@ impl Meter {
 
     /// The share of the time that was spent waiting.
     fn data_wait(&self) -> f64 {
-        self.waited.as_secs_f64() / self.busy.as_secs_f64().max(f64::MIN_POSITIVE)
+        self.share(self.waited)
+    }
+
+    /// The share of the time that was spent in messages between ranks, waiting for slower ones included.
+    fn rank_wait(&self) -> f64 {
+        self.share(self.exchanged)
+    }
+
+    fn share(&self, of: Duration) -> f64 {
+        of.as_secs_f64() / self.busy.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }
 
@@ -65,14 +76,14 @@ pub(super) fn train_epoch(
             .options
             .max_steps
             .is_some_and(|steps| run.state.progress.step >= steps);
-        if enough || run.options.stop.is_requested() {
+        let (clock, exchanged) = (Instant::now(), run.ranks.waited());
+        if run.ranks.any(run.options.stop.is_requested())? || enough {
             drain_metrics(run)?;
             if enough {
                 run.look_back()?;
             }
             return Ok(ControlFlow::Break(()));
         }
-        let clock = Instant::now();
         let Some(images) = step_gradients(run, &mut batches)? else {
             drain_metrics(run)?;
             return Ok(ControlFlow::Continue(()));
@@ -101,6 +112,7 @@ pub(super) fn train_epoch(
             clock.elapsed(),
             now - std::mem::replace(&mut waited, now),
         );
+        meter.exchanged += run.ranks.waited() - exchanged;
         if let Some(output) = output {
             run.show_step(&output, &meter);
         }
@@ -169,9 +181,16 @@ fn step_gradients(run: &mut Run<'_>, batches: &mut Epoch) -> Result<Option<usize
             seed: run.state.seed,
             step: progress.step * count as u64 + number as u64,
         };
-        let share = (count > 1).then(|| batch.len() as f32 / whole as f32);
-        run.engine.accumulate(&batch, key, share)?;
-        images += batch.len();
+        let is_part = count > 1 || !run.ranks.is_alone();
+        let begin = progress.samples + images as u64;
+        let place = BatchPlace {
+            key,
+            first: (batch.places().start - begin) as usize,
+            share: is_part.then(|| batch.len() as f32 / whole as f32),
+        };
+        run.engine.accumulate(&batch, place)?;
+        // Over all ranks.
+        images += run.state.recipe.batch_size.min(whole - images);
     }
     Ok(Some(images))
 }
@@ -180,7 +199,7 @@ fn step_gradients(run: &mut Run<'_>, batches: &mut Epoch) -> Result<Option<usize
 /// during the evaluation; the resumed run then closes the epoch.
 pub(super) fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainError> {
     let finished = run.state.progress.epoch + 1;
-    let lines = run.files.metrics.lines();
+    let lines = run.files.lines();
     let trained = run.log_epoch()?;
     let every = run.options.eval_every;
     let due = finished == run.state.recipe.epochs || (every > 0 && finished.is_multiple_of(every));
@@ -188,7 +207,7 @@ pub(super) fn close_epoch(run: &mut Run<'_>) -> Result<ControlFlow<()>, TrainErr
         match run.evaluate(View::Center)? {
             ControlFlow::Continue(scores) => scores,
             ControlFlow::Break(()) => {
-                run.files.metrics.cut(lines)?;
+                run.files.cut(lines)?;
                 run.save(false)?;
                 return Ok(ControlFlow::Break(()));
             }
@@ -271,6 +290,7 @@ impl Run<'_> {
             gradient_norm: largest_norm,
             images_per_second,
             data_wait: meter.data_wait(),
+            rank_wait: (!self.ranks.is_alone()).then(|| meter.rank_wait()),
             seconds: self.clock.elapsed().as_secs_f64(),
         };
         self.write(&line)?;
@@ -332,6 +352,7 @@ mod tests {
                 gradient_norm: 1.0,
                 images_per_second: 32_000.0,
                 data_wait,
+                rank_wait: Some(0.5),
                 seconds: 1e6,
             };
             format!("{line} eta {}", in_two_units(Duration::from_secs(273_600)))

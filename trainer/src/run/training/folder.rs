@@ -9,6 +9,14 @@ use crate::run::error::TrainError;
 use crate::run::training::RunFolder;
 
 impl RunFolder {
+    /// A folder that another rank keeps.
+    pub(super) fn of_first_rank(dir: &Path) -> Self {
+        Self {
+            dir: dir.into(),
+            _lock: None,
+        }
+    }
+
     /// Makes a new folder, or uses an empty one.
     pub(super) fn create(dir: &Path) -> Result<Self, TrainError> {
         Self::check_new(dir)?;
@@ -47,7 +55,7 @@ impl RunFolder {
             // Training also works on a file system without locks.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(Self {
                 dir: dir.into(),
-                _lock: lock,
+                _lock: Some(lock),
             }),
         }
     }

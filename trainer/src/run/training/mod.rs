@@ -5,9 +5,11 @@
 
 mod console;
 mod epoch;
+mod evaluation;
 mod folder;
 mod snapshots;
 mod start;
+mod together;
 mod training_error;
 
 use std::fs::File;
@@ -15,19 +17,19 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use shardmill_formats::Causes;
 use shardmill_loader::{Dataset, Loader};
 
 use crate::checkpoint::{Checkpoint, RunState};
 use crate::engine::Engine;
 use crate::net::scores::Scores;
+use crate::ranks::Ranks;
 use crate::recipe::ColorNoise;
 use crate::recipe::schedule::Passed;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
-use crate::run::eval;
 use crate::run::log::{Events, Line, Metrics, Screen};
-use crate::run::pass::Pass;
 use crate::run::{LAST, SNAPSHOTS, TrainOptions, TrainOutcome, View};
 
 /// Trains a network, or resumes its training.
@@ -38,10 +40,27 @@ use crate::run::{LAST, SNAPSHOTS, TrainOptions, TrainOutcome, View};
 /// A dataset, recipe or folder that cannot be used, a non-finite loss, or what the file system refuses. The
 /// last checkpoint in the run's folder is whole in any case.
 pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
+    train_among(options, &Ranks::single())
+}
+
+/// [`train`] as one of several ranks, all of which must do so with the same options and dataset. Rank 0 writes the
+/// run's folder and prints; the others compute the same and compare before every checkpoint.
+///
+/// # Errors
+/// As [`train`], ranks that differ, and whatever ends another rank. All others are told of an error of this one.
+pub fn train_among(options: &TrainOptions, ranks: &Ranks) -> Result<TrainOutcome, TrainError> {
+    let outcome = run(options, ranks);
+    if let Err(error) = &outcome {
+        ranks.end(&Causes(error).to_string());
+    }
+    outcome
+}
+
+fn run(options: &TrainOptions, ranks: &Ranks) -> Result<TrainOutcome, TrainError> {
     let mut run = if options.resume {
-        Run::resume(options)?
+        Run::resume(options, ranks)?
     } else {
-        Run::start(options)?
+        Run::start(options, ranks)?
     };
     run.screen.begin(run.total_steps(), run.state.progress.step);
     // One loader makes all epochs with the same colour noise: of a dataset in an object store it knows which shards
@@ -51,7 +70,8 @@ pub fn train(options: &TrainOptions) -> Result<TrainOutcome, TrainError> {
         let noise = run.state.recipe.color_noise(run.state.progress.epoch);
         let loader = match loaders.take() {
             Some((made_for, loader)) if made_for == noise => loader,
-            _ => data::training(
+            _ => data::training_among(
+                ranks,
                 &run.splits.train,
                 &run.state,
                 run.engine.output(),
@@ -90,7 +110,8 @@ struct Splits {
 #[derive(Debug)]
 struct RunFolder {
     dir: PathBuf,
-    _lock: File,
+    /// `None` where another rank holds it.
+    _lock: Option<File>,
 }
 
 impl RunFolder {
@@ -115,13 +136,35 @@ impl RunFolder {
 /// What a run writes, besides its checkpoints.
 struct RunFiles {
     folder: RunFolder,
+    /// `None` on ranks that do not write.
+    log: Option<RunLog>,
+}
+
+/// The files to which lines are appended.
+struct RunLog {
     metrics: Metrics,
     events: Events,
+}
+
+impl RunFiles {
+    /// Number of lines of the metrics file so far; 0 on ranks that do not write.
+    fn lines(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.metrics.lines())
+    }
+
+    /// Cuts off everything after the first `lines` lines of the metrics file.
+    fn cut(&mut self, lines: u64) -> Result<(), TrainError> {
+        match &mut self.log {
+            Some(log) => log.metrics.cut(lines),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A run in progress: its state, network, data, and everything it writes.
 struct Run<'a> {
     options: &'a TrainOptions,
+    ranks: &'a Ranks,
     state: RunState,
     engine: Box<dyn Engine>,
     prior: Prior,
@@ -175,15 +218,8 @@ impl Run<'_> {
         let Some(validation) = self.splits.validation.clone() else {
             return Ok(ControlFlow::Continue(None));
         };
-        let (screen, stop) = (&self.screen, &self.options.stop);
-        let threads = self.options.threads;
-        let loader = data::evaluation(&validation, &self.state, view, &*self.engine, threads)?;
-        let (engine, state, total) = (&mut *self.engine, &self.state, validation.len());
-        let scores = eval::score(engine, state, &loader, &Pass::new(view), |done| {
-            screen.note(format_args!("{}: {done} of {total}", view.name()));
-            !stop.is_requested()
-        })?;
-        let Some(scores) = scores else {
+        let words = format!("{}: ", view.name());
+        let Some(scores) = self.score_images(&validation, view, &words)? else {
             return Ok(ControlFlow::Break(()));
         };
         let progress = &self.state.progress;
@@ -220,7 +256,7 @@ impl Run<'_> {
         }
     }
 
-    /// Saves the run, as its best as well where it is.
+    /// Saves the run, as its best as well where it is, once the ranks agree on it.
     fn save(&mut self, is_best: bool) -> Result<(), TrainError> {
         let state = self.engine.host_state()?;
         let mut parameters = state.model.parameters().iter();
@@ -229,10 +265,14 @@ impl Run<'_> {
             let what = format!("a value of {}", parameter.name());
             return Err(self.not_finite(self.state.progress.step, &what));
         }
-        self.files.metrics.sync()?;
-        self.state.progress.metrics_lines = self.files.metrics.lines();
-        let (last, best) = (self.files.folder.last(), self.files.folder.best());
         let tensors = Checkpoint::tensors(self.engine.host_state()?)?;
+        self.compare_ranks(&tensors)?;
+        let Some(log) = &self.files.log else {
+            return Ok(());
+        };
+        log.metrics.sync()?;
+        self.state.progress.metrics_lines = log.metrics.lines();
+        let (last, best) = (self.files.folder.last(), self.files.folder.best());
         self.keep_kernels(&tensors)?;
         // The best one first: were this interrupted, the run would come by here again.
         let first = if is_best { &best } else { &last };
@@ -274,8 +314,11 @@ impl Run<'_> {
 
     /// Writes a line to the metrics file and its figures to the event file.
     fn write(&mut self, line: &Line<'_>) -> Result<(), TrainError> {
-        let json = self.files.metrics.append(line)?;
+        let Some(log) = &mut self.files.log else {
+            return Ok(());
+        };
+        let json = log.metrics.append(line)?;
         self.screen.line(&json);
-        self.files.events.append_line(line)
+        log.events.append_line(line)
     }
 }

@@ -12,6 +12,7 @@ use crate::engine::{self, Engine};
 use crate::net::config::ModelConfig;
 use crate::net::mean_image::MeanImage;
 use crate::net::{Model, Parameter, TrainState};
+use crate::ranks::Ranks;
 use crate::recipe::Recipe;
 use crate::recipe::difference::{Difference, differences};
 use crate::recipe::schedule::ScheduleState;
@@ -19,15 +20,20 @@ use crate::run::TrainOptions;
 use crate::run::data;
 use crate::run::divergence::Prior;
 use crate::run::error::TrainError;
-use crate::run::log::{Events, Line, Metrics, Screen};
+use crate::run::log::{Display, Events, Line, Metrics, Screen};
 use crate::run::training::snapshots::remove_later;
-use crate::run::training::{Run, RunFiles, RunFolder, Splits};
+use crate::run::training::together::{compare_datasets, compare_options};
+use crate::run::training::{Run, RunFiles, RunFolder, RunLog, Splits};
 
 impl<'a> Run<'a> {
     /// A new run, with a checkpoint of its initial state.
-    pub(super) fn start(options: &'a TrainOptions) -> Result<Self, TrainError> {
-        RunFolder::check_new(&options.run)?;
+    pub(super) fn start(options: &'a TrainOptions, ranks: &'a Ranks) -> Result<Self, TrainError> {
+        if ranks.is_first() {
+            RunFolder::check_new(&options.run)?;
+        }
+        compare_options(options, ranks)?;
         let splits = open(options)?;
+        compare_datasets(&options.shards, &splits, ranks)?;
         let train = &splits.train;
         let classes = train.classes().to_vec();
         let model = ModelConfig {
@@ -46,7 +52,7 @@ impl<'a> Run<'a> {
                 ..Progress::default()
             },
         };
-        data::check_room(&options.shards, train, &state, options.threads)?;
+        data::check_room(&options.shards, train, &state, options.threads, ranks)?;
         let mut model = Model::new(&state.model, state.seed)?;
         let mut init = None;
         let mut mean_image = None;
@@ -64,9 +70,9 @@ impl<'a> Run<'a> {
         check_frozen(&state.recipe, &model)?;
         let cut = state.recipe.mean.cut();
         if let (Some(cut), None) = (cut, &mean_image) {
-            let mut screen = Screen::new(options.display);
+            let mut screen = screen(options, ranks);
             screen.begin(train.len(), 0);
-            let mean = data::mean_image(train, cut, options.threads, |images| {
+            let mean = data::mean_image_among(ranks, train, cut, options.threads, |images| {
                 let total = train.len();
                 screen.update(
                     images,
@@ -81,14 +87,21 @@ impl<'a> Run<'a> {
             mean_image,
             ..TrainState::new(model, state.recipe.sgd)
         };
-        let engine = open_engine(options, &state, tensors)?;
-        let folder = RunFolder::create(&options.run)?;
-        let files = RunFiles {
-            metrics: Metrics::create(&folder.metrics())?,
-            events: Events::create(&folder.dir, 0)?,
-            folder,
+        let engine = open_engine(options, ranks, &state, tensors)?;
+        let files = if ranks.is_first() {
+            let folder = RunFolder::create(&options.run)?;
+            RunFiles {
+                log: Some(RunLog {
+                    metrics: Metrics::create(&folder.metrics())?,
+                    events: Events::create(&folder.dir, 0)?,
+                }),
+                folder,
+            }
+        } else {
+            let folder = RunFolder::of_first_rank(&options.run);
+            RunFiles { folder, log: None }
         };
-        let mut run = Self::assemble(options, state, engine, splits, files);
+        let mut run = Self::assemble(options, ranks, state, engine, splits, files);
         run.introduce();
         if let Some((path, new_last)) = init {
             let last = if new_last {
@@ -120,31 +133,56 @@ impl<'a> Run<'a> {
     }
 
     /// A run that goes on from its last checkpoint.
-    pub(super) fn resume(options: &'a TrainOptions) -> Result<Self, TrainError> {
-        let folder = RunFolder::open(&options.run)?;
-        let checkpoint = Checkpoint::read(&folder.last())?;
+    pub(super) fn resume(options: &'a TrainOptions, ranks: &'a Ranks) -> Result<Self, TrainError> {
+        compare_options(options, ranks)?;
+        let folder = match ranks.is_first() {
+            true => RunFolder::open(&options.run)?,
+            false => RunFolder::of_first_rank(&options.run),
+        };
+        let last = folder.last();
+        let checkpoint = match ranks.is_alone() {
+            true => Checkpoint::read(&last)?,
+            false => {
+                // The others need not see the folder.
+                let bytes = ranks.is_first().then(|| Checkpoint::bytes(&last));
+                let bytes = ranks.from_first(bytes.transpose()?.unwrap_or_default())?;
+                Checkpoint::parse(&last, &bytes)?
+            }
+        };
         let splits = open(options)?;
+        compare_datasets(&options.shards, &splits, ranks)?;
         let classes = splits.train.classes();
         data::check_classes(&options.shards, &checkpoint.state.classes, classes)?;
         check_same(&checkpoint.state, options, &splits.train)?;
         check_end(&checkpoint.state.progress, options)?;
         let mut state = checkpoint.state.clone();
-        data::check_room(&options.shards, &splits.train, &state, options.threads)?;
+        data::check_room(
+            &options.shards,
+            &splits.train,
+            &state,
+            options.threads,
+            ranks,
+        )?;
         state.recipe.epochs = options.recipe.epochs;
         let tensors = checkpoint.train_state()?;
         drop(checkpoint);
         let mean_image = tensors.mean_image.as_deref();
         check_mean(options, mean_image, &splits)?;
-        let engine = open_engine(options, &state, tensors)?;
-        let metrics = Metrics::resume(&folder.metrics(), state.progress.metrics_lines)?;
-        remove_later(&folder.kernels(), state.progress.epoch)?;
-        let lost = state.progress.metrics_lines.saturating_sub(metrics.lines());
-        let files = RunFiles {
-            metrics,
-            events: Events::create(&folder.dir, state.progress.step + 1)?,
-            folder,
+        let engine = open_engine(options, ranks, &state, tensors)?;
+        let lines = state.progress.metrics_lines;
+        let files = if ranks.is_first() {
+            let metrics = Metrics::resume(&folder.metrics(), lines)?;
+            remove_later(&folder.kernels(), state.progress.epoch)?;
+            let events = Events::create(&folder.dir, state.progress.step + 1)?;
+            RunFiles {
+                folder,
+                log: Some(RunLog { metrics, events }),
+            }
+        } else {
+            RunFiles { folder, log: None }
         };
-        let run = Self::assemble(options, state, engine, splits, files);
+        let lost = lines.saturating_sub(files.lines());
+        let run = Self::assemble(options, ranks, state, engine, splits, files);
         run.introduce();
         let progress = &run.state.progress;
         run.screen.say(format_args!(
@@ -162,6 +200,7 @@ impl<'a> Run<'a> {
 
     fn assemble(
         options: &'a TrainOptions,
+        ranks: &'a Ranks,
         state: RunState,
         engine: Box<dyn Engine>,
         splits: Splits,
@@ -172,12 +211,13 @@ impl<'a> Run<'a> {
         let guessing = validation.map(|split| prior.guessing_error(split));
         Self {
             options,
+            ranks,
             state,
             engine,
             prior,
             guessing,
             splits,
-            screen: Screen::new(options.display),
+            screen: screen(options, ranks),
             files,
             two: None,
             ten: None,
@@ -186,6 +226,14 @@ impl<'a> Run<'a> {
             clock: Instant::now(),
         }
     }
+}
+
+/// What a person sees: of the first rank only.
+fn screen(options: &TrainOptions, ranks: &Ranks) -> Screen {
+    Screen::new(match ranks.is_first() {
+        true => options.display,
+        false => Display::Quiet,
+    })
 }
 
 /// Opens the training and the validation split and checks what can be checked before a run starts.
@@ -203,13 +251,15 @@ fn open(options: &TrainOptions) -> Result<Splits, TrainError> {
 /// The engine on the device that was asked for.
 fn open_engine(
     options: &TrainOptions,
+    ranks: &Ranks,
     state: &RunState,
     tensors: TrainState,
 ) -> Result<Box<dyn Engine>, TrainError> {
     let recipe = &state.recipe;
     let frozen = all_features_frozen(recipe, &tensors.model);
     let radius = recipe.kernel_radius;
-    let mut engine = engine::open(options.compute, tensors, recipe.batch_size, radius)?;
+    let (compute, rows) = (options.compute, recipe.batch_size);
+    let mut engine = engine::open_among(ranks, compute, tensors, rows, radius)?;
     engine.freeze_features(frozen)?;
     Ok(engine)
 }

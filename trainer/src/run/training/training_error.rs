@@ -3,10 +3,8 @@
 use crate::run::View;
 use crate::run::data;
 use crate::run::error::TrainError;
-use crate::run::eval;
 use crate::run::log::Line;
 use crate::run::options::TrainingError;
-use crate::run::pass::Pass;
 use crate::run::training::{Measured, Run};
 
 /// Whether a measurement follows step `step` of an epoch of `steps` steps (0: before the first).
@@ -64,15 +62,7 @@ impl Run<'_> {
         let spread = (0..images)
             .map(|i| (u128::from(i) * u128::from(train.len()) / u128::from(images)) as u64);
         let part = train.select(spread)?;
-        let (view, threads) = (View::Center, self.options.threads);
-        let loader = data::evaluation(&part, &self.state, view, &*self.engine, threads)?;
-        let (engine, screen) = (&mut *self.engine, &self.screen);
-        // Short, so a request to stop waits for its end.
-        let scores = eval::score(engine, &self.state, &loader, &Pass::new(view), |done| {
-            screen.note(format_args!("training error: {done} of {images}"));
-            true
-        })?;
-        let Some(scores) = scores else {
+        let Some(scores) = self.score_images(&part, View::Center, "training error: ")? else {
             return Ok(());
         };
         let progress = &self.state.progress;

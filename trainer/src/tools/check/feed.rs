@@ -68,7 +68,7 @@ pub(super) fn run(options: &CheckOptions, tally: &mut Comparisons) -> Result<Str
             }
             before = now;
             let key = DropoutKey { seed: 1, step };
-            engine.accumulate(&batch, key, None)?;
+            engine.accumulate_pixels(&batch, key, None)?;
             engine.step(&|p| Some(rate.rate(p.kind(), 1e-4)))?;
             step += 1;
             images += batch.len();

@@ -53,6 +53,7 @@ fn lines(epochs: u64) -> Vec<String> {
                 gradient_norm: 1.0,
                 images_per_second: 64.0,
                 data_wait: 0.05,
+                rank_wait: None,
                 seconds,
             }));
         }
@@ -245,6 +246,7 @@ fn the_time_left_is_that_of_the_last_epochs_pace_with_its_evaluations() {
         gradient_norm: 1.0,
         images_per_second: 128.0,
         data_wait: 0.0,
+        rank_wait: None,
         seconds: 1.0,
     }));
     write(run.path(), &log);

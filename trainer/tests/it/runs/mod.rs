@@ -1,5 +1,6 @@
 //! Runs on a tiny dataset.
 //!
+//! - `ranks`: several ranks, which are threads, train as one process does
 //! - `resume`: a run that was stopped gives the same bits as one that was not
 //! - `refuse`: what is refused, and that nothing is written then
 //! - `augment`: every way of cutting and recolouring images
@@ -21,6 +22,7 @@ mod examine;
 mod fig1;
 mod golden;
 mod mean_image;
+mod ranks;
 mod refuse;
 mod remote;
 mod resume;
