@@ -134,6 +134,13 @@ remote servers="weed plain moto rclone s3rver" python="python3":
     {{python}} tests/remote/killed.py target/release --server weed
     {{python}} tests/remote/clouds.py target/release
 
+# Trains in several processes over network namespaces as machines, compares them with one process, kills and stops some,
+# and measures their waiting. It needs root and Debian's packages libopenmpi-dev, openmpi-bin, libclang-dev and iproute2.
+mpi python="python3" *options:
+    tests/mpi/needs.sh
+    cargo build --release --locked -p shardmill-prep -p shardmill-trainer --features shardmill-trainer/mpi
+    {{python}} tests/mpi/harness.py "${CARGO_TARGET_DIR:-target}/release" {{options}}
+
 # MosaicML Streaming and LitData under the same faults, after `loader bench` on the same images and kind of server. The
 # packages take 7 GB. Needs Python 3.11 or 3.12.
 remote-peers python="python3" *options:

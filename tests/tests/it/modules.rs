@@ -135,6 +135,8 @@ const TRAINER: Floors = Floors {
         // What AlexNet is.
         &["net"],
         &["recipe", "compute"],
+        // What processes that train together say to each other.
+        &["ranks"],
         // What computes it.
         &["cpu", "cuda::device"],
         &["cuda::kernels"],

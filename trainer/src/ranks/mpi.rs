@@ -98,8 +98,8 @@ impl MpiLink {
     /// The rank and the reason of a rank that has told that it ends.
     fn ended(&self) -> Option<(usize, String)> {
         let any = self.world.any_process();
-        let (message, status) = any.immediate_matched_probe_with_tag(END)?;
-        let (why, _) = message.matched_receive_vec::<u8>();
+        let found = any.immediate_matched_probe_with_tag(END)?;
+        let (why, status) = found.matched_receive_vec::<u8>();
         let rank = usize::try_from(status.source_rank()).unwrap_or_default();
         Some((rank, String::from_utf8_lossy(&why).into_owned()))
     }

@@ -11,7 +11,7 @@ use shardmill_trainer::internals::{MeanCut, Ranks, local_links, mean_image, trai
 use shardmill_trainer::settings::{Mean, ScheduleConfig};
 use shardmill_trainer::{Checkpoint, TrainError, TrainOptions, TrainOutcome, train};
 
-use crate::runs::dataset::{CLASSES, options, write};
+use crate::runs::dataset::{CLASSES, SIDE, options, write};
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -289,17 +289,22 @@ fn an_error_of_one_rank_ends_all_with_its_words() {
     for dir in [&shards, &damaged] {
         write(dir, &CLASSES);
     }
-    // The same manifest, and one byte of a record of the training split is another.
-    let shard = fs::read_dir(&damaged)
+    // The same manifest, and a byte of every other record of the training split is another.
+    let shards_of = fs::read_dir(&damaged)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let shard = shard
-        .into_iter()
-        .find(|path| path.to_string_lossy().contains("train"));
-    let shard = shard.unwrap();
+    let is_train = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("train")
+    };
+    let shard = shards_of.into_iter().find(is_train).unwrap();
     let mut bytes = fs::read(&shard).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
+    let record = (SIDE * SIDE * 3) as usize;
+    for at in (bytes.len() / 4..bytes.len() / 4 * 3).step_by(record) {
+        bytes[at] ^= 0xff;
+    }
     fs::write(&shard, bytes).unwrap();
     let mut all = for_ranks(3, &run, |run| options(&shards, run));
     all[2].shards = damaged;
