@@ -5,6 +5,7 @@ import os
 import pathlib
 import struct
 import subprocess
+import tempfile
 import time
 import typing
 
@@ -24,24 +25,28 @@ class Ended(typing.NamedTuple):
 
 
 class Going:
-    """A command under way."""
+    """A command under way. What it prints goes to a file, which processes that it leaves behind may hold open."""
 
     def __init__(self, command: list[str], folder: pathlib.Path):
-        self.begun = time.monotonic()
+        self.said = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as the command)
         settings = os.environ | {"TMPDIR": str(folder)}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self.process = subprocess.Popen(command, cwd=folder, env=settings, text=True, **pipes)
+        files = {"stdout": self.said, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, cwd=folder, env=settings, **files)
 
     def end(self, longest: float = LONGEST) -> Ended:
         """Waits for the end, which must come within so many seconds."""
         asked = time.monotonic()
         try:
-            text, _ = self.process.communicate(timeout=longest)
+            self.process.wait(timeout=longest)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            text, _ = self.process.communicate()
-            raise AssertionError(f"not ended after {longest} s: {text[-3000:]}") from None
-        return Ended(self.process.returncode, text, time.monotonic() - asked)
+            self.process.wait()
+            raise AssertionError(f"not ended after {longest} s: {self.text()[-3000:]}") from None
+        return Ended(self.process.returncode, self.text(), time.monotonic() - asked)
+
+    def text(self) -> str:
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace")
 
 
 class Bench:

@@ -26,6 +26,7 @@ mod python; // what the Python package is held to
 mod regressions; // what a fuzzer starts from and what it has found
 mod report; // pages about runs: whole, well-formed, and nothing from outside
 mod resumed; // a stopped and resumed run ends as one that never was
+mod several; // one of several processes that nothing connects is refused
 mod small_disk; // a disk that fills up in the middle of an ingest
 mod stock; // the stock safetensors reader sees what ours sees
 mod study; // arms, seeds and results of studies, interrupted and resumed

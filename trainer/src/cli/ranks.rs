@@ -74,7 +74,7 @@ pub(super) fn refuse_several(command: &'static str) -> anyhow::Result<()> {
             command,
             rank: launched.rank,
             size: launched.size,
-            source_names: launched.source_names,
+            variables: launched.variables,
         }
         .into()),
     }

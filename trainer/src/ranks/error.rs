@@ -21,10 +21,10 @@ pub enum RankError {
     },
     /// Several processes of a build that trains in one.
     #[error(
-        "this is process {rank} of {size} by {source_names} in the environment, and this build of train trains in one \
+        "this is process {rank} of {size} by {variables} in the environment, and this build of train trains in one \
          process: each of them would train alone and write to the same folder; build it for several with `cargo build \
          --release --features mpi -p shardmill-trainer` and start it by mpirun (docs/training.md, \"Several \
-         machines\"), or unset {source_names} to train in this process alone"
+         machines\"), or unset {variables} to train in this process alone"
     )]
     NoMpi {
         /// The process's rank.
@@ -32,11 +32,11 @@ pub enum RankError {
         /// The number of processes.
         size: usize,
         /// The variables that say so.
-        source_names: String,
+        variables: String,
     },
     /// Several processes that nothing connects.
     #[error(
-        "this is process {rank} of {size} by {source_names} in the environment, but {found}: on CPUs ranks are \
+        "this is process {rank} of {size} by {variables} in the environment, but {found}: on CPUs ranks are \
          connected by MPI; start them with `mpirun -n {size} train ...`, or with `srun --mpi=pmix` in Slurm \
          (docs/training.md, \"Several machines\")"
     )]
@@ -46,7 +46,7 @@ pub enum RankError {
         /// The number of processes.
         size: usize,
         /// The variables that say so.
-        source_names: String,
+        variables: String,
         /// What there is instead.
         found: String,
     },
@@ -61,8 +61,8 @@ pub enum RankError {
     },
     /// A command that several processes do not share.
     #[error(
-        "this is process {rank} of {size} by {source_names} in the environment, and `{command}` is not shared by \
-         processes: each of them would do the same; run it in one, or unset {source_names}"
+        "this is process {rank} of {size} by {variables} in the environment, and `{command}` is not shared by \
+         processes: each of them would do the same; run it in one, or unset {variables}"
     )]
     NotShared {
         /// The command.
@@ -72,7 +72,7 @@ pub enum RankError {
         /// The number of processes.
         size: usize,
         /// The variables that say so.
-        source_names: String,
+        variables: String,
     },
     /// Ranks that do not answer.
     #[error(

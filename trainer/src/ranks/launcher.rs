@@ -10,9 +10,9 @@ struct Launcher {
     local_size: &'static str,
 }
 
-/// torchrun's, then MPI's, then Slurm's: mpirun in a batch job of Slurm leaves the job's variables in place, which then
+/// torchrun's, then those of Open MPI's and MPICH's mpirun, then Slurm's: mpirun in a batch job of Slurm leaves the job's variables in place, which then
 /// are those of the job and not of the process.
-const LAUNCHERS: [Launcher; 3] = [
+const LAUNCHERS: [Launcher; 4] = [
     Launcher {
         rank: "RANK",
         size: "WORLD_SIZE",
@@ -22,6 +22,11 @@ const LAUNCHERS: [Launcher; 3] = [
         rank: "OMPI_COMM_WORLD_RANK",
         size: "OMPI_COMM_WORLD_SIZE",
         local_size: "OMPI_COMM_WORLD_LOCAL_SIZE",
+    },
+    Launcher {
+        rank: "PMI_RANK",
+        size: "PMI_SIZE",
+        local_size: "MPI_LOCALNRANKS",
     },
     Launcher {
         rank: "SLURM_PROCID",
@@ -38,8 +43,8 @@ pub(crate) struct Launched {
     /// The number of processes on this machine, where the launcher says.
     pub(crate) local_size: Option<usize>,
     /// The variables that say so.
-    pub(crate) source_names: String,
-    /// Whether MPI connects the processes: mpirun has started them, or Slurm with PMIx.
+    pub(crate) variables: String,
+    /// Whether MPI may connect the processes: mpirun has started them, or Slurm with PMI.
     pub(crate) has_mpi: bool,
 }
 
@@ -87,8 +92,8 @@ pub(crate) fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Finding,
                 rank: number,
                 size: count,
                 local_size: local_size.filter(|&n| n > 0),
-                source_names: format!("{} and {}", launcher.rank, launcher.size),
-                has_mpi: ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"]
+                variables: format!("{} and {}", launcher.rank, launcher.size),
+                has_mpi: ["OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMIX_RANK"]
                     .iter()
                     .any(|name| variable(name).is_some()),
             });
@@ -118,11 +123,17 @@ mod tests {
             ("OMPI_COMM_WORLD_SIZE", "3"),
             ("OMPI_COMM_WORLD_LOCAL_SIZE", "1"),
         ];
+        let mpich = [
+            ("PMI_RANK", "1"),
+            ("PMI_SIZE", "4"),
+            ("MPI_LOCALNRANKS", "2"),
+        ];
         let slurm = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")];
         for (variables, rank, size, local_size, has_mpi) in [
             (&torchrun[..], 1, 2, None, false),
             (&mpi, 2, 3, Some(1), true),
             (&slurm, 0, 4, None, false),
+            (&mpich, 1, 4, Some(2), true),
             (&[&slurm[..], &mpi].concat(), 2, 3, Some(1), true),
             (&[&slurm[..], &mpi, &torchrun].concat(), 1, 2, None, true),
             (

@@ -18,7 +18,7 @@ pub(crate) fn open(launched: &Launched, timeout: Duration) -> Result<Ranks, Rank
     let not_connected = |found: String| RankError::NotConnected {
         rank: launched.rank,
         size: launched.size,
-        source_names: launched.source_names.clone(),
+        variables: launched.variables.clone(),
         found,
     };
     if !launched.has_mpi {
@@ -42,6 +42,6 @@ pub(crate) fn open(launched: &Launched, _: Duration) -> Result<Ranks, RankError>
     Err(RankError::NoMpi {
         rank: launched.rank,
         size: launched.size,
-        source_names: launched.source_names.clone(),
+        variables: launched.variables.clone(),
     })
 }
