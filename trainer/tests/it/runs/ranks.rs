@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use shardmill_formats::Causes;
 use shardmill_loader::Dataset;
 use shardmill_trainer::internals::{MeanCut, Ranks, local_links, mean_image, train_among};
 use shardmill_trainer::settings::{Mean, ScheduleConfig};
@@ -245,7 +246,7 @@ fn a_mean_image_is_made_of_all_parts() {
 
 /// The texts of the errors of all ranks, which each must have.
 fn errors(outcomes: Vec<Outcome>) -> Vec<String> {
-    let text = |outcome: Outcome| outcome.unwrap_err().to_string();
+    let text = |outcome: Outcome| Causes(&outcome.unwrap_err()).to_string();
     outcomes.into_iter().map(text).collect()
 }
 
