@@ -16,7 +16,7 @@ use crate::runs::dataset::{CLASSES, SIDE, options, write};
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-type Outcome = Result<TrainOutcome, TrainError>;
+type Outcome = Result<TrainOutcome, Box<TrainError>>;
 
 /// Trains with a rank for each of these options.
 fn train_ranks(options: &[TrainOptions]) -> Vec<Outcome> {
@@ -25,7 +25,10 @@ fn train_ranks(options: &[TrainOptions]) -> Vec<Outcome> {
             .into_iter()
             .zip(options)
             .map(|(link, options)| {
-                scope.spawn(move || train_among(options, &Ranks::new(Box::new(link), TIMEOUT)))
+                scope.spawn(move || {
+                    let ranks = Ranks::new(Box::new(link), TIMEOUT);
+                    train_among(options, &ranks).map_err(Box::new)
+                })
             })
             .collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
@@ -246,7 +249,7 @@ fn a_mean_image_is_made_of_all_parts() {
 
 /// The texts of the errors of all ranks, which each must have.
 fn errors(outcomes: Vec<Outcome>) -> Vec<String> {
-    let text = |outcome: Outcome| Causes(&outcome.unwrap_err()).to_string();
+    let text = |outcome: Outcome| Causes(&*outcome.unwrap_err()).to_string();
     outcomes.into_iter().map(text).collect()
 }
 
