@@ -123,6 +123,7 @@ def cut_off(bench: Bench) -> str:
         step = bench.saved_step("cut-off")
         return f"all ranks ended after {seconds:.1f} s, mpirun after Ctrl-C twice; step {step} is whole"
     finally:
+        bench.hosts.clear(bench.hosts.names[2])
         bench.hosts.join(bench.hosts.names[2])
 
 
@@ -274,12 +275,13 @@ TRIALS = [
     killed,
     stopped,
     first_stopped,
-    cut_off,
     asked,
     other_settings,
     damaged,
     unconnected,
     waiting,
+    # What is left of a host that was cut off is no start for the next trial.
+    cut_off,
 ]
 
 

@@ -49,8 +49,7 @@ class Hosts:
 
     def __exit__(self, *_) -> None:
         for name in self.names:
-            for process in self.processes(name, None):
-                os.kill(process, 9)
+            self.clear(name)
         self.remove()
 
     def remove(self) -> None:
@@ -59,6 +58,11 @@ class Hosts:
             call(f"ip netns del {name}", check=False)
             call(f"ip link del {self.cable(name)}", check=False)
         call(f"ip link del {BRIDGE}", check=False)
+
+    def clear(self, name: str) -> None:
+        """Kills every process of a host, mpirun's daemon too."""
+        for process in self.processes(name, None):
+            os.kill(process, 9)
 
     @staticmethod
     def cable(name: str) -> str:
