@@ -15,8 +15,8 @@ from conftest import SAMPLES
 
 LAUNCHERS = [
     ("RANK", "WORLD_SIZE"),
-    ("SLURM_PROCID", "SLURM_NTASKS"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_NTASKS"),
 ]
 
 
@@ -90,10 +90,20 @@ def test_torchruns_environment_comes_before_that_of_the_scheduler_it_runs_under(
     shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One SLURM task on each of two machines, each with a torchrun of two processes.
-    set_pair(monkeypatch, LAUNCHERS[1], "1", "2")
+    set_pair(monkeypatch, LAUNCHERS[2], "1", "2")
     set_pair(monkeypatch, LAUNCHERS[0], "3", "4")
     loader = shardmill.Loader(shards, crop=24)
     assert (loader.rank, loader.world_size) == (3, 4)
+
+
+def test_mpis_environment_comes_before_that_of_the_job_it_runs_in(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # mpirun in a batch job leaves the job's variables in place: every process has number 0.
+    set_pair(monkeypatch, ("SLURM_PROCID", "SLURM_NTASKS"), "0", "4")
+    set_pair(monkeypatch, ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), "2", "4")
+    loader = shardmill.Loader(shards, crop=24)
+    assert (loader.rank, loader.world_size) == (2, 4)
 
 
 @pytest.mark.parametrize("pair", LAUNCHERS)

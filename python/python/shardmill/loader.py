@@ -82,7 +82,7 @@ class Loader:
         samples: Samples in an epoch of several datasets; by default as many as they have.
         framework: ``"numpy"``, ``"torch"`` or ``"jax"``: the type of the arrays, over the same memory.
         device: A torch device, such as ``"cuda"``, to which batches are moved and on which they are finished.
-        rank: Number of this process; by default detected: ``torch.distributed``, torchrun, SLURM, Open MPI.
+        rank: Number of this process; by default detected: ``torch.distributed``, torchrun, Open MPI, Slurm.
         world_size: Number of processes that share every epoch.
         cache_dir, cache_bytes: The cache for shards of object stores; see :class:`~shardmill.Dataset`.
 

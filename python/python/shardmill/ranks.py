@@ -11,14 +11,15 @@ from shardmill.errors import SettingError
 
 __all__ = ["Ranks", "find_ranks", "local_processes"]
 
-#: Environment variables of launchers: rank and number of processes, with torchrun's first.
+#: Environment variables of launchers: rank and number of processes. torchrun's come first, then MPI's, since either may
+#: run in a batch job of Slurm, whose own variables are then those of the job and the same in every process.
 _LAUNCHERS = (
     ("RANK", "WORLD_SIZE"),
-    ("SLURM_PROCID", "SLURM_NTASKS"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_NTASKS"),
 )
 #: Number of processes on this machine, from the same launchers.
-_LOCAL = ("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE", "OMPI_COMM_WORLD_LOCAL_SIZE")
+_LOCAL = ("LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
 
 _said: set[str] = set()
 
